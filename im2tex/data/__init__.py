@@ -1,0 +1,1 @@
+"""Sources of formulas, their stores, and batches made of them."""

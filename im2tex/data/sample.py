@@ -1,0 +1,31 @@
+"""`Sample`: one formula as a source gives it, before any preprocessing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from im2tex.ink.ink import Ink
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One formula.
+
+    Exactly one of `ink` and `image` is given.
+
+    Attributes:
+        key: unique within its split, stable between runs.
+        latex: the markup as found.
+        tokens: its canonical tokens; empty where there is no label.
+        ink: the strokes.
+        image: an encoded picture (PNG or JPEG bytes), ink of either polarity.
+        extra: whatever else the source knows, as text (`writer`, `collection`, …).
+    """
+
+    key: str
+    latex: str
+    tokens: tuple[str, ...]
+    ink: Ink | None = None
+    image: bytes | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,182 @@
+"""The store: one Parquet file a split, `ROOT/SOURCE/SPLIT.parquet`.
+
+Read as Arrow: no Python object is made for a row until that row is asked for, and worker
+processes share the pages. A split is one portable file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from im2tex.data.sample import Sample
+from im2tex.errors import Im2TexError
+from im2tex.ink.ink import Ink, Symbol
+
+FORMAT = 1
+_META = b"im2tex"
+_SCHEMA = pa.schema(
+    [
+        ("key", pa.string()),
+        ("latex", pa.string()),
+        ("tokens", pa.list_(pa.string())),
+        ("strokes", pa.list_(pa.list_(pa.float32()))),  # x0 y0 x1 y1 … a stroke
+        ("image", pa.binary()),
+        (
+            "symbols",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("token", pa.string()),
+                        ("position", pa.int32()),
+                        ("strokes", pa.list_(pa.int32())),
+                    ]
+                )
+            ),
+        ),
+        ("extra", pa.map_(pa.string(), pa.string())),
+    ]
+)
+
+
+def write_split(
+    path: Path, samples: Iterable[Sample], about: Mapping[str, Any], chunk: int = 2048
+) -> int:
+    """Writes a split: to a temporary file first, so that a failure leaves no half a split.
+
+    Args:
+        path: the file, `ROOT/SOURCE/SPLIT.parquet`; folders are made.
+        samples: in the order they are to be kept.
+        about: what is known of the split as a whole (source, counts, licence, …), kept as JSON.
+        chunk: samples held in memory at a time.
+
+    Returns:
+        The number of samples written.
+
+    Raises:
+        Im2TexError: if the folder cannot be written, the disk is full, or two keys are equal.
+    """
+    schema = _SCHEMA.with_metadata({_META: json.dumps({"format": FORMAT, **about}).encode()})
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    seen: set[str] = set()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            rows: list[dict[str, Any]] = []
+            for sample in samples:
+                if sample.key in seen:
+                    raise Im2TexError(f"{path}: the key '{sample.key}' occurs twice in one split.")
+                seen.add(sample.key)
+                rows.append(_row(sample))
+                if len(rows) == chunk:
+                    writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+                    rows.clear()
+            if rows:
+                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+        os.replace(temporary, path)
+    except OSError as error:
+        raise Im2TexError(
+            f"cannot write {path}: {error.strerror or error}. "
+            "Choose another folder with --root, or make room there."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return len(seen)
+
+
+class Split(Sequence[Sample]):
+    """A stored split, read row by row.
+
+    Args:
+        path: the Parquet file.
+
+    Attributes:
+        about: what was said of the split when it was written.
+
+    Raises:
+        Im2TexError: if the file is missing, is no store, or has a format this version cannot read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            table = pq.read_table(path, memory_map=True)
+        except FileNotFoundError:
+            raise Im2TexError(f"{path} does not exist.") from None
+        except (pa.ArrowException, OSError) as error:
+            raise Im2TexError(f"{path} cannot be read as a store: {error}") from error
+        metadata = (table.schema.metadata or {}).get(_META)
+        if metadata is None:
+            raise Im2TexError(f"{path} is a Parquet file, but not one of im2tex's stores.")
+        self.about: dict[str, Any] = json.loads(metadata)
+        if self.about.get("format") != FORMAT:
+            raise Im2TexError(
+                f"{path} has store format {self.about.get('format')}; this version reads "
+                f"{FORMAT}. Make it again with `im2tex data prepare`."
+            )
+        self._table = table.combine_chunks()
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        row = {name: self._table.column(name)[index] for name in self._table.column_names}
+        strokes = row["strokes"]
+        ink = None
+        if strokes.is_valid:
+            symbols = row["symbols"].as_py() or []
+            ink = Ink(
+                tuple(
+                    np.asarray(stroke.values, dtype=np.float32).reshape(-1, 2)
+                    for stroke in strokes
+                ),
+                tuple(Symbol(s["token"], tuple(s["strokes"]), s["position"]) for s in symbols),
+            )
+        return Sample(
+            key=row["key"].as_py(),
+            latex=row["latex"].as_py(),
+            tokens=tuple(row["tokens"].as_py()),
+            ink=ink,
+            image=row["image"].as_py(),
+            extra=dict(row["extra"].as_py() or ()),
+        )
+
+    def tokens(self) -> Iterator[list[str]]:
+        """The token lists alone, without reading any ink."""
+        for tokens in self._table.column("tokens"):
+            yield tokens.as_py()
+
+    def keys(self) -> list[str]:
+        """The keys, in order."""
+        return list(self._table.column("key").to_pylist())
+
+
+def _row(sample: Sample) -> dict[str, Any]:
+    ink = sample.ink
+    return {
+        "key": sample.key,
+        "latex": sample.latex,
+        "tokens": list(sample.tokens),
+        "strokes": None if ink is None else [stroke.ravel() for stroke in ink.strokes],
+        "image": sample.image,
+        "symbols": None
+        if ink is None
+        else [
+            {"token": s.token, "position": s.position, "strokes": list(s.strokes)}
+            for s in ink.symbols
+        ],
+        "extra": list(sample.extra.items()),
+    }

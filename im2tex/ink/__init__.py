@@ -1,0 +1,1 @@
+"""Handwriting as strokes: reading, drawing and varying it."""

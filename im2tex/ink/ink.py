@@ -1,0 +1,54 @@
+"""`Ink`: a handwritten formula as strokes, and which strokes make which symbol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Stroke = NDArray[np.float32]
+"""Points of one pen-down movement, (n, 2): x to the right, y downwards, in the file's own unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """One written symbol.
+
+    Attributes:
+        token: its LaTeX token, in canonical form (`\\alpha`, `x`, `-` for a minus or a bar).
+        strokes: indices into `Ink.strokes`.
+        position: index of its token in the sample's token list (for a fraction bar that of
+            `\\frac`, for a radical that of `\\sqrt`), or -1 where the two could not be aligned.
+    """
+
+    token: str
+    strokes: tuple[int, ...]
+    position: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """A handwritten formula.
+
+    Attributes:
+        strokes: each (n, 2) float32, n >= 1, finite; in the order they were written.
+        symbols: the symbols known to make it up; strokes outside every symbol are allowed.
+    """
+
+    strokes: tuple[Stroke, ...]
+    symbols: tuple[Symbol, ...] = ()
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom over all points.
+
+        Raises:
+            ValueError: if there is no stroke.
+        """
+        if not self.strokes:
+            raise ValueError("an Ink without strokes has no bounds")
+        points = np.concatenate(self.strokes)
+        left, top = points.min(axis=0)
+        right, bottom = points.max(axis=0)
+        return float(left), float(top), float(right), float(bottom)

@@ -1,0 +1,1 @@
+"""Markup: tokens, trees, normal forms. Standard library only."""

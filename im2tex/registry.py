@@ -1,0 +1,206 @@
+"""`Registry[T]`: components by plain name, with arguments checked against their constructors.
+
+A component registers under a name; a configuration chooses it by that name and passes a plain
+dictionary of arguments. jsonargparse sees only a dictionary there and guesses at types (`"1"`
+becomes an int, `on` a bool), so the values are checked and coerced here, against the signature of
+the constructor. Packages outside register through entry points; the built-in components are known
+by module name, so a bare checkout on the path works without package metadata.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from im2tex.errors import Im2TexError
+
+T = TypeVar("T")
+C = TypeVar("C", bound=type)
+
+
+class Registry(Generic[T]):
+    """Classes of one kind, by name.
+
+    Args:
+        kind: what is registered, in the singular, for messages ("encoder").
+        group: entry-point group that packages outside register under.
+        builtin: modules to import before the first look-up; each registers its components.
+        given: constructor parameters that the program supplies, hidden from configurations.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        group: str,
+        builtin: Sequence[str] = (),
+        given: Sequence[str] = (),
+    ) -> None:
+        self.kind = kind
+        self.group = group
+        self._builtin = tuple(builtin)
+        self._given = frozenset(given)
+        self._classes: dict[str, type[T]] = {}
+        self._loaded = False
+
+    def register(self, name: str) -> Callable[[C], C]:
+        """Class decorator that registers under `name`.
+
+        Raises:
+            Im2TexError: if the name is taken.
+        """
+
+        def decorate(cls: C) -> C:
+            other = self._classes.get(name)
+            if other is not None and other is not cls:
+                raise Im2TexError(
+                    f"{self.kind} '{name}' is registered twice: by {_path(other)} and by "
+                    f"{_path(cls)}. Give one of them another name."
+                )
+            self._classes[name] = cls
+            return cls
+
+        return decorate
+
+    def names(self) -> list[str]:
+        """The registered names, sorted."""
+        self._load()
+        return sorted(self._classes)
+
+    def get(self, name: str) -> type[T]:
+        """The class registered under `name`.
+
+        Raises:
+            Im2TexError: if there is none; the message lists the names and the nearest one.
+        """
+        self._load()
+        if name not in self._classes:
+            raise Im2TexError(
+                f"unknown {self.kind} '{name}'{_nearest(name, self._classes)} "
+                f"Known: {', '.join(self.names())}."
+            )
+        return self._classes[name]
+
+    def parameters(self, name: str) -> dict[str, inspect.Parameter]:
+        """What a configuration may pass to the component `name`: its constructor's parameters."""
+        signature = inspect.signature(self.get(name))
+        return {
+            key: parameter
+            for key, parameter in signature.parameters.items()
+            if key not in self._given
+        }
+
+    def check(self, name: str, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The arguments, coerced to the types of the constructor's signature.
+
+        Raises:
+            Im2TexError: for an unknown argument, a missing one, or a value of another type.
+        """
+        cls = self.get(name)
+        accepted = self.parameters(name)
+        given = dict(arguments or {})
+        for key in given:
+            if key not in accepted:
+                raise Im2TexError(
+                    f"{self.kind} '{name}' takes no argument '{key}'{_nearest(key, accepted)} "
+                    f"Accepted: {', '.join(accepted) or 'none'}."
+                )
+        hints = get_type_hints(cls.__init__)
+        checked = {}
+        for key, value in given.items():
+            try:
+                checked[key] = _coerce(value, hints.get(key, Any))
+            except (TypeError, ValueError) as error:
+                raise Im2TexError(
+                    f"{self.kind} '{name}': argument {key}={value!r}: {error}"
+                ) from None
+        return checked
+
+    def build(self, name: str, arguments: Mapping[str, Any] | None = None, **given: Any) -> T:
+        """An instance of the component `name`.
+
+        Args:
+            name: a registered name.
+            arguments: what the configuration says.
+            **given: what the program supplies (the registry's `given` parameters); those the
+                constructor does not take are left out.
+
+        Raises:
+            Im2TexError: for an unknown name, or arguments that do not fit.
+        """
+        cls = self.get(name)
+        checked = self.check(name, arguments)
+        accepted = inspect.signature(cls).parameters
+        given = {key: value for key, value in given.items() if key in accepted}
+        missing = [
+            key
+            for key, parameter in accepted.items()
+            if parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            and key not in checked
+            and key not in given
+        ]
+        if missing:
+            raise Im2TexError(f"{self.kind} '{name}' needs the argument(s) {', '.join(missing)}.")
+        try:
+            return cls(**checked, **given)
+        except (TypeError, ValueError) as error:
+            raise Im2TexError(f"{self.kind} '{name}': {error}") from error
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        for module in self._builtin:
+            importlib.import_module(module)
+        for point in entry_points(group=self.group):
+            cls = point.load()
+            if point.name not in self._classes:
+                self.register(point.name)(cls)
+
+
+def _path(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else "."
+
+
+def _coerce(value: Any, hint: Any) -> Any:
+    """`value` as the annotated type, through jsonargparse's own reading of annotations."""
+    from jsonargparse import ArgumentError, ArgumentParser  # noqa: PLC0415
+
+    if hint is Any:
+        return value
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--value", type=hint)
+    candidates = [value]
+    if isinstance(value, bool):
+        # YAML turns a bare on, off, yes or no into a bool; a Literal tells which was meant.
+        words = ("on", "yes", "true") if value else ("off", "no", "false")
+        candidates += [word for word in words if word in _literals(hint)]
+    elif isinstance(value, int | float):
+        candidates.append(str(value))
+    problem: Exception | None = None
+    for candidate in candidates:
+        try:
+            return parser.parse_object({"value": candidate}).value
+        except (ArgumentError, TypeError, ValueError) as error:
+            problem = problem or error
+    raise ValueError(f"expected {_spell(hint)}, got {type(value).__name__}") from problem
+
+
+def _literals(hint: Any) -> tuple[Any, ...]:
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return tuple(value for part in get_args(hint) for value in _literals(part))
+
+
+def _spell(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
