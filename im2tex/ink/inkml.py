@@ -1,0 +1,286 @@
+"""InkML as CROHME writes it: strokes, truth, and which strokes make which symbol.
+
+The competition's files of 2011 to 2019 come from seven groups' tools and differ in everything the
+format leaves open: namespaces, channels, separators, nesting of groups. The usual file is read
+without a Python object a point; whatever does not fit that path is read with care, point by point.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import warnings
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from im2tex.errors import Im2TexError
+from im2tex.ink.ink import Ink, Stroke, Symbol
+
+_XML = "{http://www.w3.org/XML/1998/namespace}id"
+
+
+class InkmlError(Im2TexError):
+    """An InkML file that gives no ink.
+
+    Args:
+        file: its name.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, file: str, reason: str) -> None:
+        self.file = file
+        self.reason = reason
+        super().__init__(f"{file}: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A symbol as the file segments it.
+
+    Attributes:
+        truth: the name it carries, as written (`x`, `\\alpha`, `COMMA`).
+        href: the `xml:id` of its MathML element, or "".
+        strokes: indices into the ink's strokes.
+    """
+
+    truth: str
+    href: str
+    strokes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inkml:
+    """What an InkML file says.
+
+    Attributes:
+        ink: the strokes, and the symbols under the names the file gives them.
+        groups: the same symbols with their references into the MathML.
+        latex: the LaTeX truth as written, or None.
+        math: the `math` element of the MathML truth, or None.
+        annotations: every other annotation of the whole file by type (`UI`, `writer`, …).
+        empty: traces without a point, left out of the ink.
+    """
+
+    ink: Ink
+    groups: tuple[Group, ...] = ()
+    latex: str | None = None
+    math: ET.Element | None = None
+    annotations: dict[str, str] = field(default_factory=dict)
+    empty: int = 0
+
+    @property
+    def ui(self) -> str:
+        """The file's unique identifier in the competition, or ""."""
+        return self.annotations.get("UI", "").strip(' "')
+
+    @property
+    def writer(self) -> str:
+        """Who wrote it, or ""."""
+        return self.annotations.get("writer", "")
+
+
+def read_inkml(source: Path | str | bytes, name: str | None = None) -> Inkml:
+    """Reads one InkML file.
+
+    Args:
+        source: a path, or the bytes of the file.
+        name: what to call it in messages; by default its path.
+
+    Returns:
+        Its strokes, in file order and in the file's own unit, and its truth.
+
+    Raises:
+        InkmlError: if it cannot be read, is cut off, has a coordinate that is no finite number,
+            or has no stroke.
+    """
+    if isinstance(source, bytes):
+        data, name = source, name or "<bytes>"
+    else:
+        name = name or str(source)
+        try:
+            data = Path(source).read_bytes()
+        except OSError as error:
+            raise InkmlError(name, f"cannot be read: {error.strerror or error}") from error
+    if not data.strip():
+        raise InkmlError(name, "the file is empty")
+    return _Reader(_parse(data, name), name).read()
+
+
+def _parse(data: bytes, name: str) -> ET.Element:
+    try:
+        return ET.fromstring(data)
+    except ET.ParseError as error:
+        problem = error
+    # Stray bytes, entities XML does not know, undeclared prefixes: repaired once, here.
+    text = data.decode("utf-8-sig", "replace")
+    text = re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+    text = re.sub(r"&(?!(?:amp|lt|gt|quot|apos|#\d+|#x[0-9a-fA-F]+);)(\w*;?)", _entity, text)
+    if "unbound prefix" in str(problem):
+        text = re.sub(r"(</?)(?!xml:)\w+:", r"\1", text)
+        text = re.sub(r"\s(?!xml:|xmlns)\w+:(\w+\s*=)", r" \1", text)
+    text = "".join(c for c in text if c >= " " or c in "\t\n\r")
+    try:
+        return ET.fromstring(text)
+    except ET.ParseError:
+        raise InkmlError(name, f"not well-formed XML, perhaps cut off ({problem})") from None
+
+
+def _entity(match: re.Match[str]) -> str:
+    text = html.unescape(match.group())
+    return text if text != match.group() else "&amp;" + match.group(1)
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+class _Reader:
+    def __init__(self, root: ET.Element, name: str) -> None:
+        self.root = root
+        self.name = name
+        self.channels = 0
+        self.x, self.y = 0, 1
+        self.traces: list[str] = []
+        self.ids: dict[str, int] = {}
+        self.groups: list[tuple[str, str, list[str]]] = []
+        self.annotations: dict[str, str] = {}
+        self.math: ET.Element | None = None
+
+    def read(self) -> Inkml:
+        for child in self.root:
+            self._visit(child)
+        arrays = self._points()
+        strokes: list[Stroke] = []
+        number: dict[int, int] = {}
+        for i, points in enumerate(arrays):
+            if len(points):
+                number[i] = len(strokes)
+                strokes.append(points)
+        if not strokes:
+            raise InkmlError(self.name, "there is no stroke with a point in it")
+        groups = []
+        for truth, href, references in self.groups:
+            indices = dict.fromkeys(
+                number[self.ids[r]] for r in references if self.ids.get(r) in number
+            )
+            if indices:
+                groups.append(Group(truth, href, tuple(indices)))
+        truth = self.annotations.pop("truth", None)
+        return Inkml(
+            ink=Ink(tuple(strokes), tuple(Symbol(g.truth, g.strokes) for g in groups)),
+            groups=tuple(groups),
+            latex=truth,
+            math=self.math,
+            annotations=self.annotations,
+            empty=len(arrays) - len(strokes),
+        )
+
+    def _visit(self, element: ET.Element) -> None:
+        tag = _local(element.tag)
+        if tag == "trace":
+            self._trace(element)
+        elif tag == "annotation":
+            # One file of 2013 misspells the attribute that says "truth".
+            kind = element.get("type") or next(iter(element.attrib.values()), "")
+            self.annotations.setdefault(kind, (element.text or "").strip())
+        elif tag == "annotationXML":
+            if self.math is None:
+                self.math = next((e for e in element.iter() if _local(e.tag) == "math"), None)
+        elif tag == "traceGroup":
+            self._group(element)
+        elif tag == "traceFormat":
+            self._format(element)
+        elif tag in ("definitions", "inkSource", "context"):
+            for child in element:
+                self._visit(child)
+
+    def _format(self, element: ET.Element) -> None:
+        names = [c.get("name", "") for c in element.iter() if _local(c.tag) == "channel"]
+        if "X" in names and "Y" in names:
+            self.channels = len(names)
+            self.x, self.y = names.index("X"), names.index("Y")
+
+    def _trace(self, element: ET.Element) -> str:
+        identity = element.get("id") or element.get(_XML) or f"#{len(self.traces)}"
+        self.ids.setdefault(identity, len(self.traces))
+        self.traces.append(element.text or "")
+        return identity
+
+    def _group(self, element: ET.Element) -> None:
+        truth = href = ""
+        references: list[str] = []
+        for child in element:
+            tag = _local(child.tag)
+            if tag == "traceView":
+                references.append((child.get("traceDataRef") or "").lstrip("#"))
+            elif tag == "trace":
+                references.append(self._trace(child))
+            elif tag == "annotation" and not truth:
+                truth = (child.text or "").strip()
+            elif tag == "annotationXML" and not href:
+                href = child.get("href") or ""
+            elif tag == "traceGroup":
+                self._group(child)
+        if references:
+            self.groups.append((truth, href, references))
+
+    def _points(self) -> list[Stroke]:
+        """The traces' points, (n, 2) each; one conversion for the whole file where it is regular."""
+        counts = [text.count(",") + 1 for text in self.traces]
+        joined = ",".join(self.traces)
+        flat = _numbers(joined.replace(",", " "))
+        total = sum(counts)
+        if flat is not None and total and flat.size % total == 0:
+            width = flat.size // total
+            declared = self.channels or 2
+            regular = width == declared and all(
+                _regular(text, count, width)
+                for text, count in zip(self.traces, counts, strict=True)
+            )
+            if regular:
+                points = flat.reshape(total, width)[:, (self.x, self.y)]  # (points, 2)
+                self._check(points)
+                return np.split(points.astype(np.float32), np.cumsum(counts)[:-1])
+        return [self._careful(text) for text in self.traces]
+
+    def _careful(self, text: str) -> Stroke:
+        """One trace, whatever its spacing."""
+        width = self.channels or 2
+        rows = [row.split() for row in text.split(",") if row.strip()]
+        if len(rows) == 1 and len(rows[0]) > width and len(rows[0]) % width == 0:
+            # No commas at all: the channels tell where a point ends.
+            rows = [rows[0][i : i + width] for i in range(0, len(rows[0]), width)]
+        points = np.empty((len(rows), 2))
+        for i, row in enumerate(rows):
+            if len(row) <= max(self.x, self.y):
+                raise InkmlError(self.name, f"the point '{' '.join(row)}' has too few coordinates")
+            try:
+                points[i] = float(row[self.x]), float(row[self.y])
+            except ValueError:
+                raise InkmlError(
+                    self.name, f"the point '{' '.join(row)}' has a coordinate that is no number"
+                ) from None
+        self._check(points)
+        return points.astype(np.float32)
+
+    def _check(self, points: NDArray[np.float64]) -> None:
+        if not (np.abs(points) < np.finfo(np.float32).max).all():
+            raise InkmlError(self.name, "there is a coordinate that is not finite")
+
+
+def _regular(text: str, count: int, width: int) -> bool:
+    return len(text.replace(",", " ").split()) == count * width
+
+
+def _numbers(text: str) -> NDArray[np.float64] | None:
+    """All numbers of the text, or None if there is anything else in it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            return np.fromstring(text, sep=" ")
+        except (DeprecationWarning, ValueError):
+            return None

@@ -1,0 +1,96 @@
+r"""Which token of a label each written symbol stands for.
+
+CROHME's stroke groups refer to MathML elements by id; the label may come from LaTeX. Where both
+read as the same tokens the ids settle everything. Elsewhere the two token lists are matched, and
+what is left goes by the symbols' own names.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+from im2tex.latex.crohme import Leaf
+from im2tex.latex.mathml import symbol
+
+
+class Written(NamedTuple):
+    """A written symbol.
+
+    Attributes:
+        name: what the file calls it.
+        href: the id of its MathML element, or "".
+        left: how far left it begins, in any unit.
+    """
+
+    name: str
+    href: str
+    left: float
+
+
+def inventory(leaves: Sequence[Leaf]) -> Counter[str]:
+    """The symbols that must be on the paper for these tokens (a fraction is its bar)."""
+    return Counter(_ink(leaf.token) for leaf in leaves if leaf.written)
+
+
+def align(
+    label: Sequence[Leaf], math: Sequence[Leaf] | None, symbols: Sequence[Written]
+) -> list[int]:
+    r"""Positions of written symbols in a label.
+
+    Args:
+        label: the label's tokens.
+        math: the MathML truth's tokens with their ids, or None where there is none.
+        symbols: the written symbols.
+
+    Returns:
+        For each symbol the index of its token in `label` (of `\frac` for a bar, of `\sqrt` for a
+        radical), or -1 where none can be told.
+    """
+    positions = [-1] * len(symbols)
+    if math is not None:
+        places = _places(label, math)
+        for i, written in enumerate(symbols):
+            queue = places.get(written.href)
+            if queue:
+                # Elements that share an id are taken in order; a number's digits share one too.
+                positions[i] = queue.popleft() if len(queue) > 1 else queue[0]
+    taken = set(positions)
+    free: defaultdict[str, list[int]] = defaultdict(list)
+    for position, leaf in enumerate(label):
+        if leaf.written and position not in taken:
+            free[_ink(leaf.token)].append(position)
+    waiting: defaultdict[str, list[int]] = defaultdict(list)
+    for i in sorted(range(len(symbols)), key=lambda i: symbols[i].left):
+        if positions[i] < 0:
+            waiting[_ink("".join(symbol(symbols[i].name)))].append(i)
+    for name, indices in waiting.items():
+        # Only where the numbers agree: a guess would teach the wrong place.
+        if len(indices) == len(free[name]):
+            for i, position in zip(indices, free[name], strict=True):
+                positions[i] = position
+    return positions
+
+
+def _places(label: Sequence[Leaf], math: Sequence[Leaf]) -> dict[str, deque[int]]:
+    """Positions in the label by MathML id; one for each element that carries the id."""
+    ours = [leaf.token for leaf in label]
+    theirs = [leaf.token for leaf in math]
+    if ours == theirs:
+        partner = {i: i for i in range(len(ours))}
+    else:
+        blocks = SequenceMatcher(None, theirs, ours, autojunk=False).get_matching_blocks()
+        partner = {block.a + k: block.b + k for block in blocks for k in range(block.size)}
+    places: dict[str, deque[int]] = {}
+    previous = None
+    for i, leaf in enumerate(math):
+        if leaf.id is not None and leaf.written and leaf.id != previous and i in partner:
+            places.setdefault(leaf.id, deque()).append(partner[i])
+        previous = leaf.id
+    return places
+
+
+def _ink(token: str) -> str:
+    return "-" if token == "\\frac" else token

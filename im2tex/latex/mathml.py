@@ -1,0 +1,207 @@
+r"""CROHME's MathML truth into the same canonical tokens as its LaTeX truth.
+
+Presentation MathML as CROHME writes it (under whatever encoding it claims): rows, scripts,
+fractions and roots over leaves that hold a character, a LaTeX name (`\alpha`), or an entity's name
+without its ampersand (`infty`, `rarr`). Each leaf keeps the `xml:id` that the stroke groups of the
+same file refer to.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+from im2tex.latex.crohme import (
+    SYNONYMS,
+    Leaf,
+    Leaves,
+    fraction,
+    radical,
+    scripts,
+)
+
+_ID = "{http://www.w3.org/XML/1998/namespace}id"
+
+# Names and characters other than a LaTeX name without its backslash.
+_NAMES = {
+    "infin": "\\infty",
+    "rarr": "\\rightarrow",
+    "hellip": "\\ldots",
+    "ctdot": "\\cdots",
+    "sdot": "\\cdot",
+    "exist": "\\exists",
+    "isin": "\\in",
+    "plusmn": "\\pm",
+    "minus": "-",
+    "divide": "\\div",
+    "{": "\\{",
+    "}": "\\}",
+    "COMMA": ",",
+    "im": "\\lim",  # MfrDB's export lost the l
+    "\u2212": "-",
+    "\u00d7": "\\times",
+    "\u00f7": "\\div",
+    "\u00b1": "\\pm",
+    "\u22c5": "\\cdot",
+    "\u00b7": "\\cdot",
+    "\u2026": "\\ldots",
+    "\u22ef": "\\cdots",
+    "\u221e": "\\infty",
+    "\u2192": "\\rightarrow",
+    "\u2264": "\\leq",
+    "\u2265": "\\geq",
+    "\u2260": "\\neq",
+    "\u2208": "\\in",
+    "\u2200": "\\forall",
+    "\u2203": "\\exists",
+    "\u2032": "\\prime",
+    "\u2211": "\\sum",
+    "\u222b": "\\int",
+    "\u0394": "\\Delta",
+    "\u03b1": "\\alpha",
+    "\u03b2": "\\beta",
+    "\u03b3": "\\gamma",
+    "\u03b8": "\\theta",
+    "\u03bb": "\\lambda",
+    "\u03bc": "\\mu",
+    "\u03c0": "\\pi",
+    "\u03c3": "\\sigma",
+    "\u03c6": "\\phi",
+}
+_WORDS = frozenset(
+    [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "pi",
+        "rho",
+        "sigma",
+        "tau",
+        "phi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Pi",
+        "Sigma",
+        "Phi",
+        "Psi",
+        "Omega",
+        "infty",
+        "int",
+        "sum",
+        "prod",
+        "times",
+        "div",
+        "pm",
+        "cdot",
+        "cdots",
+        "ldots",
+        "rightarrow",
+        "leftarrow",
+        "in",
+        "notin",
+        "forall",
+        "exists",
+        "prime",
+        "leq",
+        "geq",
+        "neq",
+        "le",
+        "ge",
+        "ne",
+        "lt",
+        "gt",
+        "to",
+        "sin",
+        "cos",
+        "tan",
+        "log",
+        "lim",
+        "sqrt",
+        "frac",
+    ]
+)
+
+
+class MathmlError(ValueError):
+    """MathML that cannot be read; the message says which element and why."""
+
+
+def symbol(name: str) -> list[str]:
+    r"""The canonical tokens of a symbol's name.
+
+    Args:
+        name: the text of a leaf or of a stroke group: `x`, `\alpha`, `infty`, `12`, `COMMA`.
+
+    Returns:
+        One token, or for a number or a word of several characters one a character.
+    """
+    name = name.strip()
+    if name in _NAMES:
+        return [_NAMES[name]]
+    if name.startswith("\\"):
+        return [SYNONYMS.get(name, name)]
+    if name in _WORDS:
+        return [SYNONYMS.get("\\" + name, "\\" + name)]
+    return [_NAMES.get(c, SYNONYMS.get(c, c)) for c in name if not c.isspace()]
+
+
+def canonical(math: ET.Element) -> Leaves:
+    """MathML in CROHME's canonical tokens.
+
+    Args:
+        math: the `math` element, or any element that holds it; namespaces do not matter.
+
+    Returns:
+        The tokens, each with the `xml:id` of its element.
+
+    Raises:
+        MathmlError: for an element that is not known or has another number of children.
+    """
+    return _row(list(math))
+
+
+def _row(elements: list[ET.Element]) -> Leaves:
+    return [leaf for element in elements for leaf in _element(element)]
+
+
+def _element(element: ET.Element) -> Leaves:
+    name = element.tag.rpartition("}")[2].rpartition(":")[2]
+    children = list(element)
+    identity = element.get(_ID)
+    if name in ("mi", "mo", "mn", "mtext", "ms"):
+        return [Leaf(token, identity) for token in symbol(element.text or "")]
+    if name in ("mrow", "mstyle", "mpadded", "mphantom", "math", "semantics", "merror"):
+        return _row(children)
+    if name in ("mspace", "none", "annotation", "annotation-xml"):
+        return []
+    if name == "msqrt":
+        return radical(_row(children), None, identity)
+    needed = {"mfrac": 2, "mroot": 2, "msub": 2, "munder": 2, "msup": 2, "mover": 2,
+              "msubsup": 3, "munderover": 3}.get(name)  # fmt: skip
+    if needed is None:
+        raise MathmlError(f"<{name}> is not known here")
+    if len(children) != needed:
+        raise MathmlError(f"<{name}> has {len(children)} children, it needs {needed}")
+    parts = [_element(child) for child in children]
+    if name == "mfrac":
+        return fraction(parts[0], parts[1], identity)
+    if name == "mroot":
+        return radical(parts[0], parts[1], identity)
+    if name in ("msub", "munder"):
+        return scripts(parts[0], parts[1], None)
+    if name in ("msup", "mover"):
+        return scripts(parts[0], None, parts[1])
+    return scripts(parts[0], parts[1], parts[2])

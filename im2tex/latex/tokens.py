@@ -1,0 +1,128 @@
+r"""LaTeX math markup into tokens, by TeX's own rules of reading.
+
+A control word is a backslash and letters, a control symbol a backslash and one other character;
+everything else is one token a character. Spaces separate and vanish, a comment runs to the end of
+its line. Nothing is interpreted here: `\left(` is two tokens, and braces need not match. That is
+the parser's part, which finds the place of each token in the source.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import NamedTuple
+
+
+class LatexError(ValueError):
+    """Markup that cannot be read.
+
+    Args:
+        reason: what is wrong, in words.
+        position: index of the offending character in the source.
+        source: the markup.
+    """
+
+    def __init__(self, reason: str, position: int, source: str) -> None:
+        self.reason = reason
+        self.position = position
+        self.source = source
+        start = max(0, position - 20)
+        near = source[start : position + 20]
+        super().__init__(f"{reason} at character {position}, near {near!r}")
+
+
+class Kind(Enum):
+    """What a token is to TeX (the category codes that matter in math)."""
+
+    WORD = "control word"
+    SYMBOL = "control symbol"
+    OPEN = "{"
+    CLOSE = "}"
+    SUPERSCRIPT = "^"
+    SUBSCRIPT = "_"
+    SHIFT = "$"
+    ALIGN = "&"
+    PARAMETER = "#"
+    TIE = "~"
+    SPACE = "space"
+    CHARACTER = "character"
+
+
+class Token(NamedTuple):
+    """One token and where it stands.
+
+    Attributes:
+        text: as written, the backslash included; one space for a run of spaces.
+        kind: its category.
+        start: index of its first character in the source.
+        end: index behind its last character; spaces swallowed after a control word not included.
+    """
+
+    text: str
+    kind: Kind
+    start: int
+    end: int
+
+
+_SPECIAL = {kind.value: kind for kind in Kind if len(kind.value) == 1}
+# A control word swallows the spaces behind it, a comment its line end and the next line's indent.
+_PATTERN = re.compile(
+    r"(?P<space>\s+)"
+    r"|(?P<comment>%[^\n]*(?:\n[ \t]*)?)"
+    r"|(?P<word>\\[A-Za-z@]+)"
+    r"|(?P<symbol>\\[^A-Za-z@])"
+    r"|(?P<lone>\\)"
+    r"|(?P<char>.)",
+    re.DOTALL,
+)
+
+
+def tokenize(source: str, *, spaces: bool = False) -> list[Token]:
+    r"""Splits math markup into tokens.
+
+    Args:
+        source: the markup, with or without its dollars.
+        spaces: keeps each run of spaces as one `SPACE` token (text inside `\mbox` needs them),
+            but for those behind a control word, which belong to it.
+
+    Returns:
+        The tokens in order; joined by single spaces they read as the same formula.
+
+    Raises:
+        LatexError: for a backslash with nothing behind it, or a control character.
+    """
+    tokens: list[Token] = []
+    after_word = False
+    for match in _PATTERN.finditer(source):
+        group = match.lastgroup
+        text = match.group()
+        start, end = match.span()
+        if group == "space":
+            if spaces and not after_word:
+                tokens.append(Token(" ", Kind.SPACE, start, end))
+            continue
+        if group == "comment":
+            continue
+        after_word = group == "word"
+        if group == "word":
+            tokens.append(Token(text, Kind.WORD, start, end))
+        elif group == "symbol":
+            # A backslash before a line end is a control space.
+            text = "\\ " if text[1].isspace() else text
+            tokens.append(Token(text, Kind.SYMBOL, start, end))
+        elif group == "lone":
+            raise LatexError("a backslash with nothing behind it", start, source)
+        elif not text.isprintable():
+            raise LatexError(f"the control character {text!r}", start, source)
+        else:
+            tokens.append(Token(text, _SPECIAL.get(text, Kind.CHARACTER), start, end))
+    return tokens
+
+
+def texts(source: str) -> list[str]:
+    """The tokens' texts alone.
+
+    Raises:
+        LatexError: as `tokenize`.
+    """
+    return [token.text for token in tokenize(source)]
