@@ -1,0 +1,20 @@
+"""torchmetrics `Metric`s over token sequences, exact under distributed evaluation.
+
+Every state is a sum of integers, so a value does not depend on how samples were cut into batches
+or spread over processes, nor on the order in which they came.
+"""
+
+from im2tex.metrics.bleu import CorpusBleu
+from im2tex.metrics.edits import TokenErrorRate, TokenExact, TokenWithin, token_edits
+from im2tex.metrics.formula import FormulaMetrics
+from im2tex.metrics.perplexity import Perplexity
+
+__all__ = [
+    "CorpusBleu",
+    "FormulaMetrics",
+    "Perplexity",
+    "TokenErrorRate",
+    "TokenExact",
+    "TokenWithin",
+    "token_edits",
+]
