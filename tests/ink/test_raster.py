@@ -1,0 +1,131 @@
+"""Drawing strokes, and reading people's pictures."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from im2tex.errors import Im2TexError
+from im2tex.ink import raster
+
+
+def stroke(*points):
+    return np.array(points, dtype=np.float32)
+
+
+def test_shape_is_extent_plus_pen_plus_padding():
+    # 10 x 4 units at 3 pixels a unit = 30 x 12; pen 2; padding 5 on each side.
+    strokes = [stroke((100, 50), (110, 54))]
+    image = raster.draw(strokes, 3.0, 2.0, 5)
+    assert image.shape == (12 + 2 + 10, 30 + 2 + 10)
+    assert image.shape == raster.size(strokes, 3.0, 2.0, 5)
+    assert image.dtype == np.uint8
+    assert not image[:5].any()
+    assert not image[-5:].any()
+    assert not image[:, :5].any()
+    assert not image[:, -5:].any()
+
+
+def test_a_bar_is_as_thick_as_the_pen_and_full_inside():
+    image = raster.draw([stroke((0, 0), (20, 0))], 1.0, 3.0, 1)
+    column = image[:, 12].astype(int)
+    assert column.tolist() == [0, 255, 255, 255, 0]
+
+
+@pytest.mark.parametrize("thickness", [1.0, 1.5, 2.0, 2.4, 3.0, 4.7])
+def test_ink_mass_follows_the_thickness(thickness):
+    slanted = [stroke((0, 0), (40, 23))]
+    mass = raster.draw(slanted, 1.0, thickness, 3).sum() / 255
+    pen = round(3 * thickness) / 3
+    expected = pen * math.hypot(40, 23) + math.pi * (pen / 2) ** 2
+    assert mass == pytest.approx(expected, rel=0.15)
+
+
+def test_a_single_point_is_a_round_dot():
+    image = raster.draw([stroke((7, 7))], 5.0, 6.0, 2)
+    assert image.shape == (10, 10)
+    assert image.sum() / 255 == pytest.approx(math.pi * 9, rel=0.08)
+    assert np.array_equal(image, image.T)
+
+
+def test_dense_points_do_not_change_the_line():
+    ends = [stroke((0, 0), (30, 30))]
+    dense = [np.linspace((0, 0), (30, 30), 4000, dtype=np.float32)]
+    difference = raster.draw(ends, 1, 2, 1).astype(int) - raster.draw(dense, 1, 2, 1)
+    assert abs(difference).mean() < 4
+
+
+def test_both_ends_of_every_stroke_are_drawn():
+    strokes = [stroke((0, 0), (0.1, 0)), stroke((9, 0), (9.05, 0)), stroke((18, 0), (27, 0))]
+    image = raster.draw(strokes, 1, 1, 0)
+    assert image[0, [0, 9, 18, 27]].min() > 100
+
+
+@pytest.mark.parametrize(("scale", "thickness"), [(0, 1), (1, 0), (-1, 1), (float("nan"), 1)])
+def test_refuses_what_cannot_be_drawn(scale, thickness):
+    with pytest.raises(ValueError, match="above zero"):
+        raster.draw([stroke((0, 0))], scale, thickness, 0)
+    with pytest.raises(ValueError, match="no stroke"):
+        raster.draw([], 1, 1, 0)
+
+
+INK = np.zeros((12, 20), dtype=np.uint8)
+INK[4:7, 3:15] = 255
+
+
+def encoded(picture, kind="PNG", **options):
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def pictures():
+    dark = Image.fromarray(255 - INK)
+    yield "black on white", encoded(dark)
+    yield "white on black", encoded(Image.fromarray(INK))
+    yield "faint pencil", encoded(Image.fromarray((230 - (INK // 255) * 30).astype(np.uint8)))
+    yield "one bit", encoded(dark.convert("1"))
+    yield "palette", encoded(dark.convert("RGB").convert("P"))
+    yield "cmyk", encoded(dark.convert("RGB").convert("CMYK"), "TIFF")
+    yield "16 bit", encoded(Image.fromarray(65535 - INK.astype(np.uint16) * 257))
+    black = np.zeros((12, 20, 4), dtype=np.uint8)
+    black[..., 3] = INK
+    yield "black on transparent", encoded(Image.fromarray(black))
+    white = black.copy()
+    white[..., :3] = 255
+    yield "white on transparent", encoded(Image.fromarray(white))
+
+
+@pytest.mark.parametrize(("name", "data"), [pytest.param(n, d, id=n) for n, d in pictures()])
+def test_every_kind_of_picture_gives_the_same_ink(name, data):
+    assert np.array_equal(raster.load_picture(data), np.full((3, 12), 255))
+
+
+def test_paper_noise_is_no_ink():
+    rng = np.random.default_rng(0)
+    noisy = np.clip(200 + rng.normal(0, 4, (80, 80)), 0, 255).astype(np.uint8)
+    noisy[40:43, 30:50] = 90
+    assert raster.load_picture(encoded(Image.fromarray(noisy))).shape == (3, 20)
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_blank_picture_is_an_error(level):
+    with pytest.raises(Im2TexError, match="blank"):
+        raster.load_picture(encoded(Image.new("L", (30, 20), level)))
+
+
+def test_unreadable_and_truncated_pictures_are_errors():
+    with pytest.raises(Im2TexError, match="no picture"):
+        raster.load_picture(b"not a picture")
+    rng = np.random.default_rng(0)
+    whole = encoded(Image.fromarray(rng.integers(0, 255, (50, 50), dtype=np.uint8)))
+    with pytest.raises(Im2TexError, match="no picture"):
+        raster.load_picture(whole[: len(whole) // 2])
+
+
+def test_a_decompression_bomb_is_an_error(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(Im2TexError, match="too large"):
+        raster.load_picture(encoded(Image.new("L", (15, 10))))
