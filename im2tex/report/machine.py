@@ -1,0 +1,103 @@
+"""What a run was measured on: processor, memory, accelerators, versions. No names of hosts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("im2tex", "torch", "lightning", "torchmetrics", "sacrebleu", "numpy", "pillow")
+
+
+def describe_machine() -> dict[str, Any]:
+    """The machine, as it goes into a result file.
+
+    Returns:
+        `cpu` (model name), `cores` (that this process may use), `memory_gib` (likewise; None where
+        the system does not say), `gpus` (a list of name and memory, empty without one), `system`,
+        `python` and `packages` (versions).
+    """
+    return {
+        "cpu": _cpu(),
+        "cores": _cores(),
+        "memory_gib": _memory_gib(),
+        "gpus": _gpus(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "packages": _versions(),
+    }
+
+
+def machine_line(machine: dict[str, Any]) -> str:
+    """`describe_machine()` in a line, for captions: `2 cores, AMD EPYC, 8 GiB, no GPU`."""
+    memory = machine["memory_gib"]
+    gpus = [gpu["name"] for gpu in machine["gpus"]]
+    return ", ".join(
+        [
+            f"{machine['cores']} core{'s' * (machine['cores'] != 1)}",
+            machine["cpu"],
+            f"{memory:g} GiB" if memory is not None else "memory unknown",
+            " + ".join(gpus) if gpus else "no GPU",
+        ]
+    )
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() == "model name" and value.strip():
+            return value.strip()
+    return platform.processor() or platform.machine() or "unknown processor"
+
+
+def _cores() -> int:
+    """Cores this process may use: what is there, less affinity, less a container's quota."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        cores = os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(cores, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # no control group, or `max`: no quota
+        return cores
+
+
+def _memory_gib() -> float | None:
+    try:
+        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # Windows
+        return None
+    with contextlib.suppress(OSError, ValueError):  # no control group, or `max`: no limit
+        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return round(total / 2**30, 1)
+
+
+def _gpus() -> list[dict[str, Any]]:
+    import torch  # noqa: PLC0415 - tables are drawn without it
+
+    if torch.cuda.is_available():
+        found = (torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count()))
+        return [
+            {"name": gpu.name, "memory_gib": round(gpu.total_memory / 2**30, 1)} for gpu in found
+        ]
+    if torch.backends.mps.is_available():
+        return [{"name": "Apple GPU", "memory_gib": None}]
+    return []
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # a bare checkout on the path
+            versions[package] = "not installed as a package"
+    return versions

@@ -1,0 +1,102 @@
+"""The end-of-test table reads right on a terminal, in a pipe and in Markdown."""
+
+import io
+import math
+
+import pytest
+
+from im2tex.report.table import (
+    SplitScores,
+    format_value,
+    markdown_table,
+    metric_names,
+    print_table,
+)
+
+SCORES = [
+    SplitScores(
+        "test_2013",
+        {"token_exact": 0.05123, "bleu": 34.204, "perplexity": 3.2, "zeta": 1234.56},
+        samples=671,
+        beam=10,
+        unfinished=0.0123,
+    ),
+    SplitScores(
+        "test_2014",
+        {"token_exact": 0.0712, "token_error_rate": math.nan},
+        samples=12986,
+        failed=2,
+        filter="over 500x160",
+        facts={"images/s": "12.3"},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("token_exact", 0.05128, "5.13 %"),
+        ("test/token_within_2", 1.0, "100.00 %"),
+        ("token_error_rate", 1.25, "125.00 %"),
+        ("bleu", 58.408, "58.41"),
+        ("val/perplexity", 1.10549, "1.105"),
+        ("seconds", 12345.6, "1.235e+04"),
+        ("token_exact", math.nan, "-"),
+        ("learning_rate", 0.001, "0.001"),
+    ],
+)
+def test_values(name, value, text):
+    assert format_value(name, value) == text
+
+
+def test_known_metrics_come_first_in_reading_order():
+    assert metric_names(SCORES) == [
+        "token_exact",
+        "token_error_rate",
+        "bleu",
+        "perplexity",
+        "zeta",
+    ]
+
+
+def test_markdown():
+    assert markdown_table(SCORES) == (
+        "|  | test_2013 | test_2014 |\n"
+        "| --- | ---: | ---: |\n"
+        "| token_exact | 5.12 % | 7.12 % |\n"
+        "| token_error_rate | - | - |\n"
+        "| bleu | 34.20 | - |\n"
+        "| perplexity | 3.200 | - |\n"
+        "| zeta | 1235 | - |\n"
+        "| samples | 671 | 12,986 |\n"
+        "| without a prediction | 0 | 2 |\n"
+        "| left out | none | over 500x160 |\n"
+        "| beam | 10 | 1 |\n"
+        "| unfinished | 1.23 % | - |\n"
+        "| images/s | - | 12.3 |\n"
+    )
+
+
+def test_print_into_a_pipe_cuts_nothing():
+    many = [SplitScores(f"a_rather_long_split_name_{i}", {"bleu": i}, 1000) for i in range(12)]
+    out = io.StringIO()
+    print_table(many, "Results [not a style]", file=out)
+    text = out.getvalue()
+    assert "Results" in text
+    assert all(split.split in text for split in many)
+    assert "\x1b" not in text
+    assert "…" not in text
+
+
+def test_names_are_not_read_as_markup():
+    out = io.StringIO()
+    print_table([SplitScores("[bold]a|b[/]", {"[red]": 1.0}, 1)], file=out)
+    assert "[bold]a|b[/]" in out.getvalue()
+    assert "[red]" in out.getvalue()
+    assert "a\\|b" in markdown_table([SplitScores("a|b", {}, 1)])
+
+
+def test_no_split_at_all_is_an_empty_table():
+    out = io.StringIO()
+    print_table([], file=out)
+    assert "samples" in out.getvalue()
