@@ -147,7 +147,7 @@ def _widen(fine: NDArray[np.uint8], pen: int) -> NDArray[np.uint8]:
     return out.reshape(fine.shape)
 
 
-def load_picture(data: bytes) -> NDArray[np.uint8]:
+def load_picture(source: bytes | Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A person's picture as ink on paper, whatever its mode, contrast or polarity.
 
     Transparency lies on white (a picture that is blank there, white ink on nothing, is read from
@@ -155,7 +155,8 @@ def load_picture(data: bytes) -> NDArray[np.uint8]:
     border alike; grey levels are stretched from the paper's own level to the darkest ink's.
 
     Args:
-        data: an encoded picture, any format Pillow reads; of several frames the first.
+        source: an encoded picture, any format Pillow reads, of several frames the first; or a
+            picture already open; or an array (H, W) or (H, W, 1, 3 or 4).
 
     Returns:
         (H, W), 0 = paper … 255 = ink, cropped to the ink.
@@ -163,24 +164,32 @@ def load_picture(data: bytes) -> NDArray[np.uint8]:
     Raises:
         Im2TexError: if it cannot be read, is too large to be opened safely, or is blank.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as opened:
-                opened.load()
-                picture = ImageOps.exif_transpose(opened)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Im2TexError(
-            f"the picture is too large: {error}. Crop or shrink it to one formula."
-        ) from None
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
-        raise Im2TexError(f"this is no picture that can be read: {error}") from None
-    layers = _grey_layers(picture)
+    layers = _grey_layers(_opened(source))
     for grey in layers:
         ink = _ink_of(grey)
         if ink is not None:
             return ink
     raise Im2TexError("the picture is blank: no ink stands out from the paper.")
+
+
+def _opened(source: bytes | Image.Image | NDArray[np.uint8]) -> Image.Image:
+    try:
+        if isinstance(source, np.ndarray):
+            flat = source.ndim == 3 and source.shape[2] == 1
+            return Image.fromarray(source[:, :, 0] if flat else source)
+        if isinstance(source, Image.Image):
+            return ImageOps.exif_transpose(source)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(source)) as opened:
+                opened.load()
+                return ImageOps.exif_transpose(opened)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise Im2TexError(
+            f"the picture is too large: {error}. Crop or shrink it to one formula."
+        ) from None
+    except (OSError, SyntaxError, TypeError, ValueError, struct.error) as error:
+        raise Im2TexError(f"this is no picture that can be read: {error}") from None
 
 
 def _grey_layers(picture: Image.Image) -> list[NDArray[np.uint8]]:

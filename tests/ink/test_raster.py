@@ -103,6 +103,16 @@ def test_every_kind_of_picture_gives_the_same_ink(name, data):
     assert np.array_equal(raster.load_picture(data), np.full((3, 12), 255))
 
 
+def test_an_open_picture_and_an_array_are_read_likewise():
+    full = np.full((3, 12), 255)
+    assert np.array_equal(raster.load_picture(Image.fromarray(INK)), full)
+    assert np.array_equal(raster.load_picture(INK), full)
+    assert np.array_equal(raster.load_picture(INK[:, :, None]), full)
+    assert np.array_equal(raster.load_picture(np.repeat(INK[:, :, None], 3, axis=2)), full)
+    with pytest.raises(Im2TexError, match="no picture"):
+        raster.load_picture(np.zeros((2, 2, 2, 2), dtype=np.uint8))
+
+
 def test_paper_noise_is_no_ink():
     rng = np.random.default_rng(0)
     noisy = np.clip(200 + rng.normal(0, 4, (80, 80)), 0, 255).astype(np.uint8)

@@ -1,0 +1,128 @@
+"""Variation keeps what an ink says, and is a pure function of its chance."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from im2tex.errors import Im2TexError
+from im2tex.ink.augment import Augmentation
+from im2tex.ink.ink import Ink, Symbol
+
+OFF = Augmentation(
+    scale=(1, 1),
+    thickness=(1, 1),
+    rotation=0,
+    slant=0,
+    stretch=1,
+    symbol_resize=1,
+    symbol_rotation=0,
+    symbol_shift=0,
+    wobble=0,
+)
+
+
+def stroke(*points):
+    return np.array(points, dtype=np.float32)
+
+
+INK = Ink(
+    (
+        stroke((0, 0), (10, 20)),
+        stroke((10, 0), (0, 20)),
+        stroke((30, 10), (45, 10)),
+        stroke((60, 20)),
+    ),
+    (Symbol("x", (0, 1), 0), Symbol("-", (2,), 1)),
+)
+
+
+def test_all_off_is_the_identity():
+    assert OFF.apply(INK, np.random.default_rng(0)) == (INK, 1.0, 1.0)
+
+
+def test_same_chance_same_ink_and_input_untouched():
+    before = [s.copy() for s in INK.strokes]
+    one, *factors = Augmentation().apply(INK, np.random.default_rng(5))
+    two, *again = Augmentation().apply(INK, np.random.default_rng(5))
+    other, *_ = Augmentation().apply(INK, np.random.default_rng(6))
+    assert factors == again
+    assert all(np.array_equal(a, b) for a, b in zip(one.strokes, two.strokes, strict=True))
+    assert not np.array_equal(one.strokes[0], other.strokes[0])
+    assert all(np.array_equal(a, b) for a, b in zip(INK.strokes, before, strict=True))
+
+
+def test_strokes_and_symbols_keep_their_order_and_type():
+    ink, *_ = Augmentation().apply(INK, np.random.default_rng(1))
+    assert ink.symbols == INK.symbols
+    assert [s.shape for s in ink.strokes] == [(2, 2), (2, 2), (2, 2), (1, 2)]
+    assert all(s.dtype == np.float32 and np.isfinite(s).all() for s in ink.strokes)
+
+
+def test_factors_are_log_uniform_in_their_ranges():
+    augmentation = Augmentation(scale=(0.5, 2.0), thickness=(0.25, 4.0))
+    drawn = np.log2([augmentation.apply(INK, np.random.default_rng(i))[1:] for i in range(400)])
+    assert abs(drawn).max(axis=0) == pytest.approx([2, 1], abs=0.05)
+    # The means of 400 scatter by 0.06 and 0.03.
+    assert drawn.mean(axis=0) == pytest.approx([0, 0], abs=0.25)
+
+
+def test_rotation_turns_the_line_and_keeps_lengths():
+    ink, *_ = replace(OFF, rotation=10.0).apply(INK, np.random.default_rng(3))
+    old = INK.strokes[2][1] - INK.strokes[2][0]
+    new = ink.strokes[2][1] - ink.strokes[2][0]
+    assert np.hypot(*new) == pytest.approx(np.hypot(*old), rel=1e-5)
+    assert 0 < abs(np.degrees(np.arctan2(new[1], new[0]))) <= 10
+
+
+def test_slant_moves_uprights_and_no_horizontals():
+    ink, *_ = replace(OFF, slant=0.5).apply(INK, np.random.default_rng(3))
+    level = ink.strokes[2][1] - ink.strokes[2][0]
+    assert level == pytest.approx([15, 0])
+    leaning = (ink.strokes[0][1] - ink.strokes[0][0])[0] - 10
+    assert 0 < abs(leaning) <= 0.5 * 20
+
+
+def test_stretch_keeps_the_area():
+    ink, *_ = replace(OFF, stretch=1.5).apply(INK, np.random.default_rng(3))
+    wide, high = ink.strokes[0][1] - ink.strokes[0][0]
+    assert wide * high == pytest.approx(200, rel=1e-4)
+    assert wide != pytest.approx(10, rel=1e-3)
+
+
+def test_symbols_move_as_wholes_and_loose_strokes_stay():
+    ink, *_ = replace(OFF, symbol_resize=1.3, symbol_rotation=20, symbol_shift=0.2).apply(
+        INK, np.random.default_rng(2)
+    )
+    assert np.array_equal(ink.strokes[3], INK.strokes[3])
+    one = ink.strokes[0][1] - ink.strokes[0][0]
+    two = ink.strokes[1][1] - ink.strokes[1][0]
+    # Both strokes of the x are turned and resized alike: lengths and the angle between stay equal.
+    assert np.hypot(*one) == pytest.approx(np.hypot(*two), rel=1e-4)
+    assert one @ two / (np.hypot(*one) * np.hypot(*two)) == pytest.approx(300 / 500, rel=1e-4)
+    crossing = (ink.strokes[0].mean(axis=0), ink.strokes[1].mean(axis=0))
+    assert crossing[0] == pytest.approx(crossing[1], abs=1e-3)
+
+
+def test_wobble_is_smooth_and_small():
+    line = np.linspace((0, 0), (100, 0), 500, dtype=np.float32)
+    ink = Ink((line, stroke((0, 10), (0, 20)), stroke((50, 10), (50, 20))))
+    out, *_ = replace(OFF, wobble=0.1).apply(ink, np.random.default_rng(0))
+    moved = out.strokes[0] - line
+    assert 0 < abs(moved).max() < 5
+    assert abs(np.diff(moved, axis=0)).max() < 0.5
+
+
+def test_a_single_dot_is_fine():
+    ink = Ink((stroke((3, 3)),), (Symbol(".", (0,), 0),))
+    out, *_ = Augmentation().apply(ink, np.random.default_rng(0))
+    assert np.isfinite(out.strokes[0]).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"scale": (0, 1)}, {"thickness": (2, 1)}, {"stretch": 0.9}, {"wobble": -1}],
+)
+def test_values_out_of_range_are_named(wrong):
+    with pytest.raises(Im2TexError, match=next(iter(wrong))):
+        Augmentation(**wrong)

@@ -1,0 +1,162 @@
+"""New inks whose labels are exactly right, or the old ones unchanged."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from im2tex.data.sample import Sample
+from im2tex.ink.ink import Ink, Symbol
+from im2tex.ink.recombine import SymbolBank, crop, swap
+from im2tex.ink.spans import balanced, spans
+
+# Each token is written so that it can be read back: as many strokes as its number here, in a box
+# as tall as a digit.
+WRITING = {"1": 1, "2": 2, "x": 3, "z": 4, "y": 5, "+": 6, "-": 7, "(": 8, ")": 9, "=": 10}
+WRITING |= {"\\frac": 11, "\\sqrt": 12, "\\times": 13, "|": 14, "g": 15}
+
+
+def written(latex):
+    """A row of symbols for every written token, with 6 units between 8-unit boxes."""
+    tokens = tuple(latex.split())
+    strokes = []
+    symbols = []
+    for place, position in enumerate(p for p, t in enumerate(tokens) if t in WRITING):
+        token = tokens[position]
+        count = WRITING[token]
+        x = 14.0 * place
+        indices = range(len(strokes), len(strokes) + count)
+        strokes += [
+            np.array([(x, 10 * k / count), (x + 8, 10)], dtype=np.float32) for k in range(count)
+        ]
+        symbols.append(Symbol("-" if token == "\\frac" else token, tuple(indices), position))
+    return Sample(latex, latex, tokens, Ink(tuple(strokes), tuple(symbols)))
+
+
+def read(ink):
+    """What the strokes say, token by position."""
+    names = {count: token for token, count in WRITING.items()}
+    return {s.position: names[len(s.strokes)] for s in ink.symbols}
+
+
+def said(tokens):
+    return {p: t for p, t in enumerate(tokens) if t in WRITING}
+
+
+FORMULA = "\\frac { x + 1 } { \\sqrt { y } } = ( 2 - x ) ^ { 2 } | z |"
+SAMPLES = [written(FORMULA), written("- x \\times z + 2 = g"), written("1 + y _ { 2 }")]
+BANK = SymbolBank.from_samples(SAMPLES)
+
+
+def test_the_bank_holds_every_symbol_but_those_shaped_by_their_contents():
+    counts = {token: b - a for token, (a, b) in BANK.ranges.items()}
+    expected = Counter(t for s in SAMPLES for t in s.tokens if t in WRITING)
+    del expected["\\frac"], expected["\\sqrt"]
+    assert counts == expected
+    assert len(BANK) == sum(counts.values())
+    assert len(BANK.strokes(BANK.ranges["x"][0])) == WRITING["x"]
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.key)
+def test_swapped_strokes_say_what_the_label_says(sample, seed):
+    ink, tokens = swap(sample.ink, sample.tokens, BANK, np.random.default_rng(seed), 0.8)
+    assert read(ink) == said(tokens)
+    assert [s.token.replace("\\frac", "-") for s in ink.symbols] == [
+        tokens[s.position].replace("\\frac", "-") for s in ink.symbols
+    ]
+    assert sorted(i for s in ink.symbols for i in s.strokes) == list(range(len(ink.strokes)))
+    kept = {"\\frac", "\\sqrt", "(", ")", "|", "{", "}", "^", "_"}
+    assert all(a == b for a, b in zip(tokens, sample.tokens, strict=True) if a in kept)
+    assert all(b in "12" for a, b in zip(sample.tokens, tokens, strict=True) if a in "12")
+
+
+def test_a_swapped_symbol_stays_in_its_place():
+    sample = SAMPLES[0]
+    for seed in range(20):
+        ink, _ = swap(sample.ink, sample.tokens, BANK, np.random.default_rng(seed), 1.0)
+        for old, new in zip(sample.ink.symbols, ink.symbols, strict=True):
+            was = np.concatenate([sample.ink.strokes[i] for i in old.strokes])
+            now = np.concatenate([ink.strokes[i] for i in new.strokes])
+            assert abs(was.mean(axis=0) - now.mean(axis=0)).max() < 7
+            assert now[:, 0].min() > was[:, 0].min() - 6
+            assert now[:, 0].max() < was[:, 0].max() + 6
+
+
+def test_a_sign_with_nothing_before_it_stays_a_sign():
+    sample = SAMPLES[1]
+    first = set()
+    for seed in range(60):
+        _, tokens = swap(
+            sample.ink, sample.tokens, BANK, np.random.default_rng(seed), 1.0, change=1.0
+        )
+        first.add(tokens[0])
+    assert first == {"+"}
+
+
+def test_without_changes_of_token_the_label_stays():
+    sample = SAMPLES[0]
+    ink, tokens = swap(sample.ink, sample.tokens, BANK, np.random.default_rng(0), 1.0, change=0.0)
+    assert tokens == sample.tokens
+    assert ink is not sample.ink
+
+
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.key)
+def test_a_cut_is_a_formula_whose_strokes_say_what_it_says(sample, seed):
+    ink, tokens = crop(sample.ink, sample.tokens, np.random.default_rng(seed))
+    assert read(ink) == said(tokens)
+    assert spans(tokens) is not None
+    assert balanced(tokens)
+    text = " ".join(tokens)
+    assert text in sample.latex
+    assert sum(len(s.strokes) for s in ink.symbols) == len(ink.strokes)
+
+
+def test_cuts_reach_inside_groups():
+    cuts = {" ".join(crop(SAMPLES[0].ink, SAMPLES[0].tokens, np.random.default_rng(i))[1])
+            for i in range(300)}  # fmt: skip
+    assert {"x + 1", "\\sqrt { y }", "( 2 - x ) ^ { 2 }", "| z |"} <= cuts
+    assert not any(c.startswith("=") or c.endswith("=") for c in cuts)
+
+
+def unaligned():
+    sample = SAMPLES[2]
+    symbols = sample.ink.symbols
+    yield "a position unknown", Ink(sample.ink.strokes, (*symbols[:-1], Symbol("2", (12, 13), -1)))
+    yield "a symbol missing", Ink(sample.ink.strokes, symbols[:-1])
+    yield (
+        "a stroke in two symbols",
+        Ink(sample.ink.strokes, (*symbols[:-1], Symbol("2", (0, 1), symbols[-1].position))),
+    )
+    yield "no symbols", Ink(sample.ink.strokes)
+
+
+@pytest.mark.parametrize("ink", [pytest.param(i, id=n) for n, i in unaligned()])
+def test_where_ink_and_label_are_not_aligned_nothing_changes(ink):
+    tokens = SAMPLES[2].tokens
+    for seed in range(5):
+        assert swap(ink, tokens, BANK, np.random.default_rng(seed), 1.0) == (ink, tokens)
+        assert crop(ink, tokens, np.random.default_rng(seed)) == (ink, tokens)
+    assert len(SymbolBank.from_samples([Sample("k", "", tokens, ink)])) == 0
+
+
+@pytest.mark.parametrize("latex", ["x ^ 2", "{ x }", "x }", "\\frac { x }", "\\left ( x"])
+def test_labels_outside_the_canonical_form_are_left_alone(latex):
+    assert spans(latex.split()) is None
+
+
+def test_structure_of_a_label():
+    latex = "\\sqrt [ 3 ] { x } ^ { 2 }"
+    # 0     1 2 3 4 5 6 7 8 9 10
+    structure = spans(latex.split())
+    assert structure.written == (0, 2, 5, 9)
+    assert set(structure.rows) == {((2, 3),), ((5, 6),), ((9, 10),), ((0, 11),)}
+
+
+@pytest.mark.parametrize(
+    ("latex", "expected"),
+    [("( x ]", False), ("( [ x ] )", True), ("x )", False), ("| x", False), ("| x |", True)],
+)
+def test_balance(latex, expected):
+    assert balanced(latex.split()) is expected
