@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -100,25 +100,9 @@ class Registry(Generic[T]):
         Raises:
             Im2TexError: for an unknown argument, a missing one, or a value of another type.
         """
-        cls = self.get(name)
-        accepted = self.parameters(name)
-        given = dict(arguments or {})
-        for key in given:
-            if key not in accepted:
-                raise Im2TexError(
-                    f"{self.kind} '{name}' takes no argument '{key}'{_nearest(key, accepted)} "
-                    f"Accepted: {', '.join(accepted) or 'none'}."
-                )
-        hints = get_type_hints(cls.__init__)
-        checked = {}
-        for key, value in given.items():
-            try:
-                checked[key] = _coerce(value, hints.get(key, Any))
-            except (TypeError, ValueError) as error:
-                raise Im2TexError(
-                    f"{self.kind} '{name}': argument {key}={value!r}: {error}"
-                ) from None
-        return checked
+        return check_arguments(
+            f"{self.kind} '{name}'", self.get(name), arguments, hidden=self._given
+        )
 
     def build(self, name: str, arguments: Mapping[str, Any] | None = None, **given: Any) -> T:
         """An instance of the component `name`.
@@ -163,11 +147,44 @@ class Registry(Generic[T]):
                 self.register(point.name)(cls)
 
 
+def check_arguments(
+    owner: str,
+    cls: type,
+    arguments: Mapping[str, Any] | None,
+    hidden: Collection[str] = (),
+) -> dict[str, Any]:
+    """Arguments of a constructor, coerced to the types of its signature.
+
+    Args:
+        owner: whose arguments these are, for messages.
+        cls: the class to construct.
+        arguments: what a configuration says.
+        hidden: parameters that a configuration may not set.
+
+    Raises:
+        Im2TexError: for an unknown argument, or a value of another type.
+    """
+    accepted = [key for key in inspect.signature(cls).parameters if key not in hidden]
+    hints = get_type_hints(cls.__init__)
+    checked = {}
+    for key, value in (arguments or {}).items():
+        if key not in accepted:
+            raise Im2TexError(
+                f"{owner} takes no argument '{key}'{_nearest(key, accepted)} "
+                f"Accepted: {', '.join(accepted) or 'none'}."
+            )
+        try:
+            checked[key] = _coerce(value, hints.get(key, Any))
+        except (TypeError, ValueError) as error:
+            raise Im2TexError(f"{owner}: argument {key}={value!r}: {error}") from None
+    return checked
+
+
 def _path(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _nearest(name: str, known: Mapping[str, Any]) -> str:
+def _nearest(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else "."
 

@@ -103,5 +103,3 @@ SOURCES: Registry[Source] = Registry(
         "im2tex.data.sources.folder",
     ),
 )
-
-

@@ -140,8 +140,7 @@ class Split(Sequence[Sample]):
             symbols = row["symbols"].as_py() or []
             ink = Ink(
                 tuple(
-                    np.asarray(stroke.values, dtype=np.float32).reshape(-1, 2)
-                    for stroke in strokes
+                    np.asarray(stroke.values, dtype=np.float32).reshape(-1, 2) for stroke in strokes
                 ),
                 tuple(Symbol(s["token"], tuple(s["strokes"]), s["position"]) for s in symbols),
             )

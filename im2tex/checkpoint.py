@@ -1,0 +1,127 @@
+"""Checkpoints: their format version, and starting a fit from another one's weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from im2tex import __version__
+from im2tex.errors import Im2TexError
+
+if TYPE_CHECKING:
+    from im2tex.module import Im2Tex
+
+FORMAT = 1
+_KEY = "im2tex"
+
+
+def stamp(checkpoint: dict[str, Any]) -> None:
+    """Writes the format version into a checkpoint."""
+    checkpoint[_KEY] = {"format": FORMAT, "version": __version__}
+
+
+def verify(checkpoint: dict[str, Any], where: str) -> None:
+    """Checks the format version.
+
+    Args:
+        checkpoint: as loaded.
+        where: what to call it in the message.
+
+    Raises:
+        Im2TexError: if it is no checkpoint of im2tex, or of a format this version cannot read.
+    """
+    found = checkpoint.get(_KEY)
+    if not isinstance(found, dict):
+        raise Im2TexError(f"{where} was not written by im2tex.")
+    if found.get("format") != FORMAT:
+        raise Im2TexError(
+            f"{where} has format {found.get('format')} (im2tex {found.get('version')}); this is "
+            f"im2tex {__version__}, which reads format {FORMAT}. Use the version that wrote it."
+        )
+
+
+def load(path: str | Path) -> dict[str, Any]:
+    """Reads a checkpoint onto the CPU.
+
+    Raises:
+        Im2TexError: if it is missing, damaged, or not ours.
+    """
+    path = Path(path)
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise Im2TexError(f"there is no checkpoint {path}.") from None
+    except Exception as error:
+        raise Im2TexError(f"{path} cannot be read as a checkpoint: {error}") from error
+    if not isinstance(checkpoint, dict):
+        raise Im2TexError(f"{path} is no checkpoint.")
+    verify(checkpoint, str(path))
+    return checkpoint
+
+
+def initialise(model: Im2Tex, path: str) -> str:
+    """Starts a model from another one's weights.
+
+    Weights are matched by name. Where two differ only in the size of the vocabulary, the rows of
+    tokens that both know are copied.
+
+    Args:
+        model: bound to its own vocabulary.
+        path: checkpoint of the other model.
+
+    Returns:
+        What was loaded, what was new and what was left, for a person to read.
+
+    Raises:
+        Im2TexError: if the checkpoint is missing or unreadable, or nothing in it fits.
+    """
+    if not Path(path).exists():
+        raise Im2TexError(
+            f"model.init_from: there is no checkpoint {path}. Make one by pretraining with "
+            "`im2tex fit` (its checkpoints lie in the run's folder), or set model.init_from to "
+            "null to start from scratch."
+        )
+    checkpoint = load(path)
+    theirs: dict[str, Tensor] = checkpoint["state_dict"]
+    known = checkpoint["hyper_parameters"]["vocabulary"]
+    numbers = {token: 4 + k for k, token in enumerate(known)}
+    pairs = [(k, k) for k in range(4)] + [
+        (mine, numbers[token]) for mine, token in enumerate(model.words.tokens) if token in numbers
+    ]
+    to, origin = (torch.tensor(side) for side in zip(*pairs, strict=True))
+    by_token = {f"decoder.{name}" for name in model.ready.by_token}
+    loaded, mapped, new = [], [], []
+    ours = dict(model.named_parameters()) | dict(model.named_buffers())
+    with torch.no_grad():
+        for name, value in ours.items():
+            other = theirs.get(name)
+            if name in by_token:
+                # Equal sizes say nothing here: two vocabularies may differ in their tokens alone.
+                if other is None or other.shape[1:] != value.shape[1:]:
+                    new.append(name)
+                    continue
+                value[to] = other[origin].to(value)
+                mapped.append(name)
+            elif other is not None and other.shape == value.shape:
+                value.copy_(other)
+                loaded.append(name)
+            else:
+                new.append(name)
+    if not loaded:
+        raise Im2TexError(
+            f"model.init_from: no weight of {path} fits this model; are encoder, decoder and "
+            "their arguments those it was trained with?"
+        )
+    left = [name for name in theirs if name not in ours or name in new]
+    fresh = [token for token in model.words.ordinary if token not in numbers]
+    return "\n".join(
+        [
+            f"Started from {path}: {len(loaded)} weights by name, {len(mapped)} token by token.",
+            f"  new: {', '.join(new) or 'none'}",
+            f"  left: {', '.join(left) or 'none'}",
+            f"  tokens not known there ({len(fresh)}): {' '.join(fresh) or 'none'}",
+        ]
+    )

@@ -1,0 +1,313 @@
+"""`FormulaDataModule`: a source, its splits, and loaders of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
+
+from im2tex.data.batches import Budget
+from im2tex.data.dataset import Batch, FormulaDataset
+from im2tex.data.preprocessing import Preprocessing
+from im2tex.data.samplers import EvaluationSampler, TrainingSampler
+from im2tex.data.source import SOURCES, Source
+from im2tex.data.store import Split
+from im2tex.data.variation import Variation
+from im2tex.errors import Im2TexError
+from im2tex.ink.augment import Augmentation
+from im2tex.ink.recombine import SymbolBank
+from im2tex.registry import check_arguments
+
+
+@dataclass
+class Kept:
+    """What became of a split's samples.
+
+    Attributes:
+        total: samples in the store.
+        kept: samples used.
+        dropped: how many were left out, by reason; training only.
+        limited: samples made smaller to fit the limits; evaluation only.
+        padding: pixels of the padded batches for each pixel of their images.
+    """
+
+    total: int
+    kept: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    limited: int = 0
+    padding: float = float("nan")
+
+
+class ResumableLoader(DataLoader[Batch]):
+    """A loader that a run can be resumed in the middle of.
+
+    The position is derived from the trainer's own progress when the sampler starts, so there is
+    no state to keep; the two methods tell Lightning that resuming is safe.
+    """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Nothing to save."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Nothing to load."""
+
+
+class FormulaDataModule(LightningDataModule):
+    """Formulas of one source, in batches.
+
+    Args:
+        source: registered name of the source.
+        source_args: its arguments.
+        root: folder of the prepared stores.
+        train_split: split to train on; the source's own if not given.
+        validation_split: split held out of training; the source's own if not given.
+        test_splits: splits to test on; the source's own if not given.
+        predict_splits: splits to predict; those of `test_splits` if not given.
+        batch_size: most samples of a training batch, on each device.
+        batch_pixels: most pixels of a training batch, padding included.
+        batch_tokens: most tokens of a training batch, padding included.
+        eval_factor: how many times larger batches are where no gradient is needed.
+        max_length: training labels longer than this many tokens are dropped and counted.
+        train_samples: train on this many samples only, drawn with `seed`; all if not given.
+        augmentation: arguments of `ink.augment.Augmentation`; none if not given.
+        swap_share: share of training samples in which symbols are exchanged for other writers'.
+        swap_probability: in those, the probability that a symbol is exchanged.
+        crop_share: share of training samples cut down to a sub-formula.
+        workers: loader processes.
+        seed: of order, augmentation and recombination.
+
+    Raises:
+        Im2TexError: for unknown names or arguments that do not fit.
+    """
+
+    def __init__(
+        self,
+        source: str = "grammar",
+        source_args: dict[str, Any] | None = None,
+        root: str = "data",
+        train_split: str | None = None,
+        validation_split: str | None = None,
+        test_splits: list[str] | None = None,
+        predict_splits: list[str] | None = None,
+        batch_size: int = 32,
+        batch_pixels: int = 600_000,
+        batch_tokens: int = 2_000,
+        eval_factor: float = 2.0,
+        max_length: int = 200,
+        train_samples: int | None = None,
+        augmentation: dict[str, Any] | None = None,
+        swap_share: float = 0.0,
+        swap_probability: float = 0.5,
+        crop_share: float = 0.0,
+        workers: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.source: Source = SOURCES.build(source, source_args)
+        self.root = Path(root)
+        self.budget = Budget(batch_size, batch_pixels, batch_tokens)
+        self.augmentation = (
+            Augmentation(**check_arguments("augmentation", Augmentation, augmentation))
+            if augmentation is not None
+            else None
+        )
+        self.kept: dict[str, Kept] = {}
+        self._splits: dict[str, Split] = {}
+
+    @property
+    def train_split(self) -> str:
+        """Name of the split to train on."""
+        return str(self.hparams["train_split"] or self.source.train)
+
+    @property
+    def validation_split(self) -> str:
+        """Name of the split held out of training."""
+        return str(self.hparams["validation_split"] or self.source.validation)
+
+    @property
+    def test_splits(self) -> list[str]:
+        """Names of the splits to test on."""
+        return list(self.hparams["test_splits"] or self.source.tests)
+
+    @property
+    def predict_splits(self) -> list[str]:
+        """Names of the splits to predict."""
+        return list(self.hparams["predict_splits"] or self.test_splits)
+
+    def prepare_data(self) -> None:
+        """Makes the store where that needs nothing from the person; on one process only."""
+        self.source.ensure(self.root)
+
+    def split(self, name: str) -> Split:
+        """Opens a split, once.
+
+        Raises:
+            Im2TexError: if there is none of that name, or it is empty.
+        """
+        if name not in self._splits:
+            split = self.source.split(self.root, name)
+            if not len(split):
+                raise Im2TexError(f"{split.path}: the split '{name}' holds no sample.")
+            self._splits[name] = split
+        return self._splits[name]
+
+    def training_labels(self) -> Iterator[Sequence[str]]:
+        """The labels that a fresh model's vocabulary is made of."""
+        return self.split(self.train_split).tokens()
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Batches of the training split, varied and shuffled anew each epoch."""
+        name = self.train_split
+        split = self.split(name)
+        dataset = FormulaDataset(split, self._preprocessing(), self._variation(split))
+        numbers = self._keep(name, dataset)
+        rank, ranks = self._ranks()
+        sampler = TrainingSampler(
+            dataset,
+            numbers,
+            self.budget,
+            seed=self.hparams["seed"],
+            rank=rank,
+            ranks=ranks,
+            parallel=self.hparams["workers"] > 0,
+            position=self._position,
+        )
+        sampler.plan(0)
+        self.kept[name].padding = sampler.padding_ratio
+        return self._loader(dataset, sampler)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Batches of the split held out of training."""
+        return self._evaluation(self.validation_split)
+
+    def test_dataloader(self) -> list[DataLoader[Batch]]:
+        """A loader for each test split."""
+        return [self._evaluation(name) for name in self.test_splits]
+
+    def predict_dataloader(self) -> list[DataLoader[Batch]]:
+        """A loader for each split to predict."""
+        return [self._evaluation(name) for name in self.predict_splits]
+
+    def _evaluation(self, name: str) -> DataLoader[Batch]:
+        split = self.split(name)
+        preprocessing = self._preprocessing()
+        dataset = FormulaDataset(split, preprocessing)
+        sizes = np.array([dataset.size(i, 0) for i in range(len(split))])
+        limits = (preprocessing.max_height, preprocessing.max_width)
+        limited = int((sizes[:, :2] > limits).any(1).sum())
+        sizes[:, :2] = np.minimum(sizes[:, :2], limits)
+        factor = self.hparams["eval_factor"]
+        budget = Budget(
+            int(self.budget.samples * factor), int(self.budget.pixels * factor), 1_000_000
+        )
+        rank, ranks = self._ranks()
+        sampler = EvaluationSampler(sizes, budget, rank=rank, ranks=ranks)
+        self.kept[name] = Kept(
+            len(split), len(split), limited=limited, padding=sampler.padding_ratio
+        )
+        return self._loader(dataset, sampler)
+
+    def _loader(
+        self, dataset: FormulaDataset, sampler: TrainingSampler | EvaluationSampler
+    ) -> DataLoader[Batch]:
+        workers = int(self.hparams["workers"])
+        device = "cpu" if self.trainer is None else self.trainer.strategy.root_device.type
+        return ResumableLoader(
+            dataset,
+            sampler=sampler,
+            batch_size=None,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            prefetch_factor=4 if workers else None,
+            pin_memory=self.trainer is not None
+            and self.trainer.strategy.root_device.type == "cuda",
+        )
+
+    def _keep(self, name: str, dataset: FormulaDataset) -> list[int]:
+        """Numbers of the samples to train on; the rest are counted by reason."""
+        kept = self.kept[name] = Kept(len(dataset))
+        numbers = []
+        for number in range(len(dataset)):
+            reason = self._unfit(dataset, number)
+            if reason is None:
+                numbers.append(number)
+            else:
+                kept.dropped[reason] = kept.dropped.get(reason, 0) + 1
+        wanted = self.hparams["train_samples"]
+        if wanted is not None and wanted < len(numbers):
+            rng = np.random.default_rng([self.hparams["seed"], 2])
+            kept.dropped["beyond train_samples"] = len(numbers) - wanted
+            numbers = sorted(rng.permutation(numbers)[:wanted].tolist())
+        kept.kept = len(numbers)
+        if not numbers:
+            reasons = ", ".join(f"{n} {reason}" for reason, n in kept.dropped.items())
+            raise Im2TexError(
+                f"nothing is left to train on in split '{name}' of source '{self.source.name}' "
+                f"({kept.total} samples): {reasons}. Raise data.max_length or "
+                "model.preprocessing's limits, or prepare the data again."
+            )
+        return numbers
+
+    def _unfit(self, dataset: FormulaDataset, number: int) -> str | None:
+        """Why a sample cannot be trained on, or None."""
+        height, width, length = dataset.plain_size(number)
+        if length == 0:
+            return "without label"
+        if length > self.hparams["max_length"]:
+            return f"longer than {self.hparams['max_length']} tokens"
+        if not dataset.preprocessing.fits(height, width):
+            return "larger than the image limits"
+        return None
+
+    def _variation(self, split: Split) -> Variation:
+        hparams = self.hparams
+        bank = SymbolBank.from_samples(split) if hparams["swap_share"] else None
+        return Variation(
+            hparams["seed"],
+            self.augmentation,
+            bank,
+            hparams["swap_share"],
+            hparams["swap_probability"],
+            hparams["crop_share"],
+        )
+
+    def _preprocessing(self) -> Preprocessing:
+        """The model's."""
+        if self.trainer is None:
+            raise Im2TexError(
+                "FormulaDataModule draws with the model's preprocessing: use it with a Trainer."
+            )
+        preprocessing = self.trainer.lightning_module.preprocessing
+        assert isinstance(preprocessing, Preprocessing)
+        return preprocessing
+
+    def _ranks(self) -> tuple[int, int]:
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
+
+    def _position(self, steps: int) -> tuple[int, int]:
+        """The epoch that starts, and how many of its batches were consumed before.
+
+        When a run is resumed, Lightning makes the iterator before it has put its counters in
+        order. Which of them to believe follows from when the checkpoint was written: within an
+        epoch (`started` is ahead of `processed`) the batches processed count; at its end, the
+        next epoch starts.
+        """
+        if self.trainer is None:
+            return 0, 0
+        loop = self.trainer.fit_loop
+        epochs = loop.epoch_progress.current
+        consumed = loop.epoch_loop.batch_progress.current.processed
+        if epochs.started <= epochs.processed:
+            return epochs.processed, 0
+        if consumed >= steps:
+            return epochs.processed + 1, 0
+        return epochs.processed, consumed

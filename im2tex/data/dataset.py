@@ -1,0 +1,171 @@
+"""Batches of drawn formulas, and the dataset that makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from im2tex.data.preprocessing import Drawn, Preprocessing
+from im2tex.data.sample import Sample
+from im2tex.data.variation import Variation, Varied
+
+
+@dataclass
+class Batch:
+    """A padded batch. Labels travel as token strings: numbering them is the model's business.
+
+    Attributes:
+        keys: of the samples.
+        images: (B, 1, H, W) uint8, 0 for paper to 255 for ink.
+        sizes: (B, 2) true height and width, multiples of the stride.
+        tokens: labels; empty where there is none.
+        boxes: (B, T, 4) float, T the longest label and the end: left, top, right, bottom in
+            pixels of each token's symbol, right < left where not known; None if known of none.
+    """
+
+    keys: list[str]
+    images: Tensor
+    sizes: Tensor
+    tokens: list[tuple[str, ...]]
+    boxes: Tensor | None
+
+    def pin_memory(self) -> Batch:
+        """Moves the tensors to page-locked memory, for loaders with `pin_memory`."""
+        boxes = None if self.boxes is None else self.boxes.pin_memory()
+        return Batch(
+            self.keys, self.images.pin_memory(), self.sizes.pin_memory(), self.tokens, boxes
+        )
+
+
+Request = tuple[int, list[int]]
+"""What a sampler asks for: the epoch, and the numbers of a batch's samples."""
+
+
+class FormulaDataset(Dataset[Batch]):
+    """Draws whole batches. The epoch travels in the index, so workers need no state.
+
+    Args:
+        samples: what to draw.
+        preprocessing: how.
+        variation: for training; None draws samples as they are.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        preprocessing: Preprocessing,
+        variation: Variation | None = None,
+    ) -> None:
+        self.samples = samples
+        self.preprocessing = preprocessing
+        self.variation = variation
+        self._scales: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, request: Request) -> Batch:
+        epoch, numbers = request
+        drawn: list[Drawn] = []
+        varied: list[Varied | None] = []
+        samples = [self.samples[number] for number in numbers]
+        for number, sample in zip(numbers, samples, strict=True):
+            if sample.ink is None:
+                assert sample.image is not None
+                drawn.append(self.preprocessing.picture(sample.image))
+                varied.append(None)
+                continue
+            one = self.vary(sample, epoch)
+            drawn.append(
+                self.preprocessing.draw(
+                    one.ink,
+                    scale=self.scale(number, one),
+                    thickness_factor=one.thickness_factor,
+                )
+            )
+            varied.append(one)
+        tokens = [
+            sample.tokens if one is None else one.tokens
+            for sample, one in zip(samples, varied, strict=True)
+        ]
+        return Batch(
+            keys=[sample.key for sample in samples],
+            tokens=tokens,
+            boxes=self._boxes(drawn, varied, 1 + max(map(len, tokens))),
+            **stack([one.image for one in drawn]),
+        )
+
+    def vary(self, sample: Sample, epoch: int) -> Varied:
+        """A sample with ink as it is drawn in one epoch."""
+        if self.variation is not None:
+            return self.variation(sample, epoch)
+        assert sample.ink is not None
+        return Varied(sample.ink, sample.tokens)
+
+    def scale(self, number: int, one: Varied) -> float:
+        """Pixels per unit of a sample's ink as it is drawn; measured once unless it was cropped.
+
+        Measuring takes longer than drawing, and variation within a formula hardly changes it.
+        """
+        if one.cropped:
+            return self.preprocessing.scale_of(one.ink) * one.scale_factor
+        if number not in self._scales:
+            ink = self.samples[number].ink
+            assert ink is not None
+            self._scales[number] = self.preprocessing.scale_of(ink)
+        return self._scales[number] * one.scale_factor
+
+    def plain_size(self, number: int) -> tuple[int, int, int]:
+        """As `size`, without variation."""
+        sample = self.samples[number]
+        if sample.ink is None:
+            assert sample.image is not None
+            drawn = self.preprocessing.picture(sample.image)
+            return drawn.image.shape[0], drawn.image.shape[1], len(sample.tokens)
+        scale = self.scale(number, Varied(sample.ink, sample.tokens))
+        return (*self.preprocessing.extent(sample.ink, scale), len(sample.tokens))
+
+    def size(self, number: int, epoch: int) -> tuple[int, int, int]:
+        """Height and width a sample asks for in pixels, before any limit, and its label length."""
+        sample = self.samples[number]
+        if sample.ink is None or self.variation is None:
+            return self.plain_size(number)
+        one = self.vary(sample, epoch)
+        return (
+            *self.preprocessing.extent(one.ink, self.scale(number, one)),
+            len(one.tokens),
+        )
+
+    def _boxes(
+        self, drawn: Sequence[Drawn], varied: Sequence[Varied | None], length: int
+    ) -> Tensor | None:
+        if self.variation is None or not any(one and one.ink.symbols for one in varied):
+            return None
+        boxes = np.tile(np.array([0, 0, -1, -1], dtype=np.float32), (len(drawn), length, 1))
+        for row, picture, one in zip(boxes, drawn, varied, strict=True):
+            if one is not None:
+                known = self.preprocessing.boxes(picture, one.ink, len(one.tokens))
+                row[: len(known)] = known
+        return torch.from_numpy(boxes)
+
+
+def stack(images: Sequence[np.ndarray]) -> dict[str, Tensor]:
+    """Pads images at the bottom and right to one size.
+
+    Args:
+        images: each (H_i, W_i) uint8.
+
+    Returns:
+        `images` (B, 1, H, W) uint8 and `sizes` (B, 2).
+    """
+    sizes = torch.tensor([image.shape for image in images])  # (B, 2)
+    height, width = sizes.amax(0).tolist()
+    padded = torch.zeros(len(images), 1, height, width, dtype=torch.uint8)
+    for row, image in zip(padded, images, strict=True):
+        row[0, : image.shape[0], : image.shape[1]] = torch.from_numpy(np.ascontiguousarray(image))
+    return {"images": padded, "sizes": sizes}

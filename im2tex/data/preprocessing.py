@@ -1,0 +1,159 @@
+"""`Preprocessing`: strokes or a picture to the pixels a model sees. One object for every use.
+
+The model owns it, so that training, test, `predict` and a demo cannot differ. Scale comes from the
+strokes or pixels alone: a characteristic symbol size is measured (`ink.scale`) and brought to
+`symbol_size` pixels, by the same rule for ink and for bitmaps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from im2tex.errors import Im2TexError
+from im2tex.ink.ink import Ink
+from im2tex.ink.raster import draw, load_picture, size
+from im2tex.ink.scale import ink_size, symbol_size
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A formula as pixels.
+
+    Attributes:
+        image: (H, W) uint8, 0 for paper to 255 for ink; H and W multiples of the stride.
+        scale: pixels per unit of the ink, or per pixel of the picture.
+        origin: where the ink's left top corner lies, (x, y) in its own unit.
+        offset: where that corner lies in the image, in pixels from either side.
+        limited: whether the image had to be made smaller than asked to fit the limits.
+    """
+
+    image: Pixels
+    scale: float
+    origin: tuple[float, float]
+    offset: float
+    limited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """How a formula becomes pixels.
+
+    Attributes:
+        symbol_size: pixels a characteristic symbol is scaled to; 0 keeps a picture's own scale.
+        thickness: width of a pen stroke, as a share of the symbol size.
+        padding: blank pixels on every side.
+        max_height: tallest image in pixels.
+        max_width: widest image in pixels. Beyond either, a training sample is dropped and any
+            other is made smaller; both are counted.
+        stride: (vertical, horizontal) pixels that image sizes are rounded up to multiples of.
+
+    Raises:
+        Im2TexError: if a value is out of range.
+    """
+
+    symbol_size: float = 24.0
+    thickness: float = 0.1
+    padding: int = 4
+    max_height: int = 320
+    max_width: int = 1280
+    stride: tuple[int, int] = (8, 8)
+
+    def __post_init__(self) -> None:
+        for name in ("thickness", "max_height", "max_width"):
+            if getattr(self, name) <= 0:
+                raise Im2TexError(f"preprocessing: {name} must be positive.")
+        if self.symbol_size < 0 or self.padding < 0:
+            raise Im2TexError("preprocessing: symbol_size and padding cannot be negative.")
+
+    def scale_of(self, ink: Ink) -> float:
+        """Pixels per unit of the ink."""
+        return (self.symbol_size or 24.0) / ink_size(ink)
+
+    def extent(self, ink: Ink, scale: float) -> tuple[int, int]:
+        """Height and width in pixels of the ink drawn at a scale, before any limit."""
+        height, width = size(ink.strokes, scale, self._line(1.0), self.padding)
+        return self._round(height, 0), self._round(width, 1)
+
+    def fits(self, height: int, width: int) -> bool:
+        """Whether an image of that size is within the limits."""
+        return height <= self.max_height and width <= self.max_width
+
+    def draw(self, ink: Ink, *, scale: float | None = None, thickness_factor: float = 1.0) -> Drawn:
+        """Draws strokes.
+
+        Args:
+            ink: at least one stroke.
+            scale: pixels per unit; measured from the ink if not given.
+            thickness_factor: widens or narrows the pen.
+        """
+        scale = self.scale_of(ink) if scale is None else scale
+        left, top, right, bottom = ink.bounds
+        line = self._line(thickness_factor)
+        room = 2 * self.padding + line + 1
+        most = min(
+            (self.max_height - room) / max(bottom - top, 1e-9),
+            (self.max_width - room) / max(right - left, 1e-9),
+        )
+        limited = scale > most
+        scale = min(scale, most)
+        image = draw(ink.strokes, scale, line, self.padding)
+        return Drawn(self._fill(image), scale, (left, top), self.padding + line / 2, limited)
+
+    def picture(self, source: bytes | Image.Image | NDArray[np.uint8]) -> Drawn:
+        """Reads a picture: encoded bytes, a PIL image or an (H, W[, C]) uint8 array.
+
+        Raises:
+            Im2TexError: if it cannot be decoded or shows nothing.
+        """
+        ink = load_picture(source)
+        scale = self.symbol_size / symbol_size(ink) if self.symbol_size else 1.0
+        room = 2 * self.padding
+        most = min((self.max_height - room) / ink.shape[0], (self.max_width - room) / ink.shape[1])
+        limited = scale > most
+        scale = min(scale, most)
+        shape = (max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale)))
+        if shape != (ink.shape[1], ink.shape[0]):
+            filter_ = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
+            ink = np.asarray(Image.fromarray(ink).resize(shape, filter_))
+        image = np.pad(ink, self.padding)
+        return Drawn(self._fill(image), scale, (0.0, 0.0), self.padding, limited)
+
+    def boxes(self, drawn: Drawn, ink: Ink, length: int) -> NDArray[np.float32]:
+        """Where each token's symbol was drawn.
+
+        Args:
+            drawn: what `draw` made of the ink.
+            ink: with symbols aligned to tokens.
+            length: number of tokens.
+
+        Returns:
+            (length, 4) left, top, right, bottom in pixels; (0, 0, -1, -1) where not known.
+        """
+        found = np.tile(np.array([0, 0, -1, -1], dtype=np.float32), (length, 1))
+        for symbol in ink.symbols:
+            if 0 <= symbol.position < length and symbol.strokes:
+                points = np.concatenate([ink.strokes[i] for i in symbol.strokes])
+                corners = np.stack([points.min(0), points.max(0)])  # (2, 2)
+                placed = (corners - np.asarray(drawn.origin)) * drawn.scale + drawn.offset
+                found[symbol.position] = placed.ravel()
+        return found
+
+    def _line(self, factor: float) -> float:
+        return max(1.0, (self.symbol_size or 24.0) * self.thickness * factor)
+
+    def _round(self, pixels: int, axis: int) -> int:
+        stride = self.stride[axis]
+        return -(-pixels // stride) * stride
+
+    def _fill(self, image: Pixels) -> Pixels:
+        """Blank paper at the bottom and right, up to multiples of the stride."""
+        height, width = image.shape
+        down = -height % self.stride[0]
+        right = -width % self.stride[1]
+        return np.pad(image, ((0, down), (0, right)))

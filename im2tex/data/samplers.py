@@ -1,0 +1,140 @@
+"""Samplers that ask for whole batches: `(epoch, numbers)`.
+
+Grouping by drawn size needs the sizes of an epoch's augmented inks before it starts. They are
+measured by a process of their own while the epoch before runs.
+
+They stand in a loader's `sampler` slot with `batch_size=None`, and derive from torch's
+`DistributedSampler` so that Lightning recognises that the ranks are already dealt with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+from torch.utils.data import DistributedSampler
+
+from im2tex.data.batches import Budget, Sizes, deal, group, padding_ratio, resize
+from im2tex.data.dataset import FormulaDataset, Request
+
+_SLACK = 0.03  # epochs differ in size under augmentation; a few smaller batches absorb that
+
+
+class TrainingSampler(DistributedSampler[Any]):
+    """The batches of an epoch, the same number in every epoch and on every rank.
+
+    Args:
+        dataset: knows the size of each sample in each epoch.
+        numbers: samples to train on.
+        budget: what a batch may hold.
+        seed: of order and dealing.
+        rank: of this process.
+        ranks: number of processes.
+        parallel: measure the next epoch's sizes in a process of its own.
+        position: the epoch to give and the batches of it already consumed, asked at every start.
+    """
+
+    def __init__(
+        self,
+        dataset: FormulaDataset,
+        numbers: Sequence[int],
+        budget: Budget,
+        *,
+        seed: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+        parallel: bool = False,
+        position: Callable[[int], tuple[int, int]] = lambda _: (0, 0),
+    ) -> None:
+        self.dataset = dataset
+        self.numbers = np.asarray(numbers, dtype=np.int64)
+        self.budget = budget
+        self.seed = seed
+        self.rank, self.ranks = rank, ranks
+        self.parallel = parallel
+        self.position = position
+        self._measured: tuple[int, Sizes] | None = None
+        self._ahead: Future[Sizes] | None = None
+        first = group(range(len(self.numbers)), self._sizes(0), budget)
+        wanted = int(len(first) * (1 + _SLACK)) if dataset.variation else len(first)
+        steps = max(1, min(wanted, len(self.numbers)) // ranks)
+        self.steps = steps if steps * ranks >= len(first) else -(-len(first) // ranks)
+        self.steps = min(self.steps, max(1, len(self.numbers) // ranks))
+        self.padding_ratio = float("nan")
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[Request]:
+        epoch, consumed = self.position(len(self))
+        batches = self.plan(epoch)
+        self._measure_ahead(epoch + 1)
+        for numbers in batches[consumed:]:
+            yield epoch, numbers
+
+    def plan(self, epoch: int) -> list[list[int]]:
+        """This rank's batches in an epoch."""
+        sizes = self._sizes(epoch)
+        order = np.random.default_rng([self.seed, epoch, 0]).permutation(len(self.numbers))
+        batches = group(order.tolist(), sizes, self.budget)
+        batches = resize(batches, sizes, self.steps * self.ranks)
+        self.padding_ratio = padding_ratio(batches, sizes)
+        rng = np.random.default_rng([self.seed, epoch, 1])
+        dealt = deal(batches, self.ranks, rng)[self.rank]
+        return [[int(self.numbers[i]) for i in batch] for batch in dealt]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Nothing: the epoch comes from `position`, and travels in each request."""
+
+    def _sizes(self, epoch: int) -> Sizes:
+        """Sizes of the samples in an epoch, measured once."""
+        if self._measured is None or self._measured[0] != epoch:
+            ahead, self._ahead = self._ahead, None
+            if self._measured is not None and ahead and epoch == self._measured[0] + 1:
+                sizes = ahead.result()
+            else:
+                sizes = measure(self.dataset, self.numbers, epoch)
+            self._measured = epoch, sizes
+        return self._measured[1]
+
+    def _measure_ahead(self, epoch: int) -> None:
+        if self.dataset.variation is None or self._ahead is not None or not self.parallel:
+            return
+        pool = ProcessPoolExecutor(1, mp_context=get_context("fork"))
+        self._ahead = pool.submit(measure, self.dataset, self.numbers, epoch)
+        pool.shutdown(wait=False)
+
+
+def measure(dataset: FormulaDataset, numbers: Sequence[int], epoch: int) -> Sizes:
+    """Sizes in an epoch of the given samples, (n, 3)."""
+    return np.array([dataset.size(int(n), epoch) for n in numbers])
+
+
+class EvaluationSampler(DistributedSampler[Any]):
+    """Every sample once, in disjoint shards of batches.
+
+    Args:
+        sizes: of all samples, as drawn within the limits.
+        budget: what a batch may hold.
+        rank: of this process.
+        ranks: number of processes.
+    """
+
+    def __init__(self, sizes: Sizes, budget: Budget, *, rank: int = 0, ranks: int = 1) -> None:
+        batches = group(range(len(sizes)), sizes, budget)
+        self.padding_ratio = padding_ratio(batches, sizes)
+        # Longest first: memory is asked for once, and an estimate of the time left errs upwards.
+        self.batches = batches[::-1][rank::ranks]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Request]:
+        for numbers in self.batches:
+            yield 0, numbers
+
+    def set_epoch(self, epoch: int) -> None:
+        """Nothing: evaluation is the same in every epoch."""

@@ -1,0 +1,227 @@
+"""The paper's decoder: an LSTM with input feeding over an attended grid.
+
+Section 3 of Deng et al. 2017:
+
+    h_t = LSTM(h_{t-1}, [E y_{t-1}; o_{t-1}]),   c_t = attention(h_t, V),
+    o_t = tanh(W_c [h_t; c_t]),                  p(y_t) = softmax(W_out o_t),
+
+from a zero state. The gates' share of the embeddings and the softmax are computed for all steps
+at once in training; only what depends on the previous step is left in the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from im2tex.attention.base import ATTENTIONS, Glimpse
+from im2tex.decoders.base import DECODERS, Decoder, Targets
+from im2tex.decoders.grounding import SymbolLoss, cells_of, guided_attention_loss
+from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search
+from im2tex.grid import Grid
+from im2tex.latex.vocabulary import BOS, PAD
+
+
+@dataclass(frozen=True, slots=True)
+class LSTMState:
+    """The state of K hypotheses an image.
+
+    Attributes:
+        hidden: h, (B, K, D).
+        cell: the LSTM's cell, (B, K, D).
+        output: o, (B, K, D).
+        memory: what the attention laid out, for B images.
+        attention: the attention's own state.
+    """
+
+    hidden: Tensor
+    cell: Tensor
+    output: Tensor
+    memory: Any
+    attention: Tensor | None
+
+
+@DECODERS.register("lstm")
+class LSTMDecoder(Decoder):
+    """LSTM with input feeding; the defaults are the paper's sizes.
+
+    Args:
+        vocabulary_size: V, given by the model.
+        attention: name of the attention, given by the model.
+        attention_args: its arguments, given by the model.
+        grid_width: D of the fine grid, given by the encoder.
+        coarse_width: D of the coarse grid or None, given by the encoder.
+        width: width of the LSTM.
+        embedding: width of the token embedding.
+        dropout: on embeddings and on o_t before the softmax, in training.
+        label_smoothing: share of the target's probability spread over the vocabulary.
+        reduction: the loss is the token sum divided by the number of images (`images`, as in the
+            paper) or of tokens (`tokens`).
+        guided_attention: weight of the guided attention loss (see `grounding`).
+        symbol_loss: weight of the symbol loss (see `grounding`).
+
+    Raises:
+        ValueError: if the attention needs a coarse grid and the encoder makes none.
+    """
+
+    by_token = (
+        "embedding.weight",
+        "output.weight",
+        "output.bias",
+        "symbols.classify.weight",
+        "symbols.classify.bias",
+    )
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        attention: str,
+        attention_args: Mapping[str, Any],
+        grid_width: int,
+        coarse_width: int | None = None,
+        width: int = 512,
+        embedding: int = 80,
+        dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        reduction: Literal["images", "tokens"] = "images",
+        guided_attention: float = 0.0,
+        symbol_loss: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.width = width
+        self.embedding = nn.Embedding(vocabulary_size, embedding)
+        self.cell = nn.LSTMCell(embedding + width, width)
+        self.attention = ATTENTIONS.build(
+            attention,
+            attention_args,
+            query_width=width,
+            width=grid_width,
+            coarse_width=coarse_width,
+        )
+        if self.attention.needs_coarse and coarse_width is None:
+            raise ValueError(
+                f"attention '{attention}' needs a coarse grid, and this encoder makes none; "
+                "add `coarse: true` to model.encoder_args"
+            )
+        self.combine = nn.Linear(width + grid_width, width, bias=False)
+        self.output = nn.Linear(width, vocabulary_size)
+        self.dropout = nn.Dropout(dropout)
+        self.label_smoothing = label_smoothing
+        self.reduction = reduction
+        self.guided_attention = guided_attention
+        self.symbol_loss = symbol_loss
+        self.symbols = SymbolLoss(grid_width, vocabulary_size) if symbol_loss else None
+
+    def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+        """See `Decoder.loss`."""
+        tokens = targets.tokens
+        logits, weights = self.forced(grid, tokens)
+        real = tokens != PAD
+        log_p = logits.log_softmax(2, dtype=torch.promote_types(logits.dtype, torch.float32))
+        token_nll = -log_p.gather(2, tokens.unsqueeze(2)).squeeze(2)  # (B, T)
+        nll, count = (token_nll * real).sum(), real.sum()
+        objective = nll
+        if self.label_smoothing and self.training:
+            spread = -(log_p.mean(2) * real).sum()
+            objective = (1 - self.label_smoothing) * nll + self.label_smoothing * spread
+        loss = objective / (count if self.reduction == "tokens" else len(tokens))
+        logs = {"nll": nll.detach(), "tokens": count}
+        if self.training and targets.boxes is not None:
+            cells = cells_of(grid, targets.boxes)
+            if self.guided_attention:
+                guided = guided_attention_loss(weights, cells)
+                loss = loss + self.guided_attention * guided
+                logs["guided_attention"] = guided.detach()
+            if self.symbols is not None:
+                symbols = self.symbols(grid, tokens, cells)
+                loss = loss + self.symbol_loss * symbols
+                logs["symbol_loss"] = symbols.detach()
+        return loss, logs
+
+    def forced(self, grid: Grid, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Teacher forcing: the gold prefix is fed at every step.
+
+        Args:
+            grid: of B images.
+            tokens: (B, T) targets, the end included.
+
+        Returns:
+            Logits (B, T, V) and attention weights (B, T, h w).
+        """
+        state = self.start(grid)
+        shifted = nn.functional.pad(tokens[:, :-1], (1, 0), value=BOS)
+        embedded = self.dropout(self.embedding(shifted))  # (B, T, E)
+        given = nn.functional.linear(
+            embedded, self.cell.weight_ih[:, : embedded.shape[2]], self.cell.bias_ih
+        )  # (B, T, 4 D)
+        outputs, weights = [], []
+        for step in range(tokens.shape[1]):
+            state, glimpse = self._advance(given[:, step : step + 1], state)
+            outputs.append(state.output)
+            weights.append(glimpse.weights)
+        logits = self.output(self.dropout(torch.cat(outputs, 1)))  # T x (B, 1, D) -> (B, T, V)
+        return logits, torch.cat(weights, 1)
+
+    def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
+        """See `Decoder.search`."""
+        device = grid.features.device
+        return beam_search(self, self.start(grid), len(grid.features), options, device)
+
+    def start(self, grid: Grid) -> LSTMState:
+        """The state before the first step, one hypothesis an image."""
+        zero = grid.features.new_zeros(len(grid.features), 1, self.width)
+        return LSTMState(zero, zero, zero, self.attention.prepare(grid), None)
+
+    def step(self, tokens: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
+        """See `Steps.step`."""
+        embedded = self.embedding(tokens)  # (B, K, E)
+        given = nn.functional.linear(
+            embedded, self.cell.weight_ih[:, : embedded.shape[2]], self.cell.bias_ih
+        )
+        state, _ = self._advance(given, state)
+        logits = self.output(state.output)
+        dtype = torch.promote_types(logits.dtype, torch.float32)
+        return logits.log_softmax(2, dtype=dtype), state
+
+    def reorder(self, state: LSTMState, parents: Tensor) -> LSTMState:
+        """See `Steps.reorder`."""
+        return LSTMState(
+            *(_pick(part, parents) for part in (state.hidden, state.cell, state.output)),
+            state.memory,
+            None if state.attention is None else _pick(state.attention, parents),
+        )
+
+    def select(self, state: LSTMState, images: Tensor) -> LSTMState:
+        """See `Steps.select`."""
+        return LSTMState(
+            state.hidden[images],
+            state.cell[images],
+            state.output[images],
+            self.attention.select(state.memory, images),
+            None if state.attention is None else state.attention[images],
+        )
+
+    def _advance(self, given: Tensor, state: LSTMState) -> tuple[LSTMState, Glimpse]:
+        """One step, from the embeddings' share of the gates (B, K, 4 D)."""
+        fed = self.cell.weight_ih[:, -self.width :]
+        recurrent = torch.cat([fed, self.cell.weight_hh], 1)  # (4 D, 2 D)
+        gates = given + nn.functional.linear(
+            torch.cat([state.output, state.hidden], 2), recurrent, self.cell.bias_hh
+        )
+        write, forget, value, read = gates.chunk(4, 2)
+        cell = forget.sigmoid() * state.cell + write.sigmoid() * value.tanh()
+        hidden = read.sigmoid() * cell.tanh()
+        glimpse = self.attention(hidden, state.memory, state.attention)
+        output = self.combine(torch.cat([hidden, glimpse.context], 2)).tanh()
+        return LSTMState(hidden, cell, output, state.memory, glimpse.state), glimpse
+
+
+def _pick(part: Tensor, parents: Tensor) -> Tensor:
+    """Hypotheses of (B, K, ...) by their parents (B, K') -> (B, K', ...)."""
+    return part.gather(
+        1, parents.reshape(*parents.shape, *[1] * (part.dim() - 2)).expand(-1, -1, *part.shape[2:])
+    )

@@ -1,0 +1,44 @@
+"""What an encoder is, and the registry of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from im2tex.grid import Grid
+from im2tex.registry import Registry
+
+
+class Encoder(nn.Module, ABC):
+    """Turns images into a `Grid`.
+
+    Attributes:
+        width: D, the number of features of a fine cell.
+        stride: pixels a fine cell covers, (vertical, horizontal). Preprocessing rounds image
+            sizes up to multiples of it.
+        coarse_width: the number of features of a coarse cell, or None without a coarse grid.
+    """
+
+    width: int
+    stride: tuple[int, int]
+    coarse_width: int | None = None
+
+    @abstractmethod
+    def forward(self, images: Tensor, mask: Tensor) -> Grid:
+        """Encodes a padded batch.
+
+        In eval mode an image's cells do not depend on the rest of its batch.
+
+        Args:
+            images: (B, 1, H, W), 0 for paper to 1 for ink; H and W multiples of the stride.
+            mask: (B, H, W) bool, true where there is image.
+
+        Returns:
+            The grid; features outside its mask are zero.
+        """
+
+
+ENCODERS: Registry[Encoder] = Registry(
+    "encoder", group="im2tex.encoders", builtin=("im2tex.encoders.row_cnn",)
+)

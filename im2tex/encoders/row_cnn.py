@@ -1,0 +1,163 @@
+"""The paper's encoder: a convolutional stack, then one bidirectional LSTM over every row.
+
+Section 3 of Deng et al. 2017 and table 1 of its supplement, with the order of the pools and the
+padding as in the released code. Differences: the input is ink in [0, 1] with paper at 0, so that
+padding is paper, where the paper feeds (x - 128) / 128; the mask of a padded batch is applied
+after every convolution, where the paper only batches images of one size.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from im2tex.encoders.base import ENCODERS, Encoder
+from im2tex.grid import Grid
+
+
+@ENCODERS.register("row_cnn")
+class RowCNN(Encoder):
+    """Convolutions, pools and a row encoder; the defaults are the paper's sizes.
+
+    Args:
+        channels: output channels of each 3x3 convolution.
+        pools: after each convolution, the max-pool as `HxW` (`2x1` halves the height), or `1x1`
+            for none.
+        batch_norm: whether each convolution is followed by batch normalisation.
+        row_width: D, both directions of the row LSTM together; even. 0 leaves the row encoder
+            out, which makes this the CAPTION model's encoder at other widths.
+        rows: number of rows with trainable initial states ("row embedding"); rows beyond take the
+            last one's. 0 starts every row from zeros.
+        dropout: share of feature maps dropped before the row encoder in training.
+
+    Raises:
+        ValueError: if the lists differ in length, a pool is no `HxW`, or `row_width` is odd.
+    """
+
+    def __init__(
+        self,
+        channels: list[int] = [64, 128, 256, 256, 512, 512],  # noqa: B006 - read only
+        pools: list[str] = ["2x2", "2x2", "1x1", "2x1", "1x2", "1x1"],  # noqa: B006
+        batch_norm: list[bool] = [False, False, True, False, True, True],  # noqa: B006
+        row_width: int = 512,
+        rows: int = 20,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if not len(channels) == len(pools) == len(batch_norm):
+            raise ValueError(
+                f"channels, pools and batch_norm describe one convolution each, but have "
+                f"{len(channels)}, {len(pools)} and {len(batch_norm)} entries"
+            )
+        self.pools = [_pool(text) for text in pools]
+        self.convolutions = nn.ModuleList()
+        previous = 1
+        for width, normed in zip(channels, batch_norm, strict=True):
+            layers: list[nn.Module] = [nn.Conv2d(previous, width, 3, padding=1)]
+            if normed:
+                layers.append(nn.BatchNorm2d(width))
+            layers.append(nn.ReLU(inplace=True))
+            self.convolutions.append(nn.Sequential(*layers))
+            previous = width
+        self.dropout = nn.Dropout2d(dropout)
+        self.rows = RowEncoder(previous, row_width, rows) if row_width else None
+        self.width = row_width or previous
+        vertical, horizontal = 1, 1
+        for down, right in self.pools:
+            vertical, horizontal = vertical * down, horizontal * right
+        self.stride = (vertical, horizontal)
+
+    def forward(self, images: Tensor, mask: Tensor) -> Grid:
+        """See `Encoder.forward`."""
+        features, mask = self.convolve(images, mask)
+        features = features.permute(0, 2, 3, 1)  # (B, C, h, w) -> (B, h, w, C)
+        if self.rows is not None:
+            features = self.rows(features, mask)
+        return Grid(features, mask, self.stride)
+
+    def convolve(self, images: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The convolutional part.
+
+        Args:
+            images: (B, 1, H, W).
+            mask: (B, H, W) bool.
+
+        Returns:
+            Features (B, C, h, w), zero outside the mask, and the mask (B, h, w).
+        """
+        features = images * mask.unsqueeze(1)
+        for convolution, (down, right) in zip(self.convolutions, self.pools, strict=True):
+            features = convolution(features)
+            if (down, right) != (1, 1):
+                features = nn.functional.max_pool2d(features, (down, right))
+                # Sizes are multiples of the stride, so no cell is half inside an image.
+                mask = mask[:, ::down, ::right]
+            features = features * mask.unsqueeze(1)
+        return self.dropout(features), mask
+
+
+class RowEncoder(nn.Module):
+    """One bidirectional LSTM shared by all rows, started from a state that knows the row.
+
+    Each direction is a unidirectional LSTM over dense tensors; the backward one reads every row
+    from its own last true column, so that padding is never seen in either direction.
+
+    Args:
+        inputs: features of a cell.
+        width: D, both directions together.
+        rows: number of trainable initial states, 0 for none.
+
+    Raises:
+        ValueError: if `width` is odd.
+    """
+
+    def __init__(self, inputs: int, width: int, rows: int) -> None:
+        super().__init__()
+        if width % 2:
+            raise ValueError(f"row_width is shared by two directions, so it is even; got {width}")
+        self.forwards = nn.LSTM(inputs, width // 2, batch_first=True)
+        self.backwards = nn.LSTM(inputs, width // 2, batch_first=True)
+        # (direction, h or c, row, D / 2)
+        self.start = nn.Parameter(torch.zeros(2, 2, rows, width // 2)) if rows else None
+
+    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Encodes every row of every image.
+
+        Args:
+            features: (B, h, w, C), zero outside the mask.
+            mask: (B, h, w) bool, rectangular from the top left corner.
+
+        Returns:
+            (B, h, w, D), zero outside the mask.
+        """
+        b, h, w, c = features.shape
+        rows = features.reshape(b * h, w, c)  # (B, h, w, C) -> (B h, w, C)
+        lengths = mask.sum(2).reshape(b * h, 1)  # (B h, 1)
+        columns = torch.arange(w, device=mask.device).expand(b * h, w)
+        mirror = torch.where(columns < lengths, lengths - 1 - columns, columns)
+        states = [None, None] if self.start is None else self._states(b, h)
+        ahead, _ = self.forwards(rows, states[0])
+        back, _ = self.backwards(_take(rows, mirror), states[1])
+        both = torch.cat([ahead, _take(back, mirror)], dim=2)  # (B h, w, D)
+        return both.reshape(b, h, w, -1) * mask.unsqueeze(3)
+
+    def _states(self, b: int, h: int) -> list[tuple[Tensor, Tensor] | None]:
+        assert self.start is not None
+        index = torch.arange(h, device=self.start.device).clamp(max=self.start.shape[2] - 1)
+        start = self.start[:, :, index]  # (2, 2, h, D / 2)
+        start = start.unsqueeze(2).expand(-1, -1, b, -1, -1).flatten(2, 3)  # (2, 2, B h, D / 2)
+        return [
+            (one[0].unsqueeze(0).contiguous(), one[1].unsqueeze(0).contiguous()) for one in start
+        ]
+
+
+def _take(rows: Tensor, columns: Tensor) -> Tensor:
+    """Row-wise reordering: (N, w, C) by (N, w) -> (N, w, C)."""
+    return rows.gather(1, columns.unsqueeze(2).expand(-1, -1, rows.shape[2]))
+
+
+def _pool(text: str) -> tuple[int, int]:
+    down, _, right = text.partition("x")
+    if not (down.isdigit() and right.isdigit() and int(down) and int(right)):
+        raise ValueError(f"a pool is written HxW, such as 2x1; got {text!r}")
+    return int(down), int(right)
