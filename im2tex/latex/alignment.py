@@ -15,6 +15,8 @@ from typing import NamedTuple
 from im2tex.latex.crohme import Leaf
 from im2tex.latex.mathml import symbol
 
+_DOTS = {"\\cdot": ["."], "\\ldots": ["."] * 3, "\\cdots": ["."] * 3}
+
 
 class Written(NamedTuple):
     """A written symbol.
@@ -31,8 +33,16 @@ class Written(NamedTuple):
 
 
 def inventory(leaves: Sequence[Leaf]) -> Counter[str]:
-    """The symbols that must be on the paper for these tokens (a fraction is its bar)."""
-    return Counter(_ink(leaf.token) for leaf in leaves if leaf.written)
+    r"""The symbols that must be on the paper for these tokens.
+
+    A fraction is its bar; dots of every kind (`\cdot`, `\ldots`, `. . .`) are so many dots, since
+    the files disagree on their names.
+    """
+    counts: Counter[str] = Counter()
+    for leaf in leaves:
+        if leaf.written:
+            counts.update(_DOTS.get(leaf.token) or [_ink(leaf.token)])
+    return counts
 
 
 def align(
@@ -76,20 +86,38 @@ def align(
 
 def _places(label: Sequence[Leaf], math: Sequence[Leaf]) -> dict[str, deque[int]]:
     """Positions in the label by MathML id; one for each element that carries the id."""
-    ours = [leaf.token for leaf in label]
-    theirs = [leaf.token for leaf in math]
-    if ours == theirs:
+    ours = [_fold(leaf.token) for leaf in label]
+    names: list[str] = []
+    ids: list[list[str]] = []
+    for leaf in math:
+        if [leaf.token, *names[-2:]] == [".", ".", "."]:
+            # Three dots of their own in MathML are one token in LaTeX.
+            del names[-1:]
+            names[-1] = "\\ldots"
+            ids[-2].extend(ids.pop())
+        else:
+            names.append(_fold(leaf.token))
+            ids.append([])
+        if leaf.id is not None and leaf.written:
+            ids[-1].append(leaf.id)
+    if ours == names:
         partner = {i: i for i in range(len(ours))}
     else:
-        blocks = SequenceMatcher(None, theirs, ours, autojunk=False).get_matching_blocks()
+        blocks = SequenceMatcher(None, names, ours, autojunk=False).get_matching_blocks()
         partner = {block.a + k: block.b + k for block in blocks for k in range(block.size)}
     places: dict[str, deque[int]] = {}
-    previous = None
-    for i, leaf in enumerate(math):
-        if leaf.id is not None and leaf.written and leaf.id != previous and i in partner:
-            places.setdefault(leaf.id, deque()).append(partner[i])
-        previous = leaf.id
+    previous: list[str] = []
+    for i, present in enumerate(ids):
+        for identity in present:
+            # A number's digits share an id and make one symbol, at the first of them.
+            if i in partner and identity not in previous:
+                places.setdefault(identity, deque()).append(partner[i])
+        previous = present
     return places
+
+
+def _fold(token: str) -> str:
+    return {"\\cdots": "\\ldots", "\\cdot": "."}.get(token, token)
 
 
 def _ink(token: str) -> str:

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
 
 
 class Leaf(NamedTuple):
-    """A canonical token and the name of the written symbol it stands for.
+    """A canonical token and the written symbol it stands for.
 
     Attributes:
         token: the token.
-        id: the `xml:id` of its MathML element, or None (braces, or read from LaTeX).
+        id: the `xml:id` of its MathML element, or None (read from LaTeX).
         written: whether a symbol stands on the paper for it; braces, script marks and the
             brackets of a root's index have none.
     """
@@ -63,16 +64,28 @@ SYNONYMS = {
 }
 """One spelling for each symbol."""
 
-_DROPPED: frozenset[str] = frozenset(
-    "\\, \\; \\: \\! \\> \\/ \\quad \\qquad \\thinspace \\medspace \\thickspace \\negthinspace "
-    "\\limits \\nolimits \\displaystyle \\textstyle \\scriptstyle \\scriptscriptstyle "
-    "\\big \\Big \\bigg \\Bigg \\bigl \\Bigl \\biggl \\Biggl \\bigr \\Bigr \\biggr \\Biggr "
-    "\\bigm \\Bigm \\biggm \\Biggm "
-    # Wrappers: what is inside stays, and its braces go like all others.
-    "\\mbox \\hbox \\text \\textrm \\textit \\textbf \\mathrm \\mathit \\mathbf \\mathsf \\mathtt "
-    "\\mathnormal \\boldsymbol \\bm \\rm \\it \\bf \\operatorname \\mathop \\mathrel \\mathbin "
-    "\\mathord \\mathopen \\mathclose".split()
-) | {"\\ "}
+_SPACING = r"\, \; \: \! \> \/ \quad \qquad \thinspace \medspace \thickspace \negthinspace"
+_STYLES = r"\limits \nolimits \displaystyle \textstyle \scriptstyle \scriptscriptstyle"
+_SIZES = (
+    r"\big \Big \bigg \Bigg \bigl \Bigl \biggl \Biggl \bigr \Bigr \biggr \Biggr"
+    r" \bigm \Bigm \biggm \Biggm"
+)
+# What a wrapper wraps stays; its braces go like all others.
+_WRAPPERS = (
+    r"\mbox \hbox \text \textrm \textit \textbf \mathrm \mathit \mathbf \mathsf \mathtt"
+    r" \mathnormal \boldsymbol \bm \rm \it \bf \operatorname \mathop \mathrel \mathbin"
+    r" \mathord \mathopen \mathclose"
+)
+_DROPPED = frozenset([*f"{_SPACING} {_STYLES} {_SIZES} {_WRAPPERS}".split(), "\\ "])
+_ACCENTS = (
+    r"\overline \underline \hat \widehat \bar \vec \dot \ddot \tilde \widetilde \overrightarrow"
+    r" \overleftarrow \overbrace \underbrace \mathbb \mathcal \mathfrak \mathscr"
+)
+# Commands that keep their arguments in braces, and how many they take.
+_ARGUMENTS = {
+    **dict.fromkeys(_ACCENTS.split(), 1),
+    **dict.fromkeys(["\\binom", "\\stackrel", "\\overset", "\\underset"], 2),
+}
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z]+);")
 
 
@@ -97,7 +110,8 @@ def leaves(source: str) -> Leaves:
     Raises:
         LatexError: as `canonical`.
     """
-    return _Parser(_ENTITY.sub(_entity, source)).formula()
+    # Some truths were escaped twice, and hold `&lt;` in their text.
+    return _Parser(_ENTITY.sub(lambda match: html.unescape(match.group()), source)).formula()
 
 
 def best_effort(source: str) -> list[str]:
@@ -105,31 +119,49 @@ def best_effort(source: str) -> list[str]:
     try:
         return canonical(source)
     except LatexError:
-        kept = "".join(c for c in source if c.isprintable()).rstrip("\\")
+        printable = "".join(c if c.isprintable() else " " for c in source).rstrip("\\")
         return [
             SYNONYMS.get(token.text, token.text)
-            for token in tokenize(kept)
-            if token.text not in _DROPPED and token.kind is not Kind.SHIFT
+            for token in tokenize(printable)
+            if _kept(token) and token.text not in ("\\left", "\\right")
         ]
 
 
-def _mark(token: str) -> Leaf:
-    return Leaf(token, None, written=False)
+def mark(tokens: Sequence[str]) -> Leaves:
+    r"""Canonical tokens that came from elsewhere, told apart into written and unwritten ones.
+
+    Args:
+        tokens: tokens in canonical form; need not be well-formed.
+    """
+    marked: Leaves = []
+    depth = 0
+    indices: list[int] = []  # brace depths at which an index of \sqrt is open
+    for i, token in enumerate(tokens):
+        written = token not in ("{", "}", "_", "^")
+        depth += (token == "{") - (token == "}")
+        if token == "[" and i and tokens[i - 1] == "\\sqrt":
+            indices.append(depth)
+            written = False
+        elif token == "]" and indices and indices[-1] == depth:
+            indices.pop()
+            written = False
+        marked.append(Leaf(token, None, written))
+    return marked
 
 
-def group(leaves: Leaves) -> Leaves:
+def group(inside: Leaves) -> Leaves:
     """The leaves in braces."""
-    return [_mark("{"), *leaves, _mark("}")]
+    return [_mark("{"), *inside, _mark("}")]
 
 
 def scripts(base: Leaves, sub: Leaves | None, sup: Leaves | None) -> Leaves:
-    """A base with its scripts, the lower one first."""
-    leaves = list(base)
-    if sub is not None:
-        leaves += [_mark("_"), *group(sub)]
-    if sup is not None:
-        leaves += [_mark("^"), *group(sup)]
-    return leaves
+    """A base with its scripts, the lower one first; an empty script is none."""
+    result = list(base)
+    if sub:
+        result += [_mark("_"), *group(sub)]
+    if sup:
+        result += [_mark("^"), *group(sup)]
+    return result
 
 
 def fraction(numerator: Leaves, denominator: Leaves, bar: str | None = None) -> Leaves:
@@ -139,15 +171,34 @@ def fraction(numerator: Leaves, denominator: Leaves, bar: str | None = None) -> 
 
 def radical(body: Leaves, index: Leaves | None = None, sign: str | None = None) -> Leaves:
     """A root; `sign` names the written radical."""
-    leaves = [Leaf("\\sqrt", sign)]
+    result = [Leaf("\\sqrt", sign)]
     if index is not None:
-        leaves += [_mark("["), *index, _mark("]")]
-    return leaves + group(body)
+        result += [_mark("["), *index, _mark("]")]
+    return result + group(body)
 
 
-def _entity(match: re.Match[str]) -> str:
-    """A character reference that was escaped twice: `&lt;` in the text itself."""
-    return html.unescape(match.group())
+def _mark(token: str) -> Leaf:
+    return Leaf(token, None, written=False)
+
+
+def _kept(token: Token) -> bool:
+    return token.text not in _DROPPED and token.kind not in (Kind.SHIFT, Kind.TIE)
+
+
+def _split(tokens: list[Token]) -> list[Token]:
+    r"""Takes apart words such as `\ltN`, which a careless tool made from `&lt;N`."""
+    result: list[Token] = []
+    for token in tokens:
+        if token.kind is Kind.WORD and token.text[:3] in ("\\lt", "\\gt"):
+            middle = token.start + 3
+            result.append(token._replace(text=token.text[:3], end=middle))
+            result += [
+                Token(letter, Kind.CHARACTER, middle + i, middle + i + 1)
+                for i, letter in enumerate(token.text[3:])
+            ]
+        else:
+            result.append(token)
+    return result
 
 
 class _Parser:
@@ -155,27 +206,27 @@ class _Parser:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.tokens = [t for t in self._split(tokenize(source)) if self._kept(t)]
+        self.tokens = [token for token in _split(tokenize(source)) if _kept(token)]
         self.at = 0
 
     def formula(self) -> Leaves:
-        leaves = self.row(())
+        result = self.row()
         if self.at < len(self.tokens):
             raise self.error("a closing brace without its opening one")
-        return leaves
+        return result
 
-    def row(self, until: tuple[str, ...]) -> Leaves:
-        """Atoms up to a closing brace, one of `until`, or the end."""
-        leaves: Leaves = []
+    def row(self, until: str = "") -> Leaves:
+        """Atoms up to a closing brace, the token `until`, or the end."""
+        result: Leaves = []
         while (token := self.peek()) is not None and token.kind is not Kind.CLOSE:
-            if token.text in until:
+            if token.text == until:
                 break
-            if token.text in ("\\over", "\\atop"):
+            if token.text == "\\over":
                 self.at += 1
-                leaves = fraction(leaves, self.row(until))
+                result = fraction(result, self.row(until))
             else:
-                leaves += self.atom_with_scripts()
-        return leaves
+                result += self.atom_with_scripts()
+        return result
 
     def atom_with_scripts(self) -> Leaves:
         base: Leaves = []
@@ -184,6 +235,7 @@ class _Parser:
             base = self.atom()
         sub: Leaves | None = None
         sup: Leaves | None = None
+        primes: Leaves = []
         while (token := self.peek()) is not None:
             if token.kind is Kind.SUBSCRIPT and sub is None:
                 self.at += 1
@@ -191,9 +243,13 @@ class _Parser:
             elif token.kind is Kind.SUPERSCRIPT and sup is None:
                 self.at += 1
                 sup = self.argument("a superscript")
+            elif token.text == "'" and sup is None:
+                # TeX: a prime is a superscript that an explicit one joins.
+                self.at += 1
+                primes.append(Leaf("\\prime"))
             else:
                 break
-        return scripts(base, sub, sup)
+        return scripts(base, sub, primes + (sup or []))
 
     def argument(self, what: str) -> Leaves:
         token = self.peek()
@@ -206,11 +262,7 @@ class _Parser:
         token = self.tokens[self.at]
         self.at += 1
         if token.kind is Kind.OPEN:
-            leaves = self.row(())
-            if self.peek() is None:
-                raise LatexError("an opening brace is never closed", token.start, self.source)
-            self.at += 1
-            return leaves
+            return self.closed(token, "}", "an opening brace is never closed")
         text = SYNONYMS.get(token.text, token.text)
         if text == "\\frac":
             numerator = self.argument("the numerator of \\frac")
@@ -220,20 +272,30 @@ class _Parser:
             follower = self.peek()
             if follower is not None and follower.text == "[":
                 self.at += 1
-                index = self.row(("]",))
-                if self.peek() is None:
-                    raise LatexError(
-                        "the index of \\sqrt is never closed", token.start, self.source
-                    )
-                self.at += 1
+                index = self.closed(token, "]", "the index of \\sqrt is never closed")
             return radical(self.argument("the body of \\sqrt"), index)
+        if text in ("\\begin", "\\end"):
+            name = "".join(leaf.token for leaf in self.argument(f"the environment of {text}"))
+            return [_mark(f"{text}{{{name}}}")]
         if text in ("\\left", "\\right"):
             # A delimiter is written; the null delimiter is not.
             follower = self.peek()
             if follower is not None and follower.text == ".":
                 self.at += 1
             return []
-        return [Leaf(text)]
+        result = [Leaf(text)]
+        for _ in range(_ARGUMENTS.get(text, 0)):
+            result += group(self.argument(f"an argument of {text}"))
+        return result
+
+    def closed(self, opening: Token, closing: str, complaint: str) -> Leaves:
+        """A row and the token that closes it."""
+        result = self.row("" if closing == "}" else closing)
+        token = self.peek()
+        if token is None or token.text != closing:
+            raise LatexError(complaint, opening.start, self.source)
+        self.at += 1
+        return result
 
     def peek(self) -> Token | None:
         return self.tokens[self.at] if self.at < len(self.tokens) else None
@@ -241,25 +303,3 @@ class _Parser:
     def error(self, reason: str) -> LatexError:
         token = self.peek()
         return LatexError(reason, len(self.source) if token is None else token.start, self.source)
-
-    def _kept(self, token: Token) -> bool:
-        return token.text not in _DROPPED and token.kind not in (Kind.SHIFT, Kind.TIE)
-
-    def _split(self, tokens: list[Token]) -> list[Token]:
-        r"""Takes apart `\ltN` (made from `&lt;N` by a careless tool) and joins `l i m`."""
-        result: list[Token] = []
-        for token in tokens:
-            if token.kind is Kind.WORD and token.text[:3] in ("\\lt", "\\gt"):
-                result.append(token._replace(text=token.text[:3], end=token.start + 3))
-                result += tokenize_tail(token)
-            else:
-                result.append(token)
-        return result
-
-
-def tokenize_tail(token: Token) -> list[Token]:
-    """The letters behind the first three characters of a control word, as tokens."""
-    return [
-        Token(letter, Kind.CHARACTER, token.start + i, token.start + i + 1)
-        for i, letter in enumerate(token.text[3:], 3)
-    ]

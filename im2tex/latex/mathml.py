@@ -9,6 +9,7 @@ same file refer to.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 
 from im2tex.latex.crohme import (
     SYNONYMS,
@@ -67,72 +68,13 @@ _NAMES = {
     "\u03c3": "\\sigma",
     "\u03c6": "\\phi",
 }
-_WORDS = frozenset(
-    [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "pi",
-        "rho",
-        "sigma",
-        "tau",
-        "phi",
-        "chi",
-        "psi",
-        "omega",
-        "Gamma",
-        "Delta",
-        "Theta",
-        "Lambda",
-        "Pi",
-        "Sigma",
-        "Phi",
-        "Psi",
-        "Omega",
-        "infty",
-        "int",
-        "sum",
-        "prod",
-        "times",
-        "div",
-        "pm",
-        "cdot",
-        "cdots",
-        "ldots",
-        "rightarrow",
-        "leftarrow",
-        "in",
-        "notin",
-        "forall",
-        "exists",
-        "prime",
-        "leq",
-        "geq",
-        "neq",
-        "le",
-        "ge",
-        "ne",
-        "lt",
-        "gt",
-        "to",
-        "sin",
-        "cos",
-        "tan",
-        "log",
-        "lim",
-        "sqrt",
-        "frac",
-    ]
+_WORDS = (
+    "alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi pi rho sigma tau phi chi psi "
+    "omega Gamma Delta Theta Lambda Pi Sigma Phi Psi Omega infty int sum prod times div pm cdot "
+    "cdots ldots rightarrow leftarrow in notin forall exists prime leq geq neq le ge ne lt gt to "
+    "sin cos tan log lim sqrt frac"
 )
+_WORD_SET = frozenset(_WORDS.split())
 
 
 class MathmlError(ValueError):
@@ -153,7 +95,7 @@ def symbol(name: str) -> list[str]:
         return [_NAMES[name]]
     if name.startswith("\\"):
         return [SYNONYMS.get(name, name)]
-    if name in _WORDS:
+    if name in _WORD_SET:
         return [SYNONYMS.get("\\" + name, "\\" + name)]
     return [_NAMES.get(c, SYNONYMS.get(c, c)) for c in name if not c.isspace()]
 
@@ -179,29 +121,35 @@ def _row(elements: list[ET.Element]) -> Leaves:
 
 def _element(element: ET.Element) -> Leaves:
     name = element.tag.rpartition("}")[2].rpartition(":")[2]
-    children = list(element)
     identity = element.get(_ID)
-    if name in ("mi", "mo", "mn", "mtext", "ms"):
+    if name in _TOKENS:
         return [Leaf(token, identity) for token in symbol(element.text or "")]
-    if name in ("mrow", "mstyle", "mpadded", "mphantom", "math", "semantics", "merror"):
-        return _row(children)
-    if name in ("mspace", "none", "annotation", "annotation-xml"):
+    if name in _EMPTY:
         return []
+    if name in _ROWS:
+        return _row(list(element))
     if name == "msqrt":
-        return radical(_row(children), None, identity)
-    needed = {"mfrac": 2, "mroot": 2, "msub": 2, "munder": 2, "msup": 2, "mover": 2,
-              "msubsup": 3, "munderover": 3}.get(name)  # fmt: skip
-    if needed is None:
+        return radical(_row(list(element)), None, identity)
+    if name not in _BUILDERS:
         raise MathmlError(f"<{name}> is not known here")
-    if len(children) != needed:
-        raise MathmlError(f"<{name}> has {len(children)} children, it needs {needed}")
-    parts = [_element(child) for child in children]
-    if name == "mfrac":
-        return fraction(parts[0], parts[1], identity)
-    if name == "mroot":
-        return radical(parts[0], parts[1], identity)
-    if name in ("msub", "munder"):
-        return scripts(parts[0], parts[1], None)
-    if name in ("msup", "mover"):
-        return scripts(parts[0], None, parts[1])
-    return scripts(parts[0], parts[1], parts[2])
+    needed, build = _BUILDERS[name]
+    if len(element) != needed:
+        raise MathmlError(f"<{name}> has {len(element)} children, it needs {needed}")
+    return build([_element(child) for child in element], identity)
+
+
+_TOKENS = frozenset(["mi", "mo", "mn", "mtext", "ms"])
+_EMPTY = frozenset(["mspace", "none", "annotation", "annotation-xml"])
+_ROWS = frozenset(["mrow", "mstyle", "mpadded", "math", "semantics"])
+_Builder = Callable[[list[Leaves], str | None], Leaves]
+# Number of children, and what they make.
+_BUILDERS: dict[str, tuple[int, _Builder]] = {
+    "mfrac": (2, lambda parts, bar: fraction(parts[0], parts[1], bar)),
+    "mroot": (2, lambda parts, sign: radical(parts[0], parts[1], sign)),
+    "msub": (2, lambda parts, _: scripts(parts[0], parts[1], None)),
+    "munder": (2, lambda parts, _: scripts(parts[0], parts[1], None)),
+    "msup": (2, lambda parts, _: scripts(parts[0], None, parts[1])),
+    "mover": (2, lambda parts, _: scripts(parts[0], None, parts[1])),
+    "msubsup": (3, lambda parts, _: scripts(parts[0], parts[1], parts[2])),
+    "munderover": (3, lambda parts, _: scripts(parts[0], parts[1], parts[2])),
+}

@@ -9,6 +9,7 @@ the parser's part, which finds the place of each token in the source.
 from __future__ import annotations
 
 import re
+import unicodedata
 from enum import Enum
 from typing import NamedTuple
 
@@ -112,7 +113,7 @@ def tokenize(source: str, *, spaces: bool = False) -> list[Token]:
             tokens.append(Token(text, Kind.SYMBOL, start, end))
         elif group == "lone":
             raise LatexError("a backslash with nothing behind it", start, source)
-        elif not text.isprintable():
+        elif unicodedata.category(text) in ("Cc", "Cs"):
             raise LatexError(f"the control character {text!r}", start, source)
         else:
             tokens.append(Token(text, _SPECIAL.get(text, Kind.CHARACTER), start, end))

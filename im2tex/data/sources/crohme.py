@@ -88,10 +88,11 @@ def _sample(inkml: Inkml, path: PurePosixPath) -> Sample:
             latex = crohme.leaves(inkml.latex)
         except LatexError:
             latex = None
-    seen = Counter(token for g in inkml.groups for token in mathml.symbol(g.truth))
+    seen = inventory([Leaf(t) for g in inkml.groups for t in mathml.symbol(g.truth)])
+    covered = {i for g in inkml.groups for i in g.strokes} == set(range(len(inkml.ink.strokes)))
     label, source = latex, "latex"
     if math is not None and latex != math:
-        if latex is None or (inventory(latex) != seen and inventory(math) == seen):
+        if latex is None or (covered and inventory(latex) != seen and inventory(math) == seen):
             label, source = math, "mathml"
     if label is None:
         label, source = [Leaf(t) for t in crohme.best_effort(inkml.latex or "")], "best effort"
