@@ -76,9 +76,9 @@ def format_value(name: str, value: float) -> str:
     return f"{value:.4g}"
 
 
-def metric_names(scores: Iterable[SplitScores]) -> list[str]:
-    """Every metric that occurs, the known ones first, in reading order."""
-    found = {name for split in scores for name in split.metrics}
+def ordered(names: Iterable[str]) -> list[str]:
+    """Names of metrics, each once: the known ones first, in reading order, then the others."""
+    found = set(names)
     known = [name for name in _ORDER if name in found]
     return known + sorted(found - set(known))
 
@@ -93,7 +93,7 @@ def rows(scores: Sequence[SplitScores]) -> tuple[list[list[str]], list[list[str]
                 for split in scores
             ),
         ]
-        for name in metric_names(scores)
+        for name in ordered(name for split in scores for name in split.metrics)
     ]
     conditions = [
         ["samples", *(f"{split.samples:,}" for split in scores)],

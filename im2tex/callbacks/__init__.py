@@ -1,0 +1,17 @@
+"""Lightning callbacks: what a run writes down, shows and averages."""
+
+from im2tex.callbacks.ema import EMA
+from im2tex.callbacks.log_line import LogLine
+from im2tex.callbacks.progress import Progress
+from im2tex.callbacks.run_config import SaveRunConfig
+from im2tex.callbacks.run_folder import run_folder
+from im2tex.callbacks.validation_pictures import ValidationPictures
+
+__all__ = [
+    "EMA",
+    "LogLine",
+    "Progress",
+    "SaveRunConfig",
+    "ValidationPictures",
+    "run_folder",
+]
