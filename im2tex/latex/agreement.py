@@ -12,8 +12,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from im2tex.latex.crohme import FUNCTIONS, best_effort, mark
+
+K = TypeVar("K", bound=Hashable)
 
 
 @dataclass
@@ -40,9 +43,7 @@ class Agreement:
         return self.equal / self.compared if self.compared else 1.0
 
 
-def compare_labels(
-    ours: Mapping[Hashable, Sequence[str]], theirs: Mapping[Hashable, Sequence[str]]
-) -> Agreement:
+def compare_labels(ours: Mapping[K, Sequence[str]], theirs: Mapping[K, Sequence[str]]) -> Agreement:
     """Compares labels formula by formula.
 
     Args:

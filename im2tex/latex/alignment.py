@@ -117,8 +117,8 @@ def _places(label: Sequence[Leaf], math: Sequence[Leaf]) -> dict[str, deque[int]
 
 
 def _fold(token: str) -> str:
-    return {"\\cdots": "\\ldots", "\\cdot": "."}.get(token, token)
+    return {"\\cdots": "\\ldots", "\\cdot": ".", "'": "\\prime"}.get(token, token)
 
 
 def _ink(token: str) -> str:
-    return "-" if token == "\\frac" else token
+    return {"\\frac": "-", "'": "\\prime"}.get(token, token)
