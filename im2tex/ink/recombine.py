@@ -13,119 +13,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.data.sample import Sample
+from im2tex.ink.bank import CLASS_OF, NEVER, SymbolBank, anchor
 from im2tex.ink.ink import Ink, Stroke, Symbol
-from im2tex.ink.spans import Spans, balanced, spans
+from im2tex.ink.spans import agreement, balanced, box_of
 
-_Anchor = Literal["base", "middle", "box"]
-# Tokens that may stand for each other: (where a new symbol is fixed, tokens). Letters that reach
-# below the line are apart from those that stand on it, since only the box's bottom is known.
-_CLASSES: tuple[tuple[_Anchor, str], ...] = (
-    ("base", "0 1 2 3 4 5 6 7 8 9"),
-    ("base", "a b c d e h i k l m n o r s t u v w x z"),
-    ("base", "f g j p q y"),
-    ("base", "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z"),
-    ("base", r"\alpha \delta \epsilon \theta \kappa \lambda \pi \sigma \omega \Delta \Omega"),
-    ("base", r"\beta \gamma \eta \mu \phi \psi \rho \chi"),
-    ("base", r"\sin \cos \tan"),
-    ("middle", r"+ - \pm \times \div \cdot"),
-    ("middle", r"= < > \leq \geq \neq \lt \gt"),
-)
-_CLASS = {token: (anchor, names.split()) for anchor, names in _CLASSES for token in names.split()}
+__all__ = ["SymbolBank", "crop", "swap"]
+
 _SIGNS = ["+", "-", "\\pm"]  # all that may stand where there is nothing on the left to operate on
 _OPERAND_BEFORE = frozenset([")", "]", "}", "\\}", "|", "!", "\\infty"])
-# What reaches over or around other symbols has the shape its contents ask for.
-_NEVER = frozenset(["\\sqrt", "\\frac"])
 _ROOM = 0.7  # share of a free gap that a wider or taller symbol may take
 _SQUEEZE = 0.7  # the least factor on a symbol's own width
 _TRIES = 3
 _LONE_REFUSED = 0.6  # else half of all cuts would be a single symbol
-
-
-@dataclass(frozen=True, slots=True)
-class SymbolBank:
-    """Symbols of many writers by token, in flat arrays that worker processes share.
-
-    Attributes:
-        points: (P, 2) of all strokes of all symbols, from each symbol's left top corner, in its
-            own formula's symbol size.
-        stroke_ends: (K + 1,) bounds of the strokes in `points`.
-        symbol_ends: (S + 1,) bounds of the symbols in the strokes.
-        boxes: (S, 2) width and height.
-        ranges: each token's first and last-but-one symbol.
-        ratios: each token's usual size among its formula's symbols: of its height, or for signs of
-            its longer side.
-    """
-
-    points: NDArray[np.float32]
-    stroke_ends: NDArray[np.int64]
-    symbol_ends: NDArray[np.int64]
-    boxes: NDArray[np.float32]
-    ranges: dict[str, tuple[int, int]]
-    ratios: dict[str, float]
-
-    @classmethod
-    def from_samples(cls, samples: Iterable[Sample]) -> SymbolBank:
-        """Collects the symbols of every sample whose ink and label agree throughout.
-
-        Args:
-            samples: of the training split; those without ink, or not fully aligned, are passed by.
-        """
-        found: defaultdict[str, list[tuple[list[Stroke], float]]] = defaultdict(list)
-        for sample in samples:
-            if sample.ink is None or _agreement(sample.ink, sample.tokens) is None:
-                continue
-            sizes: list[float] = []
-            for symbol in sample.ink.symbols:
-                box = _box(sample.ink, symbol)
-                sizes.append(float((box[2:] - box[:2]).max()))
-            unit = float(np.median(sizes)) or 1.0
-            for symbol in sample.ink.symbols:
-                if sample.tokens[symbol.position] == symbol.token and symbol.token not in _NEVER:
-                    strokes = [sample.ink.strokes[i] for i in symbol.strokes]
-                    found[symbol.token].append((strokes, unit))
-        strokes_: list[Stroke] = []
-        counts: list[int] = []
-        boxes: list[NDArray[np.float32]] = []
-        ranges: dict[str, tuple[int, int]] = {}
-        ratios: dict[str, float] = {}
-        for token in sorted(found):
-            first = len(counts)
-            for strokes, unit in found[token]:
-                points = np.concatenate(strokes)
-                corner = points.min(axis=0)
-                boxes.append((points.max(axis=0) - corner) / unit)
-                strokes_ += [((s - corner) / unit).astype(np.float32) for s in strokes]
-                counts.append(len(strokes))
-            ranges[token] = (first, len(counts))
-            own = np.array(boxes[first:])
-            middle = _CLASS.get(token, ("box", []))[0] == "middle"
-            ratios[token] = float(np.median(own.max(axis=1) if middle else own[:, 1]))
-        return cls(
-            np.concatenate(strokes_) if strokes_ else np.zeros((0, 2), np.float32),
-            np.cumsum([0] + [len(s) for s in strokes_]),
-            np.cumsum([0, *counts]),
-            np.array(boxes, dtype=np.float32).reshape(-1, 2),
-            ranges,
-            ratios,
-        )
-
-    def __len__(self) -> int:
-        return len(self.boxes)
-
-    def strokes(self, index: int) -> list[Stroke]:
-        """One symbol's strokes, from its left top corner, in symbol sizes."""
-        first, last = self.symbol_ends[index : index + 2]
-        ends = self.stroke_ends[first : last + 1]
-        return [self.points[a:b] for a, b in pairwise(ends)]
 
 
 def swap(
@@ -151,9 +55,9 @@ def swap(
         The new ink and its label; what was given where the two are not fully aligned.
     """
     tokens = tuple(tokens)
-    if _agreement(ink, tokens) is None:
+    if agreement(ink, tokens) is None:
         return ink, tokens
-    boxes = np.array([_box(ink, symbol) for symbol in ink.symbols])  # (n, 4)
+    boxes = np.array([box_of(ink, symbol) for symbol in ink.symbols])  # (n, 4)
     room = _free(boxes)
     shared = Counter(symbol.position for symbol in ink.symbols)
     label = list(tokens)
@@ -188,7 +92,7 @@ def crop(ink: Ink, tokens: Sequence[str], rng: np.random.Generator) -> tuple[Ink
         nothing smaller can be cut.
     """
     tokens = tuple(tokens)
-    structure = _agreement(ink, tokens)
+    structure = agreement(ink, tokens)
     if structure is None or len(structure.written) < 2:
         return ink, tokens
     if len({i for s in ink.symbols for i in s.strokes}) < len(ink.strokes):
@@ -199,9 +103,9 @@ def crop(ink: Ink, tokens: Sequence[str], rng: np.random.Generator) -> tuple[Ink
         row = rows[rng.choice(len(rows), p=weights / weights.sum())]
         first, last = sorted(rng.integers(0, len(row), 2))
         start, end = row[first][0], row[last][1]
-        while start < end and tokens[start] in _CLASS["="][1] + _CLASS["\\times"][1] + [","]:
+        while start < end and tokens[start] in CLASS_OF["="][1] + CLASS_OF["\\times"][1] + [","]:
             start += 1
-        while start < end and tokens[end - 1] in _CLASS["="][1] + _CLASS["+"][1] + [",", "."]:
+        while start < end and tokens[end - 1] in CLASS_OF["="][1] + CLASS_OF["+"][1] + [",", "."]:
             end -= 1
         if end - start == 1 and rng.random() < _LONE_REFUSED:
             continue
@@ -215,24 +119,6 @@ def crop(ink: Ink, tokens: Sequence[str], rng: np.random.Generator) -> tuple[Ink
             )
             return Ink(tuple(ink.strokes[i] for i in order), symbols), tokens[start:end]
     return ink, tokens
-
-
-def _agreement(ink: Ink, tokens: Sequence[str]) -> Spans | None:
-    """The label's structure, if every written token has its symbol and every symbol its token."""
-    structure = spans(tokens)
-    if structure is None or not ink.symbols:
-        return None
-    if {symbol.position for symbol in ink.symbols} != set(structure.written):
-        return None
-    uses = Counter(i for symbol in ink.symbols for i in symbol.strokes)
-    if not all(s.strokes for s in ink.symbols) or max(uses.values()) > 1:
-        return None
-    return structure
-
-
-def _box(ink: Ink, symbol: Symbol) -> NDArray[np.float32]:
-    points = np.concatenate([ink.strokes[i] for i in symbol.strokes])
-    return np.concatenate([points.min(axis=0), points.max(axis=0)])
 
 
 def _free(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -250,7 +136,7 @@ def _free(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _other(token: str, before: str | None, bank: SymbolBank, rng: np.random.Generator) -> str:
     """Another token of the same class; common ones more often, though less than they occur."""
-    names = _CLASS.get(token, ("box", []))[1]
+    names = CLASS_OF.get(token, ("box", []))[1]
     if "+" in names and (before is None or _opens(before)):
         names = _SIGNS if token in _SIGNS else []
     names = [name for name in names if name != token and name in bank.ranges]
@@ -263,11 +149,9 @@ def _other(token: str, before: str | None, bank: SymbolBank, rng: np.random.Gene
 
 def _opens(before: str) -> bool:
     """Whether a sign behind this token has no operand on its left."""
-    return not (
-        before in _OPERAND_BEFORE
-        or before.isalnum()
-        or (before in _CLASS and _CLASS[before][0] == "base" and before not in _CLASS["\\sin"][1])
-    )
+    if before in _OPERAND_BEFORE or before.isalnum():
+        return False
+    return anchor(before) != "base" or before in CLASS_OF["\\sin"][1]
 
 
 def _fitted(
@@ -280,17 +164,17 @@ def _fitted(
     rng: np.random.Generator,
 ) -> list[Stroke] | None:
     """A symbol of the bank in the place of an old one, or None where none of a few tried fits."""
-    if token not in bank.ranges or old in _NEVER:
+    if token not in bank.ranges or old in NEVER:
         return None
-    anchor = _CLASS.get(token, ("box", []))[0]
+    fixed = anchor(token)
     left, top, right, bottom = (float(v) for v in box)
     width, height = right - left, bottom - top
     ratio = bank.ratios[token] / bank.ratios[old] if bank.ratios.get(old) else 1.0
     for index in rng.integers(*bank.ranges[token], _TRIES):
         w, h = (float(v) for v in bank.boxes[index])
-        if anchor == "box" or max(w, h) == 0:
+        if fixed == "box" or max(w, h) == 0:
             size, own = max(width, height), max(w, h)
-        elif anchor == "middle":
+        elif fixed == "middle":
             size, own = max(width, height) * ratio, max(w, h)
         else:
             size, own = min(height * ratio, height + _ROOM * float(room[1])), h
@@ -302,15 +186,15 @@ def _fitted(
             squeeze = most / (w * factor)
             if squeeze < _SQUEEZE:
                 continue
-        if anchor == "box" and not _alike(w, h, width, height):
+        if fixed == "box" and not _alike(w, h, width, height):
             continue
         across, down = w * factor * squeeze, h * factor
-        if anchor == "base" and old == token and not 0.4 < down / max(height, 1e-9) < 2.5:
+        if fixed == "base" and old == token and not 0.4 < down / max(height, 1e-9) < 2.5:
             continue
         # Between its neighbours in the same proportion as the old one stood.
         share = float(room[0]) / max(float(room[0] + room[2]), 1e-9)
         x = left - max(across - width, 0) * share + max(width - across, 0) / 2
-        y = bottom - down if anchor == "base" else (top + bottom - down) / 2
+        y = bottom - down if fixed == "base" else (top + bottom - down) / 2
         move = np.array([x, y], dtype=np.float32)
         grow = np.array([factor * squeeze, factor], dtype=np.float32)
         return [stroke * grow + move for stroke in bank.strokes(index)]

@@ -6,8 +6,14 @@ braces and script marks alone give the structure; no full parser is needed to cu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from im2tex.ink.ink import Ink, Symbol
 
 _ARGUMENTS = {"\\frac": 2, "\\sqrt": 1}
 _PARTNER = {"(": ")", "[": "]", "\\{": "\\}"}
@@ -94,3 +100,30 @@ def balanced(tokens: Sequence[str]) -> bool:
         elif token in _PARTNER.values() and (not open_ or open_.pop() != token):
             return False
     return not open_ and tokens.count("|") % 2 == 0
+
+
+def agreement(ink: Ink, tokens: Sequence[str]) -> Spans | None:
+    """The label's structure, where ink and label say the same throughout.
+
+    Args:
+        ink: with symbols aligned to the tokens.
+        tokens: canonical.
+
+    Returns:
+        None if a written token has no symbol, a symbol no token, or a stroke two symbols.
+    """
+    structure = spans(tokens)
+    if structure is None or not ink.symbols:
+        return None
+    if {symbol.position for symbol in ink.symbols} != set(structure.written):
+        return None
+    uses = Counter(i for symbol in ink.symbols for i in symbol.strokes)
+    if not all(s.strokes for s in ink.symbols) or max(uses.values()) > 1:
+        return None
+    return structure
+
+
+def box_of(ink: Ink, symbol: Symbol) -> NDArray[np.float32]:
+    """Left, top, right and bottom of a symbol, (4,)."""
+    points = np.concatenate([ink.strokes[i] for i in symbol.strokes])
+    return np.concatenate([points.min(axis=0), points.max(axis=0)])

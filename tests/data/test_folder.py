@@ -1,0 +1,154 @@
+"""A person's own files: read, named, labelled, split by label, and complained about by name."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from im2tex.data.source import SOURCES
+from im2tex.data.sources.folder import FolderSource
+from im2tex.errors import Im2TexError
+
+INKML = """<ink xmlns="http://www.w3.org/2003/InkML">
+<annotation type="truth">$x^2$</annotation>
+<trace id="0">0 0, 10 10, 20 0</trace>
+</ink>"""
+
+
+def picture(path, level=0):
+    pixels = np.full((20, 30), 255, dtype=np.uint8)
+    pixels[5:9, 4:20] = level
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "mine"
+    for i in range(12):
+        picture(place / f"{i:02d}.png")
+    picture(place / "deep" / "photo.JPEG")
+    (place / "ink.inkml").write_text(INKML)
+    (place / "notes.md").write_text("not a formula")
+    (place / ".hidden.png").write_bytes(b"")
+    return place
+
+
+def by_key(source, root, split):
+    return {s.key: s for s in source.split(root, split)}
+
+
+def test_without_labels_everything_is_in_all(folder, tmp_path):
+    (folder / "ink.inkml").write_text(INKML.replace('type="truth"', 'type="other"'))
+    source = FolderSource(str(folder))
+    prepared = source.prepare(tmp_path / "root")
+    assert prepared.splits == {"all": 14}
+    found = by_key(source, tmp_path / "root", "all")
+    assert {"00.png", "deep/photo.JPEG", "ink.inkml"} <= set(found)
+    assert found["00.png"].image == (folder / "00.png").read_bytes()
+    assert found["00.png"].tokens == ()
+    assert len(found["ink.inkml"].ink.strokes) == 1
+
+
+@pytest.mark.parametrize("kind", ["tsv", "txt", "jsonl"])
+def test_labels_are_read_and_split_by_label(folder, tmp_path, kind):
+    rows = [(f"{i:02d}.png", f"a_{{{i // 2}}}") for i in range(12)] + [("deep/photo.JPEG", "x^2")]
+    if kind == "jsonl":
+        lines = [json.dumps({"file": file, "latex": latex}) for file, latex in rows]
+    else:
+        lines = ["# mine", "", *(f"./{file}\t{latex}" for file, latex in rows)]
+    (folder / f"labels.{kind}").write_text("\r\n".join(lines), encoding="utf-8-sig")
+    source = SOURCES.build("folder", {"path": str(folder), "validation": 0.3})
+    prepared = source.prepare(tmp_path)
+    train, held = by_key(source, tmp_path, "train"), by_key(source, tmp_path, "validation")
+    assert prepared.splits == {"all": 14, "train": len(train), "validation": len(held)}
+    assert len(train) + len(held) == 14
+    assert not {s.tokens for s in train.values()} & {s.tokens for s in held.values()}
+    both = train | held
+    assert both["03.png"].tokens == ("a", "_", "{", "1", "}")
+    assert both["03.png"].latex == "a_{1}"
+    assert both["ink.inkml"].tokens == both["deep/photo.JPEG"].tokens == ("x", "^", "{", "2", "}")
+
+
+def test_a_labels_file_elsewhere_and_a_folder_from_the_command(folder, tmp_path):
+    labels = tmp_path / "elsewhere.tsv"
+    labels.write_text("00.png\tx\n01.png\ty\n")
+    source = FolderSource(validation=0.5)
+    prepared = source.prepare(tmp_path / "root", origin=str(folder), labels=labels)
+    # Two labels here, x^2 in the InkML file: three, of which one or two are held out.
+    sizes = prepared.splits
+    assert sizes["all"] == 14
+    assert sorted((sizes["train"], sizes["validation"])) == [1, 2]
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_kept(folder, tmp_path):
+    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "cut.inkml").write_text(INKML[:80])
+    picture(folder / "blank.png", level=255)
+    (folder / "labels.tsv").write_text("00.png\tx\n01.png\t\\frac{\ngone.png\ty\n02.png\ty\n")
+    source = FolderSource(str(folder))
+    prepared = source.prepare(tmp_path)
+    assert prepared.splits["all"] == 14
+    report = "\n".join(prepared.lines)
+    for name in ("broken.png", "cut.inkml", "blank.png", "01.png", "gone.png"):
+        assert f"{name}: " in report
+    assert "5 problems" in report
+    assert source.split(tmp_path, "all").about["problems"] == prepared.lines[2:]
+    assert by_key(source, tmp_path, "all")["01.png"].tokens == ()
+
+
+def test_even_two_labels_give_both_splits(folder, tmp_path):
+    (folder / "ink.inkml").unlink()
+    for pair in ("xy", "ab", "pq", "12"):
+        (folder / "labels.tsv").write_text(f"00.png\t{pair[0]}\n01.png\t{pair[1]}\n")
+        source = FolderSource(str(folder))
+        assert source.prepare(tmp_path).splits == {"all": 13, "train": 1, "validation": 1}
+
+
+def test_a_run_reads_the_folder_again_only_when_it_has_changed(folder, tmp_path):
+    source = FolderSource(str(folder))
+    source.ensure(tmp_path)
+    before = source.path(tmp_path, "all").stat().st_mtime_ns
+    source.ensure(tmp_path)
+    assert source.path(tmp_path, "all").stat().st_mtime_ns == before
+    picture(folder / "new.png")
+    source.ensure(tmp_path)
+    assert "new.png" in by_key(source, tmp_path, "all")
+    (folder / "labels.tsv").write_text("00.png\tx\n01.png\ty\n")
+    source.ensure(tmp_path)
+    assert "train" in source.available(tmp_path)
+    (folder / "labels.tsv").unlink()
+    (folder / "ink.inkml").unlink()
+    source.ensure(tmp_path)
+    assert source.available(tmp_path) == ["all"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("00.png x\n", "line 1: expected file<TAB>latex"),
+        ("00.png\tx\n00.png\ty\n", "line 2: 00.png has a label already"),
+    ],
+)
+def test_a_labels_file_with_a_slip_says_where(folder, tmp_path, text, message):
+    (folder / "labels.tsv").write_text(text)
+    with pytest.raises(Im2TexError, match=message):
+        FolderSource(str(folder)).prepare(tmp_path)
+
+
+def test_nothing_to_read_is_an_error(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(Im2TexError, match="holds no PNG"):
+        FolderSource(str(tmp_path / "empty")).prepare(tmp_path)
+    with pytest.raises(Im2TexError, match="is not a folder"):
+        FolderSource(str(tmp_path / "none")).ensure(tmp_path)
+    with pytest.raises(Im2TexError, match="needs a folder"):
+        FolderSource().ensure(tmp_path)
+    (tmp_path / "empty" / "x.png").write_bytes(b"")
+    with pytest.raises(Im2TexError, match="none of the 1 files"):
+        FolderSource(str(tmp_path / "empty")).prepare(tmp_path)
+    with pytest.raises(Im2TexError, match="labels file"):
+        FolderSource(str(tmp_path / "empty"), labels="nowhere.tsv").prepare(tmp_path)
+    with pytest.raises(Im2TexError, match="share"):
+        FolderSource(validation=1.0)
