@@ -64,7 +64,7 @@ class LogLine(Callback):
             self._loss = self._loss + loss.detach().float() * trainer.accumulate_grad_batches
             self._batches += 1
         self._images += _size(batch)
-        if self._due():
+        if not trainer.is_last_batch and self._due():
             self._say(trainer, f"{_far(batch_idx, trainer.num_training_batches)} batches")
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -64,15 +64,14 @@ def test_lines_in_between_come_by_the_clock(tmp_path, capsys):
     found = [re.sub(r"  step.*", "", line) for line in lines(capsys.readouterr().out)]
     assert found == [
         "  epoch 0 (1/1)  1/2 batches",
-        "  epoch 0 (1/1)  2/2 batches",
         "  validation: 1/2 batches",
         "  validation: 2/2 batches",
         "epoch 0 (1/1)",
-        found[5],
+        found[4],
         "  test: 1/2 batches",
         "  test: 2/2 batches",
     ]
-    assert found[5].startswith("fit ended")
+    assert found[4].startswith("fit ended")
 
 
 def test_several_splits_are_told_apart(tmp_path, capsys):

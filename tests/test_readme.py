@@ -1,0 +1,75 @@
+"""The README tells the truth: its Python runs, its files exist, its flags are known."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+def test_the_two_commands_are_there():
+    assert "pip install -e . && im2tex fit --config configs/quickstart.yaml\n" in TEXT
+    assert 'pip install -e ".[test]" && pytest\n' in TEXT
+
+
+def test_every_file_it_names_exists():
+    links = re.findall(r"\]\(([^)#:]+)\)", TEXT)
+    configs = re.findall(r"configs/\w+\.yaml", TEXT)
+    named = re.findall(r"^\| `(\w+\.yaml)` \|", TEXT, re.MULTILINE)
+    assert links
+    assert configs
+    for name in {*links, *configs, *(f"configs/{name}" for name in named)}:
+        assert (ROOT / name).exists(), name
+
+
+def test_the_encoder_of_the_example_trains():
+    from im2tex.encoders import ENCODERS
+    from im2tex.module import Im2Tex
+
+    (code,) = (block for block in blocks("python") if "register" in block)
+    try:
+        exec(compile(code, "README.md", "exec"), {})  # the claim under test is that it runs
+        model = Im2Tex(vocabulary=["x", "y"], encoder="patches", encoder_args={"width": 16})
+        grid = model.encoder(torch.rand(2, 1, 16, 24), torch.ones(2, 16, 24, dtype=torch.bool))
+        assert grid.features.shape == (2, 2, 3, 16)
+        assert grid.mask.shape == (2, 2, 3)
+    finally:
+        ENCODERS._classes.pop("patches", None)
+
+
+def test_the_python_example_uses_what_there_is():
+    from im2tex.module import Im2Tex, Reading
+
+    assert callable(Im2Tex.load_from_checkpoint)
+    assert callable(Im2Tex.transcribe)
+    assert {"latex", "score"} <= set(Reading.__dataclass_fields__)
+
+
+def test_every_flag_is_known(capsys):
+    from im2tex.cli import main
+
+    flags = set(re.findall(r"--((?:model|data|trainer|report|ema)[\w.]*)", TEXT))
+    assert "model.beam_size" in flags
+    with pytest.raises(SystemExit):
+        main(["fit", "--help"])
+    text = capsys.readouterr().out
+    for flag in flags:
+        # The arguments of a component or a logger are its own: its name is what the help lists.
+        name = re.sub(r"(_args|trainer\.logger)\..*", r"\1", flag)
+        assert re.search(rf"--{re.escape(name)}\b", text), flag
+
+
+def test_the_sweep_is_one():
+    (sweep,) = (yaml.safe_load(block) for block in blocks("yaml"))
+    assert sweep["command"][-1] == "${args}"
+    assert sweep["command"].index("--config") < sweep["command"].index("${args}")
+    assert sweep["metric"]["name"] == "val/perplexity"
+    assert all(None not in p.get("values", []) for p in sweep["parameters"].values())
