@@ -9,8 +9,8 @@ width), weighted by the square root of its area; the geometric mean over the par
 between `_BAND`, small components first. On the band lie the letters and digits: below it dots,
 commas, scripts and signs, above it long bars, radicals, integrals and symbols that touch.
 
-It was chosen among about 200 on 1,990 training inks of CROHME 2014, whose x-height is known there from
-the symbol groups (each class's usual height against that of `x`). Standard deviation of
+It was chosen among about 200 on 1,990 training inks of CROHME 2014, whose x-height is known there
+from the symbol groups (each class's usual height against that of `x`). Standard deviation of
 log(x-height / estimate), drawn at 16 pixels an x-height: mean longer side 0.35, median height
 0.44, area-weighted median height 0.33, the best unsmoothed quantile 0.24, this 0.22 (0.23 as
 `ink_size` finds it from the strokes alone). The writer's own spread of symbol heights is in every
