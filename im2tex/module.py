@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from im2tex.latex.vocabulary import EOS, PAD, UNK, Vocabulary
 from im2tex.metrics import FormulaMetrics, Perplexity
 from im2tex.optim import OPTIMIZERS, SCHEDULES
 from im2tex.registry import check_arguments
+from im2tex.report.results import SampleResult
 
 Picture = str | Path | Image.Image | np.ndarray
 
@@ -57,6 +58,27 @@ class Example:
     gold: Sequence[str]
     prediction: Sequence[str]
     score: float
+
+
+@dataclass
+class SplitTest:
+    """A test of one split, as it goes on in one process.
+
+    Attributes:
+        name: of the split.
+        perplexity: of the labels.
+        metrics: of the predictions.
+        records: a record a sample.
+        unfinished: hypotheses cut off at the length limit.
+        scores: the final values by name, over all processes.
+    """
+
+    name: str
+    perplexity: Perplexity
+    metrics: FormulaMetrics
+    records: list[SampleResult] = field(default_factory=list)
+    unfinished: int = 0
+    scores: dict[str, float] = field(default_factory=dict)
 
 
 class Im2Tex(LightningModule):
@@ -97,6 +119,7 @@ class Im2Tex(LightningModule):
     """
 
     validation_examples: list[Example]
+    tests: dict[str, SplitTest]
 
     def __init__(
         self,
@@ -180,7 +203,7 @@ class Im2Tex(LightningModule):
             for parameter in self.parameters():
                 nn.init.uniform_(parameter, -reach, reach)
         if self.hparams["channels_last"]:
-            self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.encoder.to(memory_format=torch.channels_last)
 
     def configure_model(self) -> None:
         """Binds a fresh model to the labels of the training split, then starts from `init_from`.
@@ -297,6 +320,56 @@ class Im2Tex(LightningModule):
                 )
             )
 
+    def on_test_start(self) -> None:
+        """Fresh metrics and records for each split to test."""
+        names = self.trainer.datamodule.test_splits  # type: ignore[attr-defined]
+        self.tests = {
+            name: SplitTest(name, Perplexity().to(self.device), FormulaMetrics().to(self.device))
+            for name in names
+        }
+        self._tested = list(names)
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """One batch of a test: likelihood of the labels, and reading with the beam."""
+        test = self.tests[self._tested[dataloader_idx]]
+        grid = self.encode(batch)
+        _, logs = self.ready.loss(grid, self.targets(batch))
+        if "nll" in logs:
+            test.perplexity.update(logs["nll"], logs["tokens"])
+        found = self.ready.search(grid, self.search_options)
+        for row, gold in enumerate(batch.tokens):
+            best = found[row][0]
+            prediction = None if row in batch.failed else self.words.decode(best.tokens)
+            test.metrics.update([prediction], [gold])
+            test.unfinished += not best.finished
+            test.records.append(
+                SampleResult.of(
+                    batch.keys[row],
+                    gold,
+                    prediction,
+                    failed_at="draw" if prediction is None else None,
+                    score=best.score,
+                    finished=best.finished,
+                )
+            )
+
+    def on_test_epoch_end(self) -> None:
+        """Logs the scores of every split, as `SPLIT/NAME`; `test/NAME` for a split named test."""
+        for name, test in self.tests.items():
+            values = test.metrics.compute() | {"perplexity": test.perplexity.compute()}
+            test.scores = {metric: float(value) for metric, value in values.items()}
+            self.log_dict({f"{name}/{metric}": value for metric, value in test.scores.items()})
+
+    def predict_step(
+        self, batch: Batch, batch_idx: int, dataloader_idx: int = 0
+    ) -> list[tuple[str, Reading | None]]:
+        """Readings of a batch by key; None for a picture that could not be drawn."""
+        found = self(batch, self.search_options)
+        return [
+            (key, None if row in batch.failed else self.reading(found[row]))
+            for row, key in enumerate(batch.keys)
+        ]
+
     def on_validation_epoch_start(self) -> None:
         """Forgets the previous validation's examples."""
         self.validation_examples = []
@@ -374,7 +447,6 @@ class Im2Tex(LightningModule):
                 parts["images"].to(self.device),
                 parts["sizes"].to(self.device),
                 [()] * len(chosen),
-                None,
             )
             for i, found in zip(chosen, self(batch, options), strict=True):
                 readings[i] = self.reading(found)
@@ -402,8 +474,3 @@ class Im2Tex(LightningModule):
             raise Im2TexError(f"cannot open {picture}: {error.strerror or error}.") from error
         except Im2TexError as error:
             raise Im2TexError(f"{picture}: {error}") from error
-
-
-def settings_of(hparams: Mapping[str, Any]) -> dict[str, Any]:
-    """The hyper-parameters that a configuration may say, without the vocabulary."""
-    return {name: value for name, value in hparams.items() if name != "vocabulary"}

@@ -165,7 +165,7 @@ def check_arguments(
         Im2TexError: for an unknown argument, or a value of another type.
     """
     accepted = [key for key in inspect.signature(cls).parameters if key not in hidden]
-    hints = get_type_hints(cls.__init__)
+    hints = get_type_hints(vars(cls).get("__init__", cls))
     checked = {}
     for key, value in (arguments or {}).items():
         if key not in accepted:

@@ -36,7 +36,7 @@ class Deferred:
     def __init__(self, features: Tensor) -> None:
         self.values = features.detach()
         self.steps: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-        self.handle: Tensor = _Gather.apply(features, self)  # type: ignore[no-untyped-call]
+        self.handle: Tensor = _Gather.apply(features, self)
 
 
 def attend(query: Tensor, mask: Tensor, deferred: Deferred) -> tuple[Tensor, Tensor]:
@@ -50,7 +50,7 @@ def attend(query: Tensor, mask: Tensor, deferred: Deferred) -> tuple[Tensor, Ten
     Returns:
         The context (B, K, D) and the weights (B, K, N), in at least float32.
     """
-    context, weights = _Attend.apply(query, deferred.handle, mask, deferred)  # type: ignore[no-untyped-call]
+    context, weights = _Attend.apply(query, deferred.handle, mask, deferred)
     return context, weights
 
 
@@ -61,7 +61,7 @@ class _Gather(Function):
         return features.new_zeros(1)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, _: Tensor) -> tuple[Tensor, None]:
         steps = ctx.deferred.steps
         left = torch.cat([torch.cat([s, w], 1) for s, w, _, _ in steps], 1)  # (B, 2 T K, N)
@@ -84,7 +84,7 @@ class _Attend(Function):
         return weights.to(values.dtype) @ values, weights
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_context: Tensor, d_weights: Tensor) -> tuple[Any, ...]:
         query, weights = ctx.saved_tensors
         values = ctx.deferred.values

@@ -23,6 +23,7 @@ _ZIP = (".zip",)
 _TAR = (".tar", ".tgz", ".tar.gz", ".txz", ".tar.xz", ".tbz2", ".tar.bz2")
 _UNREADABLE = (".rar", ".7z", ".zipx")
 _CHUNK = 1 << 20
+_PIECE = 1 << 16
 # What the standard library raises on damaged archives; an OSError may also be a bad gzip header.
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError)
 
@@ -99,10 +100,9 @@ class _Walk:
                 with path.open("rb") as stream:
                     yield from self._archive(stream, name, 1)
             except _DAMAGE as error:
-                raise Im2TexError(
-                    f"{path} is damaged or cut off ({error}). Download it again, or give --from "
-                    "the folder it was unpacked to."
-                ) from error
+                raise Im2TexError(_damaged(path, str(error))) from error
+        elif _packed(path.name):
+            raise Im2TexError(_damaged(path, "its beginning or its end is not an archive's"))
         elif self._wanted(path.name):
             yield self._file(path, name)
         else:
@@ -197,11 +197,16 @@ class _Walk:
             yield Member(path, None, "an archive of a kind that cannot be read")
 
     def _read(self, stream: IO[bytes], path: PurePosixPath) -> Member:
-        data = stream.read(self.limits.member + 1)
-        self._spend(len(data), path)
-        if len(data) > self.limits.member:
+        # In pieces, since some streams set aside at once what they are asked for at most.
+        pieces: list[bytes] = []
+        size = 0
+        while size <= self.limits.member and (piece := stream.read(_PIECE)):
+            pieces.append(piece)
+            size += len(piece)
+        self._spend(size, path)
+        if size > self.limits.member:
             return Member(path, None, f"larger than {self.limits.member} bytes")
-        return Member(path, data)
+        return Member(path, b"".join(pieces))
 
     def _spend(self, size: int, path: PurePosixPath) -> None:
         self.spent += size
@@ -217,6 +222,13 @@ class _Walk:
 
     def _interesting(self, name: str) -> bool:
         return self._wanted(name) or _packed(name) or name.lower().endswith(_UNREADABLE)
+
+
+def _damaged(path: Path, reason: str) -> str:
+    return (
+        f"{path} is damaged or cut off ({reason}). Download it again, or give --from the folder it "
+        "was unpacked to."
+    )
 
 
 def _packed(name: str) -> bool:

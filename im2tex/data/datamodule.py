@@ -199,7 +199,7 @@ class FormulaDataModule(LightningDataModule):
         split = self.split(name)
         preprocessing = self._preprocessing()
         dataset = FormulaDataset(split, preprocessing)
-        sizes = np.array([dataset.size(i, 0) for i in range(len(split))])
+        sizes = np.array([self._size(dataset, i) for i in range(len(split))])
         limits = (preprocessing.max_height, preprocessing.max_width)
         limited = int((sizes[:, :2] > limits).any(1).sum())
         sizes[:, :2] = np.minimum(sizes[:, :2], limits)
@@ -226,8 +226,7 @@ class FormulaDataModule(LightningDataModule):
             num_workers=workers,
             persistent_workers=workers > 0,
             prefetch_factor=4 if workers else None,
-            pin_memory=self.trainer is not None
-            and self.trainer.strategy.root_device.type == "cuda",
+            pin_memory=device == "cuda",
         )
 
     def _keep(self, name: str, dataset: FormulaDataset) -> list[int]:
@@ -255,9 +254,20 @@ class FormulaDataModule(LightningDataModule):
             )
         return numbers
 
+    @staticmethod
+    def _size(dataset: FormulaDataset, number: int) -> tuple[int, int, int]:
+        """Size of a sample to evaluate; one that cannot be drawn stays, as a blank image."""
+        try:
+            return dataset.plain_size(number)
+        except Im2TexError:
+            return (*dataset.preprocessing.stride, 0)
+
     def _unfit(self, dataset: FormulaDataset, number: int) -> str | None:
         """Why a sample cannot be trained on, or None."""
-        height, width, length = dataset.plain_size(number)
+        try:
+            height, width, length = dataset.plain_size(number)
+        except Im2TexError:
+            return "unreadable"
         if length == 0:
             return "without label"
         if length > self.hparams["max_length"]:
@@ -304,10 +314,10 @@ class FormulaDataModule(LightningDataModule):
         if self.trainer is None:
             return 0, 0
         loop = self.trainer.fit_loop
-        epochs = loop.epoch_progress.current
-        consumed = loop.epoch_loop.batch_progress.current.processed
+        epochs: Any = loop.epoch_progress.current
+        batches: Any = loop.epoch_loop.batch_progress.current
         if epochs.started <= epochs.processed:
             return epochs.processed, 0
-        if consumed >= steps:
+        if batches.processed >= steps:
             return epochs.processed + 1, 0
-        return epochs.processed, consumed
+        return epochs.processed, batches.processed

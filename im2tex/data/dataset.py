@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from im2tex.data.preprocessing import Drawn, Preprocessing
 from im2tex.data.sample import Sample
 from im2tex.data.variation import Variation, Varied
+from im2tex.errors import Im2TexError
 
 
 @dataclass
@@ -26,19 +27,21 @@ class Batch:
         tokens: labels; empty where there is none.
         boxes: (B, T, 4) float, T the longest label and the end: left, top, right, bottom in
             pixels of each token's symbol, right < left where not known; None if known of none.
+        failed: why the images of some rows could not be drawn; those images are blank.
     """
 
     keys: list[str]
     images: Tensor
     sizes: Tensor
     tokens: list[tuple[str, ...]]
-    boxes: Tensor | None
+    boxes: Tensor | None = None
+    failed: dict[int, str] = field(default_factory=dict)
 
     def pin_memory(self) -> Batch:
         """Moves the tensors to page-locked memory, for loaders with `pin_memory`."""
         boxes = None if self.boxes is None else self.boxes.pin_memory()
-        return Batch(
-            self.keys, self.images.pin_memory(), self.sizes.pin_memory(), self.tokens, boxes
+        return replace(
+            self, images=self.images.pin_memory(), sizes=self.sizes.pin_memory(), boxes=boxes
         )
 
 
@@ -71,24 +74,16 @@ class FormulaDataset(Dataset[Batch]):
 
     def __getitem__(self, request: Request) -> Batch:
         epoch, numbers = request
-        drawn: list[Drawn] = []
-        varied: list[Varied | None] = []
         samples = [self.samples[number] for number in numbers]
-        for number, sample in zip(numbers, samples, strict=True):
-            if sample.ink is None:
-                assert sample.image is not None
-                drawn.append(self.preprocessing.picture(sample.image))
-                varied.append(None)
-                continue
-            one = self.vary(sample, epoch)
-            drawn.append(
-                self.preprocessing.draw(
-                    one.ink,
-                    scale=self.scale(number, one),
-                    thickness_factor=one.thickness_factor,
-                )
-            )
-            varied.append(one)
+        varied = [None if one.ink is None else self.vary(one, epoch) for one in samples]
+        drawn: list[Drawn] = []
+        failed: dict[int, str] = {}
+        for row, (number, sample, one) in enumerate(zip(numbers, samples, varied, strict=True)):
+            try:
+                drawn.append(self._draw(number, sample, one))
+            except Im2TexError as error:
+                failed[row] = str(error)
+                drawn.append(self.preprocessing.blank())
         tokens = [
             sample.tokens if one is None else one.tokens
             for sample, one in zip(samples, varied, strict=True)
@@ -97,8 +92,17 @@ class FormulaDataset(Dataset[Batch]):
             keys=[sample.key for sample in samples],
             tokens=tokens,
             boxes=self._boxes(drawn, varied, 1 + max(map(len, tokens))),
+            failed=failed,
             **stack([one.image for one in drawn]),
         )
+
+    def _draw(self, number: int, sample: Sample, one: Varied | None) -> Drawn:
+        if one is not None:
+            return self.preprocessing.draw(
+                one.ink, scale=self.scale(number, one), thickness_factor=one.thickness_factor
+            )
+        assert sample.image is not None
+        return self.preprocessing.picture(sample.image)
 
     def vary(self, sample: Sample, epoch: int) -> Varied:
         """A sample with ink as it is drawn in one epoch."""
@@ -121,11 +125,14 @@ class FormulaDataset(Dataset[Batch]):
         return self._scales[number] * one.scale_factor
 
     def plain_size(self, number: int) -> tuple[int, int, int]:
-        """As `size`, without variation."""
+        """As `size`, without variation.
+
+        Raises:
+            Im2TexError: if the sample is a picture that cannot be read.
+        """
         sample = self.samples[number]
         if sample.ink is None:
-            assert sample.image is not None
-            drawn = self.preprocessing.picture(sample.image)
+            drawn = self._draw(number, sample, None)
             return drawn.image.shape[0], drawn.image.shape[1], len(sample.tokens)
         scale = self.scale(number, Varied(sample.ink, sample.tokens))
         return (*self.preprocessing.extent(sample.ink, scale), len(sample.tokens))

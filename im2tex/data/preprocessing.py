@@ -124,6 +124,10 @@ class Preprocessing:
         image = np.pad(ink, self.padding)
         return Drawn(self._fill(image), scale, (0.0, 0.0), self.padding, limited)
 
+    def blank(self) -> Drawn:
+        """The smallest image, empty: stands for one that cannot be drawn."""
+        return Drawn(np.zeros(self.stride, np.uint8), 1.0, (0.0, 0.0), 0.0, False)
+
     def boxes(self, drawn: Drawn, ink: Ink, length: int) -> NDArray[np.float32]:
         """Where each token's symbol was drawn.
 

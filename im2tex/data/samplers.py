@@ -9,7 +9,7 @@ They stand in a loader's `sampler` slot with `batch_size=None`, and derive from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -49,7 +49,7 @@ class TrainingSampler(DistributedSampler[Any]):
         parallel: bool = False,
         position: Callable[[int], tuple[int, int]] = lambda _: (0, 0),
     ) -> None:
-        self.dataset = dataset
+        self.formulas = dataset
         self.numbers = np.asarray(numbers, dtype=np.int64)
         self.budget = budget
         self.seed = seed
@@ -96,19 +96,19 @@ class TrainingSampler(DistributedSampler[Any]):
             if self._measured is not None and ahead and epoch == self._measured[0] + 1:
                 sizes = ahead.result()
             else:
-                sizes = measure(self.dataset, self.numbers, epoch)
+                sizes = measure(self.formulas, self.numbers, epoch)
             self._measured = epoch, sizes
         return self._measured[1]
 
     def _measure_ahead(self, epoch: int) -> None:
-        if self.dataset.variation is None or self._ahead is not None or not self.parallel:
+        if self.formulas.variation is None or self._ahead is not None or not self.parallel:
             return
         pool = ProcessPoolExecutor(1, mp_context=get_context("fork"))
-        self._ahead = pool.submit(measure, self.dataset, self.numbers, epoch)
+        self._ahead = pool.submit(measure, self.formulas, self.numbers, epoch)
         pool.shutdown(wait=False)
 
 
-def measure(dataset: FormulaDataset, numbers: Sequence[int], epoch: int) -> Sizes:
+def measure(dataset: FormulaDataset, numbers: Iterable[int], epoch: int) -> Sizes:
     """Sizes in an epoch of the given samples, (n, 3)."""
     return np.array([dataset.size(int(n), epoch) for n in numbers])
 

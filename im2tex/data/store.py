@@ -158,7 +158,7 @@ class Split(Sequence[Sample]):
         for tokens in self._table.column("tokens"):
             yield tokens.as_py()
 
-    def keys(self) -> list[str]:
+    def all_keys(self) -> list[str]:
         """The keys, in order."""
         return list(self._table.column("key").to_pylist())
 

@@ -190,7 +190,9 @@ class LSTMDecoder(Decoder):
     def reorder(self, state: LSTMState, parents: Tensor) -> LSTMState:
         """See `Steps.reorder`."""
         return LSTMState(
-            *(_pick(part, parents) for part in (state.hidden, state.cell, state.output)),
+            _pick(state.hidden, parents),
+            _pick(state.cell, parents),
+            _pick(state.output, parents),
             state.memory,
             None if state.attention is None else _pick(state.attention, parents),
         )

@@ -28,10 +28,13 @@ class RowCNN(Encoder):
             out, which makes this the CAPTION model's encoder at other widths.
         rows: number of rows with trainable initial states ("row embedding"); rows beyond take the
             last one's. 0 starts every row from zeros.
+        residual: add the convolutions' features to the row encoder's, which then learns what
+            the row tells beyond them. The paper does not.
         dropout: share of feature maps dropped before the row encoder in training.
 
     Raises:
-        ValueError: if the lists differ in length, a pool is no `HxW`, or `row_width` is odd.
+        ValueError: if the lists differ in length, a pool is no `HxW`, `row_width` is odd, or it
+            differs from the last number of channels with `residual` on.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class RowCNN(Encoder):
         batch_norm: list[bool] = [False, False, True, False, True, True],  # noqa: B006
         row_width: int = 512,
         rows: int = 20,
+        residual: bool = False,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
@@ -61,6 +65,11 @@ class RowCNN(Encoder):
             previous = width
         self.dropout = nn.Dropout2d(dropout)
         self.rows = RowEncoder(previous, row_width, rows) if row_width else None
+        self.residual = residual and self.rows is not None
+        if self.residual and previous != row_width:
+            raise ValueError(
+                f"residual adds {previous} channels to a row_width of {row_width}; make them equal"
+            )
         self.width = row_width or previous
         vertical, horizontal = 1, 1
         for down, right in self.pools:
@@ -72,7 +81,8 @@ class RowCNN(Encoder):
         features, mask = self.convolve(images, mask)
         features = features.permute(0, 2, 3, 1)  # (B, C, h, w) -> (B, h, w, C)
         if self.rows is not None:
-            features = self.rows(features, mask)
+            rows = self.rows(features, mask)
+            features = features + rows if self.residual else rows
         return Grid(features, mask, self.stride)
 
     def convolve(self, images: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
