@@ -120,11 +120,7 @@ def best_effort(source: str) -> list[str]:
         return canonical(source)
     except LatexError:
         printable = "".join(c if c.isprintable() else " " for c in source).rstrip("\\")
-        return [
-            SYNONYMS.get(token.text, token.text)
-            for token in tokenize(printable)
-            if _kept(token) and token.text not in ("\\left", "\\right")
-        ]
+        return [SYNONYMS.get(token.text, token.text) for token in _prepared(tokenize(printable))]
 
 
 def mark(tokens: Sequence[str]) -> Leaves:
@@ -185,10 +181,19 @@ def _kept(token: Token) -> bool:
     return token.text not in _DROPPED and token.kind not in (Kind.SHIFT, Kind.TIE)
 
 
-def _split(tokens: list[Token]) -> list[Token]:
-    r"""Takes apart words such as `\ltN`, which a careless tool made from `&lt;N`."""
+def _prepared(tokens: list[Token]) -> list[Token]:
+    r"""The tokens that say something, each one whole.
+
+    Words such as `\ltN`, which a careless tool made from `&lt;N`, are taken apart. A delimiter
+    stays when `\left` goes, but the null delimiter goes too: nobody writes it.
+    """
     result: list[Token] = []
+    after_left = False
     for token in tokens:
+        sided = after_left
+        after_left = token.text in ("\\left", "\\right")
+        if after_left or not _kept(token) or (sided and token.text == "."):
+            continue
         if token.kind is Kind.WORD and token.text[:3] in ("\\lt", "\\gt"):
             middle = token.start + 3
             result.append(token._replace(text=token.text[:3], end=middle))
@@ -206,7 +211,7 @@ class _Parser:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.tokens = [token for token in _split(tokenize(source)) if _kept(token)]
+        self.tokens = _prepared(tokenize(source))
         self.at = 0
 
     def formula(self) -> Leaves:
@@ -253,7 +258,7 @@ class _Parser:
 
     def argument(self, what: str) -> Leaves:
         token = self.peek()
-        if token is None or token.kind is Kind.CLOSE:
+        if token is None or token.kind in (Kind.CLOSE, Kind.SUBSCRIPT, Kind.SUPERSCRIPT):
             raise self.error(f"{what} is missing")
         return self.atom()
 
@@ -277,12 +282,6 @@ class _Parser:
         if text in ("\\begin", "\\end"):
             name = "".join(leaf.token for leaf in self.argument(f"the environment of {text}"))
             return [_mark(f"{text}{{{name}}}")]
-        if text in ("\\left", "\\right"):
-            # A delimiter is written; the null delimiter is not.
-            follower = self.peek()
-            if follower is not None and follower.text == ".":
-                self.at += 1
-            return []
         result = [Leaf(text)]
         for _ in range(_ARGUMENTS.get(text, 0)):
             result += group(self.argument(f"an argument of {text}"))
