@@ -13,7 +13,7 @@ Stroke = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """One written symbol.
+    r"""One written symbol.
 
     Attributes:
         token: its LaTeX token, in canonical form (`\\alpha`, `x`, `-` for a minus or a bar).

@@ -35,7 +35,11 @@ class SGD(OptimizerRecipe):
     """
 
     def __init__(self, lr: float = 0.1, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
-        self.settings: dict[str, Any] = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        self.settings: dict[str, Any] = {
+            "lr": lr,
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+        }
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         """See `OptimizerRecipe.build`."""
