@@ -30,6 +30,14 @@ def test_every_file_it_names_exists():
         assert (ROOT / name).exists(), name
 
 
+def test_runs_lie_where_it_says():
+    names = set(re.findall(r"runs/(\w+)/version_0", TEXT))
+    assert "quickstart" in names
+    for name in names:
+        config = yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text(encoding="utf-8"))
+        assert config["trainer"]["default_root_dir"] == f"runs/{name}"
+
+
 def test_the_encoder_of_the_example_trains():
     from im2tex.encoders import ENCODERS
     from im2tex.module import Im2Tex
