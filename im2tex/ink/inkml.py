@@ -14,6 +14,7 @@ import re
 import warnings
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -276,7 +277,9 @@ class _Reader:
             return [self._careful(text.decode("ascii", "replace")) for text in self.traces]
         points = flat.reshape(-1, self.width)[:, [self.x, self.y]]  # (points, 2)
         self._check(points)
-        return np.split(points.astype(np.float32), np.cumsum(counts)[:-1])
+        single = points.astype(np.float32)
+        ends = list(accumulate(counts))
+        return [single[end - n : end] for n, end in zip(counts, ends, strict=True)]
 
     def _careful(self, text: str) -> Stroke:
         """One trace, whatever its spacing."""
