@@ -91,6 +91,10 @@ class EMA(WeightAveraging):
         """Leaves the averaged weights in the model, the weights in training beside them."""
         self._hold_average(pl_module, True)
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint says of the average, so that a fit can be continued with the same."""
+        return super().state_dict() | {"decay": self.decay, "warm_up": self.warm_up}
+
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:

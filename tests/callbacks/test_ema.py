@@ -149,7 +149,9 @@ def test_a_checkpoint_holds_the_average_for_whoever_loads_it(tmp_path):
     checkpoint = tmp_path / "step=18.ckpt"
     loaded = Net.load_from_checkpoint(checkpoint)
     same(state(loaded), state(net))
-    same(torch.load(checkpoint, weights_only=True)["current_model_state"], net.trace[-1])
+    content = torch.load(checkpoint, weights_only=True)
+    same(content["current_model_state"], net.trace[-1])
+    assert content["callbacks"]["EMA"] == {"latest_update_step": 18, "decay": 0.6, "warm_up": True}
     tested = Net()
     trainer(tmp_path, EMA(0.6)).test(tested, loader(), ckpt_path=checkpoint, verbose=False)
     same(tested.seen[0], state(net))
