@@ -27,7 +27,9 @@ class Grid:
     def cells_in(self, boxes: Tensor) -> Tensor:
         """Which cells lie in given boxes of the input image.
 
-        A cell belongs to a box if the two overlap; a box beyond the image has none.
+        A cell belongs to a box if they have a point in common, the cell without its right and
+        bottom edge, the box with all of its own: a dot lies in exactly one cell. A box beyond the
+        image has none.
 
         Args:
             boxes: (B, T, 4) left, top, right, bottom in pixels; right < left for no box.

@@ -3,8 +3,9 @@
 A component registers under a name; a configuration chooses it by that name and passes a plain
 dictionary of arguments. jsonargparse sees only a dictionary there and guesses at types (`"1"`
 becomes an int, `on` a bool), so the values are checked and coerced here, against the signature of
-the constructor. Packages outside register through entry points; the built-in components are known
-by module name, so a bare checkout on the path works without package metadata.
+the constructor. Packages outside register through entry points, which are loaded when they are
+asked for: a broken one is in the way of nothing but itself. The built-in components are known by
+module name, so a bare checkout on the path works without package metadata.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from im2tex.errors import Im2TexError
@@ -45,6 +46,7 @@ class Registry(Generic[T]):
         self._builtin = tuple(builtin)
         self._given = frozenset(given)
         self._classes: dict[str, type[T]] = {}
+        self._points: list[EntryPoint] = []
         self._loaded = False
 
     def register(self, name: str) -> Callable[[C], C]:
@@ -69,30 +71,30 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         """The registered names, sorted."""
         self._load()
-        return sorted(self._classes)
+        return sorted({*self._classes, *(point.name for point in self._points)})
 
     def get(self, name: str) -> type[T]:
         """The class registered under `name`.
 
         Raises:
-            Im2TexError: if there is none; the message lists the names and the nearest one.
+            Im2TexError: if there is none (the message lists the names and the nearest one), if
+                two packages claim the name, or if the one that does is broken.
         """
         self._load()
+        for point in self._points:
+            if point.name == name:
+                self.register(name)(self._open(point))
         if name not in self._classes:
+            known = self.names()
             raise Im2TexError(
-                f"unknown {self.kind} '{name}'{_nearest(name, self._classes)} "
-                f"Known: {', '.join(self.names())}."
+                f"unknown {self.kind} '{name}'{_nearest(name, known)} Known: {', '.join(known)}."
             )
         return self._classes[name]
 
     def parameters(self, name: str) -> dict[str, inspect.Parameter]:
         """What a configuration may pass to the component `name`: its constructor's parameters."""
-        signature = inspect.signature(self.get(name))
-        return {
-            key: parameter
-            for key, parameter in signature.parameters.items()
-            if key not in self._given
-        }
+        accepted = _accepted(self.get(name))
+        return {key: value for key, value in accepted.items() if key not in self._given}
 
     def check(self, name: str, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
         """The arguments, coerced to the types of the constructor's signature.
@@ -118,33 +120,44 @@ class Registry(Generic[T]):
         """
         cls = self.get(name)
         checked = self.check(name, arguments)
-        accepted = inspect.signature(cls).parameters
+        accepted = _accepted(cls)
         given = {key: value for key, value in given.items() if key in accepted}
         missing = [
             key
             for key, parameter in accepted.items()
-            if parameter.default is parameter.empty
-            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
-            and key not in checked
-            and key not in given
+            if parameter.default is parameter.empty and key not in checked and key not in given
         ]
         if missing:
             raise Im2TexError(f"{self.kind} '{name}' needs the argument(s) {', '.join(missing)}.")
         try:
             return cls(**checked, **given)
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise Im2TexError(f"{self.kind} '{name}': {error}") from error
 
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
-        for module in self._builtin:
-            importlib.import_module(module)
-        for point in entry_points(group=self.group):
+        self._loaded = True  # the built-in modules may ask while they are imported
+        try:
+            for module in self._builtin:
+                importlib.import_module(module)
+        except BaseException:
+            self._loaded = False
+            raise
+        self._points = list(entry_points(group=self.group))
+
+    def _open(self, point: EntryPoint) -> type[T]:
+        try:
             cls = point.load()
-            if point.name not in self._classes:
-                self.register(point.name)(cls)
+        except Exception as error:
+            package = f" of package '{point.dist.name}'" if point.dist else ""
+            raise Im2TexError(
+                f"{self.kind} '{point.name}'{package} cannot be loaded from {point.value}: "
+                f"{type(error).__name__}: {error}. Repair or uninstall it."
+            ) from error
+        if not isinstance(cls, type):
+            raise Im2TexError(f"{self.kind} '{point.name}': {point.value} is not a class.")
+        return cls
 
 
 def check_arguments(
@@ -164,8 +177,11 @@ def check_arguments(
     Raises:
         Im2TexError: for an unknown argument, or a value of another type.
     """
-    accepted = [key for key in inspect.signature(cls).parameters if key not in hidden]
-    hints = get_type_hints(vars(cls).get("__init__", cls))
+    accepted = [key for key in _accepted(cls) if key not in hidden]
+    try:
+        hints = get_type_hints(cls.__init__)  # type: ignore[misc]
+    except NameError as error:
+        raise Im2TexError(f"{owner}: its constructor's annotations: {error}.") from error
     checked = {}
     for key, value in (arguments or {}).items():
         if key not in accepted:
@@ -178,6 +194,13 @@ def check_arguments(
         except (TypeError, ValueError) as error:
             raise Im2TexError(f"{owner}: argument {key}={value!r}: {error}") from None
     return checked
+
+
+def _accepted(cls: type) -> dict[str, inspect.Parameter]:
+    """The named parameters of a constructor."""
+    parameters = inspect.signature(cls).parameters
+    catch_all = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {key: one for key, one in parameters.items() if one.kind not in catch_all}
 
 
 def _path(cls: type) -> str:
@@ -195,22 +218,34 @@ def _coerce(value: Any, hint: Any) -> Any:
 
     if hint is Any:
         return value
+    if value is None:  # jsonargparse would take it for a value not given, of any type
+        if hint is not object and type(None) not in get_args(hint) and None not in _literals(hint):
+            raise ValueError(f"expected {_spell(hint)}, got None")
+        return None
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--value", type=hint)
-    candidates = [value]
-    if isinstance(value, bool):
-        # YAML turns a bare on, off, yes or no into a bool; a Literal tells which was meant.
-        words = ("on", "yes", "true") if value else ("off", "no", "false")
-        candidates += [word for word in words if word in _literals(hint)]
-    elif isinstance(value, int | float):
-        candidates.append(str(value))
     problem: Exception | None = None
-    for candidate in candidates:
+    for candidate in (value, _respelled(value, _literals(hint))):
         try:
             return parser.parse_object({"value": candidate}).value
         except (ArgumentError, TypeError, ValueError) as error:
             problem = problem or error
     raise ValueError(f"expected {_spell(hint)}, got {type(value).__name__}") from problem
+
+
+def _respelled(value: Any, literals: Collection[Any]) -> Any:
+    """What a person may have written where YAML found a number or a bool."""
+    if isinstance(value, bool):
+        # YAML turns a bare on, off, yes or no into a bool; a Literal tells which was meant.
+        words = ("on", "yes", "true") if value else ("off", "no", "false")
+        return next((word for word in words if word in literals), value)
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _respelled(part, literals) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_respelled(part, literals) for part in value]
+    return value
 
 
 def _literals(hint: Any) -> tuple[Any, ...]:
@@ -220,4 +255,6 @@ def _literals(hint: Any) -> tuple[Any, ...]:
 
 
 def _spell(hint: Any) -> str:
-    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
+    # A generic alias such as list[int] has the name of its origin alone.
+    plain = isinstance(hint, type) and not get_args(hint)
+    return hint.__name__ if plain else str(hint).replace("typing.", "")

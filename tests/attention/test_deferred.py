@@ -1,0 +1,211 @@
+"""The deferred gradient of the grid, against plain autograd and finite differences."""
+
+import gc
+import weakref
+
+import pytest
+import torch
+
+from im2tex.attention.deferred import Deferred, attend
+from im2tex.attention.standard import StandardAttention, StandardMemory, masked_softmax
+from im2tex.grid import Grid, size_mask
+
+B, K, N, D, STEPS = 2, 2, 4, 3, 3
+MASK = torch.tensor([[1, 1, 1, 1], [1, 0, 1, 0]], dtype=torch.bool)
+
+
+def plain(query, mask, features):
+    weights = masked_softmax(query @ features.transpose(1, 2), mask)
+    return weights.to(features.dtype) @ features, weights
+
+
+def inputs(dtype=torch.float64):
+    torch.manual_seed(0)
+    features = torch.randn(B, N, D, dtype=torch.float64).to(dtype)
+    queries = torch.randn(STEPS, B, K, D, dtype=torch.float64).to(dtype)
+    return features.requires_grad_(), queries.requires_grad_()
+
+
+def steps(features, queries, deferred):
+    """Recurrent: the next query holds the previous context. All contexts, all weights."""
+    contexts, weights = [], []
+    collector = Deferred(features) if deferred else None
+    previous = torch.zeros_like(queries[0])
+    for query in queries:
+        query = query + 0.5 * previous  # noqa: PLW2901
+        if collector is not None:
+            context, weight = attend(query, MASK, collector)
+        else:
+            context, weight = plain(query, MASK, features)
+        contexts.append(context)
+        weights.append(weight)
+        previous = context
+    return torch.stack(contexts), torch.stack(weights)
+
+
+def objective(contexts, weights):
+    """A loss of contexts and weights alike, at all steps or some."""
+    mixed = torch.linspace(-1, 2, contexts.numel(), dtype=contexts.dtype).reshape(contexts.shape)
+    return (contexts * mixed).sin().sum() - (weights[..., 0] + 0.1).log().sum()
+
+
+def gradients(deferred, loss_of=objective):
+    features, queries = inputs()
+    loss = loss_of(*steps(features, queries, deferred))
+    return loss, *torch.autograd.grad(loss, [features, queries])
+
+
+LOSSES = {
+    "contexts and weights": objective,
+    "contexts alone": lambda contexts, _: contexts.cos().sum(),
+    "weights alone": lambda _, weights: (weights[..., 0] + 0.1).log().sum(),
+    "the first two steps": lambda contexts, weights: objective(contexts[:2], weights[:2]),
+    "the last step": lambda contexts, weights: objective(contexts[2:], weights[2:]),
+    "one image": lambda contexts, weights: objective(contexts[:, 1:], weights[:, 1:]),
+}
+
+
+@pytest.mark.parametrize("loss_of", LOSSES.values(), ids=LOSSES)
+def test_loss_and_gradients_are_those_of_plain_autograd(loss_of):
+    for found, expected in zip(gradients(True, loss_of), gradients(False, loss_of), strict=True):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+def test_gradients_agree_with_finite_differences():
+    features, queries = inputs()
+    assert torch.autograd.gradcheck(lambda f, q: steps(f, q, deferred=True), (features, queries))
+
+
+def test_cells_outside_of_the_mask_get_no_weight_and_no_gradient():
+    features, queries = inputs()
+    contexts, weights = steps(features, queries, deferred=True)
+    objective(contexts, weights).backward()
+    assert (weights[:, ~MASK.unsqueeze(1).expand(B, K, N)] == 0).all()
+    assert (features.grad[~MASK] == 0).all()
+    assert (features.grad[MASK] != 0).all()
+
+
+def test_a_graph_can_be_run_backwards_again():
+    features, queries = inputs()
+    loss = objective(*steps(features, queries, deferred=True))
+    first = torch.autograd.grad(loss, [features, queries], retain_graph=True)
+    second = torch.autograd.grad(loss, [features, queries])
+    for one, two in zip(first, second, strict=True):
+        assert torch.equal(one, two)
+
+
+def test_two_losses_of_one_grid_add_up():
+    _, expected, _ = gradients(False)
+    features, queries = inputs()
+    contexts, weights = steps(features, queries, deferred=True)
+    for part in (slice(0, 2), slice(2, STEPS)):
+        mixed = torch.linspace(-1, 2, contexts.numel(), dtype=contexts.dtype)
+        mixed = mixed.reshape(contexts.shape)[part]
+        loss = (contexts[part] * mixed).sin().sum() - (weights[part, ..., 0] + 0.1).log().sum()
+        loss.backward(retain_graph=True)
+    torch.testing.assert_close(features.grad, expected, rtol=0, atol=1e-12)
+
+
+def test_a_pass_that_did_not_ask_for_the_features_leaves_nothing_to_the_next():
+    _, expected, expected_queries = gradients(False)
+    features, queries = inputs()
+    loss = objective(*steps(features, queries, deferred=True))
+    (alone,) = torch.autograd.grad(loss, [queries], retain_graph=True)
+    torch.testing.assert_close(alone, expected_queries, rtol=0, atol=1e-12)
+    (found,) = torch.autograd.grad(loss, [features])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+def test_the_features_may_be_used_beside_attention_and_queries_may_need_no_gradient():
+    found = []
+    for deferred in (True, False):
+        features, queries = inputs()
+        contexts, weights = steps(features * 2, queries.detach(), deferred)
+        (objective(contexts, weights) + features.square().sum()).backward()
+        found.append(features.grad)
+    torch.testing.assert_close(*found, rtol=0, atol=1e-12)
+
+
+def test_memory_is_free_without_waiting_for_the_garbage_collector():
+    gc.collect()
+    gc.disable()
+    try:
+        features, queries = inputs()
+        grid = features * 1
+        kept = weakref.ref(grid)
+        loss = objective(*steps(grid, queries, deferred=True))
+        loss.backward()
+        del grid, loss
+        assert kept() is None
+        grid = features * 1  # and so without a backward pass
+        kept = weakref.ref(grid)
+        contexts = steps(grid, queries, deferred=True)
+        del grid, contexts
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_under_bfloat16_autocast_it_works_and_is_close(dtype):
+    _, expected, expected_queries = gradients(False)
+    features, queries = inputs(torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        contexts, weights = steps(features.to(dtype), queries, deferred=True)
+        loss = objective(contexts.float(), weights)
+    assert weights.dtype == torch.float32
+    loss.backward()
+    for found, exact in ((features.grad, expected), (queries.grad, expected_queries)):
+        assert found.dtype == torch.float32
+        assert (found - exact).norm() < 0.02 * exact.norm()
+
+
+def test_a_pass_run_under_autocast_works_too():
+    _, expected, _ = gradients(False)
+    features, queries = inputs(torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        contexts, weights = steps(features, queries, deferred=True)
+        objective(contexts.float(), weights).backward()
+    assert (features.grad - expected).norm() < 0.02 * expected.norm()
+
+
+# ------------------------------------------------------------------ inside of the attention
+
+
+def attention_and_grid(requires_grad):
+    torch.manual_seed(0)
+    attention = StandardAttention(query_width=3, width=4).double()
+    features = torch.randn(2, 2, 3, 4, dtype=torch.float64, requires_grad=requires_grad)
+    return attention, Grid(features, size_mask(torch.tensor([[2, 3], [1, 2]]), 2, 3), (8, 8))
+
+
+def test_the_attention_defers_only_where_the_grid_learns():
+    attention, frozen = attention_and_grid(requires_grad=False)
+    _, learning = attention_and_grid(requires_grad=True)
+    assert attention.prepare(frozen).deferred is None
+    assert attention.prepare(learning).deferred is not None
+    with torch.no_grad():
+        assert attention.prepare(learning).deferred is None
+
+
+def test_the_weights_of_the_score_learn_the_same_from_a_frozen_grid():
+    query = torch.randn(2, 3, 3, dtype=torch.float64)
+    outcomes = []
+    for requires_grad in (True, False):
+        attention, grid = attention_and_grid(requires_grad)
+        glimpse = attention(query, attention.prepare(grid), None)
+        (glimpse.context.sum() + (glimpse.weights**2).sum()).backward()
+        outcomes.append((glimpse.context, glimpse.weights, attention.project.weight.grad))
+    for deferred, frozen in zip(*outcomes, strict=True):
+        torch.testing.assert_close(deferred, frozen, rtol=0, atol=1e-12)
+
+
+def test_a_step_without_gradient_goes_through_a_deferred_memory_as_well():
+    attention, grid = attention_and_grid(requires_grad=True)
+    query = torch.randn(2, 1, 3, dtype=torch.float64)
+    memory = attention.prepare(grid)
+    plainly = StandardMemory(grid.features.flatten(1, 2), grid.mask.flatten(1), None, None)
+    with torch.no_grad():
+        one, two = attention(query, memory, None), attention(query, plainly, None)
+    torch.testing.assert_close(one.context, two.context, rtol=0, atol=1e-12)
+    assert not one.context.requires_grad
