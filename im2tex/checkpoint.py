@@ -1,11 +1,14 @@
-"""Checkpoints: their format version, and starting a fit from another one's weights."""
+"""Checkpoints: their files, their format version, and starting a fit from another one's weights."""
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from torch import Tensor
 
 from im2tex import __version__
@@ -16,6 +19,39 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _KEY = "im2tex"
+
+
+class CheckpointFiles(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and then moves it there.
+
+    Lightning writes it into the system's temporary folder; where that is another file system, the
+    move is a copy, and a run killed or a disk full in the middle of it costs the checkpoint that
+    was there before.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Writes; the file that was there stays until the new one is complete.
+
+        Raises:
+            Im2TexError: if it cannot be written.
+        """
+        path = Path(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(checkpoint, temporary)
+            os.replace(temporary, path)
+        except (OSError, RuntimeError) as error:  # torch's own writer raises the latter
+            reason = getattr(error, "strerror", None) or str(error).split("\n", 1)[0]
+            raise Im2TexError(
+                f"cannot write the checkpoint {path}: {reason}. The one before it is as it was: "
+                "make room, then go on from it with --ckpt_path."
+            ) from error
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def stamp(checkpoint: dict[str, Any]) -> None:

@@ -7,11 +7,12 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.trainer.states import TrainerFn
 from PIL import Image
 from torch import Tensor, nn
 
@@ -31,9 +32,11 @@ from im2tex.report.results import SampleResult
 Picture = str | Path | Image.Image | np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What a model reads in one picture.
+
+    A named tuple, because Lightning rebuilds what `predict_step` returns and refuses frozen
+    dataclasses.
 
     Attributes:
         latex: the best reading, tokens joined by spaces.
@@ -375,8 +378,13 @@ class Im2Tex(LightningModule):
         self.validation_examples = []
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the scores of a validation."""
-        self.log("val/perplexity", self.val_perplexity.compute(), prog_bar=True)
+        """Logs the scores of a validation, and moves a learning rate that follows them."""
+        perplexity = self.val_perplexity.compute()
+        self.log("val/perplexity", perplexity, prog_bar=True)
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
+            for config in self.trainer.lr_scheduler_configs:
+                if config.reduce_on_plateau:
+                    config.scheduler.step(perplexity)
         values = self.val_metrics.compute()
         self.log_dict({name: v for name, v in values.items() if name != "val/token_exact"})
         self.log("val/token_exact", values["val/token_exact"], prog_bar=True)
@@ -390,6 +398,16 @@ class Im2Tex(LightningModule):
         optimizer = self.optimizer.build(self)
         total = float(self.trainer.estimated_stepping_batches)
         return {"optimizer": optimizer, "lr_scheduler": self.schedule.build(optimizer, total)}
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Moves a learning rate by the step; not one that follows the validation.
+
+        Lightning would move that one after the checkpoint of the validation was written, so that
+        a run resumed from it had missed a fall, and at every epoch, with a stale score where
+        there was no validation. `on_validation_epoch_end` does it instead.
+        """
+        if metric is None:
+            super().lr_scheduler_step(scheduler, metric)
 
     def configure_gradient_clipping(
         self,

@@ -20,13 +20,20 @@ import yaml
 from im2tex.errors import Im2TexError
 
 CHOICES = {
-    "model.encoder": "model.encoder_args",
-    "model.attention": "model.attention_args",
-    "model.decoder": "model.decoder_args",
-    "model.optimizer": "model.optimizer_args",
-    "model.schedule": "model.schedule_args",
-    "data.source": "data.source_args",
+    "model.encoder": {"model.encoder_args": "{}"},
+    "model.attention": {"model.attention_args": "{}"},
+    "model.decoder": {"model.decoder_args": "{}"},
+    "model.optimizer": {"model.optimizer_args": "{}"},
+    "model.schedule": {"model.schedule_args": "{}"},
+    "data.source": {
+        "data.source_args": "{}",
+        "data.train_split": "null",
+        "data.validation_split": "null",
+        "data.test_splits": "null",
+        "data.predict_splits": "null",
+    },
 }
+"""Names, and what to reset the settings to that mean something to that one's component only."""
 
 
 @dataclass
@@ -73,17 +80,22 @@ def split_layers(arguments: Sequence[str]) -> list[Layer]:
     return layers
 
 
-def drop_stale(layers: Sequence[Layer]) -> list[str]:
-    """The argument list in which a changed name has reset the arguments of the name before it."""
-    current: dict[str, Any] = {}
+def drop_stale(layers: Sequence[Layer], defaults: Mapping[str, Any]) -> list[str]:
+    """The argument list in which a changed name has reset the arguments of the name before it.
+
+    Args:
+        layers: in the order in which they stand.
+        defaults: the names that hold where no layer says one.
+    """
+    current = dict(defaults)
     result: list[str] = []
     for layer in layers:
         for name, owned in CHOICES.items():
             value = layer.values.get(name)
             if value is None:
                 continue
-            if name in current and current[name] != value:
-                result.append(f"--{owned}={{}}")
+            if current.get(name) != value:
+                result += [f"--{setting}={empty}" for setting, empty in owned.items()]
             current[name] = value
         result += layer.arguments
     return result

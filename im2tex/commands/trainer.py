@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import logging
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -10,26 +12,33 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import ArgumentError
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 
+from im2tex.attention import ATTENTIONS
 from im2tex.callbacks import EMA, LogLine, Progress, SaveRunConfig, ValidationPictures
 from im2tex.callbacks.predictions import WritePredictions
+from im2tex.callbacks.run_checkpoints import RunCheckpoints
 from im2tex.callbacks.run_summary import RunSummary
 from im2tex.callbacks.test_report import TestReport
-from im2tex.checkpoint import load
-from im2tex.commands.layers import Layer, drop_stale, effective, flatten, split_layers
+from im2tex.checkpoint import CheckpointFiles, load
+from im2tex.commands.layers import CHOICES, Layer, drop_stale, effective, flatten, split_layers
+from im2tex.commands.messages import from_worker, of_files, of_parser
 from im2tex.data.datamodule import FormulaDataModule
+from im2tex.decoders import DECODERS
+from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import Vocabulary
 from im2tex.module import Im2Tex
+from im2tex.registry import Registry
 
 RUNS = "runs"
-_ARCHITECTURE = ("encoder", "attention", "decoder")
+_ARCHITECTURE = {"encoder": ENCODERS, "attention": ATTENTIONS, "decoder": DECODERS}
 _FORGOTTEN = ("vocabulary",)  # hyper-parameters that do not travel through a configuration
+_NO_RUN = ("-h", "--help", "--print_config", "--print_config=")
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -47,11 +56,16 @@ def run(arguments: Sequence[str]) -> None:
     path = effective(layers, "ckpt_path")
     if path in (None, "null", ""):
         path = None
+        if subcommand != "fit" and not any(one in _NO_RUN for one in given):
+            raise Im2TexError(
+                f"im2tex {subcommand} needs a trained model: pass --ckpt_path, with the path of a "
+                "checkpoint or `last` for the newest one of a run."
+            )
     else:
         path = _resolve(str(path), layers)
         checkpoint = load(path)
         layers.insert(0, _checkpoint_layer(checkpoint))
-    listed = drop_stale(layers)
+    listed = drop_stale(layers, _defaults())
     with tempfile.TemporaryDirectory() as folder:
         if checkpoint is not None:
             first = Path(folder) / "checkpoint.json"
@@ -61,14 +75,14 @@ def run(arguments: Sequence[str]) -> None:
         try:
             FormulaCLI(subcommand, listed, checkpoint)
         except ArgumentError as error:
-            raise Im2TexError(f"{error}. See `im2tex {subcommand} --help`.") from error
+            raise Im2TexError(of_parser(error, subcommand, _flags())) from error
         except MisconfigurationException as error:
-            raise Im2TexError(str(error)) from error
-        except RuntimeError as error:
-            inner = _from_worker(error)
-            if inner is None:
+            raise Im2TexError(" ".join(str(error).split())) from error
+        except (OSError, RuntimeError) as error:
+            message = of_files(error) if isinstance(error, OSError) else from_worker(error)
+            if message is None:
                 raise
-            raise Im2TexError(inner) from error
+            raise Im2TexError(message) from error
 
 
 class FormulaCLI(LightningCLI):
@@ -107,17 +121,7 @@ class FormulaCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the callbacks that every run has, each with a group of settings."""
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
-        parser.set_defaults(
-            {
-                "checkpoint.monitor": "val/perplexity",
-                "checkpoint.mode": "min",
-                "checkpoint.filename": "best",
-                "checkpoint.save_last": True,
-                "checkpoint.auto_insert_metric_name": False,
-                "checkpoint.enable_version_counter": False,
-            }
-        )
+        parser.add_lightning_class_args(RunCheckpoints, "checkpoint")
         parser.add_argument(
             "--ema",
             type=float,
@@ -136,22 +140,37 @@ class FormulaCLI(LightningCLI):
         if self.checkpoint is not None:
             self.model.bind(Vocabulary(self.checkpoint["hyper_parameters"]["vocabulary"]))
 
+    def before_test(self) -> None:
+        """Turns Lightning's own table off: `TestReport` prints one that can be read."""
+        self.config_init["test"]["verbose"] = False
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer, with a CSV log in the run's own folder unless another logger is chosen."""
         settings = self.config_init[self.subcommand]
         trainer = settings.trainer
         if trainer.get("logger") in (None, True):
             kwargs["logger"] = CSVLogger(trainer.get("default_root_dir") or RUNS, name="")
-        kwargs["callbacks"] = [*(trainer.get("callbacks") or []), *_callbacks(settings)]
+        kwargs["callbacks"] = [*_listed(trainer.get("callbacks")), *_callbacks(settings)]
+        kwargs["plugins"] = [*_listed(trainer.get("plugins")), CheckpointFiles()]
         if trainer.get("enable_model_summary") is None:
             kwargs["enable_model_summary"] = False  # the run summary says more in fewer lines
         return super().instantiate_trainer(**kwargs)
 
 
+def _listed(value: Any) -> list[Any]:
+    """What Lightning takes as one, a list, or none."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
 def _callbacks(settings: Any) -> list[Callback]:
     callbacks: list[Callback] = [Progress(), LogLine(), RunSummary(), ValidationPictures()]
     if settings.ema:
-        callbacks.append(EMA(settings.ema))
+        try:
+            callbacks.append(EMA(settings.ema))
+        except ValueError as error:
+            raise Im2TexError(f"--ema {settings.ema}: {error}") from error
     return callbacks
 
 
@@ -186,36 +205,80 @@ def _checkpoint_layer(checkpoint: Mapping[str, Any]) -> Layer:
 
 
 def _refuse_conflicts(asked: Any, trained: Mapping[str, Any]) -> None:
-    """A checkpoint's weights fit its own architecture only.
+    """A checkpoint's weights fit its own architecture and vocabulary only.
 
     Raises:
         Im2TexError: if a setting asks for another one.
     """
-    for part in _ARCHITECTURE:
-        for name in (part, f"{part}_args"):
-            wanted, known = asked.get(name), trained.get(name)
-            if (wanted or None) != (known or None):
-                raise Im2TexError(
-                    f"model.{name} is {wanted!r}, but the checkpoint was trained with {known!r}. "
-                    "The architecture comes from the checkpoint: leave the setting out, or use "
-                    "model.init_from to start another model from its weights."
-                )
+    pairs = [
+        ("vocabulary", asked.get("vocabulary") or trained["vocabulary"], trained["vocabulary"])
+    ]
+    for part, registry in _ARCHITECTURE.items():
+        pairs.append((part, asked[part], trained[part]))
+        if asked[part] == trained[part]:
+            arguments = asked.get(f"{part}_args"), trained.get(f"{part}_args")
+            wanted, known = (_complete(registry, trained[part], one) for one in arguments)
+            pairs += [(f"{part}_args.{name}", wanted[name], known[name]) for name in wanted]
+    for name, wanted, known in pairs:
+        if wanted != known:
+            raise Im2TexError(
+                f"model.{name} is {_short(wanted)}, but the checkpoint was trained with "
+                f"{_short(known)}. What "
+                "the weights are for comes from the checkpoint: leave the setting out, or use "
+                "model.init_from to start another model from its weights."
+            )
 
 
-def _from_worker(error: RuntimeError) -> str | None:
-    """The message of our own error, where a loader process passed it on within a traceback."""
-    mark = "im2tex.errors.Im2TexError: "
-    text = str(error)
-    return text.rsplit(mark, 1)[1].strip() if mark in text else None
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:76]} …"
+
+
+def _complete(registry: Registry[Any], name: str, arguments: Any) -> dict[str, Any]:
+    """A component's arguments, checked, with the defaults of those not given."""
+    defaults = {key: one.default for key, one in registry.parameters(name).items()}
+    return defaults | registry.check(name, dict(arguments or {}))
+
+
+def _defaults() -> dict[str, Any]:
+    """The component names that hold where nothing says otherwise."""
+    known = {
+        f"{group}.{name}": parameter.default
+        for group, cls in (("model", Im2Tex), ("data", FormulaDataModule))
+        for name, parameter in inspect.signature(cls).parameters.items()
+    }
+    return {name: known[name] for name in CHOICES}
+
+
+def _flags() -> list[str]:
+    """The names of the flags that are ours."""
+    return ["config", "ckpt_path", "ema", "seed_everything"] + [
+        f"{group}.{name}"
+        for group, cls in (
+            ("model", Im2Tex),
+            ("data", FormulaDataModule),
+            ("trainer", Trainer),
+            ("checkpoint", RunCheckpoints),
+            ("report", TestReport),
+            ("predictions", WritePredictions),
+        )
+        for name in inspect.signature(cls).parameters
+    ]
 
 
 def _warnings() -> None:
-    """Silences what Lightning says of things that are as they should be."""
+    """Silences what Lightning says of things that are as they should be, and advertisements."""
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(_needed)
     for message in (
         ".*does not have many workers.*",
         ".*Precision .* is not supported by the model summary.*",
         ".*isinstance\\(treespec, LeafSpec\\).*",
         ".*Checkpoint directory .* exists and is not empty.*",
         ".*smaller than the logging interval.*",
+        ".*sync_dist=True.*",  # the scores are summed over the ranks before they are logged
     ):
         warnings.filterwarnings("ignore", message=message)
+
+
+def _needed(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(("💡", "TPU available"))

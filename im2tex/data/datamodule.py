@@ -47,8 +47,16 @@ class ResumableLoader(DataLoader[Batch]):
     """A loader that a run can be resumed in the middle of.
 
     The position is derived from the trainer's own progress when the sampler starts, so there is
-    no state to keep; the two methods tell Lightning that resuming is safe.
+    no state to keep; the last two methods tell Lightning that resuming is safe.
     """
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        """Starts when the first batch is asked for.
+
+        Lightning makes the iterator early, a schedule that wants the length of an epoch even
+        before a checkpoint's counters are restored, and workers would fetch from the start.
+        """
+        yield from super().__iter__()
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing to save."""
@@ -67,8 +75,8 @@ class FormulaDataModule(LightningDataModule):
         root: folder of the prepared stores.
         train_split: split to train on; the source's own if not given.
         validation_split: split held out of training; the source's own if not given.
-        test_splits: splits to test on; the source's own if not given.
-        predict_splits: splits to predict; those of `test_splits` if not given.
+        test_splits: split or splits to test on; the source's own if not given.
+        predict_splits: split or splits to predict; those of `test_splits` if not given.
         batch_size: most samples of a training batch, on each device.
         batch_pixels: most pixels of a training batch, padding included.
         batch_tokens: most tokens of a training batch, padding included.
@@ -93,8 +101,8 @@ class FormulaDataModule(LightningDataModule):
         root: str = "data",
         train_split: str | None = None,
         validation_split: str | None = None,
-        test_splits: list[str] | None = None,
-        predict_splits: list[str] | None = None,
+        test_splits: list[str] | str | None = None,
+        predict_splits: list[str] | str | None = None,
         batch_size: int = 32,
         batch_pixels: int = 600_000,
         batch_tokens: int = 2_000,
@@ -134,12 +142,12 @@ class FormulaDataModule(LightningDataModule):
     @property
     def test_splits(self) -> list[str]:
         """Names of the splits to test on."""
-        return list(self.hparams["test_splits"] or self.source.tests)
+        return _names(self.hparams["test_splits"]) or list(self.source.tests)
 
     @property
     def predict_splits(self) -> list[str]:
         """Names of the splits to predict."""
-        return list(self.hparams["predict_splits"] or self.test_splits)
+        return _names(self.hparams["predict_splits"]) or self.test_splits
 
     def prepare_data(self) -> None:
         """Makes the store where that needs nothing from the person; on one process only."""
@@ -303,21 +311,17 @@ class FormulaDataModule(LightningDataModule):
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
 
-    def _position(self, steps: int) -> tuple[int, int]:
-        """The epoch that starts, and how many of its batches were consumed before.
+    def _position(self) -> tuple[int, int]:
+        """The epoch that goes on, and how many of its batches were consumed before.
 
-        When a run is resumed, Lightning makes the iterator before it has put its counters in
-        order. Which of them to believe follows from when the checkpoint was written: within an
-        epoch (`started` is ahead of `processed`) the batches processed count; at its end, the
-        next epoch starts.
+        Asked when the first batch is fetched. By then Lightning's counters are in order, also in
+        a resumed run.
         """
         if self.trainer is None:
             return 0, 0
         loop = self.trainer.fit_loop
-        epochs: Any = loop.epoch_progress.current
-        batches: Any = loop.epoch_loop.batch_progress.current
-        if epochs.started <= epochs.processed:
-            return epochs.processed, 0
-        if batches.processed >= steps:
-            return epochs.processed + 1, 0
-        return epochs.processed, batches.processed
+        return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready
+
+
+def _names(given: Sequence[str] | str | None) -> list[str]:
+    return [given] if isinstance(given, str) else list(given or ())

@@ -26,7 +26,7 @@ class Batch:
         sizes: (B, 2) true height and width, multiples of the stride.
         tokens: labels; empty where there is none.
         boxes: (B, T, 4) float, T the longest label and the end: left, top, right, bottom in
-            pixels of each token's symbol, right < left where not known; None if known of none.
+            pixels of each token's symbol, right < left where not known; in training only.
         failed: why the images of some rows could not be drawn; those images are blank.
     """
 
@@ -151,8 +151,10 @@ class FormulaDataset(Dataset[Batch]):
     def _boxes(
         self, drawn: Sequence[Drawn], varied: Sequence[Varied | None], length: int
     ) -> Tensor | None:
-        if self.variation is None or not any(one and one.ink.symbols for one in varied):
+        if self.variation is None:
             return None
+        # In training always: a loss without them would leave parameters out of some steps, which
+        # a distributed run does not forgive.
         boxes = np.tile(np.array([0, 0, -1, -1], dtype=np.float32), (len(drawn), length, 1))
         for row, picture, one in zip(boxes, drawn, varied, strict=True):
             if one is not None:

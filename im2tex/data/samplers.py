@@ -19,6 +19,7 @@ from torch.utils.data import DistributedSampler
 
 from im2tex.data.batches import Budget, Sizes, deal, group, padding_ratio, resize
 from im2tex.data.dataset import FormulaDataset, Request
+from im2tex.errors import Im2TexError
 
 _SLACK = 0.03  # epochs differ in size under augmentation; a few smaller batches absorb that
 
@@ -35,6 +36,9 @@ class TrainingSampler(DistributedSampler[Any]):
         ranks: number of processes.
         parallel: measure the next epoch's sizes in a process of its own.
         position: the epoch to give and the batches of it already consumed, asked at every start.
+
+    Raises:
+        Im2TexError: if there are fewer samples than processes.
     """
 
     def __init__(
@@ -47,7 +51,7 @@ class TrainingSampler(DistributedSampler[Any]):
         rank: int = 0,
         ranks: int = 1,
         parallel: bool = False,
-        position: Callable[[int], tuple[int, int]] = lambda _: (0, 0),
+        position: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ) -> None:
         self.formulas = dataset
         self.numbers = np.asarray(numbers, dtype=np.int64)
@@ -58,18 +62,17 @@ class TrainingSampler(DistributedSampler[Any]):
         self.position = position
         self._measured: tuple[int, Sizes] | None = None
         self._ahead: Future[Sizes] | None = None
-        first = group(range(len(self.numbers)), self._sizes(0), budget)
-        wanted = int(len(first) * (1 + _SLACK)) if dataset.variation else len(first)
-        steps = max(1, min(wanted, len(self.numbers)) // ranks)
-        self.steps = steps if steps * ranks >= len(first) else -(-len(first) // ranks)
-        self.steps = min(self.steps, max(1, len(self.numbers) // ranks))
+        _share(len(self.numbers), ranks)
+        first = len(group(range(len(self.numbers)), self._sizes(0), budget))
+        wanted = max(first + 1, int(first * (1 + _SLACK))) if dataset.variation else first
+        self.steps = min(max(wanted // ranks, -(-first // ranks)), len(self.numbers) // ranks)
         self.padding_ratio = float("nan")
 
     def __len__(self) -> int:
         return self.steps
 
     def __iter__(self) -> Iterator[Request]:
-        epoch, consumed = self.position(len(self))
+        epoch, consumed = self.position()
         batches = self.plan(epoch)
         self._measure_ahead(epoch + 1)
         for numbers in batches[consumed:]:
@@ -114,17 +117,26 @@ def measure(dataset: FormulaDataset, numbers: Iterable[int], epoch: int) -> Size
 
 
 class EvaluationSampler(DistributedSampler[Any]):
-    """Every sample once, in disjoint shards of batches.
+    """Every sample once, in disjoint shards of batches, of the same number on every rank.
+
+    (A wrapped model's forward pass exchanges buffers, such as batch normalisation's, between the
+    ranks in evaluation too: one with a batch more would wait for ever.)
 
     Args:
         sizes: of all samples, as drawn within the limits.
         budget: what a batch may hold.
         rank: of this process.
         ranks: number of processes.
+
+    Raises:
+        Im2TexError: if there are fewer samples than processes.
     """
 
     def __init__(self, sizes: Sizes, budget: Budget, *, rank: int = 0, ranks: int = 1) -> None:
+        _share(len(sizes), ranks)
         batches = group(range(len(sizes)), sizes, budget)
+        steps = min(-(-len(batches) // ranks), len(sizes) // ranks)
+        batches = resize(batches, sizes, steps * ranks)
         self.padding_ratio = padding_ratio(batches, sizes)
         # Longest first: memory is asked for once, and an estimate of the time left errs upwards.
         self.batches = batches[::-1][rank::ranks]
@@ -138,3 +150,16 @@ class EvaluationSampler(DistributedSampler[Any]):
 
     def set_epoch(self, epoch: int) -> None:
         """Nothing: evaluation is the same in every epoch."""
+
+
+def _share(samples: int, ranks: int) -> None:
+    """Every rank needs a sample at least.
+
+    Raises:
+        Im2TexError: if there are too few.
+    """
+    if samples < ranks:
+        raise Im2TexError(
+            f"{samples} samples cannot be shared by {ranks} processes: set --trainer.devices to "
+            "fewer."
+        )
