@@ -31,7 +31,9 @@ def guided_attention_loss(weights: Tensor, cells: Tensor) -> Tensor:
         A scalar in nats, 0 if no symbol is known.
     """
     known = cells.any(2)  # (B, T)
-    inside = (weights * cells).sum(2).clamp_min(1e-6)
+    # A floor that a softmax reaches by underflow alone: attention that is certain and wrong is
+    # what has most to learn, and a floor stops its gradient.
+    inside = (weights * cells).sum(2).clamp_min(torch.finfo(weights.dtype).tiny)
     return -(inside.log() * known).sum() / known.sum().clamp_min(1)
 
 
@@ -60,10 +62,11 @@ class SymbolLoss(nn.Module):
         """
         features = grid.features.flatten(1, 2)  # (B, h w, D)
         inside = cells.to(features.dtype)
-        mean = (inside @ features) / inside.sum(2, keepdim=True).clamp_min(1)  # (B, T, D)
+        mean = (inside @ features) / cells.sum(2, keepdim=True).clamp_min(1)  # (B, T, D)
         known = cells.any(2)
         logits = self.classify(mean[known])  # (N, V)
-        loss = nn.functional.cross_entropy(logits.float(), tokens[known], reduction="sum")
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        loss = nn.functional.cross_entropy(logits, tokens[known], reduction="sum")
         return loss / known.sum().clamp_min(1)
 
 

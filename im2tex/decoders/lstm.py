@@ -34,6 +34,7 @@ class LSTMState:
         hidden: h, (B, K, D).
         cell: the LSTM's cell, (B, K, D).
         output: o, (B, K, D).
+        recurrent: the gates' weights of o and h side by side, (4 D, 2 D).
         memory: what the attention laid out, for B images.
         attention: the attention's own state.
     """
@@ -41,6 +42,7 @@ class LSTMState:
     hidden: Tensor
     cell: Tensor
     output: Tensor
+    recurrent: Tensor
     memory: Any
     attention: Tensor | None
 
@@ -92,6 +94,11 @@ class LSTMDecoder(Decoder):
         symbol_loss: float = 0.0,
     ) -> None:
         super().__init__()
+        if ATTENTIONS.get(attention).needs_coarse and coarse_width is None:
+            raise ValueError(
+                f"attention '{attention}' needs a coarse grid, and this encoder makes none; "
+                "add `coarse: true` to model.encoder_args"
+            )
         self.width = width
         self.embedding = nn.Embedding(vocabulary_size, embedding)
         self.cell = nn.LSTMCell(embedding + width, width)
@@ -102,11 +109,6 @@ class LSTMDecoder(Decoder):
             width=grid_width,
             coarse_width=coarse_width,
         )
-        if self.attention.needs_coarse and coarse_width is None:
-            raise ValueError(
-                f"attention '{attention}' needs a coarse grid, and this encoder makes none; "
-                "add `coarse: true` to model.encoder_args"
-            )
         self.combine = nn.Linear(width + grid_width, width, bias=False)
         self.output = nn.Linear(width, vocabulary_size)
         self.dropout = nn.Dropout(dropout)
@@ -166,6 +168,7 @@ class LSTMDecoder(Decoder):
         logits = self.output(self.dropout(torch.cat(outputs, 1)))  # T x (B, 1, D) -> (B, T, V)
         return logits, torch.cat(weights, 1)
 
+    @torch.no_grad()
     def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
         """See `Decoder.search`."""
         device = grid.features.device
@@ -174,7 +177,9 @@ class LSTMDecoder(Decoder):
     def start(self, grid: Grid) -> LSTMState:
         """The state before the first step, one hypothesis an image."""
         zero = grid.features.new_zeros(len(grid.features), 1, self.width)
-        return LSTMState(zero, zero, zero, self.attention.prepare(grid), None)
+        fed = self.cell.weight_ih[:, -self.width :]
+        recurrent = torch.cat([fed, self.cell.weight_hh], 1)  # (4 D, 2 D)
+        return LSTMState(zero, zero, zero, recurrent, self.attention.prepare(grid), None)
 
     def step(self, tokens: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
         """See `Steps.step`."""
@@ -193,6 +198,7 @@ class LSTMDecoder(Decoder):
             _pick(state.hidden, parents),
             _pick(state.cell, parents),
             _pick(state.output, parents),
+            state.recurrent,
             state.memory,
             None if state.attention is None else _pick(state.attention, parents),
         )
@@ -203,23 +209,23 @@ class LSTMDecoder(Decoder):
             state.hidden[images],
             state.cell[images],
             state.output[images],
+            state.recurrent,
             self.attention.select(state.memory, images),
             None if state.attention is None else state.attention[images],
         )
 
     def _advance(self, given: Tensor, state: LSTMState) -> tuple[LSTMState, Glimpse]:
         """One step, from the embeddings' share of the gates (B, K, 4 D)."""
-        fed = self.cell.weight_ih[:, -self.width :]
-        recurrent = torch.cat([fed, self.cell.weight_hh], 1)  # (4 D, 2 D)
         gates = given + nn.functional.linear(
-            torch.cat([state.output, state.hidden], 2), recurrent, self.cell.bias_hh
+            torch.cat([state.output, state.hidden], 2), state.recurrent, self.cell.bias_hh
         )
         write, forget, value, read = gates.chunk(4, 2)
         cell = forget.sigmoid() * state.cell + write.sigmoid() * value.tanh()
         hidden = read.sigmoid() * cell.tanh()
         glimpse = self.attention(hidden, state.memory, state.attention)
         output = self.combine(torch.cat([hidden, glimpse.context], 2)).tanh()
-        return LSTMState(hidden, cell, output, state.memory, glimpse.state), glimpse
+        memory = state.memory
+        return LSTMState(hidden, cell, output, state.recurrent, memory, glimpse.state), glimpse
 
 
 def _pick(part: Tensor, parents: Tensor) -> Tensor:

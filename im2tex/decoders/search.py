@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ class SearchOptions:
         beam_size: K, hypotheses kept alive an image. 1 is greedy search.
         max_length: longest output in tokens, the end included.
         length_penalty: hypotheses are ranked by log p / length ** length_penalty; 0 (the paper)
-            ranks by log p alone.
+            ranks by log p alone, more favours longer ones.
         n_best: readings returned an image, at most `beam_size`.
 
     Raises:
@@ -38,6 +39,8 @@ class SearchOptions:
                 f"beam_size and max_length are at least 1; got {self.beam_size} and "
                 f"{self.max_length}."
             )
+        if self.length_penalty < 0 or not math.isfinite(self.length_penalty):
+            raise Im2TexError(f"length_penalty is at least 0; got {self.length_penalty}.")
         if not 1 <= self.n_best <= self.beam_size:
             raise Im2TexError(
                 f"n_best is between 1 and beam_size ({self.beam_size}); got {self.n_best}."
@@ -96,7 +99,10 @@ def beam_search(
 
     A finished hypothesis stays in its beam with its score and competes there. An image leaves the
     batch as soon as none of its `n_best` can change, so the batch shrinks while long formulas go
-    on; without a length penalty this is exact, since going on can only lower log p.
+    on. This is exact: going on can only lower log p, and lengths have a limit.
+
+    Log p is summed in at least float32. A hypothesis cut off at the length limit is ranked by what
+    it has, without the price of an end.
 
     Args:
         decoder: steps through tokens.
@@ -108,7 +114,9 @@ def beam_search(
     Returns:
         `n_best` hypotheses an image, best first (fewer if the vocabulary offers fewer).
     """
-    beam, found = options.beam_size, [[] for _ in range(batch)]  # type: ignore[var-annotated]
+    beam = options.beam_size
+    found: list[list[Hypothesis]] = [[] for _ in range(batch)]
+    barred = torch.tensor([PAD, BOS, UNK], device=device)
     images = torch.arange(batch, device=device)  # which image each row still is
     history = torch.full((batch, 1, 1), BOS, dtype=torch.long, device=device)  # (B, K, t + 1)
     log_p = torch.zeros(batch, 1, device=device)
@@ -116,11 +124,10 @@ def beam_search(
     finished = torch.zeros(batch, 1, dtype=torch.bool, device=device)
     for length in range(1, options.max_length + 1):
         step_log_p, state = decoder.step(history[:, :, -1], state)  # (B, K, V)
-        step_log_p = step_log_p.to(log_p.dtype).clone()
-        step_log_p[:, :, [PAD, BOS, UNK]] = float("-inf")
+        step_log_p = step_log_p.index_fill(2, barred, float("-inf"))
         # A finished hypothesis has one continuation, free of charge.
         step_log_p.masked_fill_(finished.unsqueeze(2), float("-inf"))
-        step_log_p[:, :, PAD] = step_log_p[:, :, PAD].masked_fill(finished, 0.0)
+        step_log_p[:, :, PAD].masked_fill_(finished, 0.0)
         total = log_p.unsqueeze(2) + step_log_p  # (B, K, V)
         new_lengths = torch.where(finished, lengths, length)  # (B, K)
         rank = _rank(total, new_lengths.unsqueeze(2), options.length_penalty)
@@ -134,12 +141,12 @@ def beam_search(
         history = torch.cat([_rows(history, parents), tokens.unsqueeze(2)], dim=2)
         state = decoder.reorder(state, parents)
 
-        done = _settled(finished, log_p, options)
+        ranks = rank.flatten(1).gather(1, best)
+        done = _settled(finished, log_p, ranks, options)
         if length == options.max_length:
             done = torch.ones_like(done)
         if done.any():
             rows = done.nonzero().flatten()
-            ranks = _rank(log_p, lengths, options.length_penalty)
             _collect(found, images, rows, (history, log_p, ranks, lengths, finished), options)
             left = (~done).nonzero().flatten()
             if not len(left):
@@ -158,12 +165,15 @@ def _rows(history: Tensor, parents: Tensor) -> Tensor:
     return history.gather(1, parents.unsqueeze(2).expand(-1, -1, history.shape[2]))
 
 
-def _settled(finished: Tensor, log_p: Tensor, options: SearchOptions) -> Tensor:
-    """(B,) whether no live hypothesis can still enter the n best."""
-    if options.length_penalty == 0:
-        # Sorted by log p, which only falls: the first n are final once all of them are finished.
-        return finished[:, : options.n_best].all(1)
-    return (finished | log_p.isinf()).all(1)
+def _settled(finished: Tensor, log_p: Tensor, ranks: Tensor, options: SearchOptions) -> Tensor:
+    """(B,) whether no live hypothesis can still enter the n best, which are sorted by rank."""
+    n = min(options.n_best, ranks.shape[1])
+    over = finished | log_p.isneginf()  # places that no hypothesis fills are over, too
+    # Log p only falls, and to divide it by the longest length flatters it the most.
+    longest = torch.full_like(log_p, options.max_length)
+    reach = _rank(log_p, longest, options.length_penalty)
+    best = reach.masked_fill(over, float("-inf")).amax(1)
+    return over[:, :n].all(1) & (best <= ranks[:, n - 1])
 
 
 def _collect(

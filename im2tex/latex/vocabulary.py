@@ -53,8 +53,12 @@ class Vocabulary:
         return self.tokens[len(SPECIALS) :]
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
-        """Numbers of tokens, `UNK` for those not in the vocabulary; no end is added."""
-        return [self._numbers.get(token, UNK) for token in tokens]
+        """Numbers of tokens, `UNK` for those not in the vocabulary; no end is added.
+
+        A label that happens to hold the text of a special token does not mean it.
+        """
+        numbers = (self._numbers.get(token, UNK) for token in tokens)
+        return [number if number >= len(SPECIALS) else UNK for number in numbers]
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
         """Tokens of numbers, up to the first end and without padding and start."""

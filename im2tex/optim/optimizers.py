@@ -32,6 +32,9 @@ class SGD(OptimizerRecipe):
         lr: learning rate.
         momentum: 0 in the paper.
         weight_decay: on every parameter.
+
+    Raises:
+        ValueError: if a value is out of range.
     """
 
     def __init__(self, lr: float = 0.1, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
@@ -40,6 +43,7 @@ class SGD(OptimizerRecipe):
             "momentum": momentum,
             "weight_decay": weight_decay,
         }
+        _check(torch.optim.SGD, self.settings)
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         """See `OptimizerRecipe.build`."""
@@ -51,11 +55,17 @@ class SGD(OptimizerRecipe):
 class AdamW(OptimizerRecipe):
     """Adam with decoupled weight decay on matrices and kernels; not on biases, norms, embeddings.
 
+    A kernel is what is called a weight and has two or more dimensions. Trainable initial states,
+    position embeddings and the like, which are bare parameters under names of their own, are not.
+
     Args:
         lr: peak learning rate.
         beta1: decay of the gradient's average.
         beta2: decay of the squared gradient's average.
-        weight_decay: on parameters of two or more dimensions.
+        weight_decay: on the kernels.
+
+    Raises:
+        ValueError: if a value is out of range.
     """
 
     def __init__(
@@ -67,15 +77,25 @@ class AdamW(OptimizerRecipe):
     ) -> None:
         self.settings: dict[str, Any] = {"lr": lr, "betas": (beta1, beta2)}
         self.weight_decay = weight_decay
+        _check(torch.optim.AdamW, self.settings | {"weight_decay": weight_decay})
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         """See `OptimizerRecipe.build`."""
-        embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-        parameters = [p for p in model.parameters() if p.requires_grad]
-        decayed = [p for p in parameters if p.dim() > 1 and id(p) not in embeddings]
-        others = [p for p in parameters if p.dim() <= 1 or id(p) in embeddings]
+        spared = (nn.Embedding, nn.LayerNorm, nn.RMSNorm)  # norms may have two dimensions, too
+        apart = {id(m.weight) for m in model.modules() if isinstance(m, spared)}
+        decayed: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                kernel = "weight" in name.rpartition(".")[2] and parameter.dim() > 1
+                (decayed if kernel and id(parameter) not in apart else others).append(parameter)
         groups = [
             {"params": decayed, "weight_decay": self.weight_decay},
             {"params": others, "weight_decay": 0.0},
         ]
         return torch.optim.AdamW(groups, **self.settings)
+
+
+def _check(optimizer: type[torch.optim.Optimizer], settings: dict[str, Any]) -> None:
+    """Lets PyTorch refuse values out of range when a model is made, not when its fit starts."""
+    optimizer([torch.zeros(1)], **settings)

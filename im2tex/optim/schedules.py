@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -53,14 +54,19 @@ class Cosine(ScheduleRecipe):
     """A linear warm-up, then half a cosine down to a share of the peak rate.
 
     Args:
-        warmup_steps: steps of the warm-up.
+        warmup_steps: steps of the warm-up, at most half of the run.
         floor: lowest rate, as a share of the peak.
         total_steps: steps until the floor; the length of the run if not given.
+
+    Raises:
+        ValueError: if the floor is no share.
     """
 
     def __init__(
         self, warmup_steps: int = 500, floor: float = 0.01, total_steps: int | None = None
     ) -> None:
+        if not 0 <= floor <= 1:
+            raise ValueError(f"floor is a share of the peak rate, 0 to 1; got {floor}")
         self.warmup_steps = warmup_steps
         self.floor = floor
         self.total_steps = total_steps
@@ -94,9 +100,14 @@ class Plateau(ScheduleRecipe):
         factor: what the rate is multiplied by.
         patience: validations without a fall that are let pass.
         floor: lowest rate.
+
+    Raises:
+        ValueError: if the factor does not lower the rate.
     """
 
     def __init__(self, factor: float = 0.5, patience: int = 0, floor: float = 1e-5) -> None:
+        if not 0 < factor < 1:
+            raise ValueError(f"factor lowers the rate, so it lies between 0 and 1; got {factor}")
         self.factor = factor
         self.patience = patience
         self.floor = floor
@@ -110,7 +121,9 @@ class Plateau(ScheduleRecipe):
             threshold=0.0,
             min_lr=self.floor,
         )
-        return {"scheduler": scheduler, "monitor": "val/perplexity", "interval": "epoch"}
+        # The module moves it after each validation. Lightning would want a score at the end of
+        # every epoch, validated or not: it is told to ask for none.
+        return {"scheduler": scheduler, "monitor": "val/perplexity", "frequency": sys.maxsize}
 
 
 def _warm(step: int, warmup: int) -> float:

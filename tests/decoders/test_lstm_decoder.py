@@ -1,0 +1,262 @@
+"""The paper's decoder: its equations, its loss by hand, and masks that are real to the end."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from im2tex.attention import ATTENTIONS
+from im2tex.attention.standard import StandardAttention
+from im2tex.decoders import DECODERS, SearchOptions, Targets
+from im2tex.decoders.lstm import LSTMDecoder
+from im2tex.encoders.row_cnn import RowCNN
+from im2tex.errors import Im2TexError
+from im2tex.grid import Grid, size_mask
+from im2tex.latex.vocabulary import BOS, EOS, PAD
+
+V, D, W = 13, 6, 5
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
+SCORES = ["bilinear", "additive"]
+
+
+def decoder(dtype=torch.float64, score="bilinear", spread=0.8, **arguments):
+    torch.manual_seed(0)
+    settings = {"width": W, "embedding": 4} | arguments
+    model = LSTMDecoder(V, "standard", {"score": score}, D, **settings)
+    for parameter in model.parameters():
+        nn.init.uniform_(parameter, -spread, spread)
+    return model.to(dtype).eval()
+
+
+def grid(sizes=((2, 3), (1, 2)), dtype=torch.float64):
+    generator = torch.Generator().manual_seed(1)
+    sizes = torch.tensor(sizes)
+    height, width = sizes.amax(0).tolist()
+    mask = size_mask(sizes, height, width)
+    shape = (len(sizes), height, width, D)
+    features = torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
+    return Grid(features * mask.unsqueeze(3), mask, (8, 8))
+
+
+TOKENS = torch.tensor([[5, 7, 4, EOS], [6, EOS, PAD, PAD]])
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_a_step_is_the_paper_s_equations(score):
+    model, cells = decoder(score=score), grid()
+    tokens = torch.tensor([[BOS, 5, 7, 4], [BOS, 6, 8, 8]])
+    state = model.start(cells)
+    memory = model.attention.prepare(cells)
+    h = c = o = torch.zeros(2, W, dtype=torch.float64)
+    for column in tokens.T:
+        h, c = model.cell(torch.cat([model.embedding(column), o], 1), (h, c))  # nn.LSTMCell's own
+        context = model.attention(h.unsqueeze(1), memory, None).context.squeeze(1)
+        o = torch.tanh(model.combine(torch.cat([h, context], 1)))
+        expected = model.output(o).log_softmax(1)
+        found, state = model.step(column.unsqueeze(1), state)
+        torch.testing.assert_close(found.squeeze(1), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("learning", [True, False])
+def test_teacher_forcing_is_stepping_through_the_gold_tokens(score, learning):
+    model, cells = decoder(score=score), grid()
+    cells = replace(cells, features=cells.features.requires_grad_(learning))
+    logits, weights = model.forced(cells, TOKENS)
+    assert logits.shape == (2, 4, V)
+    torch.testing.assert_close(weights.sum(2), torch.ones(2, 4, dtype=torch.float64))
+    with torch.no_grad():
+        state = model.start(cells)
+        for step in range(4):
+            fed = TOKENS[:, step - 1] if step else torch.full((2,), BOS)
+            log_p, state = model.step(fed.unsqueeze(1), state)
+            expected = logits[:, step].log_softmax(1)
+            torch.testing.assert_close(log_p.squeeze(1), expected, rtol=0, atol=1e-9)
+
+
+def test_hypotheses_of_an_image_are_stepped_as_they_would_be_alone():
+    model, cells = decoder(), grid()
+    prefixes = torch.tensor([[[5, 7], [6, 8], [4, 4]], [[8, 5], [5, 5], [7, 6]]])  # (B, K, t)
+    with torch.no_grad():
+        _, state = model.step(torch.full((2, 1), BOS), model.start(cells))
+        state = model.reorder(state, torch.zeros(2, 3, dtype=torch.long))
+        for column in prefixes.unbind(2):
+            together, state = model.step(column, state)
+        for k in range(3):
+            alone = model.start(cells)
+            for column in (torch.full((2,), BOS), *prefixes[:, k].T):
+                log_p, alone = model.step(column.unsqueeze(1), alone)
+            torch.testing.assert_close(together[:, k : k + 1], log_p, rtol=0, atol=1e-9)
+
+
+def test_a_likelihood_is_that_of_the_tokens_and_not_of_the_padding():
+    model, cells = decoder(), grid()
+    loss, logs = model.loss(cells, Targets(TOKENS))
+    logits, _ = model.forced(cells, TOKENS)
+    log_p = logits.log_softmax(2)
+    real = [(0, 0, 5), (0, 1, 7), (0, 2, 4), (0, 3, EOS), (1, 0, 6), (1, 1, EOS)]
+    nll = -sum(log_p[place].item() for place in real)
+    assert logs["nll"].item() == pytest.approx(nll, abs=1e-9)
+    assert logs["tokens"].item() == 6
+    assert loss.item() == pytest.approx(nll / 2, abs=1e-9)  # the paper's: by the images
+    by_token, _ = decoder(reduction="tokens").loss(cells, Targets(TOKENS))
+    assert by_token.item() == pytest.approx(nll / 6, abs=1e-9)
+
+
+def test_an_untrained_model_that_knows_nothing_has_log_v_nats_a_token():
+    model = decoder(spread=0.0)
+    loss, logs = model.loss(grid(), Targets(TOKENS))
+    assert logs["nll"].item() == pytest.approx(6 * math.log(V))
+    assert loss.item() == pytest.approx(3 * math.log(V))
+
+
+def test_label_smoothing_is_in_the_loss_of_training_and_never_in_the_likelihood():
+    model, cells = decoder(label_smoothing=0.1), grid()
+    plain, logs = model.loss(cells, Targets(TOKENS))
+    smooth, smooth_logs = model.train().loss(cells, Targets(TOKENS))
+    logits, _ = model.forced(cells, TOKENS)
+    expected = nn.functional.cross_entropy(
+        logits.flatten(0, 1), TOKENS.flatten(), ignore_index=PAD, label_smoothing=0.1,
+        reduction="sum",
+    )  # fmt: skip
+    assert smooth.item() == pytest.approx(expected.item() / 2, abs=1e-9)
+    assert smooth_logs["nll"].item() == pytest.approx(logs["nll"].item(), abs=1e-12)
+    assert plain.item() == pytest.approx(logs["nll"].item() / 2, abs=1e-12)
+
+
+def test_grounding_is_added_in_training_by_its_weights():
+    boxes = torch.full((2, 4, 4), -1.0)
+    boxes[:, :, :2] = 0.0
+    boxes[0, 0] = torch.tensor([0.0, 0.0, 7.0, 7.0])  # the first token's symbol: cell (0, 0)
+    targets, cells = Targets(TOKENS, boxes), grid()
+    model = decoder(guided_attention=2.0, symbol_loss=3.0).train()
+    loss, logs = model.loss(cells, targets)
+    _, weights = model.forced(cells, TOKENS)
+    guided = -math.log(weights[0, 0, 0].item())
+    symbols = -model.symbols.classify(cells.features[0, 0, 0]).log_softmax(0)[5].item()
+    assert logs["guided_attention"].item() == pytest.approx(guided, abs=1e-9)
+    assert logs["symbol_loss"].item() == pytest.approx(symbols, abs=1e-9)
+    likelihood = logs["nll"].item() / 2
+    assert loss.item() == pytest.approx(likelihood + 2 * guided + 3 * symbols, abs=1e-9)
+    for plain in (model.eval().loss(cells, targets), model.train().loss(cells, Targets(TOKENS))):
+        assert plain[0].item() == pytest.approx(likelihood, abs=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("score", SCORES)
+def test_what_is_read_in_an_image_does_not_depend_on_its_batch(score, dtype):
+    torch.manual_seed(0)
+    encoder = RowCNN([4, D], ["2x2", "2x2"], [True, True], row_width=D, rows=2, residual=True)
+    encoder = encoder.to(dtype).eval()
+    model = decoder(dtype, score)
+    images = [torch.rand(size, dtype=dtype) for size in [(12, 8), (4, 20), (8, 4), (12, 20)]]
+    batch = torch.full((4, 1, 12, 24), 0.5, dtype=dtype)
+    for row, image in enumerate(images):
+        batch[row, 0, : image.shape[0], : image.shape[1]] = image
+    mask = size_mask(torch.tensor([image.shape for image in images]), 12, 24)
+    tokens = torch.randint(4, V, (4, 6))
+    tokens[1, 3:], tokens[1, 2] = PAD, EOS
+    options = SearchOptions(beam_size=4, n_best=3, max_length=8)
+    with torch.no_grad():
+        together = encoder(batch, mask)
+        logits, _ = model.forced(together, tokens)
+        readings = model.search(together, options)
+        for row, image in enumerate(images):
+            alone = encoder(image[None, None], torch.ones(1, *image.shape, dtype=torch.bool))
+            length = int((tokens[row] != PAD).sum())
+            expected, _ = model.forced(alone, tokens[row : row + 1, :length])
+            torch.testing.assert_close(
+                logits[row, :length], expected[0], rtol=0, atol=TOLERANCE[dtype]
+            )
+            (found,) = model.search(alone, options)
+            assert [one.tokens for one in found] == [one.tokens for one in readings[row]]
+            for one, other in zip(found, readings[row], strict=True):
+                assert one.score == pytest.approx(other.score, abs=TOLERANCE[dtype])
+
+
+def test_what_a_search_says_of_a_reading_is_its_likelihood():
+    model, cells = decoder(), grid()
+    for image, found in enumerate(model.search(cells, SearchOptions(4, 6, n_best=4))):
+        alone = Grid(cells.features[image : image + 1], cells.mask[image : image + 1], (8, 8))
+        for one in found:
+            tokens = torch.tensor([one.tokens + [EOS] * one.finished])
+            _, logs = model.loss(alone, Targets(tokens))
+            assert one.log_probability == pytest.approx(-logs["nll"].item(), abs=1e-9)
+
+
+def test_a_search_leaves_no_graph_behind():
+    model, cells = decoder(score="additive"), grid()
+    cells = replace(cells, features=cells.features.requires_grad_())
+    states = []
+    start = model.start
+    model.start = lambda grid: states.append(start(grid)) or states[-1]
+    model.search(cells, SearchOptions(2, 3))
+    assert not states[0].memory.keys.requires_grad
+    assert not states[0].recurrent.requires_grad
+
+
+def test_every_parameter_learns_and_those_by_token_have_a_row_each():
+    model = decoder(guided_attention=1.0, symbol_loss=1.0, dropout=0.2).train()
+    boxes = torch.tensor([0.0, 0.0, 7.0, 7.0]).expand(2, 4, 4)
+    loss, _ = model.loss(grid(), Targets(TOKENS, boxes))
+    loss.backward()
+    parameters = dict(model.named_parameters())
+    for name, parameter in parameters.items():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+    assert set(model.by_token) <= set(parameters)
+    rows = {name for name, parameter in parameters.items() if V in parameter.shape}
+    assert rows == set(model.by_token)
+    assert all(parameters[name].shape[0] == V for name in rows)
+
+
+def test_an_attention_that_needs_a_coarse_grid_is_refused_with_the_line_to_add(monkeypatch):
+    class Hierarchical(StandardAttention):
+        needs_coarse = True
+
+        def __init__(self, query_width: int, width: int, coarse_width: int) -> None:
+            super().__init__(query_width, width)
+            nn.Linear(query_width, coarse_width)  # would fail with None
+
+    ATTENTIONS.names()
+    monkeypatch.setitem(ATTENTIONS._classes, "hierarchical_toy", Hierarchical)
+    given = {
+        "vocabulary_size": V,
+        "attention": "hierarchical_toy",
+        "attention_args": {},
+        "grid_width": D,
+    }
+    with pytest.raises(Im2TexError, match="add `coarse: true` to model"):
+        DECODERS.build("lstm", {}, **given, coarse_width=None)
+    DECODERS.build("lstm", {"width": W}, **given, coarse_width=3)
+
+
+def test_encoder_attention_and_decoder_learn_eight_images_by_heart():
+    torch.manual_seed(0)
+    encoder = RowCNN([8, 16], ["2x2", "2x2"], [True, True], row_width=16, residual=True)
+    model = LSTMDecoder(12, "standard", {}, 16, width=32, embedding=8, reduction="tokens")
+    # Every token is a pattern of 4 x 4 pixels; a formula is a row of one to four of them.
+    patterns = torch.rand(8, 4, 4).round()
+    labels = [[0, 1, 2], [3], [4, 5], [6, 7, 0, 1], [2, 2], [5, 3, 1], [7], [0, 6, 4, 2]]
+    images = torch.zeros(8, 1, 4, 16)
+    tokens = torch.full((8, 5), PAD)
+    for row, label in enumerate(labels):
+        for place, token in enumerate(label):
+            images[row, 0, :, 4 * place : 4 * place + 4] = patterns[token]
+            tokens[row, place] = 4 + token
+        tokens[row, len(label)] = EOS
+    mask = size_mask(torch.tensor([[4, 4 * len(label)] for label in labels]), 4, 16)
+    learnt = [*encoder.parameters(), *model.parameters()]
+    optimizer = torch.optim.Adam(learnt, lr=0.02)
+    for _ in range(80):
+        loss, _ = model.loss(encoder(images, mask), Targets(tokens))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(learnt, 5.0)
+        optimizer.step()
+    encoder.eval(), model.eval()
+    with torch.no_grad():
+        found = model.search(encoder(images, mask), SearchOptions(beam_size=1, max_length=10))
+    assert [[token - 4 for token in best[0].tokens] for best in found] == labels
