@@ -28,8 +28,8 @@ def main(args: Sequence[str] | None = None) -> int:
         args: what stands after `im2tex`; the process's own arguments if not given.
 
     Returns:
-        The exit status: 0, or 2 after an error that a person can put right, whose message has
-        then been printed.
+        The exit status: 0; 1 where a command counts failures and there were some; 2 after an
+        error that a person can put right, whose message has then been printed.
     """
     given = list(sys.argv[1:] if args is None else args)
     try:
@@ -61,6 +61,19 @@ def _own(given: list[str]) -> int:
         from im2tex.commands.prepare import prepare  # noqa: PLC0415
 
         print(prepare(options.source, options.root, options.origin, options.labels))
+    elif options.command == "render":
+        from im2tex.commands.render import render  # noqa: PLC0415
+
+        failed = render(
+            options.formulas,
+            options.folder,
+            engine=options.engine,
+            dpi=options.dpi,
+            workers=options.workers,
+            cache=options.cache,
+            use_cache=not options.no_cache,
+        )
+        return 1 if failed else 0
     return 0
 
 
@@ -100,4 +113,23 @@ def _parser() -> argparse.ArgumentParser:
         "components", help="what can be chosen by name, with the arguments each accepts"
     )
     components.add_argument("kind", nargs="?", help="one kind only, such as encoders or sources")
+    _add_render(commands.add_parser("render", help="draw a file of formulas, a picture a line"))
     return parser
+
+
+def _add_render(render: argparse.ArgumentParser) -> None:
+    render.add_argument("formulas", type=Path, metavar="FORMULAS.txt", help="a formula a line")
+    render.add_argument(
+        "folder", type=Path, metavar="OUT/", help="folder for NNNNNN.png and report.jsonl"
+    )
+    render.add_argument(
+        "--engine",
+        default="tex",
+        help="tex: LaTeX (default); builtin: needs none, and draws less",
+    )
+    render.add_argument("--dpi", type=int, default=200, help="pixels an inch (default: 200)")
+    render.add_argument("--workers", type=int, help="batches at a time (default: one a core)")
+    render.add_argument(
+        "--cache", type=Path, metavar="FILE", help="pictures kept between runs (default: ~/.cache)"
+    )
+    render.add_argument("--no-cache", action="store_true", help="draw everything anew")

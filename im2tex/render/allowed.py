@@ -1,0 +1,166 @@
+r"""The commands a formula may use: an allow-list, since markup comes from anywhere.
+
+Everything else is refused before TeX sees it: whatever defines, assigns, reads, writes, loops or
+changes how characters are read. What is here cannot, so a formula has no way of reaching a file or
+its neighbours. The symbols are those of LaTeX, amsmath, amssymb and mathrsfs.
+"""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset("\\" + word for word in text.split())
+
+
+SYMBOLS = _words(
+    """
+    alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
+    upsilon phi chi psi omega varepsilon vartheta varpi varrho varsigma varphi varkappa digamma
+    Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega varGamma varDelta varTheta varLambda
+    varXi varPi varSigma varUpsilon varPhi varPsi varOmega
+    aleph beth gimel daleth hbar hslash imath jmath ell wp Re Im partial infty prime emptyset
+    varnothing nabla surd top bot angle measuredangle sphericalangle triangle triangledown
+    vartriangle forall exists nexists neg lnot flat natural sharp clubsuit diamondsuit heartsuit
+    spadesuit complement mho eth Finv Game Bbbk backprime blacktriangle blacktriangledown
+    blacksquare blacklozenge bigstar square Box lozenge Diamond diagup diagdown circledS
+    sum prod coprod int oint iint iiint iiiint idotsint smallint intop ointop bigcap bigcup bigodot
+    bigoplus bigotimes bigsqcup biguplus bigvee bigwedge
+    pm mp times div ast star circ bullet cdot cap cup uplus sqcap sqcup vee wedge land lor
+    setminus wr diamond bigtriangleup bigtriangledown varbigtriangleup varbigtriangledown
+    triangleleft triangleright lhd rhd unlhd unrhd oplus ominus otimes oslash odot bigcirc dagger
+    ddagger amalg dotplus smallsetminus Cap Cup doublecap doublecup barwedge veebar doublebarwedge
+    boxminus boxtimes boxdot boxplus divideontimes ltimes rtimes leftthreetimes rightthreetimes
+    curlywedge curlyvee circleddash circledast circledcirc centerdot intercal And
+    leq le prec preceq ll lll llless subset subseteq sqsubset sqsubseteq in vdash geq ge succ succeq
+    gg ggg gggtr supset supseteq sqsupset sqsupseteq ni owns dashv equiv sim simeq asymp approx
+    cong neq ne doteq models perp mid parallel bowtie smile frown propto notin
+    leqq leqslant eqslantless lesssim lessapprox approxeq lessdot lessgtr lesseqgtr lesseqqgtr
+    doteqdot Doteq risingdotseq fallingdotseq backsim backsimeq subseteqq Subset preccurlyeq
+    curlyeqprec precsim precapprox vartriangleleft trianglelefteq vDash Vvdash smallsmile smallfrown
+    bumpeq Bumpeq geqq geqslant eqslantgtr gtrsim gtrapprox eqsim gtrdot gtrless gtreqless
+    gtreqqless eqcirc circeq triangleq thicksim thickapprox supseteqq Supset succcurlyeq curlyeqsucc succsim
+    succapprox vartriangleright trianglerighteq Vdash shortmid shortparallel between pitchfork
+    varpropto blacktriangleleft blacktriangleright therefore because backepsilon restriction
+    nless nleq nleqslant nleqq lneq lneqq lvertneqq lnsim lnapprox nprec npreceq precnsim
+    precnapprox precneqq nsim nshortmid nmid nvdash nvDash nVdash nVDash ntriangleleft
+    ntrianglelefteq nsubseteq nsubseteqq subsetneq varsubsetneq subsetneqq varsubsetneqq ngtr ngeq
+    ngeqslant ngeqq gneq gneqq gvertneqq gnsim gnapprox nsucc nsucceq succnsim succnapprox succneqq
+    ncong nshortparallel nparallel ntriangleright ntrianglerighteq nsupseteq nsupseteqq supsetneq
+    varsupsetneq supsetneqq varsupsetneqq
+    leftarrow gets Leftarrow rightarrow to Rightarrow leftrightarrow Leftrightarrow mapsto
+    hookleftarrow hookrightarrow leftharpoonup leftharpoondown rightharpoonup rightharpoondown
+    rightleftharpoons leftrightharpoons longleftarrow Longleftarrow longrightarrow Longrightarrow
+    longleftrightarrow Longleftrightarrow longmapsto iff implies impliedby uparrow Uparrow downarrow
+    Downarrow updownarrow Updownarrow nearrow searrow swarrow nwarrow leadsto dashrightarrow
+    dashleftarrow dasharrow leftleftarrows leftrightarrows Lleftarrow twoheadleftarrow leftarrowtail
+    looparrowleft curvearrowleft circlearrowleft Lsh upuparrows upharpoonleft downharpoonleft
+    multimap leftrightsquigarrow rightrightarrows rightleftarrows Rrightarrow twoheadrightarrow
+    rightarrowtail looparrowright curvearrowright circlearrowright Rsh downdownarrows upharpoonright
+    downharpoonright rightsquigarrow nleftarrow nrightarrow nLeftarrow nRightarrow nleftrightarrow
+    nLeftrightarrow leftarrowfill rightarrowfill joinrel relbar Relbar lhook rhook
+    langle rangle lbrace rbrace lbrack rbrack lceil rceil lfloor rfloor lgroup rgroup lmoustache
+    rmoustache vert Vert lvert rvert lVert rVert arrowvert Arrowvert bracevert backslash ulcorner
+    urcorner llcorner lrcorner
+    ldots cdots vdots ddots dots dotsb dotsc dotsi dotsm dotso hdots ldotp cdotp colon
+    mathellipsis dag ddag S P copyright pounds textdegree textbullet textasciitilde textbackslash
+    textquotesingle AA aa AE ae OE oe O o L l ss i j slash lq rq mathsection mathparagraph
+    mathsterling mathdollar mathunderscore circledR yen checkmark maltese
+    arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf injlim ker lg lim
+    liminf limsup ln log max min Pr projlim sec sin sinh sup tan tanh varinjlim varliminf varlimsup
+    varprojlim bmod mod pmod pod not
+    quad qquad enspace enskip thinspace negthinspace medspace negmedspace thickspace negthickspace
+    space mathstrut strut null hfill hfil relax protect nobreak allowbreak nonscript
+    smallskip medskip bigskip
+    """
+)
+"""Symbols, names of functions and spaces: no arguments."""
+
+STYLES = _words(
+    """
+    displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits displaylimits
+    rm bf it sf tt sl sc cal mit em Bbb bold frak boldmath unboldmath bfseries mdseries rmfamily
+    sffamily ttfamily itshape slshape scshape upshape normalfont tiny scriptsize footnotesize small
+    normalsize large Large LARGE huge Huge
+    left right middle big Big bigg Bigg bigl Bigl biggl Biggl bigr Bigr biggr Biggr bigm Bigm biggm
+    Biggm over atop above choose brace brack overwithdelims atopwithdelims abovewithdelims of
+    cr hline hfill sp sb kern mkern hskip mskip mspace raise lower vrule noalign vskip vline
+    """
+)
+"""Switches and primitives whose operands TeX reads itself."""
+
+ARGUMENTS: dict[str, int] = {
+    **dict.fromkeys(
+        _words(
+            """
+            mathrm mathbf mathsf mathtt mathit mathnormal mathcal mathbb mathfrak mathscr
+            operatorname mathop mathbin mathrel mathord mathopen mathclose mathpunct mathinner
+            acute grave ddot tilde bar breve check hat vec dot mathring widehat widetilde overline
+            underline hbox mbox fbox makebox rlap llap lefteqn substack overbrace underbrace
+            Acute Grave Ddot Tilde Bar Breve Check Hat Vec Dot hspace vspace ensuremath cline
+            immatrix impmatrix imcases u v H t c d b r emph xleftarrow xrightarrow hdotsfor sqrtsign
+            """
+        ),
+        1,
+    ),
+    **dict.fromkeys(_words("frac dfrac tfrac binom dbinom tbinom stackrel rule"), 2),
+    **dict.fromkeys(_words("raisebox buildrel"), 2),
+    "\\multicolumn": 3,
+}
+"""Commands whose arguments are set once, and how many they take."""
+
+REPEATING: dict[str, int] = {
+    **dict.fromkeys(
+        _words(
+            """
+            text textrm textbf textit textsf texttt textsl textsc textup textnormal textmd
+            phantom hphantom vphantom smash overrightarrow overleftarrow overleftrightarrow
+            underrightarrow underleftarrow underleftrightarrow boldsymbol bm pmb dddot ddddot sqrt
+            boxed
+            """
+        ),
+        1,
+    ),
+    **dict.fromkeys(_words("overset underset cfrac root"), 2),
+    **dict.fromkeys(_words("xleftarrow xrightarrow"), 2),
+    "\\sideset": 3,
+    "\\mathchoice": 4,
+}
+"""Commands that set their arguments several times over: nested, the work grows exponentially."""
+
+BRACKETED = _words(
+    "sqrt raisebox makebox rule xleftarrow xrightarrow cfrac smash framebox hline"
+) | {"\\\\"}
+"""Commands that may take an argument in square brackets."""
+
+CONTROL_SYMBOLS = frozenset("\\" + c for c in " ,;:!>/-|{}#$%&_'`^\"~=.\\")
+"""Control symbols: spaces, escaped characters, text accents, the line end."""
+
+ENVIRONMENTS = frozenset(f"{kind}matrix" for kind in ("", "p", "b", "B", "v", "V", "small")) | {
+    "array",
+    "subarray",
+    "cases",
+    "aligned",
+    "alignedat",
+    "gathered",
+    "split",
+    "tabular",
+}
+"""Environments that stand inside of a formula."""
+
+COLUMNED = frozenset(["array", "subarray", "tabular"])
+"""Environments that begin with a column specification."""
+
+RENAMED = {"\\matrix": "\\immatrix", "\\pmatrix": "\\impmatrix", "\\cases": "\\imcases"}
+"""Plain TeX's arrays, which amsmath takes the names of."""
+
+DROPPED = {"\\label": 1, "\\nonumber": 0, "\\notag": 0}
+"""Commands that draw nothing, left out with their arguments."""
+
+REFERENCES = frozenset(["\\ref", "\\eqref", "\\pageref", "\\cite"])
+"""Commands that draw question marks, as there is nothing to refer to."""
+
+LENGTHS: dict[str, int] = {"\\hspace": 1, "\\vspace": 1, "\\raisebox": 1, "\\rule": 2}
+"""Commands with lengths as arguments, which normalised markup spells letter by letter."""
+
+WORDS = SYMBOLS | STYLES | ARGUMENTS.keys() | REPEATING.keys() | CONTROL_SYMBOLS | {"\\framebox"}
+"""Everything that may stand in a formula but for environments."""

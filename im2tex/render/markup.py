@@ -1,0 +1,296 @@
+r"""Markup from anywhere to markup that is safe to typeset in company, or the reason why not.
+
+Only commands of the allow-list pass (`allowed`), braces, environments and `\left … \right` match,
+and what is left is written anew from the tokens, so that TeX reads what was checked and nothing
+else: comments are gone, a `^^` cannot spell a character, a line end cannot hide. What a formula
+costs is estimated before it is set. Lengths that normalised markup spells letter by letter
+(`\hspace { 1 . 5 c m }`) are put together again.
+"""
+
+from __future__ import annotations
+
+import re
+
+from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
+from im2tex.render import allowed
+from im2tex.render.rendering import Cause, Undrawable
+
+MAX_CHARACTERS = 20_000
+MAX_DEPTH = 100  # TeX's own limit is 255 levels, of which some constructs take several
+MAX_WORK = 400_000  # tokens set, repetitions counted: about a second of TeX
+MAX_COLUMNS = 50  # of `*{n}{…}`
+
+_REPETITIONS = 5  # \mathchoice sets four times, \boldsymbol measures once more
+_LENGTH = re.compile(r"[+-]*\d*[.,]?\d*(?:true)?(?:pt|pc|in|bp|cm|mm|dd|cc|sp|em|ex|mu)")
+_NUMBER = re.compile(r"\d{1,6}")
+
+
+def prepare(markup: str) -> str:
+    """Checks a formula and writes it in one line.
+
+    Args:
+        markup: math markup without dollars around it.
+
+    Returns:
+        Printable markup without line ends or comments, that uses known commands only.
+
+    Raises:
+        Undrawable: with the reason, if it must not or cannot be set.
+    """
+    if len(markup) > MAX_CHARACTERS:
+        raise Undrawable(
+            Cause.LIMIT, f"{len(markup):,} characters; a formula may have {MAX_CHARACTERS:,}"
+        )
+    try:
+        # Behind the formula comes a line end, which makes a space of a backslash at its end.
+        tokens = tokenize(markup + "\n", spaces=True)
+    except LatexError as error:
+        raise Undrawable(
+            Cause.UNREADABLE, f"{error.reason} at character {error.position}"
+        ) from None
+    checked = _Checker(tokens).run()
+    if not checked:
+        raise Undrawable(Cause.BLANK, "there is no markup")
+    return checked
+
+
+class _Checker:
+    """One pass over the tokens, with a stack of what is open.
+
+    Args:
+        tokens: those of the formula, spaces kept.
+    """
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens = tokens
+        self.at = 0
+        self.out: list[str] = []
+        self.open: list[str] = []  # what closes each open group
+        # For each level: how often its content is set, and how many of the groups to come on it
+        # are arguments of a command that repeats them.
+        self.levels: list[tuple[int, int]] = [(1, 0)]
+        self.work = 0
+
+    def run(self) -> str:
+        """The formula, written anew."""
+        while self.at < len(self.tokens):
+            token = self.tokens[self.at]
+            self.at += 1
+            self.work += self.levels[-1][0]
+            if self.work > MAX_WORK:
+                raise Undrawable(Cause.LIMIT, "nested so that it would be set millions of times")
+            self._token(token)
+        if self.open:
+            raise Undrawable(Cause.UNREADABLE, f"ends before {_shown(self.open[-1])}")
+        return "".join(self.out).strip()
+
+    def _token(self, token: Token) -> None:
+        text, kind = token.text, token.kind
+        if kind is Kind.WORD:
+            self._word(text)
+        elif kind is Kind.SYMBOL:
+            if text not in allowed.CONTROL_SYMBOLS:
+                raise _refused(text)
+            self._put(text)
+            if text in allowed.BRACKETED:
+                self._bracket(length=True)
+        elif kind is Kind.OPEN:
+            self._enter("}")
+            self._put("{")
+        elif kind is Kind.CLOSE:
+            self._leave("}", "a }")
+            self._put("}")
+        elif kind is Kind.SHIFT and not self.open:
+            raise Undrawable(Cause.UNREADABLE, "a $ outside of text ends the formula")
+        elif kind is Kind.PARAMETER:
+            raise Undrawable(Cause.UNREADABLE, "a bare #")
+        elif kind is Kind.SUPERSCRIPT and self.out and self.out[-1].endswith("^"):
+            # TeX reads ^^ as a way to spell any character.
+            raise Undrawable(Cause.UNREADABLE, "^ directly behind ^")
+        else:
+            self._put(text)
+
+    def _word(self, text: str) -> None:
+        # The tokenizer counts @ among the letters, as inside of a package.
+        text, at, rest = text.partition("@")
+        text = allowed.RENAMED.get(text, text)
+        if text in ("\\begin", "\\end") and not at:
+            self._environment(text)
+        elif text in allowed.DROPPED or text in allowed.REFERENCES:
+            for _ in range(allowed.DROPPED.get(text, 1)):
+                self._skip_argument(text)
+            if text in allowed.REFERENCES:
+                self._put("\\imreference")
+        elif text not in allowed.WORDS:
+            raise _refused(text)
+        else:
+            self._command(text)
+        if at:
+            self._put(at + rest)
+
+    def _command(self, text: str) -> None:
+        if text == "\\left":
+            self._enter("\\right")
+        elif text == "\\right":
+            self._leave("\\right", "a \\right")
+        elif text in allowed.REPEATING:
+            self.levels[-1] = (self.levels[-1][0], allowed.REPEATING[text])
+        self._put(text)
+        if text in allowed.BRACKETED:
+            self._bracket(length=text in allowed.LENGTHS)
+        for _ in range(allowed.LENGTHS.get(text, 0)):
+            self._length()
+
+    def _environment(self, text: str) -> None:
+        name = "".join(token.text for token in self._group(text) if token.kind is not Kind.SPACE)
+        if name not in allowed.ENVIRONMENTS:
+            raise Undrawable(
+                Cause.REFUSED, f"{text}{{{name[:40]}}} is no environment of a formula's inside"
+            )
+        if text == "\\end":
+            self._leave(f"\\end{{{name}}}", f"an \\end{{{name}}}")
+            self._put(f"\\end{{{name}}}")
+            return
+        self._enter(f"\\end{{{name}}}")
+        self._put(f"\\begin{{{name}}}")
+        if name in allowed.COLUMNED:
+            self._bracket(length=False)
+            self._put("{" + self._columns(self._group(f"\\begin{{{name}}}")) + "}")
+
+    def _columns(self, tokens: list[Token]) -> str:
+        """A column specification: l, c, r, |, @{…}, p{…} and *{n}{…}."""
+        checker = _Checker(tokens)
+        repeated = False
+        while checker.at < len(tokens):
+            token = tokens[checker.at]
+            checker.at += 1
+            if token.text in ("@", "p"):
+                inside = _Checker(checker._group(token.text))
+                checker._put(token.text + "{" + inside.run() + "}")
+                self.work += inside.work * self.levels[-1][0]
+            elif token.text == "*" and not repeated:
+                repeated = True
+                count = checker._number()
+                if count > MAX_COLUMNS:
+                    raise Undrawable(Cause.LIMIT, f"{count} columns; {MAX_COLUMNS} are the most")
+                checker._put(f"*{{{count}}}")
+            elif token.text in ("l", "c", "r", "|", "{", "}"):
+                checker._put(token.text)
+            elif token.kind is not Kind.SPACE:
+                raise Undrawable(Cause.REFUSED, f"{token.text!r} in a column specification")
+        return "".join(checker.out)
+
+    def _number(self) -> int:
+        self._spaces()
+        braced = self._peek() == "{"
+        tokens = self._group("*") if braced else self.tokens[self.at : self.at + 1]
+        self.at += not braced
+        digits = "".join(token.text for token in tokens).strip()
+        if not _NUMBER.fullmatch(digits):
+            raise Undrawable(Cause.UNREADABLE, "no number behind * in a column specification")
+        return int(digits)
+
+    def _enter(self, end: str) -> None:
+        if len(self.open) >= MAX_DEPTH:
+            raise Undrawable(Cause.LIMIT, f"nested more than {MAX_DEPTH} deep")
+        times, arguments = self.levels[-1]
+        if end == "}" and arguments:
+            self.levels[-1] = (times, arguments - 1)
+            times *= _REPETITIONS
+        self.open.append(end)
+        self.levels.append((times, 0))
+
+    def _leave(self, end: str, shown: str) -> None:
+        if not self.open:
+            raise Undrawable(Cause.UNREADABLE, f"{shown} that nothing opened")
+        if self.open[-1] != end:
+            raise Undrawable(Cause.UNREADABLE, f"{shown} where {_shown(self.open[-1])} should be")
+        self.open.pop()
+        self.levels.pop()
+
+    def _put(self, text: str) -> None:
+        # A control word must not run into letters that stood apart from it.
+        if self.out and text[:1].isalpha():
+            last = self.out[-1]
+            if last[:1] == "\\" and last[-1].isalpha():
+                self.out.append(" ")
+        self.out.append(text)
+
+    def _peek(self) -> str:
+        return self.tokens[self.at].text if self.at < len(self.tokens) else ""
+
+    def _spaces(self) -> None:
+        while self._peek() == " ":
+            self.at += 1
+
+    def _group(self, owner: str) -> list[Token]:
+        """Takes the tokens of a group in braces, which must come next."""
+        self._spaces()
+        if self._peek() != "{":
+            raise Undrawable(Cause.UNREADABLE, f"no {{…}} behind {owner}")
+        end = self._close("}", owner)
+        tokens = self.tokens[self.at + 1 : end]
+        self.at = end + 1
+        return tokens
+
+    def _skip_argument(self, owner: str) -> None:
+        """Leaves out what a command takes: a group, or a single token."""
+        self._spaces()
+        if self._peek() in ("{", "}", ""):
+            self._group(owner)
+        else:
+            self.at += 1
+
+    def _close(self, closing: str, owner: str) -> int:
+        """Where the group or bracket that opens here closes."""
+        depth = 0
+        for index in range(self.at + 1, len(self.tokens)):
+            kind, text = self.tokens[index].kind, self.tokens[index].text
+            if depth == 0 and text == closing:
+                return index
+            depth += (kind is Kind.OPEN) - (kind is Kind.CLOSE)
+            if depth < 0:
+                break
+        raise Undrawable(Cause.UNREADABLE, f"no {closing} for the argument of {owner}")
+
+    def _bracket(self, *, length: bool) -> None:
+        """Makes sure that a bracket that comes next also closes; joins a length inside."""
+        self._spaces()
+        if self._peek() == "*":
+            self.at += 1
+            self._put("*")
+            self._spaces()
+        if self._peek() != "[":
+            return
+        end = self._close("]", "[")
+        joined = _joined(self.tokens[self.at + 1 : end])
+        if length and joined:
+            self._put(f"[{joined}]")
+            self.at = end + 1
+
+    def _length(self) -> None:
+        """Joins a length in braces that comes next; anything else is left to TeX."""
+        self._spaces()
+        if self._peek() == "*":
+            self.at += 1
+            self._put("*")
+            self._spaces()
+        if self._peek() == "{":
+            end = self._close("}", "a length")
+            joined = _joined(self.tokens[self.at + 1 : end])
+            if joined:
+                self._put(f"{{{joined}}}")
+                self.at = end + 1
+
+
+def _joined(tokens: list[Token]) -> str:
+    joined = "".join(token.text for token in tokens if token.kind is not Kind.SPACE)
+    return joined if _LENGTH.fullmatch(joined) else ""
+
+
+def _refused(text: str) -> Undrawable:
+    return Undrawable(Cause.REFUSED, f"{text[:40]} is not among the commands of formulas")
+
+
+def _shown(end: str) -> str:
+    return f"the {end}" if end != "}" else "the closing brace"

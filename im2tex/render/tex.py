@@ -1,0 +1,314 @@
+"""The real engine: LaTeX sets a batch of formulas, dvipng draws the pages.
+
+Whatever else is in the batch, a formula's pixels are those it has alone, and every failure is its
+own. TeX stops at the first error; what it drew before stands, the formula without a page has
+failed, and the rest is set by a fresh TeX. No formula can say anything that outlasts it (`allowed`,
+`markup`). Formulas are pages by number, so nothing can shift.
+
+Defences against hostile markup, each enough for most of it: an allow-list of commands and a bound
+on the work before TeX; a format in which the primitives that read, open or embed have no name; no
+shell escape, `openin_any` and `openout_any` at their strictest, no TeX inputs but the batch, a home
+of its own; limits on time, memory, file sizes and processes, and a process group killed as a whole;
+a look at each page's DVI (specials, size) before it is drawn, without Ghostscript.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from im2tex.errors import Im2TexError
+from im2tex.render import dvi, markup, sandbox, template
+from im2tex.render.batches import in_batches
+from im2tex.render.fonts import FontMetrics
+from im2tex.render.rendering import (
+    Cause,
+    Failure,
+    Rendering,
+    Undrawable,
+    crop,
+    decode,
+    encode,
+)
+
+INSTALL = (
+    "apt-get install --no-install-recommends texlive-latex-base texlive-latex-recommended "
+    "texlive-fonts-recommended dvipng"
+)
+"""How to get it on Debian and Ubuntu."""
+
+MAX_SIDE = 32_000  # pixels
+MAX_AREA = 16_000_000  # pixels
+
+_PROGRAMS = ("latex", "dvipng", "kpsewhich")
+_ERROR = re.compile(r"^! (.*(?:\n(?!l\.\d|<|\s*$).*)?)", re.MULTILINE)
+_MARK = re.compile(r"\[(\d+)\]")
+
+
+class TexRenderer:
+    """Draws with `latex` and `dvipng`.
+
+    Args:
+        dpi: pixels an inch; a formula is set in 12 point.
+        workers: batches drawn at a time; the number of cores if not given.
+        limits: what a program may take for a batch.
+
+    Raises:
+        Im2TexError: if TeX is not installed, or its format cannot be made.
+    """
+
+    engine = "tex"
+
+    def __init__(
+        self, dpi: int = 200, workers: int | None = None, limits: sandbox.Limits | None = None
+    ) -> None:
+        missing = [program for program in _PROGRAMS if shutil.which(program) is None]
+        if missing:
+            raise Im2TexError(
+                f"engine tex needs {', '.join(missing)}, not found on the path. {INSTALL}; "
+                "or take --engine builtin, which needs no TeX."
+            )
+        self.dpi = dpi
+        self.workers = workers or os.cpu_count() or 1
+        self.limits = limits or sandbox.Limits()
+        self._home = tempfile.TemporaryDirectory(prefix="im2tex-tex-")
+        self.folder = Path(self._home.name)
+        (self.folder / "home").mkdir()
+        self._environment = environment(self.folder / "home")
+        try:
+            versions = self._versions()
+            self._make_format()
+            self._metrics = FontMetrics(self.folder, self._environment)
+        except BaseException:
+            self.close()
+            raise
+        self.signature = f"tex:{versions}|{template.VERSION}|dpi:{dpi}"
+
+    def close(self) -> None:
+        """Removes the working folder."""
+        self._home.cleanup()
+
+    def render(self, formulas: Iterable[str]) -> Iterator[Rendering]:
+        """Draws formulas, a rendering each, in order; see `Renderer`."""
+        return in_batches(self.draw, formulas, self.workers)
+
+    def draw(self, formulas: Sequence[str]) -> list[Rendering]:
+        """Draws one batch, here and now."""
+        results: dict[int, Rendering] = {}
+        checked: dict[int, str] = {}
+        for number, formula in enumerate(formulas):
+            try:
+                checked[number] = markup.prepare(formula)
+            except Undrawable as error:
+                results[number] = Rendering(failure=error.failure)
+        with tempfile.TemporaryDirectory(prefix="batch-", dir=self.folder) as folder:
+            self._set(checked, Path(folder), results)
+        return [results[number] for number in range(len(formulas))]
+
+    def _set(self, waiting: dict[int, str], folder: Path, results: dict[int, Rendering]) -> None:
+        """Sets formulas by number, again without the failed ones until all are dealt with."""
+        run = 0
+        while waiting:
+            job = folder / f"{run:06d}"
+            job.mkdir()
+            run += 1
+            drawn, failed = self._set_once(waiting, job)
+            for number, rendering in drawn.items():
+                results[number] = rendering
+                del waiting[number]
+            if failed is not None:
+                number, failure = failed
+                results[number] = Rendering(failure=failure)
+                del waiting[number]
+            shutil.rmtree(job)
+
+    def _set_once(
+        self, waiting: dict[int, str], job: Path
+    ) -> tuple[dict[int, Rendering], tuple[int, Failure] | None]:
+        """One run of TeX: what it drew, and the formula that it stumbled over."""
+        (job / "batch.tex").write_text(template.document(waiting), encoding="utf-8")
+        outcome = sandbox.run(
+            [
+                "latex",
+                "-fmt=im2tex",
+                "-interaction=nonstopmode",
+                "-halt-on-error",
+                "-no-shell-escape",
+                "-no-mktex=tfm",
+                "batch.tex",
+            ],
+            job,
+            self._environment,
+            self.limits,
+        )
+        output = job / "batch.dvi"
+        data = output.read_bytes() if output.exists() else b""
+        pages: list[dvi.Page] = []
+        if dvi.complete(data):
+            pages = dvi.pages(data, self._metrics.of(data))
+        done = {page.number for page in pages}
+        failed: tuple[int, Failure] | None = None
+        if outcome.killed:
+            # The marks of finished pages are flushed one by one, the pages themselves are not.
+            reached = {int(mark) for mark in _MARK.findall(outcome.output)} | done
+            number = next((n for n in waiting if n not in reached), next(iter(waiting)))
+            failed = number, Failure(Cause.LIMIT, "TeX took too much time or memory")
+        elif len(done) < len(waiting):
+            number = next(n for n in waiting if n not in done)
+            failed = number, _said(outcome.output)
+        drawn = self._draw_pages([page for page in pages if page.number in waiting], job)
+        if failed is not None:
+            drawn.pop(failed[0], None)
+        return drawn, failed
+
+    def _draw_pages(self, pages: Sequence[dvi.Page], job: Path) -> dict[int, Rendering]:
+        renderings: dict[int, Rendering] = {}
+        sound: list[int] = []
+        for page in pages:
+            failure = self._fault(page)
+            if failure is None:
+                sound.append(page.number)
+            else:
+                renderings[page.number] = Rendering(failure=failure)
+        groups = [sound]
+        while groups:
+            group = groups.pop()
+            finished = self._rasterise(group, job)
+            renderings |= finished
+            rest = [number for number in group if number not in finished]
+            if rest and len(group) == 1:
+                failure = Failure(Cause.LIMIT, "its page could not be drawn within limits")
+                renderings[rest[0]] = Rendering(failure=failure)
+            else:
+                groups += [[number] for number in rest]
+        return renderings
+
+    def _fault(self, page: dvi.Page) -> Failure | None:
+        if page.fault:
+            return Failure(Cause.LIMIT, page.fault)
+        if not page.width or not page.height:
+            return Failure(Cause.BLANK, "it draws no ink")
+        pixel = dvi.POINT * 72.27 / self.dpi
+        width, height = round(page.width / pixel), round(page.height / pixel)
+        if max(width, height) > MAX_SIDE or width * height > MAX_AREA:
+            return Failure(Cause.LIMIT, f"{width:,} by {height:,} pixels")
+        return None
+
+    def _rasterise(self, numbers: Sequence[int], job: Path) -> dict[int, Rendering]:
+        """Draws pages of the batch by number; what comes back whole is in the answer."""
+        if not numbers:
+            return {}
+        outcome = sandbox.run(
+            [
+                "dvipng",
+                "-q",
+                f"-D{self.dpi}",
+                "-Ttight",
+                "-z1",
+                "--nogs",
+                "--norawps",
+                "--picky",
+                "--dvinum",
+                f"-pp{_ranges(numbers)}",
+                "-opage%d.png",
+                "batch.dvi",
+            ],
+            job,
+            self._environment,
+            self.limits,
+        )
+        finished: dict[int, Rendering] = {}
+        for number in numbers:
+            picture = job / f"page{number}.png"
+            if not picture.exists():
+                continue
+            try:
+                finished[number] = Rendering(png=encode(crop(decode(picture.read_bytes()))))
+            except Undrawable as error:
+                finished[number] = Rendering(failure=error.failure)
+            except (OSError, ValueError, SyntaxError):
+                # Cut off, as the program was: drawn again alone.
+                if not outcome.killed:
+                    raise
+        return finished
+
+    def _make_format(self) -> None:
+        (self.folder / "im2tex.tex").write_text(template.PREAMBLE, encoding="utf-8")
+        command = ["latex", "-ini", "-interaction=nonstopmode", "-halt-on-error"]
+        # The packages are found where TeX keeps them.
+        where = {k: v for k, v in self._environment.items() if k not in ("TEXINPUTS", "TEXFORMATS")}
+        outcome = sandbox.run(
+            [*command, "-no-shell-escape", "&latex", "im2tex.tex"], self.folder, where, self.limits
+        )
+        if outcome.status or not (self.folder / "im2tex.fmt").exists():
+            raise Im2TexError(
+                f"engine tex: LaTeX cannot load what formulas need ({_said(outcome.output).reason})"
+                f". Install its packages: {INSTALL}."
+            )
+
+    def _versions(self) -> str:
+        lines = []
+        for program in ("latex", "dvipng"):
+            said = sandbox.run([program, "--version"], self.folder, self._environment, self.limits)
+            first = next(iter(said.output.splitlines()), program)
+            lines.append(re.sub(r"\(preloaded.*|Copyright.*", "", first).strip())
+        return ", ".join(lines)
+
+
+def environment(home: Path) -> dict[str, str]:
+    """All that the programs know of their surroundings.
+
+    Args:
+        home: an empty folder, for whatever looks for settings of a person's own.
+    """
+    nowhere = str(home)
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LC_ALL": "C",
+        "HOME": nowhere,
+        "TMPDIR": nowhere,
+        "TEXMFHOME": nowhere,
+        "TEXMFVAR": nowhere,
+        "TEXMFCONFIG": nowhere,
+        "TEXINPUTS": ".",
+        "TEXFORMATS": str(home.parent),
+        "openin_any": "p",
+        "openout_any": "p",
+        "shell_escape": "f",
+        "MKTEXPK": "0",
+        "MKTEXTFM": "0",
+        "MKTEXMF": "0",
+        "MKTEXFMT": "0",
+        "max_print_line": "1000",
+        "SOURCE_DATE_EPOCH": "0",
+        "FORCE_SOURCE_DATE": "1",
+    }
+
+
+def _said(output: str) -> Failure:
+    """TeX's first error, in its words."""
+    match = _ERROR.search(output)
+    if match is None:
+        return Failure(Cause.TEX, "TeX drew no page for it")
+    reason = " ".join(match[1].split())
+    if "TeX capacity exceeded" in reason:
+        return Failure(Cause.LIMIT, reason)
+    # What follows is ours to hear: where the frame around the formula was when it happened.
+    reason = reason.replace("\\imformula", "the formula")
+    return Failure(Cause.TEX, reason[:200])
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """1, 2, 3, 5 as `1-3,5`."""
+    ordered = np.asarray(numbers)
+    cuts = np.flatnonzero(np.diff(ordered) != 1) + 1
+    return ",".join(
+        str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}"
+        for part in np.split(ordered, cuts)
+    )
