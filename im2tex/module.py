@@ -15,6 +15,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.trainer.states import TrainerFn
 from PIL import Image
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from im2tex.checkpoint import initialise, stamp, verify
 from im2tex.data.dataset import Batch, stack
@@ -383,7 +384,7 @@ class Im2Tex(LightningModule):
         self.log("val/perplexity", perplexity, prog_bar=True)
         if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
             for config in self.trainer.lr_scheduler_configs:
-                if config.reduce_on_plateau:
+                if isinstance(config.scheduler, ReduceLROnPlateau):
                     config.scheduler.step(perplexity)
         values = self.val_metrics.compute()
         self.log_dict({name: v for name, v in values.items() if name != "val/token_exact"})

@@ -120,7 +120,8 @@ def read_config(path: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise Im2TexError(f"cannot read --config {path}: {error.strerror or error}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Im2TexError(f"--config {path} is no valid YAML: {error}") from error
+        problem = " ".join(str(error).split())
+        raise Im2TexError(f"--config {path} is no valid YAML: {problem}") from error
     if content is None:
         return {}
     if not isinstance(content, Mapping):

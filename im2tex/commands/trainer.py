@@ -36,7 +36,11 @@ from im2tex.module import Im2Tex
 from im2tex.registry import Registry
 
 RUNS = "runs"
-_ARCHITECTURE = {"encoder": ENCODERS, "attention": ATTENTIONS, "decoder": DECODERS}
+_ARCHITECTURE: dict[str, Registry[Any]] = {
+    "encoder": ENCODERS,
+    "attention": ATTENTIONS,
+    "decoder": DECODERS,
+}
 _FORGOTTEN = ("vocabulary",)  # hyper-parameters that do not travel through a configuration
 _NO_RUN = ("-h", "--help", "--print_config", "--print_config=")
 

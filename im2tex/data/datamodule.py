@@ -319,7 +319,7 @@ class FormulaDataModule(LightningDataModule):
         """
         if self.trainer is None:
             return 0, 0
-        loop = self.trainer.fit_loop
+        loop: Any = self.trainer.fit_loop
         return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready
 
 

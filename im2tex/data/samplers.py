@@ -60,11 +60,12 @@ class TrainingSampler(DistributedSampler[Any]):
         self.rank, self.ranks = rank, ranks
         self.parallel = parallel
         self.position = position
+        self._changes = dataset.variation is not None and dataset.variation.changes
         self._measured: tuple[int, Sizes] | None = None
         self._ahead: Future[Sizes] | None = None
         _share(len(self.numbers), ranks)
         first = len(group(range(len(self.numbers)), self._sizes(0), budget))
-        wanted = max(first + 1, int(first * (1 + _SLACK))) if dataset.variation else first
+        wanted = max(first + 1, int(first * (1 + _SLACK))) if self._changes else first
         self.steps = min(max(wanted // ranks, -(-first // ranks)), len(self.numbers) // ranks)
         self.padding_ratio = float("nan")
 
@@ -94,7 +95,7 @@ class TrainingSampler(DistributedSampler[Any]):
 
     def _sizes(self, epoch: int) -> Sizes:
         """Sizes of the samples in an epoch, measured once."""
-        if self._measured is None or self._measured[0] != epoch:
+        if self._measured is None or (self._changes and self._measured[0] != epoch):
             ahead, self._ahead = self._ahead, None
             if self._measured is not None and ahead and epoch == self._measured[0] + 1:
                 sizes = ahead.result()
@@ -104,7 +105,7 @@ class TrainingSampler(DistributedSampler[Any]):
         return self._measured[1]
 
     def _measure_ahead(self, epoch: int) -> None:
-        if self.formulas.variation is None or self._ahead is not None or not self.parallel:
+        if not self._changes or self._ahead is not None or not self.parallel:
             return
         pool = ProcessPoolExecutor(1, mp_context=get_context("fork"))
         self._ahead = pool.submit(measure, self.formulas, self.numbers, epoch)

@@ -56,6 +56,11 @@ class Variation:
     swap_probability: float = 0.5
     crop_share: float = 0.0
 
+    @property
+    def changes(self) -> bool:
+        """Whether any sample may differ from epoch to epoch."""
+        return self.augmentation is not None or bool(self.swap_share or self.crop_share)
+
     def __call__(self, sample: Sample, epoch: int) -> Varied:
         """The sample as it is in one epoch; it must have ink."""
         assert sample.ink is not None

@@ -1,0 +1,24 @@
+"""A trained model that many tests look at, made once."""
+
+import os
+
+import pytest
+from tiny import TINY, config, im2tex
+
+# Runs so small are slowed down by threads, and two test processes by each other's.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """Folder of a run of one epoch: `tiny.yaml`, `data/` and `runs/version_0/`."""
+    folder = tmp_path_factory.mktemp("trained")
+    path = config(folder, TINY)
+    assert im2tex("fit", "--config", path) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoint(trained):
+    """Its last checkpoint."""
+    return trained / "runs" / "version_0" / "checkpoints" / "last.ckpt"
