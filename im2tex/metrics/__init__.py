@@ -7,14 +7,17 @@ or spread over processes, nor on the order in which they came.
 from im2tex.metrics.bleu import CorpusBleu
 from im2tex.metrics.edits import TokenErrorRate, TokenExact, TokenWithin, token_edits
 from im2tex.metrics.formula import FormulaMetrics
+from im2tex.metrics.image_scores import ImageScores, compare_pictures
 from im2tex.metrics.perplexity import Perplexity
 
 __all__ = [
     "CorpusBleu",
     "FormulaMetrics",
+    "ImageScores",
     "Perplexity",
     "TokenErrorRate",
     "TokenExact",
     "TokenWithin",
+    "compare_pictures",
     "token_edits",
 ]

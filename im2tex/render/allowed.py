@@ -38,7 +38,8 @@ SYMBOLS = _words(
     doteqdot Doteq risingdotseq fallingdotseq backsim backsimeq subseteqq Subset preccurlyeq
     curlyeqprec precsim precapprox vartriangleleft trianglelefteq vDash Vvdash smallsmile smallfrown
     bumpeq Bumpeq geqq geqslant eqslantgtr gtrsim gtrapprox eqsim gtrdot gtrless gtreqless
-    gtreqqless eqcirc circeq triangleq thicksim thickapprox supseteqq Supset succcurlyeq curlyeqsucc succsim
+    gtreqqless eqcirc circeq triangleq thicksim thickapprox supseteqq Supset succcurlyeq
+    curlyeqsucc succsim
     succapprox vartriangleright trianglerighteq Vdash shortmid shortparallel between pitchfork
     varpropto blacktriangleleft blacktriangleright therefore because backepsilon restriction
     nless nleq nleqslant nleqq lneq lneqq lvertneqq lnsim lnapprox nprec npreceq precnsim
