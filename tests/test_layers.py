@@ -197,6 +197,23 @@ def test_another_architecture_than_the_checkpoints_is_an_error_with_both_values(
     assert "model.init_from" in said
 
 
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--model.optimizer", "sgd"], ["model.optimizer is 'sgd'", "with 'adamw'"]),
+        (["--model.optimizer_args.lr", "0.5"], ["optimizer_args.lr is 0.5", "with 0.001"]),
+        (["--model.schedule", "plateau"], ["model.schedule is 'plateau'", "with 'cosine'"]),
+    ],
+    ids=lambda value: value[0] if value[0].startswith("--") else None,
+)
+def test_a_fit_goes_on_with_its_own_optimiser_or_says_so(flags, words, checkpoint, capsys):
+    assert im2tex("fit", "--ckpt_path", checkpoint, *flags) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    for word in words:
+        assert word in said
+    assert "model.init_from" in said
+
+
 def test_saying_what_the_checkpoint_has_anyway_is_no_conflict(settled, checkpoint, trained):
     settled("--ckpt_path", checkpoint, "--config", trained / "tiny.yaml", subcommand="test")
     settled(

@@ -11,7 +11,12 @@ import yaml
 from im2tex.cli import main
 
 TINY = {
-    "trainer": {"accelerator": "cpu", "max_epochs": 1, "log_every_n_steps": 1},
+    "trainer": {
+        "accelerator": "cpu",
+        "max_epochs": 1,
+        "log_every_n_steps": 1,
+        "num_sanity_val_steps": 0,
+    },
     "data": {
         "source": "grammar",
         "source_args": {"size_train": 40, "size_validation": 8, "size_test": 8},

@@ -33,6 +33,7 @@ from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import Vocabulary
 from im2tex.module import Im2Tex
+from im2tex.optim import OPTIMIZERS, SCHEDULES
 from im2tex.registry import Registry
 
 RUNS = "runs"
@@ -41,6 +42,7 @@ _ARCHITECTURE: dict[str, Registry[Any]] = {
     "attention": ATTENTIONS,
     "decoder": DECODERS,
 }
+_RECIPE: dict[str, Registry[Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 _FORGOTTEN = ("vocabulary",)  # hyper-parameters that do not travel through a configuration
 _NO_RUN = ("-h", "--help", "--print_config", "--print_config=")
 
@@ -139,7 +141,8 @@ class FormulaCLI(LightningCLI):
         """Builds model, data and trainer; a loaded model gets its checkpoint's vocabulary."""
         settings = self.config[self.subcommand]
         if self.checkpoint is not None:
-            _refuse_conflicts(settings.model, self.checkpoint["hyper_parameters"])
+            trained = self.checkpoint["hyper_parameters"]
+            _refuse_conflicts(settings.model, trained, going_on=self.subcommand == "fit")
         super().instantiate_classes()
         if self.checkpoint is not None:
             self.model.bind(Vocabulary(self.checkpoint["hyper_parameters"]["vocabulary"]))
@@ -208,16 +211,18 @@ def _checkpoint_layer(checkpoint: Mapping[str, Any]) -> Layer:
     return Layer([], values)
 
 
-def _refuse_conflicts(asked: Any, trained: Mapping[str, Any]) -> None:
+def _refuse_conflicts(asked: Any, trained: Mapping[str, Any], going_on: bool) -> None:
     """A checkpoint's weights fit its own architecture and vocabulary only.
+
+    And a fit that goes on, goes on with its optimiser, whose state would overrule other settings
+    without a word.
 
     Raises:
         Im2TexError: if a setting asks for another one.
     """
-    pairs = [
-        ("vocabulary", asked.get("vocabulary") or trained["vocabulary"], trained["vocabulary"])
-    ]
-    for part, registry in _ARCHITECTURE.items():
+    words = trained["vocabulary"]
+    pairs = [("vocabulary", asked.get("vocabulary") or words, words)]
+    for part, registry in (_ARCHITECTURE | (_RECIPE if going_on else {})).items():
         pairs.append((part, asked[part], trained[part]))
         if asked[part] == trained[part]:
             arguments = asked.get(f"{part}_args"), trained.get(f"{part}_args")
@@ -227,9 +232,8 @@ def _refuse_conflicts(asked: Any, trained: Mapping[str, Any]) -> None:
         if wanted != known:
             raise Im2TexError(
                 f"model.{name} is {_short(wanted)}, but the checkpoint was trained with "
-                f"{_short(known)}. What "
-                "the weights are for comes from the checkpoint: leave the setting out, or use "
-                "model.init_from to start another model from its weights."
+                f"{_short(known)}, which goes with its weights: leave the setting out, or use "
+                "model.init_from to start another fit from the weights alone."
             )
 
 
