@@ -1,0 +1,107 @@
+r"""The filter before TeX: what passes, as what, and what does not."""
+
+import pytest
+from helpers_render import ATTACKS, NEIGHBOURS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from im2tex.latex.tokens import tokenize
+from im2tex.render.markup import MAX_CHARACTERS, prepare
+from im2tex.render.rendering import Cause, Undrawable
+
+
+def failure(markup):
+    with pytest.raises(Undrawable) as caught:
+        prepare(markup)
+    return caught.value.failure
+
+
+@pytest.mark.parametrize(
+    ("markup", "checked"),
+    [
+        (r"\alpha x", r"\alpha x"),
+        (r"\alpha  2", r"\alpha2"),
+        ("x % gone\n+ y", "x + y"),
+        (r"\hspace { - 1 . 5 c m } x", r"\hspace{-1.5cm} x"),
+        (r"\hspace*{ 3 p t }", r"\hspace*{3pt}"),
+        (r"\rule { 1 cm } { 2 t r u e m m }", r"\rule{1cm}{2truemm}"),
+        (
+            r"\begin { a r r a y } { c c } a & b \end { array }",
+            r"\begin{array}{cc} a & b \end{array}",
+        ),
+        (
+            r"\begin{array}{*{3}{c}|@{\,}r} x \end{array}",
+            r"\begin{array}{*{3}{c}|@{\,}r} x \end{array}",
+        ),
+        (r"\\ [ 3 p t ] x", r"\\[3pt] x"),
+        (r"\sqrt [ 3 ] x", r"\sqrt[ 3 ] x"),
+        (r"x \label{eq:1} \nonumber", "x"),
+        (r"x \label y z", "x  z"),
+        (r"\ref{eq:1}", r"\imreference"),
+        (r"\matrix{a \cr b}", r"\immatrix{a \cr b}"),
+        (r"\mu@x", r"\mu@x"),
+        ("x\\", "x\\"),
+        (r"\text{a $b$ c}", r"\text{a $b$ c}"),
+    ],
+)
+def test_what_passes(markup, checked):
+    assert prepare(markup) == checked
+
+
+@pytest.mark.parametrize(
+    ("markup", "cause", "reason"),
+    [
+        (r"\input{x}", Cause.REFUSED, r"\input is not among the commands of formulas"),
+        (r"\foo", Cause.REFUSED, r"\foo is not among the commands of formulas"),
+        (r"\begin{align} x \end{align}", Cause.REFUSED, r"\begin{align} is no environment"),
+        ("{x", Cause.UNREADABLE, "ends before the closing brace"),
+        ("x}", Cause.UNREADABLE, "a } that nothing opened"),
+        (r"\left( x", Cause.UNREADABLE, r"ends before the \right"),
+        (r"\begin{array}{c} x", Cause.UNREADABLE, r"ends before the \end{array}"),
+        (r"{\begin{array}{c} x }", Cause.UNREADABLE, r"a } where the \end{array} should be"),
+        ("x $ y", Cause.UNREADABLE, "a $ outside of text ends the formula"),
+        ("x#", Cause.UNREADABLE, "a bare #"),
+        ("x^^41", Cause.UNREADABLE, "^ directly behind ^"),
+        ("x\0", Cause.UNREADABLE, "control character"),
+        ("", Cause.BLANK, "no markup"),
+        ("% only a comment", Cause.BLANK, "no markup"),
+        ("x" * (MAX_CHARACTERS + 1), Cause.LIMIT, "20,001 characters"),
+        ("{" * 101 + "}" * 101, Cause.LIMIT, "nested more than 100 deep"),
+        (r"\text{" * 9 + "x" + "}" * 9, Cause.LIMIT, "set millions of times"),
+        (r"\begin{array}{*{51}{c}} x \end{array}", Cause.LIMIT, "51 columns"),
+        (r"\sqrt[3 x", Cause.UNREADABLE, "no ] for the argument"),
+    ],
+)
+def test_what_does_not(markup, cause, reason):
+    found = failure(markup)
+    assert found.cause is cause
+    assert reason in found.reason
+
+
+def test_what_real_formulas_nest_is_far_from_the_limit():
+    prepare(r"\text{a $\sqrt{\overrightarrow{x} + \boldsymbol{y}}$}" * 20)
+
+
+SHORT = [attack for attack in ATTACKS.values() if len(attack) < 200]
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60) | st.sampled_from([*SHORT, *NEIGHBOURS]))
+def test_what_passes_is_one_line_of_known_commands(markup):
+    try:
+        checked = prepare(markup)
+    except Undrawable:
+        return
+    assert not set("\n\r\0") & set(checked)
+    assert "^^" not in checked
+    depth = 0
+    for token in tokenize(checked + " "):
+        depth += (token.text == "{") - (token.text == "}")
+        assert depth >= 0
+        assert not token.text.startswith(("\\input", "\\def", "\\write", "\\catcode", "\\csname"))
+    assert depth == 0
+    # What was checked is what TeX reads: checking it again changes no token.
+    known = checked.replace("\\imreference", "\\relax")
+    assert [t.text for t in tokenize(prepare(known) + " ")] == [
+        t.text for t in tokenize(known + " ")
+    ]
