@@ -1,0 +1,150 @@
+"""A training step with the deferred gradient of the grid against plain autograd's.
+
+    python benchmarks/attention_gradient.py
+    python benchmarks/attention_gradient.py --device cuda --passes 20
+
+Plain autograd makes a gradient as large as the grid at every step of the decoder, twice, and adds
+it up; the deferred one makes it once (see `im2tex/attention/deferred.py`). Timed is a decoder's
+loss and its backward pass down to the grid, at the sizes of two configurations, both ways on the
+same numbers in the same run, in turns; the best of the passes counts. One thread by its processor
+time, or more of them, or a GPU, by the clock. The gradients are compared as well. Peak memory is
+what the process (on a GPU: PyTorch) holds at most beyond what it held before; Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from im2tex.attention.standard import StandardAttention, StandardMemory
+from im2tex.decoders import Targets
+from im2tex.decoders.lstm import LSTMDecoder
+from im2tex.grid import Grid
+
+
+@dataclass(frozen=True)
+class Job:
+    """Sizes of a batch: images, grid, steps, widths of grid and LSTM, of the embedding."""
+
+    name: str
+    images: int
+    cells: tuple[int, int]
+    tokens: int
+    width: int
+    lstm: int
+    embedding: int
+
+
+JOBS = [
+    Job("crohme_small", images=24, cells=(10, 24), tokens=25, width=192, lstm=256, embedding=64),
+    Job("crohme_finetune", images=20, cells=(10, 30), tokens=30, width=512, lstm=512, embedding=80),
+    Job("the paper's", images=20, cells=(8, 48), tokens=80, width=512, lstm=512, embedding=80),
+]
+
+
+class Plain(StandardAttention):
+    """The same attention with its gradient left to autograd."""
+
+    def prepare(self, grid: Grid) -> StandardMemory:
+        """The features as they are, part of the graph."""
+        return StandardMemory(grid.features.flatten(1, 2), grid.mask.flatten(1), None, None)
+
+
+def peak(device: torch.device, *, reset: bool = False) -> float:
+    """Most MB held since the last reset."""
+    if device.type == "cuda":
+        if reset:
+            torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.max_memory_allocated() / 1e6
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    match = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    return int(match[1]) / 1e3 if match else float("nan")
+
+
+class Steps:
+    """One job's steps, either way."""
+
+    def __init__(self, job: Job, dtype: torch.dtype, device: torch.device) -> None:
+        torch.manual_seed(0)
+        self.dtype, self.device = dtype, device
+        self.decoder = LSTMDecoder(
+            111, "standard", {}, job.width, width=job.lstm, embedding=job.embedding
+        ).to(device)
+        features = torch.randn(job.images, *job.cells, job.width, device=device)
+        self.features = features.to(dtype).requires_grad_()
+        self.mask = torch.ones(job.images, *job.cells, dtype=torch.bool, device=device)
+        tokens = torch.randint(4, 111, (job.images, job.tokens), device=device)
+        self.targets = Targets(tokens)
+
+    def __call__(self, kind: type[StandardAttention]) -> Tensor:
+        """One step; the gradient of the grid."""
+        self.decoder.attention.__class__ = kind
+        self.decoder.zero_grad()
+        self.features.grad = None
+        amp = torch.autocast(self.device.type, torch.bfloat16)
+        with amp if self.dtype == torch.bfloat16 else contextlib.nullcontext():
+            loss, _ = self.decoder.loss(Grid(self.features, self.mask, (8, 8)), self.targets)
+        torch.autograd.backward(loss)
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        assert self.features.grad is not None
+        return self.features.grad.float()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--passes", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    device = torch.device(args.device)
+    clock: Callable[[], float] = time.perf_counter
+    if args.threads == 1 and device.type == "cpu":
+        clock = time.process_time
+    print(
+        f"decoder and attention, forwards and backwards, {device}, {args.threads} thread(s), "
+        f"{'processor time' if clock is time.process_time else 'wall time'}\n"
+    )
+    print(
+        f"{'sizes':<17}{'precision':<11}{'plain ms':>9}{'deferred ms':>12}{'ratio':>7}"
+        f"{'plain MB':>9}{'deferred MB':>12}{'difference':>12}"
+    )
+    ways = {"plain": Plain, "deferred": StandardAttention}
+    for job in JOBS:
+        for dtype in (torch.float32, torch.bfloat16):
+            step = Steps(job, dtype, device)
+            seconds = dict.fromkeys(ways, float("inf"))
+            most = dict.fromkeys(ways, 0.0)
+            gradients = {name: step(kind) for name, kind in ways.items()}
+            for _ in range(args.passes):
+                for name, kind in ways.items():
+                    gc.collect()
+                    before = peak(device, reset=True)
+                    begun = clock()
+                    step(kind)
+                    seconds[name] = min(seconds[name], clock() - begun)
+                    most[name] = max(most[name], peak(device) - before)
+            apart = (gradients["plain"] - gradients["deferred"]).norm() / gradients["plain"].norm()
+            print(
+                f"{job.name:<17}{str(dtype)[6:]:<11}{seconds['plain'] * 1e3:>9.0f}"
+                f"{seconds['deferred'] * 1e3:>12.0f}"
+                f"{seconds['plain'] / seconds['deferred']:>6.1f}x"
+                f"{most['plain']:>9.0f}{most['deferred']:>12.0f}{float(apart):>12.1e}"
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

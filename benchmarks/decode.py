@@ -1,0 +1,240 @@
+"""Beam search of a batch against one image at a time: images a second, their ratio, peak memory.
+
+    python benchmarks/decode.py                          # crohme_small's sizes, untrained
+    python benchmarks/decode.py --config configs/crohme_finetune.yaml
+    python benchmarks/decode.py data/crohme/test_2014.parquet --checkpoint best.ckpt
+
+Without a checkpoint the weights are random, and every reading is made to end at the length of its
+label, so that the work is that of a model which knows how long formulas are. Encoding is timed
+beside it. Both ways read the same images in the same run, in turns, the best of the passes counts;
+how many readings agree is printed (they differ where two scores do by less than rounding). One
+thread by its processor time, or more of them, or a GPU, by the clock. Peak memory is what the
+process (on a GPU: PyTorch) holds at most beyond what it held before, in either way; Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+from torch import Tensor
+
+from im2tex import Im2Tex
+from im2tex.data.batches import Budget, group, padding_ratio
+from im2tex.data.dataset import Batch, stack
+from im2tex.data.sources.grammar import Grammar, write
+from im2tex.data.store import Split
+from im2tex.decoders import Hypothesis, SearchOptions
+from im2tex.decoders.lstm import LSTMDecoder
+from im2tex.decoders.search import Steps, beam_search
+from im2tex.grid import Grid
+from im2tex.ink.ink import Ink
+from im2tex.latex.vocabulary import EOS
+
+Tokens = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The state of a `Timer`: the decoder's, when each image ends (B,), and the step."""
+
+    inner: Any
+    ends: Tensor
+    step: int
+
+
+class Timer:
+    """A decoder whose readings end when they are told to."""
+
+    def __init__(self, decoder: Steps) -> None:
+        self.decoder = decoder
+
+    def step(self, tokens: Tensor, state: Timed) -> tuple[Tensor, Timed]:
+        """See `Steps.step`."""
+        log_p, inner = self.decoder.step(tokens, state.inner)
+        over = (state.ends <= state.step).view(-1, 1)
+        log_p[:, :, EOS] = log_p[:, :, EOS].masked_fill(~over, float("-inf"))
+        log_p[:, :, EOS + 1 :] = log_p[:, :, EOS + 1 :].masked_fill(over.unsqueeze(2), -1e9)
+        return log_p, replace(state, inner=inner, step=state.step + 1)
+
+    def reorder(self, state: Timed, parents: Tensor) -> Timed:
+        """See `Steps.reorder`."""
+        return replace(state, inner=self.decoder.reorder(state.inner, parents))
+
+    def select(self, state: Timed, images: Tensor) -> Timed:
+        """See `Steps.select`."""
+        inner = self.decoder.select(state.inner, images)
+        return replace(state, inner=inner, ends=state.ends[images])
+
+
+def model_of(args: argparse.Namespace, labels: Sequence[Tokens]) -> Im2Tex:
+    if args.checkpoint:
+        return Im2Tex.load_from_checkpoint(args.checkpoint, map_location="cpu")
+    settings = yaml.safe_load(args.config.read_text())["model"]
+    settings.pop("init_from", None)
+    known = sorted({token for label in labels for token in label})
+    # A vocabulary as large as CROHME's: the softmax is part of the work.
+    known += [f"token{k}" for k in range(max(0, 110 - len(known)))]
+    torch.manual_seed(0)
+    return Im2Tex(vocabulary=known, **settings)
+
+
+def inks(store: Path | None, count: int) -> tuple[list[Ink], list[Tokens]]:
+    if store is not None:
+        split = Split(store)
+        chosen = [split[i] for i in np.linspace(0, len(split) - 1, count).astype(int)]
+        drawable = [one for one in chosen if one.ink is not None]
+        return [one.ink for one in drawable if one.ink], [one.tokens for one in drawable]
+    rng = np.random.default_rng(0)
+    grammar = Grammar("0 1 2 3 4 a b c x y z + - = ( ) \\frac \\sqrt ^ _ \\sum \\sin", 2, 5, 50)
+    labels: list[Tokens] = []
+    while len(labels) < count:
+        tokens = grammar.formula(rng)
+        if tokens is not None:
+            labels.append(tokens)
+    return [write(tokens, rng) for tokens in labels], labels
+
+
+def memory(device: torch.device, *, reset: bool = False) -> float:
+    """Most MB held since the last reset."""
+    if device.type == "cuda":
+        if reset:
+            torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.max_memory_allocated() / 1e6
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    status = Path("/proc/self/status").read_text()
+    match = re.search(r"VmHWM:\s+(\d+)", status)
+    return int(match[1]) / 1e3 if match else float("nan")
+
+
+class Reader:
+    """Reads the images in batches of up to so many, grouped as those of a test are."""
+
+    def __init__(
+        self,
+        model: Im2Tex,
+        images: list[NDArray[np.uint8]],
+        labels: list[Tokens],
+        options: SearchOptions,
+        timed: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self.clock = clock
+        self.model, self.images, self.options, self.timed = model, images, options, timed
+        self.ends = torch.tensor([len(label) for label in labels], device=model.device)
+        self.sizes = np.array(
+            [(*image.shape, len(label)) for image, label in zip(images, labels, strict=True)]
+        )
+
+    def __call__(self, size: int) -> tuple[list[list[int]], float, float]:
+        """The best reading of every image; seconds of encoding, and of searching."""
+        found: dict[int, list[int]] = {}
+        encoding = searching = 0.0
+        for chosen in self.batches(size):
+            parts = stack([self.images[i] for i in chosen])
+            device = self.model.device
+            names = [str(i) for i in chosen]
+            begun = self._now()
+            grid = self.model.encode(
+                Batch(names, parts["images"].to(device), parts["sizes"].to(device), [()])
+            )
+            encoded = self._now()
+            for i, readings in zip(chosen, self._search(grid, chosen), strict=True):
+                found[i] = readings[0].tokens
+            encoding += encoded - begun
+            searching += self._now() - encoded
+        return [found[i] for i in range(len(self.images))], encoding, searching
+
+    def batches(self, size: int) -> list[list[int]]:
+        """Which images go together."""
+        budget = Budget(size, pixels=1_200_000, tokens=1_000_000)  # the pixels of a test
+        return group(range(len(self.images)), self.sizes, budget)
+
+    def _now(self) -> float:
+        if self.model.device.type == "cuda":
+            torch.cuda.synchronize()
+        return self.clock()
+
+    def _search(self, grid: Grid, chosen: list[int]) -> list[list[Hypothesis]]:
+        decoder = self.model.ready
+        if not self.timed:
+            return decoder.search(grid, self.options)
+        assert isinstance(decoder, LSTMDecoder)
+        state = Timed(decoder.start(grid), self.ends[chosen], 0)
+        return beam_search(Timer(decoder), state, len(chosen), self.options, grid.features.device)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("store", type=Path, nargs="?", help="a split with inks")
+    parser.add_argument("--config", type=Path, default=Path("configs/crohme_small.yaml"))
+    parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--beam", type=int, default=10)
+    parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    device = torch.device(args.device)
+    drawn, labels = inks(args.store, args.images)
+    model = model_of(args, labels).to(device).eval()
+    images = [model.preprocessing.draw(ink).image for ink in drawn]
+    clock: Callable[[], float] = time.perf_counter
+    if args.threads == 1 and device.type == "cpu":
+        clock = time.process_time
+    read = Reader(model, images, labels, SearchOptions(args.beam), not args.checkpoint, clock)
+    height, width = np.array([image.shape for image in images]).mean(0)
+    print(
+        f"{len(images)} images of {args.store or 'the built-in handwriting'}, {height:.0f} x "
+        f"{width:.0f} pixels and {np.mean([len(label) for label in labels]):.1f} tokens on average"
+    )
+    print(
+        f"{args.checkpoint or args.config}, beam {args.beam}, {device}, {args.threads} thread(s), "
+        f"{'processor time' if clock is time.process_time else 'wall time'}\n"
+    )
+    ways = {"one at a time": 1, f"batches of {args.batch}": args.batch}
+    seconds = {name: np.full(2, np.inf) for name in ways}
+    peak = dict.fromkeys(ways, 0.0)
+    texts: dict[str, list[list[int]]] = {}
+    with torch.inference_mode():
+        for size in ways.values():
+            read(size)  # kernels are made for each new size
+        for _ in range(args.passes):
+            for name, size in ways.items():
+                before = memory(device, reset=True)
+                texts[name], *spent = read(size)
+                seconds[name] = np.minimum(seconds[name], spent)
+                peak[name] = max(peak[name], memory(device) - before)
+    batches = read.batches(args.batch)
+    print(
+        f"{len(batches)} batches, {padding_ratio(batches, read.sizes):.2f} pixels for each true one"
+    )
+    print(f"{'images a second':<18}{'encoded':>9}{'searched':>10}{'both':>9}{'peak MB':>9}")
+    for name, took in seconds.items():
+        encoded, searched, both = len(images) / np.append(took, took.sum())
+        print(f"{name:<18}{encoded:>9.1f}{searched:>10.1f}{both:>9.1f}{peak[name]:>9.0f}")
+    one, many = (np.append(took, took.sum()) for took in seconds.values())
+    _, searched, both = one / many
+    same = sum(a == b for a, b in zip(*texts.values(), strict=True))
+    print(
+        f"\nbatched, the search is {searched:.1f}x as fast, all of it {both:.1f}x; "
+        f"{same} of {len(images)} readings are the same"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
