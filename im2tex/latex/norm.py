@@ -1,0 +1,171 @@
+r"""The normal form of the IM2LATEX paper, from the tree.
+
+Section 3 of Deng et al. 2017 asks for one way to write what looks the same; the form is the one
+their released labels have. Scripts stand below before above, each in braces; primes are scripts;
+infix fractions become `\frac`; function names are spelled out letter by letter; every cell of an
+array has braces and every row its end; fonts and text become `\mathrm` where they mean it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from im2tex.latex.roles import ACCENTS, FRACTIONS, MATRIX_FENCES, PAIRED, RULES, STARRED
+from im2tex.latex.tree import (
+    Array,
+    Command,
+    Fenced,
+    Formula,
+    Group,
+    Node,
+    Operator,
+    Scripts,
+)
+
+
+def norm(formula: Formula) -> list[str]:
+    """A formula in normal form.
+
+    Args:
+        formula: its tree.
+
+    Returns:
+        The tokens.
+    """
+    out: list[str] = []
+    _nodes(formula.body, out)
+    return [token for token in out if token.isascii()]
+
+
+def _nodes(nodes: list[Node], out: list[str]) -> None:
+    for node in nodes:
+        if type(node) is str:
+            out.append(node)
+        else:
+            _PRINTERS[type(node)](node, out)
+
+
+def _argument(node: Node, out: list[str]) -> None:
+    """A node that something in front of it needs: one that cannot be printed leaves braces."""
+    if type(node) is not str:
+        _PRINTERS[type(node)](node, out)
+    elif node.isascii():
+        out.append(node)
+    else:
+        out += ["{", "}"]
+
+
+def _braced(node: Node, out: list[str]) -> None:
+    """A node with braces around it, if it has none."""
+    if type(node) is Group:
+        _group(node, out)
+    else:
+        out.append("{")
+        _argument(node, out)
+        out.append("}")
+
+
+def _group(group: Group, out: list[str]) -> None:
+    out.append("{")
+    _nodes(group.body, out)
+    out.append("}")
+
+
+def _scripts(node: Scripts, out: list[str]) -> None:
+    if node.base is not None:
+        _argument(node.base, out)
+    if node.literal:
+        for sign, script in node.marks:
+            out.append(sign)
+            if sign != "'":
+                _argument(script, out)
+        return
+    primes = 0
+    upper: Node | None = None
+    for sign, script in node.marks:
+        if sign == "_":
+            out.append("_")
+            _braced(script, out)
+        elif sign == "^":
+            upper = script
+        else:
+            primes += 1
+    if primes:
+        out += ["^", "{", *["\\prime"] * primes]
+        if isinstance(upper, Group):
+            _nodes(upper.body, out)
+        elif upper is not None:
+            _argument(upper, out)
+        out.append("}")
+    elif upper is not None:
+        out.append("^")
+        _braced(upper, out)
+
+
+def _command(node: Command, out: list[str]) -> None:
+    name = node.name
+    if name == STARRED:
+        out += ["\\operatorname", "*"]
+    else:
+        out.append(name)
+    if node.option is not None:
+        out.append("[")
+        _nodes(node.option, out)
+        out.append("]")
+    for argument in node.arguments:
+        if name in ACCENTS:
+            _braced(argument, out)
+        elif name in RULES:
+            out.append("{")
+            _argument(argument, out)
+            out.append("}")
+        elif name in FRACTIONS and isinstance(argument, Command):
+            # `\frac\mathrm{d}{t}` is no LaTeX: the command would lose its own argument.
+            _braced(argument, out)
+        else:
+            _argument(argument, out)
+
+
+def _operator(node: Operator, out: list[str]) -> None:
+    out += ["\\operatorname*" if node.limits else "\\operatorname", "{", *node.name, "}"]
+
+
+def _fenced(node: Fenced, out: list[str]) -> None:
+    out.append(node.left)
+    _nodes(node.body, out)
+    out.append(node.right)
+
+
+def _array(node: Array, out: list[str]) -> None:
+    left, name, right = MATRIX_FENCES.get(node.name, ("", node.name, ""))
+    if left:
+        out.append(left)
+    out.append(f"\\begin{{{name}}}")
+    if node.columns is not None:
+        out += ["{", *node.columns, "}"]
+    paired = name in PAIRED
+    for row in node.rows:
+        out += ["\\hline"] * row.rules
+        for i, cell in enumerate(row.cells):
+            if i:
+                out.append("&")
+            out.append("{")
+            if i % 2 and paired:
+                out += ["{", "}"]
+            _nodes(cell, out)
+            out.append("}")
+        out.append("\\\\")
+    out.append(f"\\end{{{name}}}")
+    if right:
+        out.append(right)
+
+
+_PRINTERS: dict[type, Callable[[Any, list[str]], None]] = {
+    Group: _group,
+    Scripts: _scripts,
+    Command: _command,
+    Operator: _operator,
+    Fenced: _fenced,
+    Array: _array,
+}

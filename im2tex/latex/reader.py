@@ -1,0 +1,163 @@
+r"""A formula's source into the tokens that the parser reads and the plain form prints.
+
+Apart from cutting the source up, this drops what is no part of a formula (comments, labels,
+dollars) and makes one token of what is one thing: `\left(`, `\begin{array}`. It is
+`im2tex.latex.tokens` at several times the speed, without places and kinds, and with spaces where
+they count: inside text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from im2tex.latex.roles import ROMAN_BRACE, TEXT
+from im2tex.latex.tokens import LatexError
+
+# What is no part of the formula. A backslash takes the next character with it, so that `\%` begins
+# no comment. `\>` and `\~` go as in the paper's script.
+_NOISE = re.compile(r"\\label\s*\{[^{}]*\}|\\[>~]|(\\.)|%[^\n]*|\$", re.DOTALL)
+_NOISE_SIGN = re.compile(r"[%$]|\\label|\\[>~]")
+# TeX's own skip, where it has a plain length, is LaTeX's.
+_SKIP = re.compile(r"\\hskip\s*+((?:[-+]\s*+)?(?:\d++(?:\.\d*+)?|\.\d++)\s*+(?:cm|in|pt|mm|em))")
+_GAP = re.compile(r"(\\(?:left|right|begin|end)(?![A-Za-z]))\s+")
+_TOKEN = (
+    r"\\(?:left|right)(?![A-Za-z])(?:\\(?:[A-Za-z]+|[^A-Za-z\s])|[^\\\s])"
+    r"|\\(?:begin|end)\{[^{}]*\}"
+    # As we print it; as people write it, the star is a token of its own in the reference.
+    r"|\\operatorname\*(?= \{ )"
+    r"|\\rm\{"
+    r"|\\(?:[A-Za-z]+|.?)"
+    # The reference reads dashes as text does, but a script takes only the first.
+    r"|(?<![_^])---?"
+    r"|\S"
+)
+_MATH = re.compile(_TOKEN)
+_WITH_SPACES = re.compile(_TOKEN + r"| +")
+_TEXT = re.compile(r"\\(?:text|mbox|hbox)(?![A-Za-z])")
+_STAR = re.compile(r"(?<=\\operatorname)(?=\*)")
+_TEXT_COMMANDS = frozenset(TEXT)
+# A font switch behind a brace or in front of one, and those that are both.
+_ROMAN = re.compile(r"(\{ ?)?\\rm(?![A-Za-z])(\{)?")
+_MARK = "\x1f"  # white space to the patterns, but no space
+_ROMAN_TWICE = re.compile(r"\{ ?\\rm\{")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+
+
+class Reading(NamedTuple):
+    """What `read` found.
+
+    Attributes:
+        tokens: the formula's tokens. A control space is a lone backslash, a space in text a `~`.
+        printed: whether the source is a token stream, its tokens one space apart: what is
+            ambiguous then means what our printers mean by it.
+    """
+
+    tokens: list[str]
+    printed: bool
+
+
+def read(source: str) -> Reading:
+    """Cuts a formula up.
+
+    Args:
+        source: the markup, with or without dollars.
+
+    Returns:
+        Its tokens.
+
+    Raises:
+        LatexError: for a control character.
+    """
+    if not source.isprintable():
+        _refuse_control_characters(source)
+        source = re.sub(r"\s", " ", source)
+    if source.startswith("%"):
+        source = source[1:]  # a formula that was commented out as a whole
+    if _NOISE_SIGN.search(source):
+        source = _NOISE.sub(_silence, source)
+    if "\\hskip" in source:
+        source = _SKIP.sub(r"\\hspace{\1}", source)
+    if "\\rm" in source and _ROMAN_TWICE.search(source):
+        source = _settle_romans(source)
+    if "\\left " in source or "\\right " in source or "\\begin " in source or "\\end " in source:
+        source = _GAP.sub(r"\1", source)
+    tokens = _tidy(_MATH.findall(source), source)
+    printed = " ".join(tokens) == source.strip()
+    if not printed:
+        if _TEXT.search(source):
+            tokens = _tidy(_with_text(_WITH_SPACES.findall(source)), source)
+        if "\\operatorname* { " in source:
+            tokens = [part for token in tokens for part in _STAR.split(token) if part]
+    return Reading(tokens, printed)
+
+
+def _refuse_control_characters(source: str) -> None:
+    match = _CONTROL.search(source)
+    if match:
+        raise LatexError(f"the control character {match[0]!r}", match.start(), source)
+
+
+def _settle_romans(source: str) -> str:
+    r"""Says for each `{\rm{x}}` whether it is `\mathrm{{x}}` or `{\mathrm{x}}`.
+
+    Both draw the same. The paper's script replaces `{\rm`, `{ \rm` and `\rm{` by `\mathrm{` in
+    turn, the first of each that is left; so which one it is depends on the others around it. Here
+    an invisible mark behind the command says the first.
+    """
+    sites = list(_ROMAN.finditer(source))
+    waiting = {
+        "{": [i for i, site in enumerate(sites) if site[1] == "{"],
+        "{ ": [i for i, site in enumerate(sites) if site[1] == "{ "],
+        "": [i for i, site in enumerate(sites) if site[2]],
+    }
+    settled: dict[int, bool] = {}
+    at = dict.fromkeys(waiting, 0)
+    while len(settled) < len(sites):
+        before = len(settled)
+        for form, queue in waiting.items():
+            while at[form] < len(queue) and queue[at[form]] in settled:
+                at[form] += 1
+            if at[form] < len(queue):
+                settled[queue[at[form]]] = form != ""
+        if len(settled) == before:
+            break
+    pieces = []
+    end = 0
+    for i, site in enumerate(sites):
+        if site[2] and settled[i]:
+            pieces += [source[end : site.end() - 1], _MARK]
+            end = site.end() - 1
+    return "".join([*pieces, source[end:]])
+
+
+def _silence(match: re.Match[str]) -> str:
+    if match[1]:
+        return match[1]
+    return "" if match[0][0] == "%" or match[0].startswith("\\label") else " "
+
+
+def _tidy(tokens: list[str], source: str) -> list[str]:
+    """Control spaces without their space."""
+    if "\\ " not in source:
+        return tokens
+    return ["\\" if token == "\\ " else token for token in tokens]
+
+
+def _with_text(pieces: list[str]) -> list[str]:
+    """Tokens, some of them white space, into tokens with a tie for each space inside text."""
+    tokens = []
+    depth = 0
+    announced = False
+    for piece in pieces:
+        if piece[0] == " ":
+            if depth:
+                tokens.append("~")
+            continue
+        tokens.append(piece)
+        if depth:
+            depth += (piece in ("{", ROMAN_BRACE)) - (piece == "}")
+        elif announced:
+            depth = int(piece == "{")
+        announced = piece in _TEXT_COMMANDS
+    return tokens

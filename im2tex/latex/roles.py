@@ -1,0 +1,143 @@
+r"""What each command is to the parser: how many arguments it takes, what it opens, what it ends.
+
+The tables follow LaTeX and amsmath. A command that is in none of them is a symbol without
+arguments, and braces behind it are a group of their own: so macros that nobody defined still read.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Role(Enum):
+    """What the parser does when it meets a token; a token without a role is a symbol."""
+
+    STOP = "ends what is being read"
+    CELL = "ends a cell or a row"
+    SCRIPT = "begins a script"
+    SWITCH = "acts on the rest of its group"
+    OPEN = "opens a group"
+    LEFT = "opens a fence"
+    COMMAND = "takes arguments"
+    OPERATOR = "names a function"
+    MATRIX = "takes rows in braces"
+
+
+END = ""
+"""Stands behind a formula's last token."""
+
+ROMAN_BRACE = "\\rm{"
+r"""`\rm{` as one token: whoever writes it means `\mathrm{`, and the paper's script reads it so."""
+
+TEXT = ("\\text", "\\mbox", "\\hbox")
+"""Commands whose argument is text: spaces count in it."""
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+ACCENTS = _names(r"\acute \grave \ddot \tilde \bar \breve \check \hat \vec \dot")
+"""Accents: printed with braces around what carries them."""
+
+WIDE_ACCENTS = frozenset(["\\widehat", "\\widetilde", "\\mathring", "\\dddot"])
+"""Accents that the reference form leaves as they are."""
+
+RULES = frozenset(["\\overline", "\\underline"])
+"""Lines over and under: printed with braces of their own around the argument."""
+
+FONTS = _names(
+    r"\mathrm \mathit \mathbf \mathbb \mathcal \mathfrak \mathscr \mathsf \mathtt \mathnormal"
+    r" \Bbb \bold \frak \boldsymbol \bm \textrm \textit \textbf \textnormal \textup \textsf"
+    r" \texttt \textsl \textsc \operatorname \operatorname* \phantom"
+)
+"""Fonts for one argument, and the like: without one they are symbols."""
+
+STARRED = "\\operatorname *"
+r"""`\operatorname*` as people write it: in the reference the star is a token of its own."""
+
+GROUPED = frozenset([*TEXT, "\\phantom"])
+"""Commands printed with braces whether or not they were written."""
+
+SWITCHES = _names(
+    r"\bf \it \sf \tt \sl \cal \mit \tiny \scriptsize \footnotesize \small \normalsize"
+    r" \large \Large \LARGE \huge \Huge \displaystyle \textstyle \scriptstyle"
+    r" \scriptscriptstyle"
+)
+"""Commands that change what follows in their group, and carry no scripts themselves."""
+
+SPELLINGS = {
+    **dict.fromkeys(["\\dfrac", "\\tfrac", "\\cfrac", "\\over"], "\\frac"),
+    **dict.fromkeys(["\\dbinom", "\\tbinom", "\\choose"], "\\binom"),
+    **dict.fromkeys([*TEXT, ROMAN_BRACE], "\\mathrm"),
+}
+"""Commands that differ from another in size or place only."""
+
+FRACTIONS = frozenset(["\\frac", "\\binom"])
+"""What those become that set one thing over another."""
+
+INFIXES = ("\\over", "\\choose")
+"""Commands that stand between their two arguments, the rest of the group on either side."""
+
+OPERATORS = {
+    **dict.fromkeys(
+        _names(
+            r"\arcsin \arccos \arctan \arg \cos \cosh \cot \coth \csc \deg \dim \exp \hom \ker"
+            r" \lg \ln \log \sec \sin \sinh \tan \tanh"
+        ),
+        False,
+    ),
+    **dict.fromkeys(_names(r"\det \gcd \inf \lim \liminf \limsup \max \min \Pr \sup"), True),
+}
+"""Functions named by words; true where scripts go above and below."""
+
+PLAIN_MATRICES = frozenset(["\\matrix", "\\pmatrix", "\\cases"])
+r"""Plain TeX's arrays, in braces, rows ending with `\cr`."""
+
+MATRIX_FENCES = {
+    "pmatrix": ("\\left(", "matrix", "\\right)"),
+    "bmatrix": ("\\left[", "matrix", "\\right]"),
+    "Bmatrix": ("\\left\\{", "matrix", "\\right\\}"),
+    "vmatrix": ("\\left|", "matrix", "\\right|"),
+    "Vmatrix": ("\\left\\Vert", "matrix", "\\right\\Vert"),
+    "cases": ("\\left\\{", "cases", "\\right."),
+}
+"""Environments that bring their delimiters, and what they are without them."""
+
+COLUMNED = frozenset(["array", "tabular", "subarray"])
+"""Environments that begin with a column specification."""
+
+POSITIONED = COLUMNED | {"aligned", "alignedat", "gathered"}
+r"""Environments that a position may follow, as in `\begin{array}[t]`."""
+
+PAIRED = frozenset(["aligned", "align", "align*", "split"])
+"""Environments whose every other column begins behind a relation sign."""
+
+DELIMITERS = _names(
+    r"( ) [ ] / | . < > \{ \} \| \langle \rangle \lbrace \rbrace \lbrack \rbrack \lvert \rvert"
+    r" \lVert \rVert \vert \Vert \lfloor \rfloor \lceil \rceil \backslash \uparrow \downarrow"
+    r" \Uparrow \Downarrow \updownarrow \Updownarrow \lgroup \rgroup \lmoustache \rmoustache"
+    r" \ulcorner \urcorner \llcorner \lrcorner \lt \gt"
+)
+r"""What may follow `\left` and `\right`."""
+
+ARGUMENTS: dict[str, int] = {
+    **dict.fromkeys([*ACCENTS, *WIDE_ACCENTS, *RULES, *FONTS, *TEXT, ROMAN_BRACE], 1),
+    "\\sqrt": 1,
+    **dict.fromkeys(_names(r"\frac \dfrac \tfrac \cfrac \binom \dbinom \tbinom"), 2),
+}
+"""How many arguments a command takes."""
+
+ROLES: dict[str, Role] = {
+    **dict.fromkeys([END, "}", *INFIXES], Role.STOP),
+    **{f"\\right{delimiter}": Role.STOP for delimiter in DELIMITERS},
+    **dict.fromkeys(["&", "\\\\", "\\cr"], Role.CELL),
+    **dict.fromkeys("^_'", Role.SCRIPT),
+    "{": Role.OPEN,
+    **dict.fromkeys(ARGUMENTS, Role.COMMAND),
+    **dict.fromkeys(OPERATORS, Role.OPERATOR),
+    **{f"\\left{delimiter}": Role.LEFT for delimiter in DELIMITERS},
+    **dict.fromkeys(PLAIN_MATRICES, Role.MATRIX),
+    **dict.fromkeys([*SWITCHES, "\\rm", "\\limits", "\\nolimits"], Role.SWITCH),
+}
+r"""The role of each token that has one; `\begin{…}` and `\end{…}` are told by their form."""
