@@ -48,6 +48,14 @@ MAX_AREA = 16_000_000  # pixels
 
 _PROGRAMS = ("latex", "dvipng", "kpsewhich")
 _ERROR = re.compile(r"^! (.*(?:\n(?!l\.\d|<|\s*$).*)?)", re.MULTILINE)
+_LATEX = (
+    "latex",
+    "-fmt=im2tex",
+    "-interaction=nonstopmode",
+    "-halt-on-error",
+    "-no-shell-escape",
+    "-no-mktex=tfm",
+)
 _MARK = re.compile(r"\[(\d+)\]")
 
 
@@ -113,59 +121,55 @@ class TexRenderer:
 
     def _set(self, waiting: dict[int, str], folder: Path, results: dict[int, Rendering]) -> None:
         """Sets formulas by number, again without the failed ones until all are dealt with."""
+        groups = [waiting]
         run = 0
-        while waiting:
+        while groups:
+            group = groups.pop()
+            if not group:
+                continue
             job = folder / f"{run:06d}"
             job.mkdir()
             run += 1
-            drawn, failed = self._set_once(waiting, job)
-            for number, rendering in drawn.items():
-                results[number] = rendering
-                del waiting[number]
+            drawn, failed = self._set_once(group, job)
+            results |= drawn
+            rest = {number: text for number, text in group.items() if number not in drawn}
             if failed is not None:
                 number, failure = failed
-                results[number] = Rendering(failure=failure)
-                del waiting[number]
+                text = rest.pop(number)
+                if failure.cause is Cause.LIMIT and len(group) > 1:
+                    # Limits count for the whole group: alone it has all of them.
+                    groups.append({number: text})
+                else:
+                    results[number] = Rendering(failure=failure)
+            groups.append(rest)
             shutil.rmtree(job)
 
     def _set_once(
-        self, waiting: dict[int, str], job: Path
+        self, group: dict[int, str], job: Path
     ) -> tuple[dict[int, Rendering], tuple[int, Failure] | None]:
         """One run of TeX: what it drew, and the formula that it stumbled over."""
-        (job / "batch.tex").write_text(template.document(waiting), encoding="utf-8")
-        outcome = sandbox.run(
-            [
-                "latex",
-                "-fmt=im2tex",
-                "-interaction=nonstopmode",
-                "-halt-on-error",
-                "-no-shell-escape",
-                "-no-mktex=tfm",
-                "batch.tex",
-            ],
-            job,
-            self._environment,
-            self.limits,
-        )
-        output = job / "batch.dvi"
-        data = output.read_bytes() if output.exists() else b""
-        pages: list[dvi.Page] = []
-        if dvi.complete(data):
-            pages = dvi.pages(data, self._metrics.of(data))
+        (job / "batch.tex").write_text(template.document(group), encoding="utf-8")
+        outcome = sandbox.run([*_LATEX, "batch.tex"], job, self._environment, self.limits)
+        pages = self._pages(job / "batch.dvi")
         done = {page.number for page in pages}
         failed: tuple[int, Failure] | None = None
         if outcome.killed:
             # The marks of finished pages are flushed one by one, the pages themselves are not.
             reached = {int(mark) for mark in _MARK.findall(outcome.output)} | done
-            number = next((n for n in waiting if n not in reached), next(iter(waiting)))
+            number = next((n for n in group if n not in reached), next(iter(group)))
             failed = number, Failure(Cause.LIMIT, "TeX took too much time or memory")
-        elif len(done) < len(waiting):
-            number = next(n for n in waiting if n not in done)
-            failed = number, _said(outcome.output)
-        drawn = self._draw_pages([page for page in pages if page.number in waiting], job)
+        elif len(done) < len(group):
+            number = next(n for n in group if n not in done)
+            failed = number, _said(outcome)
+        drawn = self._draw_pages([page for page in pages if page.number in group], job)
         if failed is not None:
             drawn.pop(failed[0], None)
         return drawn, failed
+
+    def _pages(self, output: Path) -> list[dvi.Page]:
+        """The pages of a DVI file; none where TeX could not finish it."""
+        data = output.read_bytes() if output.exists() else b""
+        return dvi.pages(data, self._metrics.of(data)) if dvi.complete(data) else []
 
     def _draw_pages(self, pages: Sequence[dvi.Page], job: Path) -> dict[int, Rendering]:
         renderings: dict[int, Rendering] = {}
@@ -176,15 +180,17 @@ class TexRenderer:
                 sound.append(page.number)
             else:
                 renderings[page.number] = Rendering(failure=failure)
-        groups = [sound]
+        groups = [sound] if sound else []
         while groups:
             group = groups.pop()
-            finished = self._rasterise(group, job)
+            finished, outcome = self._rasterise(group, job)
             renderings |= finished
             rest = [number for number in group if number not in finished]
             if rest and len(group) == 1:
-                failure = Failure(Cause.LIMIT, "its page could not be drawn within limits")
-                renderings[rest[0]] = Rendering(failure=failure)
+                reason = "dvipng took too much time or memory"
+                if not outcome.killed:
+                    reason = f"dvipng drew nothing: {outcome.output.strip()[-200:]}"
+                renderings[rest[0]] = Rendering(failure=Failure(Cause.LIMIT, reason))
             else:
                 groups += [[number] for number in rest]
         return renderings
@@ -200,10 +206,10 @@ class TexRenderer:
             return Failure(Cause.LIMIT, f"{width:,} by {height:,} pixels")
         return None
 
-    def _rasterise(self, numbers: Sequence[int], job: Path) -> dict[int, Rendering]:
-        """Draws pages of the batch by number; what comes back whole is in the answer."""
-        if not numbers:
-            return {}
+    def _rasterise(
+        self, numbers: Sequence[int], job: Path
+    ) -> tuple[dict[int, Rendering], sandbox.Outcome]:
+        """Draws pages of the batch by number: those that come back whole, and how it ended."""
         outcome = sandbox.run(
             [
                 "dvipng",
@@ -236,7 +242,7 @@ class TexRenderer:
                 # Cut off, as the program was: drawn again alone.
                 if not outcome.killed:
                     raise
-        return finished
+        return finished, outcome
 
     def _make_format(self) -> None:
         (self.folder / "im2tex.tex").write_text(template.PREAMBLE, encoding="utf-8")
@@ -248,7 +254,7 @@ class TexRenderer:
         )
         if outcome.status or not (self.folder / "im2tex.fmt").exists():
             raise Im2TexError(
-                f"engine tex: LaTeX cannot load what formulas need ({_said(outcome.output).reason})"
+                f"engine tex: LaTeX cannot load what formulas need ({_said(outcome).reason})"
                 f". Install its packages: {INSTALL}."
             )
 
@@ -291,17 +297,24 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-def _said(output: str) -> Failure:
-    """TeX's first error, in its words."""
-    match = _ERROR.search(output)
+def _said(outcome: sandbox.Outcome) -> Failure:
+    """TeX's first error, in its words.
+
+    Raises:
+        Im2TexError: if it ended without one: then it is no formula's fault.
+    """
+    match = _ERROR.search(outcome.output)
     if match is None:
+        if outcome.status:
+            last = " ".join(outcome.output.split()[-30:])
+            raise Im2TexError(
+                f"engine tex: latex ended with status {outcome.status} without an error of a "
+                f"formula's; is the disk full? It said: {last[-300:]}"
+            )
         return Failure(Cause.TEX, "TeX drew no page for it")
-    reason = " ".join(match[1].split())
-    if "TeX capacity exceeded" in reason:
-        return Failure(Cause.LIMIT, reason)
-    # What follows is ours to hear: where the frame around the formula was when it happened.
-    reason = reason.replace("\\imformula", "the formula")
-    return Failure(Cause.TEX, reason[:200])
+    reason = " ".join(match[1].split()).replace("\\imformula", "the formula")[:200]
+    limit = "TeX capacity exceeded" in reason
+    return Failure(Cause.LIMIT if limit else Cause.TEX, reason)
 
 
 def _ranges(numbers: Sequence[int]) -> str:

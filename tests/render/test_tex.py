@@ -212,7 +212,6 @@ def test_without_the_filter_tex_is_held_by_the_next_layer(tex, alone, monkeypatc
         r"\loop\iftrue\repeat",
         r"\csname @@end\endcsname",
         "{" * 10_000 + "}" * 10_000,
-        "x }",
         r"\frac",
     ):
         found = tex.draw([NEIGHBOURS[0], attack, NEIGHBOURS[1]])

@@ -1,0 +1,106 @@
+r"""Comparing pictures: pairs a second, against the released script's way of doing it.
+
+    python benchmarks/image_scores.py                 # formulas made up here
+    python benchmarks/image_scores.py FORMULAS.txt    # a formula a line, the first --count of them
+
+Half of the predictions are right, half have a few tokens changed. Drawing is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+from render import made_up
+
+from im2tex.commands.render import read_lines
+from im2tex.metrics.image_columns import ImageComparison, compare_images
+from im2tex.render.rendering import Pixels
+from im2tex.render.tex import TexRenderer
+
+Pair = tuple[Pixels, Pixels]
+
+
+def changed(formula: str, rng: random.Random) -> str:
+    """A few letters or digits changed, and sometimes something added."""
+    tokens = [
+        rng.choice("abkz27") if len(t) == 1 and t.isalnum() and rng.random() < 0.1 else t
+        for t in formula.split()
+    ]
+    return " ".join([*tokens, "+ x"] if rng.random() < 0.3 else tokens)
+
+
+def compare(pair: Pair) -> ImageComparison:
+    return compare_images(*pair)
+
+
+def obvious(pair: Pair) -> bool:
+    """Match as the released script finds it: columns as strings, letters one after the other."""
+    prediction, gold = ((image <= 128).T for image in pair)
+    height = max(gold.shape[1], prediction.shape[1])
+    sides = [
+        ["".join(map(str, column.astype(int))).ljust(height, "0") for column in image]
+        for image in (gold, prediction)
+    ]
+    letters: dict[str, int] = {}
+    seen: list[np.ndarray] = []
+    for column in sides[0] + sides[1]:
+        if column in letters:
+            continue
+        bits = np.array(list(map(int, column)))
+        for number, other in enumerate(seen):
+            if np.abs(bits - other).sum() < 5:
+                letters[column] = number
+                break
+        else:
+            letters[column] = len(seen)
+            seen.append(bits)
+    a, b = ([letters[column] for column in side] for side in sides)
+    return all(
+        op.tag == "equal" or op.src_end - op.src_start < 5 for op in Levenshtein.opcodes(a, b)
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("formulas", type=Path, nargs="?")
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    lines = read_lines(options.formulas) if options.formulas else made_up(options.count)
+    lines = lines[: options.count]
+    rng = random.Random(0)
+    guesses = [line if rng.random() < 0.5 else changed(line, rng) for line in lines]
+    renderer = TexRenderer(workers=options.workers)
+    drawn = [[item.pixels for item in renderer.render(side)] for side in (guesses, lines)]
+    renderer.close()
+    pairs = [(a, b) for a, b in zip(*drawn, strict=True) if a is not None and b is not None]
+    width = np.mean([gold.shape[1] for _, gold in pairs])
+    print(f"{len(pairs)} pairs, {width:.0f} columns wide on average")
+    started = time.perf_counter()
+    found = [compare(pair) for pair in pairs]
+    ours = len(pairs) / (time.perf_counter() - started)
+    print(f"one process  {ours:6.0f} pairs a second, {sum(c.edits > 0 for c in found)} differ")
+    with ProcessPoolExecutor(options.workers) as pool:
+        list(pool.map(compare, pairs[:64]))
+        started = time.perf_counter()
+        list(pool.map(compare, pairs, chunksize=64))
+        print(f"{options.workers} processes  {len(pairs) / (time.perf_counter() - started):6.0f}")
+    some = pairs[:40]
+    started = time.perf_counter()
+    verdicts = [obvious(pair) for pair in some]
+    theirs = len(some) / (time.perf_counter() - started)
+    print(
+        f"as released  {theirs:6.1f} pairs a second (one of its two verdicts): {ours / theirs:.0f} times"
+    )
+    agree = sum(v == c.match_released for v, c in zip(verdicts, found, strict=False))
+    print(f"its verdict and ours agree on {agree} of {len(some)}")
+
+
+if __name__ == "__main__":
+    main()
