@@ -28,6 +28,12 @@ def subprocess_of(*arguments, **options):
     )
 
 
+def picture(path):
+    image = Image.new("L", (60, 40), 255)
+    ImageDraw.Draw(image).line([(8, 8), (50, 30), (8, 30)], fill=0, width=3)
+    image.save(path)
+
+
 @pytest.fixture
 def complaint(capsys):
     """Runs a command that fails; gives its one line."""
@@ -119,9 +125,7 @@ def test_predict_reads_a_folder_of_pictures_without_labels(checkpoint, trained, 
     folder = tmp_path / "mine"
     folder.mkdir()
     for name in ("b.png", "a.png"):
-        picture = Image.new("L", (60, 40), 255)
-        ImageDraw.Draw(picture).line([(8, 8), (50, 30), (8, 30)], fill=0, width=3)
-        picture.save(folder / name)
+        picture(folder / name)
     (folder / "broken.png").write_bytes(b"no picture")
     status = im2tex(
         *("predict", "--ckpt_path", checkpoint, "--predictions.folder", tmp_path / "out"),
@@ -282,8 +286,7 @@ def test_a_root_that_cannot_be_written_is_named(complaint, tmp_path):
     path = config(tmp_path, TINY)
     root = tmp_path / "file" / "data"
     assert str(root) in complaint("fit", "--config", path, "--data.root", root)
-    Image.new("L", (9, 9), 255).save(tmp_path / "blank.png")
-    Image.linear_gradient("L").save(tmp_path / "ink.png")
+    picture(tmp_path / "ink.png")
     arguments = ("data", "prepare", "folder", "--from", tmp_path, "--root", root)
     assert str(root) in complaint(*arguments)
 

@@ -134,9 +134,8 @@ def test_a_fit_killed_in_the_middle_of_an_epoch_goes_on_exactly(tmp_path):
         process.kill()
         process.wait()
     content = torch.load(last, weights_only=True)
-    assert content["epoch"] == 1
     step = content["global_step"]
-    assert step == 8
+    assert step == 6  # of four an epoch
     assert im2tex(*given, "--ckpt_path", "last") == 0
     assert im2tex(*given) == 0
     same(runs / "version_1", runs / "version_2", step)

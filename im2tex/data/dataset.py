@@ -14,6 +14,7 @@ from im2tex.data.preprocessing import Drawn, Preprocessing
 from im2tex.data.sample import Sample
 from im2tex.data.variation import Variation, Varied
 from im2tex.errors import Im2TexError
+from im2tex.ink.ink import Ink
 
 
 @dataclass
@@ -98,6 +99,7 @@ class FormulaDataset(Dataset[Batch]):
 
     def _draw(self, number: int, sample: Sample, one: Varied | None) -> Drawn:
         if one is not None:
+            _require_strokes(one.ink)
             return self.preprocessing.draw(
                 one.ink, scale=self.scale(number, one), thickness_factor=one.thickness_factor
             )
@@ -128,12 +130,13 @@ class FormulaDataset(Dataset[Batch]):
         """As `size`, without variation.
 
         Raises:
-            Im2TexError: if the sample is a picture that cannot be read.
+            Im2TexError: if the sample is a picture that cannot be read, or has no stroke.
         """
         sample = self.samples[number]
         if sample.ink is None:
             drawn = self._draw(number, sample, None)
             return drawn.image.shape[0], drawn.image.shape[1], len(sample.tokens)
+        _require_strokes(sample.ink)
         scale = self.scale(number, Varied(sample.ink, sample.tokens))
         return (*self.preprocessing.extent(sample.ink, scale), len(sample.tokens))
 
@@ -161,6 +164,11 @@ class FormulaDataset(Dataset[Batch]):
                 known = self.preprocessing.boxes(picture, one.ink, len(one.tokens))
                 row[: len(known)] = known
         return torch.from_numpy(boxes)
+
+
+def _require_strokes(ink: Ink) -> None:
+    if not ink.strokes:
+        raise Im2TexError("there is no stroke to draw.")
 
 
 def stack(images: Sequence[np.ndarray]) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ strokes or pixels alone: a characteristic symbol size is measured (`ink.scale`) 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,13 @@ class Preprocessing:
                 raise Im2TexError(f"preprocessing: {name} must be positive.")
         if self.symbol_size < 0 or self.padding < 0:
             raise Im2TexError("preprocessing: symbol_size and padding cannot be negative.")
+        least = math.ceil(2 * self.padding + self._line(1.0) + 2)
+        for name, limit in zip(("max_height", "max_width"), self._limits(), strict=True):
+            if limit < least:
+                raise Im2TexError(
+                    f"preprocessing: {name}={getattr(self, name)} leaves no room for ink: with "
+                    f"this padding and pen it is at least {least}, rounded up to the stride."
+                )
 
     def scale_of(self, ink: Ink) -> float:
         """Pixels per unit of the ink."""
@@ -96,9 +104,9 @@ class Preprocessing:
         left, top, right, bottom = ink.bounds
         line = self._line(thickness_factor)
         room = 2 * self.padding + line + 1
+        tallest, widest = self._limits()
         most = min(
-            (self.max_height - room) / max(bottom - top, 1e-9),
-            (self.max_width - room) / max(right - left, 1e-9),
+            (tallest - room) / max(bottom - top, 1e-9), (widest - room) / max(right - left, 1e-9)
         )
         limited = scale > most
         scale = min(scale, most)
@@ -114,7 +122,8 @@ class Preprocessing:
         ink = load_picture(source)
         scale = self.symbol_size / symbol_size(ink) if self.symbol_size else 1.0
         room = 2 * self.padding
-        most = min((self.max_height - room) / ink.shape[0], (self.max_width - room) / ink.shape[1])
+        tallest, widest = self._limits()
+        most = min((tallest - room) / ink.shape[0], (widest - room) / ink.shape[1])
         limited = scale > most
         scale = min(scale, most)
         shape = (max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale)))
@@ -150,6 +159,11 @@ class Preprocessing:
 
     def _line(self, factor: float) -> float:
         return max(1.0, (self.symbol_size or 24.0) * self.thickness * factor)
+
+    def _limits(self) -> tuple[int, int]:
+        """The limits as multiples of the stride, which image sizes are."""
+        down, right = self.stride
+        return self.max_height // down * down, self.max_width // right * right
 
     def _round(self, pixels: int, axis: int) -> int:
         stride = self.stride[axis]
