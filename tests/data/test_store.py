@@ -1,0 +1,139 @@
+"""The store: what is written comes back, and a split is whole or not there."""
+
+import errno
+import os
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from written import png, row, square
+
+from im2tex.data import store
+from im2tex.data.sample import Sample
+from im2tex.data.store import Split, write_split
+from im2tex.errors import Im2TexError
+from im2tex.ink.ink import Ink, Symbol
+
+SAMPLES = [
+    row("abc"),
+    Sample("picture", "x", ("x",), image=png(np.eye(9, dtype=np.uint8) * 255)),
+    Sample(
+        "partly",
+        r"\frac 1 = 1e3",
+        (r"\frac", "=", "1e3"),
+        Ink((square(0, 0), np.array([(1.5, -2.25)], dtype=np.float32)), (Symbol("-", (1,), -1),)),
+        extra={"writer": "w1", "collection": "HAMEX"},
+    ),
+    Sample("unlabelled", "", (), Ink((square(1, 2),))),
+]
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "made" / "train.parquet"
+    assert write_split(path, SAMPLES, {"source": "made", "licence": "none"}) == 4
+    return path
+
+
+def test_what_is_written_comes_back(path):
+    split = Split(path)
+    assert len(split) == 4
+    for sample, again in zip(SAMPLES, split, strict=True):
+        for name in ("key", "latex", "tokens", "image", "extra"):
+            assert getattr(again, name) == getattr(sample, name)
+        if sample.ink is None:
+            assert again.ink is None
+        else:
+            assert again.ink.symbols == sample.ink.symbols
+            for stroke, other in zip(sample.ink.strokes, again.ink.strokes, strict=True):
+                assert other.dtype == np.float32
+                assert np.array_equal(stroke, other)
+    assert split.about == {"format": 1, "source": "made", "licence": "none"}
+
+
+def test_rows_are_reached_like_those_of_a_list(path):
+    split = Split(path)
+    assert split[-1].key == "unlabelled"
+    assert [sample.key for sample in split[1:3]] == ["picture", "partly"]
+    for index in (4, -5):
+        with pytest.raises(IndexError):
+            split[index]
+
+
+def test_labels_and_keys_are_read_without_the_inks(path):
+    split = Split(path)
+    assert list(split.tokens()) == [list(sample.tokens) for sample in SAMPLES]
+    assert split.all_keys() == [sample.key for sample in SAMPLES]
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 4, 100])
+def test_chunks_do_not_show(tmp_path, chunk):
+    path = tmp_path / "train.parquet"
+    write_split(path, SAMPLES, {}, chunk=chunk)
+    assert [sample.key for sample in Split(path)] == [sample.key for sample in SAMPLES]
+
+
+def test_a_key_that_occurs_twice_is_an_error_and_leaves_nothing(tmp_path):
+    path = tmp_path / "train.parquet"
+    with pytest.raises(Im2TexError, match="'a b c' occurs twice"):
+        write_split(path, [row("abc"), row("abc")], {})
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_failure_half_way_leaves_the_split_that_was_there(path):
+    def broken():
+        yield SAMPLES[0]
+        raise Im2TexError("the archive ends here")
+
+    with pytest.raises(Im2TexError, match="the archive ends here"):
+        write_split(path, broken(), {}, chunk=1)
+    assert os.listdir(path.parent) == ["train.parquet"]
+    assert len(Split(path)) == 4
+
+
+def test_a_full_disk_is_named_and_leaves_the_split_that_was_there(path, monkeypatch):
+    class Full(pq.ParquetWriter):
+        def write_table(self, *rest, **options):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store.pq, "ParquetWriter", Full)
+    with pytest.raises(Im2TexError, match=r"train\.parquet: No space left on device.*make room"):
+        write_split(path, SAMPLES, {})
+    monkeypatch.undo()
+    assert os.listdir(path.parent) == ["train.parquet"]
+    assert len(Split(path)) == 4
+
+
+def test_a_full_device_is_said_as_what_it_is(tmp_path, monkeypatch):
+    # The bytes really go to a device without room.
+    path = tmp_path / "train.parquet"
+    (tmp_path / f".{path.name}.{os.getpid()}.part").symlink_to("/dev/full")
+    with pytest.raises(Im2TexError, match="No space left on device"):
+        write_split(path, SAMPLES, {})
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the place of a folder", encoding="utf-8")
+    with pytest.raises(Im2TexError, match=r"cannot write .*Choose another folder with --root"):
+        write_split(tmp_path / "file" / "made" / "train.parquet", SAMPLES, {})
+
+
+def test_what_is_no_store_is_named(tmp_path, path):
+    with pytest.raises(Im2TexError, match="does not exist"):
+        Split(tmp_path / "nowhere.parquet")
+    damaged = tmp_path / "damaged.parquet"
+    damaged.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(Im2TexError, match="cannot be read as a store"):
+        Split(damaged)
+    foreign = tmp_path / "foreign.parquet"
+    pq.write_table(pa.table({"a": [1]}), foreign)
+    with pytest.raises(Im2TexError, match="not one of im2tex's stores"):
+        Split(foreign)
+
+
+def test_another_format_version_is_named_with_the_way_out(path, monkeypatch):
+    monkeypatch.setattr(store, "FORMAT", 2)
+    with pytest.raises(Im2TexError, match=r"store format 1; this version reads 2.*data prepare"):
+        Split(path)

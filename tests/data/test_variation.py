@@ -1,0 +1,77 @@
+"""What happens to a sample in an epoch: a pure function of seed, epoch and key."""
+
+import numpy as np
+import pytest
+from written import row
+
+from im2tex.data.variation import Variation
+from im2tex.ink.augment import Augmentation
+from im2tex.ink.recombine import SymbolBank
+from im2tex.ink.spans import agreement
+
+SAMPLES = [row(label, key=f"s{i}") for i, label in enumerate(("x+1", "2-y=z", "a+b-c+d", "1=1"))]
+BANK = SymbolBank.from_samples(SAMPLES)
+ALL = Variation(0, Augmentation(), BANK, swap_share=0.5, swap_probability=0.9, crop_share=0.5)
+
+
+def same(one, other):
+    return (
+        one.tokens == other.tokens
+        and (one.scale_factor, one.thickness_factor) == (other.scale_factor, other.thickness_factor)
+        and len(one.ink.strokes) == len(other.ink.strokes)
+        and all(map(np.array_equal, one.ink.strokes, other.ink.strokes))
+    )
+
+
+def test_the_same_again_for_the_same_seed_epoch_and_key():
+    for epoch in range(20):
+        for sample in SAMPLES:
+            assert same(ALL(sample, epoch), ALL(sample, epoch))
+
+
+def test_another_one_for_another_seed_epoch_or_key():
+    sample = SAMPLES[2]
+    other = Variation(1, Augmentation())
+    plain = Variation(0, Augmentation())
+    renamed = row("a+b-c+d", key="other")
+    assert not same(plain(sample, 0), plain(sample, 1))
+    assert not same(plain(sample, 0), other(sample, 0))
+    assert not same(plain(sample, 0), plain(renamed, 0))
+
+
+def test_labels_agree_with_the_ink_whatever_happened():
+    changed = cropped = 0
+    for epoch in range(60):
+        for sample in SAMPLES:
+            one = ALL(sample, epoch)
+            assert agreement(one.ink, one.tokens) is not None
+            for symbol in one.ink.symbols:
+                assert one.tokens[symbol.position] == symbol.token
+            changed += one.tokens != sample.tokens
+            cropped += one.cropped
+            assert one.cropped == (len(one.tokens) < len(sample.tokens))
+    assert changed > 60
+    assert cropped > 40
+
+
+def test_shares_are_of_the_samples():
+    half = Variation(0, None, BANK, swap_share=0.5, swap_probability=1.0)
+    varied = sum(half(SAMPLES[2], epoch).ink is not SAMPLES[2].ink for epoch in range(400))
+    assert varied == pytest.approx(200, abs=40)  # two standard deviations are 20
+
+
+def test_nothing_asked_for_is_nothing_done():
+    none = Variation()
+    assert not none.changes
+    one = none(SAMPLES[0], 5)
+    assert one.ink is SAMPLES[0].ink
+    assert one.tokens == SAMPLES[0].tokens
+    assert (one.scale_factor, one.thickness_factor, one.cropped) == (1.0, 1.0, False)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"augmentation": Augmentation()}, {"bank": BANK, "swap_share": 0.1}, {"crop_share": 0.1}],
+)
+def test_it_says_whether_it_changes_anything(settings):
+    assert Variation(**settings).changes
