@@ -76,8 +76,8 @@ def layout_tree(tokens: Sequence[str], *, strict: bool = False) -> LayoutTree:
             read, and (the tools' rules only) for one that crashes the tools.
     """
     source = " ".join(tokens)
-    # pandoc takes two dollars around nothing, or a space before the second, for no formula.
-    if not source or source[0].isspace() or source[-1].isspace():
+    # pandoc sees no formula where a dollar has a space on its inner side, or another dollar.
+    if not source or source[0].isspace() or (source[-1].isspace() and source[-2:] != "\\ "):
         raise LatexError("no formula", 0, source)
     tree = parse(tokens, tools=not strict)
     if strict:

@@ -60,6 +60,10 @@ _LENGTHS = {r"\hspace": re.compile(r"\d+(em|pt|in|cm)"), r"\mspace": re.compile(
 _SPELLED = {"−": "-", "′": "'", "″": "''", "‴": "'''", "⁗": "''''"}  # noqa: RUF001
 
 
+def _members(node: Node) -> tuple[Node, ...]:
+    return node.parts if node.kind is Kind.ROW else (node,)
+
+
 def _bare_script(reader: Reader) -> Node:
     return reader.scripted(EMPTY)
 
@@ -143,6 +147,9 @@ def _sized(reader: Reader) -> Node:
         if word in table:
             reader.at += 1
             return Node(Kind.SYMBOL, table[word])
+    if word == "~":
+        reader.at += 1
+        return SPACE
     raise reader.error("a delimiter is missing")
 
 
@@ -217,7 +224,7 @@ def _styled(reader: Reader) -> Node:
     font = _FONTS[reader.word]
     reader.at += 1
     node = reader.needed()
-    return Node(Kind.STYLED, font, node.parts if node.kind is Kind.ROW else (node,))
+    return Node(Kind.STYLED, font, _members(node))
 
 
 def _typewriter(reader: Reader) -> Node:
@@ -231,7 +238,8 @@ def _text(reader: Reader) -> Node:
     node = join(_text_chunks(reader, 0))
     if node.kind is Kind.ROW and not node.parts:
         node = Node(Kind.TEXT)
-    return Node(Kind.STYLED, font, (node,)) if font else node
+    # The tools forget the font of a text before they lose the text.
+    return Node(Kind.STYLED, font, (node,)) if font and not reader.tools else node
 
 
 def _text_chunks(reader: Reader, depth: int) -> list[Node]:
@@ -261,8 +269,7 @@ def _operator_name(reader: Reader) -> Node:
     reader.at += 1
     if reader.word == "*":
         reader.at += 1
-    node = reader.needed()
-    name = _spelled(node.parts if node.kind is Kind.ROW else (node,))
+    name = _spelled(_members(reader.needed()))
     if name is None:
         raise reader.error("not the name of an operator")
     return Node(Kind.NAME, name)
@@ -290,12 +297,12 @@ def _classed(reader: Reader) -> Node:
     command = reader.word
     reader.at += 1
     node = reader.atom()
-    nodes = node.parts if node.kind is Kind.ROW else (node,)
+    nodes = _members(node)
     if len(nodes) == 1 and nodes[0].kind in {Kind.SYMBOL, Kind.RELATION, Kind.LETTER, Kind.TEXT}:
-        return Node(_CLASSES[command], nodes[0].text)
+        return Node(_CLASSES[command], nodes[0].text.strip())
     if command != r"\mathop":
         return join(list(nodes))
-    return Node(Kind.NAME, "".join(_spelled((part,)) or "" for part in nodes))
+    return Node(Kind.NAME, "".join(_spelled(_members(part)) or "" for part in nodes))
 
 
 def _modulo(reader: Reader) -> Node:

@@ -92,8 +92,9 @@ def _cell(reader: Reader) -> list[Node]:
         start = reader.at
         while reader.word == _HLINE:
             reader.at += 1
+        content = reader.at
         node = reader.body(_HLINE)
-        if node.kind is Kind.ROW and not node.parts:
+        if reader.at == content:
             # A rule beside an empty cell stays unread, and the tools refuse the grid.
             reader.at = start if not nodes else reader.at
             return nodes

@@ -156,8 +156,8 @@ lVert rVert vert ulcorner urcorner
 
 # As an argument without braces a delimiter is another character, or none that pandoc accepts.
 AS_ARGUMENT: dict[str, str] = {
-    "\\langle": "〈",
-    "\\rangle": "〉",
+    "\\langle": "\u2329",
+    "\\rangle": "\u232a",
     "\\llbracket": "〚",
     "\\rrbracket": "〛",
     "\\|": "‖",

@@ -73,7 +73,9 @@ _MIDDLE, _RIGHT, _OPERATORNAME = r"\middle", r"\right", r"\operatorname"
 _STYLES = frozenset({r"\displaystyle", r"\textstyle", r"\scriptstyle", r"\scriptscriptstyle"})
 # Commands with all before them over all behind them, and their delimiters.
 _INFIX = {r"\choose": "()", r"\brack": "[]", r"\brace": "{}", r"\bangle": "⟨⟩"}
-_STOPS = frozenset({"", "}", "&", r"\\", _RIGHT, _MIDDLE, r"\end", *_INFIX})
+_LIMITS = frozenset({r"\limits", r"\nolimits"})
+# What no expression begins with, but what may well follow one.
+_STOPS = frozenset({"", "%", "}", "&", r"\\", _RIGHT, _MIDDLE, r"\end", *_LIMITS, *_INFIX})
 CLOSING = {"(": ")", "[": "]", "|": "|"}
 _FENCES = {**names.DELIMITERS, ".": "", "<": "⟨", ">": "⟩"}
 TEXT_FONTS = {
@@ -144,8 +146,6 @@ class Reader:
         self.tools = tools
         self.words: list[str] = [word for word, _ in pieces]
         self.spaced: list[str] = [space for _, space in pieces]
-        if "%" in source:
-            self._cut_comment()
         self.words += ["", ""]
         self.spaced += ["", ""]
         self.constructs = constructs
@@ -155,15 +155,6 @@ class Reader:
         # What was read at a place holds whoever asks. A parenthesis that finds no partner has its
         # contents read again, and again for each one around it.
         self.known: dict[int, tuple[Node, int] | LatexError] = {}
-
-    def _cut_comment(self) -> None:
-        in_text = 0
-        for at, word in enumerate(self.words):
-            if word == "%" and not in_text:
-                del self.words[at:], self.spaced[at:]
-                return
-            if in_text or (word == "{" and at and self.words[at - 1] in TEXT_FONTS):
-                in_text += (word == "{") - (word == "}")
 
     @property
     def word(self) -> str:
@@ -225,8 +216,7 @@ class Reader:
         while True:
             if self.words[self.at] == _MIDDLE:
                 self.at += 1
-                if drawn := self.delimiter():
-                    nodes.append(Node(Kind.SYMBOL, drawn))
+                nodes.append(Node(Kind.SYMBOL, self.delimiter()))
                 continue
             if self.words[self.at] == closing or self.words[self.at] in _STOPS:
                 return nodes
@@ -260,7 +250,7 @@ class Reader:
         r"""`base` with the `\limits` and the scripts behind it."""
         word = self.words[self.at]
         limits = None
-        if word in {r"\limits", r"\nolimits"}:
+        if word in _LIMITS:
             limits = word == r"\limits"
             self.at += 1
             word = self.words[self.at]
@@ -321,10 +311,20 @@ class Reader:
             node = construct(self)
             self.depth -= 1
             return node
-        if word in {"", "}"} or word[0] == "\\":
+        if word in {"", "}", "$"} or word[0] == "\\" or (word == "%" and self.begins_comment()):
             return None
         self.at += 1
         return Node(Kind.LETTER, word)
+
+    def begins_comment(self) -> bool:
+        """Whether a `%` is one; the tools take it for a character behind a bare argument."""
+        last = self.words[self.at - 1]
+        return (
+            len(last) > 1
+            or last in names.OPERATORS
+            or last in names.RELATION_OPERATORS
+            or (last in {"}", "]"})
+        )
 
     def needed(self) -> Node:
         """An argument that must be there."""

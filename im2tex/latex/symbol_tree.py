@@ -53,6 +53,6 @@ def parse(tokens: Sequence[str], *, tools: bool = True) -> Node:
         tree = reader.body()
     except TooDeepError:
         raise LatexError(f"nested deeper than {MAX_DEPTH}", 0, reader.source) from None
-    if reader.word:
+    if reader.word not in {"", "%"}:
         raise reader.error(f"unexpected {reader.word!r}")
     return tree

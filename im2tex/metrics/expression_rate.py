@@ -1,0 +1,107 @@
+"""The expression rate of the CROHME line: label graphs compared, not tokens.
+
+Every figure called expression rate here is this one. A prediction's formula and its reference's are
+turned into label graphs and the labels in which these differ are counted; the rules are written
+down in `im2tex.latex.symbol_tree`, `layout_tree` and `label_graph`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, get_args
+
+from torch import Tensor
+
+from im2tex.latex.label_graph import compare, try_label_graph
+from im2tex.metrics.pairs import PairMetric, Tokens, pairs
+
+Variant: TypeAlias = Literal["tools", "strict"]
+_ALLOWED = (0, 1, 2, 3)
+
+
+class ExpressionRate(PairMetric):
+    """Shares of formulas with no label error, at most 1, 2 and 3, and with the right structure.
+
+    In 0..1; nan before the first sample. Two variants:
+
+    * `tools`, for figures beside those of papers: what the CROHME 2019 tools say, as the CoMER
+      repository runs them (LaTeX to symLG with pandoc 2.17.1.1, then lgeval), slips included. A
+      prediction that they cannot read is compared as an empty one, so that for a reference of one
+      symbol it is within 1 error. A reference that they cannot read is left out of all rates.
+    * `strict`, ours: a formula that cannot be read is wrong at every number of errors, upper and
+      lower case are never the same, and entries of matrices and contents of fonts count.
+
+    A missing prediction (None) is one that cannot be read. How many could not be read is in the
+    states `unread_predictions` and `unread_references`.
+
+    Args:
+        variant: `tools` or `strict`.
+
+    Raises:
+        ValueError: for another variant.
+    """
+
+    higher_is_better = True
+    within: Tensor
+    structure: Tensor
+    samples: Tensor
+    unread_predictions: Tensor
+    unread_references: Tensor
+
+    def __init__(self, variant: Variant = "tools") -> None:
+        super().__init__()
+        if variant not in get_args(Variant):
+            raise ValueError(f"variant must be one of {', '.join(get_args(Variant))}: {variant!r}.")
+        self.variant = variant
+        self.suffix = "" if variant == "tools" else f"_{variant}"
+        self.name = f"expression_rate{self.suffix}"
+        self.add_sum("within", len(_ALLOWED))
+        for state in ("structure", "samples", "unread_predictions", "unread_references"):
+            self.add_sum(state)
+
+    @property
+    def signature(self) -> str:
+        """What makes a figure comparable with others'."""
+        if self.variant == "strict":
+            return "label-graph:strict|unread:wrong"
+        return "label-graph:crohme2019(CoMER,pandoc2.17)|unread-prediction:empty|unread-gold:out"
+
+    def update(self, predictions: Sequence[Tokens | None], references: Sequence[Tokens]) -> None:
+        """Counts samples; see `pairs` for the arguments and errors."""
+        strict = self.variant == "strict"
+        within = [0] * len(_ALLOWED)
+        structure = unread_predictions = unread_references = 0
+        for prediction, reference in pairs(predictions, references):
+            gold = try_label_graph(reference, strict=strict)
+            same = prediction is not None and list(prediction) == list(reference)
+            guess = gold if same else try_label_graph(prediction, strict=strict)
+            unread_predictions += guess is None
+            unread_references += gold is None
+            if gold is not None:
+                verdict = compare(guess, gold, strict=strict)
+                structure += verdict.structure_exact
+                for i, errors in enumerate(_ALLOWED):
+                    within[i] += verdict.within(errors)
+        self.within += self.within.new_tensor(within)
+        self.structure += structure
+        self.samples += len(references)
+        self.unread_predictions += unread_predictions
+        self.unread_references += unread_references
+
+    def compute(self) -> dict[str, Tensor]:
+        """The shares.
+
+        Returns:
+            Scalars `expression_rate`, `expression_rate_1`, `_2`, `_3` and `structure_rate`; the
+            strict ones are `expression_rate_strict`, `expression_rate_1_strict` and so on.
+        """
+        scored = int(self.samples)
+        if self.variant == "tools":
+            scored -= int(self.unread_references)
+        hits = {"expression_rate": int(self.within[0])}
+        hits |= {f"expression_rate_{n}": int(self.within[n]) for n in _ALLOWED[1:]}
+        hits["structure_rate"] = int(self.structure)
+        return {
+            name + self.suffix: self.value(count / scored if scored else float("nan"))
+            for name, count in hits.items()
+        }
