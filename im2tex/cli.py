@@ -74,6 +74,10 @@ def _own(given: list[str]) -> int:
             use_cache=not options.no_cache,
         )
         return 1 if failed else 0
+    elif options.command == "normalize":
+        from im2tex.commands.normalize import normalize_stream  # noqa: PLC0415
+
+        normalize_stream(options.mode)
     return 0
 
 
@@ -113,6 +117,18 @@ def _parser() -> argparse.ArgumentParser:
         "components", help="what can be chosen by name, with the arguments each accepts"
     )
     components.add_argument("kind", nargs="?", help="one kind only, such as encoders or sources")
+    normalize = commands.add_parser(
+        "normalize",
+        help="formulas from standard input in one form, line for line",
+        description="Reads a formula a line, writes its tokens a line: an empty line for a formula"
+        " that cannot be parsed. How many those were is said on standard error.",
+    )
+    normalize.add_argument(
+        "--mode",
+        default="norm",
+        help="norm: the IM2LATEX paper's normal form (default); tok: its plain token stream;"
+        " crohme: the form of CROHME's labels",
+    )
     _add_render(commands.add_parser("render", help="draw a file of formulas, a picture a line"))
     return parser
 

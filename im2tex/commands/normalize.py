@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from typing import BinaryIO
@@ -49,6 +50,11 @@ def normalize_stream(mode: str) -> None:
     except ValueError:
         known = ", ".join(Mode)
         raise Im2TexError(f"--mode {mode}: the forms are {known}") from None
-    failed, total = normalize_lines(sys.stdin.buffer, sys.stdout.buffer, form)
-    sys.stdout.flush()
+    try:
+        failed, total = normalize_lines(sys.stdin.buffer, sys.stdout.buffer, form)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # Whoever read us has seen enough (`| head`); Python must not complain when it closes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
     print(f"{failed} of {total} formulas could not be parsed", file=sys.stderr)

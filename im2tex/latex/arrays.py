@@ -11,6 +11,7 @@ from im2tex.latex.roles import COLUMNED, END, PAIRED, POSITIONED
 from im2tex.latex.tree import Array, Group, Node, Row, Scripts
 
 _NAME = re.compile(r"[A-Za-z]+\*?")
+_POSITIONS = ("t", "b", "c", "h")
 _LENGTH = re.compile(r"[-+]?(\d+\.?\d*|\.\d+|)(pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|mu|\\[A-Za-z]+)")
 _LENGTH_TOKENS = 12  # a length behind `\\` is not longer than this
 _SPECIFICATION_TOKENS = 500
@@ -69,9 +70,12 @@ class ArrayReader(Cursor):
 
     def _skip_position(self) -> None:
         """The position of an environment, `[t]`, says nothing about symbols."""
-        tokens, at = self.tokens, self.at
-        if tokens[at] == "[" and tokens[at + 1].isalpha() and tokens[at + 2] == "]":
-            self.at += 3
+        if self.tokens[self.at] == "[":
+            end = self.at + 1
+            while self.tokens[end] in _POSITIONS and end < self.at + len(_POSITIONS):
+                end += 1
+            if self.tokens[end] == "]":
+                self.at = end + 1
 
     def _columns(self) -> list[str]:
         """A column specification."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from im2tex.latex.roles import ACCENTS, FRACTIONS, MATRIX_FENCES, PAIRED, RULES, STARRED
+from im2tex.latex.roles import ACCENTS, FRACTIONS, MATRIX_FENCES, PAIRED, LINES, STARRED
 from im2tex.latex.tree import (
     Array,
     Command,
@@ -116,7 +116,7 @@ def _command(node: Command, out: list[str]) -> None:
     for argument in node.arguments:
         if name in ACCENTS:
             _braced(argument, out)
-        elif name in RULES:
+        elif name in LINES:
             out.append("{")
             _argument(argument, out)
             out.append("}")

@@ -21,7 +21,7 @@ from im2tex.latex.roles import (
     OPERATORS,
     ROLES,
     ROMAN_BRACE,
-    RULES,
+    LINES,
     SPELLINGS,
     STARRED,
     TEXT,
@@ -262,7 +262,7 @@ class _Parser(ArrayReader):
             return name
         if token in GROUPED:
             command.arguments = [_grouped(arguments)]
-        elif self.printed and name in RULES:
+        elif self.printed and name in LINES:
             command.arguments = [_unwrapped(arguments[0])]
         elif name in ("\\operatorname", "\\operatorname*"):
             word = _word(arguments[0])

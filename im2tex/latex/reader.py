@@ -19,7 +19,9 @@ from im2tex.latex.tokens import LatexError
 _NOISE = re.compile(r"\\label\s*\{[^{}]*\}|\\[>~]|(\\.)|%[^\n]*|\$", re.DOTALL)
 _NOISE_SIGN = re.compile(r"[%$]|\\label|\\[>~]")
 # TeX's own skip, where it has a plain length, is LaTeX's.
-_SKIP = re.compile(r"\\hskip\s*+((?:[-+]\s*+)?(?:\d++(?:\.\d*+)?|\.\d++)\s*+(?:cm|in|pt|mm|em))")
+_SKIP = re.compile(
+    r"\\hskip\s*+((?:[-+]\s*+)?(?:\d++(?:\.\d*+)?|\.\d++)\s*+(?:true)?(?:cm|in|pt|mm|em))"
+)
 _GAP = re.compile(r"(\\(?:left|right|begin|end)(?![A-Za-z]))\s+")
 _TOKEN = (
     r"\\(?:left|right)(?![A-Za-z])(?:\\(?:[A-Za-z]+|[^A-Za-z\s])|[^\\\s])"

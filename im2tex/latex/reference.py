@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-_COMMAND = re.compile(r"\\([A-Za-z]+)")
+_COMMAND = re.compile(r"\\([A-Za-z]+|[,;:!])")
 # A prime with a superscript behind it, perhaps a subscript between.
 # A second script of a kind behind the first, perhaps with one of the other kind between.
 _ARGUMENT = r"(?:\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\\[A-Za-z]+|\\?[^\s{}\\])"
@@ -20,8 +20,8 @@ _TWO_UPPER = re.compile(
 )
 _TWO_LOWER = re.compile(rf"_\s*{_ARGUMENT}\s*(?:\\>|'|\^\s*{_ARGUMENT}\s*)*_")
 _PERCENT = re.compile(r"(?<!\\)(?:\\\\)*\\%")
-_REPEATED = re.compile(r"\{[^{}]*\*\s*\{?\s*\d")
-_POSITION = re.compile(r"\\begin\s*\{\w+\*?\}\s*\[\s*[a-z]\s*\]")
+_UNUSUAL_COLUMN = re.compile(r"\{array\}\s*\{[^{}]*(?:\*\s*\{?\s*\d|[pmb]\s*\{|>)")
+_POSITION = re.compile(r"\\begin\s*\{\w+\*?\}\s*\[[a-z\s]*\]")
 _TORN = re.compile(r"(?:[_^]|\\[a-z]+) \{ \\(?:bm|boldsymbol|text[a-z]*|operatorname) \}")
 _DASHES = re.compile(r"[_^] ?---?")
 _RULE = re.compile(r"(?:^| )ule(?: |$)")
@@ -43,12 +43,12 @@ def _spelled_out(raw: str, reference: str) -> bool:
     return any(
         "\\ " + " ".join(name) in reference and f"\\ {name}" not in raw
         for name in set(_COMMAND.findall(raw))
-        if len(name) > 1
+        if len(name) > 1 or not name.isalpha()
     )
 
 
 def _columns_lost(raw: str, reference: str) -> bool:
-    return "\\begin{array} { }" in reference and _REPEATED.search(raw) is not None
+    return _UNUSUAL_COLUMN.search(raw) is not None
 
 
 def _position_printed(raw: str, reference: str) -> bool:
@@ -98,7 +98,7 @@ DEFECTS: dict[str, Defect] = {
     r"everything from \% on was cut off": _cut_at_percent,
     "the first of two scripts was dropped (a prime in front of a superscript)": _script_lost,
     r"a command inside \mathrm was spelled out (\alpha became \ a l p h a)": _spelled_out,
-    "columns written *{n}{c} were lost": _columns_lost,
+    r"columns written *{n}{c} or p{1cm} were lost": _columns_lost,
     "an environment's position [t] was printed": _position_printed,
     r"\bm{x} as an argument was torn apart (\hat { \bm } { x })": _argument_torn_off,
     "two minus signs behind ^ or _ both became the script": _dashes_joined,

@@ -43,7 +43,7 @@ ACCENTS = _names(r"\acute \grave \ddot \tilde \bar \breve \check \hat \vec \dot"
 WIDE_ACCENTS = frozenset(["\\widehat", "\\widetilde", "\\mathring", "\\dddot"])
 """Accents that the reference form leaves as they are."""
 
-RULES = frozenset(["\\overline", "\\underline"])
+LINES = frozenset(["\\overline", "\\underline"])
 """Lines over and under: printed with braces of their own around the argument."""
 
 FONTS = _names(
@@ -122,7 +122,7 @@ DELIMITERS = _names(
 r"""What may follow `\left` and `\right`."""
 
 ARGUMENTS: dict[str, int] = {
-    **dict.fromkeys([*ACCENTS, *WIDE_ACCENTS, *RULES, *FONTS, *TEXT, ROMAN_BRACE], 1),
+    **dict.fromkeys([*ACCENTS, *WIDE_ACCENTS, *LINES, *FONTS, *TEXT, ROMAN_BRACE], 1),
     "\\sqrt": 1,
     **dict.fromkeys(_names(r"\frac \dfrac \tfrac \cfrac \binom \dbinom \tbinom"), 2),
 }
