@@ -39,18 +39,17 @@ PAGE = r"""\documentclass[12pt]{article}
 
 def made_up(count: int) -> list[str]:
     rng = random.Random(0)
-    atoms = [r"\alpha", r"\beta _ { i }", "x ^ { 2 }", r"\frac { a } { b }", r"\sqrt { y }", "+", "=",
-             r"\sum _ { i = 1 } ^ { n }", r"\mathcal { L }", r"\left( \partial _ { \mu } \right)",
-             r"\int d x", r"\mathrm { t r }", r"\hat { H }", r"\psi ^ { \dagger }", "-", "2"]  # fmt: skip
-    return [" ".join(rng.choices(atoms, k=rng.randint(5, 30))) for _ in range(count)]
+    parts = [r"\alpha", r"\beta _ { i }", "x ^ { 2 }", r"\frac { a } { b }", r"\sqrt { y }", "+"]
+    parts += [r"\sum _ { i = 1 } ^ { n }", r"\left( \partial _ { \mu } \right)", r"\int d x", "="]
+    parts += [r"\mathcal { L }", r"\mathrm { t r }", r"\hat { H }", r"\psi ^ { \dagger }", "-", "2"]
+    return [" ".join(rng.choices(parts, k=rng.randint(5, 30))) for _ in range(count)]
 
 
 def corrupted(formulas: Sequence[str], share: float) -> list[str]:
     r"""The same, with a share of them broken: half as a model breaks them, half past any filter."""
     rng = random.Random(1)
-    ways = [lambda f: f + " {", lambda f: r"\foo " + f, lambda f: f + r" \input { x }",
-            lambda f: f + " ^ 2 ^ 2", lambda f: r"\frac { " + f + " }", lambda f: f + " & x"]  # fmt: skip
-    return [rng.choice(ways)(f) if rng.random() < share else f for f in formulas]
+    ways = ("%s {", r"\foo %s", r"%s \input { x }", "%s ^ 2 ^ 2", r"\frac { %s }", "%s & x")
+    return [rng.choice(ways) % f if rng.random() < share else f for f in formulas]
 
 
 def one_by_one(formulas: Sequence[str], workers: int) -> float:

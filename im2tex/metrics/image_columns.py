@@ -21,6 +21,7 @@ python-Levenshtein's, whose later versions are rapidfuzz too.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,8 @@ NEAR = 5
 SPAN = 5
 """Columns that a difference must span to count."""
 
-_ROWS = 512  # of the table of differences, at a time
+_TABLE = 4096  # columns up to which all differences are kept at once, in 16 MB
+_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +85,17 @@ def compare_images(prediction: Pixels | None, reference: Pixels | None) -> Image
     edits = Levenshtein.distance(gold, guess)
     if not edits:
         return ImageComparison(True, True, True, True, 0, width)
-    blank = _blank(columns)
+    blank = next((i for i, column in enumerate(columns.words) if not column.any()), None)
     inked = [i for i in gold if i != blank], [i for i in guess if i != blank]
-    released = _merged(columns, None), _merged(columns, blank)
+    order = list(range(len(columns.words)))
+    released = columns.merged(order, None), columns.merged(order, blank)
     # One order for both, whichever is the reference.
-    if (len(gold), reference.shape, reference.tobytes()) <= (
-        len(guess),
-        prediction.shape,
-        prediction.tobytes(),
-    ):
+    first = (len(gold), reference.shape, reference.tobytes())
+    if first <= (len(guess), prediction.shape, prediction.tobytes()):
         symmetric, pairs = released, ((gold, guess), inked)
     else:
-        order = np.array(list(dict.fromkeys(guess + gold)))
-        symmetric = _merged(columns, None, order), _merged(columns, blank, order)
+        order = list(dict.fromkeys(guess + gold))
+        symmetric = columns.merged(order, None), columns.merged(order, blank)
         pairs = (guess, gold), (inked[1], inked[0])
     return ImageComparison(
         _same(*pairs[0], symmetric[0], both=True),
@@ -107,63 +107,76 @@ def compare_images(prediction: Pixels | None, reference: Pixels | None) -> Image
     )
 
 
-def _letters(first: Pixels, second: Pixels) -> tuple[NDArray[np.float32], list[int], list[int]]:
-    """The distinct columns in order of appearance, (N, H), and each picture as their numbers."""
+class _Columns:
+    """The distinct columns of two pictures.
+
+    Args:
+        words: their pixels, 64 to a word, (N, K).
+    """
+
+    def __init__(self, words: NDArray[np.uint64]) -> None:
+        self.words = words
+        count = len(words)
+        self._near: NDArray[np.bool_] | None = None
+        self._alone = np.zeros(count, np.bool_)
+        if count <= _TABLE:
+            apart = np.zeros((count, count), np.int32)
+            for word in words.T:
+                apart += _ones(word[:, None] ^ word[None, :])
+            self._near = apart < NEAR
+            self._alone = self._near.sum(axis=1) == 1
+
+    def merged(self, order: Sequence[int], left_out: int | None) -> list[int]:
+        """A letter for each column.
+
+        Args:
+            order: in which they are met.
+            left_out: number of one that takes no part.
+        """
+        letters = np.where(self._alone, np.arange(len(self.words)), -1)
+        free = ~self._alone
+        if left_out is not None:
+            free[left_out] = False
+        waiting = free.tolist()
+        for number in order:
+            if waiting[number] and free[number]:
+                taken = self._row(number) & free
+                letters[taken] = number
+                free &= ~taken
+        return list(letters.tolist())
+
+    def _row(self, number: int) -> NDArray[np.bool_]:
+        """Which columns are near to one."""
+        if self._near is not None:
+            return self._near[number]
+        apart = _ones(self.words ^ self.words[number]).sum(axis=1)
+        return np.asarray(apart < NEAR, np.bool_)
+
+
+def _letters(first: Pixels, second: Pixels) -> tuple[_Columns, list[int], list[int]]:
+    """The distinct columns in order of appearance, and each picture as their numbers."""
     height = max(first.shape[0], second.shape[0])
     numbers: dict[bytes, int] = {}
     sequences: list[list[int]] = []
     for image in (first, second):
-        ink = np.zeros((image.shape[1], height), np.bool_)
+        ink = np.zeros((image.shape[1], -(-height // 64) * 64), np.bool_)
         ink[:, : image.shape[0]] = (image <= INK).T
-        packed = np.packbits(ink, axis=1)  # (W, H / 8)
+        packed = np.packbits(ink, axis=1)  # (W, 8 K)
         size = packed.shape[1]
         raw = packed.tobytes()
-        sequences.append(
-            [
-                numbers.setdefault(raw[at : at + size], len(numbers))
-                for at in range(0, len(raw), size)
-            ]
-        )
-    table = np.frombuffer(b"".join(numbers), np.uint8).reshape(len(numbers), -1)
-    columns = np.unpackbits(table, axis=1, count=height).astype(np.float32)
-    return columns, sequences[0], sequences[1]
+        cuts = range(0, len(raw), size)
+        sequences.append([numbers.setdefault(raw[at : at + size], len(numbers)) for at in cuts])
+    words = np.frombuffer(b"".join(numbers), np.uint64).reshape(len(numbers), -1)  # (N, K)
+    return _Columns(words), sequences[0], sequences[1]
 
 
-def _blank(columns: NDArray[np.float32]) -> int | None:
-    """Number of the column without ink, or None if each has some."""
-    empty = np.flatnonzero(~columns.any(axis=1))
-    return int(empty[0]) if empty.size else None
-
-
-def _merged(
-    columns: NDArray[np.float32], left_out: int | None, order: NDArray[np.int_] | None = None
-) -> list[int]:
-    """A letter for each distinct column.
-
-    Args:
-        columns: the distinct columns.
-        left_out: number of one that takes no part.
-        order: in which they are met; as they stand, if not given.
-    """
-    order = np.arange(len(columns)) if order is None else order
-    if left_out is not None:
-        order = order[order != left_out]
-    met = columns[order]  # (N, H)
-    ink = met.sum(axis=1)
-    letters = np.full(len(met), -1)
-    for start in range(0, len(met), _ROWS):
-        rows = slice(start, start + _ROWS)
-        # Pixels in one of two columns: |a| + |b| - 2 |a and b|, exact in float32.
-        apart = ink[rows, None] + ink[None, :] - 2 * (met[rows] @ met.T)  # (rows, N)
-        near = apart < NEAR
-        alone = near.sum(axis=1) == 1
-        letters[rows] = np.where(alone, np.arange(start, start + len(alone)), letters[rows])
-        for row in np.flatnonzero(~alone).tolist():
-            if letters[start + row] < 0:
-                letters[near[row] & (letters < 0)] = start + row
-    found = np.full(len(columns), -1)
-    found[order] = letters
-    return list(found.tolist())
+def _ones(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """How many bits are set in each word."""
+    if hasattr(np, "bitwise_count"):  # numpy 2
+        counts: NDArray[np.uint8] = np.bitwise_count(words)
+        return counts
+    octets = np.ascontiguousarray(words).view(np.uint8).reshape(*words.shape, 8)
+    return np.asarray(_BITS[octets].sum(axis=-1), np.uint8)
 
 
 def _same(first: list[int], second: list[int], letters: list[int], *, both: bool) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from im2tex.metrics import ImageScores, compare_pictures
+from im2tex.metrics import ImageScores, compare_pictures, image_columns
 from im2tex.metrics.image_columns import compare_images
 from im2tex.render import Cause, Failure, Rendering
 from im2tex.render.rendering import encode
@@ -204,3 +204,26 @@ def test_ours_is_symmetric_and_stricter(gold, guess):
         other.match_no_space,
         other.edits,
     )
+
+
+@pytest.mark.parametrize("old_numpy", [False, True])
+def test_tall_pictures_and_numpy_without_a_bit_count(old_numpy, monkeypatch):
+    if old_numpy:
+        monkeypatch.delattr(np, "bitwise_count", raising=False)
+    rng = np.random.default_rng(0)
+    for height in (63, 64, 65, 200):
+        columns = (rng.random((height, 6)) < 0.5) * 255
+        gold = columns[:, rng.integers(0, 6, 40)].astype(np.uint8)
+        guess = gold.copy()
+        guess[rng.integers(0, height, 60), rng.integers(0, 40, 60)] ^= 255
+        guess = np.delete(guess, slice(3, rng.integers(4, 12)), axis=1)
+        found = compare_images(guess, gold)
+        assert (found.match_released, found.match_no_space_released) == slow(gold, guess)
+
+
+def test_wide_pictures_without_the_table(monkeypatch):
+    rng = np.random.default_rng(1)
+    gold, guess = ((rng.random((12, 60)) < 0.5).astype(np.uint8) * 255 for _ in range(2))
+    before = compare_images(guess, gold)
+    monkeypatch.setattr(image_columns, "_TABLE", 0)
+    assert compare_images(guess, gold) == before
