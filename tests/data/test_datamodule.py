@@ -1,0 +1,261 @@
+"""From a store to batches: who is trained on, who is tested on, and that everyone is counted."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from written import png, row, square
+
+from im2tex.data.datamodule import FormulaDataModule
+from im2tex.data.preprocessing import Preprocessing
+from im2tex.data.sample import Sample
+from im2tex.data.store import write_split
+from im2tex.errors import Im2TexError
+from im2tex.ink.ink import Ink
+
+RULE = Preprocessing(symbol_size=12, max_height=64, max_width=128)
+GOOD = [row("x+" * (i % 3) + "y", key=f"good{i}") for i in range(20)]
+BROKEN = Sample("broken", "x", ("x",), image=b"no picture")
+EMPTY = Sample("empty", "x", ("x",), Ink(()))
+LONG = row("1" * 9, side=4, key="long")
+WIDE = row("x" * 8, gap=30, key="wide")
+UNLABELLED = Sample("unlabelled", "", (), Ink((square(0, 0),)))
+PICTURE = Sample("picture", "x", ("x",), image=png(np.kron(1 - np.eye(4), np.ones((9, 9))) > 0))
+
+
+def module(root, rule=RULE, rank=0, ranks=1, **settings):
+    """A data module in the middle of nothing: only what it asks of a trainer is there."""
+    data = FormulaDataModule("crohme", root=str(root), workers=0, batch_size=4, **settings)
+    counters = SimpleNamespace(processed=0, ready=0)
+    data.trainer = SimpleNamespace(
+        lightning_module=SimpleNamespace(preprocessing=rule),
+        global_rank=rank,
+        world_size=ranks,
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
+        fit_loop=SimpleNamespace(
+            epoch_progress=SimpleNamespace(current=counters),
+            epoch_loop=SimpleNamespace(batch_progress=SimpleNamespace(current=counters)),
+        ),
+    )
+    return data
+
+
+@pytest.fixture
+def stored(tmp_path):
+    def write(**splits):
+        for name, samples in splits.items():
+            write_split(tmp_path / "crohme" / f"{name}.parquet", samples, {"source": "crohme"})
+        return tmp_path
+
+    return write
+
+
+def keys(loader):
+    return sorted(key for batch in loader for key in batch.keys)
+
+
+# ---------------------------------------------------------------- training
+
+
+def test_training_leaves_out_what_does_not_fit_and_counts_it_by_reason(stored):
+    bad = [BROKEN, EMPTY, LONG, WIDE, UNLABELLED]
+    data = module(stored(train=[*GOOD, *bad, PICTURE]), max_length=8)
+    loader = data.train_dataloader()
+    assert keys(loader) == sorted([*(sample.key for sample in GOOD), "picture"])
+    kept = data.kept["train"]
+    assert (kept.total, kept.kept) == (26, 21)
+    assert kept.dropped == {
+        "unreadable": 2,
+        "longer than 8 tokens": 1,
+        "larger than the image limits": 1,
+        "without label": 1,
+    }
+
+
+def test_nothing_left_to_train_on_is_an_error_that_says_why(stored):
+    data = module(stored(train=[LONG, row("1" * 10, key="longer"), WIDE]), max_length=8)
+    with pytest.raises(Im2TexError, match=r"nothing is left.*2 longer than 8 tokens, 1 larger"):
+        data.train_dataloader()
+
+
+def test_a_part_of_the_training_set_is_the_same_part_every_time(stored):
+    root = stored(train=GOOD)
+    parts = [
+        keys(module(root, train_samples=7, **settings).train_dataloader())
+        for settings in ({}, {}, {"batch_pixels": 5000}, {"seed": 1})
+    ]
+    assert len(parts[0]) == 7
+    assert parts[0] == parts[1] == parts[2]
+    assert parts[3] != parts[0]
+    data = module(root, train_samples=7)
+    data.train_dataloader()
+    assert data.kept["train"].dropped == {"beyond train_samples": 13}
+    assert keys(module(root, train_samples=99).train_dataloader()) == keys(
+        module(root).train_dataloader()
+    )
+
+
+def test_labels_and_boxes_agree_with_what_was_exchanged_and_cut(stored):
+    root = stored(train=GOOD)
+    data = module(root, swap_share=1.0, swap_probability=1.0, crop_share=0.5)
+    original = {sample.key: sample.tokens for sample in GOOD}
+    changed = 0
+    for batch in data.train_dataloader():
+        assert batch.boxes.shape == (len(batch.keys), 1 + max(map(len, batch.tokens)), 4)
+        for key, tokens, boxes in zip(batch.keys, batch.tokens, batch.boxes, strict=True):
+            known = boxes[:, 2] >= boxes[:, 0]
+            assert known[: len(tokens)].all()
+            assert not known[len(tokens) :].any()
+            lefts = boxes[: len(tokens), 0].tolist()
+            assert lefts == sorted(lefts)  # they were written in a row
+            changed += tokens != original[key]
+    assert changed > 5
+
+
+def test_a_batch_in_training_always_says_where_symbols_are_even_if_nobody_knows(stored):
+    # A loss that is there in one batch and not in the next is an error in a distributed run.
+    data = module(stored(train=[PICTURE]))
+    (batch,) = data.train_dataloader()
+    assert batch.boxes.tolist() == [[[0, 0, -1, -1]] * 2]
+
+
+def test_images_lie_in_their_batch_as_drawn(stored):
+    data = module(stored(train=GOOD))
+    for batch in data.train_dataloader():
+        for key, image, size in zip(batch.keys, batch.images, batch.sizes.tolist(), strict=True):
+            sample = next(sample for sample in GOOD if sample.key == key)
+            drawn = RULE.draw(sample.ink).image
+            assert tuple(size) == drawn.shape
+            assert np.array_equal(image[0, : size[0], : size[1]].numpy(), drawn)
+            assert image.sum() == drawn.sum()
+
+
+def test_budgets_hold_for_what_is_drawn(stored):
+    data = module(stored(train=GOOD), batch_pixels=9000, batch_tokens=14, augmentation={})
+    for batch in data.train_dataloader():
+        alone = len(batch.keys) == 1
+        assert len(batch.keys) <= 4
+        assert alone or batch.images.numel() <= 9000
+        assert alone or len(batch.keys) * max(map(len, batch.tokens)) <= 14
+
+
+# ---------------------------------------------------------------- evaluation
+
+
+def test_a_test_leaves_nobody_out(stored):
+    bad = [BROKEN, EMPTY, LONG, WIDE, UNLABELLED]
+    root = stored(train=GOOD, test_2014=[*GOOD, *bad], test_2013=GOOD)
+    data = module(root, max_length=8)
+    first, second = data.test_dataloader()
+    assert keys(first) == sorted(sample.key for sample in [*GOOD, *bad])
+    assert keys(second) == sorted(sample.key for sample in GOOD)
+    kept = data.kept["test_2014"]
+    assert (kept.total, kept.kept, kept.dropped) == (25, 25, {})
+
+
+def test_what_is_too_large_is_made_smaller_and_counted(stored):
+    data = module(stored(train=GOOD, test_2014=[*GOOD, WIDE]), test_splits="test_2014")
+    (loader,) = data.test_dataloader()
+    assert data.kept["test_2014"].limited == 1
+    widths = {
+        key: size[1]
+        for batch in loader
+        for key, size in zip(batch.keys, batch.sizes.tolist(), strict=True)
+    }
+    assert widths["wide"] <= 128
+
+
+def test_what_cannot_be_drawn_is_blank_and_named_with_its_reason(stored):
+    data = module(stored(train=GOOD, validation=[*GOOD[:3], BROKEN, EMPTY]))
+    reasons = {}
+    for batch in data.val_dataloader():
+        for number, reason in batch.failed.items():
+            height, width = batch.sizes[number].tolist()
+            assert not batch.images[number].any()
+            assert (height, width) == RULE.stride
+            reasons[batch.keys[number]] = reason
+    assert reasons.keys() == {"broken", "empty"}
+    assert "no picture that can be read" in reasons["broken"]
+    assert "no stroke" in reasons["empty"]
+
+
+def test_evaluation_draws_plainly_and_the_same_every_time(stored):
+    root = stored(train=GOOD, validation=GOOD)
+    data = module(root, augmentation={}, swap_share=1.0, crop_share=1.0)
+    for _ in range(2):
+        for batch in data.val_dataloader():
+            assert batch.boxes is None
+            for key, tokens in zip(batch.keys, batch.tokens, strict=True):
+                assert tokens == next(one.tokens for one in GOOD if one.key == key)
+
+
+def test_shards_of_several_ranks_make_up_the_split(stored):
+    root = stored(train=GOOD, validation=GOOD)
+    shards = [keys(module(root, rank=rank, ranks=3).val_dataloader()) for rank in range(3)]
+    assert sorted(key for shard in shards for key in shard) == sorted(one.key for one in GOOD)
+
+
+# ---------------------------------------------------------------- splits and settings
+
+
+def test_one_split_needs_no_list(stored):
+    root = stored(train=GOOD, test_2013=GOOD, test_2014=GOOD)
+    assert module(root).test_splits == ["test_2014", "test_2013"]
+    assert module(root, test_splits="test_2013").test_splits == ["test_2013"]
+    assert module(root, test_splits=["train"]).predict_splits == ["train"]
+    assert module(root, predict_splits="validation").predict_splits == ["validation"]
+    assert module(root, train_split="test_2013").train_split == "test_2013"
+
+
+def test_an_unknown_split_lists_those_there_are(stored):
+    data = module(stored(train=GOOD, validation=GOOD), test_splits="test_2019")
+    with pytest.raises(Im2TexError, match=r"no split 'test_2019'.*There are: train, validation\."):
+        data.test_dataloader()
+
+
+def test_a_split_without_samples_is_an_error(stored):
+    data = module(stored(train=[]))
+    with pytest.raises(Im2TexError, match="the split 'train' holds no sample"):
+        data.train_dataloader()
+
+
+def test_data_that_was_not_prepared_is_named_with_the_command(tmp_path):
+    with pytest.raises(Im2TexError, match="im2tex data prepare crohme"):
+        module(tmp_path).prepare_data()
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"source_args": {"year": 2014}}, "takes no argument 'year'"),
+        ({"augmentation": {"rotate": 3}}, "did you mean 'rotation'"),
+        ({"augmentation": {"scale": "big"}}, "scale='big'"),
+    ],
+)
+def test_settings_that_do_not_fit_are_named(tmp_path, settings, word):
+    with pytest.raises(Im2TexError, match=word):
+        module(tmp_path, **settings)
+
+
+def test_the_training_labels_are_those_of_the_whole_split(stored):
+    data = module(stored(train=[*GOOD, LONG]), train_samples=2)
+    assert list(data.training_labels()) == [list(one.tokens) for one in [*GOOD, LONG]]
+
+
+def test_without_a_model_it_says_what_is_missing(stored):
+    data = FormulaDataModule("crohme", root=str(stored(train=GOOD)))
+    with pytest.raises(Im2TexError, match="use it with a Trainer"):
+        data.train_dataloader()
+
+
+def test_a_loader_asks_where_the_run_is_only_when_it_is_read(stored):
+    data = module(stored(train=GOOD))
+    loader = data.train_dataloader()
+    iterator = iter(loader)  # as Lightning does before it restores a checkpoint's counters
+    progress = data.trainer.fit_loop
+    progress.epoch_progress = SimpleNamespace(current=SimpleNamespace(processed=3))
+    progress.epoch_loop.batch_progress = SimpleNamespace(current=SimpleNamespace(ready=2))
+    expected = loader.sampler.plan(3)[2:]
+    found = [[int(key.removeprefix("good")) for key in batch.keys] for batch in iterator]
+    assert found == expected
