@@ -161,8 +161,8 @@ class LSTMDecoder(Decoder):
             embedded, self.cell.weight_ih[:, : embedded.shape[2]], self.cell.bias_ih
         )  # (B, T, 4 D)
         outputs, weights = [], []
-        for step in range(tokens.shape[1]):
-            state, glimpse = self._advance(given[:, step : step + 1], state)
+        for step in given.unsqueeze(2).unbind(1):  # (B, T, 4 D) -> T x (B, 1, 4 D)
+            state, glimpse = self._advance(step, state)
             outputs.append(state.output)
             weights.append(glimpse.weights)
         logits = self.output(self.dropout(torch.cat(outputs, 1)))  # T x (B, 1, D) -> (B, T, V)
@@ -179,6 +179,9 @@ class LSTMDecoder(Decoder):
         zero = grid.features.new_zeros(len(grid.features), 1, self.width)
         fed = self.cell.weight_ih[:, -self.width :]
         recurrent = torch.cat([fed, self.cell.weight_hh], 1)  # (4 D, 2 D)
+        device = recurrent.device.type
+        if torch.is_autocast_enabled(device):  # once, where autocast would at every step
+            recurrent = recurrent.to(torch.get_autocast_dtype(device))
         return LSTMState(zero, zero, zero, recurrent, self.attention.prepare(grid), None)
 
     def step(self, tokens: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:

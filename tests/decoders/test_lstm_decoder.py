@@ -250,7 +250,7 @@ def test_encoder_attention_and_decoder_learn_eight_images_by_heart():
     mask = size_mask(torch.tensor([[4, 4 * len(label)] for label in labels]), 4, 16)
     learnt = [*encoder.parameters(), *model.parameters()]
     optimizer = torch.optim.Adam(learnt, lr=0.02)
-    for _ in range(80):
+    for _ in range(60):
         loss, _ = model.loss(encoder(images, mask), Targets(tokens))
         optimizer.zero_grad()
         loss.backward()
@@ -260,3 +260,18 @@ def test_encoder_attention_and_decoder_learn_eight_images_by_heart():
     with torch.no_grad():
         found = model.search(encoder(images, mask), SearchOptions(beam_size=1, max_length=10))
     assert [[token - 4 for token in best[0].tokens] for best in found] == labels
+
+
+def test_bfloat16_autocast_stays_close_forwards_and_backwards():
+    found = []
+    for amp in (False, True):
+        model, cells = decoder(torch.float32), grid(dtype=torch.float32)
+        cells = replace(cells, features=cells.features.requires_grad_())
+        with torch.autocast("cpu", torch.bfloat16, enabled=amp):
+            loss, _ = model.loss(cells, Targets(TOKENS))
+        loss.backward()
+        assert loss.dtype == torch.float32
+        found.append([cells.features.grad, *(p.grad for p in model.parameters())])
+    for exact, rough in zip(*found, strict=True):
+        assert rough.dtype == torch.float32
+        assert (rough - exact).norm() < 0.05 * exact.norm()
