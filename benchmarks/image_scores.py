@@ -95,9 +95,7 @@ def main() -> None:
     started = time.perf_counter()
     verdicts = [obvious(pair) for pair in some]
     theirs = len(some) / (time.perf_counter() - started)
-    print(
-        f"as released  {theirs:6.1f} pairs a second (one of its two verdicts): {ours / theirs:.0f} times"
-    )
+    print(f"as released  {theirs:6.1f} pairs a second; ours is {ours / theirs:.0f} times as fast")
     agree = sum(v == c.match_released for v, c in zip(verdicts, found, strict=False))
     print(f"its verdict and ours agree on {agree} of {len(some)}")
 

@@ -148,7 +148,7 @@ class _Columns:
     def _row(self, number: int) -> NDArray[np.bool_]:
         """Which columns are near to one."""
         if self._near is not None:
-            return self._near[number]
+            return np.asarray(self._near[number], np.bool_)
         apart = _ones(self.words ^ self.words[number]).sum(axis=1)
         return np.asarray(apart < NEAR, np.bool_)
 
