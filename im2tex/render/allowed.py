@@ -133,7 +133,7 @@ BRACKETED = _words(
 ) | {"\\\\"}
 """Commands that may take an argument in square brackets."""
 
-CONTROL_SYMBOLS = frozenset("\\" + c for c in " ,;:!>/-|{}#$%&_'`^\"~=.\\")
+CONTROL_SYMBOLS = frozenset("\\" + c for c in " ,;:!>/-|{}#$%&_'`^\"~=.*\\")
 """Control symbols: spaces, escaped characters, text accents, the line end."""
 
 ENVIRONMENTS = frozenset(f"{kind}matrix" for kind in ("", "p", "b", "B", "v", "V", "small")) | {
@@ -162,6 +162,9 @@ REFERENCES = frozenset(["\\ref", "\\eqref", "\\pageref", "\\cite"])
 
 LENGTHS: dict[str, int] = {"\\hspace": 1, "\\vspace": 1, "\\raisebox": 1, "\\rule": 2}
 """Commands with lengths as arguments, which normalised markup spells letter by letter."""
+
+BARE_LENGTHS = _words("kern mkern hskip mskip mspace vskip raise lower above")
+"""Commands with a length behind them, without braces."""
 
 WORDS = SYMBOLS | STYLES | ARGUMENTS.keys() | REPEATING.keys() | CONTROL_SYMBOLS | {"\\framebox"}
 """Everything that may stand in a formula but for environments."""

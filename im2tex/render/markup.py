@@ -20,6 +20,8 @@ MAX_DEPTH = 100  # TeX's own limit is 255 levels, of which some constructs take 
 MAX_WORK = 400_000  # tokens set, repetitions counted: about a second of TeX
 MAX_COLUMNS = 50  # of `*{n}{…}`
 
+MAX_LENGTH = 24  # characters of a length that has no braces
+
 _REPETITIONS = 5  # \mathchoice sets four times, \boldsymbol measures once more
 _LENGTH = re.compile(r"[+-]*\d*[.,]?\d*(?:true)?(?:pt|pc|in|bp|cm|mm|dd|cc|sp|em|ex|mu)")
 _NUMBER = re.compile(r"\d{1,6}")
@@ -82,7 +84,9 @@ class _Checker:
             self._token(token)
         if self.open:
             raise Undrawable(Cause.UNREADABLE, f"ends before {_shown(self.open[-1])}")
-        return "".join(self.out).strip()
+        while self.out and self.out[-1] == " ":
+            self.out.pop()
+        return "".join(self.out).lstrip(" ")
 
     def _token(self, token: Token) -> None:
         text, kind = token.text, token.kind
@@ -140,6 +144,8 @@ class _Checker:
             self._bracket(length=text in allowed.LENGTHS)
         for _ in range(allowed.LENGTHS.get(text, 0)):
             self._length()
+        if text in allowed.BARE_LENGTHS:
+            self._bare_length()
 
     def _environment(self, text: str) -> None:
         name = "".join(token.text for token in self._group(text) if token.kind is not Kind.SPACE)
@@ -281,6 +287,23 @@ class _Checker:
             if joined:
                 self._put(f"{{{joined}}}")
                 self.at = end + 1
+
+    def _bare_length(self) -> None:
+        """Joins a length without braces that comes next; anything else is left to TeX."""
+        joined, ends = "", [self.at]
+        while len(joined) < MAX_LENGTH and self.at < len(self.tokens):
+            token = self.tokens[self.at]
+            if token.kind not in (Kind.SPACE, Kind.CHARACTER):
+                break
+            self.at += 1
+            if token.kind is Kind.CHARACTER:
+                joined += token.text
+                ends.append(self.at)
+        match = _LENGTH.match(joined)
+        self.at = ends[match.end()] if match else ends[0]
+        if match:
+            self._spaces()
+            self._put(match[0] + " ")
 
 
 def _joined(tokens: list[Token]) -> str:

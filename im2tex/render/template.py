@@ -43,10 +43,13 @@ PREAMBLE = r"""
 \expandafter\let\expandafter\imship\csname tex_shipout:D\endcsname
 \ifx\imship\relax \let\imship\shipout \fi
 \let\imend\@@end
+% Behind the display come a penalty, glue, and what \vspace leaves there.
+\def\imstrip{\unskip\unpenalty\unskip\unskip\unpenalty\unskip\unskip\unpenalty\unskip\unskip
+  \unpenalty\unskip\unskip\unpenalty\unskip\unskip\unpenalty\unskip\unskip\unpenalty}
 \outer\def\imformula#1#2{\global\count0=#1\relax
   \begingroup
   \setbox0\vbox{\noindent$$#2$$}%
-  \setbox2\vbox{\unvbox0 \unskip\unpenalty\global\setbox1\lastbox}%
+  \setbox2\vbox{\unvbox0 \imstrip\global\setbox1\lastbox}%
   \imship\box1
   \endgroup}
 \outer\def\imfinish{\imend}

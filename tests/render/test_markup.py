@@ -5,7 +5,7 @@ from helpers_render import ATTACKS, NEIGHBOURS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from im2tex.latex.tokens import tokenize
+from im2tex.latex.tokens import Kind, tokenize
 from im2tex.render.markup import MAX_CHARACTERS, prepare
 from im2tex.render.rendering import Cause, Undrawable
 
@@ -40,7 +40,11 @@ def failure(markup):
         (r"\ref{eq:1}", r"\imreference"),
         (r"\matrix{a \cr b}", r"\immatrix{a \cr b}"),
         (r"\mu@x", r"\mu@x"),
-        ("x\\", "x\\"),
+        ("x\\", "x\\ "),
+        (r"x\ ", "x\\ "),
+        (r"\kern - 0 . 4 5 e m x", r"\kern-0.45em x"),
+        (r"\raise 1 p t \hbox { m }", r"\raise1pt \hbox{ m }"),
+        (r"\hskip x", r"\hskip x"),
         (r"\text{a $b$ c}", r"\text{a $b$ c}"),
     ],
 )
@@ -94,8 +98,11 @@ def test_what_passes_is_one_line_of_known_commands(markup):
         return
     assert not set("\n\r\0") & set(checked)
     assert "^^" not in checked
+    # The frame's brace stays a brace, and all others match.
+    *inside, last = tokenize(checked + "}")
+    assert last.kind is Kind.CLOSE
     depth = 0
-    for token in tokenize(checked + " "):
+    for token in inside:
         depth += (token.text == "{") - (token.text == "}")
         assert depth >= 0
         assert not token.text.startswith(("\\input", "\\def", "\\write", "\\catcode", "\\csname"))
