@@ -160,7 +160,14 @@ class _Checker:
         self._enter(f"\\end{{{name}}}")
         self._put(f"\\begin{{{name}}}")
         if name in allowed.COLUMNED:
-            self._bracket(length=False)
+            self._spaces()
+            if self._peek() == "[":
+                end = self._close("]", "[")
+                place = "".join(token.text for token in self.tokens[self.at + 1 : end]).strip()
+                if place not in ("t", "c", "b", ""):
+                    raise Undrawable(Cause.REFUSED, f"[{place[:40]}] behind \\begin{{{name}}}")
+                self._put(f"[{place}]")
+                self.at = end + 1
             self._put("{" + self._columns(self._group(f"\\begin{{{name}}}")) + "}")
 
     def _columns(self, tokens: list[Token]) -> str:

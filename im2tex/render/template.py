@@ -15,14 +15,14 @@ from hashlib import sha256
 
 PREAMBLE = r"""
 \documentclass[12pt]{article}
-\newcommand\bmmax{0}\newcommand\hmmax{0}
 \usepackage{amsmath}
 % amssymb draws these anew; here they stay as in the paper's pages, which load amsmath alone. A
 % command that is robust has a second name with a space behind it.
 \def\imcopy#1#2{\expandafter\let\csname #1\expandafter\endcsname\csname #2\endcsname
   \expandafter\let\csname #1 \expandafter\endcsname\csname #2 \endcsname}
 \imcopy{imhbar}{hbar}\imcopy{imangle}{angle}\imcopy{imharpoons}{rightleftharpoons}
-\usepackage{amssymb,mathrsfs,bm}
+\usepackage{amssymb,mathrsfs}
+\let\bm\boldsymbol
 \imcopy{hbar}{imhbar}\imcopy{angle}{imangle}\imcopy{rightleftharpoons}{imharpoons}
 \newcommand\immatrix[1]{\begin{matrix}#1\end{matrix}}
 \newcommand\impmatrix[1]{\begin{pmatrix}#1\end{pmatrix}}
@@ -66,7 +66,7 @@ pdfximage,pdfobj,pdfliteral,\relax,
 """
 """Source of the format, which LaTeX is loaded with once."""
 
-VERSION = "article 12pt, amsmath amssymb mathrsfs bm, " + sha256(PREAMBLE.encode()).hexdigest()[:8]
+VERSION = "article 12pt, amsmath amssymb mathrsfs, " + sha256(PREAMBLE.encode()).hexdigest()[:8]
 """Names the template in a renderer's signature; changes with it."""
 
 

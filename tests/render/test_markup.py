@@ -33,6 +33,7 @@ def failure(markup):
             r"\begin{array}{*{3}{c}|@{\,}r} x \end{array}",
             r"\begin{array}{*{3}{c}|@{\,}r} x \end{array}",
         ),
+        (r"\begin{array} [ c ] {l} x \end{array}", r"\begin{array}[c]{l} x \end{array}"),
         (r"\\ [ 3 p t ] x", r"\\[3pt] x"),
         (r"\sqrt [ 3 ] x", r"\sqrt[ 3 ] x"),
         (r"x \label{eq:1} \nonumber", "x"),
@@ -73,6 +74,7 @@ def test_what_passes(markup, checked):
         ("{" * 101 + "}" * 101, Cause.LIMIT, "nested more than 100 deep"),
         (r"\text{" * 9 + "x" + "}" * 9, Cause.LIMIT, "set millions of times"),
         (r"\begin{array}{*{51}{c}} x \end{array}", Cause.LIMIT, "51 columns"),
+        (r"\begin{array}[\input]{c} x \end{array}", Cause.REFUSED, r"[\input] behind"),
         (r"\sqrt[3 x", Cause.UNREADABLE, "no ] for the argument"),
     ],
 )
