@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -310,7 +310,7 @@ class Im2Tex(LightningModule):
         greedy = SearchOptions(beam_size=1, max_length=self.search_options.max_length)
         readings = [found[0] for found in self.ready.search(grid, greedy)]
         predictions = [self.words.decode(reading.tokens) for reading in readings]
-        self.val_metrics.update(predictions, batch.tokens)
+        self.val_metrics.update(_judged(predictions, batch), batch.tokens)
         # Taken from both ends of the order of sizes: long formulas first, then short ones.
         room = self.hparams["examples"] - len(self.validation_examples)
         for k in range(min(room, max(1, self.hparams["examples"] // 4), len(batch.keys))):
@@ -341,21 +341,23 @@ class Im2Tex(LightningModule):
         if "nll" in logs:
             test.perplexity.update(logs["nll"], logs["tokens"])
         found = self.ready.search(grid, self.search_options)
+        predictions = [self.words.decode(one[0].tokens) for one in found]
+        judged = _judged(predictions, batch)
+        test.metrics.update(judged, batch.tokens)
         for row, gold in enumerate(batch.tokens):
-            best = found[row][0]
-            prediction = None if row in batch.failed else self.words.decode(best.tokens)
-            test.metrics.update([prediction], [gold])
+            best, drawn = found[row][0], row not in batch.failed
             test.unfinished += not best.finished
-            test.records.append(
-                SampleResult.of(
-                    batch.keys[row],
-                    gold,
-                    prediction,
-                    failed_at="draw" if prediction is None else None,
-                    score=best.score,
-                    finished=best.finished,
-                )
+            record = SampleResult.of(
+                batch.keys[row],
+                gold,
+                predictions[row] if drawn else None,
+                failed_at=None if judged[row] is not None else "score" if drawn else "draw",
+                score=best.score,
+                finished=best.finished,
             )
+            if judged[row] is None:
+                record = replace(record, verdicts={**record.verdicts, "token_exact": False})
+            test.records.append(record)
 
     def on_test_epoch_end(self) -> None:
         """Logs the scores of every split, as `SPLIT/NAME`; `test/NAME` for a split named test."""
@@ -493,3 +495,14 @@ class Im2Tex(LightningModule):
             raise Im2TexError(f"cannot open {picture}: {error.strerror or error}.") from error
         except Im2TexError as error:
             raise Im2TexError(f"{picture}: {error}") from error
+
+
+def _judged(predictions: Sequence[list[str]], batch: Batch) -> list[list[str] | None]:
+    """Predictions, but None, which is always wrong, where nothing was drawn or there is no label.
+
+    An empty reading would else be right for a blank image or a sample without a label.
+    """
+    return [
+        prediction if tokens and row not in batch.failed else None
+        for row, (prediction, tokens) in enumerate(zip(predictions, batch.tokens, strict=True))
+    ]

@@ -66,7 +66,14 @@ class RunSummary(Callback):
             + (f", vocabulary of {len(vocabulary)}" if vocabulary is not None else "")
             + f", on {trainer.num_devices} x {module.device.type}, precision {trainer.precision}"
         ]
-        data = getattr(trainer, "datamodule", None)
+        data: Any = getattr(trainer, "datamodule", None)
+        if stage == "train" and vocabulary is not None and module.hparams.get("min_count", 1) > 1:
+            rare = [
+                token for one in data.training_labels() for token in one if token not in vocabulary
+            ]
+            lines.append(
+                f"  {len(set(rare))} rarer tokens, seen {len(rare)} times in all, became <unk>"
+            )
         kept: Mapping[str, Any] = getattr(data, "kept", {})
         lines += [f"  {name}: {_kept(one)}" for name, one in kept.items()]
         print("\n".join(lines), flush=True)

@@ -69,7 +69,16 @@ class TestReport(Callback):
                     else f"first {len(order)} of {kept.total}",
                     beam=module.search_options.beam_size,
                     unfinished=unfinished / max(1, len(order)),
-                    facts={"made smaller": str(kept.limited)},
+                    facts={
+                        "without a label": str(sum(not one.gold for one in samples[name])),
+                        "with unknown tokens": str(
+                            sum(
+                                any(t not in module.words for t in one.gold)
+                                for one in samples[name]
+                            )
+                        ),
+                        "made smaller": str(kept.limited),
+                    },
                 )
             )
         if not trainer.is_global_zero:

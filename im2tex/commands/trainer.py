@@ -200,11 +200,12 @@ def _resolve(path: str, layers: Sequence[Layer]) -> str:
 
 
 def _checkpoint_layer(checkpoint: Mapping[str, Any]) -> Layer:
-    """A checkpoint's model and data settings as a layer."""
+    """A checkpoint's settings of model and data, and of its average of weights, as a layer."""
     model = checkpoint["hyper_parameters"]
     settings = {
         "model": {name: value for name, value in model.items() if name not in _FORGOTTEN},
         "data": dict(checkpoint.get("datamodule_hyper_parameters", {})),
+        "ema": checkpoint.get("callbacks", {}).get("EMA", {}).get("decay", 0.0),
     }
     values = flatten(settings)
     values["settings"] = settings
