@@ -1,0 +1,52 @@
+"""Every shipped configuration says what it is, is parsed and built, and learns for a step."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from im2tex.cli import main
+from im2tex.data.source import SOURCES
+from im2tex.data.store import write_split
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Stores with a few made-up formulas, under the name of every source that is asked for."""
+    root = tmp_path_factory.mktemp("data")
+    grammar = SOURCES.build("grammar", {"size_train": 24, "size_validation": 4, "size_test": 4})
+    grammar.ensure(root)
+    for path in CONFIGS:
+        name = yaml.safe_load(path.read_text())["data"]["source"]
+        if name != "grammar":
+            for split in ("train", "validation"):
+                samples = grammar.split(root, split)
+                write_split(root / name / f"{split}.parquet", samples, {"source": name})
+    return root
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_header_gives_the_command_and_what_was_measured(path):
+    header = "".join(re.findall(r"^#.*\n", path.read_text(), re.MULTILINE))
+    assert path.read_text().startswith("#")
+    assert f"im2tex fit --config configs/{path.name}" in header
+    assert re.search(r"Measured: .*\d|not measured", header), "no value, and not said to be missing"
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_step_of_training_and_of_validation(path, root, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    settings = yaml.safe_load(path.read_text())
+    flags = [f"--data.root={root}", "--data.workers=0", "--trainer.fast_dev_run=1"]
+    if settings["data"]["source"] == "grammar":
+        # The store of the fixture, which another size would make anew.
+        flags.append("--data.source_args={size_train: 24, size_validation: 4, size_test: 4}")
+    status = main(
+        ["fit", "--config", str(path), *flags, "--trainer.accelerator=cpu", "--trainer.devices=1"]
+    )
+    said = capsys.readouterr()
+    assert status == 0, said.err
+    assert "24 of 24 samples" in said.out
