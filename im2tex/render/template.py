@@ -29,6 +29,11 @@ PREAMBLE = r"""
 \newcommand\imcases[1]{\begin{cases}#1\end{cases}}
 \newcommand\imreference{\mbox{\normalfont\bfseries ??}}
 \let\split\aligned \let\endsplit\endaligned
+% The companion fonts that LaTeX takes these from are bitmaps, made on demand: not here.
+\DeclareTextSymbolDefault{\textbullet}{OMS}
+\DeclareTextCommandDefault{\textdegree}{\ensuremath{{}^\circ}}
+\DeclareTextAccentDefault{\textcircled}{OMS}
+\DeclareTextCommandDefault{\textcopyright}{\textcircled{\scriptsize c}}
 \nofiles
 \begin{document}
 % Every alphabet once, in both weights: TeX numbers them as they come, for all formulas to come.
@@ -38,7 +43,7 @@ PREAMBLE = r"""
   \textbullet\textdegree\textasciitilde\textbackslash\textbraceleft
   \textsf{\textbullet\textdegree}\texttt{\textbullet\textdegree}\textsl{\textbullet}%
   \textit{\textbullet\textdegree}\textbf{\textbullet\textdegree}\textsc{a\textbullet}\copyright
-  \pounds\textit{\pounds}\oldstylenums{1}\textbf{\oldstylenums{1}}\tiny\imalphabets\Huge\imalphabets}
+  \pounds\textit{\pounds}\tiny\imalphabets\Huge\imalphabets}
 \makeatletter
 \expandafter\let\expandafter\imship\csname tex_shipout:D\endcsname
 \ifx\imship\relax \let\imship\shipout \fi

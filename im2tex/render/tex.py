@@ -56,6 +56,7 @@ _LATEX = (
     "-no-shell-escape",
     "-no-mktex=tfm",
 )
+_LINE = re.compile(r"^l\.(\d+)", re.MULTILINE)
 _MARK = re.compile(r"\[(\d+)\]")
 
 
@@ -130,14 +131,15 @@ class TexRenderer:
             job = folder / f"{run:06d}"
             job.mkdir()
             run += 1
-            drawn, failed = self._set_once(group, job)
+            drawn, failed, doubtful = self._set_once(group, job)
             results |= drawn
             rest = {number: text for number, text in group.items() if number not in drawn}
             if failed is not None:
                 number, failure = failed
                 text = rest.pop(number)
-                if failure.cause is Cause.LIMIT and len(group) > 1:
-                    # Limits count for the whole group: alone it has all of them.
+                if doubtful and len(group) > 1:
+                    # Limits count for the whole group, and an error in another's line may be
+                    # another's: alone it has all of the limits, and errors of its own only.
                     groups.append({number: text})
                 else:
                     results[number] = Rendering(failure=failure)
@@ -146,8 +148,8 @@ class TexRenderer:
 
     def _set_once(
         self, group: dict[int, str], job: Path
-    ) -> tuple[dict[int, Rendering], tuple[int, Failure] | None]:
-        """One run of TeX: what it drew, and the formula that it stumbled over."""
+    ) -> tuple[dict[int, Rendering], tuple[int, Failure] | None, bool]:
+        """One run of TeX: what it drew, the formula it stumbled over, and whether that is sure."""
         (job / "batch.tex").write_text(template.document(group), encoding="utf-8")
         outcome = sandbox.run([*_LATEX, "batch.tex"], job, self._environment, self.limits)
         pages = self._pages(job / "batch.dvi")
@@ -162,9 +164,14 @@ class TexRenderer:
             number = next(n for n in group if n not in done)
             failed = number, _said(outcome)
         drawn = self._draw_pages([page for page in pages if page.number in group], job)
+        doubtful = False
         if failed is not None:
             drawn.pop(failed[0], None)
-        return drawn, failed
+            # A formula stands on a line of its own.
+            line = _LINE.search(outcome.output)
+            own = line is not None and int(line[1]) == list(group).index(failed[0]) + 1
+            doubtful = failed[1].cause is Cause.LIMIT or not own
+        return drawn, failed, doubtful
 
     def _pages(self, output: Path) -> list[dvi.Page]:
         """The pages of a DVI file; none where TeX could not finish it."""

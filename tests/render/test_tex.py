@@ -71,6 +71,7 @@ def test_wholes_of_normalised_markup(tex):
                 r"\mathrm { { \boldmath ~ e ~ } }",
                 r"x \label { eq } \ref { eq }",
                 r"a \kern - 0 . 4 5 e m b \vspace { 1 m m } \vspace { - 3 p t }",
+                r"\copyright \pounds \S \text{\textdegree \textbullet}",
                 "x \\ ",
                 "x \\",
                 r"\begin{array} { l } { { a } } \\ { b } \\ \end{array}",
