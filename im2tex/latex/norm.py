@@ -62,7 +62,7 @@ def _braced(node: Node, out: list[str]) -> None:
         _group(node, out)
     else:
         out.append("{")
-        _argument(node, out)
+        _nodes([node], out)
         out.append("}")
 
 
@@ -93,7 +93,7 @@ def _scripts(node: Scripts, out: list[str]) -> None:
             primes += 1
     if primes:
         out += ["^", "{", *["\\prime"] * primes]
-        if isinstance(upper, Group):
+        if isinstance(upper, Group) and not _begins_bare(upper.body):
             _nodes(upper.body, out)
         elif upper is not None:
             _argument(upper, out)
@@ -101,6 +101,14 @@ def _scripts(node: Scripts, out: list[str]) -> None:
     elif upper is not None:
         out.append("^")
         _braced(upper, out)
+
+
+def _begins_bare(nodes: list[Node]) -> bool:
+    """Whether a script without base comes first, which would take what stands in front of it."""
+    first = nodes[0] if nodes else None
+    while isinstance(first, Scripts) and first.base is not None:
+        first = first.base
+    return isinstance(first, Scripts) or first == "'"
 
 
 def _command(node: Command, out: list[str]) -> None:

@@ -33,7 +33,7 @@ _AFTER_BASE = frozenset(["_", "^", "'", "\\limits", "\\nolimits"])
 # A delimiter or name behind it would have made one token with it.
 _INCOMPLETE = re.compile(r"\\(?:left|right|begin|end)(?![A-Za-z])")
 _ARGUMENT = frozenset([Role.OPEN, Role.COMMAND, Role.OPERATOR])
-_PRINTED_FENCE = ("\\left\\{", "\\right.")
+_PRINTED_FENCE = ("\\left\\{", "\\begin{cases}")
 
 
 def parse(source: str, *, lenient: bool = False) -> Formula:
@@ -218,6 +218,7 @@ class _Parser(ArrayReader):
     def fenced(self, left: str) -> Node:
         """Material between growing delimiters."""
         self.at += 1
+        printed = self.printed and (left, self.tokens[self.at]) == _PRINTED_FENCE
         cells, self.cells = self.cells, False
         body = self.row()
         right = self.tokens[self.at]
@@ -225,10 +226,8 @@ class _Parser(ArrayReader):
             raise self.error(f"{left} without its \\right")
         self.at += 1
         self.cells = cells
-        if self.printed and (left, right) == _PRINTED_FENCE and len(body) == 1:
-            inner = body[0]
-            if isinstance(inner, Array) and inner.name == "cases":
-                return inner  # its normal form has this brace in front, see `norm`
+        if printed and right == "\\right." and len(body) == 1 and isinstance(body[0], Array):
+            return body[0]  # the normal form of `cases` has this brace in front
         return Fenced(left, body, right)
 
     def command(self, token: str) -> Node:

@@ -22,7 +22,7 @@ _NOISE_SIGN = re.compile(r"[%$]|\\label|\\[>~]")
 _SKIP = re.compile(
     r"\\hskip\s*+((?:[-+]\s*+)?(?:\d++(?:\.\d*+)?|\.\d++)\s*+(?:true)?(?:cm|in|pt|mm|em))"
 )
-_GAP = re.compile(r"(\\(?:left|right|begin|end)(?![A-Za-z]))\s+")
+_GAP = re.compile(r"(\\(?:left|right|begin|end)(?![A-Za-z]))\s+(?![A-Za-z])")
 _TOKEN = (
     r"\\(?:left|right)(?![A-Za-z])(?:\\(?:[A-Za-z]+|[^A-Za-z\s])|[^\\\s])"
     r"|\\(?:begin|end)\{[^{}]*\}"
@@ -71,13 +71,15 @@ def read(source: str) -> Reading:
     Raises:
         LatexError: for a control character.
     """
-    if not source.isprintable():
+    plain = source.isprintable()
+    if not plain:
         _refuse_control_characters(source)
-        source = re.sub(r"\s", " ", source)
     if source.startswith("%"):
         source = source[1:]  # a formula that was commented out as a whole
     if _NOISE_SIGN.search(source):
         source = _NOISE.sub(_silence, source)
+    if not plain:
+        source = re.sub(r"\s", " ", source)
     if "\\hskip" in source:
         source = _SKIP.sub(r"\\hspace{\1}", source)
     if "\\rm" in source and _ROMAN_TWICE.search(source):

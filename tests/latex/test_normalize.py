@@ -1,0 +1,232 @@
+"""Three forms of one formula, the command, and agreement with the reference on real formulas."""
+
+import io
+import lzma
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from im2tex.cli import main
+from im2tex.commands.normalize import normalize_lines
+from im2tex.latex.crohme import canonical
+from im2tex.latex.normalize import Mode, normalize, normalize_or_none
+from im2tex.latex.reference import DEFECTS, defects
+from im2tex.latex.tokens import LatexError
+
+FORMULA = r"\log_2 x'^2 + {a\over b}"
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("norm", r"\operatorname { l o g } _ { 2 } x ^ { \prime 2 } + { \frac { a } { b } }"),
+        ("tok", r"\log _ 2 x ' ^ 2 + { a \over b }"),
+        ("crohme", r"\log _ { 2 } x ^ { \prime 2 } + \frac { a } { b }"),
+    ],
+)
+def test_the_three_forms(mode, expected):
+    assert normalize(FORMULA, mode) == expected
+    assert normalize(expected, mode) == expected
+
+
+def test_an_unknown_form_is_an_error():
+    with pytest.raises(ValueError, match="latex"):
+        normalize("x", "latex")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        # From the normal form one comes to the labels, too.
+        (r"\operatorname { l o g } x", r"\log x"),
+        (r"\operatorname* { l i m } _ { n }", r"\lim _ { n }"),
+        (r"\pmatrix{1&2\cr}", r"( \begin{matrix} 1 & 2 \end{matrix} )"),
+        (
+            r"\left( \begin{matrix} { 1 } & { 2 } \\ \end{matrix} \right)",
+            r"( \begin{matrix} 1 & 2 \end{matrix} )",
+        ),
+        (r"\begin{array}{cc}1&2\\3&4\end{array}", r"\begin{matrix} 1 & 2 \\ 3 & 4 \end{matrix}"),
+        # Labels that TeX would refuse, or that were escaped twice.
+        (r"y ^ { \prime } ^ { 2 }", r"y ^ { \prime } ^ { 2 }"),
+        ("a&lt;b", "a < b"),
+        # No braces around a base: scripts come to rest in the form's order.
+        (r"{x'}_i", r"x _ { i } ^ { \prime }"),
+        (r"a \ ", "a"),
+    ],
+)
+def test_crohme(source, expected):
+    assert normalize(source, "crohme") == expected
+    assert normalize(expected, "crohme") == expected
+
+
+_MARKUP = st.text(alphabet="abx12+{}_^'\\ ", max_size=12) | st.lists(
+    st.sampled_from(
+        [
+            "\\frac{",
+            "\\sqrt{",
+            "}",
+            "{",
+            "x",
+            "_",
+            "^",
+            "'",
+            "\\sin ",
+            "\\mathrm{",
+            "\\left(",
+            "\\right)",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+@settings(max_examples=400, deadline=None)
+@given(_MARKUP, st.sampled_from(list(Mode)))
+def test_idempotent(source, mode):
+    once = normalize_or_none(source, mode)
+    if once is not None:
+        assert normalize(once, mode) == once
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")), max_size=5))
+def test_bytes_in_lines_out(lines):
+    for mode in Mode:
+        output = io.BytesIO()
+        failed, total = normalize_lines([line + b"\n" for line in lines], output, mode)
+        written = output.getvalue().split(b"\n")[:-1]
+        assert total == len(lines) == len(written)
+        assert failed == sum(bool(a.strip()) and not b for a, b in zip(lines, written, strict=True))
+
+
+@pytest.mark.parametrize("depth", [20, 40, 60, 95, 10_000])
+@pytest.mark.parametrize("cell", ["\\begin{matrix}%s\\end{matrix}", "\\overline{%s}", "{%s}"])
+def test_deep_formulas_are_stable_or_refused(depth, cell):
+    opening, closing = cell.split("%s")
+    once = normalize_or_none(opening * depth + "x" + closing * depth)
+    assert once is None or normalize(once) == once
+    assert once is not None or depth > 20
+
+
+def test_the_command_in_process(monkeypatch, capsysbinary):
+    lines = b"x^2_1\n\n{a\n\\frac\r12\n\xe9 b"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
+    assert main(["normalize"]) == 0
+    out, err = capsysbinary.readouterr()
+    assert out == b"x _ { 1 } ^ { 2 }\n\n\n\\frac 1 2\nb\n"
+    assert err == b"1 of 5 formulas could not be parsed\n"
+
+
+def test_an_unknown_mode_is_said_and_exits_with_2(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x\n")))
+    assert main(["normalize", "--mode", "latex"]) == 2
+    assert "norm, tok, crohme" in capsys.readouterr().err
+
+
+def test_the_command_as_a_process():
+    command = [sys.executable, "-m", "im2tex", "normalize", "--mode", "tok"]
+    done = subprocess.run(command, input=b"a_1\nb^\n", capture_output=True, check=True)
+    assert done.stdout == b"a _ 1\n\n"
+    assert done.stderr == b"1 of 2 formulas could not be parsed\n"
+
+
+# What the reference made of each, in one defect each.
+DEFECTIVE = {
+    r"the index of \sqrt[n] became [object Object]": (
+        r"\sqrt[3]{2}",
+        r"\sqrt [ [object Object] ] { 2 }",
+    ),
+    r"everything from \% on was cut off": (r"5\% b", "5 \\"),
+    "the first of two scripts was dropped (a prime in front of a superscript)": (
+        "g'^2",
+        "g ^ { 2 }",
+    ),
+    r"a command inside \mathrm was spelled out (\alpha became \ a l p h a)": (
+        r"{\rm \alpha}",
+        r"\mathrm { \ a l p h a }",
+    ),
+    "columns written *{n}{c} or p{1cm} were lost": (
+        r"\begin{array}{*{2}{c}}1\end{array}",
+        r"\begin{array} { } { 1 } \\ \end{array}",
+    ),
+    "an environment's position [t] was printed": (
+        r"\begin{aligned}[t]x\end{aligned}",
+        r"\begin{aligned} { [ t ] x } \\ \end{aligned}",
+    ),
+    r"\bm{x} as an argument was torn apart (\hat { \bm } { x })": (
+        r"\hat\bm{x}",
+        r"\hat { \bm } { x }",
+    ),
+    "two minus signs behind ^ or _ both became the script": ("x^--1", "x ^ { -- } 1"),
+    r"\rule lost its head (ule)": (r"\rule{1cm}{2cm}", "ule { 1 cm } { 2 cm }"),
+    r"a second \hline was put into a cell": (
+        r"\begin{array}{c}\hline\hline 1\end{array}",
+        r"\begin{array} { c } \hline { \hline 1 } \\ \end{array}",
+    ),
+    r"\frac{a}{\rm b} lost its denominator": (r"\frac{a}{\rm b}", r"\frac { a } { a } { b }"),
+}
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_each_defect_is_known_by_its_example(name):
+    raw, reference = DEFECTIVE[name]
+    assert defects(raw, reference) == [name]
+    assert normalize(raw) != reference
+    assert defects("x_1^2", "x _ { 1 } ^ { 2 }") == []
+
+
+def _real(path, columns):
+    folder = os.environ.get("IM2TEX_DATA")
+    if not folder:
+        pytest.skip(f"IM2TEX_DATA is not set: it names the folder with {path}")
+    file = Path(folder) / path
+    if not file.is_file():
+        pytest.skip(f"there is no {path} in IM2TEX_DATA ({folder})")
+    opener = lzma.open if file.suffix == ".xz" else open
+    with opener(file, "rt", encoding="utf-8", newline="\n") as lines:
+        next(lines)
+        return [line.rstrip("\n").split("\t", columns - 1) for line in lines]
+
+
+def test_the_reference_on_arxiv_formulas():
+    """Every thirteenth formula; the papers with odd numbers were never looked at while writing."""
+    rows = [row for row in _real("arxiv/formulas.tsv.xz", 4)[::13] if int(row[0]) % 2]
+    sound = [(raw, reference) for _, _, reference, raw in rows if not defects(raw, reference)]
+    equal = sum(normalize_or_none(raw) == reference for raw, reference in sound)
+    assert len(rows) - len(sound) <= 0.01 * len(rows)
+    assert equal >= 0.99 * len(sound)
+
+
+def test_the_reference_on_im2latex_formulas():
+    """Those of the authors' sample that are in validation or test."""
+    known = {}
+    for split, number, _, kaggle, guillaume in _real("im2latex100k/formulas_val_test.tsv.xz", 5):
+        known[split, number] = {kaggle, guillaume} - {""}
+    sample = _real("im2latex100k/sample_1200_raw.tsv.xz", 4)
+    pairs = [(raw, known[s, n]) for s, n, _, raw in sample if (s, n) in known]
+    assert len(pairs) > 150
+    for raw, references in pairs:
+        assert normalize(raw) in references
+
+
+def test_normal_forms_of_im2latex_are_normal():
+    broken = ("[object Object]", " ule ")
+    for _, _, _, _, reference in _real("im2latex100k/formulas_val_test.tsv.xz", 5)[::7]:
+        if reference and not any(trace in f" {reference} " for trace in broken):
+            assert normalize(reference) == reference
+
+
+def test_labels_of_crohme_come_out_as_their_own_reader_has_them():
+    for _, _, _, label, _, truth in _real("crohme/captions.tsv", 6)[::3]:
+        assert normalize(label, "crohme") == " ".join(canonical(label))
+        try:
+            expected = " ".join(canonical(truth))
+        except LatexError:
+            assert normalize_or_none(truth, "crohme") is None
+        else:
+            assert (normalize_or_none(truth, "crohme") or "") == expected

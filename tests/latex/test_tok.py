@@ -1,0 +1,66 @@
+"""The plain token stream: the formula as written, cut up."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from im2tex.latex.parser import parse
+from im2tex.latex.tok import tok
+from im2tex.latex.tokens import LatexError, texts
+
+
+def stream(source):
+    return " ".join(tok(parse(source)))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        # Nothing is reordered, braced or respelled.
+        ("x^2_i", "x ^ 2 _ i"),
+        ("f''", "f ' '"),
+        (r"{a\over b}", r"{ a \over b }"),
+        (r"\dfrac12", r"\dfrac 1 2"),
+        (r"\sin x", r"\sin x"),
+        (r"\sum\limits_i", r"\sum \limits _ i"),
+        (r"{\rm x}\rm{y}", r"{ \rm x } \rm { y }"),
+        # What is one thing is one token.
+        (r"\left ( x \right )", r"\left( x \right)"),
+        (
+            r"\begin{array}{cc}a&b\\[2mm]\hline c\end{array}",
+            r"\begin{array} { c c } a & b \\ [ 2 m m ] \hline c \end{array}",
+        ),
+        # Spaces in text, spaces elsewhere, and what is no part of the formula.
+        (r"\mbox{if  it} x", r"\mbox { i f ~ i t } x"),
+        (r"a\ b", r"a \ b"),
+        (r"a \\ b", r"a \, b"),
+        (r"$x$ \label{a} % b", "x"),
+        (r"\hskip 3mm", r"\hspace { 3 m m }"),
+        ("é", "é"),
+    ],
+)
+def test_golden(source, expected):
+    assert stream(source) == expected
+    assert stream(expected) == expected
+
+
+@pytest.mark.parametrize("source", ["{a", "x_1_2", r"\left(x"])
+def test_only_formulas_have_one(source):
+    with pytest.raises(LatexError):
+        stream(source)
+
+
+_SIMPLE = st.text(alphabet=r"ab1+-{}_^'&\ ", max_size=15)
+
+
+@settings(max_examples=400, deadline=None)
+@given(_SIMPLE)
+def test_stable_and_complete(source):
+    r"""Read again it is the same; and it has every token of the source but for what it merges."""
+    try:
+        once = stream(source)
+    except LatexError:
+        return
+    assert stream(once) == once
+    if "\\" not in source:
+        assert "".join(once.split()) == "".join(texts(source))
