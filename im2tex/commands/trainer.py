@@ -145,6 +145,7 @@ class FormulaCLI(LightningCLI):
             _refuse_conflicts(settings.model, trained, going_on=self.subcommand == "fit")
         super().instantiate_classes()
         if self.checkpoint is not None:
+            self.model.init_from = None  # for a fresh fit only
             self.model.bind(Vocabulary(self.checkpoint["hyper_parameters"]["vocabulary"]))
 
     def before_test(self) -> None:
