@@ -37,7 +37,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from im2tex.latex.symbol_names import NEGATABLE, OTHERS
-from im2tex.latex.symbol_tree import Kind, Node, parse
+from im2tex.latex.symbol_nodes import Kind, Node
+from im2tex.latex.symbol_tree import parse
 from im2tex.latex.tokens import LatexError
 
 NONE: Final = -1
@@ -80,30 +81,33 @@ def layout_tree(tokens: Sequence[str], *, strict: bool = False) -> LayoutTree:
     if not source or source[0].isspace() or (source[-1].isspace() and source[-2:] != "\\ "):
         raise LatexError("no formula", 0, source)
     tree = parse(tokens, tools=not strict)
-    if strict:
-        tree = _spelled_out(tree, "")
-    elif _lost(tree):
+    if not strict and _lost(tree):
         raise LatexError("the tools lose all of it and crash", 0, source)
-    placer = _Placer(tree, strict)
-    placer.place(tree)
+    try:
+        tree = _spelled_out(tree, "") if strict else tree
+        placer = _Placer(tree, strict)
+        placer.place(tree)
+    except RecursionError:
+        raise LatexError("nested too deep for this stack", 0, source) from None
     if placer.crashing:
         raise LatexError(f"the tools crash on {placer.crashing!r}", 0, source)
     return LayoutTree(placer.labels, placer.parents, placer.relations, placer.extra)
 
 
+# Symbols whose label is their name; all others keep the character.
 _NAMED = (
     *("div", "times", "pm", "sum", "pi", "int", "theta", "infty", "ldots", "beta", "rightarrow"),
     *("leq", "geq", "lt", "gt", "sigma", "phi", "prime", "gamma", "mu", "lambda", "Delta"),
     *("exists", "forall", "in", "partial", "neq", "alpha"),
 )
-# Labels by what is drawn. Only these names, written out by `\operatorname`, get their backslash.
+# Names that get a backslash where they are written out, as by `\operatorname` or `\sin`.
+_WRITTEN = (
+    *("rightarrow", "sum", "int", "pi", "leq", "sin", "cos", "tan", "lim", "geq", "infty"),
+    *("prime", "times", "alpha", "beta", "pm", "log", "{", "}"),
+)
 _LABELS: dict[str, str] = {
     **{(NEGATABLE | OTHERS)["\\" + name]: "\\" + name for name in _NAMED},
-    **{
-        name: "\\" + name for name in ("rightarrow", "sum", "int", "pi", "leq", "sin", "cos", "tan")
-    },
-    **{name: "\\" + name for name in ("lim", "geq", "infty", "prime", "times", "alpha", "beta")},
-    **{name: "\\" + name for name in ("pm", "log", "{", "}")},
+    **{name: "\\" + name for name in _WRITTEN},
     ",": "COMMA",
     NEGATABLE[r"\Gamma"]: r"\gamma",
     OTHERS[r"\minus"]: "-",

@@ -6,62 +6,30 @@ Each function here begins at its own word and leaves the reader behind what it h
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from im2tex.latex import symbol_names as names
 from im2tex.latex.symbol_grids import environment, substack
-from im2tex.latex.symbol_reader import (
-    CLOSING,
-    DIGITS,
-    EMPTY,
-    MAX_DEPTH,
-    SPACE,
+from im2tex.latex.symbol_nodes import DIGITS, EMPTY, SPACE, Kind, Node, fenced
+from im2tex.latex.symbol_reader import CLOSING, Constructs, Reader
+from im2tex.latex.symbol_text import (
+    CLASSES,
+    FONTS,
     TEXT_FONTS,
-    Constructs,
-    Kind,
-    Node,
-    Reader,
-    TooDeepError,
-    fenced,
-    join,
+    classed,
+    operator_name,
+    styled,
+    text,
+    typewriter,
 )
 from im2tex.latex.tokens import LatexError
 
-_FONTS = {
-    **dict.fromkeys((r"\mathrm", r"\mathup", r"\mathit"), ""),
-    **dict.fromkeys((r"\mathtt", r"\texttt"), "typewriter"),
-    **dict.fromkeys((r"\mathsf", r"\mathsfup", r"\mathsfit"), "sans"),
-    **dict.fromkeys((r"\mathbb", r"\mathds"), "blackboard"),
-    **dict.fromkeys((r"\mathcal", r"\mathscr"), "script"),
-    **dict.fromkeys((r"\mathbfscr", r"\mathbfcal"), "bold script"),
-    r"\mathfrak": "fraktur",
-    r"\mathbffrak": "bold fraktur",
-    **dict.fromkeys([r"\mathbf", r"\boldsymbol", r"\bm", r"\symbf", r"\mathbold", r"\pmb"], "bold"),
-    **dict.fromkeys(
-        [r"\mathbfup", r"\mathbfit", r"\mathbfsfup", r"\mathbfsfit"],
-        "bold",
-    ),
-}
-_CLASSES = {
-    r"\mathop": Kind.SYMBOL,
-    r"\mathrel": Kind.RELATION,
-    **dict.fromkeys(
-        (r"\mathbin", r"\mathord", r"\mathopen", r"\mathclose", r"\mathpunct"), Kind.SYMBOL
-    ),
-}
 _SIZES = (
     *(r"\big", r"\Big", r"\bigg", r"\Bigg", r"\bigl", r"\biggl", r"\Biggl"),
     *(r"\bigr", r"\Bigr", r"\biggr", r"\Biggr"),
 )
 _REFUSED_SIZES = (r"\Bigl", r"\bigm", r"\Bigm", r"\biggm", r"\Biggm")
-_TEXT_ESCAPES = {**{"\\" + c: c for c in "#$%&_{} "}, "~": " ", r"\ldots": "…"}
 _LENGTHS = {r"\hspace": re.compile(r"\d+(em|pt|in|cm)"), r"\mspace": re.compile(r"\d+mu")}
-# How `\operatorname` spells what it is given.
-_SPELLED = {"−": "-", "′": "'", "″": "''", "‴": "'''", "⁗": "''''"}  # noqa: RUF001
-
-
-def _members(node: Node) -> tuple[Node, ...]:
-    return node.parts if node.kind is Kind.ROW else (node,)
 
 
 def _bare_script(reader: Reader) -> Node:
@@ -220,91 +188,6 @@ def _negated(reader: Reader) -> Node:
     return Node(kind, names.NEGATED.get(text, text + names.STROKE))
 
 
-def _styled(reader: Reader) -> Node:
-    font = _FONTS[reader.word]
-    reader.at += 1
-    node = reader.needed()
-    return Node(Kind.STYLED, font, _members(node))
-
-
-def _typewriter(reader: Reader) -> Node:
-    return _text(reader) if reader.words[reader.at + 1] == "{" else _styled(reader)
-
-
-def _text(reader: Reader) -> Node:
-    font = TEXT_FONTS[reader.word]
-    reader.at += 1
-    reader.expect("{")
-    node = join(_text_chunks(reader, 0))
-    if node.kind is Kind.ROW and not node.parts:
-        node = Node(Kind.TEXT)
-    # The tools forget the font of a text before they lose the text.
-    return Node(Kind.STYLED, font, (node,)) if font and not reader.tools else node
-
-
-def _text_chunks(reader: Reader, depth: int) -> list[Node]:
-    """Text up to the closing brace, which is read too."""
-    if depth > MAX_DEPTH:
-        raise TooDeepError
-    nodes: list[Node] = []
-    written = " " if reader.spaced[reader.at - 1] else ""
-    while True:
-        word, space = reader.word, reader.spaced[reader.at]
-        if word in {"{", "}"}:
-            if written:
-                nodes.append(Node(Kind.TEXT, written))
-            reader.at += 1
-            if word == "}":
-                return nodes
-            nodes.append(join(_text_chunks(reader, depth + 1)))
-            written = " " if reader.spaced[reader.at - 1] else ""
-            continue
-        if word in {"", "$"} or (word[0] == "\\" and word not in _TEXT_ESCAPES):
-            raise reader.error(f"{word!r} in text")
-        written += _TEXT_ESCAPES.get(word, word) + (" " if space else "")
-        reader.at += 1
-
-
-def _operator_name(reader: Reader) -> Node:
-    reader.at += 1
-    if reader.word == "*":
-        reader.at += 1
-    name = _spelled(_members(reader.needed()))
-    if name is None:
-        raise reader.error("not the name of an operator")
-    return Node(Kind.NAME, name)
-
-
-def _spelled(nodes: Sequence[Node], styled: bool = False) -> str | None:
-    r"""The characters of a name; None where something else is among them."""
-    name = ""
-    for kind, text, parts in nodes:
-        if kind is Kind.STYLED:
-            inner = _spelled(parts, True)
-            if inner is None:
-                return None
-            name += inner
-        elif kind in {Kind.LETTER, Kind.NUMBER, Kind.SYMBOL, Kind.RELATION}:
-            name += text if styled else _SPELLED.get(text, text)
-        elif styled and kind in {Kind.NAME, Kind.TEXT, Kind.SPACE}:
-            name += text or " "
-        else:
-            return None
-    return name
-
-
-def _classed(reader: Reader) -> Node:
-    command = reader.word
-    reader.at += 1
-    node = reader.atom()
-    nodes = _members(node)
-    if len(nodes) == 1 and nodes[0].kind in {Kind.SYMBOL, Kind.RELATION, Kind.LETTER, Kind.TEXT}:
-        return Node(_CLASSES[command], nodes[0].text.strip())
-    if command != r"\mathop":
-        return join(list(nodes))
-    return Node(Kind.NAME, "".join(_spelled(_members(part)) or "" for part in nodes))
-
-
 def _modulo(reader: Reader) -> Node:
     command = reader.word
     reader.at += 1
@@ -356,11 +239,11 @@ CONSTRUCTS: Constructs = {
     **dict.fromkeys((r"\sqrt", r"\surd"), _root),
     **_ACCENTS,
     r"\not": _negated,
-    **dict.fromkeys(_FONTS, _styled),
-    **dict.fromkeys(TEXT_FONTS, _text),
-    r"\texttt": _typewriter,
-    r"\operatorname": _operator_name,
-    **dict.fromkeys(_CLASSES, _classed),
+    **dict.fromkeys(FONTS, styled),
+    **dict.fromkeys(TEXT_FONTS, text),
+    r"\texttt": typewriter,
+    r"\operatorname": operator_name,
+    **dict.fromkeys(CLASSES, classed),
     **_MODULO,
     r"\phantom": _around(Kind.PHANTOM),
     r"\boxed": _around(Kind.BOXED),

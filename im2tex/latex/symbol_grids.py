@@ -6,7 +6,8 @@ extra height of `\\ [2pt]` behind a space.
 
 from __future__ import annotations
 
-from im2tex.latex.symbol_reader import Kind, Node, Reader, fenced
+from im2tex.latex.symbol_nodes import Kind, Node, fenced
+from im2tex.latex.symbol_reader import Reader
 
 # Environments that draw a grid, with their delimiters.
 _GRIDS = {
@@ -26,10 +27,13 @@ _GRIDS = {
 _NOT_AMS = frozenset({"array", "eqnarray"})
 _MAY_BE_EMPTY = frozenset({"multline", "gather", "gathered"})
 _HLINE = r"\hline"
+# Levels that a grid counts for more than other groups: it takes so many more calls to read.
+_FRAMES = 2
 
 
 def substack(reader: Reader) -> Node:
     """Rows of one cell each."""
+    reader.deeper(_FRAMES)
     reader.at += 1
     reader.expect("{")
     rows = [_row([[reader.body()]])]
@@ -41,6 +45,7 @@ def substack(reader: Reader) -> Node:
 
 def environment(reader: Reader) -> Node:
     r"""From `\begin` to its `\end`."""
+    reader.deeper(_FRAMES)
     reader.at += 1
     name = reader.word_in_braces().removesuffix("*")
     if name == "equation":

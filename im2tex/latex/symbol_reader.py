@@ -6,58 +6,15 @@ What a single command takes is in `symbol_tree`, where the rules are written dow
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from enum import Enum, auto
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 
 from im2tex.latex import symbol_names as names
+from im2tex.latex.symbol_nodes import ARGUMENTS, LEAVES, Kind, Node, fenced, join
 from im2tex.latex.tokens import LatexError
 
 # Levels of nesting read; deeper formulas are unreadable. Handwriting has about six.
 MAX_DEPTH: Final = 100
-
-
-class Kind(Enum):
-    """What a node is; the comment tells its parts, in order."""
-
-    LETTER = auto()
-    NUMBER = auto()
-    SYMBOL = auto()
-    RELATION = auto()
-    NAME = auto()  # a function's name, one symbol
-    SPACE = auto()
-    TEXT = auto()
-    ROW = auto()  # from braces: any parts
-    FENCED = auto()  # from delimiters, the delimiters included: any parts
-    SUB = auto()  # base, script
-    SUP = auto()  # base, script
-    SUBSUP = auto()  # base, subscript, superscript
-    UNDER = auto()  # base, limit or accent
-    OVER = auto()  # base, limit or accent
-    UNDEROVER = auto()  # base, below, above
-    FRACTION = auto()  # numerator, denominator
-    SQRT = auto()  # body
-    ROOT = auto()  # body, index
-    TABLE = auto()  # rows
-    TABLE_ROW = auto()  # cells
-    CELL = auto()  # any parts
-    STYLED = auto()  # any parts; text is the font, empty for upright
-    BOXED = auto()  # body
-    PHANTOM = auto()  # body
-
-
-class Node(NamedTuple):
-    """A node of the tree.
-
-    Attributes:
-        kind: what it is.
-        text: the character or name of a symbol.
-        parts: its children, as `Kind` says.
-    """
-
-    kind: Kind
-    text: str = ""
-    parts: tuple[Node, ...] = ()
 
 
 class TooDeepError(Exception):
@@ -66,9 +23,6 @@ class TooDeepError(Exception):
 
 _PIECE = re.compile(r"(\\[A-Za-z]+|\\.|\S)(\s?)", re.DOTALL)
 _IGNORED = re.compile(r"(?<!\{ )(?<!\{)\\(?:nonumber(?![A-Za-z])|(?:label|tag\*?)\s*\{[^}]*\})")
-DIGITS = "0123456789"
-EMPTY = Node(Kind.LETTER)
-SPACE = Node(Kind.SPACE)
 _MIDDLE, _RIGHT, _OPERATORNAME = r"\middle", r"\right", r"\operatorname"
 _STYLES = frozenset({r"\displaystyle", r"\textstyle", r"\scriptstyle", r"\scriptscriptstyle"})
 # Commands with all before them over all behind them, and their delimiters.
@@ -78,49 +32,6 @@ _LIMITS = frozenset({r"\limits", r"\nolimits"})
 _STOPS = frozenset({"", "%", "}", "&", r"\\", _RIGHT, _MIDDLE, r"\end", *_LIMITS, *_INFIX})
 CLOSING = {"(": ")", "[": "]", "|": "|"}
 _FENCES = {**names.DELIMITERS, ".": "", "<": "⟨", ">": "⟩"}
-TEXT_FONTS = {
-    **dict.fromkeys((r"\text", r"\textrm", r"\mbox", r"\textit"), ""),
-    r"\textbf": "bold",
-    r"\texttt": "typewriter",
-    r"\textsf": "sans",
-}
-
-
-def _leaves() -> dict[str, Node]:
-    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    leaves = {letter: Node(Kind.LETTER, letter) for letter in letters}
-    for table in (names.NEGATABLE, names.RELATION_OPERATORS):
-        for word, drawn in table.items():
-            leaves[word] = Node(Kind.LETTER if drawn.isalpha() else Kind.RELATION, drawn)
-    for table in (names.OTHERS, names.OPERATORS, names.DELIMITERS):
-        leaves.update({word: Node(Kind.SYMBOL, drawn) for word, drawn in table.items()})
-    leaves.update({word: Node(Kind.NAME, name) for word, name in names.FUNCTIONS.items()})
-    leaves.update(dict.fromkeys(names.SPACES, SPACE))
-    return leaves
-
-
-_ALL_LEAVES = _leaves()
-# Without those that need a look at what follows.
-_LEAVES = {word: leaf for word, leaf in _ALL_LEAVES.items() if word not in (*"([|':.",)}
-_ARGUMENTS = {
-    **{word: leaf for word, leaf in _ALL_LEAVES.items() if word not in (*"()[]|':",)},
-    **{word: Node(Kind.SYMBOL, drawn) for word, drawn in names.AS_ARGUMENT.items()},
-    **{digit: Node(Kind.NUMBER, digit) for digit in DIGITS},
-}
-for _word in names.NEVER_ARGUMENT:
-    del _ARGUMENTS[_word]
-
-
-def join(nodes: Sequence[Node]) -> Node:
-    """The nodes as one: a row, or the node itself where it is alone."""
-    return nodes[0] if len(nodes) == 1 else Node(Kind.ROW, "", tuple(nodes))
-
-
-def fenced(opening: str, nodes: Sequence[Node], closing: str) -> Node:
-    """The nodes between two delimiters, either of which may be empty."""
-    before = (Node(Kind.SYMBOL, opening),) if opening else ()
-    after = (Node(Kind.SYMBOL, closing),) if closing else ()
-    return Node(Kind.FENCED, "", (*before, *nodes, *after))
 
 
 Constructs: TypeAlias = "Mapping[str, Callable[[Reader], Node]]"
@@ -168,11 +79,11 @@ class Reader:
             reason, sum(len(word) + len(space) for word, space in before), self.source
         )
 
-    def deeper(self) -> None:
-        """Counts one level of nesting."""
-        if self.depth == MAX_DEPTH:
+    def deeper(self, levels: int = 1) -> None:
+        """Counts levels of nesting."""
+        self.depth += levels
+        if self.depth > MAX_DEPTH:
             raise TooDeepError
-        self.depth += 1
 
     def expect(self, word: str) -> None:
         """Reads over `word`."""
@@ -286,7 +197,7 @@ class Reader:
     def atom(self) -> Node:
         """One symbol, group or construct, without scripts behind it."""
         word = self.words[self.at]
-        leaf = _LEAVES.get(word)
+        leaf = LEAVES.get(word)
         if leaf is not None:
             self.at += 1
             return leaf
@@ -301,7 +212,7 @@ class Reader:
     def argument(self) -> Node | None:
         """An argument: a group, a symbol or any single character; None where there is none."""
         word = self.words[self.at]
-        leaf = _ARGUMENTS.get(word)
+        leaf = ARGUMENTS.get(word)
         if leaf is not None:
             self.at += 1
             return leaf
@@ -323,7 +234,7 @@ class Reader:
             len(last) > 1
             or last in names.OPERATORS
             or last in names.RELATION_OPERATORS
-            or (last in {"}", "]"})
+            or last in {"}", "]"}
         )
 
     def needed(self) -> Node:

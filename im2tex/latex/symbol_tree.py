@@ -28,7 +28,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from im2tex.latex.symbol_constructs import ARGUMENT_CONSTRUCTS, CONSTRUCTS
-from im2tex.latex.symbol_reader import MAX_DEPTH, Kind, Node, Reader, TooDeepError
+from im2tex.latex.symbol_nodes import Kind, Node
+from im2tex.latex.symbol_reader import MAX_DEPTH, Reader, TooDeepError
 from im2tex.latex.tokens import LatexError
 
 __all__ = ["MAX_DEPTH", "Kind", "Node", "parse"]
@@ -51,8 +52,11 @@ def parse(tokens: Sequence[str], *, tools: bool = True) -> Node:
     reader = Reader(" ".join(tokens), tools, CONSTRUCTS, ARGUMENT_CONSTRUCTS)
     try:
         tree = reader.body()
-    except TooDeepError:
+        if reader.word not in {"", "%"}:
+            raise reader.error(f"unexpected {reader.word!r}")
+    except (TooDeepError, RecursionError):
         raise LatexError(f"nested deeper than {MAX_DEPTH}", 0, reader.source) from None
-    if reader.word not in {"", "%"}:
-        raise reader.error(f"unexpected {reader.word!r}")
+    finally:
+        # Kept errors hold the frames that they passed, and these the reader.
+        reader.known.clear()
     return tree

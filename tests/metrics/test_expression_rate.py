@@ -62,6 +62,7 @@ def test_an_unreadable_reference_is_out_for_the_tools_and_wrong_when_strict():
     assert int(tools.unread_references) == int(strict.unread_references) == 1
 
 
+@pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_nan_before_the_first_sample():
     assert all(math.isnan(value) for value in values(ExpressionRate()).values())
     assert all(math.isnan(value) for value in values(filled("tools", [(r"\foo", "x", 0)])).values())
