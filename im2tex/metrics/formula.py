@@ -6,11 +6,16 @@ from torchmetrics import MetricCollection
 
 from im2tex.metrics.bleu import CorpusBleu
 from im2tex.metrics.edits import TokenErrorRate, TokenExact, TokenWithin
+from im2tex.metrics.expression_rate import ExpressionRate
 from im2tex.metrics.pairs import PairMetric
 
 
 class FormulaMetrics(MetricCollection):
-    """token_exact, token_within_1, _2, _3, token_error_rate (all in 0..1) and bleu (0..100).
+    """Token metrics, BLEU and the expression rate of the CROHME line.
+
+    Names: token_exact, token_within_1, _2, _3, token_error_rate; bleu (0..100, all others 0..1);
+    expression_rate, expression_rate_1, _2, _3 and structure_rate, which compare label graphs as the
+    CROHME tools do, and the same with `_strict` at the end, by stricter rules.
 
     `update(predictions, references)` takes token lists; a missing prediction is None and counts as
     wrong. `compute()` gives a dictionary; `clone(prefix="test/")` a fresh, named copy. At the end
@@ -26,6 +31,8 @@ class FormulaMetrics(MetricCollection):
             *(TokenWithin(n) for n in (1, 2, 3)),
             TokenErrorRate(),
             CorpusBleu(),
+            ExpressionRate(),
+            ExpressionRate("strict"),
         ]
         # No compute groups: torchmetrics would find them by comparing states after the first
         # batch, where metrics with different updates can be equal by chance.
@@ -39,5 +46,5 @@ class FormulaMetrics(MetricCollection):
         return {
             metric.name: metric.signature
             for metric in self.values()
-            if isinstance(metric, CorpusBleu)
+            if isinstance(metric, CorpusBleu | ExpressionRate)
         }

@@ -17,6 +17,14 @@ NAMES = {
     "token_within_3",
     "token_error_rate",
     "bleu",
+    "expression_rate",
+    "expression_rate_strict",
+}
+# The expression rate is a metric with several values.
+VALUES = NAMES | {
+    f"{name}{suffix}"
+    for name in ("expression_rate_1", "expression_rate_2", "expression_rate_3", "structure_rate")
+    for suffix in ("", "_strict")
 }
 
 
@@ -38,9 +46,9 @@ def test_names_prefix_and_signature():
     metrics = FormulaMetrics()
     test = metrics.clone(prefix="test/")
     test.update(*corpus())
-    assert set(values(test)) == {f"test/{name}" for name in NAMES}
+    assert set(values(test)) == {f"test/{name}" for name in VALUES}
     assert set(metrics) == NAMES
-    assert test.signatures.keys() == {"bleu"}
+    assert test.signatures.keys() == {"bleu", "expression_rate", "expression_rate_strict"}
     assert not metrics["token_exact"].update_called  # a clone is a fresh one
     assert test.state_dict() == {}  # a checkpoint holds no metric
 
