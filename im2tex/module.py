@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from im2tex.attention import ATTENTIONS
 from im2tex.checkpoint import initialise, stamp, verify
 from im2tex.data.dataset import Batch, stack
 from im2tex.data.preprocessing import Preprocessing
@@ -164,7 +165,15 @@ class Im2Tex(LightningModule):
         )
         self.optimizer = OPTIMIZERS.build(optimizer, optimizer_args)
         self.schedule = SCHEDULES.build(schedule, schedule_args)
+        # What is built only once there is a vocabulary is checked now, before any data is read.
         DECODERS.check(decoder, decoder_args)
+        ATTENTIONS.check(attention, attention_args)
+        accepted = DECODERS.get(decoder).attentions
+        if accepted is not None and attention not in accepted:
+            raise Im2TexError(
+                f"decoder '{decoder}' takes attention {' or '.join(accepted) or 'none'}, not "
+                f"'{attention}'. Set model.attention."
+            )
         self.decoder: Decoder | None = None
         self.vocabulary: Vocabulary | None = None
         self.val_perplexity = Perplexity()
@@ -184,20 +193,13 @@ class Im2Tex(LightningModule):
         """
         if self.decoder is not None:
             raise Im2TexError("this model already has a vocabulary")
-        name, attention = self.hparams["decoder"], self.hparams["attention"]
-        accepted = DECODERS.get(name).attentions
-        if accepted is not None and attention not in accepted:
-            raise Im2TexError(
-                f"decoder '{name}' takes attention {' or '.join(accepted) or 'none'}, not "
-                f"'{attention}'. Set model.attention."
-            )
         self.vocabulary = vocabulary
         self.hparams["vocabulary"] = list(vocabulary.ordinary)
         self.decoder = DECODERS.build(
-            name,
+            self.hparams["decoder"],
             self.hparams["decoder_args"],
             vocabulary_size=len(vocabulary),
-            attention=attention,
+            attention=self.hparams["attention"],
             attention_args=self.hparams["attention_args"] or {},
             grid_width=self.encoder.width,
             coarse_width=self.encoder.coarse_width,
@@ -460,18 +462,20 @@ class Im2Tex(LightningModule):
         readings: dict[int, Reading] = {}
         training = self.training
         self.eval()
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            parts = stack([drawn[i] for i in chosen])
-            batch = Batch(
-                [str(i) for i in chosen],
-                parts["images"].to(self.device),
-                parts["sizes"].to(self.device),
-                [()] * len(chosen),
-            )
-            for i, found in zip(chosen, self(batch, options), strict=True):
-                readings[i] = self.reading(found)
-        self.train(training)
+        try:
+            for start in range(0, len(order), batch_size):
+                chosen = order[start : start + batch_size]
+                parts = stack([drawn[i] for i in chosen])
+                batch = Batch(
+                    [str(i) for i in chosen],
+                    parts["images"].to(self.device),
+                    parts["sizes"].to(self.device),
+                    [()] * len(chosen),
+                )
+                for i, found in zip(chosen, self(batch, options), strict=True):
+                    readings[i] = self.reading(found)
+        finally:
+            self.train(training)
         return [readings[i] for i in range(len(pictures))]
 
     def reading(self, hypotheses: Sequence[Hypothesis]) -> Reading:

@@ -285,6 +285,7 @@ def _warnings() -> None:
         ".*isinstance\\(treespec, LeafSpec\\).*",
         ".*Checkpoint directory .* exists and is not empty.*",
         ".*smaller than the logging interval.*",
+        ".*callbacks used to create the checkpoint need to be provided.*",
         ".*sync_dist=True.*",  # the scores are summed over the ranks before they are logged
     ):
         warnings.filterwarnings("ignore", message=message)
