@@ -1,9 +1,14 @@
 r"""The normal form of the IM2LATEX paper, from the tree.
 
 Section 3 of Deng et al. 2017 asks for one way to write what looks the same; the form is the one
-their released labels have. Scripts stand below before above, each in braces; primes are scripts;
-infix fractions become `\frac`; function names are spelled out letter by letter; every cell of an
-array has braces and every row its end; fonts and text become `\mathrm` where they mean it.
+their script gives. Scripts stand below before above, each in braces; primes are scripts; infix
+fractions become `\frac`; function names are spelled out letter by letter; every cell of an array
+has braces and every row its end; text becomes `\mathrm` with a `~` for each space.
+
+Some of it serves agreement with their labels only, and whoever draws the form has to know: lengths
+are in single letters (`\hspace { 3 m m }`), `cases` has a brace in front besides its own, a line
+break outside an array is a `\,`. Where their script changes what a formula says, see
+`im2tex.latex.reference`, we do not.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from im2tex.latex.roles import ACCENTS, FRACTIONS, MATRIX_FENCES, PAIRED, LINES, STARRED
+from im2tex.latex.roles import ACCENTS, FRACTIONS, LINES, MATRIX_FENCES, PAIRED, STARRED
 from im2tex.latex.tree import (
     Array,
     Command,

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable
 
 _COMMAND = re.compile(r"\\([A-Za-z]+|[,;:!])")
-# A prime with a superscript behind it, perhaps a subscript between.
 # A second script of a kind behind the first, perhaps with one of the other kind between.
 _ARGUMENT = r"(?:\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\\[A-Za-z]+|\\?[^\s{}\\])"
 _TWO_UPPER = re.compile(
