@@ -27,8 +27,24 @@ _ORDER = (
     "token_error_rate",
     "bleu",
     "perplexity",
+    "expression_rate_1",
+    "expression_rate_2",
+    "expression_rate_3",
+    "structure_rate",
+    "expression_rate_strict",
+    "expression_rate_1_strict",
+    "expression_rate_2_strict",
+    "expression_rate_3_strict",
+    "structure_rate_strict",
 )
-_SHARES = ("expression_rate", "image_match", "token_exact", "token_within", "token_error_rate")
+_SHARES = (
+    "expression_rate",
+    "structure_rate",
+    "image_match",
+    "token_exact",
+    "token_within",
+    "token_error_rate",
+)
 _NONE = "-"
 
 
