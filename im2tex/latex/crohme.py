@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
@@ -206,6 +206,9 @@ def _prepared(tokens: list[Token]) -> list[Token]:
     return result
 
 
+_DEEPEST = 100  # levels; people write a dozen, and Python recurses a few times a level
+
+
 class _Parser:
     """Recursive descent over the tokens of one formula."""
 
@@ -213,6 +216,7 @@ class _Parser:
         self.source = source
         self.tokens = _prepared(tokenize(source))
         self.at = 0
+        self.depth = 0
 
     def formula(self) -> Leaves:
         result = self.row()
@@ -228,7 +232,7 @@ class _Parser:
                 break
             if token.text == "\\over":
                 self.at += 1
-                result = fraction(result, self.row(until))
+                result = fraction(result, self.descend(lambda: self.row(until)))
             else:
                 result += self.atom_with_scripts()
         return result
@@ -264,6 +268,19 @@ class _Parser:
 
     def atom(self) -> Leaves:
         """One token, group or command with its arguments."""
+        return self.descend(self._atom)
+
+    def descend(self, read: Callable[[], Leaves]) -> Leaves:
+        """Reads one level deeper, as far as levels go."""
+        if self.depth == _DEEPEST:
+            raise self.error(f"nesting deeper than {_DEEPEST} levels")
+        self.depth += 1
+        try:
+            return read()
+        finally:
+            self.depth -= 1
+
+    def _atom(self) -> Leaves:
         token = self.tokens[self.at]
         self.at += 1
         if token.kind is Kind.OPEN:

@@ -220,3 +220,12 @@ def test_without_mathml_names_align_only_where_the_numbers_agree():
 def test_the_inventory_counts_ink():
     counted = inventory(leaves(r"\sqrt[3]{\frac{1}{x_2}} - \ldots"))
     assert counted == {"\\sqrt": 1, "3": 1, "-": 2, "1": 1, "x": 1, "2": 1, ".": 3}
+
+
+def test_nesting_without_end_is_an_error_and_no_crash():
+    for source in ("{" * 5000, "x^{" * 5000 + "y" + "}" * 5000, "\\sqrt" * 5000, "a\\over " * 5000):
+        with pytest.raises(LatexError):
+            canonical(source)
+        assert best_effort(source)
+    deep = "{" * 90 + "x" + "}" * 90
+    assert canonical(deep) == ["x"]
