@@ -152,3 +152,18 @@ def test_nothing_to_read_is_an_error(tmp_path):
         FolderSource(str(tmp_path / "empty"), labels="nowhere.tsv").prepare(tmp_path)
     with pytest.raises(Im2TexError, match="share"):
         FolderSource(validation=1.0)
+
+
+def test_a_run_says_each_time_which_files_it_leaves_out(tmp_path, capsys):
+    picture = Image.new("L", (40, 30), 255)
+    picture.paste(0, (10, 10, 20, 20))
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    picture.save(folder / "good.png")
+    (folder / "bad.png").write_bytes(b"no picture")
+    source = FolderSource(path=str(folder))
+    for _ in range(2):
+        source.ensure(tmp_path / "data")
+        said = capsys.readouterr().err
+        assert "1 problems" in said
+        assert "bad.png" in said

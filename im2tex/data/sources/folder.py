@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,10 +120,7 @@ class FolderSource(Source):
             f"{len(entries)} of {len(files)} files read, {len(labelled)} of them labelled"
         )
         if problems:
-            prepared.lines.append(f"{len(problems)} problems:")
-            prepared.lines += problems[:_NAMED]
-            if len(problems) > _NAMED:
-                prepared.lines.append(f"… and {len(problems) - _NAMED} more, in the store's notes")
+            prepared.lines += _told(problems)
         return prepared
 
     def ensure(self, root: Path) -> None:
@@ -135,6 +133,10 @@ class FolderSource(Source):
         settings = self._settings(self.folder, _files(self.folder), None)
         if not store.exists() or Split(store).about.get("settings") != settings:
             self.prepare(root)
+        problems = Split(store).about.get("problems") or []
+        if problems:
+            # A run says so every time: what is left out of it would otherwise go unnoticed.
+            print("\n".join([f"{self.folder}:", *_told(problems)]), file=sys.stderr)
 
     def _held_out(self, labels: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
         """Labels for validation: by their own hash, so that files added later move no other."""
@@ -197,6 +199,14 @@ class _Entry:
             ink = read_inkml(self.file, self.key).ink
             return Sample(self.key, self.latex, self.tokens, ink=ink)
         return Sample(self.key, self.latex, self.tokens, image=self.file.read_bytes())
+
+
+def _told(problems: list[str]) -> list[str]:
+    """The problems, counted, the first few by name."""
+    lines = [f"{len(problems)} problems:", *problems[:_NAMED]]
+    if len(problems) > _NAMED:
+        lines.append(f"… and {len(problems) - _NAMED} more, in the store's notes")
+    return lines
 
 
 def _checked(key: str, file: Path, markup: str | None, problems: list[str]) -> _Entry:
