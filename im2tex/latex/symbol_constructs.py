@@ -22,7 +22,6 @@ from im2tex.latex.symbol_text import (
     text,
     typewriter,
 )
-from im2tex.latex.tokens import LatexError
 
 _SIZES = (
     *(r"\big", r"\Big", r"\bigg", r"\Bigg", r"\bigl", r"\biggl", r"\Biggl"),
@@ -79,20 +78,11 @@ def _colon(reader: Reader) -> Node:
 
 
 def _maybe_fenced(reader: Reader) -> Node:
-    start = reader.at
     opening = reader.word
     closing = CLOSING[opening]
     reader.at += 1
-    try:
-        nodes = reader.contents(closing)
-    except LatexError:
-        pass
-    else:
-        if reader.word == closing:
-            reader.at += 1
-            return fenced(opening, nodes, closing)
-    reader.at = start + 1
-    return Node(Kind.SYMBOL, opening)
+    nodes = reader.contents_if_closed(closing)
+    return Node(Kind.SYMBOL, opening) if nodes is None else fenced(opening, nodes, closing)
 
 
 def _left(reader: Reader) -> Node:

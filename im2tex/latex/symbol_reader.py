@@ -66,6 +66,8 @@ class Reader:
         # What was read at a place holds whoever asks. A parenthesis that finds no partner has its
         # contents read again, and again for each one around it.
         self.known: dict[int, tuple[Node, int] | LatexError] = {}
+        # Places from which a line is known not to come to a closing delimiter.
+        self.hopeless: set[tuple[int, str]] = set()
 
     @property
     def word(self) -> str:
@@ -95,6 +97,8 @@ class Reader:
         """Expressions up to `closing` or to what cannot begin one."""
         nodes: list[Node] = []
         while (word := self.words[self.at]) != closing and word not in _STOPS:
+            if closing and (self.at, closing) in self.hopeless:
+                raise LatexError(f"no {closing!r}", 0, self.source)
             nodes.append(self.expression())
         return nodes
 
@@ -133,6 +137,24 @@ class Reader:
                 return nodes
             part = self.body(closing)
             nodes += part.parts if part.kind is Kind.ROW else [part]
+
+    def contents_if_closed(self, closing: str) -> list[Node] | None:
+        """What stands before a closing delimiter, which is read too; None where there is none."""
+        start = self.at
+        hopeless = True
+        try:
+            nodes = self.contents(closing)
+            if self.words[self.at] == closing:
+                self.at += 1
+                return nodes
+            # An infix command with nothing before it has something before it in the line around.
+            hopeless = self.words[self.at] not in _INFIX
+        except LatexError:
+            pass
+        if hopeless:
+            self.hopeless.add((start, closing))
+        self.at = start
+        return None
 
     def expression(self) -> Node:
         """An atom with its scripts."""
