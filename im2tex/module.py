@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -287,7 +286,8 @@ class Im2Tex(LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Makes the randomness of a step (dropout, sampling) depend on the step alone."""
-        seed = int(os.environ.get("PL_GLOBAL_SEED", "0"))
+        data = getattr(self.trainer, "datamodule", None)
+        seed = 0 if data is None else data.hparams["seed"]
         state = f"{seed} {self.global_step} {self.global_rank}"
         torch.manual_seed(zlib.crc32(state.encode()))
 

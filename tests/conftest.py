@@ -22,3 +22,9 @@ def trained(tmp_path_factory):
 def checkpoint(trained):
     """Its last checkpoint."""
     return trained / "runs" / "version_0" / "checkpoints" / "last.ckpt"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    """Runs without a folder of their own lie in `runs/`: not in that of this checkout."""
+    monkeypatch.chdir(tmp_path)

@@ -8,11 +8,13 @@ import sys
 
 import pytest
 import torch
+import wandb
 import yaml
 from PIL import Image, ImageDraw
 from tiny import TINY, changed, config, im2tex, lines
 
 from im2tex import __version__
+from im2tex.checkpoint import load
 from im2tex.data.store import write_split
 
 
@@ -150,6 +152,49 @@ def test_a_fit_repeated_gives_the_same_weights(trained, checkpoint, tmp_path):
         assert torch.equal(value, again["state_dict"][name]), name
 
 
+def test_a_dry_run_leaves_no_files(tmp_path):
+    path = config(tmp_path, TINY)
+    assert im2tex("fit", "--config", path, "--trainer.fast_dev_run", "true") == 0
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_configuration_can_be_printed_without_a_run(tmp_path, capsys):
+    path = config(tmp_path, TINY)
+    for command in ("fit", "test"):
+        with pytest.raises(SystemExit) as stop:
+            im2tex(command, "--config", path, "--print_config")
+        assert stop.value.code == 0
+        printed = yaml.safe_load(capsys.readouterr().out)
+        assert printed["model"]["encoder_args"] == TINY["model"]["encoder_args"]
+
+
+def test_the_seed_of_everything_is_that_of_the_data_and_stays_with_the_checkpoint(tmp_path):
+    path = config(tmp_path, TINY)
+    given = ("fit", "--config", path, "--trainer.max_steps", "1")
+    assert im2tex(*given, "--seed_everything", "5") == 0
+    assert im2tex(*given, "--seed_everything", "5", "--data.seed", "3") == 0
+    for number, seed in ((0, 5), (1, 3)):
+        content = load(tmp_path / "runs" / f"version_{number}" / "checkpoints" / "last.ckpt")
+        assert content["datamodule_hyper_parameters"]["seed"] == seed
+
+
+def test_runs_logged_by_wandb_in_one_folder_do_not_get_in_each_others_way(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    path = config(tmp_path, TINY)
+    for _ in range(2):
+        status = im2tex(
+            *("fit", "--config", path, "--trainer.max_steps", "1"),
+            *("--trainer.logger", "WandbLogger", "--trainer.logger.offline", "true"),
+            *("--trainer.logger.save_dir", tmp_path / "runs"),
+        )
+        assert status == 0
+        wandb.finish()
+    written = (tmp_path / "runs").rglob("*")
+    names = [path.name for path in written if path.is_file()]
+    assert names.count("last.ckpt") == names.count("config.yaml") == 2
+
+
 def test_the_command_as_a_person_starts_it(checkpoint, tmp_path):
     done = subprocess_of(
         *("-m", "im2tex", "test", "--ckpt_path", checkpoint, "--report.folder", tmp_path),
@@ -256,6 +301,13 @@ def test_a_mistake_is_one_line_that_names_it(arguments, words, complaint, tmp_pa
         (["--model.beam_size", "0"], ["beam_size"]),
         (["--model.preprocessing.stroke", "2"], ["'stroke'", "thickness"]),
         (["--model.schedule_args.warmup", "2"], ["'warmup'", "warmup_steps"]),
+        (["--checkpoint.mode", "up"], ["checkpoint.mode should be min or max, not 'up'"]),
+        (["--trainer.precision", "12"], ["trainer.precision", "bf16-mixed", "'12'"]),
+        (["--trainer.strategy", "dpp"], ["strategy", "'dpp'", "ddp"]),
+        (["--trainer.logger", "NoLogger"], ["trainer.logger", "'NoLogger'"]),
+        (["--data.batch_size", "0"], ["data.batch_size is at least 1, got 0"]),
+        (["--data.workers", "-1"], ["data.workers is at least 0, got -1"]),
+        (["--data.swap_share", "2"], ["data.swap_share", "at most 1"]),
         (["--data.augmentation.rotate", "2"], ["'rotate'", "rotation"]),
         (["--data.train_split", "trian"], ["no split 'trian'", "test, train, validation"]),
         (["--data.max_length", "1"], ["nothing is left to train on", "40 longer than 1 tokens"]),

@@ -98,7 +98,12 @@ class RunCheckpoints(ModelCheckpoint):
 
 
 def _training(trainer: Trainer) -> bool:
-    return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
+    """Whether this is a training whose results are kept."""
+    return (
+        trainer.state.fn == TrainerFn.FITTING
+        and not trainer.sanity_checking
+        and not getattr(trainer, "fast_dev_run", False)
+    )
 
 
 def _validates(trainer: Trainer, batch_idx: int) -> bool:

@@ -15,10 +15,12 @@ def run_folder(trainer: Trainer) -> Path | None:
     it, for the first one tells the others.
 
     Returns:
-        The folder, which may not exist yet; None for a run without a logger, which has none.
+        The folder, which may not exist yet; None for a run without a logger, which has none, and
+        for a dry run (`fast_dev_run`), which leaves nothing behind.
     """
     folder: str | None = None
-    if trainer.loggers and trainer.is_global_zero:
+    dry = bool(getattr(trainer, "fast_dev_run", False))
+    if trainer.loggers and trainer.is_global_zero and not dry:
         logger = trainer.loggers[0]
         # W&B gives a run its id when it starts, which asking for it makes happen.
         _ = getattr(logger, "experiment", None)

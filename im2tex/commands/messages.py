@@ -22,18 +22,32 @@ def of_parser(error: Exception, subcommand: str, flags: Collection[str]) -> str:
     """
     message = str(error)
     key = re.search(r'Parser key "([^"]+)"', message)
-    types = re.findall(r"Expected an? (?:<class '(\w+)'>|(\w+))", message)
+    types = re.findall(
+        r"Expected an? (.+?)(?: but .*|: .*|\. Got value.*)?$", message, re.MULTILINE
+    )
     given = re.search(r"(?:Given value|Got value): (.*)", message)
     unknown = re.search(r"[Uu]nrecognized arguments: --([^\s=]+)", message)
     if key and types and given:
-        names = dict.fromkeys(left or right for left, right in types)
-        expected = " or ".join("null" if name == "NoneType" else name for name in names)
-        message = f"{key[1]} should be {expected}, not {given[1].strip()!r}"
+        names = dict.fromkeys(name for kind in types for name in _alternatives(kind))
+        message = f"{key[1]} should be {' or '.join(names)}, not {given[1].strip()!r}"
     elif unknown:
         near = difflib.get_close_matches(unknown[1], flags, n=1, cutoff=0.7)
         message += f"; did you mean --{near[0]}?" if near else ""
     line = " ".join(message.split()).rstrip(".")
     return f"{line}{'' if line.endswith('?') else '.'} See `im2tex {subcommand} --help`."
+
+
+def _alternatives(kind: str) -> list[str]:
+    """What jsonargparse expected, in the words of a person who types it."""
+    if kind == "path":
+        return []  # of a file with the value in it: nobody means that
+    if "import path" in kind:
+        return ["the name of a class"]
+    literal = re.fullmatch(r"typing\.Literal\[(.*)\]", kind)
+    if literal:
+        return [choice.strip(" '\"") for choice in literal[1].split(",")]
+    name = re.sub(r"<class '(?:.*\.)?(\w+)'>", r"\1", kind)
+    return ["null" if name == "NoneType" else name]
 
 
 def of_files(error: OSError) -> str | None:

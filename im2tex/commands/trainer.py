@@ -162,7 +162,10 @@ class FormulaCLI(LightningCLI):
         kwargs["plugins"] = [*_listed(trainer.get("plugins")), CheckpointFiles()]
         if trainer.get("enable_model_summary") is None:
             kwargs["enable_model_summary"] = False  # the run summary says more in fewer lines
-        return super().instantiate_trainer(**kwargs)
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except ValueError as error:  # of a strategy, a precision, ... that there is not
+            raise Im2TexError(" ".join(str(error).split())) from error
 
 
 def _listed(value: Any) -> list[Any]:

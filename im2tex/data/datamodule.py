@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +89,8 @@ class FormulaDataModule(LightningDataModule):
         swap_probability: in those, the probability that a symbol is exchanged.
         crop_share: share of training samples cut down to a sub-formula.
         workers: loader processes.
-        seed: of order, augmentation and recombination.
+        seed: of order, augmentation, recombination and dropout; that of `seed_everything` if not
+            given.
 
     Raises:
         Im2TexError: for unknown names or arguments that do not fit.
@@ -114,12 +116,16 @@ class FormulaDataModule(LightningDataModule):
         swap_probability: float = 0.5,
         crop_share: float = 0.0,
         workers: int = 1,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
+        if seed is None:
+            # Kept as a number, so that a run goes on with its own from its checkpoint alone.
+            self.hparams["seed"] = int(os.environ.get("PL_GLOBAL_SEED", "0"))
         self.source: Source = SOURCES.build(source, source_args)
         self.root = Path(root)
+        self._check()
         self.budget = Budget(batch_size, batch_pixels, batch_tokens)
         self.augmentation = (
             Augmentation(**check_arguments("augmentation", Augmentation, augmentation))
@@ -128,6 +134,18 @@ class FormulaDataModule(LightningDataModule):
         )
         self.kept: dict[str, Kept] = {}
         self._splits: dict[str, Split] = {}
+
+    def _check(self) -> None:
+        least = {"workers": 0, "seed": 0, "swap_share": 0, "swap_probability": 0, "crop_share": 0}
+        least |= dict.fromkeys(("batch_size", "batch_pixels", "batch_tokens", "max_length"), 1)
+        least |= {"eval_factor": 1, "train_samples": 1}
+        for name, bound in least.items():
+            value = self.hparams[name]
+            if value is not None and value < bound:
+                raise Im2TexError(f"data.{name} is at least {bound}, got {value}.")
+        for name in ("swap_share", "swap_probability", "crop_share"):
+            if self.hparams[name] > 1:
+                raise Im2TexError(f"data.{name} is a share, at most 1, got {self.hparams[name]}.")
 
     @property
     def train_split(self) -> str:
