@@ -12,7 +12,7 @@ at once in training; only what depends on the previous step is left in the loop.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -37,6 +37,7 @@ class LSTMState:
         recurrent: the gates' weights of o and h side by side, (4 D, 2 D).
         memory: what the attention laid out, for B images.
         attention: the attention's own state.
+        glimpse: of the step that led here; None after `reorder` and `select`.
     """
 
     hidden: Tensor
@@ -45,6 +46,7 @@ class LSTMState:
     recurrent: Tensor
     memory: Any
     attention: Tensor | None
+    glimpse: Glimpse | None = None
 
 
 @DECODERS.register("lstm")
@@ -172,7 +174,8 @@ class LSTMDecoder(Decoder):
     def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
         """See `Decoder.search`."""
         device = grid.features.device
-        return beam_search(self, self.start(grid), len(grid.features), options, device)
+        start = self.start(grid)
+        return beam_search(self, start, len(grid.features), options, device, _lookups)
 
     def start(self, grid: Grid) -> LSTMState:
         """The state before the first step, one hypothesis an image."""
@@ -190,10 +193,10 @@ class LSTMDecoder(Decoder):
         given = nn.functional.linear(
             embedded, self.cell.weight_ih[:, : embedded.shape[2]], self.cell.bias_ih
         )
-        state, _ = self._advance(given, state)
+        state, glimpse = self._advance(given, state)
         logits = self.output(state.output)
         dtype = torch.promote_types(logits.dtype, torch.float32)
-        return logits.log_softmax(2, dtype=dtype), state
+        return logits.log_softmax(2, dtype=dtype), replace(state, glimpse=glimpse)
 
     def reorder(self, state: LSTMState, parents: Tensor) -> LSTMState:
         """See `Steps.reorder`."""
@@ -229,6 +232,11 @@ class LSTMDecoder(Decoder):
         output = self.combine(torch.cat([hidden, glimpse.context], 2)).tanh()
         memory = state.memory
         return LSTMState(hidden, cell, output, state.recurrent, memory, glimpse.state), glimpse
+
+
+def _lookups(state: LSTMState) -> tuple[Tensor, Tensor]:
+    assert state.glimpse is not None
+    return state.glimpse.coarse_lookups, state.glimpse.fine_lookups
 
 
 def _pick(part: Tensor, parents: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -56,12 +57,20 @@ class Hypothesis:
         log_probability: in nats, the end included.
         score: what it was ranked by, log p / length ** length_penalty.
         finished: whether it ended by itself within the length limit.
+        lookups: cells that the attention scored along its steps, coarse and fine ones; None for a
+            decoder that does not say.
     """
 
     tokens: list[int]
     log_probability: float
     score: float
     finished: bool
+    lookups: tuple[int, int] | None = None
+
+    @property
+    def steps(self) -> int:
+        """Decoding steps: the tokens, and the end where it came."""
+        return len(self.tokens) + self.finished
 
 
 class Steps(Protocol):
@@ -93,7 +102,12 @@ class Steps(Protocol):
 
 @torch.no_grad()
 def beam_search(
-    decoder: Steps, state: Any, batch: int, options: SearchOptions, device: torch.device
+    decoder: Steps,
+    state: Any,
+    batch: int,
+    options: SearchOptions,
+    device: torch.device,
+    lookups: Callable[[Any], tuple[Tensor, Tensor]] | None = None,
 ) -> list[list[Hypothesis]]:
     """Searches for the most likely readings.
 
@@ -110,6 +124,7 @@ def beam_search(
         batch: B.
         options: beam size, length limit, ranking.
         device: where the state lives.
+        lookups: coarse and fine cells, (B, K) each, scored in the step that led to a state.
 
     Returns:
         `n_best` hypotheses an image, best first (fewer if the vocabulary offers fewer).
@@ -122,8 +137,12 @@ def beam_search(
     log_p = torch.zeros(batch, 1, device=device)
     lengths = torch.zeros(batch, 1, dtype=torch.long, device=device)
     finished = torch.zeros(batch, 1, dtype=torch.bool, device=device)
+    looked = torch.zeros(batch, 1, 2, dtype=torch.long, device=device)  # coarse, fine
     for length in range(1, options.max_length + 1):
         step_log_p, state = decoder.step(history[:, :, -1], state)  # (B, K, V)
+        if lookups is not None:
+            step_looked = torch.stack(lookups(state), 2).long()  # (B, K, 2)
+            looked = looked + step_looked.masked_fill(finished.unsqueeze(2), 0)
         step_log_p = step_log_p.index_fill(2, barred, float("-inf"))
         # A finished hypothesis has one continuation, free of charge.
         step_log_p.masked_fill_(finished.unsqueeze(2), float("-inf"))
@@ -139,6 +158,7 @@ def beam_search(
         lengths = new_lengths.gather(1, parents)
         finished = finished.gather(1, parents) | (tokens == EOS)
         history = torch.cat([_rows(history, parents), tokens.unsqueeze(2)], dim=2)
+        looked = _rows(looked, parents)
         state = decoder.reorder(state, parents)
 
         ranks = rank.flatten(1).gather(1, best)
@@ -147,12 +167,13 @@ def beam_search(
             done = torch.ones_like(done)
         if done.any():
             rows = done.nonzero().flatten()
-            _collect(found, images, rows, (history, log_p, ranks, lengths, finished), options)
+            beams = history, log_p, ranks, lengths, finished, looked
+            _collect(found, images, rows, beams, options, lookups is not None)
             left = (~done).nonzero().flatten()
             if not len(left):
                 break
             images, history, log_p = images[left], history[left], log_p[left]
-            lengths, finished = lengths[left], finished[left]
+            lengths, finished, looked = lengths[left], finished[left], looked[left]
             state = decoder.select(state, left)
     return found
 
@@ -180,11 +201,12 @@ def _collect(
     found: list[list[Hypothesis]],
     images: Tensor,
     rows: Tensor,
-    beams: tuple[Tensor, Tensor, Tensor, Tensor, Tensor],
+    beams: tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor],
     options: SearchOptions,
+    counted: bool,
 ) -> None:
     """Moves the hypotheses of the given rows to the host, in one transfer each."""
-    history, log_p, ranks, lengths, finished = (part[rows].tolist() for part in beams)
+    history, log_p, ranks, lengths, finished, looked = (part[rows].tolist() for part in beams)
     for number, image in enumerate(images[rows].tolist()):
         for k in range(min(options.n_best, len(log_p[number]))):
             if log_p[number][k] == float("-inf"):
@@ -196,5 +218,6 @@ def _collect(
                     log_probability=log_p[number][k],
                     score=ranks[number][k],
                     finished=finished[number][k],
+                    lookups=(looked[number][k][0], looked[number][k][1]) if counted else None,
                 )
             )
