@@ -24,13 +24,15 @@ from im2tex.decoders import DECODERS, Decoder, Hypothesis, SearchOptions, Target
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid, size_mask
+from im2tex.ink.inkml import InkmlError, read_inkml
 from im2tex.latex.vocabulary import EOS, PAD, UNK, Vocabulary
 from im2tex.metrics import FormulaMetrics, Perplexity
 from im2tex.optim import OPTIMIZERS, SCHEDULES
+from im2tex.pretrained import locate, read_model, write_model
 from im2tex.registry import check_arguments
 from im2tex.report.results import SampleResult
 
-Picture = str | Path | Image.Image | np.ndarray
+Picture = str | Path | bytes | Image.Image | np.ndarray
 
 
 class Reading(NamedTuple):
@@ -429,6 +431,35 @@ class Im2Tex(LightningModule):
 
     # ---------------------------------------------------------------- use
 
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | Path) -> Im2Tex:
+        """A trained model, ready to read.
+
+        Args:
+            name_or_path: one that comes with the package (`im2tex.pretrained.names()`), or a
+                folder that `save_pretrained` or `im2tex export` wrote.
+
+        Raises:
+            Im2TexError: if there is none, or a file of it cannot be read.
+        """
+        settings, state = read_model(locate(name_or_path))
+        model = cls(**settings)
+        model.load_state_dict(state)
+        return model.eval()
+
+    def save_pretrained(self, folder: str | Path) -> int:
+        """Writes settings and weights, in half precision, for `from_pretrained`.
+
+        Returns:
+            The size of the weights in bytes.
+
+        Raises:
+            Im2TexError: if a weight is beyond half precision, or the folder cannot be written.
+        """
+        weights = {name for name, _ in self.named_parameters()}
+        settings = dict(self.hparams) | {"vocabulary": list(self.words.ordinary)}
+        return write_model(Path(folder), settings, self.state_dict(), weights)
+
     @torch.inference_mode()
     def transcribe(
         self,
@@ -442,7 +473,8 @@ class Im2Tex(LightningModule):
         """Reads pictures.
 
         Args:
-            images: paths, PIL images or uint8 arrays (H, W[, C]); or a single one.
+            images: paths of pictures or InkML files, PIL images, encoded pictures as bytes, or
+                uint8 arrays (H, W[, C]); or a single one.
             beam_size: hypotheses kept alive an image; 1 is greedy.
             n_best: readings returned an image.
             length_penalty: see `SearchOptions`.
@@ -494,9 +526,13 @@ class Im2Tex(LightningModule):
         if not isinstance(picture, str | Path):
             return self.preprocessing.picture(picture).image
         try:
+            if Path(picture).suffix.lower() == ".inkml":
+                return self.preprocessing.draw(read_inkml(picture).ink).image
             return self.preprocessing.picture(Path(picture).read_bytes()).image
         except OSError as error:
             raise Im2TexError(f"cannot open {picture}: {error.strerror or error}.") from error
+        except InkmlError:  # names its file
+            raise
         except Im2TexError as error:
             raise Im2TexError(f"{picture}: {error}") from error
 

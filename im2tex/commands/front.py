@@ -1,0 +1,207 @@
+"""The options of im2tex's own commands, in one light file.
+
+Help and wrong options are answered from here; what a command does is imported when it runs, for
+torch alone takes seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from im2tex.errors import Im2TexError
+
+_Commands = Any  # argparse's private type of a group of subcommands
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports what is wrong as our own error, without a dump of the usage."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """Raises it.
+
+        Raises:
+            Im2TexError: always.
+        """
+        raise Im2TexError(f"{message}. See `{self.prog} --help`.")
+
+
+def add_commands(commands: _Commands) -> None:
+    """Adds every command; each one's parser has the function that runs it as `run`.
+
+    That function gives the exit status: 0, or 1 where a command counts failures and there were
+    some.
+    """
+    data = commands.add_parser("data", help="prepare data sets")
+    _prepare(data.add_subparsers(dest="action", required=True, metavar="ACTION"))
+    for add in (_components, _normalize, _render, _read, _export):
+        add(commands)
+
+
+def _prepare(actions: _Commands) -> None:
+    parser = actions.add_parser("prepare", help="read a source's raw data into a store")
+    parser.add_argument("source", help="a source, see `im2tex components sources`")
+    parser.add_argument(
+        "--root", type=Path, default=Path("data"), help="folder of the stores (default: data)"
+    )
+    parser.add_argument(
+        "--from",
+        dest="origin",
+        metavar="PATH_OR_URL",
+        help="the raw data: a folder, an archive or a URL",
+    )
+    parser.add_argument(
+        "--labels", type=Path, metavar="FILE", help="labels to use instead of the data's own"
+    )
+
+    def run(given: argparse.Namespace) -> int:
+        from im2tex.commands.prepare import prepare  # noqa: PLC0415
+
+        print(prepare(given.source, given.root, given.origin, given.labels))
+        return 0
+
+    parser.set_defaults(run=run)
+
+
+def _components(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "components", help="what can be chosen by name, with the arguments each accepts"
+    )
+    parser.add_argument("kind", nargs="?", help="one kind only, such as encoders or sources")
+
+    def run(given: argparse.Namespace) -> int:
+        from im2tex.commands.components import describe  # noqa: PLC0415
+
+        print(describe(given.kind))
+        return 0
+
+    parser.set_defaults(run=run)
+
+
+def _normalize(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "normalize",
+        help="formulas from standard input in one form, line for line",
+        description="Reads a formula a line, writes its tokens a line: an empty line for a formula"
+        " that cannot be parsed. How many those were is said on standard error.",
+    )
+    parser.add_argument(
+        "--mode",
+        default="norm",
+        help="norm: the IM2LATEX paper's normal form (default); tok: its plain token stream;"
+        " crohme: the form of CROHME's labels",
+    )
+
+    def run(given: argparse.Namespace) -> int:
+        from im2tex.commands.normalize import normalize_stream  # noqa: PLC0415
+
+        normalize_stream(given.mode)
+        return 0
+
+    parser.set_defaults(run=run)
+
+
+def _render(commands: _Commands) -> None:
+    parser = commands.add_parser("render", help="draw a file of formulas, a picture a line")
+    parser.add_argument("formulas", type=Path, metavar="FORMULAS.txt", help="a formula a line")
+    parser.add_argument(
+        "folder", type=Path, metavar="OUT/", help="folder for NNNNNN.png and report.jsonl"
+    )
+    parser.add_argument(
+        "--engine",
+        default="tex",
+        help="tex: LaTeX (default); builtin: needs none, and draws less",
+    )
+    parser.add_argument("--dpi", type=int, default=200, help="pixels an inch (default: 200)")
+    parser.add_argument("--workers", type=int, help="batches at a time (default: one a core)")
+    parser.add_argument(
+        "--cache", type=Path, metavar="FILE", help="pictures kept between runs (default: ~/.cache)"
+    )
+    parser.add_argument("--no-cache", action="store_true", help="draw everything anew")
+
+    def run(given: argparse.Namespace) -> int:
+        from im2tex.commands.render import render  # noqa: PLC0415
+
+        failed = render(
+            given.formulas,
+            given.folder,
+            engine=given.engine,
+            dpi=given.dpi,
+            workers=given.workers,
+            cache=given.cache,
+            use_cache=not given.no_cache,
+        )
+        return 1 if failed else 0
+
+    parser.set_defaults(run=run)
+
+
+def _read(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "read",
+        help="pictures of formulas to LaTeX, with a trained model",
+        description="Prints the LaTeX of each picture: dark on light or light on dark, one formula"
+        " a picture. Several pictures: a line each, after the file's name.",
+    )
+    parser.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="a picture or an InkML file; - for a picture on standard input",
+    )
+    parser.add_argument(
+        "--model",
+        default="handwritten_small",
+        help="a model of the package, or a folder made by `im2tex export` (default: %(default)s)",
+    )
+    parser.add_argument("--beam_size", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--n_best", type=int, default=1, help="readings to print of each picture")
+    parser.add_argument("--json", action="store_true", help="a JSON object a picture, with scores")
+
+    def run(given: argparse.Namespace) -> int:
+        from im2tex.commands.read import read  # noqa: PLC0415
+
+        failed = read(
+            given.images,
+            model=given.model,
+            beam_size=given.beam_size,
+            n_best=given.n_best,
+            as_json=given.json,
+        )
+        return 1 if failed else 0
+
+    parser.set_defaults(run=run)
+
+
+def _export(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "export",
+        help="a checkpoint's model as a small folder, for `im2tex read`",
+        description="Writes settings, weights in half precision, a model card and a licence.",
+    )
+    parser.add_argument("--ckpt_path", type=Path, required=True, metavar="CKPT")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument(
+        "--result",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="JSON",
+        help="result of a test of it, for the card; may be given again",
+    )
+    parser.add_argument(
+        "--trained_on",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="further data it was trained on, with their licence, such as those of a pretraining",
+    )
+
+    def run(given: argparse.Namespace) -> int:
+        from im2tex.commands.export import export  # noqa: PLC0415
+
+        print(export(given.ckpt_path, given.out, given.result, given.trained_on))
+        return 0
+
+    parser.set_defaults(run=run)
