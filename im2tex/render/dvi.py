@@ -83,7 +83,7 @@ def fonts(data: bytes) -> dict[int, tuple[str, int]]:
         DviError: if the file has no end.
     """
     found: dict[int, tuple[str, int]] = {}
-    at = _postamble(data) + 29
+    at = postamble(data) + 29
     while 243 <= data[at] <= 246:
         at, number, name, size = _font(data, at)
         found[number] = (name, size)
@@ -106,7 +106,7 @@ def pages(data: bytes, metrics: Callable[[str], Metrics]) -> list[Page]:
         DviError: if the file does not follow the format, or a font is missing.
     """
     try:
-        end = _postamble(data)
+        end = postamble(data)
         sizes = {n: (metrics(name), size) for n, (name, size) in fonts(data).items()}
         at = 15 + data[14]
         found = []
@@ -118,7 +118,12 @@ def pages(data: bytes, metrics: Callable[[str], Metrics]) -> list[Page]:
         raise DviError(f"not as TeX writes it: {error!r}") from None
 
 
-def _postamble(data: bytes) -> int:
+def postamble(data: bytes) -> int:
+    """Where the pages of a finished file end.
+
+    Raises:
+        DviError: if it has no end.
+    """
     if not complete(data):
         raise DviError("it has no end")
     at = len(data)

@@ -10,6 +10,7 @@ costs is estimated before it is set. Lengths that normalised markup spells lette
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
 from im2tex.render import allowed
@@ -27,6 +28,18 @@ _LENGTH = re.compile(r"[+-]*\d*[.,]?\d*(?:true)?(?:pt|pc|in|bp|cm|mm|dd|cc|sp|em
 _NUMBER = re.compile(r"\d{1,6}")
 
 
+class Piece(NamedTuple):
+    """A token of checked markup, or several that belong together, such as a length in braces.
+
+    Attributes:
+        text: as it is written anew; one space between words, where they would run together.
+        start: index of the character in the source where what it was made of begins.
+    """
+
+    text: str
+    start: int
+
+
 def prepare(markup: str) -> str:
     """Checks a formula and writes it in one line.
 
@@ -39,6 +52,15 @@ def prepare(markup: str) -> str:
     Raises:
         Undrawable: with the reason, if it must not or cannot be set.
     """
+    return "".join(piece.text for piece in pieces(markup)).lstrip(" ")
+
+
+def pieces(markup: str) -> list[Piece]:
+    """As `prepare`, in pieces that know where they come from.
+
+    Raises:
+        Undrawable: as `prepare`.
+    """
     if len(markup) > MAX_CHARACTERS:
         raise Undrawable(
             Cause.LIMIT, f"{len(markup):,} characters; a formula may have {MAX_CHARACTERS:,}"
@@ -50,10 +72,10 @@ def prepare(markup: str) -> str:
         raise Undrawable(
             Cause.UNREADABLE, f"{error.reason} at character {error.position}"
         ) from None
-    checked = _Checker(tokens).run()
-    if not checked:
+    checker = _Checker(tokens)
+    if not checker.run():
         raise Undrawable(Cause.BLANK, "there is no markup")
-    return checked
+    return [Piece(*piece) for piece in zip(checker.out, checker.starts, strict=False)]
 
 
 class _Checker:
@@ -67,6 +89,8 @@ class _Checker:
         self.tokens = tokens
         self.at = 0
         self.out: list[str] = []
+        self.starts: list[int] = []  # of each piece, where it comes from; may outlast the pieces
+        self.start = 0
         self.open: list[str] = []  # what closes each open group
         # For each level: how often its content is set, and how many of the groups to come on it
         # are arguments of a command that repeats them.
@@ -78,6 +102,7 @@ class _Checker:
         while self.at < len(self.tokens):
             token = self.tokens[self.at]
             self.at += 1
+            self.start = token.start
             self.work += self.levels[-1][0]
             if self.work > MAX_WORK:
                 raise Undrawable(Cause.LIMIT, "nested so that it would be set millions of times")
@@ -227,7 +252,9 @@ class _Checker:
             last = self.out[-1]
             if last[:1] == "\\" and last[-1].isalpha():
                 self.out.append(" ")
+                self.starts.append(self.start)
         self.out.append(text)
+        self.starts.append(self.start)
 
     def _peek(self) -> str:
         return self.tokens[self.at].text if self.at < len(self.tokens) else ""

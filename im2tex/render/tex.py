@@ -48,7 +48,7 @@ MAX_AREA = 16_000_000  # pixels
 
 _PROGRAMS = ("latex", "dvipng", "kpsewhich")
 _ERROR = re.compile(r"^! (.*(?:\n(?!l\.\d|<|\s*$).*)?)", re.MULTILINE)
-_LATEX = (
+LATEX = (
     "latex",
     "-fmt=im2tex",
     "-interaction=nonstopmode",
@@ -56,8 +56,8 @@ _LATEX = (
     "-no-shell-escape",
     "-no-mktex=tfm",
 )
-_LINE = re.compile(r"^l\.(\d+)", re.MULTILINE)
-_MARK = re.compile(r"\[(\d+)\]")
+LINE = re.compile(r"^l\.(\d+)", re.MULTILINE)
+MARK = re.compile(r"\[(\d+)\]")
 
 
 class TexRenderer:
@@ -151,24 +151,24 @@ class TexRenderer:
     ) -> tuple[dict[int, Rendering], tuple[int, Failure] | None, bool]:
         """One run of TeX: what it drew, the formula it stumbled over, and whether that is sure."""
         (job / "batch.tex").write_text(template.document(group), encoding="utf-8")
-        outcome = sandbox.run([*_LATEX, "batch.tex"], job, self._environment, self.limits)
+        outcome = sandbox.run([*LATEX, "batch.tex"], job, self._environment, self.limits)
         pages = self._pages(job / "batch.dvi")
         done = {page.number for page in pages}
         failed: tuple[int, Failure] | None = None
         if outcome.killed:
             # The marks of finished pages are flushed one by one, the pages themselves are not.
-            reached = {int(mark) for mark in _MARK.findall(outcome.output)} | done
+            reached = {int(mark) for mark in MARK.findall(outcome.output)} | done
             number = next((n for n in group if n not in reached), next(iter(group)))
             failed = number, Failure(Cause.LIMIT, "TeX took too much time or memory")
         elif len(done) < len(group):
             number = next(n for n in group if n not in done)
-            failed = number, _said(outcome)
+            failed = number, said(outcome)
         drawn = self._draw_pages([page for page in pages if page.number in group], job)
         doubtful = False
         if failed is not None:
             drawn.pop(failed[0], None)
             # A formula stands on a line of its own.
-            line = _LINE.search(outcome.output)
+            line = LINE.search(outcome.output)
             own = line is not None and int(line[1]) == list(group).index(failed[0]) + 1
             doubtful = failed[1].cause is Cause.LIMIT or not own
         return drawn, failed, doubtful
@@ -261,7 +261,7 @@ class TexRenderer:
         )
         if outcome.status or not (self.folder / "im2tex.fmt").exists():
             raise Im2TexError(
-                f"engine tex: LaTeX cannot load what formulas need ({_said(outcome).reason})"
+                f"engine tex: LaTeX cannot load what formulas need ({said(outcome).reason})"
                 f". Install its packages: {INSTALL}."
             )
 
@@ -304,7 +304,7 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-def _said(outcome: sandbox.Outcome) -> Failure:
+def said(outcome: sandbox.Outcome) -> Failure:
     """TeX's first error, in its words.
 
     Raises:
