@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+from im2tex.commands.layers import flatten, read_config
 from im2tex.data.source import SOURCES
+from im2tex.errors import Im2TexError
 
 
-def prepare(source: str, root: Path, origin: str | None, labels: Path | None) -> str:
+def prepare(
+    source: str,
+    root: Path,
+    origin: str | None,
+    labels: Path | None,
+    config: Path | None = None,
+    source_args: str | None = None,
+) -> str:
     """Prepares a source and says what was done.
 
     Args:
@@ -15,10 +28,36 @@ def prepare(source: str, root: Path, origin: str | None, labels: Path | None) ->
         root: folder of the stores.
         origin: the raw data, a path or a URL, where the source needs one.
         labels: a file of labels to use instead of the data's own.
+        config: a configuration whose `data.source_args` are taken.
+        source_args: settings of the source as a YAML mapping; they win over the configuration's.
 
     Raises:
         Im2TexError: if something is missing, unreadable or unwritable.
     """
-    done = SOURCES.build(source).prepare(root, origin, labels)
+    settings = {**_configured(source, config), **_given(source_args)}
+    done = SOURCES.build(source, settings).prepare(root, origin, labels)
     counts = ", ".join(f"{split} {count:,}" for split, count in done.splits.items())
     return "\n".join([f"{source} under {root / source}: {counts}", *done.lines])
+
+
+def _configured(source: str, config: Path | None) -> Mapping[str, Any]:
+    if config is None:
+        return {}
+    settings = flatten(read_config(config))
+    if settings.get("data.source") != source:
+        raise Im2TexError(
+            f"--config {config} is for source '{settings.get('data.source')}', not '{source}'."
+        )
+    return settings.get("data.source_args") or {}
+
+
+def _given(source_args: str | None) -> Mapping[str, Any]:
+    try:
+        found = yaml.safe_load(source_args or "{}")
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, Mapping):
+        raise Im2TexError(
+            f"--source_args is a mapping such as '{{limit: 1000}}', got {source_args!r}."
+        )
+    return found

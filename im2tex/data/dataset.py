@@ -103,7 +103,8 @@ class FormulaDataset(Dataset[Batch]):
             return self.preprocessing.draw(
                 one.ink, scale=self.scale(number, one), thickness_factor=one.thickness_factor
             )
-        assert sample.image is not None
+        if sample.image is None:
+            raise Im2TexError(sample.extra.get("failed") or "there is no picture.")
         return self.preprocessing.picture(sample.image)
 
     def vary(self, sample: Sample, epoch: int) -> Varied:

@@ -12,7 +12,8 @@ from im2tex.ink.ink import Ink
 class Sample:
     """One formula.
 
-    Exactly one of `ink` and `image` is given.
+    At most one of `ink` and `image` is given. With neither, nothing could be drawn, and
+    `extra["failed"]` says why: such a sample is no use in training, and counts as wrong in a test.
 
     Attributes:
         key: unique within its split, stable between runs.

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,38 @@ class Split(Sequence[Sample]):
         """The token lists alone, without reading any ink."""
         for tokens in self._table.column("tokens"):
             yield tokens.as_py()
+
+    def extras(self, name: str) -> Iterator[str]:
+        """What the source knows of each sample under a name; empty where it knows nothing."""
+        for extra in self._table.column("extra"):
+            yield dict(extra.as_py() or ()).get(name, "")
+
+    def take(self, numbers: Sequence[int], about: Mapping[str, Any]) -> Split:
+        """Some of the samples, in the order given.
+
+        Args:
+            numbers: of the samples.
+            about: what to add to what is known of the split.
+        """
+        return self._changed(self._table.take(pa.array(numbers, pa.int64())), about)
+
+    def relabel(self, labels: Iterable[Sequence[str]], about: Mapping[str, Any]) -> Split:
+        """The same samples with other tokens.
+
+        Args:
+            labels: tokens of each sample, in order.
+            about: what to add to what is known of the split.
+        """
+        column = self._table.schema.get_field_index("tokens")
+        field = self._table.schema.field(column)
+        tokens = pa.chunked_array([pa.array(map(list, labels), field.type)])
+        return self._changed(self._table.set_column(column, field, tokens), about)
+
+    def _changed(self, table: pa.Table, about: Mapping[str, Any]) -> Split:
+        other = copy(self)
+        other._table = table.combine_chunks()
+        other.about = {**self.about, **about}
+        return other
 
     def all_keys(self) -> list[str]:
         """The keys, in order."""

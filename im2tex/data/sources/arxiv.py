@@ -1,0 +1,213 @@
+r"""Source `arxiv`: a data set of printed formulas made in the paper's way.
+
+Section 4 of Deng et al. 2017: formulas are cut from papers, kept between 40 and 1,024 characters,
+each only once; rendered at 200 dpi, cropped, padded, halved; brought to the normal form. Unlike
+there, splits are cut by paper, so that no paper is in two of them, and their order is that of a
+hash of the formula: a smaller data set is the beginning of a larger one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from im2tex.data.printed import statistics
+from im2tex.data.printed.drawing import Drawing, Rule, by_renderer, write_problems
+from im2tex.data.printed.formulas import Formula, digest, forms
+from im2tex.data.printed.lists import is_list, read_list
+from im2tex.data.printed.pictures import DPI
+from im2tex.data.printed.plan import SPLITS, candidates, plan, plan_lines
+from im2tex.data.printed.settings import Settings
+from im2tex.data.printed.workshop import Workshop, fingerprint
+from im2tex.data.source import SOURCES, Prepared, Source
+from im2tex.data.store import Split
+from im2tex.errors import Im2TexError
+from im2tex.render import open_renderer
+
+_VERSION = 1  # of what is made of the same formulas; a store of another one is made again
+
+
+@SOURCES.register("arxiv")
+class ArxivSource(Source):
+    """Printed formulas cut from papers: made from LaTeX sources or a ready list of formulas.
+
+    Settings that are not given are, in a preparation, the paper's; later, those of the store. So
+    a store serves every configuration that asks for a part of it: fewer samples, shorter labels,
+    one kind, either form of the labels.
+
+    Args:
+        limit: samples in `train`; all if not given. `validation` and `test` are cut in
+            proportion, unless they have limits of their own.
+        limit_validation: samples in `validation`.
+        limit_test: samples in `test`.
+        kinds: `d` for displays, `i` for formulas within a line; both if not given.
+        max_tokens: longest label in `train` and `validation`; the paper: 150.
+        labels: `norm`, the paper's normal form, or `tok`, its plain token stream.
+        min_characters: formulas are longer than this; the paper: 40.
+        max_characters: and shorter than this; the paper: 1024.
+        validation: share of the papers that goes to `validation`; the paper: 0.09.
+        test: share of the papers that goes to `test`; the paper: 0.1.
+        exclude: a list of formulas that no split may hold, such as the tests of another data
+            set. Those of a store of `im2latex` under the same root are always left out.
+
+    Raises:
+        Im2TexError: for a value out of range.
+    """
+
+    name: ClassVar[str] = "arxiv"
+
+    def __init__(
+        self,
+        limit: int | None = None,
+        limit_validation: int | None = None,
+        limit_test: int | None = None,
+        kinds: list[Literal["d", "i"]] | None = None,
+        max_tokens: int | None = None,
+        labels: Literal["norm", "tok"] = "norm",
+        min_characters: int | None = None,
+        max_characters: int | None = None,
+        validation: float | None = None,
+        test: float | None = None,
+        exclude: str | None = None,
+    ) -> None:
+        self.labels = labels
+        self.exclude = exclude
+        self.settings = Settings(
+            limits={"train": limit, "validation": limit_validation, "test": limit_test},
+            kinds=None if kinds is None else sorted(set(kinds)),
+            max_tokens=max_tokens,
+            min_characters=min_characters,
+            max_characters=max_characters,
+            validation=validation,
+            test=test,
+        )
+
+    def prepare(
+        self, root: Path, origin: str | None = None, labels: Path | None = None
+    ) -> Prepared:
+        """Reads the formulas, draws them and writes the store; goes on where it was interrupted.
+
+        Args:
+            root: the data root.
+            origin: a list of formulas (`.tsv` with a header that names a column `raw`, and
+                perhaps `paper` and `kind`; `.txt` with a formula a line; either may be packed), or
+                LaTeX sources: a folder or an archive. Without one, the list in the folder that
+                IM2TEX_DATA names.
+            labels: refused: labels are the formulas themselves.
+
+        Returns:
+            Samples by split, and what there is to know about them.
+
+        Raises:
+            Im2TexError: if there are no formulas, or TeX is not installed, or the store cannot be
+                written. An earlier store is intact then.
+        """
+        if labels is not None:
+            raise Im2TexError("source 'arxiv' makes its labels from the formulas: leave --labels.")
+        path = find(origin)
+        settings = self.settings.filled()
+        excluded = _excluded(root, self.exclude)
+        folder = root / self.name
+        with open_renderer(dpi=DPI) as renderer:
+            made_of = {
+                "version": _VERSION,
+                "origin": fingerprint(path),
+                "settings": settings,
+                "excluded": sha256("".join(sorted(excluded)).encode()).hexdigest(),
+                "renderer": renderer.signature,
+            }
+            workshop = Workshop(folder, made_of)
+            planned = workshop.step("plan", lambda: plan(_read(path), settings, excluded))
+            going_on = workshop.resumed > 0
+            rules = {
+                split: Rule(settings["limits"].get(split), everything=split == "test")
+                for split in SPLITS
+            }
+            drawing = Drawing(workshop, candidates(planned), rules, by_renderer(renderer))
+            drawing.run()
+            if not drawing.tallies["train"].taken:
+                raise Im2TexError(
+                    f"{path} leaves nothing to train on: "
+                    + "; ".join([*plan_lines(planned), *statistics.lines(drawing.tallies)])
+                )
+            about = {"source": self.name, "origin": path.name, **made_of}
+            prepared = Prepared(drawing.write(folder, about))
+            write_problems(folder / "problems.tsv", drawing.problems)
+        workshop.clear()
+        if going_on:
+            prepared.lines.append("went on where an earlier preparation had stopped")
+        prepared.lines += [*plan_lines(planned), *statistics.lines(drawing.tallies)]
+        return prepared
+
+    def ensure(self, root: Path) -> None:
+        """Says how to make the store where it is missing, or cannot give what is asked for."""
+        super().ensure(root)
+        about = Split(self.path(root, self.train)).about
+        if about.get("version") != _VERSION:
+            raise Im2TexError(
+                f"{self.path(root, self.train)} was made by another version of im2tex: make it "
+                "again with `im2tex data prepare arxiv`."
+            )
+        differences = self.settings.differences(about["settings"])
+        if differences:
+            raise Im2TexError(
+                f"the store {root / self.name} was made with other settings: "
+                f"{'; '.join(differences)}. Change data.source_args, or make it again with "
+                "`im2tex data prepare arxiv --source_args '{...}'`."
+            )
+
+    def split(self, root: Path, name: str) -> Split:
+        """Opens a split: the part of it that the settings ask for, with the labels they ask for.
+
+        Raises:
+            Im2TexError: if there is none of that name, or too few samples are as asked for.
+        """
+        split = self.settings.select(super().split(root, name), name)
+        if self.labels == "tok":
+            tok = (text.split() for text in split.extras("tok"))
+            split = split.relabel(tok, {"labels": "tok"})
+        return split
+
+
+def find(origin: str | None) -> Path:
+    """Where the formulas are.
+
+    Raises:
+        Im2TexError: if nothing says it, or there is nothing.
+    """
+    if origin is None:
+        data = os.environ.get("IM2TEX_DATA")
+        if not data:
+            raise Im2TexError(
+                "source 'arxiv' needs formulas: --from a list of them (.tsv, .txt; .gz, .xz), or "
+                "LaTeX sources (a folder or an archive)."
+            )
+        origin = str(Path(data) / "arxiv" / "formulas.tsv.xz")
+    path = Path(origin)
+    if not path.exists():
+        raise Im2TexError(
+            f"{path} does not exist. Give --from a list of formulas or LaTeX sources."
+        )
+    return path
+
+
+def _read(path: Path) -> Iterator[Formula]:
+    if path.is_file() and is_list(path):
+        return read_list(path)
+    raise Im2TexError(f"{path} is no list of formulas: expected .tsv or .txt, packed or not.")
+
+
+def _excluded(root: Path, file: str | None) -> set[str]:
+    """Keys of the formulas that no split may hold."""
+    found: set[str] = set()
+    for split in ("validation", "test"):
+        store = root / "im2latex" / f"{split}.parquet"
+        if store.exists():
+            found |= {digest(" ".join(tokens)) for tokens in Split(store).tokens()}
+    if file is not None:
+        both = forms(formula.latex for formula in read_list(Path(file)))
+        found |= {digest(one[0]) for one in both if one is not None}
+    return found
