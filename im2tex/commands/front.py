@@ -54,11 +54,23 @@ def _prepare(actions: _Commands) -> None:
     parser.add_argument(
         "--labels", type=Path, metavar="FILE", help="labels to use instead of the data's own"
     )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="C.yaml",
+        help="take the source's settings from a configuration (its data.source_args)",
+    )
+    parser.add_argument(
+        "--source_args",
+        metavar="'{NAME: VALUE}'",
+        help="settings of the source, see `im2tex components sources`",
+    )
 
     def run(given: argparse.Namespace) -> int:
         from im2tex.commands.prepare import prepare  # noqa: PLC0415
 
-        print(prepare(given.source, given.root, given.origin, given.labels))
+        source_args = given.config, given.source_args
+        print(prepare(given.source, given.root, given.origin, given.labels, *source_args))
         return 0
 
     parser.set_defaults(run=run)
