@@ -1,16 +1,21 @@
-r"""The symbols of many writers by token, and which tokens may stand for each other."""
+r"""`SymbolBank`: the symbols of real formulas by token, and which tokens may stand for each other.
+
+It is made from the training split in use when training starts, and its symbols are of the size
+they have within their own formula, so that they can be exchanged in real inks. A font of symbols
+from every source, for composing formulas that nobody wrote, is `im2tex.ink.glyphs.GlyphBank`.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from im2tex.ink.flat import FlatStrokes
 from im2tex.ink.ink import Ink, Stroke
 from im2tex.ink.spans import agreement, box_of
 
@@ -60,19 +65,15 @@ class SymbolBank:
     """Symbols of many writers by token, in flat arrays that worker processes share.
 
     Attributes:
-        points: (P, 2) of all strokes of all symbols, from each symbol's left top corner, in its
-            own formula's symbol size.
-        stroke_ends: (K + 1,) bounds of the strokes in `points`.
-        symbol_ends: (S + 1,) bounds of the symbols in the strokes.
+        shapes: the strokes of all symbols, from each symbol's left top corner, in its own
+            formula's symbol size.
         boxes: (S, 2) width and height.
         ranges: each token's symbols, first and behind the last.
         ratios: each token's usual size among its formula's symbols: of its height, or for signs of
             its longer side.
     """
 
-    points: NDArray[np.float32]
-    stroke_ends: NDArray[np.int64]
-    symbol_ends: NDArray[np.int64]
+    shapes: FlatStrokes
     boxes: NDArray[np.float32]
     ranges: dict[str, tuple[int, int]]
     ratios: dict[str, float]
@@ -117,11 +118,8 @@ class SymbolBank:
             ratios[token] = float(
                 np.median(own.max(axis=1) if anchor(token) == "middle" else own[:, 1])
             )
-        every = [stroke for strokes in kept for stroke in strokes]
         return cls(
-            np.concatenate(every) if every else np.zeros((0, 2), np.float32),
-            np.cumsum([0] + [len(stroke) for stroke in every]),
-            np.cumsum([0] + [len(strokes) for strokes in kept]),
+            FlatStrokes.of(kept),
             np.concatenate(boxes) if boxes else np.zeros((0, 2), np.float32),
             ranges,
             ratios,
@@ -132,9 +130,7 @@ class SymbolBank:
 
     def strokes(self, index: int) -> list[Stroke]:
         """One symbol's strokes, from its left top corner, in symbol sizes."""
-        first, last = self.symbol_ends[index : index + 2]
-        ends = self.stroke_ends[first : last + 1]
-        return [self.points[a:b] for a, b in pairwise(ends)]
+        return self.shapes.strokes(index)
 
 
 def _usual(boxes: NDArray[np.float32]) -> NDArray[np.bool_]:

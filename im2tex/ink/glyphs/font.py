@@ -1,0 +1,40 @@
+"""The built-in font as glyphs: a bank that needs no data, and what nothing else has."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from im2tex.ink.glyphs.bank import Drawn, GlyphBank
+from im2tex.ink.glyphs.names import SPELLINGS, glyph_token
+from im2tex.ink.hershey import AXIS, glyph, tokens
+
+SOURCE = "built-in"
+_HANDS = {False: "print", True: "cursive"}
+
+
+def font_glyphs() -> list[Drawn]:
+    r"""Each token of the built-in font, lower-case letters in print and in a running hand.
+
+    The hand is given as the writer. A fraction's bar and a radical are among them.
+    """
+    found = []
+    for token in tokens():
+        if token in SPELLINGS:
+            continue
+        for cursive, hand in _HANDS.items():
+            if not cursive or (token.islower() and len(token) == 1):
+                found.append(Drawn(token, glyph(token, cursive).strokes, SOURCE, hand))
+    bar = np.array([(0.0, AXIS), (1.0, AXIS)], np.float32)
+    sign = np.array([(0, -0.4), (0.15, -0.47), (0.35, 0), (0.6, -1.1), (1.6, -1.1)], np.float32)
+    found += [Drawn(token, (stroke,), SOURCE, "print") for token, stroke in
+              [(glyph_token("\\frac"), bar), (glyph_token("\\sqrt"), sign)]]  # fmt: skip
+    return found
+
+
+def built_in_bank() -> GlyphBank:
+    """A bank of the built-in font alone: for the embedded default, where there is no data."""
+    return GlyphBank.of(
+        font_glyphs(),
+        {other: (name,) for other, name in SPELLINGS.items() if name in {*tokens(), "\\sqrt"}},
+        {"sources": {SOURCE: "A. V. Hershey's fonts, free for any use, and strokes of our own"}},
+    )

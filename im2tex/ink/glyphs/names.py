@@ -1,0 +1,151 @@
+r"""One name for each drawn shape, whatever LaTeX calls it.
+
+A glyph's name is the commonest token that prints it: `\rightarrow` for `\to`, `|` for `\vert` and
+`\mid`, `*` for `\ast`. Letters of the alphabets that people do write differently carry theirs:
+`\mathcal{A}`, `\mathscr{A}`, `\mathfrak{a}`, `\mathbb{R}`. All other fonts (bold, italic, roman,
+sans serif, typewriter) have the plain letter's name: a pen does not make that difference, and no
+data set has it. Accents have their command's name (`\hat`), a fraction's bar that of `\frac`.
+"""
+
+from __future__ import annotations
+
+import re
+from string import ascii_letters, ascii_uppercase
+
+from im2tex.latex.roles import FONTS, SWITCHES
+
+ALPHABETS = {
+    "\\mathcal": "\\mathcal",
+    "\\cal": "\\mathcal",
+    "\\mathscr": "\\mathscr",
+    "\\mathfrak": "\\mathfrak",
+    "\\frak": "\\mathfrak",
+    "\\mathbb": "\\mathbb",
+    "\\Bbb": "\\mathbb",
+    "\\mathds": "\\mathbb",
+    "\\mathbbm": "\\mathbb",
+}
+"""Fonts whose letters have shapes of their own, and the name each goes by."""
+
+_SAME = r"""
+\rightarrow : \to \textrightarrow
+\leftarrow : \gets \textleftarrow
+\uparrow : \textuparrow
+\downarrow : \textdownarrow
+\Leftrightarrow : \iff
+\Longrightarrow : \implies
+\Longleftarrow : \impliedby
+\leq : \le
+\geq : \ge
+\neq : \ne
+< : \lt \less \textless
+> : \gt \greater \textgreater
+- : \minus \textminus \textendash \-- \--- \---- \textemdash -- ---
+= : \equal
++ : \plus
+* : \ast \textasteriskcentered
+/ : \slash \textfractionsolidus
+\backslash : \setminus \textbackslash
+: : \colon
+. : \ldotp \period
+, : \comma
+\cdot : \cdotp \centerdot \textperiodcentered
+\ldots : \dots \dotsc \dotso \textellipsis \mathellipsis
+\cdots : \dotsb \dotsm \dotsi
+| : \vert \lvert \rvert \mid \textbar \textvertline \textpipe
+\| : \Vert \lVert \rVert \parallel \textdoublevertline \textbardbl
+\{ : \lbrace \textbraceleft
+\} : \rbrace \textbraceright
+[ : \lbrack
+] : \rbrack
+\langle : \textlangle
+\rangle : \textrangle
+\prime : '
+\wedge : \land
+\vee : \lor
+\neg : \lnot \textlnot
+\ni : \owns
+\dagger : \dag \textdagger
+\ddagger : \ddag \textdaggerdbl
+\perp : \bot
+\triangle : \bigtriangleup \vartriangle
+\bigtriangledown : \triangledown
+\triangleleft : \lhd \vartriangleleft
+\triangleright : \rhd \vartriangleright
+\trianglelefteq : \unlhd
+\trianglerighteq : \unrhd
+\square : \Box \Square
+\diamond : \Diamond \lozenge
+\bullet : \textbullet
+\sim : \thicksim
+\approx : \thickapprox
+\leadsto : \rightsquigarrow
+\hbar : \hslash
+\emptyset : \varnothing
+\bowtie : \Bowtie \Join
+\surd : \textsurd
+\pm : \textpm
+\times : \texttimes
+\div : \textdiv
+\$ : \mathdollar \textdollar
+\S : \mathsection \textsection
+\P : \mathparagraph \textparagraph
+\pounds : \mathsterling \textsterling
+\_ : \mathunderscore \textunderscore
+\copyright : \textcopyright
+\& : \textampersand
+# : \#
+@ : \MVAt
+" : \textquotedblright
+` : \textquoteleft
+\imath : \i
+\jmath : \j
+\degree : \textdegree
+\sqrt : \sqrt{}
+\mathbb{1} : \mathds{1}
+"""
+_UPRIGHT = """alpha beta gamma delta zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
+upsilon chi psi omega vartheta varpi varrho varsigma"""
+_UPRIGHT_CAPITALS = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+SPELLINGS: dict[str, str] = {
+    **{
+        other: name
+        for line in _SAME.strip().splitlines()
+        for name, others in [line.split(" : ")]
+        for other in others.split()
+    },
+    **{f"\\up{name}": f"\\{name}" for name in _UPRIGHT.split()},
+    **{f"\\Up{name.lower()}": f"\\{name}" for name in _UPRIGHT_CAPITALS.split()},
+}
+"""Other names of the same printed shape, and the one that its glyphs go by."""
+
+# Calligraphic and script letters are capitals; `\mathcal{l}` is a mistake for `l`.
+_LETTERED = {
+    "\\mathcal": frozenset(ascii_uppercase),
+    "\\mathscr": frozenset(ascii_uppercase),
+    "\\mathfrak": frozenset(ascii_letters),
+    "\\mathbb": frozenset(f"{ascii_uppercase}1hk"),
+}
+_STYLED = re.compile(r"(\\[A-Za-z]+)\{(\\?\w+)\}")
+_SIDED = re.compile(r"\\(?:left|right)(?![A-Za-z])(.+)")
+_ANGLES = {"<": "\\langle", ">": "\\rangle"}  # behind \left and \right
+
+
+def glyph_token(token: str, font: str | None = None) -> str:
+    r"""The name under which a bank has a symbol's glyphs.
+
+    Args:
+        token: a symbol as LaTeX, CROHME or Detexify write it: `x`, `\to`, `\mathbb{R}`,
+            `\left(`.
+        font: the font command it stands in, such as `\mathcal` or `\mathbf`, if any.
+    """
+    sided = _SIDED.fullmatch(token)
+    if sided:
+        token = _ANGLES.get(sided[1], sided[1])
+    styled = _STYLED.fullmatch(token)
+    if styled and (styled[1] in ALPHABETS or styled[1] in FONTS | SWITCHES):
+        font, token = styled[1], styled[2]
+    alphabet = ALPHABETS.get(font or "")
+    if alphabet and token in _LETTERED[alphabet]:
+        return f"{alphabet}{{{token}}}"
+    return SPELLINGS.get(token, token)
