@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ def locate(name_or_path: str | Path) -> Path:
         return path
     near = difflib.get_close_matches(str(name_or_path), known, n=1)
     raise Im2TexError(
-        f"there is no model '{name_or_path}': neither a folder with {CONFIG} (`im2tex export` makes "
-        f"one of a checkpoint) nor one of {', '.join(known) or 'the package, which has none'}."
+        f"there is no model '{name_or_path}': it is neither a folder with {CONFIG}, which `im2tex "
+        f"export` makes of a checkpoint, nor one of {', '.join(known) or 'the package: none'}."
         + (f" Did you mean {near[0]}?" if near else "")
     )
 
@@ -83,12 +84,20 @@ def write_model(
     try:
         with replacing(folder / WEIGHTS) as part:
             save_file(kept, part)
+            part.chmod(0o666 & ~_umask())
         with replacing(folder / CONFIG) as part:
             part.write_text(json.dumps(settings, ensure_ascii=False) + "\n", encoding="utf-8")
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
         raise Im2TexError(f"cannot write {folder}: {reason}. Choose another --out.") from error
     return (folder / WEIGHTS).stat().st_size
+
+
+def _umask() -> int:
+    """The mask of new files' rights, which safetensors' own do not follow."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def read_model(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

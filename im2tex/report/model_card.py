@@ -7,9 +7,9 @@ from typing import Any
 
 _CARD = """# {name}
 
-Reads pictures of formulas: a model of [im2tex](https://arxiv.org/abs/1609.04938) with encoder \
-`{encoder}`, attention `{attention}` and decoder `{decoder}`, {parameters:.2f} M parameters, a \
-vocabulary of {tokens} tokens. Weights are kept in half precision.
+Reads pictures of formulas. A model of im2tex: encoder `{encoder}`, attention `{attention}`, decoder
+`{decoder}`, {parameters:.2f} M parameters, a vocabulary of {tokens} tokens. Weights are kept in
+half precision.
 
 ```bash
 im2tex read IMAGE --model {name}
@@ -25,7 +25,7 @@ print(Im2Tex.from_pretrained("{name}").transcribe("formula.png")[0].latex)
 
 {sources}
 
-The weights come from these data and are passed on under the terms of their licences, see \
+The weights come from these data and are passed on under the terms of their licences, see
 [LICENSE](LICENSE).
 
 ## Scores
@@ -34,9 +34,9 @@ The weights come from these data and are passed on under the terms of their lice
 
 ## Limits
 
-One formula a picture. It reads whatever it is shown as a formula, with the symbols below only, and \
-says nothing of pictures that hold none; a low score (`--json`) is a hint, not a measure. What is \
-rare in its data it reads badly: look at the scores of long formulas.
+One formula a picture. It reads whatever it is shown as a formula, with the symbols below only, and
+says nothing of pictures that hold none; a low score (`--json`) is a hint, not a measure. What is
+rare in its data it reads badly, and long formulas worse than short ones.
 
 Symbols: {symbols}
 """
@@ -80,8 +80,8 @@ def licence(sources: Sequence[str]) -> str:
         "The weights were trained on the following data, and may be used, changed and passed on\n"
         "under the terms of their licences, with the makers of the data named:\n\n"
         f"{lines}\n\n"
-        "CC BY-NC-SA: https://creativecommons.org/licenses/by-nc-sa/3.0/ - not for commercial use,\n"
-        "and whatever is made of it is passed on under the same licence.\n"
+        "CC BY-NC-SA 3.0: https://creativecommons.org/licenses/by-nc-sa/3.0/\n"
+        "Not for commercial use; whatever is made of it is passed on under the same licence.\n"
         "ODbL: https://opendatacommons.org/licenses/odbl/1-0/\n"
     )
 
