@@ -35,7 +35,7 @@ def add_commands(commands: _Commands) -> None:
     """
     data = commands.add_parser("data", help="prepare data sets")
     _prepare(data.add_subparsers(dest="action", required=True, metavar="ACTION"))
-    for add in (_components, _normalize, _render, _read, _export):
+    for add in (_components, _normalize, _render, _read, _export, _compare):
         add(commands)
 
 
@@ -214,6 +214,70 @@ def _export(commands: _Commands) -> None:
         from im2tex.commands.export import export  # noqa: PLC0415
 
         print(export(given.ckpt_path, given.out, given.result, given.trained_on))
+        return 0
+
+    parser.set_defaults(run=run)
+
+
+def _compare(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "compare",
+        help="which of two results is better on the same samples, how surely, and where",
+        description="Sets results of `im2tex test` or `im2tex score` side by side, sample by"
+        " sample: the figures of each verdict, their difference with a paired bootstrap interval,"
+        " McNemar's exact test, and the samples that only one has right.",
+    )
+    result = "a result NAME.json, a run's folder, or a file NAME.SPLIT.samples.jsonl"
+    parser.add_argument("first", type=Path, metavar="A", help=result)
+    parser.add_argument(
+        "others", type=Path, nargs="+", metavar="B", help="another; each is compared with A"
+    )
+    parser.add_argument(
+        "--verdict",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="compare by this one only; may be given again. The first yes-or-no one decides who is"
+        " right in the list of samples (default: all verdicts)",
+    )
+    parser.add_argument(
+        "--show",
+        type=int,
+        default=10,
+        metavar="N",
+        help="how many samples to list that only one has right (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write every sample read or judged differently: .jsonl or .md",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument(
+        "--resamples",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="how often the bootstrap draws (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of its draws (default: %(default)s)"
+    )
+
+    def run(given: argparse.Namespace) -> int:
+        from im2tex.commands.compare import compare  # noqa: PLC0415
+
+        compare(
+            given.first,
+            given.others,
+            verdicts=given.verdict,
+            show=given.show,
+            out=given.out,
+            as_json=given.json,
+            resamples=given.resamples,
+            seed=given.seed,
+        )
         return 0
 
     parser.set_defaults(run=run)

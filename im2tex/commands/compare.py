@@ -1,0 +1,70 @@
+"""`im2tex compare`: which of two results is better on the same samples, how surely, and where."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from im2tex.errors import Im2TexError
+from im2tex.report.comparison import compare_tests
+from im2tex.report.comparison_files import check_suffix, comparison_record, write_changes
+from im2tex.report.comparison_text import print_comparisons
+from im2tex.report.measured import read_measured
+
+
+def compare(
+    first: Path,
+    others: Sequence[Path],
+    *,
+    verdicts: Sequence[str] = (),
+    show: int = 10,
+    out: Path | None = None,
+    as_json: bool = False,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> None:
+    """Compares results with a first one and prints how they differ.
+
+    Args:
+        first: a result, the folder of a run, or a samples file.
+        others: the same.
+        verdicts: to compare; all that both have by default.
+        show: how many changed samples of a kind to list in each split.
+        out: file for all of them, `.jsonl` or `.md`.
+        as_json: whether to print JSON.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+
+    Raises:
+        Im2TexError: for what cannot be read, compared or written.
+    """
+    for flag, value, least in (("show", show, 0), ("resamples", resamples, 1), ("seed", seed, 0)):
+        if value < least:
+            raise Im2TexError(f"--{flag} is at least {least}, got {value}.")
+    if out is not None:
+        check_suffix(out)
+    compared = compare_tests(
+        read_measured(first),
+        [read_measured(other) for other in others],
+        only=verdicts,
+        resamples=resamples,
+        seed=seed,
+    )
+    if out is not None:
+        write_changes(out, compared, resamples, seed)
+    try:
+        if as_json:
+            record = comparison_record(compared, resamples, seed)
+            print(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+        else:
+            print_comparisons(compared, show=show, resamples=resamples, seed=seed)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read us has seen enough (`| head`); Python must not complain when it closes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if out is not None:
+        changed = sum(len(split.changes) for one in compared for split in one.splits)
+        print(f"{changed:,} samples that changed: {out}", file=sys.stderr)
