@@ -1,0 +1,1 @@
+"""A whole LaTeX document, and the formulas in it."""
