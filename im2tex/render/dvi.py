@@ -85,7 +85,7 @@ def fonts(data: bytes) -> dict[int, tuple[str, int]]:
     found: dict[int, tuple[str, int]] = {}
     at = postamble(data) + 29
     while 243 <= data[at] <= 246:
-        at, number, name, size = _font(data, at)
+        at, number, name, size = font_definition(data, at)
         found[number] = (name, size)
     return found
 
@@ -132,7 +132,7 @@ def postamble(data: bytes) -> int:
     return int(struct.unpack_from(">I", data, at - 5)[0])
 
 
-def _font(data: bytes, at: int) -> tuple[int, int, str, int]:
+def font_definition(data: bytes, at: int) -> tuple[int, int, str, int]:
     """A font definition: where it ends, the font's number, name and size."""
     length = data[at] - 242
     number = int.from_bytes(data[at + 1 : at + 1 + length], "big")
@@ -238,7 +238,7 @@ def _page(  # noqa: PLR0912, PLR0915 - one branch an instruction reads best in o
             at += length + int.from_bytes(data[at : at + length], "big")
             fault = "it holds a \\special"
         elif code <= 246:
-            at = _font(data, at - 1)[0]
+            at = font_definition(data, at - 1)[0]
         else:
             raise DviError(f"instruction {code} inside of a page")
     return at, Page(number, max(0, box.right - box.left), max(0, box.bottom - box.top), fault)

@@ -1,0 +1,263 @@
+r"""`Layout`: a formula as symbols and rules in their places, each known by its token.
+
+It is what a picture of the formula has forgotten: which ink is which symbol, where it stands and
+how large it is. Handwriting is composed from it. Boxes are those of the ink, not of the type.
+
+Lengths are in units of `UNIT`, 128 to the em of the text size (12 pt), so that 16-bit numbers span
+256 em, several lines of a page, and the thinnest rule is 5 units thick. x runs to the right and y
+downwards from the left top corner of the formula's ink.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from im2tex.render.rendering import Cause
+
+UNIT = 128
+"""Units in an em of the text size."""
+
+STYLES = (
+    "",
+    "\\mathrm",
+    "\\mathbf",
+    "\\mathit",
+    "\\mathsf",
+    "\\mathtt",
+    "\\mathcal",
+    "\\mathbb",
+    "\\mathfrak",
+    "\\mathscr",
+    "\\boldsymbol",
+    "\\mathnormal",
+    "\\textsc",
+    "\\textsl",
+)
+"""The fonts that a symbol may be asked for in; of several in each other, the innermost."""
+
+_FORMAT = 1
+_LARGEST = 32_767
+_HEAD = struct.Struct("<BH")
+_DELIMITER = ("\\left", "\\right")
+
+
+class Kind(IntEnum):
+    """What a piece of ink is."""
+
+    SYMBOL = 0
+    """A letter, digit, operator, relation or arrow, composites such as `\\neq` included."""
+    LETTER = 1
+    """One letter of a name such as `\\sin`; its token is the letter, its position the name's."""
+    DELIMITER = 2
+    """A bracket or bar, however many pieces it was built of."""
+    RULE = 3
+    """A fraction's bar, a line over or under, a line of an array."""
+    RADICAL = 4
+    """A root sign with its bar; `inner` is where its content lies."""
+    ACCENT = 5
+    """What stands over or under other ink: accents, braces, long arrows."""
+    FRAME = 6
+    """A box drawn round its content."""
+
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom."""
+
+
+class Placed(NamedTuple):
+    r"""One symbol or rule.
+
+    Attributes:
+        token: what it is: `x`, `\alpha`, `(` (whatever `\left` or `\big` said), `\frac` for the
+            bar of a fraction.
+        position: index of its token in the formula's tokens. The letters of a name share one, as
+            do the two brackets of `\binom`.
+        kind: what kind of ink it is.
+        level: 0 in text size, 1 in scripts, 2 in scripts of scripts.
+        style: the font it was asked for in, one of `STYLES`.
+        box: of the ink.
+        baseline: y of the line it stands on; of an accent, the line that it was raised to.
+        inner: for a radical, where its content lies; otherwise None.
+    """
+
+    token: str
+    position: int
+    kind: Kind
+    level: int
+    style: str
+    box: Box
+    baseline: int
+    inner: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A formula's symbols and rules.
+
+    Attributes:
+        tokens: those of its markup.
+        placed: every piece of ink, in the order of positions, and from left to right in one.
+    """
+
+    tokens: tuple[str, ...]
+    placed: tuple[Placed, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of all ink."""
+        boxes = self.boxes
+        return int(boxes[:, 2].max()), int(boxes[:, 3].max())
+
+    @property
+    def boxes(self) -> NDArray[np.int16]:
+        """Each piece's left, top, right and bottom, (n, 4)."""
+        return np.array([one.box for one in self.placed], np.int16).reshape(-1, 4)
+
+    def to_bytes(self) -> bytes:
+        """The layout without its tokens, which `from_bytes` wants back.
+
+        Columns of 16-bit and 8-bit numbers, the boxes as differences: meant to be compressed.
+        """
+        named = [
+            (index, one.token.encode())
+            for index, one in enumerate(self.placed)
+            if one.token != plain(self.tokens[one.position])
+        ]
+        columns = np.array([(*one.box, one.baseline) for one in self.placed], np.int16)
+        columns = columns.reshape(-1, 5)  # (n, 5)
+        inner = np.array([one.inner for one in self.placed if one.inner], np.int16).reshape(-1, 4)
+        lines = np.diff(columns[:, 4], prepend=np.int16(0))
+        shapes = np.stack(
+            [
+                np.diff(columns[:, 0], prepend=np.int16(0)),
+                columns[:, 2] - columns[:, 0],
+                columns[:, 1] - columns[:, 4],
+                columns[:, 3] - columns[:, 4],
+                lines,
+            ]
+        )  # (5, n)
+        positions = np.diff([one.position for one in self.placed], prepend=0).astype("<u2")
+        kinds = np.array([one.kind * 4 + one.level for one in self.placed], np.uint8)
+        styles = np.array([STYLES.index(one.style) for one in self.placed], np.uint8)
+        return b"".join(
+            [
+                _HEAD.pack(_FORMAT, len(self.placed)),
+                shapes.astype("<i2").tobytes(),
+                positions.tobytes(),
+                kinds.tobytes(),
+                styles.tobytes(),
+                inner.astype("<i2").tobytes(),
+                *(_HEAD.pack(len(name), index) + name for index, name in named),
+            ]
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes, tokens: Sequence[str]) -> Layout:
+        """What `to_bytes` gave.
+
+        Args:
+            data: the bytes.
+            tokens: the tokens of the layout.
+
+        Raises:
+            ValueError: if the bytes are of another format, or of another formula.
+        """
+        try:
+            return cls(tuple(tokens), tuple(_unpack(data, tokens)))
+        except (struct.error, IndexError, ValueError) as error:
+            raise ValueError(f"not the layout of {' '.join(tokens)[:60]!r}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutFailure:
+    """A formula that has no layout.
+
+    Attributes:
+        cause: its class: one of those of drawing, or `Cause.UNSUPPORTED` where it was drawn but
+            some of its ink could not be traced back to a token.
+        reason: the particulars, in words.
+    """
+
+    cause: Cause
+    reason: str
+
+
+def plain(token: str) -> str:
+    r"""A token without the `\left` or `\right` in front of its delimiter."""
+    for command in _DELIMITER:
+        rest = token.removeprefix(command)
+        if rest != token and rest and not rest[0].isalpha():
+            return rest
+    return token
+
+
+def settled(tokens: Sequence[str], placed: Iterable[Placed]) -> Layout | None:
+    """A layout from pieces anywhere: its left top corner moved to 0, 0, its pieces in order.
+
+    Returns:
+        None if it is larger than 16 bits can say.
+    """
+    pieces = list(placed)
+    left = min(one.box[0] for one in pieces)
+    top = min(one.box[1] for one in pieces)
+    moved = [
+        one._replace(
+            box=_moved(one.box, left, top),
+            baseline=one.baseline - top,
+            inner=one.inner and _moved(one.inner, left, top),
+        )
+        for one in pieces
+    ]
+    reach = max(max(one.box[2], one.box[3], abs(one.baseline)) for one in moved)
+    if reach > _LARGEST:
+        return None
+    moved.sort(key=lambda one: (one.position, one.box[0]))
+    return Layout(tuple(tokens), tuple(moved))
+
+
+def _moved(box: Box, left: int, top: int) -> Box:
+    return box[0] - left, box[1] - top, box[2] - left, box[3] - top
+
+
+def _unpack(data: bytes, tokens: Sequence[str]) -> list[Placed]:
+    version, count = _HEAD.unpack_from(data)
+    if version != _FORMAT:
+        raise ValueError(f"format {version}, this release reads {_FORMAT}")
+    at = _HEAD.size
+    shapes = np.frombuffer(data, "<i2", 5 * count, at).reshape(5, count)  # (5, n)
+    at += shapes.nbytes
+    positions = np.cumsum(np.frombuffer(data, "<u2", count, at)).tolist()
+    at += 2 * count
+    kinds = data[at : at + count]
+    styles = data[at + count : at + 2 * count]
+    at += 2 * count
+    left = np.cumsum(shapes[0], dtype=np.int16)
+    line = np.cumsum(shapes[4], dtype=np.int16)
+    columns = [left, shapes[2] + line, left + shapes[1], shapes[3] + line, line]
+    rows = np.stack(columns, axis=1).tolist()  # (n, 5)
+    inner: list[Box | None] = [None] * count
+    for index in range(count):
+        if kinds[index] >> 2 == Kind.RADICAL:
+            inner[index] = struct.unpack_from("<4h", data, at)
+            at += 8
+    names = [plain(tokens[position]) for position in positions]
+    while at < len(data):
+        length, index = _HEAD.unpack_from(data, at)
+        at += _HEAD.size
+        names[index] = data[at : at + length].decode()
+        at += length
+    return [
+        Placed(
+            name, position, Kind(kind >> 2), kind & 3, STYLES[style], tuple(row[:4]), row[4], box
+        )
+        for name, position, kind, style, row, box in zip(
+            names, positions, kinds, styles, rows, inner, strict=True
+        )
+    ]

@@ -1,0 +1,455 @@
+r"""Checked markup with marks in it that say, in the DVI file, whose ink comes next.
+
+DVI tells where glyphs are, not what they mean: `\neq` is a slash and an equals sign, `\sin` three
+letters, a tall bracket a stack of pieces. So a formula is set twice: as it is, for the places, and
+with a `\special` in front of everything that draws, for the tokens (`layout_trace` joins the two).
+The marks may therefore cost a kern or a ligature; only the order of the glyphs must stay. It does,
+as marks keep three rules: scripts stay attached to what carries them, what an argument holds is
+enclosed in a pair of marks of its own (so that a bar or a bracket drawn behind it still belongs to
+the command), and no mark stands where TeX looks for something else (a length, a delimiter,
+`\hline`).
+
+The marks' macros are no commands of formulas, so no formula can forge one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from im2tex.render import allowed
+from im2tex.render.layout import STYLES
+from im2tex.render.markup import Piece
+
+DEFINITIONS = r"""
+\let\imspecial\special
+\def\immark#1{\imspecial{#1}}
+\def\imin{\imspecial{+}}
+\def\imout{\imspecial{-}}
+"""
+"""What the marks are, for the head of the format: before \\special loses its name."""
+
+IN, OUT = "\\imin ", "\\imout "
+
+
+def words(text: str) -> frozenset[str]:
+    """Names of commands as the commands."""
+    return frozenset("\\" + word for word in text.split())
+
+
+ACCENTS = words(
+    """
+    acute grave ddot tilde bar breve check hat vec dot mathring widehat widetilde dddot ddddot
+    Acute Grave Ddot Tilde Bar Breve Check Hat Vec Dot overbrace underbrace overrightarrow
+    overleftarrow overleftrightarrow underrightarrow underleftarrow underleftrightarrow
+    """
+)
+FRAMES = words("boxed fbox framebox")
+PAIRED = {"\\binom": "()", "\\dbinom": "()", "\\tbinom": "()", "\\choose": "()"}
+PAIRED |= {"\\brace": "{}", "\\brack": "[]"}
+"""Commands that draw brackets round what they set."""
+
+FENCED = {
+    "pmatrix": ("(", ")"),
+    "bmatrix": ("[", "]"),
+    "Bmatrix": ("\\{", "\\}"),
+    "vmatrix": ("|", "|"),
+    "Vmatrix": ("\\|", "\\|"),
+    "cases": ("\\{", "\\}"),
+}
+"""Environments that do."""
+
+_DRAWING = (
+    ACCENTS
+    | FRAMES
+    | PAIRED.keys()
+    | words("frac dfrac tfrac cfrac sqrt sqrtsign root overline underline rule")
+    | words("xleftarrow xrightarrow pmod pod")
+)
+_INVISIBLE = words(
+    """
+    quad qquad enspace enskip thinspace negthinspace medspace negmedspace thickspace
+    negthickspace space mathstrut strut null hfill hfil relax protect nobreak allowbreak nonscript
+    smallskip medskip bigskip limits nolimits displaylimits joinrel
+    """
+) | {"\\" + c for c in " ,;:!>/-\\"}
+_DELIMITING = words(
+    "left right middle big Big bigg Bigg bigl Bigl biggl Biggl bigr Bigr biggr Biggr bigm Bigm"
+    " biggm Biggm"
+)
+_INFIXES = words("over atop above choose brace brack overwithdelims atopwithdelims")
+_TEXT = words(
+    "text textrm textbf textit textsf texttt textsl textsc textup textnormal textmd hbox mbox fbox"
+    " makebox framebox rlap llap emph raisebox"
+)
+_TEXT_ACCENTS = words("u v H t c d b r") | {"\\" + c for c in "'`^\"~=."}
+_ONE_FONT = words("Bbb bold frak")
+_STARRED = words("operatorname hspace vspace")
+_CONTENT_BRACKETS = words("sqrt xleftarrow xrightarrow")
+_PLAIN_ARRAYS = words("immatrix impmatrix imcases substack")
+_LINES = words("hline cline")
+_SWITCHES = {
+    "\\rm": "\\mathrm",
+    "\\bf": "\\mathbf",
+    "\\it": "\\mathit",
+    "\\sf": "\\mathsf",
+    "\\tt": "\\mathtt",
+    "\\cal": "\\mathcal",
+    "\\mit": "\\mathnormal",
+    "\\sc": "\\textsc",
+    "\\sl": "\\textsl",
+    "\\bfseries": "\\mathbf",
+    "\\itshape": "\\mathit",
+    "\\boldmath": "\\boldsymbol",
+    "\\unboldmath": "",
+}
+_FONTS = (
+    {style: style for style in STYLES if style}
+    | {
+        "\\bm": "\\boldsymbol",
+        "\\pmb": "\\boldsymbol",
+        "\\bold": "\\mathbf",
+        "\\Bbb": "\\mathbb",
+        "\\frak": "\\mathfrak",
+        "\\emph": "\\mathit",
+        "\\operatorname": "\\mathrm",
+    }
+    | {f"\\text{font}": f"\\math{font}" for font in ("rm", "bf", "it", "sf", "tt")}
+    | dict.fromkeys(
+        ["\\text", "\\mbox", "\\hbox", "\\textnormal", "\\textup", "\\textmd"], "\\mathrm"
+    )
+)
+_SWITCHING = frozenset(_SWITCHES) | (
+    allowed.STYLES - _DELIMITING - _INFIXES - words("cr hline of vline vrule sp sb") - _ONE_FONT
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    r"""What one mark says of the ink behind it.
+
+    Attributes:
+        token: the command or character that draws it.
+        start: where that begins in the source, in characters.
+        style: the font that is asked for.
+        delimiter: whether it is one by its place, behind `\\left` or `\\big`.
+        end: for an environment, where its end begins in the source.
+    """
+
+    token: str
+    start: int
+    style: str
+    delimiter: bool = False
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A formula with marks.
+
+    Attributes:
+        markup: to be set by a format that knows the marks.
+        marks: what each says, by its number.
+    """
+
+    markup: str
+    marks: tuple[Mark, ...]
+
+
+def marked(pieces: Sequence[Piece]) -> Marked:
+    """Puts a mark in front of everything that draws.
+
+    Args:
+        pieces: a checked formula.
+    """
+    marker = _Marker(pieces)
+    out = marker.row(frozenset())
+    return Marked(_joined(out), tuple(marker.marks))
+
+
+def _joined(out: Sequence[str]) -> str:
+    r"""The markup: with a space between a control word and a letter."""
+    parts: list[str] = []
+    last = ""
+    for text in out:
+        if text[:1].isalpha() and last[:1] == "\\" and last[-1].isalpha():
+            parts.append(" ")
+        parts.append(text)
+        last = text or last
+    return "".join(parts)
+
+
+_CELL_ENDS = frozenset(["&", "\\\\", "\\cr"])
+
+
+class _Marker:
+    """One walk over a formula's pieces. Each method writes what begins where it stands."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self.pieces = pieces
+        self.at = 0
+        self.style = ""
+        self.text = False  # whether this is text, where `'` is an apostrophe
+        self.marks: list[Mark] = []
+
+    def row(self, ends: frozenset[str]) -> list[str]:
+        r"""Everything up to one of `ends` or an `\end`, which is left standing."""
+        out: list[str] = []
+        style = self.style
+        while (piece := self.peek()) and piece not in ends and piece[:5] != "\\end{":
+            out += self.infix(out, ends) if piece in _INFIXES else self.item()
+        self.style = style
+        return out
+
+    def infix(self, numerator: list[str], ends: frozenset[str]) -> list[str]:
+        r"""`\over` and its like: takes the row so far, which it empties, as its numerator."""
+        mark = self.mark()
+        command = [self.take()]
+        if command[0].endswith("withdelims"):
+            command += [self.take_solid(), self.take_solid()]
+        elif command[0] == "\\above":
+            command.append(self.take())
+        above = ["{", IN, *numerator, OUT, "}"]
+        numerator.clear()
+        return [mark, "{", *above, *command, "{", IN, *self.row(ends), OUT, "}", "}"]
+
+    def item(self) -> list[str]:  # noqa: PLR0911 - one line for each that is unlike the others
+        """One symbol, group, script, or command with its arguments."""
+        piece = self.peek()
+        if piece == "{":
+            return self.group()
+        if piece == "$":
+            return self.formula_in_text()
+        if piece == "'" and not self.text:
+            return self.primes()
+        if piece in ("^", "_", "\\sp", "\\sb") and not self.text:
+            return [self.take(), *self.argument()]
+        if piece in (" ", "~", "&") or piece in _INVISIBLE or piece in _CELL_ENDS:
+            return [self.take(), *self.verbatim()]
+        if piece in _DELIMITING:
+            return self.delimiter()
+        if piece[:7] == "\\begin{":
+            return self.environment()
+        return self.command() if piece[0] == "\\" and len(piece) > 1 else self.symbol()
+
+    def symbol(self) -> list[str]:
+        """Something that draws and takes nothing."""
+        return [self.mark(), self.take()]
+
+    def command(self) -> list[str]:  # noqa: PLR0911 - one line for each that is unlike the others
+        """A control sequence."""
+        piece = self.peek()
+        if piece in _SWITCHING:
+            self.style = _SWITCHES.get(piece, self.style)
+            out = [self.take()]
+            if piece in allowed.BARE_LENGTHS and _is_length(self.peek()):
+                out.append(self.take())
+            elif piece == "\\noalign":
+                out += self.untouched()
+            return out
+        if piece in _LINES:
+            return self.line()
+        if piece in _TEXT_ACCENTS:
+            return [self.mark(), self.take(), *self.untouched()]
+        if piece in _PLAIN_ARRAYS:
+            mark = self.mark()
+            return [mark, self.take(), self.take_solid(), *self.cells(frozenset("}")), self.take()]
+        if piece == "\\multicolumn":
+            return [self.take(), *self.untouched(), *self.untouched(), *self.argument()]
+        if piece == "\\buildrel":
+            return self.until("\\over")
+        if piece == "\\root":
+            return [self.mark(), *self.until("\\of")]
+        arguments = allowed.ARGUMENTS.get(piece, 0) or allowed.REPEATING.get(piece, 0)
+        arguments = 1 if piece in _ONE_FONT else arguments
+        if not arguments:
+            return self.symbol()
+        return self.with_arguments(arguments)
+
+    def with_arguments(self, arguments: int) -> list[str]:
+        """A command and what it takes."""
+        command = self.peek()
+        out = [self.mark()] if command in _DRAWING else []
+        out.append(self.take())
+        if self.next_solid() == "*" and command in _STARRED:
+            out.append(self.take_solid())
+        style, text = self.style, self.text
+        if self.next_solid() == "[":
+            out.append(self.take_solid())
+            if command in _CONTENT_BRACKETS:
+                out += [IN, *self.row(frozenset("]")), OUT, self.take()]
+            else:
+                while (piece := self.take()) and piece != "]":
+                    out.append(piece)
+                out.append("]")
+        lengths = self.verbatim()
+        self.style = _FONTS.get(command, style)
+        self.text = (text or command in _TEXT) and command != "\\ensuremath"
+        for _ in range(arguments - sum(length[0] == "{" for length in lengths)):
+            out += [*lengths, *self.argument()]
+            lengths = []
+        self.style, self.text = style, text
+        return out + lengths
+
+    def until(self, word: str) -> list[str]:
+        """Plain TeX's commands whose first argument ends with a word."""
+        out = [self.take(), "{", IN, *self.row(frozenset([word])), OUT, "}"]
+        return [*out, self.take(), *self.argument()] if self.peek() == word else out
+
+    def group(self) -> list[str]:
+        """Braces and what they hold."""
+        self.take()
+        inside = self.row(frozenset("}"))
+        self.take()
+        return ["{", IN, *inside, OUT, "}"]
+
+    def argument(self) -> list[str]:
+        """What a command or script takes: a group, or one thing without its scripts."""
+        piece = self.next_solid()
+        while self.peek() == " ":
+            self.take()
+        if piece == "{":
+            return self.group()
+        if not piece or piece in ("}", "]") or piece in _CELL_ENDS:
+            return []
+        return ["{", IN, *self.item(), OUT, "}"]
+
+    def primes(self) -> list[str]:
+        r"""Primes and the superscript behind them, which TeX makes one: as `^{\prime …}`."""
+        out = ["^", "{", IN]
+        while self.next_solid() == "'":
+            while self.peek() == " ":
+                self.take()
+            out += [self.mark("\\prime"), "\\prime"]
+            self.take()
+        if self.next_solid() == "^":
+            self.take_solid()
+            out += self.argument()
+        return [*out, OUT, "}"]
+
+    def formula_in_text(self) -> list[str]:
+        """A formula between dollars."""
+        self.take()
+        text, self.text = self.text, False
+        inside = self.row(frozenset("$"))
+        self.text = text
+        self.take()
+        return ["$", IN, *inside, OUT, "$"]
+
+    def delimiter(self) -> list[str]:
+        r"""`\left` … `\right`, or a delimiter of a given size."""
+        command = self.take()
+        if self.next_solid() == "{":
+            # \big{(}
+            brace = self.take_solid()
+            out = [self.mark(delimiter=True), command, brace, self.take_solid()]
+            return [*out, self.take_solid()] if self.next_solid() == "}" else out
+        out = [self.delimiter_mark(), command, self.take_solid()]
+        if command != "\\left":
+            return out
+        text, self.text = self.text, False
+        out += [IN, *self.row(frozenset(["\\right"])), OUT]
+        self.text = text
+        right = self.take()
+        return [*out, self.delimiter_mark(), right, self.take_solid()]
+
+    def delimiter_mark(self) -> str:
+        """A mark for the delimiter that comes next."""
+        while self.peek() == " ":
+            self.take()
+        return self.mark(delimiter=True)
+
+    def environment(self) -> list[str]:
+        """An environment with its cells."""
+        number = len(self.marks)
+        mark = self.mark()
+        out = [mark, self.take()]
+        name = out[1][7:-1]
+        out += self.verbatim()
+        if self.peek() == "[" and name in ("aligned", "alignedat", "gathered"):
+            out += [self.take(), self.take(), self.take()]
+        if name == "alignedat":
+            out += self.untouched()
+        out += self.cells(frozenset())
+        begin = self.marks[number]
+        end = self.pieces[self.at].start if self.at < len(self.pieces) else None
+        self.marks[number] = Mark(begin.token, begin.start, begin.style, end=end)
+        return [*out, self.take()]
+
+    def cells(self, ends: frozenset[str]) -> list[str]:
+        """The cells of an array, and what stands between its rows."""
+        out: list[str] = []
+        text, self.text = self.text, False
+        while True:
+            while self.next_solid() in _LINES or self.next_solid() == "\\noalign":
+                while self.peek() == " ":
+                    self.take()
+                out += self.command()
+            bare = self.next_solid() == "\\multicolumn"
+            cell = self.row(ends | _CELL_ENDS)
+            out += cell if bare or not "".join(cell).strip() else [IN, *cell, OUT]
+            if self.peek() not in _CELL_ENDS:
+                self.text = text
+                return out
+            out.append(self.take())
+            if self.peek() == "*":
+                out.append(self.take())
+            out += self.verbatim()
+
+    def line(self) -> list[str]:
+        """A line between the rows of an array."""
+        mark = self.mark()
+        command = self.take()
+        out = ["\\noalign{", mark, "}", command]
+        return out + self.untouched() if command == "\\cline" else out
+
+    def mark(self, token: str = "", *, delimiter: bool = False) -> str:
+        """A mark for the piece that stands here."""
+        if self.at >= len(self.pieces):
+            return ""
+        piece = self.pieces[self.at]
+        self.marks.append(Mark(token or piece.text, piece.start, self.style, delimiter))
+        return f"\\immark{{{len(self.marks) - 1}}}"
+
+    def peek(self) -> str:
+        """The piece that stands here; empty at the end."""
+        return self.pieces[self.at].text if self.at < len(self.pieces) else ""
+
+    def next_solid(self) -> str:
+        """The next piece that is no space."""
+        at = self.at
+        while at < len(self.pieces) and self.pieces[at].text == " ":
+            at += 1
+        return self.pieces[at].text if at < len(self.pieces) else ""
+
+    def take(self) -> str:
+        """The piece that stands here, read."""
+        piece = self.peek()
+        self.at += 1
+        return piece
+
+    def take_solid(self) -> str:
+        """The next piece that is no space, read."""
+        while self.peek() == " ":
+            self.take()
+        return self.take()
+
+    def verbatim(self) -> list[str]:
+        """Lengths and column specifications: pieces that were put together already."""
+        out = []
+        while len(self.peek()) > 1 and self.peek()[0] in "{[":
+            out.append(self.take())
+        return out
+
+    def untouched(self) -> list[str]:
+        """An argument that draws nothing, or that no mark must stand in."""
+        out = [self.take_solid()]
+        depth = int(out[0] == "{")
+        while depth and (piece := self.take()):
+            out.append(piece)
+            depth += (piece == "{") - (piece == "}")
+        return out
+
+
+def _is_length(piece: str) -> bool:
+    return len(piece) > 1 and piece[-1] == " "
