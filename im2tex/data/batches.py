@@ -40,7 +40,9 @@ class Budget:
         )
 
 
-def group(order: Sequence[int], sizes: Sizes, budget: Budget, rows: int = 16) -> list[list[int]]:
+def group(
+    order: Sequence[int], sizes: Sizes, budget: Budget, rows: int = 16, one_size: bool = False
+) -> list[list[int]]:
     """Cuts samples into batches of similar size.
 
     Args:
@@ -48,11 +50,12 @@ def group(order: Sequence[int], sizes: Sizes, budget: Budget, rows: int = 16) ->
         sizes: of all samples, by their numbers.
         budget: what a batch may hold.
         rows: heights within so many pixels count as one when sorting.
+        one_size: a batch holds pictures of one size only.
 
     Returns:
         The batches, from small to large; every sample of `order` is in exactly one.
     """
-    heights = -(-sizes[:, 0] // rows)
+    heights = sizes[:, 0] if one_size else -(-sizes[:, 0] // rows)
     # Within a band of heights wide and narrow alternate in direction, so that the batch which
     # crosses from one band to the next holds neighbours in width.
     widths = np.where(heights % 2 == 0, sizes[:, 1], -sizes[:, 1])
@@ -62,7 +65,10 @@ def group(order: Sequence[int], sizes: Sizes, budget: Budget, rows: int = 16) ->
     largest = np.zeros(3, dtype=np.int64)
     for i in ordered:
         grown = np.maximum(largest, sizes[i])
-        if batch and not budget.allows(len(batch) + 1, *(int(n) for n in grown)):
+        fits = budget.allows(len(batch) + 1, *(int(n) for n in grown))
+        if batch and one_size and (sizes[i, :2] != sizes[batch[0], :2]).any():
+            fits = False
+        if batch and not fits:
             batches.append(batch)
             batch, grown = [], sizes[i]
         batch.append(i)
@@ -121,8 +127,17 @@ def deal(batches: list[list[int]], ranks: int, rng: np.random.Generator) -> list
     return [[steps[k][(rank + turns[k]) % ranks] for k in order] for rank in range(ranks)]
 
 
-def padding_ratio(batches: Sequence[Sequence[int]], sizes: Sizes) -> float:
-    """Pixels of the padded batches for each pixel of their images."""
-    padded = sum(len(b) * int(np.prod(sizes[list(b), :2].max(0))) for b in batches)
+def padding_ratio(
+    batches: Sequence[Sequence[int]], sizes: Sizes, padded_sizes: Sizes | None = None
+) -> float:
+    """Pixels of the padded batches for each pixel of their images.
+
+    Args:
+        batches: samples by number.
+        sizes: of the images.
+        padded_sizes: what each is padded to at least; its own size if not given.
+    """
+    rooms = sizes if padded_sizes is None else padded_sizes
+    padded = sum(len(b) * int(np.prod(rooms[list(b), :2].max(0))) for b in batches)
     true = sum(int(sizes[list(b), :2].prod(1).sum()) for b in batches)
     return padded / true

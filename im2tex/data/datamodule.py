@@ -13,6 +13,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
 from im2tex.data.batches import Budget
+from im2tex.data.buckets import Buckets
 from im2tex.data.dataset import Batch, FormulaDataset
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.samplers import EvaluationSampler, TrainingSampler
@@ -81,6 +82,9 @@ class FormulaDataModule(LightningDataModule):
         batch_size: most samples of a training batch, on each device.
         batch_pixels: most pixels of a training batch, padding included.
         batch_tokens: most tokens of a training batch, padding included.
+        buckets: sizes that images are padded to, as `WIDTHxHEIGHT`, or `paper` for the paper's;
+            a batch then holds one of them only. Without them, batches are grouped by size and
+            padded to their largest image.
         eval_factor: how many times larger batches are where no gradient is needed.
         max_length: training labels longer than this many tokens are dropped and counted.
         train_samples: train on this many samples only, drawn with `seed`; all if not given.
@@ -108,6 +112,7 @@ class FormulaDataModule(LightningDataModule):
         batch_size: int = 32,
         batch_pixels: int = 600_000,
         batch_tokens: int = 2_000,
+        buckets: list[str] | str | None = None,
         eval_factor: float = 2.0,
         max_length: int = 200,
         train_samples: int | None = None,
@@ -126,6 +131,8 @@ class FormulaDataModule(LightningDataModule):
         self.source: Source = SOURCES.build(source, source_args)
         self.root = Path(root)
         self._check()
+        if buckets is not None:
+            Buckets(buckets)  # said now if it is wrong, and made when the stride is known
         self.budget = Budget(batch_size, batch_pixels, batch_tokens)
         self.augmentation = (
             Augmentation(**check_arguments("augmentation", Augmentation, augmentation))
@@ -192,7 +199,9 @@ class FormulaDataModule(LightningDataModule):
         """Batches of the training split, varied and shuffled anew each epoch."""
         name = self.train_split
         split = self.split(name)
-        dataset = FormulaDataset(split, self._preprocessing(), self._variation(split))
+        preprocessing = self._preprocessing()
+        buckets = self._buckets(preprocessing)
+        dataset = FormulaDataset(split, preprocessing, self._variation(split), buckets)
         numbers = self._keep(name, dataset)
         rank, ranks = self._ranks()
         sampler = TrainingSampler(
@@ -204,6 +213,7 @@ class FormulaDataModule(LightningDataModule):
             ranks=ranks,
             parallel=self.hparams["workers"] > 0,
             position=self._position,
+            buckets=buckets,
         )
         sampler.plan(0)
         self.kept[name].padding = sampler.padding_ratio
@@ -224,7 +234,8 @@ class FormulaDataModule(LightningDataModule):
     def _evaluation(self, name: str) -> DataLoader[Batch]:
         split = self.split(name)
         preprocessing = self._preprocessing()
-        dataset = FormulaDataset(split, preprocessing)
+        buckets = self._buckets(preprocessing)
+        dataset = FormulaDataset(split, preprocessing, buckets=buckets)
         sizes = np.array([self._size(dataset, i) for i in range(len(split))])
         limits = (preprocessing.max_height, preprocessing.max_width)
         limited = int((sizes[:, :2] > limits).any(1).sum())
@@ -234,7 +245,7 @@ class FormulaDataModule(LightningDataModule):
             int(self.budget.samples * factor), int(self.budget.pixels * factor), 1_000_000
         )
         rank, ranks = self._ranks()
-        sampler = EvaluationSampler(sizes, budget, rank=rank, ranks=ranks)
+        sampler = EvaluationSampler(sizes, budget, rank=rank, ranks=ranks, buckets=buckets)
         self.kept[name] = Kept(
             len(split), len(split), limited=limited, padding=sampler.padding_ratio
         )
@@ -323,6 +334,10 @@ class FormulaDataModule(LightningDataModule):
         preprocessing = self.trainer.lightning_module.preprocessing
         assert isinstance(preprocessing, Preprocessing)
         return preprocessing
+
+    def _buckets(self, preprocessing: Preprocessing) -> Buckets | None:
+        sizes = self.hparams["buckets"]
+        return None if sizes is None else Buckets(sizes, preprocessing.stride)
 
     def _ranks(self) -> tuple[int, int]:
         if self.trainer is None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from im2tex.data.buckets import Buckets
 from im2tex.data.preprocessing import Drawn, Preprocessing
 from im2tex.data.sample import Sample
 from im2tex.data.variation import Variation, Varied
@@ -57,6 +58,7 @@ class FormulaDataset(Dataset[Batch]):
         samples: what to draw.
         preprocessing: how.
         variation: for training; None draws samples as they are.
+        buckets: sizes that a batch is padded to; that of its largest image if not given.
     """
 
     def __init__(
@@ -64,11 +66,14 @@ class FormulaDataset(Dataset[Batch]):
         samples: Sequence[Sample],
         preprocessing: Preprocessing,
         variation: Variation | None = None,
+        buckets: Buckets | None = None,
     ) -> None:
         self.samples = samples
         self.preprocessing = preprocessing
         self.variation = variation
+        self.buckets = buckets
         self._scales: dict[int, float] = {}
+        self._shapes: dict[int, tuple[int, int]] = {}
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -94,7 +99,7 @@ class FormulaDataset(Dataset[Batch]):
             tokens=tokens,
             boxes=self._boxes(drawn, varied, 1 + max(map(len, tokens))),
             failed=failed,
-            **stack([one.image for one in drawn]),
+            **stack([one.image for one in drawn], self.buckets),
         )
 
     def _draw(self, number: int, sample: Sample, one: Varied | None) -> Drawn:
@@ -103,9 +108,7 @@ class FormulaDataset(Dataset[Batch]):
             return self.preprocessing.draw(
                 one.ink, scale=self.scale(number, one), thickness_factor=one.thickness_factor
             )
-        if sample.image is None:
-            raise Im2TexError(sample.extra.get("failed") or "there is no picture.")
-        return self.preprocessing.picture(sample.image)
+        return self.preprocessing.picture(_picture(sample))
 
     def vary(self, sample: Sample, epoch: int) -> Varied:
         """A sample with ink as it is drawn in one epoch."""
@@ -135,8 +138,9 @@ class FormulaDataset(Dataset[Batch]):
         """
         sample = self.samples[number]
         if sample.ink is None:
-            drawn = self._draw(number, sample, None)
-            return drawn.image.shape[0], drawn.image.shape[1], len(sample.tokens)
+            if number not in self._shapes:
+                self._shapes[number] = self.preprocessing.picture_extent(_picture(sample))
+            return (*self._shapes[number], len(sample.tokens))
         _require_strokes(sample.ink)
         scale = self.scale(number, Varied(sample.ink, sample.tokens))
         return (*self.preprocessing.extent(sample.ink, scale), len(sample.tokens))
@@ -167,22 +171,36 @@ class FormulaDataset(Dataset[Batch]):
         return torch.from_numpy(boxes)
 
 
+def _picture(sample: Sample) -> bytes:
+    """The picture of a sample without ink.
+
+    Raises:
+        Im2TexError: if it has none either.
+    """
+    if sample.image is None:
+        raise Im2TexError(sample.extra.get("failed") or "there is no picture.")
+    return sample.image
+
+
 def _require_strokes(ink: Ink) -> None:
     if not ink.strokes:
         raise Im2TexError("there is no stroke to draw.")
 
 
-def stack(images: Sequence[np.ndarray]) -> dict[str, Tensor]:
+def stack(images: Sequence[np.ndarray], buckets: Buckets | None = None) -> dict[str, Tensor]:
     """Pads images at the bottom and right to one size.
 
     Args:
         images: each (H_i, W_i) uint8.
+        buckets: sizes to pad to; that of the largest image if not given.
 
     Returns:
         `images` (B, 1, H, W) uint8 and `sizes` (B, 2).
     """
     sizes = torch.tensor([image.shape for image in images])  # (B, 2)
     height, width = sizes.amax(0).tolist()
+    if buckets is not None:
+        height, width = buckets.fit(height, width)
     padded = torch.zeros(len(images), 1, height, width, dtype=torch.uint8)
     for row, image in zip(padded, images, strict=True):
         row[0, : image.shape[0], : image.shape[1]] = torch.from_numpy(np.ascontiguousarray(image))

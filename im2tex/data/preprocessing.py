@@ -46,7 +46,8 @@ class Preprocessing:
     """How a formula becomes pixels.
 
     Attributes:
-        symbol_size: pixels a characteristic symbol is scaled to; 0 keeps a picture's own scale.
+        symbol_size: pixels a characteristic symbol is scaled to; 0 keeps a picture's own scale,
+            as is right for printed formulas that all have one resolution.
         thickness: width of a pen stroke, as a share of the symbol size.
         padding: blank pixels on every side.
         max_height: tallest image in pixels.
@@ -120,7 +121,7 @@ class Preprocessing:
             Im2TexError: if it cannot be decoded or shows nothing.
         """
         ink = load_picture(source)
-        scale = self.symbol_size / symbol_size(ink) if self.symbol_size else 1.0
+        scale = self._picture_scale(ink)
         room = 2 * self.padding
         tallest, widest = self._limits()
         most = min((tallest - room) / ink.shape[0], (widest - room) / ink.shape[1])
@@ -132,6 +133,17 @@ class Preprocessing:
             ink = np.asarray(Image.fromarray(ink).resize(shape, filter_))
         image = np.pad(ink, self.padding)
         return Drawn(self._fill(image), scale, (0.0, 0.0), self.padding, limited)
+
+    def picture_extent(self, source: bytes | Image.Image | NDArray[np.uint8]) -> tuple[int, int]:
+        """Height and width in pixels that a picture asks for, before any limit.
+
+        Raises:
+            Im2TexError: if it cannot be decoded or shows nothing.
+        """
+        ink = load_picture(source)
+        scale = self._picture_scale(ink)
+        height, width = (max(1, round(n * scale)) + 2 * self.padding for n in ink.shape)
+        return self._round(height, 0), self._round(width, 1)
 
     def blank(self) -> Drawn:
         """The smallest image, empty: stands for one that cannot be drawn."""
@@ -156,6 +168,9 @@ class Preprocessing:
                 placed = (corners - np.asarray(drawn.origin)) * drawn.scale + drawn.offset
                 found[symbol.position] = placed.ravel()
         return found
+
+    def _picture_scale(self, ink: Pixels) -> float:
+        return self.symbol_size / symbol_size(ink) if self.symbol_size else 1.0
 
     def _line(self, factor: float) -> float:
         return max(1.0, (self.symbol_size or 24.0) * self.thickness * factor)

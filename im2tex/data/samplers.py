@@ -18,6 +18,7 @@ import numpy as np
 from torch.utils.data import DistributedSampler
 
 from im2tex.data.batches import Budget, Sizes, deal, group, padding_ratio, resize
+from im2tex.data.buckets import Buckets
 from im2tex.data.dataset import FormulaDataset, Request
 from im2tex.errors import Im2TexError
 
@@ -36,6 +37,7 @@ class TrainingSampler(DistributedSampler[Any]):
         ranks: number of processes.
         parallel: measure the next epoch's sizes in a process of its own.
         position: the epoch to give and the batches of it already consumed, asked at every start.
+        buckets: sizes that images are padded to; a batch then holds one of them only.
 
     Raises:
         Im2TexError: if there are fewer samples than processes.
@@ -52,6 +54,7 @@ class TrainingSampler(DistributedSampler[Any]):
         ranks: int = 1,
         parallel: bool = False,
         position: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        buckets: Buckets | None = None,
     ) -> None:
         self.formulas = dataset
         self.numbers = np.asarray(numbers, dtype=np.int64)
@@ -60,11 +63,12 @@ class TrainingSampler(DistributedSampler[Any]):
         self.rank, self.ranks = rank, ranks
         self.parallel = parallel
         self.position = position
+        self.buckets = buckets
         self._changes = dataset.variation is not None and dataset.variation.changes
         self._measured: tuple[int, Sizes] | None = None
         self._ahead: Future[Sizes] | None = None
         _share(len(self.numbers), ranks)
-        first = len(group(range(len(self.numbers)), self._sizes(0), budget))
+        first = len(self._group(range(len(self.numbers)), self._sizes(0))[0])
         wanted = max(first + 1, int(first * (1 + _SLACK))) if self._changes else first
         self.steps = min(max(wanted // ranks, -(-first // ranks)), len(self.numbers) // ranks)
         self.padding_ratio = float("nan")
@@ -83,15 +87,18 @@ class TrainingSampler(DistributedSampler[Any]):
         """This rank's batches in an epoch."""
         sizes = self._sizes(epoch)
         order = np.random.default_rng([self.seed, epoch, 0]).permutation(len(self.numbers))
-        batches = group(order.tolist(), sizes, self.budget)
-        batches = resize(batches, sizes, self.steps * self.ranks)
-        self.padding_ratio = padding_ratio(batches, sizes)
+        batches, padded = self._group(order.tolist(), sizes)
+        batches = resize(batches, padded, self.steps * self.ranks)
+        self.padding_ratio = padding_ratio(batches, sizes, padded)
         rng = np.random.default_rng([self.seed, epoch, 1])
         dealt = deal(batches, self.ranks, rng)[self.rank]
         return [[int(self.numbers[i]) for i in batch] for batch in dealt]
 
     def set_epoch(self, epoch: int) -> None:
         """Nothing: the epoch comes from `position`, and travels in each request."""
+
+    def _group(self, order: Sequence[int], sizes: Sizes) -> tuple[list[list[int]], Sizes]:
+        return _grouped(order, sizes, self.budget, self.buckets)
 
     def _sizes(self, epoch: int) -> Sizes:
         """Sizes of the samples in an epoch, measured once."""
@@ -128,17 +135,26 @@ class EvaluationSampler(DistributedSampler[Any]):
         budget: what a batch may hold.
         rank: of this process.
         ranks: number of processes.
+        buckets: sizes that images are padded to; a batch then holds one of them only.
 
     Raises:
         Im2TexError: if there are fewer samples than processes.
     """
 
-    def __init__(self, sizes: Sizes, budget: Budget, *, rank: int = 0, ranks: int = 1) -> None:
+    def __init__(
+        self,
+        sizes: Sizes,
+        budget: Budget,
+        *,
+        rank: int = 0,
+        ranks: int = 1,
+        buckets: Buckets | None = None,
+    ) -> None:
         _share(len(sizes), ranks)
-        batches = group(range(len(sizes)), sizes, budget)
+        batches, padded = _grouped(range(len(sizes)), sizes, budget, buckets)
         steps = min(-(-len(batches) // ranks), len(sizes) // ranks)
-        batches = resize(batches, sizes, steps * ranks)
-        self.padding_ratio = padding_ratio(batches, sizes)
+        batches = resize(batches, padded, steps * ranks)
+        self.padding_ratio = padding_ratio(batches, sizes, padded)
         # Longest first: memory is asked for once, and an estimate of the time left errs upwards.
         self.batches = batches[::-1][rank::ranks]
 
@@ -151,6 +167,16 @@ class EvaluationSampler(DistributedSampler[Any]):
 
     def set_epoch(self, epoch: int) -> None:
         """Nothing: evaluation is the same in every epoch."""
+
+
+def _grouped(
+    order: Sequence[int], sizes: Sizes, budget: Budget, buckets: Buckets | None
+) -> tuple[list[list[int]], Sizes]:
+    """Batches, and the sizes that their images are padded to at least."""
+    if buckets is None:
+        return group(order, sizes, budget), sizes
+    padded = buckets.fit_all(sizes)
+    return group(order, padded, budget, one_size=True), padded
 
 
 def _share(samples: int, ranks: int) -> None:

@@ -68,6 +68,7 @@ class Tally:
     Attributes:
         taken: samples in the store.
         left_out: numbers of others, by reason.
+        undrawn: numbers of samples without a picture, by reason.
         characters: of each sample's markup.
         tokens: of each sample's label.
         sizes: height and width of each picture.
@@ -75,22 +76,25 @@ class Tally:
 
     taken: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    undrawn: Counter[str] = field(default_factory=Counter)
     characters: list[int] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
 
-    def add(self, candidate: Candidate, size: tuple[int, int] | None) -> None:
+    def add(self, candidate: Candidate, row: Mapping[str, Any]) -> None:
         """Counts a sample.
 
         Args:
             candidate: what is taken.
-            size: height and width of its picture, if it has one.
+            row: its outcome.
         """
         self.taken += 1
         self.characters.append(len(candidate.latex))
         self.tokens.append(len(candidate.norm.split()))
-        if size is not None:
-            self.sizes.append(size)
+        if row["reason"]:
+            self.undrawn[row["reason"]] += 1
+        else:
+            self.sizes.append((row["height"], row["width"]))
 
 
 class Problem(NamedTuple):
@@ -227,7 +231,7 @@ class Drawing:
             reason = self._judged(candidate, row)
             if reason is None:
                 taken.append(place)
-                tally.add(candidate, None if row["reason"] else (row["height"], row["width"]))
+                tally.add(candidate, row)
             else:
                 tally.left_out[reason] += 1
             if row["reason"]:

@@ -22,6 +22,8 @@ def lines(tallies: Mapping[str, Tally]) -> Iterator[str]:
         for reason, number in tally.left_out.most_common():
             if reason != "beyond the limit":
                 yield f"{split}: {number:,} left out: {reason}"
+        for reason, number in tally.undrawn.most_common():
+            yield f"{split}: {number:,} without a picture, which count as wrong: {reason}"
     pairs = sum(tally.taken for tally in tallies.values())
     yield f"pairs       {pairs:,}; the paper: {PAPER['pairs']}"
     characters = np.array([n for tally in tallies.values() for n in tally.characters])

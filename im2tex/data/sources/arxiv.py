@@ -27,7 +27,7 @@ from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
 from im2tex.render import open_renderer
 
-_VERSION = 1  # of what is made of the same formulas; a store of another one is made again
+VERSION = 1  # of what is made of the same formulas; a store of another one is made again
 
 
 @SOURCES.register("arxiv")
@@ -113,7 +113,7 @@ class ArxivSource(Source):
         folder = root / self.name
         with open_renderer(dpi=DPI) as renderer:
             made_of = {
-                "version": _VERSION,
+                "version": VERSION,
                 "origin": fingerprint(path),
                 "settings": settings,
                 "excluded": sha256("".join(sorted(excluded)).encode()).hexdigest(),
@@ -146,7 +146,7 @@ class ArxivSource(Source):
         """Says how to make the store where it is missing, or cannot give what is asked for."""
         super().ensure(root)
         about = Split(self.path(root, self.train)).about
-        if about.get("version") != _VERSION:
+        if about.get("version") != VERSION:
             raise Im2TexError(
                 f"{self.path(root, self.train)} was made by another version of im2tex: make it "
                 "again with `im2tex data prepare arxiv`."
