@@ -1,4 +1,4 @@
-"""Which formulas may go into which split: length, repetitions, both forms, a hash of the paper."""
+"""Which formulas may go into which split: length, prose, repetitions, both forms, a hash of the paper."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from im2tex.data.printed.formulas import Candidate, Formula, digest, forms
+from im2tex.data.printed.prose import is_prose
 from im2tex.data.progress import bar
 
 SPLITS = ("train", "validation", "test")
@@ -103,7 +104,7 @@ def split_of(group: str, validation: float, test: float) -> str:
 def _long_enough(
     formulas: Iterable[Formula], settings: Mapping[str, Any], counts: Counter[str]
 ) -> Iterator[Formula]:
-    """Those of the lengths and kinds wanted; all of them are counted."""
+    """Those that are formulas, of the lengths and kinds wanted; all of them are counted."""
     low, high, kinds = (settings[key] for key in ("min_characters", "max_characters", "kinds"))
     for formula in formulas:
         counts["found"] += 1
@@ -111,6 +112,8 @@ def _long_enough(
             counts["of another kind"] += 1
         elif not low < len(formula.latex) < high:
             counts[f"not between {low} and {high} characters"] += 1
+        elif is_prose(formula.latex):
+            counts["running text between dollars that do not pair"] += 1
         else:
             yield formula
 
