@@ -94,22 +94,25 @@ def print_comparisons(
     """
     file = file or sys.stdout
     console = Console(file=file, width=None if file.isatty() else 120, highlight=False)
-    for letter, one in legend(comparisons):
-        _print(console, Text(f"{letter}  {one.path}"))
-    for comparison in comparisons:
-        if len(comparisons) > 1:
-            _print(console, Text("\n{1} against {0}".format(*comparison.letters), "bold"))
-        for note in comparison.notes:
-            _print(console, Text(f"note: {note}", "yellow"))
-        for split in comparison.splits:
-            console.print()
-            console.print(_table(split, comparison.letters, roomy=console.width >= _ROOMY))
-            console.print()
-            for line in counts(split, comparison.letters):
-                _print(console, Text(line))
-            for sample in _listing(split, comparison.letters, show):
-                _print(console, sample)
-    console.print(Text(f"\n{method(comparisons, resamples, seed)}", "dim"))
+    # Written at once, so that a reader who has seen enough (`| head`) is the caller's to notice.
+    with console.capture() as text:
+        for letter, one in legend(comparisons):
+            _print(console, Text(f"{letter}  {one.path}"))
+        for comparison in comparisons:
+            if len(comparisons) > 1:
+                _print(console, Text("\n{1} against {0}".format(*comparison.letters), "bold"))
+            for note in comparison.notes:
+                _print(console, Text(f"note: {note}", "yellow"))
+            for split in comparison.splits:
+                console.print()
+                console.print(_table(split, comparison.letters, roomy=console.width >= _ROOMY))
+                console.print()
+                for line in counts(split, comparison.letters):
+                    _print(console, Text(line))
+                for sample in _listing(split, comparison.letters, show):
+                    _print(console, sample)
+        console.print(Text(f"\n{method(comparisons, resamples, seed)}", "dim"))
+    file.write(text.get())
 
 
 def _row(verdict: VerdictComparison) -> list[str]:
