@@ -83,7 +83,8 @@ class Placed(NamedTuple):
         level: 0 in text size, 1 in scripts, 2 in scripts of scripts.
         style: the font it was asked for in, one of `STYLES`.
         box: of the ink.
-        baseline: y of the line it stands on; of an accent, the line that it was raised to.
+        baseline: y of the line that it stands on; of an accent, bar or root, the line of what it
+            goes with.
         inner: for a radical, where its content lies; otherwise None.
     """
 

@@ -16,9 +16,6 @@ from im2tex.render.layout_trace import Traced, Untraced
 EM = 12 * POINT
 """The em of the text size, in DVI units."""
 
-AXIS = 0.25
-"""Height of the axis above the baseline, in sizes: where TeX centres bars and large symbols."""
-
 _RADICALS = words("sqrt sqrtsign root")
 _NAMES = words(
     """
@@ -37,8 +34,7 @@ _DELIMITERS = frozenset("()[]|/") | words(
 )
 _LETTERS = range(33, 127)  # where a text font has the characters of ASCII
 _LEVELS = (10 * POINT, 7 * POINT)  # fonts of 12, 8 and 6 points are the three sizes
-_BAR = 0.04  # thickness of a rule, in sizes of its level
-_HANGING = "cmex"  # the font whose glyphs hang from their reference point
+_ONE_SIZE = "cmex"
 
 
 class Ink(NamedTuple):
@@ -77,7 +73,7 @@ def lay_out(
     """
     owned: dict[int, list[Ink]] = {}
     for one in traced:
-        owned.setdefault(one.mark, []).append(_ink(one, boxes))
+        owned.setdefault(one.mark, []).append(_ink(one, marks[one.mark], boxes))
     runs = _runs(traced)
     placed: list[Placed] = []
     for number, inks in owned.items():
@@ -92,39 +88,24 @@ def lay_out(
     return settled(tokens, placed)
 
 
-def _ink(traced: Traced, boxes: Mapping[str, Mapping[int, Extent]]) -> Ink:
+def _ink(traced: Traced, mark: Mark, boxes: Mapping[str, Mapping[int, Extent]]) -> Ink:
     item = traced.item
     scale = UNIT / EM
     x, y = item.x * scale, item.y * scale
+    baseline = y + traced.drop * scale
+    # TeX takes rules and the largest glyphs from one font in every size.
+    level = max(0, mark.size - 1)
     if item.code == RULE:
-        width, height = item.width * scale, item.height * scale
-        level = _level_of_rule(item.height)
-        axis = AXIS * UNIT * (1, 2 / 3, 1 / 2)[level]
-        return Ink(traced, x, y - height, x + width, y, level, y - height / 2 + axis)
+        right, top = x + item.width * scale, y - item.height * scale
+        return Ink(traced, x, top, right, y, level, baseline)
+    if not item.font.startswith(_ONE_SIZE):
+        level = 0 if item.size >= _LEVELS[0] else 1 if item.size >= _LEVELS[1] else 2
     size = item.size * scale
-    left, bottom, right, top = boxes[item.font][item.code]
+    left, bottom, right, top = (side * size for side in boxes[item.font][item.code])
     part, parts = traced.part
     share = (right - left) / parts
-    left, right = left + part * share, left + (part + 1) * share
-    level = 0 if item.size >= _LEVELS[0] else 1 if item.size >= _LEVELS[1] else 2
-    baseline = y
-    if item.font.startswith(_HANGING):
-        baseline = y - (top + bottom) / 2 * size + AXIS * size
-    return Ink(
-        traced,
-        x + left * size,
-        y - top * size,
-        x + right * size,
-        y - bottom * size,
-        level,
-        baseline,
-    )
-
-
-def _level_of_rule(thickness: int) -> int:
-    if thickness > _BAR * 10 * POINT:
-        return 0
-    return 1 if thickness > _BAR * 7 * POINT else 2
+    first = x + left + part * share
+    return Ink(traced, first, y - top, first + share, y - bottom, level, baseline)
 
 
 def _runs(traced: Sequence[Traced]) -> dict[int, list[list[int]]]:

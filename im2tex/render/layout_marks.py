@@ -15,7 +15,7 @@ The marks' macros are no commands of formulas, so no formula can forge one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from im2tex.render import allowed
 from im2tex.render.layout import STYLES
@@ -26,8 +26,10 @@ DEFINITIONS = r"""
 \def\immark#1{\imspecial{#1}}
 \def\imin{\imspecial{+}}
 \def\imout{\imspecial{-}}
+\def\imrows{\def\arraystretch{1.2}\array{@{}l@{\quad}l@{}}}
+\def\endimrows{\endarray}
 """
-"""What the marks are, for the head of the format: before \\special loses its name."""
+"""For the head of the format: the marks, before \\special loses its name, and bare `cases`."""
 
 IN, OUT = "\\imin ", "\\imout "
 
@@ -119,6 +121,11 @@ _FONTS = (
         ["\\text", "\\mbox", "\\hbox", "\\textnormal", "\\textup", "\\textmd"], "\\mathrm"
     )
 )
+_SIZES = {"\\displaystyle": 0, "\\textstyle": 1, "\\scriptstyle": 2, "\\scriptscriptstyle": 3}
+_CELLS = dict.fromkeys(["aligned", "alignedat", "gathered", "split"], 0)
+_CELLS |= dict.fromkeys(["smallmatrix", "subarray", "substack"], 2)
+"""TeX's style in the cells of environments; it is 1 in others."""
+
 _SWITCHING = frozenset(_SWITCHES) | (
     allowed.STYLES - _DELIMITING - _INFIXES - words("cr hline of vline vrule sp sb") - _ONE_FONT
 )
@@ -134,6 +141,7 @@ class Mark:
         style: the font that is asked for.
         delimiter: whether it is one by its place, behind `\\left` or `\\big`.
         end: for an environment, where its end begins in the source.
+        size: TeX's style: 0 display, 1 text, 2 script, 3 scriptscript.
     """
 
     token: str
@@ -141,6 +149,7 @@ class Mark:
     style: str
     delimiter: bool = False
     end: int | None = None
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +163,27 @@ class Marked:
 
     markup: str
     marks: tuple[Mark, ...]
+
+
+def single_braced(pieces: Sequence[Piece]) -> list[Piece]:
+    r"""Takes the second brace from `cases` in normal form.
+
+    The form writes `\left\{ \begin{cases} … \end{cases} \right.`, for agreement with the paper's
+    labels; what is meant, and seen in the paper's pictures, has one brace.
+    """
+    found = list(pieces)
+    solid = [index for index, piece in enumerate(found) if piece.text != " "]
+    opened: list[bool] = []
+    for at, index in enumerate(solid):
+        text = found[index].text
+        if text == "\\begin{cases}":
+            before = [found[other].text for other in solid[max(0, at - 2) : at]]
+            opened.append(before == ["\\left", "\\{"])
+            if opened[-1]:
+                found[index] = found[index]._replace(text="\\begin{imrows}")
+        elif text == "\\end{cases}" and opened and opened.pop():
+            found[index] = found[index]._replace(text="\\end{imrows}")
+    return found
 
 
 def marked(pieces: Sequence[Piece]) -> Marked:
@@ -189,21 +219,32 @@ class _Marker:
         self.pieces = pieces
         self.at = 0
         self.style = ""
+        self.size = 0  # TeX's style, as in `Mark`
         self.text = False  # whether this is text, where `'` is an apostrophe
         self.marks: list[Mark] = []
 
     def row(self, ends: frozenset[str]) -> list[str]:
         r"""Everything up to one of `ends` or an `\end`, which is left standing."""
         out: list[str] = []
-        style = self.style
+        style, size, first = self.style, self.size, len(self.marks)
         while (piece := self.peek()) and piece not in ends and piece[:5] != "\\end{":
-            out += self.infix(out, ends) if piece in _INFIXES else self.item()
-        self.style = style
+            out += self.infix(out, ends, first) if piece in _INFIXES else self.item()
+        self.style, self.size = style, size
         return out
 
-    def infix(self, numerator: list[str], ends: frozenset[str]) -> list[str]:
-        r"""`\over` and its like: takes the row so far, which it empties, as its numerator."""
+    def infix(self, numerator: list[str], ends: frozenset[str], first: int) -> list[str]:
+        r"""`\over` and its like: takes the row so far as its numerator.
+
+        Args:
+            numerator: what is written of the row; left empty.
+            ends: what ends the row.
+            first: number of the row's first mark.
+        """
+        for number in range(first, len(self.marks)):
+            size = _smaller(self.marks[number].size)
+            self.marks[number] = replace(self.marks[number], size=size)
         mark = self.mark()
+        self.size = _smaller(self.size)
         command = [self.take()]
         if command[0].endswith("withdelims"):
             command += [self.take_solid(), self.take_solid()]
@@ -223,7 +264,7 @@ class _Marker:
         if piece == "'" and not self.text:
             return self.primes()
         if piece in ("^", "_", "\\sp", "\\sb") and not self.text:
-            return [self.take(), *self.argument()]
+            return [self.take(), *self.argument(_script(self.size))]
         if piece in (" ", "~", "&") or piece in _INVISIBLE or piece in _CELL_ENDS:
             return [self.take(), *self.verbatim()]
         if piece in _DELIMITING:
@@ -241,6 +282,7 @@ class _Marker:
         piece = self.peek()
         if piece in _SWITCHING:
             self.style = _SWITCHES.get(piece, self.style)
+            self.size = _SIZES.get(piece, self.size)
             out = [self.take()]
             if piece in allowed.BARE_LENGTHS and _is_length(self.peek()):
                 out.append(self.take())
@@ -252,12 +294,20 @@ class _Marker:
         if piece in _TEXT_ACCENTS:
             return [self.mark(), self.take(), *self.untouched()]
         if piece in _PLAIN_ARRAYS:
-            mark = self.mark()
-            return [mark, self.take(), self.take_solid(), *self.cells(frozenset("}")), self.take()]
+            out = [self.mark(), self.take(), self.take_solid()]
+            size, self.size = self.size, _CELLS.get(piece[1:], 1)
+            out += [*self.cells(frozenset("}")), self.take()]
+            self.size = size
+            return out
         if piece == "\\multicolumn":
             return [self.take(), *self.untouched(), *self.untouched(), *self.argument()]
         if piece == "\\buildrel":
             return self.until("\\over")
+        if piece == "\\sideset":
+            scripts = [self.take(), *self.argument(), *self.argument()]
+            # \\nolimits stands behind the operator: no mark may come in between.
+            self.take_spaces()
+            return [*scripts, "{", *self.symbol(), "}"]
         if piece == "\\root":
             return [self.mark(), *self.until("\\of")]
         arguments = allowed.ARGUMENTS.get(piece, 0) or allowed.REPEATING.get(piece, 0)
@@ -277,7 +327,9 @@ class _Marker:
         if self.next_solid() == "[":
             out.append(self.take_solid())
             if command in _CONTENT_BRACKETS:
+                size, self.size = self.size, 3 if command == "\\sqrt" else _script(self.size)
                 out += [IN, *self.row(frozenset("]")), OUT, self.take()]
+                self.size = size
             else:
                 while (piece := self.take()) and piece != "]":
                     out.append(piece)
@@ -285,8 +337,8 @@ class _Marker:
         lengths = self.verbatim()
         self.style = _FONTS.get(command, style)
         self.text = (text or command in _TEXT) and command != "\\ensuremath"
-        for _ in range(arguments - sum(length[0] == "{" for length in lengths)):
-            out += [*lengths, *self.argument()]
+        for number in range(arguments - sum(length[0] == "{" for length in lengths)):
+            out += [*lengths, *self.argument(_argument_size(command, number, self.size))]
             lengths = []
         self.style, self.text = style, text
         return out + lengths
@@ -303,36 +355,42 @@ class _Marker:
         self.take()
         return ["{", IN, *inside, OUT, "}"]
 
-    def argument(self) -> list[str]:
-        """What a command or script takes: a group, or one thing without its scripts."""
-        piece = self.next_solid()
-        while self.peek() == " ":
-            self.take()
-        if piece == "{":
-            return self.group()
-        if not piece or piece in ("}", "]") or piece in _CELL_ENDS:
+    def argument(self, size: int | None = None) -> list[str]:
+        """What a command or script takes: a group, or one thing without its scripts.
+
+        Args:
+            size: TeX's style in it, if that is another.
+        """
+        self.take_spaces()
+        piece = self.peek()
+        if not piece or piece == "}" or piece in _CELL_ENDS:
             return []
-        return ["{", IN, *self.item(), OUT, "}"]
+        outer, self.size = self.size, self.size if size is None else size
+        out = self.group() if piece == "{" else ["{", IN, *self.item(), OUT, "}"]
+        self.size = outer
+        return out
 
     def primes(self) -> list[str]:
         r"""Primes and the superscript behind them, which TeX makes one: as `^{\prime …}`."""
         out = ["^", "{", IN]
+        size, self.size = self.size, _script(self.size)
         while self.next_solid() == "'":
-            while self.peek() == " ":
-                self.take()
+            self.take_spaces()
             out += [self.mark("\\prime"), "\\prime"]
             self.take()
         if self.next_solid() == "^":
             self.take_solid()
             out += self.argument()
+        self.size = size
         return [*out, OUT, "}"]
 
     def formula_in_text(self) -> list[str]:
         """A formula between dollars."""
         self.take()
         text, self.text = self.text, False
+        size, self.size = self.size, max(1, self.size)
         inside = self.row(frozenset("$"))
-        self.text = text
+        self.text, self.size = text, size
         self.take()
         return ["$", IN, *inside, OUT, "$"]
 
@@ -355,8 +413,7 @@ class _Marker:
 
     def delimiter_mark(self) -> str:
         """A mark for the delimiter that comes next."""
-        while self.peek() == " ":
-            self.take()
+        self.take_spaces()
         return self.mark(delimiter=True)
 
     def environment(self) -> list[str]:
@@ -370,10 +427,11 @@ class _Marker:
             out += [self.take(), self.take(), self.take()]
         if name == "alignedat":
             out += self.untouched()
+        size, self.size = self.size, _CELLS.get(name, 1)
         out += self.cells(frozenset())
-        begin = self.marks[number]
+        self.size = size
         end = self.pieces[self.at].start if self.at < len(self.pieces) else None
-        self.marks[number] = Mark(begin.token, begin.start, begin.style, end=end)
+        self.marks[number] = replace(self.marks[number], end=end)
         return [*out, self.take()]
 
     def cells(self, ends: frozenset[str]) -> list[str]:
@@ -382,8 +440,7 @@ class _Marker:
         text, self.text = self.text, False
         while True:
             while self.next_solid() in _LINES or self.next_solid() == "\\noalign":
-                while self.peek() == " ":
-                    self.take()
+                self.take_spaces()
                 out += self.command()
             bare = self.next_solid() == "\\multicolumn"
             cell = self.row(ends | _CELL_ENDS)
@@ -398,17 +455,19 @@ class _Marker:
 
     def line(self) -> list[str]:
         """A line between the rows of an array."""
-        mark = self.mark()
-        command = self.take()
-        out = ["\\noalign{", mark, "}", command]
-        return out + self.untouched() if command == "\\cline" else out
+        out = ["\\noalign{", IN, self.mark(), "}", self.take()]
+        if out[-1] == "\\cline":
+            out += self.untouched()
+        return [*out, "\\noalign{", OUT, "}"]
 
     def mark(self, token: str = "", *, delimiter: bool = False) -> str:
         """A mark for the piece that stands here."""
         if self.at >= len(self.pieces):
             return ""
         piece = self.pieces[self.at]
-        self.marks.append(Mark(token or piece.text, piece.start, self.style, delimiter))
+        self.marks.append(
+            Mark(token or piece.text, piece.start, self.style, delimiter, size=self.size)
+        )
         return f"\\immark{{{len(self.marks) - 1}}}"
 
     def peek(self) -> str:
@@ -430,9 +489,13 @@ class _Marker:
 
     def take_solid(self) -> str:
         """The next piece that is no space, read."""
-        while self.peek() == " ":
-            self.take()
+        self.take_spaces()
         return self.take()
+
+    def take_spaces(self) -> None:
+        """Passes over spaces."""
+        while self.peek() == " ":
+            self.at += 1
 
     def verbatim(self) -> list[str]:
         """Lengths and column specifications: pieces that were put together already."""
@@ -449,6 +512,30 @@ class _Marker:
             out.append(piece)
             depth += (piece == "{") - (piece == "}")
         return out
+
+
+def _script(size: int) -> int:
+    """TeX's style of a script."""
+    return 2 if size < 2 else 3
+
+
+def _smaller(size: int) -> int:
+    """TeX's style in a fraction."""
+    return min(size + 1, 3)
+
+
+def _argument_size(command: str, number: int, size: int) -> int:
+    """TeX's style in an argument of a command."""
+    if command in ("\\frac", "\\binom"):
+        return _smaller(size)
+    if command in ("\\tfrac", "\\tbinom"):
+        return 2
+    if command in ("\\dfrac", "\\dbinom"):
+        return 1
+    if command == "\\cfrac":
+        return 0
+    raised = number == 0 and command in ("\\overset", "\\underset", "\\stackrel")
+    return _script(size) if raised or command in ("\\xleftarrow", "\\xrightarrow") else size
 
 
 def _is_length(piece: str) -> bool:

@@ -202,7 +202,7 @@ def _prepared(formula: str | Sequence[str]) -> _Formula:
         tokens = formula
         source = " ".join(tokens)
         starts = list(accumulate((len(token) + 1 for token in tokens[:-1]), initial=0))
-    pieces = markup.pieces(source)
+    pieces = layout_marks.single_braced(markup.pieces(source))
     plain = "".join(piece.text for piece in pieces).lstrip(" ")
     return _Formula(tokens, starts, plain, layout_marks.marked(pieces))
 

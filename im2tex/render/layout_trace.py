@@ -1,13 +1,14 @@
 """Glyphs to marks: what is on a formula's own page, told by what the marked one says.
 
 The two pages hold the same glyphs in the same order, but for what the marks cost: a ligature is
-letters there, a bracket may have another number of pieces. Where they differ, glyphs of the two
-pages are paired only if what they belong to is sure.
+letters there, a bracket may have another number of pieces, and a script of an accent in braces
+comes elsewhere. Where they differ, glyphs of the two pages are paired only if what they belong to
+is sure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
@@ -23,11 +24,13 @@ class Traced(NamedTuple):
     Attributes:
         item: the glyph or rule.
         mark: the mark's number.
+        drop: from its reference point down to the baseline of its line, in DVI units.
         part: of a ligature, which of its letters this is, and of how many.
     """
 
     item: Item
     mark: int
+    drop: int
     part: tuple[int, int] = (0, 1)
 
 
@@ -50,73 +53,88 @@ def trace(plain: Sequence[Item], marked: Sequence[Item]) -> list[Traced]:
     """
     if any(item.code == MARK for item in plain):
         raise Untraced("a mark where none was put")
-    keys, marks = _owners(marked)
+    keys, owners = _owners(marked)
     own = [(item.font, item.code) for item in plain]
     if own == keys:
-        traced = [Traced(item, mark) for item, mark in zip(plain, marks, strict=True)]
+        traced = [Traced(item, *owner) for item, owner in zip(plain, owners, strict=True)]
     else:
-        traced = _matched(plain, own, keys, marks)
+        traced = _matched(plain, own, keys, owners)
     if any(one.mark < 0 for one in traced):
         raise Untraced("ink in front of every mark")
     return traced
 
 
-def _owners(page: Sequence[Item]) -> tuple[list[tuple[str, int]], list[int]]:
-    """The ink of a marked page, and the mark that each of it stands under."""
+class _Owner(NamedTuple):
+    """The mark that ink stands under, and how far below its reference point that was."""
+
+    mark: int
+    drop: int
+
+
+def _owners(page: Sequence[Item]) -> tuple[list[tuple[str, int]], list[_Owner]]:
+    """The ink of a marked page, and what each of it belongs to."""
     keys: list[tuple[str, int]] = []
-    marks: list[int] = []
-    stack: list[int] = []
-    mark = -1
+    owners: list[_Owner] = []
+    stack: list[tuple[int, int]] = []
+    mark, line = -1, 0
     for item in page:
         if item.code != MARK:
             keys.append((item.font, item.code))
-            marks.append(mark)
+            owners.append(_Owner(mark, line - item.y))
         elif item.font == "+":
-            stack.append(mark)
+            stack.append((mark, line))
         elif item.font == "-":
             if not stack:
                 raise Untraced("marks out of order")
-            mark = stack.pop()
+            mark, line = stack.pop()
         else:
-            mark = int(item.font)
-    return keys, marks
+            # TeX puts a mark on the baseline of the line that it stands in.
+            mark, line = int(item.font), item.y
+    return keys, owners
 
 
 def _matched(
     plain: Sequence[Item],
     own: list[tuple[str, int]],
     keys: list[tuple[str, int]],
-    marks: list[int],
+    owners: list[_Owner],
 ) -> list[Traced]:
     """Pairs pages that differ in places."""
-    traced: list[Traced] = []
+    paired: list[list[Traced]] = [[] for _ in plain]
+    spare: list[int] = []  # ink of the marked page that is elsewhere on the plain one
+    lost: list[int] = []
     matcher = SequenceMatcher(None, own, keys, autojunk=False)
     for _, first, last, start, stop in matcher.get_opcodes():
-        items, owners = plain[first:last], marks[start:stop]
-        if len(items) == len(owners):
-            traced += map(Traced, items, owners)
-        elif items and len(set(owners)) == 1:
-            traced += [Traced(item, owners[0]) for item in items]
-        elif sum(_letters(item) for item in items) == len(owners):
-            rest = iter(owners)
-            for item in items:
-                count = _letters(item)
-                traced += [Traced(item, next(rest), (part, count)) for part in range(count)]
-        elif items and not owners and _continues(own, first, last):
-            before = traced[-1].mark
-            traced += [Traced(item, before) for item in items]
-        elif items:
-            glyphs = ", ".join(f"{item.font} {item.code}" for item in items[:4])
-            raise Untraced(f"glyphs that are others among marks: {glyphs}")
-        elif not set(owners) <= {*marks[:start], *marks[stop:]}:
-            raise Untraced("glyphs that only the marks bring about")
-    return traced
+        items, theirs = plain[first:last], owners[start:stop]
+        if len(items) == len(theirs):
+            found = [[Traced(item, *one)] for item, one in zip(items, theirs, strict=True)]
+        elif items and len({owner.mark for owner in theirs}) == 1:
+            found = [[Traced(item, *theirs[0])] for item in items]
+        elif sum(_letters(item) for item in items) == len(theirs):
+            rest = iter(theirs)
+            found = [_shared(item, rest) for item in items]
+        elif items and not theirs and first and set(own[first:last]) == {own[first - 1]}:
+            # A tall bracket with more pieces.
+            found = [[paired[first - 1][0]._replace(item=item)] for item in items]
+        else:
+            lost += range(first, last)
+            spare += range(start, stop)
+            continue
+        paired[first:last] = found
+    for at in lost:
+        same = [other for other in spare if keys[other] == own[at]]
+        if len(same) != 1:
+            raise Untraced(f"a glyph that the marks change: {own[at][0]} {own[at][1]}")
+        spare.remove(same[0])
+        paired[at] = [Traced(plain[at], *owners[same[0]])]
+    return [one for ones in paired for one in ones]
+
+
+def _shared(item: Item, owners: Iterator[_Owner]) -> list[Traced]:
+    """A ligature, divided among its letters."""
+    count = _letters(item)
+    return [Traced(item, *next(owners), (part, count)) for part in range(count)]
 
 
 def _letters(item: Item) -> int:
     return _LIGATURES.get(item.code, 1) if item.font.startswith("cm") else 1
-
-
-def _continues(own: list[tuple[str, int]], first: int, last: int) -> bool:
-    """Whether glyphs are repeats of the one in front of them, as in a tall bracket."""
-    return first > 0 and set(own[first:last]) == {own[first - 1]}
