@@ -6,7 +6,7 @@ or spread over processes, nor on the order in which they came.
 
 from im2tex.metrics.bleu import CorpusBleu
 from im2tex.metrics.edits import TokenErrorRate, TokenExact, TokenWithin, token_edits
-from im2tex.metrics.expression_rate import ExpressionRate
+from im2tex.metrics.expression_rate import ExpressionRate, GraphVerdict, compare_graphs
 from im2tex.metrics.formula import FormulaMetrics
 from im2tex.metrics.image_scores import ImageScores, compare_pictures
 from im2tex.metrics.perplexity import Perplexity
@@ -15,11 +15,13 @@ __all__ = [
     "CorpusBleu",
     "ExpressionRate",
     "FormulaMetrics",
+    "GraphVerdict",
     "ImageScores",
     "Perplexity",
     "TokenErrorRate",
     "TokenExact",
     "TokenWithin",
+    "compare_graphs",
     "compare_pictures",
     "token_edits",
 ]

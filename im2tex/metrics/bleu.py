@@ -20,17 +20,20 @@ class CorpusBleu(PairMetric):
 
     nan before the first sample; 0 where no 4-gram matches, as there is no smoothing. A missing
     prediction counts as an empty one.
+
+    Args:
+        name: of the metric, where there are several over different forms of the same formulas.
     """
 
     higher_is_better = True
-    name = "bleu"
     correct: Tensor
     total: Tensor
     lengths: Tensor
     samples: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "bleu") -> None:
         super().__init__()
+        self.name = name
         # force: do not warn of references that look tokenised, for they are.
         self._bleu = BLEU(tokenize="none", smooth_method="none", force=True)
         self.add_sum("correct", MAX_NGRAM_ORDER)

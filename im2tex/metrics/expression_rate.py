@@ -8,15 +8,50 @@ down in `im2tex.latex.symbol_tree`, `layout_tree` and `label_graph`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from torch import Tensor
 
-from im2tex.latex.label_graph import compare, try_label_graph
+from im2tex.latex.label_graph import Comparison, compare, try_label_graph
 from im2tex.metrics.pairs import PairMetric, Tokens, pairs
 
 Variant: TypeAlias = Literal["tools", "strict"]
 _ALLOWED = (0, 1, 2, 3)
+
+
+class GraphVerdict(NamedTuple):
+    """How one prediction's label graph differs from its reference's.
+
+    Attributes:
+        comparison: the label errors; None for a reference that cannot be read.
+        read_prediction: whether there is a prediction that can be read.
+    """
+
+    comparison: Comparison | None
+    read_prediction: bool
+
+    def shares(self, variant: Variant) -> dict[str, bool]:
+        """What the sample adds to each rate, by the rate's name; nothing where it is left out."""
+        if self.comparison is None and variant == "tools":
+            return {}
+        right = {_name(n): self._within(n) for n in _ALLOWED}
+        right["structure_rate"] = self.comparison is not None and self.comparison.structure_exact
+        return {name + _suffix(variant): verdict for name, verdict in right.items()}
+
+    def _within(self, errors: int) -> bool:
+        return self.comparison is not None and self.comparison.within(errors)
+
+
+def compare_graphs(
+    prediction: Tokens | None, reference: Tokens, variant: Variant = "tools"
+) -> GraphVerdict:
+    """Compares one prediction with its reference; see `ExpressionRate` for the variants."""
+    strict = variant == "strict"
+    gold = try_label_graph(reference, strict=strict)
+    same = prediction is not None and list(prediction) == list(reference)
+    guess = gold if same else try_label_graph(prediction, strict=strict)
+    comparison = None if gold is None else compare(guess, gold, strict=strict)
+    return GraphVerdict(comparison, guess is not None)
 
 
 class ExpressionRate(PairMetric):
@@ -53,8 +88,7 @@ class ExpressionRate(PairMetric):
         if variant not in get_args(Variant):
             raise ValueError(f"variant must be one of {', '.join(get_args(Variant))}: {variant!r}.")
         self.variant = variant
-        self.suffix = "" if variant == "tools" else f"_{variant}"
-        self.name = f"expression_rate{self.suffix}"
+        self.name = _name(0) + _suffix(variant)
         self.add_sum("within", len(_ALLOWED))
         for state in ("structure", "samples", "unread_predictions", "unread_references"):
             self.add_sum(state)
@@ -68,20 +102,16 @@ class ExpressionRate(PairMetric):
 
     def update(self, predictions: Sequence[Tokens | None], references: Sequence[Tokens]) -> None:
         """Counts samples; see `pairs` for the arguments and errors."""
-        strict = self.variant == "strict"
         within = [0] * len(_ALLOWED)
         structure = unread_predictions = unread_references = 0
-        for prediction, reference in pairs(predictions, references):
-            gold = try_label_graph(reference, strict=strict)
-            same = prediction is not None and list(prediction) == list(reference)
-            guess = gold if same else try_label_graph(prediction, strict=strict)
-            unread_predictions += guess is None
-            unread_references += gold is None
-            if gold is not None:
-                verdict = compare(guess, gold, strict=strict)
-                structure += verdict.structure_exact
+        for pair in pairs(predictions, references):
+            comparison, read_prediction = compare_graphs(*pair, self.variant)
+            unread_predictions += not read_prediction
+            unread_references += comparison is None
+            if comparison is not None:
+                structure += comparison.structure_exact
                 for i, errors in enumerate(_ALLOWED):
-                    within[i] += verdict.within(errors)
+                    within[i] += comparison.within(errors)
         self.within += self.within.new_tensor(within)
         self.structure += structure
         self.samples += len(references)
@@ -98,10 +128,17 @@ class ExpressionRate(PairMetric):
         scored = int(self.samples)
         if self.variant == "tools":
             scored -= int(self.unread_references)
-        hits = {"expression_rate": int(self.within[0])}
-        hits |= {f"expression_rate_{n}": int(self.within[n]) for n in _ALLOWED[1:]}
+        hits = {_name(n): int(self.within[i]) for i, n in enumerate(_ALLOWED)}
         hits["structure_rate"] = int(self.structure)
         return {
-            name + self.suffix: self.value(count / scored if scored else float("nan"))
+            name + _suffix(self.variant): self.value(count / scored if scored else float("nan"))
             for name, count in hits.items()
         }
+
+
+def _name(errors: int) -> str:
+    return f"expression_rate_{errors}" if errors else "expression_rate"
+
+
+def _suffix(variant: Variant) -> str:
+    return "" if variant == "tools" else f"_{variant}"
