@@ -38,7 +38,8 @@ class Small(LightningModule):
     def validation_step(self, batch, batch_idx):
         self.log("val/perplexity", 1.23456)
         self.log("val/token_exact", 0.125)
-        self.log("val/token_within_1", 0.5)
+        for detail in ("token_within_1", "expression_rate_2_strict", "structure_rate"):
+            self.log(f"val/{detail}", 0.5)
 
     test_step = validation_step
 
