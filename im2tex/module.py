@@ -357,7 +357,9 @@ class Im2Tex(LightningModule):
                 predictions[row] if drawn else None,
                 failed_at=None if judged[row] is not None else "score" if drawn else "draw",
                 score=best.score,
+                reason=batch.failed.get(row),
                 finished=best.finished,
+                **(_lookups(best) if drawn else {}),
             )
             if judged[row] is None:
                 record = replace(record, verdicts={**record.verdicts, "token_exact": False})
@@ -535,6 +537,14 @@ class Im2Tex(LightningModule):
             raise
         except Im2TexError as error:
             raise Im2TexError(f"{picture}: {error}") from error
+
+
+def _lookups(reading: Hypothesis) -> dict[str, int]:
+    """Cells that the attention scored over a reading's steps, and the number of these."""
+    if reading.lookups is None:
+        return {}
+    coarse, fine = reading.lookups
+    return {"lookups_coarse": coarse, "lookups_fine": fine, "steps": reading.steps}
 
 
 def _judged(predictions: Sequence[list[str]], batch: Batch) -> list[list[str] | None]:

@@ -40,6 +40,9 @@ class SampleResult:
         failed_at: the stage that failed (`read`, `draw`, `decode`, `render`, `score`); None where
             nothing did. A sample that failed before its prediction counts as wrong.
         score: log-probability of the prediction, nats; None where there is none.
+        latex: the reference as found, where that is known; `gold` is what came of it.
+        collection: the part of the data that the sample is from, where the source knows parts.
+        reason: why it failed, in words.
     """
 
     key: str
@@ -48,6 +51,22 @@ class SampleResult:
     verdicts: Mapping[str, bool | float]
     failed_at: str | None = None
     score: float | None = None
+    latex: str | None = None
+    collection: str | None = None
+    reason: str | None = None
+
+    @property
+    def length(self) -> int:
+        """Tokens of the reference."""
+        return len(self.gold)
+
+    @property
+    def judged(self) -> Sequence[str] | None:
+        """The prediction; None, which is always wrong, for a sample without a label.
+
+        An empty prediction would else be right there.
+        """
+        return self.prediction if self.gold else None
 
     @classmethod
     def of(
@@ -58,6 +77,7 @@ class SampleResult:
         *,
         failed_at: str | None = None,
         score: float | None = None,
+        reason: str | None = None,
         **verdicts: bool | float,
     ) -> SampleResult:
         """A sample with its token-level verdicts, `token_exact` and `token_edits`, filled in."""
@@ -66,7 +86,7 @@ class SampleResult:
             "token_exact": prediction is not None and edits == 0,
             "token_edits": edits,
         }
-        return cls(key, gold, prediction, token | verdicts, failed_at, score)
+        return cls(key, gold, prediction, token | verdicts, failed_at, score, reason=reason)
 
 
 @dataclass
@@ -85,6 +105,7 @@ class RunResult:
         machine: see `describe_machine`.
         date: when the run ended, ISO 8601 with its time zone.
         samples: file names of the samples, by split, relative to the result.
+        breakdown: by split, see `im2tex.report.breakdown`.
     """
 
     command: str
@@ -100,6 +121,7 @@ class RunResult:
         default_factory=lambda: datetime.now().astimezone().isoformat(timespec="seconds")
     )
     samples: Mapping[str, str] = field(default_factory=dict)
+    breakdown: Mapping[str, Any] = field(default_factory=dict)
 
     def save(
         self,
@@ -123,7 +145,7 @@ class RunResult:
             names[split] = f"{path.stem}.{_file_part(split)}.samples.jsonl"
             write_samples(path.with_name(names[split]), of_split)
         record = {"format": FORMAT} | _jsonable(self) | {"samples": names}
-        _write(path, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        write_whole(path, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
         return path
 
 
@@ -166,7 +188,7 @@ def write_samples(path: Path, samples: Iterable[SampleResult]) -> None:
     Raises:
         Im2TexError: if the file cannot be written.
     """
-    _write(
+    write_whole(
         path,
         "".join(
             json.dumps(_jsonable(sample), ensure_ascii=False, allow_nan=False) + "\n"
@@ -249,7 +271,12 @@ def _jsonable(value: Any) -> Any:
     return value if isinstance(value, str | bool | int | float | None) else str(value)
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file whole or not at all, and makes its folders.
+
+    Raises:
+        Im2TexError: if it cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
 """The table at the end of a test: metrics as rows, splits as columns.
 
-With each figure what makes it comparable: how many samples, which filter, which beam, how many
-hypotheses were cut off unfinished.
+The figures that people quote come first, then the others by what they compare, then what makes
+them comparable: how many samples, which filter, which beam, which engine drew, and how many failed
+at each stage.
 """
 
 from __future__ import annotations
@@ -10,40 +11,43 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_ORDER = (
-    "expression_rate",
-    "image_match",
-    "token_exact",
-    "token_within_1",
-    "token_within_2",
-    "token_within_3",
-    "token_error_rate",
-    "bleu",
-    "perplexity",
-    "expression_rate_1",
-    "expression_rate_2",
-    "expression_rate_3",
-    "structure_rate",
-    "expression_rate_strict",
-    "expression_rate_1_strict",
-    "expression_rate_2_strict",
-    "expression_rate_3_strict",
-    "structure_rate_strict",
-)
+_RATES = ("expression_rate", "expression_rate_1", "expression_rate_2", "expression_rate_3")
+_IMAGES = ("image_match", "image_match_no_space", "image_edit_score")
+_GROUPS: dict[str, tuple[str, ...]] = {
+    "": ("expression_rate", "image_match", "token_exact", "bleu_norm", "perplexity"),
+    "label graphs, as the CROHME tools compare them": (*_RATES[1:], "structure_rate"),
+    "label graphs, strict": tuple(f"{name}_strict" for name in (*_RATES, "structure_rate")),
+    "pictures": (*_IMAGES[1:], "image_exact"),
+    "pictures, as the script of Deng et al. compares them": tuple(
+        f"{name}_released" for name in _IMAGES
+    ),
+    "tokens": (
+        "token_within_1",
+        "token_within_2",
+        "token_within_3",
+        "token_error_rate",
+        "bleu",
+        "bleu_tok",
+    ),
+    "attention: cells looked at in a decoding step": ("lookups_coarse", "lookups_fine"),
+}
 _SHARES = (
     "expression_rate",
     "structure_rate",
     "image_match",
+    "image_exact",
+    "image_edit_score",
     "token_exact",
     "token_within",
     "token_error_rate",
+    "unfinished",
 )
 _NONE = "-"
 
@@ -59,7 +63,7 @@ class SplitScores:
         failed: those among them without a prediction (unreadable, not drawn, not decoded); they
             count as wrong.
         filter: which samples were left out of the split, `none` for the full one.
-        beam: beam width of the search, 1 for greedy.
+        beam: beam width of the search, 1 for greedy; None where nothing was searched.
         unfinished: share of hypotheses cut off at the length limit; None where unknown.
         facts: further rows, ready to print.
     """
@@ -69,79 +73,86 @@ class SplitScores:
     samples: int
     failed: int = 0
     filter: str = "none"
-    beam: int = 1
+    beam: int | None = None
     unfinished: float | None = None
     facts: dict[str, str] = field(default_factory=dict)
+
+
+class Section(NamedTuple):
+    """Rows that belong together.
+
+    Attributes:
+        title: what they have in common; empty for none.
+        rows: cells, names first.
+        conditions: whether they say what was measured on, rather than figures.
+    """
+
+    title: str
+    rows: list[list[str]]
+    conditions: bool = False
 
 
 def format_value(name: str, value: float) -> str:
     """A metric's value as people read it.
 
     Shares print as percent with two decimals, BLEU (which is on a scale of 100) with two decimals,
-    perplexity with three, anything else with four significant digits; nan as a dash.
+    perplexity with three, look-ups with one, anything else with four significant digits; nan as a
+    dash.
     """
     name = name.rsplit("/", 1)[-1]
     if math.isnan(value):
         return _NONE
-    if name.startswith(_SHARES) or name in ("unfinished", "image_edit_score"):
+    if name.startswith(_SHARES):
         return f"{100 * value:.2f} %"
     if name.startswith("bleu"):
         return f"{value:.2f}"
     if name.startswith("perplexity"):
         return f"{value:.3f}"
+    if name.startswith("lookups"):
+        return f"{value:.1f}"
     return f"{value:.4g}"
 
 
 def ordered(names: Iterable[str]) -> list[str]:
     """Names of metrics, each once: the known ones first, in reading order, then the others."""
-    found = set(names)
-    known = [name for name in _ORDER if name in found]
-    return known + sorted(found - set(known))
+    return [name for _, group in _grouped(names) for name in group]
 
 
-def rows(scores: Sequence[SplitScores]) -> tuple[list[list[str]], list[list[str]]]:
-    """The cells: rows of metrics, then rows of what they were measured on; names come first."""
-    metrics = [
-        [
-            name,
-            *(
-                format_value(name, split.metrics[name]) if name in split.metrics else _NONE
-                for split in scores
-            ),
-        ]
-        for name in ordered(name for split in scores for name in split.metrics)
+def sections(scores: Sequence[SplitScores]) -> list[Section]:
+    """The cells of the table; the last section says what was measured on."""
+    groups = _grouped(name for split in scores for name in split.metrics)
+    figures = [
+        Section(title, [_figures(name, scores) for name in group]) for title, group in groups
     ]
     conditions = [
         ["samples", *(f"{split.samples:,}" for split in scores)],
         ["without a prediction", *(f"{split.failed:,}" for split in scores)],
         ["left out", *(split.filter for split in scores)],
-        ["beam", *(str(split.beam) for split in scores)],
-        [
-            "unfinished",
-            *(
-                _NONE if split.unfinished is None else format_value("unfinished", split.unfinished)
-                for split in scores
-            ),
-        ],
     ]
+    if any(split.beam is not None for split in scores):
+        beams = (_NONE if split.beam is None else str(split.beam) for split in scores)
+        conditions.append(["beam", *beams])
+    if any(split.unfinished is not None for split in scores):
+        shares = (math.nan if s.unfinished is None else s.unfinished for s in scores)
+        conditions.append(["unfinished", *(format_value("unfinished", one) for one in shares)])
     for name in dict.fromkeys(name for split in scores for name in split.facts):
         conditions.append([name, *(split.facts.get(name, _NONE) for split in scores)])
-    return metrics, conditions
+    return [*figures, Section("", conditions, conditions=True)]
 
 
 def rich_table(scores: Sequence[SplitScores], title: str | None = None) -> Table:
     """The table for a terminal."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for split in scores:
-        table.add_column(Text(split.split), justify="right")
-    metrics, conditions = rows(scores)
-    for cells in metrics:
-        table.add_row(*map(Text, cells))
-    if metrics:
-        table.add_section()
-    for cells in conditions:
-        table.add_row(*map(Text, cells), style="dim")
+        table.add_column(Text(split.split), justify="right", overflow="fold")
+    for number, section in enumerate(sections(scores)):
+        if number:
+            table.add_section()
+        if section.title:
+            table.add_row(Text(section.title, style="italic"))
+        for cells in section.rows:
+            table.add_row(*map(Text, cells), style="dim" if section.conditions else "")
     return table
 
 
@@ -150,6 +161,8 @@ def print_table(
 ) -> None:
     """Prints the table; into a file or a pipe never cut at 80 columns.
 
+    On a terminal too narrow for all splits side by side they come one below the other.
+
     Args:
         scores: a column each.
         title: a line above.
@@ -157,20 +170,50 @@ def print_table(
     """
     file = file or sys.stdout
     width = None if file.isatty() else 60 + 30 * len(scores)
-    Console(file=file, width=width).print(rich_table(scores, title))
+    console = Console(file=file, width=width)
+    table = rich_table(scores, title)
+    unlimited = console.options.update(max_width=1_000)
+    if len(scores) > 1 and console.measure(table, options=unlimited).maximum > console.width:
+        for split in scores:
+            console.print(rich_table([split], title))
+    else:
+        console.print(table)
 
 
 def markdown_table(scores: Sequence[SplitScores]) -> str:
     """The same table in Markdown, ending with a newline."""
-    metrics, conditions = rows(scores)
-    lines = [
-        ["", *(split.split for split in scores)],
-        ["---", *("---:" for _ in scores)],
-        *metrics,
-        *conditions,
-    ]
+    lines = [["", *(split.split for split in scores)], ["---", *("---:" for _ in scores)]]
+    for section in sections(scores):
+        if section.title:
+            lines.append([f"*{section.title}*", *("" for _ in scores)])
+        lines += section.rows
+    return markdown_rows(lines)
+
+
+def markdown_rows(lines: Iterable[Iterable[str]]) -> str:
+    """Cells as lines of a Markdown table; what stands between backquotes stays as it is."""
     return "".join(f"| {' | '.join(map(_escape, cells))} |\n" for cells in lines)
 
 
+def _grouped(names: Iterable[str]) -> list[tuple[str, list[str]]]:
+    found = set(names)
+    groups = [(title, [n for n in known if n in found]) for title, known in _GROUPS.items()]
+    known = {name for _, group in groups for name in group}
+    groups.append(("others", sorted(found - known)))
+    return [(title, group) for title, group in groups if group]
+
+
+def _figures(name: str, scores: Sequence[SplitScores]) -> list[str]:
+    return [
+        name,
+        *(
+            format_value(name, split.metrics[name]) if name in split.metrics else _NONE
+            for split in scores
+        ),
+    ]
+
+
 def _escape(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    code = cell.startswith("`") and cell.endswith("`")
+    text = cell if code else cell.replace("\\", "\\\\")
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -2,12 +2,14 @@
 
 import io
 import math
+import re
 
 import pytest
 
 from im2tex.report.table import (
     SplitScores,
     format_value,
+    markdown_rows,
     markdown_table,
     ordered,
     print_table,
@@ -27,6 +29,7 @@ SCORES = [
         samples=12986,
         failed=2,
         filter="over 500x160",
+        beam=1,
         facts={"images/s": "12.3"},
     ),
 ]
@@ -40,6 +43,9 @@ SCORES = [
         ("token_error_rate", 1.25, "125.00 %"),
         ("bleu", 58.408, "58.41"),
         ("val/perplexity", 1.10549, "1.105"),
+        ("image_edit_score_released", 0.5, "50.00 %"),
+        ("bleu_norm", 12.345, "12.35"),
+        ("lookups_fine", 355.04, "355.0"),
         ("seconds", 12345.6, "1.235e+04"),
         ("token_exact", math.nan, "-"),
         ("learning_rate", 0.001, "0.001"),
@@ -52,9 +58,9 @@ def test_values(name, value, text):
 def test_known_metrics_come_first_in_reading_order():
     assert ordered(name for split in SCORES for name in split.metrics) == [
         "token_exact",
+        "perplexity",
         "token_error_rate",
         "bleu",
-        "perplexity",
         "zeta",
     ]
 
@@ -64,9 +70,11 @@ def test_markdown():
         "|  | test_2013 | test_2014 |\n"
         "| --- | ---: | ---: |\n"
         "| token_exact | 5.12 % | 7.12 % |\n"
+        "| perplexity | 3.200 | - |\n"
+        "| *tokens* |  |  |\n"
         "| token_error_rate | - | - |\n"
         "| bleu | 34.20 | - |\n"
-        "| perplexity | 3.200 | - |\n"
+        "| *others* |  |  |\n"
         "| zeta | 1235 | - |\n"
         "| samples | 671 | 12,986 |\n"
         "| without a prediction | 0 | 2 |\n"
@@ -86,6 +94,37 @@ def test_print_into_a_pipe_cuts_nothing():
     assert all(split.split in text for split in many)
     assert "\x1b" not in text
     assert "…" not in text
+
+
+def terminal(columns):
+    """A terminal so wide, which keeps what is written on it."""
+    out = io.StringIO()
+    out.isatty = lambda: True
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(columns))
+        patch.setenv("TERM", "xterm")
+        print_table(SCORES, file=out)
+    return re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
+
+
+def test_a_narrow_terminal_shows_the_splits_one_below_the_other():
+    wide, narrow = terminal(80), terminal(40)
+    assert wide.count("token_exact") == 1
+    assert narrow.count("token_exact") == 2
+    assert narrow.index("test_2013") < narrow.index("perplexity") < narrow.index("test_2014")
+    assert max(map(len, narrow.splitlines())) <= 40
+    for text in (wide, narrow):
+        letters = "".join(text.split())
+        for piece in ("5.12%", "12,986", "over500x160"):
+            assert piece in letters
+
+
+def test_conditions_that_no_split_has_are_left_out():
+    assert "beam" not in markdown_table([SplitScores("a", {}, 1)])
+
+
+def test_code_keeps_its_backslashes():
+    assert markdown_rows([["`\\frac`", "`|`", "\\frac"]]) == "| `\\frac` | `\\|` | \\\\frac |\n"
 
 
 def test_names_are_not_read_as_markup():
