@@ -35,7 +35,7 @@ def add_commands(commands: _Commands) -> None:
     """
     data = commands.add_parser("data", help="prepare data sets")
     _prepare(data.add_subparsers(dest="action", required=True, metavar="ACTION"))
-    for add in (_components, _normalize, _render, _read, _export, _compare):
+    for add in (_components, _normalize, _render, _read, _export, _score, _compare):
         add(commands)
 
 
@@ -214,6 +214,56 @@ def _export(commands: _Commands) -> None:
         from im2tex.commands.export import export  # noqa: PLC0415
 
         print(export(given.ckpt_path, given.out, given.result, given.trained_on))
+        return 0
+
+    parser.set_defaults(run=run)
+
+
+def _score(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "score",
+        help="anyone's predictions in the table of `im2tex test`",
+        description="Scores formulas against references. Files are JSON lines (what predict, test"
+        " and most others write), JSON, TSV (key, tab, formula) or a formula a line; they are"
+        " paired by key, without keys line by line. A missing prediction counts as wrong.",
+    )
+    parser.add_argument("--predictions", type=Path, required=True, metavar="FILE")
+    parser.add_argument(
+        "--references",
+        required=True,
+        metavar="FILE_OR_SPLIT",
+        help="a file, or a prepared split such as crohme:test_2014",
+    )
+    parser.add_argument(
+        "--root", type=Path, default=Path("data"), help="folder of the stores (default: data)"
+    )
+    parser.add_argument(
+        "--engine",
+        default="auto",
+        help="what draws the pictures: tex, builtin (needs no TeX, draws less), none; auto"
+        " (default) is the first that is installed",
+    )
+    parser.add_argument(
+        "--form",
+        default="given",
+        help="bring both sides to a form of `im2tex normalize` first: norm, tok or crohme; given"
+        " (default) leaves them as they are",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER/NAME", help="write result, breakdown and samples"
+    )
+
+    def run(given: argparse.Namespace) -> int:
+        from im2tex.commands.score import score  # noqa: PLC0415
+
+        score(
+            given.predictions,
+            given.references,
+            root=given.root,
+            engine=given.engine,
+            form=given.form,
+            out=given.out,
+        )
         return 0
 
     parser.set_defaults(run=run)

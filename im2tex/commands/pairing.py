@@ -1,0 +1,115 @@
+"""Predictions brought together with their references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from im2tex.commands.formula_files import Entry
+from im2tex.errors import Im2TexError
+from im2tex.report.results import SampleResult
+
+_FILES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".inkml")
+
+
+@dataclass(frozen=True)
+class Paired:
+    """References with their predictions.
+
+    Attributes:
+        samples: one a reference, in their order, without verdicts but for `finished`.
+        missing: keys of the references without a prediction, which count as wrong.
+        unknown: keys of the predictions without a reference, which count for nothing.
+    """
+
+    samples: list[SampleResult]
+    missing: list[str]
+    unknown: list[str]
+
+
+def pair(references: Sequence[Entry], predictions: Sequence[Entry]) -> Paired:
+    """Pairs by key where both sides have keys, else line by line.
+
+    Where no key of the one side is among the other's, names of files are compared without folder
+    and ending: `test/7.png` is `7`. An empty prediction is a missing one.
+
+    Raises:
+        Im2TexError: if no key is on both sides, or lines are to be paired and their numbers differ.
+    """
+    if not references:
+        raise Im2TexError("there are no references to score against.")
+    keys = [entry.key or str(number) for number, entry in enumerate(references, 1)]
+    if references[0].key is None or not predictions or predictions[0].key is None:
+        if len(references) != len(predictions):
+            raise Im2TexError(
+                f"{len(predictions):,} predictions against {len(references):,} references, and "
+                f"not both have keys to pair them by ({_first(predictions)}; "
+                f"{_first(references)}). Give both a key, or a line each."
+            )
+        found = dict(zip(keys, predictions, strict=True))
+        unknown: list[str] = []
+    else:
+        found, unknown = _by_key(keys, predictions)
+    samples = [
+        _sample(key, reference, found.get(key))
+        for key, reference in zip(keys, references, strict=True)
+    ]
+    missing = [sample.key for sample in samples if sample.prediction is None]
+    return Paired(samples, missing, unknown)
+
+
+def _by_key(
+    keys: Sequence[str], predictions: Sequence[Entry]
+) -> tuple[dict[str, Entry], list[str]]:
+    """Predictions by the references' keys, and the keys of those that belong to none."""
+    given = {str(entry.key): entry for entry in predictions}
+    if given.keys().isdisjoint(keys):
+        given = _renamed(keys, given)
+    if given.keys().isdisjoint(keys):
+        raise Im2TexError(
+            f"no prediction has the key of a reference: predictions have '{next(iter(given))}', "
+            f"references '{keys[0]}'."
+        )
+    known = set(keys)
+    return (
+        {key: entry for key, entry in given.items() if key in known},
+        [key for key in given if key not in known],
+    )
+
+
+def _renamed(keys: Sequence[str], given: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Predictions under the keys that name the same files; as given where that is ambiguous."""
+    stems = {_stem(key): key for key in keys}
+    renamed = {stems.get(_stem(key), key): entry for key, entry in given.items()}
+    ambiguous = len(stems) < len(keys) or len(renamed) < len(given)
+    return dict(given) if ambiguous else renamed
+
+
+def _stem(key: str) -> str:
+    path = PurePosixPath(key.replace("\\", "/"))
+    return path.stem if path.suffix.lower() in _FILES else path.name
+
+
+def _sample(key: str, reference: Entry, prediction: Entry | None) -> SampleResult:
+    tokens = None if prediction is None else prediction.tokens
+    known = {} if prediction is None else prediction.extra
+    finished = {"finished": known["finished"]} if "finished" in known else {}
+    return SampleResult(
+        key=key,
+        gold=reference.tokens or [],
+        prediction=tokens,
+        verdicts=finished,
+        score=known.get("score"),
+        latex=reference.latex,
+        collection=reference.extra.get("collection"),
+        failed_at="read" if tokens is None else None,
+        reason="no prediction" if tokens is None else None,
+    )
+
+
+def _first(entries: Sequence[Entry]) -> str:
+    if not entries:
+        return "no predictions"
+    key = entries[0].key
+    return f"{entries[0].where}: {'no key' if key is None else f'key {key!r}'}"

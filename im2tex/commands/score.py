@@ -1,0 +1,175 @@
+"""`im2tex score`: anyone's predictions in the table of `im2tex test`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from im2tex.commands.formula_files import Entry, read_formulas
+from im2tex.commands.pairing import Paired, pair
+from im2tex.data.source import SOURCES
+from im2tex.errors import Im2TexError
+from im2tex.latex.normalize import Mode, normalize_or_none
+from im2tex.report.drawing import AUTO, choose
+from im2tex.report.results import RunResult, SampleResult, command_line
+from im2tex.report.scoring import Scored, score_samples
+from im2tex.report.summary import conditions, engine_note, save_report
+from im2tex.report.table import SplitScores, print_table
+
+GIVEN = "given"
+FORMS = (GIVEN, *(str(mode) for mode in Mode))
+"""What both sides are brought to before anything is compared; `given` is as they are."""
+
+_NAMED = 5  # keys named in a message
+
+
+def score(
+    predictions: Path,
+    references: str,
+    *,
+    root: Path = Path("data"),
+    engine: str = AUTO,
+    form: str = GIVEN,
+    out: Path | None = None,
+) -> None:
+    """Scores predictions, prints the table, and writes a result like that of `im2tex test`.
+
+    Args:
+        predictions: a file of formulas, see `formula_files`.
+        references: another, or a prepared split, `SOURCE:SPLIT`.
+        root: folder of the stores.
+        engine: what draws the pictures, one of `drawing.CHOICES`.
+        form: one of `FORMS`.
+        out: `FOLDER/NAME` of the result; none is written if not given.
+
+    Raises:
+        Im2TexError: if a file or split cannot be read, its formulas do not pair, the engine is
+            not installed, or the result cannot be written.
+    """
+    started = time.monotonic()
+    if form not in FORMS:
+        raise Im2TexError(f"--form {form}: the forms are {', '.join(FORMS)}.")
+    chosen = choose(engine)
+    guesses = read_formulas(predictions, "predictions")
+    split, gold, about = _references(references, root)
+    path = None if out is None else _result_path(out, split, predictions, references)
+    paired = pair(gold, guesses)
+    _say(paired, len(gold))
+    scored = score_samples([_in_form(one, form) for one in paired.samples], chosen)
+    column = _column(split, scored, form)
+    print_table([column], title=f"{predictions.name} against {references}")
+    note = engine_note([scored])
+    if note is not None:
+        print(note)
+    if path is None:
+        print("Samples, breakdown and signatures: --out FOLDER/NAME writes them.")
+        return
+    result = RunResult(
+        command=command_line(),
+        config={"engine": engine, "form": form},
+        data={
+            "source": about.get("source", references),
+            "splits": {split: column.samples},
+            "filter": {split: column.filter},
+            "failed": {split: scored.failed},
+            "engine": {split: scored.engine},
+            "stores": {split: about},
+            "predictions": str(predictions),
+            "references": references,
+            "without_reference": len(paired.unknown),
+        },
+        seed=None,
+        metrics={split: column.metrics},
+        wall_time_s=round(time.monotonic() - started, 1),
+        signatures={**scored.signatures, "form": form},
+        breakdown={split: scored.breakdown},
+    )
+    save_report(path, result, [column], {split: scored.samples})
+    print(f"Result, breakdown and samples: {path.with_suffix('')}.json, .md, .*.jsonl")
+
+
+def _references(given: str, root: Path) -> tuple[str, list[Entry], dict[str, object]]:
+    """Name, formulas and, for a prepared split, what is known of it."""
+    source, colon, split = given.partition(":")
+    if not colon or Path(given).exists():
+        return Path(given).stem, read_formulas(Path(given), "references"), {}
+    built = SOURCES.build(source)
+    built.ensure(root)
+    stored = built.split(root, split)
+    entries = [
+        Entry(
+            f"{given}, '{sample.key}'",
+            sample.key,
+            sample.tokens,
+            sample.latex,
+            {"collection": sample.extra.get("collection")},
+        )
+        for sample in stored
+    ]
+    return split, entries, dict(stored.about)
+
+
+def _result_path(out: Path, split: str, predictions: Path, references: str) -> Path:
+    """`FOLDER/NAME.json`, which must not be, nor bring with it, a file that is read.
+
+    Raises:
+        Im2TexError: if it is.
+    """
+    path = out if out.suffix == ".json" else out.with_name(f"{out.name}.json")
+    if out.is_dir() or not out.name:
+        raise Im2TexError(f"--out {out} is a folder; give FOLDER/NAME, the result's name in it.")
+    made = {path.resolve(), path.with_suffix(".md").resolve()}
+    made |= {one.resolve() for one in path.parent.glob(f"{path.stem}.*.samples.jsonl")}
+    for read in (predictions, Path(references)):
+        if read.resolve() in made:
+            raise Im2TexError(f"--out {out} would overwrite {read}; choose another name.")
+    return path
+
+
+def _in_form(sample: SampleResult, form: str) -> SampleResult:
+    if form == GIVEN:
+        return sample
+    prediction = sample.prediction
+    return replace(
+        sample,
+        gold=_formed(sample.gold, form),
+        prediction=None if prediction is None else _formed(prediction, form),
+    )
+
+
+def _formed(tokens: Sequence[str], form: str) -> Sequence[str]:
+    """Tokens in the form; as they are where they cannot be read."""
+    found = normalize_or_none(" ".join(tokens), form)
+    return tokens if found is None else found.split()
+
+
+def _column(split: str, scored: Scored, form: str) -> SplitScores:
+    samples = scored.samples
+    known = [one.verdicts["finished"] for one in samples if "finished" in one.verdicts]
+    return SplitScores(
+        split=split,
+        metrics=dict(scored.metrics),
+        samples=len(samples),
+        failed=scored.failed["read"],
+        unfinished=1 - sum(known) / len(known) if known else None,
+        facts={"form": form} | conditions(scored),
+    )
+
+
+def _say(paired: Paired, references: int) -> None:
+    """Names what has no partner, on the error stream."""
+    for keys, what in (
+        (paired.missing, f"of {references:,} references have no prediction and count as wrong"),
+        (paired.unknown, "predictions belong to no reference and are left out"),
+    ):
+        if keys:
+            print(f"{len(keys):,} {what}: {', '.join(_some(keys))}", file=sys.stderr)
+
+
+def _some(keys: Sequence[str]) -> Iterator[str]:
+    yield from keys[:_NAMED]
+    if len(keys) > _NAMED:
+        yield "…"
