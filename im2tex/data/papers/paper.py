@@ -12,8 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from im2tex.latex.document.boundaries import LONGEST
 from im2tex.latex.document.comments import uncommented
-from im2tex.latex.document.extraction import LONGEST, Found, extract
+from im2tex.latex.document.extraction import Found, extract
 
 LONGEST_DOCUMENT = 8 << 20
 """Characters of a document with all that it reads; the longest papers have about two million."""

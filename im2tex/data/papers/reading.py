@@ -20,7 +20,7 @@ from im2tex.data.papers.paper import TEX, Paper, begins_document, is_numbered, i
 from im2tex.data.papers.units import Unit, units
 from im2tex.data.papers.unpacking import LARGEST_FILE, READ_ALONG, RefusedError, unpack
 from im2tex.errors import Im2TexError
-from im2tex.latex.document.extraction import LONGEST
+from im2tex.latex.document.boundaries import LONGEST
 
 _PACKAGE = (".gz",)
 # A paper's number in arXiv has no ending but its digits.

@@ -15,7 +15,7 @@ _SHORT = 500  # characters that \verb takes at most
 # The comment's sign, and what it may stand in without being one. A set of characters at the front
 # is what the search is fast by.
 _SIGN = re.compile(
-    rf"[%\\](?:(?<=%)[^\n]*(?:\n[ \t]*)?"
+    rf"[%\\](?:(?<=%)"
     rf"|(?<=\\)(?:verb(?:\*|(?![A-Za-z]))(?P<mark>[^\sA-Za-z*])[^\n]{{0,{_SHORT}}}?(?P=mark)"
     rf"|(?:lstinline(?![A-Za-z])(?:\[[^\]\n]{{0,{_SHORT}}}\])?|mintinline[ \t]*\{{\w{{1,30}}\}})"
     rf"(?:\{{[^{{}}\n]{{0,{_SHORT}}}\}}|(?P<sign>[^\sA-Za-z{{\[])[^\n]{{0,{_SHORT}}}?(?P=sign))"
@@ -24,6 +24,7 @@ _SIGN = re.compile(
     rf"|(?P<off>iffalse|if0)(?![A-Za-z@])"
     rf"|(?P<end>(?:endinput|bye)(?![A-Za-z@])|end[ \t]*\{{document\}})))"
 )
+_COMMENT = re.compile(r"[^\n]*(?:\n[ \t]*)?")
 _BRANCH = re.compile(r"\\(?:(?P<if>if(?!thenelse|f\b)[A-Za-z@]*)|(?P<fi>fi)|else)(?![A-Za-z@])")
 _WORD_AT_END = re.compile(r"\\[A-Za-z@]+\Z")
 _LONGEST_WORD = 64
@@ -50,6 +51,8 @@ def uncommented(source: str) -> str:
         if match["end"]:
             kept.append(source[start : match.start()])
             return "".join(kept)
+        if source[match.start()] == "%" and (rest := _COMMENT.match(source, at)):
+            at = rest.end()
         name = match["verbatim"] or match["off"]
         if match["link"] or name in unclosed:
             continue

@@ -11,10 +11,11 @@ import re
 from collections.abc import Callable
 
 from im2tex.latex.document.macros import Delimited, Macro, Optional, Parameter, Plain, Table, macro
-from im2tex.latex.document.stream import Stream, glue
+from im2tex.latex.document.stream import LONGEST_ARGUMENT, Stream, glue
 
 _NAME = re.compile(r"\s*\\(?:[A-Za-z@]+|[^A-Za-z@\s])")
 _TOKEN = re.compile(r"\\(?:[A-Za-z@]+|.)|.", re.DOTALL)
+_WORD = re.compile(r"\\(?:[A-Za-z@]+|.)", re.DOTALL)
 _BEFORE_BODY = re.compile(r"[^{}]{0,200}(?=\{)")
 _OPAQUE = re.compile(
     r"\\(?:[A-Za-z]*@|if(?!mmode|f(?![A-Za-z]))|IfNoValue|IfBoolean|IfValue|"
@@ -77,20 +78,23 @@ def _edef(stream: Stream, table: Table) -> list[Definition]:
 def _expanded(text: str, table: Table, stream: Stream) -> str | None:
     own = Stream(text, stream.budget)
     pieces: list[str] = []
-    while own.at < len(own.text) or own.pop():
-        token = _TOKEN.match(own.text, own.at)
-        if token is None:
-            break
-        own.at = token.end()
-        value = table.get(token.group())
+    size = 0
+    while size <= LONGEST_ARGUMENT and (own.at < len(own.text) or own.pop()):
+        start = own.at
+        word = _WORD.search(own.text, start)
+        end = word.start() if word else len(own.text)
+        value = table.get(word.group()) if word else None
+        own.at = word.end() if word else end
         if value is None:
-            pieces.append(token.group())
-            continue
-        replacement = value.call(own)
-        if replacement is None:
-            return None
-        own.push(replacement)
-    return glue(pieces)
+            pieces.append(own.text[start : own.at])
+        else:
+            pieces.append(own.text[start:end])
+            replacement = value.call(own)
+            if replacement is None:
+                return None
+            own.push(replacement)
+        size += own.at - start if value is None else end - start
+    return glue(pieces) if size <= LONGEST_ARGUMENT else None
 
 
 def _let(stream: Stream, table: Table) -> list[Definition]:

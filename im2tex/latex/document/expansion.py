@@ -27,10 +27,13 @@ _DELIMITER = re.compile(
 )
 _DEPTH = 30  # macros that lead to one another before a formula begins
 
-# Commands of a formula that say nothing about how it looks, with the number of their arguments.
+# Commands that say nothing about a formula's signs, with the number of their arguments; what is
+# coloured stays.
 _SILENT = {
     "\\label": 1,
     "\\tag": 1,
+    "\\color": 1,
+    "\\textcolor": 1,
     "\\nonumber": 0,
     "\\notag": 0,
     "\\ensuremath": 0,
@@ -171,7 +174,7 @@ def _words(text: str) -> Iterator[str]:
 
 
 def expand(formula: str, table: Table, budget: Budget) -> str:
-    r"""A formula with all macros expanded, and without its number and label.
+    r"""A formula with all macros expanded, and without its number, label and colours.
 
     Args:
         formula: its markup.
@@ -232,14 +235,15 @@ class _Expansion:
     def _special(self, word: str) -> str | None:
         if word in _NUMBER:
             # What follows is the number, to the end of the display.
-            self.stream.at = len(self.stream.text)
-            self.stream.below.clear()
+            self.stream.end()
             return ""
         if word == _MATH_MODE:
             inside = self.stream.until("\\fi")
             return None if inside is None else inside.partition("\\else")[0]
         if word == "\\tag":
             self.stream.follows("*")
+        elif word in ("\\color", "\\textcolor"):
+            self.stream.bracket()
         for _ in range(_SILENT[word]):
             if self.stream.argument() is None:
                 return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import NamedTuple
 
 LONGEST_ARGUMENT = 20_000
 """Characters of the longest argument or definition that is read."""
@@ -19,7 +20,7 @@ _FLAT_GROUP = re.compile(r"\{([^{}\\]*)\}")
 _SPACE = re.compile(r"\s*")
 _WORD_AT_END = re.compile(r"\\[A-Za-z@]+\Z")
 _LONGEST_WORD = 64
-_STEP = 32  # what an expansion costs beside its characters
+_STEP = 50  # what an expansion costs beside its characters
 
 
 class Exhausted(Exception):
@@ -53,6 +54,20 @@ class Budget:
             self.parent.spend(characters)
 
 
+class Place(NamedTuple):
+    """A place in a text, and the one where reading goes on behind the text.
+
+    Attributes:
+        text: a text.
+        at: how far it was read.
+        below: the place behind it, if there is one.
+    """
+
+    text: str
+    at: int
+    below: Place | None
+
+
 class Stream:
     """Text, how far it was read, and what comes behind it.
 
@@ -66,32 +81,36 @@ class Stream:
     def __init__(self, text: str, budget: Budget) -> None:
         self.text = text
         self.at = 0
-        self.below: list[tuple[str, int]] = []
+        self.below: Place | None = None
         self.budget = budget
 
     def push(self, text: str) -> None:
         """Puts text in front of the rest."""
         self.budget.spend(len(text))
         if self.at < len(self.text):
-            self.below.append((self.text, self.at))
+            self.below = self.place()
         self.text = text
         self.at = 0
 
-    def place(self) -> tuple[str, int, tuple[tuple[str, int], ...]]:
+    def place(self) -> Place:
         """Where the reading stands, for `back`."""
-        return self.text, self.at, tuple(self.below)
+        return Place(self.text, self.at, self.below)
 
-    def back(self, place: tuple[str, int, tuple[tuple[str, int], ...]]) -> None:
+    def back(self, place: Place) -> None:
         """Reads again from a place."""
-        self.text, self.at, below = place
-        self.below = list(below)
+        self.text, self.at, self.below = place
 
     def pop(self) -> bool:
         """Goes on behind a text that was read to its end; False if nothing is there."""
-        if not self.below:
+        if self.below is None:
             return False
-        self.text, self.at = self.below.pop()
+        self.back(self.below)
         return True
+
+    def end(self) -> None:
+        """Leaves out all that is still to be read."""
+        self.at = len(self.text)
+        self.below = None
 
     def spaces(self) -> None:
         """Passes white space over."""
@@ -178,9 +197,9 @@ class Stream:
 
     def _merge(self) -> bool:
         """Makes one text of this one and the one below it; False if there is none."""
-        if not self.below:
+        if self.below is None:
             return False
-        text, at = self.below.pop()
+        text, at, self.below = self.below
         self.budget.spend(len(text) - at)
         self.text = self.text[self.at :] + text[at:]
         self.at = 0
