@@ -1,4 +1,4 @@
-"""Which formulas may go into which split: length, prose, repetitions, both forms, a hash of the paper."""
+"""Which formulas may go into which split: length, repetitions, both forms, a hash of the paper."""
 
 from __future__ import annotations
 
