@@ -16,12 +16,11 @@ from im2tex.errors import Im2TexError
 from im2tex.report.fairness import unlike
 from im2tex.report.measured import Measured
 from im2tex.report.paired import (
-    EDITS,
-    ERROR_RATE,
     Pair,
     VerdictComparison,
     compare_verdicts,
     names_of,
+    table_name,
     values_of,
 )
 from im2tex.report.results import SampleResult
@@ -120,7 +119,7 @@ def compare_tests(
     """
     if len(others) >= len(string.ascii_uppercase):
         raise Im2TexError(f"{1 + len(others)} results are given; at most 26 are compared at once.")
-    only = [ERROR_RATE if name == EDITS else name for name in dict.fromkeys(only)]
+    only = list(dict.fromkeys(map(table_name, only)))
     compared = [
         _compare(first, other, letter, only, resamples=resamples, seed=seed)
         for letter, other in zip(string.ascii_uppercase[1:], others, strict=False)

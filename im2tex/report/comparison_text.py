@@ -131,9 +131,8 @@ def _row(verdict: VerdictComparison) -> list[str]:
 
 
 def _figure(verdict: VerdictComparison, value: float) -> str:
-    if verdict.kind == "mean":
-        return format_value(verdict.name, value)
-    return f"{100 * value:.2f} %"
+    # Whatever a yes-or-no verdict is called, how often it is yes is a share.
+    return f"{100 * value:.2f} %" if verdict.kind == "share" else format_value(verdict.name, value)
 
 
 def _signed(verdict: VerdictComparison, value: float) -> str:

@@ -10,6 +10,7 @@ from im2tex.report.measured import Measured, number
 
 # Two systems should differ in what was tested, not in how: what names the system is left out.
 _OWN_SIGNATURES = ("checkpoint",)
+_NOT_COMPARED = "bleu"  # of a corpus, not of a sample
 _OWN_STORE = ("format", "split")
 
 
@@ -34,7 +35,9 @@ def unlike(a: Measured, b: Measured, splits: Mapping[str, str], letter: str = "B
         for name in sorted(store_a.keys() & store_b.keys() - set(_OWN_STORE)):
             conditions.append((f"{name} of {split}", store_a[name], store_b[name]))
     signatures_a, signatures_b = (_mapping(one.record, "signatures") for one in (a, b))
-    for name in sorted(signatures_a.keys() - set(_OWN_SIGNATURES)):
+    for name in sorted(signatures_a):
+        if name in _OWN_SIGNATURES or name.startswith(_NOT_COMPARED):
+            continue
         what = "search" if name == "beam" else f"signature of {name}"
         conditions.append((what, signatures_a[name], signatures_b.get(name)))
     for what, of_a, of_b in conditions:

@@ -51,7 +51,7 @@ def read_measured(path: Path) -> Measured:
     if path.is_dir() and (path / "test.json").is_file():
         path = path / "test.json"
     if path.is_dir() or path.suffix not in (".json", ".jsonl"):
-        what = "is a folder without a test.json" if path.is_dir() else "is none of its files"
+        what = "is a folder without a test.json" if path.is_dir() else "is no result"
         raise Im2TexError(f"{path} {what}; {_EXPECTED}.")
     if path.suffix == ".jsonl":
         record, split = _beside(path)

@@ -1,8 +1,8 @@
 """Verdicts on the same samples by two systems, set side by side.
 
 Yes-or-no verdicts are compared by McNemar's exact test, all by a paired bootstrap interval of the
-difference. `token_edits` becomes the corpus's token error rate, edits over reference tokens; other
-numbers are compared by mean.
+difference. Numbers that the table of a test turns into a ratio of sums (`scoring`) are compared by
+this ratio, under its name; other numbers by their means.
 """
 
 from __future__ import annotations
@@ -18,10 +18,44 @@ from im2tex.report.measured import number
 from im2tex.report.results import SampleResult
 from im2tex.report.significance import Values, intervals, mcnemar_exact, resampled_ratios
 
-EDITS, ERROR_RATE = "token_edits", "token_error_rate"
-
 Pair: TypeAlias = tuple[SampleResult, SampleResult]
 Kind: TypeAlias = Literal["share", "ratio", "mean"]
+
+_GOLD = "tokens of the reference"
+_NO_SCORES = ("finished",)  # yes or no, and neither right nor wrong
+
+
+@dataclass(frozen=True)
+class _Ratio:
+    """A ratio of sums over samples.
+
+    Attributes:
+        part: the verdict summed above.
+        whole: the one summed below, or `_GOLD`.
+        among: only samples that have this verdict count.
+        rest: whether it is what `part` leaves of `whole`.
+    """
+
+    part: str
+    whole: str
+    among: str | None = None
+    rest: bool = False
+
+    @property
+    def needed(self) -> set[str]:
+        """The verdicts that it is made of."""
+        return {self.part, self.whole, self.among or self.part} - {_GOLD}
+
+
+_RATIOS = {
+    "token_error_rate": _Ratio("token_edits", _GOLD),
+    "image_edit_score": _Ratio("image_edits", "image_columns", rest=True),
+    "image_edit_score_released": _Ratio(
+        "image_edits", "image_columns", among="image_match_released", rest=True
+    ),
+    "lookups_coarse": _Ratio("lookups_coarse", "steps"),
+    "lookups_fine": _Ratio("lookups_fine", "steps"),
+}
 
 
 @dataclass
@@ -29,7 +63,7 @@ class VerdictComparison:
     """One verdict on one split.
 
     Attributes:
-        name: of the verdict; `token_error_rate` for `token_edits`.
+        name: as in the table of a test.
         kind: `share` of the samples with a yes, `ratio` of sums, or `mean`.
         samples: how many both have a verdict on.
         a: the first system's figure.
@@ -73,30 +107,39 @@ def compare_verdicts(
 
     Returns:
         A comparison each, in the order of `names`; without those that no sample has in both, and
-        without the error rate where no sample has a reference token.
+        without ratios whose sum below is zero.
     """
     columns = [_column(pairs, name) for name in names]
-    columns = [column for column in columns if column.weight.any()]
+    columns = [column for column in columns if column.wholes.any(axis=0).all()]
     if not columns:
         return []
     draws = resampled_ratios(
-        np.stack([column.values[:, 1] - column.values[:, 0] for column in columns], axis=1),
-        np.stack([column.weight for column in columns], axis=1),
+        np.concatenate([column.parts for column in columns], axis=1),  # (N, 2 columns)
+        np.concatenate([column.wholes for column in columns], axis=1),
         resamples=resamples,
         seed=seed,
-    )  # (R, columns)
-    ends = intervals(draws).T.tolist()
+    )
+    ends = intervals(draws[:, 1::2] - draws[:, ::2]).T.tolist()
     return [column.compared(low, high) for column, (low, high) in zip(columns, ends, strict=True)]
 
 
 def names_of(pairs: Sequence[Pair], side: int) -> set[str]:
-    """The verdicts that at least one sample of a side has, as they are called in tables."""
-    return {
-        ERROR_RATE if name == EDITS else name
+    """What can be compared of one side, as it is called in the table of a test."""
+    known = {
+        name
         for pair in pairs
         for name, value in pair[side].verdicts.items()
-        if number(value) is not None
+        if name not in _NO_SCORES and number(value) is not None
     }
+    ratios = {name: ratio for name, ratio in _RATIOS.items() if ratio.needed <= known}
+    summed = {name for ratio in ratios.values() for name in (ratio.part, ratio.whole)}
+    return known - summed | ratios.keys()
+
+
+def table_name(verdict: str) -> str:
+    """What a number that is summed is called in the table; another verdict's own name."""
+    made = (name for name, ratio in _RATIOS.items() if ratio.part == verdict)
+    return next(made, verdict)
 
 
 def values_of(pair: Pair, verdict: str, *, yes_or_no: bool) -> tuple[float, float]:
@@ -115,41 +158,59 @@ def values_of(pair: Pair, verdict: str, *, yes_or_no: bool) -> tuple[float, floa
 
 @dataclass(frozen=True)
 class _Column:
-    """A verdict on every pair.
+    """A verdict on every pair, as a part of a whole.
 
     Attributes:
-        name: as in tables.
+        name: as in the table of a test.
         kind: as in `VerdictComparison`.
-        values: (N, 2), zero where one of the two has none.
-        weight: (N,), what each pair adds to the denominator.
+        parts: (N, 2), what each side adds above; zero where one of the two has no verdict.
+        wholes: (N, 2), what it adds below: one for shares and means.
         samples: how many pairs have it.
     """
 
     name: str
     kind: Kind
-    values: Values
-    weight: Values
+    parts: Values
+    wholes: Values
     samples: int
 
     def compared(self, low: float, high: float) -> VerdictComparison:
-        a, b = (self.values.sum(axis=0) / self.weight.sum()).tolist()
+        a, b = (self.parts.sum(axis=0) / self.wholes.sum(axis=0)).tolist()
         result = VerdictComparison(self.name, self.kind, self.samples, a, b, low, high)
         if self.kind == "share":
-            result.only_a = int((self.values[:, 0] > self.values[:, 1]).sum())
-            result.only_b = int((self.values[:, 0] < self.values[:, 1]).sum())
+            result.only_a = int((self.parts[:, 0] > self.parts[:, 1]).sum())
+            result.only_b = int((self.parts[:, 0] < self.parts[:, 1]).sum())
             result.p = mcnemar_exact(result.only_a, result.only_b)
         return result
 
 
 def _column(pairs: Sequence[Pair], name: str) -> _Column:
-    verdict = EDITS if name == ERROR_RATE else name
-    found = (one.verdicts.get(verdict) for pair in pairs for one in pair)
+    if name in _RATIOS:
+        return _ratio_column(pairs, name, _RATIOS[name])
+    found = (one.verdicts.get(name) for pair in pairs for one in pair)
     kind: Kind = "share" if all(isinstance(value, bool | None) for value in found) else "mean"
-    values = np.array([values_of(pair, verdict, yes_or_no=kind == "share") for pair in pairs])
-    known = ~np.isnan(values).any(axis=1)
-    values[~known] = 0
-    weight = known.astype(float)
-    if name == ERROR_RATE:
-        kind = "ratio"
-        weight *= [len(gold.gold) for gold, _ in pairs]
-    return _Column(name, kind, values, weight, int(known.sum()))
+    values = _values(pairs, name, yes_or_no=kind == "share")
+    return _where_known(name, kind, values, np.ones_like(values))
+
+
+def _ratio_column(pairs: Sequence[Pair], name: str, ratio: _Ratio) -> _Column:
+    parts = _values(pairs, ratio.part)
+    if ratio.whole == _GOLD:
+        wholes = np.array([[len(one.gold) for one in pair] for pair in pairs], dtype=float)
+    else:
+        wholes = _values(pairs, ratio.whole)
+    if ratio.among is not None:
+        wholes = wholes + 0 * _values(pairs, ratio.among)  # nan where there is none
+    return _where_known(name, "ratio", wholes - parts if ratio.rest else parts, wholes)
+
+
+def _values(pairs: Sequence[Pair], verdict: str, *, yes_or_no: bool = False) -> Values:
+    return np.array([values_of(pair, verdict, yes_or_no=yes_or_no) for pair in pairs])  # (N, 2)
+
+
+def _where_known(name: str, kind: Kind, parts: Values, wholes: Values) -> _Column:
+    """A column of what both sides have; the rest of it adds nothing."""
+    known = ~np.isnan(parts + wholes).any(axis=1, keepdims=True)  # (N, 1)
+    return _Column(
+        name, kind, np.where(known, parts, 0), np.where(known, wholes, 0), int(known.sum())
+    )

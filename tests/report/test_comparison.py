@@ -101,6 +101,48 @@ def test_every_verdict_of_both_is_compared_in_reading_order(compare):
     assert "test: only B has other" in comparison.notes
 
 
+def test_numbers_that_a_test_sums_are_compared_by_the_same_ratio_of_sums(compare):
+    def samples(edits, columns, lookups, steps):
+        return [
+            sample(
+                f"k{n}",
+                "x",
+                "x",
+                image_edits=edits[n],
+                image_columns=columns[n],
+                lookups_fine=lookups[n],
+                steps=steps[n],
+                finished=True,
+                **({"image_match_released": False} if n else {}),
+            )
+            for n in range(2)
+        ]
+
+    comparison = compare(
+        samples([1, 3], [10, 30], [100, 300], [2, 6]),
+        samples([0, 10], [10, 40], [20, 80], [2, 8]),
+    )
+    found = verdicts(comparison.splits[0])
+    assert found.keys() == {
+        "token_exact",
+        "token_error_rate",
+        "image_match_released",
+        "image_edit_score",
+        "image_edit_score_released",
+        "lookups_fine",
+    }
+    score = found["image_edit_score"]
+    # 4 edits of 40 columns, 10 of 50. Drawn twice, the first sample gives 9/10 and 1, the second
+    # 9/10 and 3/4, so that the difference lies between -0.15 and 0.1.
+    assert (score.kind, score.a, score.b) == ("ratio", pytest.approx(0.9), pytest.approx(0.8))
+    assert (score.low, score.high) == (pytest.approx(-0.15), pytest.approx(0.1))
+    # The script of Deng et al. knows the second sample only.
+    released = found["image_edit_score_released"]
+    assert (released.samples, released.a, released.b) == (1, pytest.approx(0.9), 0.75)
+    lookups = found["lookups_fine"]
+    assert (lookups.kind, lookups.a, lookups.b) == ("ratio", 50, 10)
+
+
 def test_verdicts_can_be_chosen_and_decide_in_the_order_given(compare):
     of_a = [sample("k", "x", "x", image_match=False), sample("l", "x", "y", image_match=True)]
     of_b = [sample("k", "x", "x", image_match=True), sample("l", "x", "z", image_match=True)]
@@ -281,7 +323,7 @@ def test_what_is_no_result_is_refused_by_name(tmp_path):
             read_measured(changed)
         assert str(changed.name) in str(error.value)
 
-    refused(r"none of its files.*`im2tex test`", tmp_path / "a.txt")
+    refused(r"is no result; .*`im2tex test`", tmp_path / "a.txt")
     refused("cannot read", tmp_path / "nowhere.json")
     refused("cannot read", tmp_path / "nowhere.jsonl")
     for lines in ('{"key": "k", "latex": "x"}\n', "x ^ 2\n", "null\n"):
