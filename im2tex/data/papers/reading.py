@@ -168,7 +168,8 @@ def _read(job: _Job) -> list[Paper]:
         job.problems[f"a file larger than {LARGEST_FILE} bytes"] += 1
         del files[path]
     if not files:
-        return [Paper(job.unit.name, left_out=job.problems)]
+        job.problems["no TeX in it"] += not job.problems
+        return [Paper(job.unit.name, left_out=+job.problems)]
     mains: list[str | None] = [None]
     if separate:
         mains = [path for path in sorted(files) if _begins(path, files[path])]

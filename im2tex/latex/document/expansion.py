@@ -19,6 +19,7 @@ FORMULA_BUDGET = 100_000
 
 _SIGN = re.compile(r"\\(?:[A-Za-z@]+|.)", re.DOTALL)
 _ENVIRONMENT = re.compile(r"[ \t]*\{([A-Za-z@]+\*?)\}")
+_GAP = re.compile(r"\s*")
 _LINE_END = re.compile(r"[ \t]*\n?")
 _DELIMITER = re.compile(
     r"(?<!\\)\$|(?<!\\)\\[\[\]()]"
@@ -215,7 +216,11 @@ class _Expansion:
                 continue
             self.out.append(text[start : sign.start()])
             stream.at = after
+            place = stream.place()
             value = self.table.get(word)
+            if value is not None and word[-1].isalpha() and (gap := _GAP.match(text, after)):
+                # TeX passes over the space behind a word.
+                stream.at = gap.end()
             replacement = None
             if value is not None:
                 replacement = value.call(stream)
@@ -223,6 +228,7 @@ class _Expansion:
                 replacement = self._special(word)
             if replacement is None:
                 self.out.append(word)
+                stream.back(place)
             elif value is not None and value.final:
                 self.out.append(replacement)
             else:
