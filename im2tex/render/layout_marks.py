@@ -66,7 +66,7 @@ _DRAWING = (
     | FRAMES
     | PAIRED.keys()
     | words("frac dfrac tfrac cfrac sqrt sqrtsign root overline underline rule")
-    | words("xleftarrow xrightarrow pmod pod")
+    | words("xleftarrow xrightarrow mod pmod pod")
 )
 _INVISIBLE = words(
     """
@@ -85,7 +85,9 @@ _TEXT = words(
     " makebox framebox rlap llap emph raisebox"
 )
 _TEXT_ACCENTS = words("u v H t c d b r") | {"\\" + c for c in "'`^\"~=."}
-_ONE_FONT = words("Bbb bold frak")
+_ONE_ARGUMENT = words("Bbb bold frak mod pmod pod")
+"""Commands that take one, though `allowed` need not know it."""
+
 _STARRED = words("operatorname hspace vspace")
 _CONTENT_BRACKETS = words("sqrt xleftarrow xrightarrow")
 _PLAIN_ARRAYS = words("immatrix impmatrix imcases substack")
@@ -127,7 +129,7 @@ _CELLS |= dict.fromkeys(["smallmatrix", "subarray", "substack"], 2)
 """TeX's style in the cells of environments; it is 1 in others."""
 
 _SWITCHING = frozenset(_SWITCHES) | (
-    allowed.STYLES - _DELIMITING - _INFIXES - words("cr hline of vline vrule sp sb") - _ONE_FONT
+    allowed.STYLES - _DELIMITING - _INFIXES - words("cr hline of vline vrule sp sb") - _ONE_ARGUMENT
 )
 
 
@@ -311,7 +313,7 @@ class _Marker:
         if piece == "\\root":
             return [self.mark(), *self.until("\\of")]
         arguments = allowed.ARGUMENTS.get(piece, 0) or allowed.REPEATING.get(piece, 0)
-        arguments = 1 if piece in _ONE_FONT else arguments
+        arguments = 1 if piece in _ONE_ARGUMENT else arguments
         if not arguments:
             return self.symbol()
         return self.with_arguments(arguments)

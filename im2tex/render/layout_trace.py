@@ -85,8 +85,10 @@ def _owners(page: Sequence[Item]) -> tuple[list[tuple[str, int]], list[_Owner]]:
             stack.append((mark, line))
         elif item.font == "-":
             if not stack:
-                raise Untraced("marks out of order")
+                raise Untraced("a mark closes what none has opened")
             mark, line = stack.pop()
+        elif not item.font.isdecimal():
+            raise Untraced(f"a mark that says {item.font[:20]!r}")
         else:
             # TeX puts a mark on the baseline of the line that it stands in.
             mark, line = int(item.font), item.y

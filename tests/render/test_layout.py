@@ -1,0 +1,294 @@
+"""Layouts from TeX: every piece of ink in its place, under its own token."""
+
+import itertools
+import os
+
+import numpy as np
+import pytest
+from helpers_render import ATTACKS, NEIGHBOURS, needs_tex
+
+from im2tex.errors import Im2TexError
+from im2tex.render import Cause, allowed, open_renderer
+from im2tex.render.layout import UNIT, Kind, Layout, LayoutFailure
+from im2tex.render.layout_draw import draw_layout
+from im2tex.render.layout_tex import TexLayouter, open_layouter
+from im2tex.render.sandbox import Limits
+
+pytestmark = needs_tex
+
+# Formulas with everything that DVI does not name: composites, names, stacks of pieces, bars.
+FORMULAS = [
+    r"\sqrt [ 3 ] { x ^ { 2 } + 1 } \neq \hat { f } ^ { 2 } + \widetilde { A B }",
+    r"\overline { x + y } \underbrace { a + b } _ { n } \overrightarrow { A B }",
+    r"\xrightarrow [ a ] { n \to \infty } \operatorname* { l i m } _ { x \to 0 } \sin x",
+    r"\varlimsup _ { n } b \bmod c \pmod { n } \text { if $ x > 0 $ -- fi }",
+    r"\left\{ \begin{array} { l | c } { a } & { b } \\ \hline { c } & { d } \\ \end{array} \right.",
+    r"\left( \begin{matrix} { a } \\ { \vdots } \\ { c } \\ { d } \\ { e } \\ \end{matrix} \right)",
+    r"\binom { n } { k } { a \over b } { n \choose k } x '' + f ' _ { i } \not= \notin \cong \hbar",
+    r"\mathrm { f i n a l ~ o f f } \mathbb { R } \mathcal { L } \rule { 1 c m } { 2 p t }",
+    r"\iint _ { D } \prod _ { i = 1 } ^ { n } \frac { \frac { a } { b } } { \sqrt { c } } \ddots",
+    r"\begin{pmatrix} a & b \\ c & d \end{pmatrix} \begin{cases} x & y \\ z & w \end{cases}",
+    r"\boxed { E = m c ^ { 2 } } \substack { a \\ b } \left\langle x \middle| y \right] \Big (",
+    r"\pmb { x } \iff \longmapsto \hookrightarrow \AA \underline { x } \stackrel { d } { = }",
+    r"\sideset { _ 1 ^ 2 } { _ 3 ^ 4 } \sum \buildrel a \over = \root 3 \of { x }",
+    r"E { { { \tilde { f } } _ { d } } } ^ { 2 } \mathop { A } \limits _ { b } \Biggr | x",
+]
+
+
+@pytest.fixture(scope="module")
+def layouter():
+    with open_layouter(workers=2) as found:
+        yield found
+
+
+def laid(layouter, *formulas):
+    found = list(layouter.layout(formulas))
+    for formula, layout in zip(formulas, found, strict=True):
+        assert isinstance(layout, Layout), (formula, layout)
+    return found
+
+
+def named(layout):
+    """The names of what lies at each position."""
+    ordered = sorted(layout.placed, key=lambda one: one.position)
+    groups = itertools.groupby(ordered, key=lambda one: one.position)
+    return {position: [one.token for one in ones] for position, ones in groups}
+
+
+def one_at(layout, position):
+    (found,) = [one for one in layout.placed if one.position == position]
+    return found
+
+
+SILENT = {
+    "\\" + name
+    for name in (
+        *("quad", "qquad", "enspace", "enskip", "thinspace", "negthinspace", "medspace", "space"),
+        *("negmedspace", "thickspace", "negthickspace", "mathstrut", "strut", "null", "hfill"),
+        *("hfil", "relax", "protect", "nobreak", "allowbreak", "nonscript", "smallskip"),
+        *("medskip", "bigskip", "joinrel"),
+    )
+}
+# Errors of TeX's outside of text.
+IN_TEXT = {r"\aa", r"\textasciitilde", r"\leftarrowfill", r"\rightarrowfill"}
+SPELLED = {r"\bmod": "mod", r"\pmod": "(mod)", r"\pod": "()"}
+SPELLED |= dict.fromkeys([r"\varinjlim", r"\varliminf", r"\varlimsup", r"\varprojlim"], "lim")
+
+
+def test_every_symbol_of_the_vocabulary_is_found_under_its_own_name(layouter):
+    characters = [c for c in map(chr, range(33, 127)) if c not in "\\{}^_#$%&~'"]
+    tokens = sorted(allowed.SYMBOLS - SILENT - IN_TEXT) + characters
+    tokens += [r"\{", r"\}", r"\|", r"\#", r"\$", r"\%", r"\&", r"\_"]
+    layouts = laid(layouter, *(f"x {token} y" for token in tokens))
+    spelled = set()
+    for token, layout in zip(tokens, layouts, strict=True):
+        found = named(layout)
+        assert found.pop(0) == ["x"], token
+        assert found.pop(2) == ["y"], token
+        (own,) = found.values()
+        if own != [token]:
+            letters = "".join(one.token for one in layout.placed if one.kind is Kind.LETTER)
+            assert letters == SPELLED.get(token, token[1:])
+            assert set(own) <= {*letters, token}
+            spelled.add(token)
+    assert {r"\sin", r"\lim", r"\Pr", *SPELLED} <= spelled
+
+
+def test_what_draws_nothing_has_no_place(layouter):
+    for layout in laid(layouter, *(f"x {token} y" for token in sorted(SILENT))):
+        assert [one.token for one in layout.placed] == ["x", "y"]
+
+
+def test_boxes_cover_all_ink_of_the_picture_and_nothing_else(layouter):
+    formulas = FORMULAS + NEIGHBOURS
+    with open_renderer("tex", dpi=400, workers=1) as renderer:
+        pictures = [found.pixels for found in renderer.render(formulas)]
+    scale = 12 / 72.27 * 400 / UNIT
+    for formula, layout, picture in zip(formulas, laid(layouter, *formulas), pictures, strict=True):
+        width, height = layout.size
+        assert abs(width * scale - picture.shape[1]) < 3, formula
+        assert abs(height * scale - picture.shape[0]) < 3, formula
+        ink = np.pad(picture < 128, 2)
+        covered = np.zeros_like(ink)
+        for one in layout.placed:
+            left, top, right, bottom = (side * scale for side in one.box)
+            inside = np.s_[int(top) : int(bottom) + 5, int(left) : int(right) + 5]
+            covered[inside] = True
+            # The ink reaches each side of the box.
+            for lines in (ink[inside].any(axis=0), ink[inside].any(axis=1)):
+                assert lines[:6].any(), (formula, one)
+                assert lines[-6:].any(), (formula, one)
+        assert not (ink & ~covered).any(), formula
+
+
+def test_sizes_and_lines(layouter):
+    (layout,) = laid(layouter, r"a ^ { b ^ { c } } + \frac { d } { e } + \sum _ { f } \sqrt { g }")
+    levels = {one.token: one.level for one in layout.placed}
+    assert [levels[token] for token in "abcdef"] == [0, 1, 2, 0, 0, 1]
+    lines = {one.token: one.baseline for one in layout.placed}
+    assert len({lines[token] for token in ("a", "+", r"\frac", r"\sum", r"\sqrt", "g")}) == 1
+    assert lines["c"] < lines["b"] < lines["a"] < lines["f"]
+    assert lines["d"] < lines["a"] < lines["e"]
+    # In text size: an em is 12 points, and so is the letter's font.
+    a = one_at(layout, 0)
+    assert 0.4 * UNIT < a.box[3] - a.box[1] < 0.5 * UNIT
+
+
+def test_a_bar_in_a_script_has_its_script_s_level_and_line(layouter):
+    (layout,) = laid(layouter, r"x ^ { y + \frac { 1 } { 2 } + \overline { z } }")
+    found = {one.token: one for one in layout.placed}
+    for token in (r"\frac", r"\overline"):
+        assert (found[token].level, found[token].kind) == (1, Kind.RULE)
+        assert found[token].baseline == found["y"].baseline
+    assert found["1"].level == 2
+
+
+def test_names_are_letters_at_one_position(layouter):
+    (layout,) = laid(layouter, r"\sin x + \operatorname { d i m } V")
+    sines = [one for one in layout.placed if one.position == 0]
+    assert [(one.token, one.kind) for one in sines] == [(c, Kind.LETTER) for c in "sin"]
+    assert [named(layout)[position] for position in (5, 6, 7)] == [["d"], ["i"], ["m"]]
+
+
+def test_a_ligature_is_its_letters(layouter):
+    (layout,) = laid(layouter, r"\mathrm { o f f i c e }")
+    letters = layout.placed
+    assert [one.token for one in letters] == list("office")
+    for before, after in itertools.pairwise(letters):
+        assert before.box[2] <= after.box[0] + 12
+
+
+def test_brackets_are_one_each_however_tall(layouter):
+    rows = r" { a } \\" * 9
+    (layout,) = laid(layouter, rf"\left( \begin{{matrix}}{rows} \end{{matrix}} \right]")
+    left, right = [one for one in layout.placed if one.kind is Kind.DELIMITER]
+    assert (left.token, right.token) == ("(", "]")
+    assert left.position == 0
+    assert layout.tokens[right.position] == r"\right]"
+    assert left.box[3] - left.box[1] > 9 * UNIT
+
+
+def test_brackets_that_commands_bring(layouter):
+    binom, matrix, cases = laid(
+        layouter,
+        r"\binom { n } { k }",
+        r"\begin{pmatrix} a \\ b \end{pmatrix}",
+        r"\left\{ \begin{cases} { x } & { y } \\ { z } & { w } \\ \end{cases} \right.",
+    )
+    brackets = [(one.token, one.position) for one in binom.placed if one.kind is Kind.DELIMITER]
+    assert brackets == [("(", 0), (")", 0)]
+    brackets = [(one.token, one.position) for one in matrix.placed if one.kind is Kind.DELIMITER]
+    assert brackets == [("(", 0), (")", 4)]
+    # The normal form says the brace twice; one is meant.
+    brackets = [(one.token, one.position) for one in cases.placed if one.kind is Kind.DELIMITER]
+    assert brackets == [(r"\{", 0)]
+
+
+def test_roots_know_their_inside(layouter):
+    (layout,) = laid(layouter, r"\sqrt [ n ] { x + \frac { y } { z } }")
+    root = one_at(layout, 0)
+    assert root.kind is Kind.RADICAL
+    left, top, right, bottom = root.inner
+    for token in ("x", "+", r"\frac", "y", "z"):
+        (box,) = [one.box for one in layout.placed if one.token == token]
+        assert left <= box[0] < box[2] <= right
+        assert top <= box[1] < box[3] <= bottom
+    degree = one_at(layout, 2)
+    assert degree.box[2] < left
+    assert degree.level == 2
+
+
+def test_lines_of_an_array(layouter):
+    (layout,) = laid(
+        layouter,
+        r"\begin{array} { c | c } { a } & { b } \\ \hline { c } & { d } \\ \end{array}",
+    )
+    bar = one_at(layout, 3)
+    line = one_at(layout, layout.tokens.index(r"\hline"))
+    assert (bar.token, bar.kind, line.kind) == ("|", Kind.RULE, Kind.RULE)
+    assert bar.box[3] - bar.box[1] > 20 * (bar.box[2] - bar.box[0])
+    assert line.box[2] - line.box[0] > 20 * (line.box[3] - line.box[1])
+
+
+def test_accents_and_fonts(layouter):
+    (layout,) = laid(layouter, r"\hat { \mathbf { x } } \mathbb { R } { \cal A } \text { a }")
+    found = {one.token: one for one in layout.placed}
+    assert found[r"\hat"].kind is Kind.ACCENT
+    assert found[r"\hat"].baseline == found["x"].baseline
+    styles = [found[token].style for token in ("x", "R", "A", "a")]
+    assert styles == [r"\mathbf", r"\mathbb", r"\mathcal", r"\mathrm"]
+
+
+def test_tokens_or_a_string_of_them(layouter):
+    formula = r"\frac { a } { b }"
+    one, two = laid(layouter, formula, formula.split())
+    assert one == two
+    # Markup without spaces is a single token: the names are right all the same.
+    (raw,) = laid(layouter, r"\frac{a}{b}")
+    assert sorted(p.token for p in raw.placed) == sorted([r"\frac", "a", "b"])
+    assert {p.position for p in raw.placed} == {0}
+
+
+def test_bytes_and_back(layouter):
+    layouts = laid(layouter, *FORMULAS, *NEIGHBOURS)
+    for layout in layouts:
+        assert Layout.from_bytes(layout.to_bytes(), layout.tokens) == layout
+    first, second = layouts[:2]
+    with pytest.raises(ValueError, match="not the layout of"):
+        Layout.from_bytes(first.to_bytes(), ["x"])
+    with pytest.raises(ValueError, match="format 9"):
+        Layout.from_bytes(b"\x09" + first.to_bytes()[1:], first.tokens)
+    with pytest.raises(ValueError, match="not the layout of"):
+        Layout.from_bytes(second.to_bytes()[:20], second.tokens)
+
+
+def test_failures_are_their_own_and_neighbours_do_not_notice(layouter):
+    alone = laid(layouter, *NEIGHBOURS)
+    pairs = zip(itertools.cycle(NEIGHBOURS), ATTACKS.values(), strict=False)
+    mixed = [part for pair in pairs for part in pair]
+    strict = TexLayouter(workers=2, limits=Limits(seconds=2))
+    try:
+        found = list(strict.layout(mixed))
+    finally:
+        strict.close()
+    assert len(found) == len(mixed)
+    for number, layout in enumerate(found[::2]):
+        assert layout == alone[number % len(alone)]
+
+
+@pytest.mark.parametrize(
+    ("formula", "cause"),
+    [
+        (r"x { ", Cause.UNREADABLE),
+        (r"\immark { 0 } x", Cause.REFUSED),
+        (r"\imin x", Cause.REFUSED),
+        (r"\imspecial { 0 } x", Cause.REFUSED),
+        (r"\special { 0 } x", Cause.REFUSED),
+        (r"x ^ { 2 } ^ { 3 }", Cause.TEX),
+        (r"\quad", Cause.BLANK),
+        (r"\phantom { x }", Cause.BLANK),
+        (r"x \hspace { 1 6 0 0 0 p t } y", Cause.LIMIT),
+        ("", Cause.BLANK),
+    ],
+)
+def test_failures_by_name(layouter, formula, cause):
+    (found,) = layouter.layout([formula])
+    assert isinstance(found, LayoutFailure)
+    assert found.cause is cause
+    assert found.reason
+
+
+def test_the_picture_of_a_layout(layouter):
+    (layout,) = laid(layouter, r"\frac { a } { b }")
+    picture = np.asarray(draw_layout(layout))
+    colours = {tuple(colour) for colour in picture.reshape(-1, 3).tolist()}
+    assert (214, 39, 40) in colours  # the bar
+    assert (31, 119, 180) in colours  # the letters
+
+
+def test_wrong_settings_are_said(monkeypatch):
+    with pytest.raises(Im2TexError, match="--workers"), open_layouter(workers=0):
+        pass
+    monkeypatch.setenv("PATH", os.devnull)
+    with pytest.raises(Im2TexError, match="latex"):
+        TexLayouter()
