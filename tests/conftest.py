@@ -25,6 +25,10 @@ def checkpoint(trained):
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path, monkeypatch):
-    """Runs without a folder of their own lie in `runs/`: not in that of this checkout."""
+def _elsewhere(tmp_path, tmp_path_factory, monkeypatch):
+    """Runs without a folder of their own lie in `runs/`: not in that of this checkout.
+
+    Nor are pictures kept for the person who runs the tests.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -126,12 +126,10 @@ class TestReport(Callback):
 
 def _in_order(split: Split, records: dict[str, SampleResult]) -> Iterator[SampleResult]:
     """The records in the order of the split, with what the split knows of each."""
-    for number, key in enumerate(split.all_keys()):
+    known = zip(split.all_keys(), split.latex(), split.extras("collection"), strict=True)
+    for key, latex, collection in known:
         if key in records:
-            sample = split[number]
-            yield replace(
-                records[key], latex=sample.latex, collection=sample.extra.get("collection")
-            )
+            yield replace(records[key], latex=latex, collection=collection or None)
 
 
 def _column(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from im2tex.commands.formula_files import Entry, read_formulas
+from im2tex.commands.formula_files import Entry, Role, read_formulas
 from im2tex.commands.pairing import Paired, pair
 from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError
@@ -27,8 +27,8 @@ _NAMED = 5  # keys named in a message
 
 
 def score(
-    predictions: Path,
-    references: str,
+    predictions: str | Path,
+    references: str | Path,
     *,
     root: Path = Path("data"),
     engine: str = AUTO,
@@ -38,8 +38,8 @@ def score(
     """Scores predictions, prints the table, and writes a result like that of `im2tex test`.
 
     Args:
-        predictions: a file of formulas, see `formula_files`.
-        references: another, or a prepared split, `SOURCE:SPLIT`.
+        predictions: a file of formulas, see `formula_files`, or a prepared split, `SOURCE:SPLIT`.
+        references: likewise.
         root: folder of the stores.
         engine: what draws the pictures, one of `drawing.CHOICES`.
         form: one of `FORMS`.
@@ -50,17 +50,18 @@ def score(
             not installed, or the result cannot be written.
     """
     started = time.monotonic()
+    predictions, references = str(predictions), str(references)
     if form not in FORMS:
         raise Im2TexError(f"--form {form}: the forms are {', '.join(FORMS)}.")
     chosen = choose(engine)
-    guesses = read_formulas(predictions, "predictions")
-    split, gold, about = _references(references, root)
-    path = None if out is None else _result_path(out, split, predictions, references)
+    _, guesses, _ = _formulas(predictions, "predictions", root)
+    split, gold, about = _formulas(references, "references", root)
+    path = None if out is None else _result_path(out, (predictions, references))
     paired = pair(gold, guesses)
     _say(paired, len(gold))
     scored = score_samples([_in_form(one, form) for one in paired.samples], chosen)
     column = _column(split, scored, form)
-    print_table([column], title=f"{predictions.name} against {references}")
+    print_table([column], title=f"{Path(predictions).name} against {Path(references).name}")
     note = engine_note([scored])
     if note is not None:
         print(note)
@@ -77,7 +78,7 @@ def score(
             "failed": {split: scored.failed},
             "engine": {split: scored.engine},
             "stores": {split: about},
-            "predictions": str(predictions),
+            "predictions": predictions,
             "references": references,
             "without_reference": len(paired.unknown),
         },
@@ -91,28 +92,23 @@ def score(
     print(f"Result, breakdown and samples: {path.with_suffix('')}.json, .md, .*.jsonl")
 
 
-def _references(given: str, root: Path) -> tuple[str, list[Entry], dict[str, object]]:
+def _formulas(given: str, role: Role, root: Path) -> tuple[str, list[Entry], dict[str, object]]:
     """Name, formulas and, for a prepared split, what is known of it."""
     source, colon, split = given.partition(":")
     if not colon or Path(given).exists():
-        return Path(given).stem, read_formulas(Path(given), "references"), {}
+        return Path(given).stem, read_formulas(Path(given), role), {}
     built = SOURCES.build(source)
     built.ensure(root)
     stored = built.split(root, split)
+    known = (stored.all_keys(), stored.tokens(), stored.latex(), stored.extras("collection"))
     entries = [
-        Entry(
-            f"{given}, '{sample.key}'",
-            sample.key,
-            sample.tokens,
-            sample.latex,
-            {"collection": sample.extra.get("collection")},
-        )
-        for sample in stored
+        Entry(f"{given}, '{key}'", key, tokens, latex, {"collection": collection or None})
+        for key, tokens, latex, collection in zip(*known, strict=True)
     ]
     return split, entries, dict(stored.about)
 
 
-def _result_path(out: Path, split: str, predictions: Path, references: str) -> Path:
+def _result_path(out: Path, read: Sequence[str]) -> Path:
     """`FOLDER/NAME.json`, which must not be, nor bring with it, a file that is read.
 
     Raises:
@@ -123,9 +119,9 @@ def _result_path(out: Path, split: str, predictions: Path, references: str) -> P
         raise Im2TexError(f"--out {out} is a folder; give FOLDER/NAME, the result's name in it.")
     made = {path.resolve(), path.with_suffix(".md").resolve()}
     made |= {one.resolve() for one in path.parent.glob(f"{path.stem}.*.samples.jsonl")}
-    for read in (predictions, Path(references)):
-        if read.resolve() in made:
-            raise Im2TexError(f"--out {out} would overwrite {read}; choose another name.")
+    for name in read:
+        if Path(name).resolve() in made:
+            raise Im2TexError(f"--out {out} would overwrite {name}; choose another name.")
     return path
 
 

@@ -161,6 +161,11 @@ class Split(Sequence[Sample]):
         for tokens in self._table.column("tokens"):
             yield tokens.as_py()
 
+    def latex(self) -> Iterator[str]:
+        """The markup as found, of each sample."""
+        for latex in self._table.column("latex"):
+            yield latex.as_py()
+
     def extras(self, name: str) -> Iterator[str]:
         """What the source knows of each sample under a name; empty where it knows nothing."""
         for extra in self._table.column("extra"):
