@@ -18,13 +18,20 @@ SPLITS = ("train", "validation", "test")
 
 _SALT = "im2tex printed split 1"
 _COUNTS = b"counts"
+_FOUND = "found"
+PAPERS = "papers"
+"""Under this name papers are counted, beside the reasons for which something is left out."""
+
 _SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("key", "split", "latex", "norm", "tok", "group", "kind")]
 )
 
 
 def plan(
-    formulas: Iterable[Formula], settings: Mapping[str, Any], excluded: Collection[str]
+    formulas: Iterable[Formula],
+    settings: Mapping[str, Any],
+    excluded: Collection[str],
+    counts: Counter[str],
 ) -> pa.Table:
     """The formulas that may be drawn.
 
@@ -32,11 +39,12 @@ def plan(
         formulas: as found.
         settings: complete, see `Settings.filled`.
         excluded: keys of formulas that no split may hold.
+        counts: what was left out before, by reason; the formulas may go on counting while they
+            are read.
 
     Returns:
         A row a candidate, in the order of their keys; `candidates` and `plan_lines` read it.
     """
-    counts: Counter[str] = Counter()
     found = list(_long_enough(formulas, settings, counts))
     seen: set[str] = set()
     rows = []
@@ -87,10 +95,10 @@ def candidates(table: pa.Table) -> list[Candidate]:
 def plan_lines(table: pa.Table) -> Iterator[str]:
     """What became of the formulas, a line each."""
     counts: dict[str, int] = json.loads(table.schema.metadata[_COUNTS])
-    yield f"{counts['found']:,} formulas found, {table.num_rows:,} of them to draw"
-    for reason, number in counts.items():
-        if reason != "found":
-            yield f"{number:,} left out: {reason}"
+    papers = f"{counts.pop(PAPERS):,} papers read, " if PAPERS in counts else ""
+    yield f"{papers}{counts.pop(_FOUND, 0):,} formulas found, {table.num_rows:,} of them to draw"
+    for reason, number in Counter(counts).most_common():
+        yield f"{number:,} left out: {reason}"
 
 
 def split_of(group: str, validation: float, test: float) -> str:
@@ -107,7 +115,7 @@ def _long_enough(
     """Those that are formulas, of the lengths and kinds wanted; all of them are counted."""
     low, high, kinds = (settings[key] for key in ("min_characters", "max_characters", "kinds"))
     for formula in formulas:
-        counts["found"] += 1
+        counts[_FOUND] += 1
         if kinds is not None and formula.kind not in kinds:
             counts["of another kind"] += 1
         elif not low < len(formula.latex) < high:

@@ -9,19 +9,25 @@ hash of the formula: a smaller data set is the beginning of a larger one.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+import pyarrow as pa
+
+from im2tex.data.download import download, is_url
+from im2tex.data.papers import read_papers
 from im2tex.data.printed import statistics
 from im2tex.data.printed.drawing import Drawing, Rule, by_renderer, write_problems
 from im2tex.data.printed.formulas import Formula, digest, forms
 from im2tex.data.printed.lists import is_list, read_list
 from im2tex.data.printed.pictures import DPI
-from im2tex.data.printed.plan import SPLITS, candidates, plan, plan_lines
+from im2tex.data.printed.plan import PAPERS, SPLITS, candidates, plan, plan_lines
 from im2tex.data.printed.settings import Settings
 from im2tex.data.printed.workshop import Workshop, fingerprint
+from im2tex.data.progress import bar
 from im2tex.data.source import SOURCES, Prepared, Source
 from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
@@ -107,7 +113,7 @@ class ArxivSource(Source):
         """
         if labels is not None:
             raise Im2TexError("source 'arxiv' makes its labels from the formulas: leave --labels.")
-        path = find(origin)
+        path = find(origin, root)
         settings = self.settings.filled()
         excluded = _excluded(root, self.exclude)
         folder = root / self.name
@@ -120,7 +126,7 @@ class ArxivSource(Source):
                 "renderer": renderer.signature,
             }
             workshop = Workshop(folder, made_of)
-            planned = workshop.step("plan", lambda: plan(_read(path), settings, excluded))
+            planned = workshop.step("plan", lambda: _plan(path, settings, excluded))
             going_on = workshop.resumed > 0
             rules = {
                 split: Rule(settings["limits"].get(split), everything=split == "test")
@@ -172,8 +178,12 @@ class ArxivSource(Source):
         return split
 
 
-def find(origin: str | None) -> Path:
+def find(origin: str | None, root: Path) -> Path:
     """Where the formulas are.
+
+    Args:
+        origin: a path or a URL.
+        root: the data root, where a URL is downloaded to.
 
     Raises:
         Im2TexError: if nothing says it, or there is nothing.
@@ -186,7 +196,7 @@ def find(origin: str | None) -> Path:
                 "LaTeX sources (a folder or an archive)."
             )
         origin = str(Path(data) / "arxiv" / "formulas.tsv.xz")
-    path = Path(origin)
+    path = download(origin, root / "downloads") if is_url(origin) else Path(origin)
     if not path.exists():
         raise Im2TexError(
             f"{path} does not exist. Give --from a list of formulas or LaTeX sources."
@@ -194,10 +204,24 @@ def find(origin: str | None) -> Path:
     return path
 
 
-def _read(path: Path) -> Iterator[Formula]:
+def _read(path: Path, settings: Mapping[str, Any], counts: Counter[str]) -> Iterator[Formula]:
+    """The formulas of a list or of papers; what is left out of papers is counted by reason."""
     if path.is_file() and is_list(path):
-        return read_list(path)
-    raise Im2TexError(f"{path} is no list of formulas: expected .tsv or .txt, packed or not.")
+        yield from read_list(path)
+        return
+    lengths = settings["min_characters"] + 1, settings["max_characters"] - 1
+    with bar("reading papers") as shown:
+        for paper in read_papers(path, lengths=lengths):
+            shown.advance()
+            counts[PAPERS] += 1
+            counts.update(paper.left_out)
+            for found in paper.formulas:
+                yield Formula(found.latex, paper.name, found.kind)
+
+
+def _plan(path: Path, settings: Mapping[str, Any], excluded: set[str]) -> pa.Table:
+    counts: Counter[str] = Counter()
+    return plan(_read(path, settings, counts), settings, excluded, counts)
 
 
 def _excluded(root: Path, file: str | None) -> set[str]:
