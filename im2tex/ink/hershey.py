@@ -167,6 +167,20 @@ def tokens() -> list[str]:
 
 
 @cache
+def letters(token: str) -> tuple[tuple[str, int], ...]:
+    r"""What the glyph of a function's name is made of; of any other token nothing.
+
+    Args:
+        token: such as `\sin`.
+
+    Returns:
+        Each letter and how many of the glyph's strokes are its own, in order.
+    """
+    word = token[1:] if token[1:] in _WORDS else ""
+    return tuple((letter, len(glyph(letter).strokes)) for letter in word)
+
+
+@cache
 def glyph(token: str, cursive: bool = False) -> Glyph:
     r"""The shape of a token.
 

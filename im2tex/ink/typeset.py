@@ -4,19 +4,23 @@ Rows, scripts, fractions, radicals, limits above and below, brackets that grow w
 by the proportions of TeX's rules (The TeXbook, appendix G) in simplest form. Every written token
 becomes one symbol of the ink, at its own position, so that what is drawn is aligned by
 construction. No TeX is needed and nothing else is attempted.
+
+The same places can be had as a `Layout`, for handwriting made of other shapes than these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.hershey import AXIS, glyph
+from im2tex.ink.hershey import AXIS, glyph, letters
 from im2tex.ink.ink import Ink, Stroke, Symbol
+from im2tex.render.layout import UNIT, Box, Kind, Layout, Placed, settled
 
 # In units of the current size, a capital's height.
 _SCRIPT = 0.66  # size of a script
@@ -33,7 +37,30 @@ _SPACES = {
 }
 _LIMITED = frozenset(["\\sum", "\\prod", "\\lim", "\\max", "\\min", "\\sup", "\\inf"])
 _PARTNER = {"(": ")", "[": "]", "\\{": "\\}", "|": "|"}
+_CAPITAL = 0.683 * UNIT  # a capital's height in TeX's fonts, in units of a layout
+_PEN = 2  # half of a pen's width, likewise
+_LEVELS = (0.7, 0.5)  # sizes from which on symbols are text or scripts
+_KINDS = {
+    "\\frac": Kind.RULE,
+    "\\sqrt": Kind.RADICAL,
+    **dict.fromkeys([*_PARTNER, *_PARTNER.values()], Kind.DELIMITER),
+}
 _CLOSED = frozenset([*_PARTNER.values(), "}", "\\infty", "!", "\\prime"])
+
+
+class _Item(NamedTuple):
+    """A symbol set: its strokes, and the size and line that it was set in."""
+
+    position: int
+    token: str
+    strokes: list[NDArray[np.float64]]
+    size: float
+    line: float = 0.0
+
+    def moved(self, by: NDArray[np.float64]) -> _Item:
+        """The same elsewhere."""
+        strokes = [stroke + by for stroke in self.strokes]
+        return self._replace(strokes=strokes, line=self.line + float(by[1]))
 
 
 @dataclass(slots=True)
@@ -43,12 +70,12 @@ class _Box:
     width: float = 0.0
     ascent: float = -1e9
     descent: float = -1e9
-    symbols: list[tuple[int, str, list[NDArray[np.float64]]]] = field(default_factory=list)
+    symbols: list[_Item] = field(default_factory=list)
 
     def add(self, other: _Box, x: float, y: float) -> None:
         """Takes over another box, its origin at (x, y)."""
         by = np.array([x, y])
-        self.symbols += [(p, t, [s + by for s in strokes]) for p, t, strokes in other.symbols]
+        self.symbols += [item.moved(by) for item in other.symbols]
         self.width = max(self.width, x + other.width)
         self.ascent = max(self.ascent, other.ascent - y)
         self.descent = max(self.descent, other.descent + y)
@@ -67,18 +94,73 @@ def typeset(tokens: Sequence[str], *, cursive: bool = False) -> Ink:
     Raises:
         Im2TexError: for a token without a glyph, or markup that is not canonical.
     """
-    setter = _Setter(tokens, cursive)
-    box, end = setter.row(0, 1.0, None)
-    if end < len(tokens) or not box.symbols:
-        raise Im2TexError(f"'{' '.join(tokens)}' is not a formula in canonical form.")
     strokes: list[Stroke] = []
     symbols: list[Symbol] = []
-    for position, token, shapes in sorted(box.symbols, key=lambda s: s[0]):
-        symbols.append(
-            Symbol(token, tuple(range(len(strokes), len(strokes) + len(shapes))), position)
-        )
-        strokes += [shape.astype(np.float32) for shape in shapes]
+    for item in _set(tokens, cursive):
+        # Drawn by hand, the bar of a fraction is a minus.
+        token = "-" if item.token == "\\frac" else item.token
+        own = tuple(range(len(strokes), len(strokes) + len(item.strokes)))
+        symbols.append(Symbol(token, own, item.position))
+        strokes += [shape.astype(np.float32) for shape in item.strokes]
     return Ink(tuple(strokes), tuple(symbols))
+
+
+def lay_out(tokens: Sequence[str]) -> Layout:
+    """The places of a formula's symbols, without TeX.
+
+    Args:
+        tokens: canonical: every argument braced.
+
+    Returns:
+        Its layout, as TeX's would be: in the same units, names letter by letter.
+
+    Raises:
+        Im2TexError: for a token without a glyph, markup that is not canonical, or a formula that
+            is larger than a layout can be.
+    """
+    placed = [one for item in _set(tokens, cursive=False) for one in _placed(item)]
+    layout = settled(tokens, placed)
+    if layout is None:
+        raise Im2TexError(f"a formula of {len(tokens)} tokens is too wide for a layout.")
+    return layout
+
+
+def _set(tokens: Sequence[str], cursive: bool) -> list[_Item]:
+    """A formula's symbols in the order of their tokens."""
+    box, end = _Setter(tokens, cursive).row(0, 1.0, None)
+    if end < len(tokens) or not box.symbols:
+        raise Im2TexError(f"'{' '.join(tokens)}' is not a formula in canonical form.")
+    return sorted(box.symbols, key=lambda item: item.position)
+
+
+def _placed(item: _Item) -> list[Placed]:
+    """A symbol as pieces of a layout."""
+    level = sum(item.size < least for least in _LEVELS)
+    line = round(item.line * _CAPITAL)
+    spelled = letters(item.token)
+    if spelled:
+        placed = []
+        strokes = iter(item.strokes)
+        for letter, count in spelled:
+            box = _box([next(strokes) for _ in range(count)])
+            placed.append(Placed(letter, item.position, Kind.LETTER, level, "", box, line))
+        return placed
+    kind = _KINDS.get(item.token, Kind.SYMBOL)
+    box = _box(item.strokes)
+    inner: Box | None = None
+    if kind is Kind.RADICAL:
+        # The sign's last two points are the ends of its bar.
+        (left, top), (right, _) = item.strokes[0][-2:] * _CAPITAL
+        inner = round(left), round(top), round(right), box[3]
+    return [Placed(item.token, item.position, kind, level, "", box, line, inner)]
+
+
+def _box(strokes: Sequence[NDArray[np.float64]]) -> Box:
+    """What a pen covers that draws some strokes, in a layout's units."""
+    points = np.concatenate(strokes) * _CAPITAL
+    left, top = (points.min(axis=0) - _PEN).round().astype(int).tolist()
+    right, bottom = (points.max(axis=0) + _PEN).round().astype(int).tolist()
+    return left, top, right, bottom
 
 
 class _Setter:
@@ -144,7 +226,7 @@ class _Setter:
                 (s - (0, middle)) * (factor**0.25, factor) + (0, AXIS * size) for s in strokes
             ]
             ascent, descent = height / 2 - AXIS * size, height / 2 + AXIS * size
-        return _Box(shape.width * size, ascent, descent, [(at, token, strokes)])
+        return _Box(shape.width * size, ascent, descent, [_Item(at, token, strokes, size)])
 
     def group(self, at: int, size: float) -> tuple[_Box, int]:
         """The content of a pair of braces."""
@@ -166,7 +248,7 @@ class _Setter:
         margin = 0.08 * size
         axis = AXIS * size
         bar = np.array([(margin, axis), (margin + width, axis)])
-        box = _Box(width + 2 * margin, -axis, axis, [(at, "-", [bar])])
+        box = _Box(width + 2 * margin, -axis, axis, [_Item(at, "\\frac", [bar], size)])
         gap = _GAP * size
         box.add(above, margin + (width - above.width) / 2, axis - gap - above.descent)
         box.add(below, margin + (width - below.width) / 2, axis + gap + below.ascent)
@@ -193,7 +275,8 @@ class _Setter:
                 (left + 0.62 * size + body.width, top),
             ]
         )
-        box = _Box(left + 0.7 * size + body.width, -top, foot, [(at, "\\sqrt", [sign])])
+        width = left + 0.7 * size + body.width
+        box = _Box(width, -top, foot, [_Item(at, "\\sqrt", [sign], size)])
         box.add(body, left + 0.55 * size, 0.0)
         if degree is not None:
             box.add(degree, 0.0, crook - 0.12 * size - degree.descent)
