@@ -76,7 +76,8 @@ _WRAPPERS = (
     r" \mathnormal \boldsymbol \bm \rm \it \bf \operatorname \mathop \mathrel \mathbin"
     r" \mathord \mathopen \mathclose"
 )
-_DROPPED = frozenset([*f"{_SPACING} {_STYLES} {_SIZES} {_WRAPPERS}".split(), "\\ "])
+DROPPED = frozenset([*f"{_SPACING} {_STYLES} {_SIZES} {_WRAPPERS}".split(), "\\ "])
+"""Commands that say nothing of the symbols: spacing, style, size, font; contents stay."""
 _ACCENTS = (
     r"\overline \underline \hat \widehat \bar \vec \dot \ddot \tilde \widetilde \overrightarrow"
     r" \overleftarrow \overbrace \underbrace \mathbb \mathcal \mathfrak \mathscr"
@@ -178,7 +179,7 @@ def _mark(token: str) -> Leaf:
 
 
 def _kept(token: Token) -> bool:
-    return token.text not in _DROPPED and token.kind not in (Kind.SHIFT, Kind.TIE)
+    return token.text not in DROPPED and token.kind not in (Kind.SHIFT, Kind.TIE)
 
 
 def _prepared(tokens: list[Token]) -> list[Token]:
