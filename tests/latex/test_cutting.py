@@ -1,0 +1,111 @@
+"""Formulas as signs, and where they can be cut: whole parts of a row, nothing torn apart."""
+
+from itertools import chain
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from im2tex.latex.crohme import canonical
+from im2tex.latex.cutting import SEPARATORS, cuts
+from im2tex.latex.handwritten import handwritten
+from im2tex.latex.parser import parse
+from im2tex.latex.signs import CLOSES, FOREIGN, OPENS, signs, tokens_of
+
+
+def signs_of(source):
+    return signs(parse(source, lenient=True).body)
+
+
+def tokens(found):
+    return list(chain.from_iterable(map(tokens_of, found)))
+
+
+def pieces(source, known=lambda sign: True, longest=100):
+    found = signs_of(source)
+    return [" ".join(tokens(found[a:b])) for a, b in cuts(found, known, longest)]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (r"\frac{a}{b^2}", r"\frac{ a }{ b ^{ 2 }^ }/"),
+        (r"\sqrt[3]{x}+\sqrt y", r"\sqrt[ 3 ]{ x }\sqrt + \sqrt{ y }\sqrt"),
+        ("x^2_i", "x _{ i }_ ^{ 2 }^"),
+        ("f''(x)", r"f ^{ \prime \prime }^ open ( x close )"),
+        (r"\left[ 0, 1 \right)", "[ 0 , 1 )"),
+        ("( | x )", "open ( | x close )"),
+        ("| x | + | y |", "open | x close | + open | y close |"),
+        ("( x ^ { ) }", "( x ^{ ) }^"),
+        (r"\operatorname { s i n } \, \mathbf { x }", r"\sin x"),
+    ],
+)
+def test_signs_say_what_they_open_and_close(source, expected):
+    assert " ".join(signs_of(source)) == expected
+
+
+@pytest.mark.parametrize("source", [r"\hat{x}", r"{x'}_i", "{}_i", r"\begin{matrix}a\end{matrix}"])
+def test_what_has_no_plain_construct_is_foreign(source):
+    assert any(sign[0] == FOREIGN for sign in signs_of(source))
+
+
+def test_a_formula_is_cut_at_its_signs_and_out_of_its_groups():
+    assert set(pieces(r"y = a + \frac { b } { c }")) == {
+        r"y = a + \frac { b } { c }", "y = a", "y", "a", r"a + \frac { b } { c }",
+        r"\frac { b } { c }", "b", "c",
+    }  # fmt: skip
+
+
+def test_a_leading_minus_is_taken_along_and_left_out():
+    assert {"- 2 x", "2 x", "y - 2 x", "y"} == set(pieces("y - 2 x"))
+
+
+def test_nothing_is_left_of_its_function_base_or_bracket():
+    found = pieces(r"f ( x , y ) = \sin x ^ { 2 }")
+    assert set(found) >= {"f ( x , y )", r"\sin x ^ { 2 }", "x , y"}
+    assert not {"f", "( x", r"\sin", "x ^ { 2 }"} & set(found)
+
+
+def test_only_known_signs_and_no_more_tokens_than_asked_for():
+    assert set(pieces(r"a + \aleph + b + c", lambda sign: sign != "\\aleph")) == {
+        "a", "b", "c", "b + c",
+    }  # fmt: skip
+    assert set(pieces("a + b + c", longest=3)) == {"a", "b", "c", "a + b", "b + c"}
+    # The script of a foreign base is no formula; what the accent stands on is one.
+    assert set(pieces(r"\hat { x } _ { i } + c")) == {"x", "i", "c"}
+
+
+ATOMS = st.sampled_from(
+    ["x", "2", "+", "-", "=", ",", "(", ")", "|", "[", "]", r"\alpha ", r"\sin ", r"\hat y", "'"]
+)
+FORMULAS = st.recursive(
+    ATOMS,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4).map("".join),
+        st.tuples(inner, inner).map(lambda parts: r"\frac{{{}}}{{{}}}".format(*parts)),
+        inner.map(r"\sqrt{{{}}}".format),
+        st.tuples(ATOMS, inner, inner).map(lambda parts: "{}^{{{}}}_{{{}}}".format(*parts)),
+    ),
+    max_leaves=14,
+)
+
+
+@given(FORMULAS)
+def test_signs_are_the_canonical_form_and_every_cut_is_a_formula_of_its_own(source):
+    try:
+        formula = parse(source)
+    except ValueError:
+        return
+    found = signs(formula.body)
+    if not any(sign[0] == FOREIGN for sign in found):
+        assert tokens(found) == handwritten(formula)
+    places = list(cuts(found, lambda sign: True, 40))
+    assert len(set(places)) == len(places)
+    for start, end in places:
+        cut = found[start:end]
+        assert cut[-1] not in SEPARATORS
+        assert sum((s in OPENS) - (s in CLOSES) for s in cut) == 0
+        said = tokens(cut)
+        assert 0 < len(said) <= 40
+        assert canonical(" ".join(said)) == said
+        assert signs_of(" ".join(said)) == cut
