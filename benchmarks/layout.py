@@ -1,0 +1,119 @@
+r"""Formulas to layouts: how many a second, with TeX and without, and how many bytes each.
+
+    python benchmarks/layout.py                  # formulas made up here, no data needed
+    python benchmarks/layout.py FORMULAS.txt     # a formula a line, the first --count of them
+
+Against the obvious way, a TeX for each formula on as many cores (a sample of them). Processor time
+is that of this process and of TeX together: unlike the rate, it says the same on a busy machine.
+With --sheet, pictures of the first layouts over the real drawings go into a folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from im2tex.commands.render import read_lines
+from im2tex.ink import typeset
+from im2tex.render import open_renderer
+from im2tex.render.layout import Layout, LayoutFailure
+from im2tex.render.layout_draw import draw_layout
+from im2tex.render.layout_tex import TexLayouter, open_layouter
+
+
+def made_up(count: int) -> list[str]:
+    rng = random.Random(0)
+    parts = [r"\alpha", r"\beta _ { i }", "x ^ { 2 }", r"\frac { a } { b }", r"\sqrt { y }", "+"]
+    parts += [r"\sum _ { i = 1 } ^ { n }", r"\left( \partial _ { \mu } \right)", r"\int d x", "="]
+    parts += [r"\mathcal { L }", r"\mathrm { t r }", r"\hat { H }", r"\psi ^ { \dagger }", "-", "2"]
+    return [" ".join(rng.choices(parts, k=rng.randint(5, 30))) for _ in range(count)]
+
+
+def plain(count: int) -> list[list[str]]:
+    """Formulas that the small typesetter has glyphs for."""
+    rng = random.Random(1)
+    parts = [r"\alpha", r"\beta _ { i }", "x ^ { 2 }", r"\frac { a } { b }", r"\sqrt { y }", "+"]
+    parts += [r"\sum _ { i = 1 } ^ { n }", r"\sin x", r"\int d x", "=", "-", "2"]
+    return [" ".join(rng.choices(parts, k=rng.randint(3, 9))).split() for _ in range(count)]
+
+
+def processor() -> float:
+    """Seconds of processor time so far, of this process and of those that it waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def one_by_one(layouter: TexLayouter, formulas: Sequence[str], workers: int) -> float:
+    """Formulas a second, each by a TeX of its own."""
+    started = time.perf_counter()
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(lambda formula: layouter.lay([formula]), formulas))
+    return len(formulas) / (time.perf_counter() - started)
+
+
+def sheet(folder: Path, formulas: Sequence[str], found: Sequence[Layout | LayoutFailure]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with open_renderer("tex", dpi=200) as renderer:
+        for number, (layout, drawn) in enumerate(
+            zip(found, renderer.render(formulas), strict=True)
+        ):
+            if isinstance(layout, Layout):
+                draw_layout(layout, drawn.pixels, 200).save(folder / f"{number:04d}.png")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("formulas", type=Path, nargs="?")
+    parser.add_argument("--count", type=int, default=2000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--single", type=int, default=20, help="formulas laid out the obvious way")
+    parser.add_argument("--sheet", type=Path, help="folder for pictures of the first 60")
+    options = parser.parse_args()
+    lines = read_lines(options.formulas) if options.formulas else made_up(options.count)
+    lines = lines[: options.count]
+    started = time.perf_counter()
+    with open_layouter(workers=options.workers) as layouter:
+        print(f"start: {time.perf_counter() - started:.2f} s")
+        before, started = processor(), time.perf_counter()
+        found = list(layouter.layout(lines))
+        seconds, used = time.perf_counter() - started, processor() - before
+        print(
+            f"{'TeX':12} {len(lines) / seconds:7.0f} a second   "
+            f"{1000 * used / len(lines):.2f} ms of processor time each"
+        )
+        obvious = one_by_one(layouter, lines[: options.single], options.workers)
+        print(f"{'one by one':12} {obvious:7.1f} a second")
+    layouts = [one for one in found if isinstance(one, Layout)]
+    causes = Counter(
+        f"{one.cause}: {one.reason}" for one in found if isinstance(one, LayoutFailure)
+    )
+    print(f"{len(layouts):,} of {len(found):,} laid out")
+    for reason, times in causes.most_common(20):
+        print(f"  {times:,} {reason}")
+    if layouts:
+        pieces = statistics.mean(len(one.placed) for one in layouts)
+        bytes_ = statistics.mean(len(one.to_bytes()) for one in layouts)
+        print(f"{pieces:.1f} pieces and {bytes_:.0f} bytes each, before compression")
+    simple = plain(options.count)
+    started = time.perf_counter()
+    for tokens in simple:
+        typeset.lay_out(tokens)
+    rate = len(simple) / (time.perf_counter() - started)
+    print(f"{'without TeX':12} {rate:7.0f} a second, one core")
+    unit = 1024 if sys.platform == "linux" else 1024 * 1024
+    for who, name in ((resource.RUSAGE_SELF, "python"), (resource.RUSAGE_CHILDREN, "TeX")):
+        print(f"peak memory, {name}: {resource.getrusage(who).ru_maxrss / unit:.0f} MB")
+    if options.sheet:
+        sheet(options.sheet, lines[:60], found[:60])
+
+
+if __name__ == "__main__":
+    main()
