@@ -96,6 +96,8 @@ def test_arxivs_own_form(tmp_path):
         "2301/2301.00003.gz": gzip.compress(b"%PDF-1.5 and nothing else"),
         "2301/2301.00004.gz": b"no gzip at all",
         "2301/2301.00005.pdf": b"%PDF",
+        "2301/figure.eps.gz": gzip.compress(b"%!PS $x$"),
+        "2301/2301.00006v2.gz": gzip.compress(b"some,table,$5,$6"),
     }
     (tmp_path / "arXiv_src_2301_001.tar").write_bytes(tarred(packages))
     papers = list(read_papers(tmp_path / "arXiv_src_2301_001.tar", workers=1))
@@ -104,9 +106,11 @@ def test_arxivs_own_form(tmp_path):
         ("2301/2301.00002", ["d", "c"]),
         ("2301/2301.00003", []),
         ("2301/2301.00004", []),
+        ("2301/2301.00006v2", []),
     ]
     assert papers[2].left_out == {"no TeX in it": 1}
     assert papers[3].left_out == {"a damaged package": 1}
+    assert papers[4].left_out == {"no TeX in it": 1}
 
 
 def test_papers_named_by_number_as_in_the_kdd_cup(tmp_path):
@@ -117,7 +121,10 @@ def test_papers_named_by_number_as_in_the_kdd_cup(tmp_path):
 
 
 def test_single_files(tmp_path):
-    put(tmp_path, {"a.tex": document("a"), "b.tex": document("b"), "c.gz": gzip.compress(b"$c$")})
+    put(
+        tmp_path,
+        {"a.tex": document("a"), "b.tex": document("b"), "c.gz": gzip.compress(b"$c$ \\bye")},
+    )
     assert found(tmp_path) == {"a": ["a"], "b": ["b"], "c": ["c"]}
     assert found(tmp_path / "a.tex") == {"a": ["a"]}
     assert found(tmp_path / "c.gz") == {"c": ["c"]}
@@ -188,6 +195,12 @@ def test_a_chapter_that_can_stand_alone_is_read_once():
     chapter = rb"\documentclass[main]{subfiles}\begin{document}$b$\end{document}"
     files = {"chapter.tex": chapter, "main.tex": document("a", head=r"\subfile{chapter}")}
     assert len(read_paper("x", files).formulas) == 2
+
+
+def test_displays_of_harvmac():
+    main = rb"\input harvmac \eqn\first{a=b} and \eqnn\second $$c \eqno\second$$ \bye"
+    (first, second) = read_paper("x", {"x.tex": main}).formulas
+    assert (first, second) == (("d", "a=b"), ("d", "c"))
 
 
 def test_a_paper_packed_without_its_folders_finds_its_files():

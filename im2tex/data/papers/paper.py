@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from im2tex.data.papers.library import LIBRARY
 from im2tex.latex.document.boundaries import LONGEST
 from im2tex.latex.document.comments import uncommented
 from im2tex.latex.document.extraction import Found, extract
@@ -121,9 +122,10 @@ class _Sources:
     """A paper's files as text, each read once."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.files = files
+        self.own = files
+        self.files = {**LIBRARY, **files}
         self.named: dict[str, list[str]] = defaultdict(list)
-        for path in sorted(files):
+        for path in (*sorted(files), *LIBRARY):
             self.named[posixpath.basename(path)].append(path)
         self.texts: dict[str, str] = {}
         self.shortened = 0
@@ -135,7 +137,7 @@ class _Sources:
 
     def mains(self) -> list[str]:
         """The files that begin a document, or else all that no other one reads."""
-        candidates = sorted(path for path in self.files if is_tex(path))
+        candidates = sorted(path for path in self.own if is_tex(path))
         read = {
             target
             for path in candidates

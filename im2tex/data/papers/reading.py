@@ -8,6 +8,7 @@ whatever the size of the archive and the order in it.
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from im2tex.errors import Im2TexError
 from im2tex.latex.document.boundaries import LONGEST
 
 _PACKAGE = (".gz",)
+# Other gzipped files (figure.eps.gz, table.csv.gz) are no papers.
+_PAPER_PACKAGE = re.compile(r"(?:\.(?:tar|tex|ltx|latex)|(?:^|/)[^/.]*|\.\d+(?:v\d+)?)\.gz$")
 # A paper's number in arXiv has no ending but its digits.
 _SUFFIXES = (*TEX, *READ_ALONG, *_PACKAGE, *"0123456789")
 _AHEAD = 4  # papers that wait for each process
@@ -140,6 +143,8 @@ def _files(origin: Path) -> Iterator[tuple[str, Member]]:
         parts = member.path.parts
         path = "/".join(parts[1:] or parts)
         name = path.lower()
+        if name.endswith(_PACKAGE) and not _PAPER_PACKAGE.search(name):
+            continue
         if name.endswith((*TEX, *READ_ALONG, *_PACKAGE)) or is_numbered(path):
             yield path, member
         elif member.data is None and not name[-1].isdigit():

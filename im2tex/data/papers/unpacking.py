@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 import zlib
 from pathlib import PurePosixPath
@@ -26,6 +27,7 @@ MOST_FILES = 20_000
 READ_ALONG = (".sty", ".cls", ".def", ".mac", ".inc", ".tikz")
 """Endings of files that documents read, beside those of documents."""
 
+_TEX_COMMAND = re.compile(rb"\\[A-Za-z]{2}")
 _BLOCK = 512
 _PIECE = 1 << 16
 _DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError)
@@ -56,7 +58,10 @@ def unpack(data: bytes) -> dict[str, bytes]:
             bounded = _Bounded(stream)
             if _is_tar(start):
                 return _files(bounded)
-            return {"main.tex": _whole(bounded)}
+            file = _whole(bounded)
+            if not _TEX_COMMAND.search(file):
+                raise RefusedError("no TeX in it")
+            return {"main.tex": file}
     except _DAMAGE as error:
         raise RefusedError("a damaged package") from error
 
