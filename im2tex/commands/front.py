@@ -34,7 +34,9 @@ def add_commands(commands: _Commands) -> None:
     some.
     """
     data = commands.add_parser("data", help="prepare data sets")
-    _prepare(data.add_subparsers(dest="action", required=True, metavar="ACTION"))
+    actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _prepare(actions)
+    _glyphs(actions)
     for add in (_components, _normalize, _render, _read, _export, _score, _compare):
         add(commands)
 
@@ -71,6 +73,64 @@ def _prepare(actions: _Commands) -> None:
 
         source_args = given.config, given.source_args
         print(prepare(given.source, given.root, given.origin, given.labels, *source_args))
+        return 0
+
+    parser.set_defaults(run=run)
+
+
+def _glyphs(actions: _Commands) -> None:
+    parser = actions.add_parser(
+        "glyphs",
+        help="make a bank of handwritten symbols, to compose handwriting from",
+        description="Takes symbols out of Detexify's samples and CROHME's training inks, filters"
+        " them, and says which symbols of the prepared stores they cover. What there is no data"
+        " for is drawn in the built-in font.",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="the bank, such as glyphs.parquet"
+    )
+    parser.add_argument(
+        "--detexify",
+        type=Path,
+        metavar="PATH",
+        help="Detexify's samples: the published dump, a CSV or JSON lines of it, or the folder"
+        " that holds it (default: detexify/ in the folder that IM2TEX_DATA names)",
+    )
+    parser.add_argument(
+        "--crohme",
+        type=Path,
+        metavar="ROOT",
+        help="folder of the stores that CROHME's is in (default: --root)",
+    )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=Path("data"),
+        help="folder of the stores whose training formulas say what is needed (default: data)",
+    )
+    parser.add_argument(
+        "--sheet", type=Path, metavar="FILE.png", help="draw samples of every symbol to look at"
+    )
+    parser.add_argument(
+        "--left_out", type=Path, metavar="FILE.png", help="draw what the filter left out"
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="list every symbol, not only those without drawings"
+    )
+
+    def run(given: argparse.Namespace) -> int:
+        from im2tex.commands.glyphs import glyphs  # noqa: PLC0415
+
+        for line in glyphs(
+            given.out,
+            detexify_path=given.detexify,
+            crohme_root=given.crohme,
+            root=given.root,
+            sheet=given.sheet,
+            left_out_sheet=given.left_out,
+            every=given.all,
+        ):
+            print(line, flush=True)
         return 0
 
     parser.set_defaults(run=run)
@@ -227,12 +287,12 @@ def _score(commands: _Commands) -> None:
         " and most others write), JSON, TSV (key, tab, formula) or a formula a line; they are"
         " paired by key, without keys line by line. A missing prediction counts as wrong.",
     )
-    parser.add_argument("--predictions", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--predictions", required=True, metavar="FILE", help="what is scored")
     parser.add_argument(
         "--references",
         required=True,
         metavar="FILE_OR_SPLIT",
-        help="a file, or a prepared split such as crohme:test_2014",
+        help="what is right: a file, or a prepared split such as crohme:test_2014",
     )
     parser.add_argument(
         "--root", type=Path, default=Path("data"), help="folder of the stores (default: data)"

@@ -1,11 +1,11 @@
-"""The built-in font as glyphs: a bank that needs no data, and what nothing else has."""
+"""The built-in font as glyphs: for a bank without data, and for what nobody drew."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from im2tex.ink.glyphs.bank import Drawn, GlyphBank
-from im2tex.ink.glyphs.names import SPELLINGS, glyph_token
+from im2tex.ink.glyphs.bank import Drawn
+from im2tex.ink.glyphs.names import SPELLINGS
 from im2tex.ink.hershey import AXIS, glyph, tokens
 
 SOURCE = "built-in"
@@ -26,15 +26,8 @@ def font_glyphs() -> list[Drawn]:
                 found.append(Drawn(token, glyph(token, cursive).strokes, SOURCE, hand))
     bar = np.array([(0.0, AXIS), (1.0, AXIS)], np.float32)
     sign = np.array([(0, -0.4), (0.15, -0.47), (0.35, 0), (0.6, -1.1), (1.6, -1.1)], np.float32)
-    found += [Drawn(token, (stroke,), SOURCE, "print") for token, stroke in
-              [(glyph_token("\\frac"), bar), (glyph_token("\\sqrt"), sign)]]  # fmt: skip
+    found += [
+        Drawn("\\frac", (bar,), SOURCE, _HANDS[False]),
+        Drawn("\\sqrt", (sign,), SOURCE, _HANDS[False]),
+    ]
     return found
-
-
-def built_in_bank() -> GlyphBank:
-    """A bank of the built-in font alone: for the embedded default, where there is no data."""
-    return GlyphBank.of(
-        font_glyphs(),
-        {other: (name,) for other, name in SPELLINGS.items() if name in {*tokens(), "\\sqrt"}},
-        {"sources": {SOURCE: "A. V. Hershey's fonts, free for any use, and strokes of our own"}},
-    )
