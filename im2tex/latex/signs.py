@@ -11,6 +11,7 @@ form has no plain construct for (accents, arrays, scripts in disorder) becomes a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from im2tex.latex.crohme import DROPPED, SYNONYMS
@@ -25,6 +26,7 @@ FOREIGN = "?"
 """Begins the signs of what is no plain construct; no symbol is called so."""
 
 _PAIRS = {"(": ")", "[": "]", "\\{": "\\}", "|": "|"}
+_PARTNERS = {right: left for left, right in _PAIRS.items()}
 BRACKETS = {f"open {left}": f"close {right}" for left, right in _PAIRS.items()}
 """Signs of brackets that have their partner: the closing one by the opening one."""
 
@@ -150,19 +152,24 @@ def _array(array: Array, out: list[str]) -> None:
 def _paired(found: list[str]) -> list[str]:
     """The signs, with the brackets that have their partner in the same row told as such."""
     result = list(found)
-    rows: list[list[int]] = [[]]  # for each open row, where its open brackets stand
+    # For each open row: where its open brackets stand, and how many there are of each kind.
+    rows: list[tuple[list[int], Counter[str]]] = [([], Counter())]
     for i, sign in enumerate(found):
         if sign in CLOSES:
             rows.pop()
         elif sign[0] == FOREIGN:
-            rows[-1].clear()
-        waiting = rows[-1]
-        partner = next((j for j in reversed(waiting) if _PAIRS[found[j]] == sign), None)
-        if partner is not None and (sign != "|" or partner == waiting[-1]):
-            result[partner], result[i] = f"open {found[partner]}", f"close {sign}"
-            del waiting[waiting.index(partner) :]
+            rows[-1] = ([], Counter())
+        waiting, kinds = rows[-1]
+        left = _PARTNERS.get(sign, "")
+        if kinds[left] and (sign != "|" or found[waiting[-1]] == "|"):
+            # Brackets opened since then have no partner.
+            while found[partner := waiting.pop()] != left:
+                kinds[found[partner]] -= 1
+            kinds[left] -= 1
+            result[partner], result[i] = f"open {left}", f"close {sign}"
         elif sign in _PAIRS:
             waiting.append(i)
+            kinds[sign] += 1
         if sign in OPENS:
-            rows.append([])
+            rows.append(([], Counter()))
     return result

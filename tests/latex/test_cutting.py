@@ -109,3 +109,8 @@ def test_signs_are_the_canonical_form_and_every_cut_is_a_formula_of_its_own(sour
         assert 0 < len(said) <= 40
         assert canonical(" ".join(said)) == said
         assert signs_of(" ".join(said)) == cut
+
+
+def test_brackets_without_partner_are_read_in_time_that_grows_with_their_number():
+    found = signs_of("[ " * 20_000 + ") " * 20_000)
+    assert found == ["["] * 20_000 + [")"] * 20_000
