@@ -1,8 +1,9 @@
 """Two tests on the same samples, sample by sample: which is better, how surely, and where.
 
-The p-values of one comparison are corrected together, over its tests, splits and verdicts, by
-Holm's method. That is strict, since verdicts on the same samples agree more often than not: whoever
-has one verdict in mind compares by it alone.
+The p-values of the figures that people quote (`breakdown.FIGURES`) are corrected together, over
+tests and splits, by Holm's method. The other verdicts are parts and variants of these: they stand
+beside them with their own p, and would only make the correction blunt. Whoever has other verdicts
+in mind names them before looking, and has these corrected instead.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from im2tex.errors import Im2TexError
+from im2tex.report.breakdown import FIGURES
 from im2tex.report.fairness import unlike
 from im2tex.report.measured import Measured
 from im2tex.report.paired import (
@@ -124,16 +126,19 @@ def compare_tests(
         _compare(first, other, letter, only, resamples=resamples, seed=seed)
         for letter, other in zip(string.ascii_uppercase[1:], others, strict=False)
     ]
-    tests = [
-        (verdict, verdict.p)
-        for comparison in compared
-        for split in comparison.splits
-        for verdict in split.verdicts
-        if verdict.p is not None
-    ]
-    for (verdict, _), p in zip(tests, holm([p for _, p in tests]), strict=True):
-        verdict.p_holm = p
+    _correct(
+        [verdict for one in compared for split in one.splits for verdict in split.verdicts], only
+    )
     return compared
+
+
+def _correct(verdicts: Sequence[VerdictComparison], only: Sequence[str]) -> None:
+    """Corrects the p-values of the verdicts asked for; else of the figures, if there are any."""
+    tests = [(verdict, verdict.p) for verdict in verdicts if verdict.p is not None]
+    quoted = [(verdict, p) for verdict, p in tests if verdict.name in FIGURES]
+    family = tests if only or not quoted else quoted
+    for (verdict, _), p in zip(family, holm([p for _, p in family]), strict=True):
+        verdict.p_holm = p
 
 
 def _compare(
@@ -165,7 +170,8 @@ def _compare(
         splits.append(split)
         if not only:
             notes += _missing_verdicts(name, pairs, letter)
-        notes += _caveats(split)
+        if len(pairs) < _FEW:
+            notes.append(f"{name}: intervals of {len(pairs)} samples are too narrow; p is exact")
     return Comparison(a, b, ("A", letter), splits, notes)
 
 
@@ -226,18 +232,3 @@ def _missing_verdicts(split: str, pairs: Sequence[Pair], letter: str) -> list[st
         for who, verdicts in (("A", of_a - of_b), (letter, of_b - of_a))
         if verdicts
     ]
-
-
-def _caveats(split: SplitComparison) -> list[str]:
-    """Which figures of a split are over a part of it, or not to be relied on."""
-    notes = [
-        f"{split.split}: {verdict.name} is over the {verdict.samples:,} of {split.samples:,} "
-        "samples that have it in both"
-        for verdict in split.verdicts
-        if verdict.samples < split.samples
-    ]
-    if split.samples < _FEW:
-        notes.append(
-            f"{split.split}: intervals of {split.samples} samples are too narrow; p is exact"
-        )
-    return notes

@@ -39,7 +39,9 @@ def rows(split: SplitComparison, letters: tuple[str, str]) -> list[list[str]]:
 
 def counts(split: SplitComparison, letters: tuple[str, str]) -> list[str]:
     """What the table of a split does not say, a line each."""
-    lines = [
+    fewer = [f"{one.name} {one.samples:,}" for one in split.verdicts if one.samples < split.samples]
+    lines = [f"Over those samples that have it in both: {', '.join(fewer)}"] if fewer else []
+    lines += [
         f"{len(keys):,} samples only in {letter}: {_some(keys)}"
         for letter, keys in zip(letters, (split.only_in_a, split.only_in_b), strict=True)
         if keys
@@ -62,16 +64,21 @@ def of(split: SplitComparison, right: Right | None) -> list[Change]:
 
 def method(comparisons: Sequence[Comparison], resamples: int, seed: int) -> str:
     """How the figures were computed."""
-    tests = sum(
-        verdict.p is not None
+    tested = [
+        verdict.name
         for one in comparisons
         for split in one.splits
         for verdict in split.verdicts
+        if verdict.p_holm is not None
+    ]
+    corrected = (
+        f"; * below {_CERTAIN} after Holm's correction for the {len(tested)} tests of "
+        f"{', '.join(dict.fromkeys(tested))}"
     )
     return (
         "Differences of shares are in percentage points. Intervals: paired bootstrap over samples, "
-        f"{resamples:,} resamples, seed {seed}. p: McNemar's exact test, two-sided; * below "
-        f"{_CERTAIN} after Holm's correction for the {tests} tests here."
+        f"{resamples:,} resamples, seed {seed}. p: McNemar's exact test, two-sided"
+        f"{corrected if tested else ''}."
     )
 
 
@@ -131,8 +138,14 @@ def _row(verdict: VerdictComparison) -> list[str]:
 
 
 def _figure(verdict: VerdictComparison, value: float) -> str:
-    # Whatever a yes-or-no verdict is called, how often it is yes is a share.
-    return f"{100 * value:.2f} %" if verdict.kind == "share" else format_value(verdict.name, value)
+    if verdict.kind == "share":  # whatever it is called
+        return f"{100 * value:.2f} %"
+    if verdict.kind == "ratio":
+        return format_value(verdict.name, value)
+    # Four digits of the larger figure, and as many decimals for all that is compared with it.
+    larger = max(abs(verdict.a), abs(verdict.b))
+    whole = math.floor(math.log10(larger)) if larger else 0
+    return f"{value:.{min(max(3 - whole, 0), 6)}f}"
 
 
 def _signed(verdict: VerdictComparison, value: float) -> str:

@@ -73,7 +73,7 @@ class VerdictComparison:
         only_a: samples with a yes for the first alone; None for numbers.
         only_b: for the second alone.
         p: of McNemar's exact test; None for numbers.
-        p_holm: the same, corrected for all tests of the comparison.
+        p_holm: the same, corrected together with others; None where it is not among these.
     """
 
     name: str

@@ -163,7 +163,6 @@ def test_a_sample_without_prediction_is_wrong_where_the_other_was_judged(compare
     match = verdicts(comparison.splits[0])["image_match"]
     # l, which was not judged in A either, is left out.
     assert (match.samples, match.a, match.b, match.only_a, match.only_b) == (2, 0.5, 0.5, 1, 1)
-    assert "test: image_match is over the 2 of 3 samples that have it in both" in comparison.notes
 
 
 def test_numbers_that_are_not_finite_are_left_out(compare):
@@ -173,7 +172,7 @@ def test_numbers_that_are_not_finite_are_left_out(compare):
     assert (zeta.samples, zeta.a, zeta.b, zeta.low, zeta.high) == (1, 1, 2, 1, 1)
 
 
-def test_p_values_are_corrected_over_splits_verdicts_and_tests(tmp_path):
+def test_p_values_are_corrected_over_splits_and_tests(tmp_path):
     def result(name, right):
         def samples(split):
             return [sample(f"{split}-{n}", "x", "x" if n < right else "y") for n in range(10)]
@@ -189,6 +188,22 @@ def test_p_values_are_corrected_over_splits_verdicts_and_tests(tmp_path):
     # 8 and 6 samples that only the other has right, in two splits each.
     assert [test.p for test in tests] == pytest.approx([2 / 2**8] * 2 + [2 / 2**6] * 2)
     assert [test.p_holm for test in tests] == pytest.approx([4 * 2 / 2**8] * 2 + [2 * 2 / 2**6] * 2)
+
+
+def test_p_values_of_figures_or_of_what_was_asked_for_are_corrected(compare):
+    # By each verdict of the two, B alone has six samples right.
+    of_a = [sample(str(n), "x", "x", image_match=False, other=False) for n in range(6)]
+    of_b = [sample(str(n), "x", "x", image_match=True, other=True) for n in range(6)]
+
+    def corrected(**options):
+        found = verdicts(compare(of_a, of_b, **options).splits[0])
+        assert {found[name].p for name in ("image_match", "other") if name in found} == {2 / 2**6}
+        return {name: verdict.p_holm for name, verdict in found.items() if verdict.p_holm}
+
+    assert corrected() == {"image_match": pytest.approx(4 / 2**6), "token_exact": 1.0}
+    assert corrected(only=["other"]) == {"other": pytest.approx(2 / 2**6)}
+    both = corrected(only=["other", "image_match"])
+    assert both == pytest.approx({"other": 4 / 2**6, "image_match": 4 / 2**6})
 
 
 # ---------------------------------------------------------------- what is in one only
