@@ -126,7 +126,7 @@ $ $$ \[ \] \( \) \\ \% % { } [ ] \$ & # ~ ^ _ a b 1 \alpha \text{ \mbox{ \par \l
 \begin{equation} \end{equation} \begin{align} \end{align} \begin{split} \begin{x} \end{x} \verb|x|
 \begin{verbatim} \end{verbatim} \begin{document} \end{document} \iffalse \fi \else \ifmmode \color
 \def \a \b \a* #1 \newcommand \newcommand{\a}[1][x] \def\a#1.{ \let\a=\b \edef\b{ \lstinline \url{
-\newenvironment{x} \DeclarePairedDelimiter\a{ \input
+\newenvironment{x} \DeclarePairedDelimiter\a{ \input \ifthenelse{ \equal{ \isempty
 """
 _BITS = st.sampled_from([*_WORDS.split(), "\n", "\n\n", " ", "\x00", "é", "\ud800"])
 

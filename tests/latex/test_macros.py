@@ -45,6 +45,10 @@ def expanded(definitions: str, markup: str) -> str:
         (r"\let\o=\vec\renewcommand{\vec}[1]{\o{\mathbf{#1}}}", r"\vec x", r"\vec{\mathbf{x}}"),
         (r"\def\a{x}\let\b\a\def\a{y}", r"\a\b", "yx"),
         (r"\def\a{x}\edef\b{\a\a}\def\a{y}", r"\b", "xx"),
+        # Choices by the arguments alone.
+        (r"\newcommand{\a}[2][]{\ifthenelse{\equal{#1}{}}{#2}{#2_{#1}}}", r"\a x\a[k]x", "xx_{k}"),
+        (r"\newcommand{\a}[1]{\ifthenelse{\not\equal{}{#1}}{x_{#1}}{x}}", r"\a{}\a{1}", "xx_{1}"),
+        (r"\newcommand{\a}[1]{\ifthenelse{\isempty{#1}}{x}{y}}", r"\a{}\a{1}", "xy"),
         # An environment of one's own inside a formula.
         (
             r"\newenvironment{m}[1]{\left#1\begin{array}{c}}{\end{array}\right.}",
@@ -84,7 +88,7 @@ def test_a_definition_holds_from_where_it_stands():
     "definition",
     [
         r"\def\a{\@ifnextchar[{\b}{\c}}",
-        r"\newcommand{\a}[1]{\ifthenelse{\equal{#1}{}}{x}{y}}",
+        r"\newcommand{\a}[1]{\ifx#1\empty x\else y\fi}",
         r"\def\a#1{\csname x#1\endcsname}",
         r"\NewDocumentCommand{\a}{s m}{\IfBooleanTF{#1}{x}{y}}",
         r"\newcommand{\a}[1]{\input{#1}}",
@@ -99,3 +103,9 @@ def test_macros_that_are_more_than_a_text_are_kept_and_counted(definition):
 @pytest.mark.parametrize("call", [r"\p x", r"\p(x", r"{\p(x,}y)"])
 def test_a_call_that_does_not_fit_is_left_as_it_stands(call):
     assert expanded(r"\def\p(#1,#2){#1|#2}", call) == call
+
+
+def test_a_choice_by_anything_else_is_kept_and_counted():
+    found = extract(r"\def\a{\ifthenelse{\boolean{x}}{y}{z}}$\a$")
+    assert [latex for _, latex in found.formulas] == [r"\ifthenelse{\boolean{x}}{y}{z}"]
+    assert found.private == 1

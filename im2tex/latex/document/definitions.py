@@ -1,8 +1,8 @@
 r"""Definitions of macros, read where they stand: TeX's `\def` and `\let`, and LaTeX's commands.
 
 Groups are not looked at: a definition holds from where it stands to the end of the document or to
-the next one. Bodies with commands of LaTeX's inside (`\@…`), with conditions other than `\ifmmode`,
-or that build names, make a macro opaque.
+the next one. Bodies with commands of LaTeX's inside (`\@…`), with conditions other than `\ifmmode`
+and `\ifthenelse`, or that build names, make a macro opaque.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"\\(?:[A-Za-z@]+|.)|.", re.DOTALL)
 _WORD = re.compile(r"\\(?:[A-Za-z@]+|.)", re.DOTALL)
 _BEFORE_BODY = re.compile(r"[^{}]{0,200}(?=\{)")
 _OPAQUE = re.compile(
-    r"\\(?:[A-Za-z]*@|if(?!mmode|f(?![A-Za-z]))|IfNoValue|IfBoolean|IfValue|"
+    r"\\(?:[A-Za-z]*@|if(?!mmode|thenelse|f(?![A-Za-z]))|IfNoValue|IfBoolean|IfValue|"
     r"(?:csname|expandafter|futurelet|noexpand|number|loop|read|write|input|catcode|advance|the)"
     r"(?![A-Za-z]))"
 )

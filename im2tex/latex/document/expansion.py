@@ -47,7 +47,9 @@ _SILENT = {
 }
 _NUMBER = ("\\eqno", "\\leqno")
 _MATH_MODE = "\\ifmmode"
-_SPECIAL = frozenset((*_SILENT, *_NUMBER, _MATH_MODE))
+_CHOICE = "\\ifthenelse"
+_TEST = re.compile(r"\s*(\\not(?![A-Za-z])|\\NOT(?![A-Za-z]))?\s*\\(equal|isempty)(?![A-Za-z])")
+_SPECIAL = frozenset((*_SILENT, *_NUMBER, _MATH_MODE, _CHOICE))
 
 
 @dataclass
@@ -246,6 +248,8 @@ class _Expansion:
         if word == _MATH_MODE:
             inside = self.stream.until("\\fi")
             return None if inside is None else inside.partition("\\else")[0]
+        if word == _CHOICE:
+            return self._choice()
         if word == "\\tag":
             self.stream.follows("*")
         elif word in ("\\color", "\\textcolor"):
@@ -254,3 +258,18 @@ class _Expansion:
             if self.stream.argument() is None:
                 return None
         return ""
+
+    def _choice(self) -> str | None:
+        r"""What `\ifthenelse` chooses, if all it asks is whether its arguments are alike."""
+        test, yes, no = (self.stream.argument() for _ in range(3))
+        kind = _TEST.match(test or "")
+        if test is None or yes is None or no is None or kind is None:
+            return None
+        asked = Stream(test[kind.end() :], self.stream.budget)
+        first = asked.argument()
+        second = "" if kind[2] == "isempty" else asked.argument()
+        asked.spaces()
+        if first is None or second is None or asked.at < len(asked.text):
+            return None
+        alike = first.strip() == second.strip()
+        return yes if alike != bool(kind[1]) else no

@@ -78,7 +78,7 @@ def extract(document: str, *, rows: bool = False) -> Extraction:
     definitions = iter(resolved.definitions)
     following = next(definitions, None)
     table: Table = {}
-    opaque: set[str] = set()
+    opaque = {"\\ifthenelse"}
     for body in bodies(resolved.text, rows, result.left_out):
         while following is not None and following[0] <= body.end:
             name, value = following[1]
