@@ -3,8 +3,12 @@ r"""Markup from anywhere to markup that is safe to typeset in company, or the re
 Only commands of the allow-list pass (`allowed`), braces, environments and `\left … \right` match,
 and what is left is written anew from the tokens, so that TeX reads what was checked and nothing
 else: comments are gone, a `^^` cannot spell a character, a line end cannot hide. What a formula
-costs is estimated before it is set. Lengths that normalised markup spells letter by letter
-(`\hspace { 1 . 5 c m }`) are put together again.
+costs is estimated before it is set.
+
+What normalised markup spells so that TeX would not read it is put right: lengths letter by letter
+(`\hspace { 1 . 5 c m }`), primes apart (`f ' '`), a table's line inside of the braces of its first
+cell, no columns where the reference form lost `*{20}{c}`. Dollars or brackets around a whole
+formula may stay.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ MAX_LENGTH = 24  # characters of a length that has no braces
 
 _REPETITIONS = 5  # \mathchoice sets four times, \boldsymbol measures once more
 _LENGTH = re.compile(r"[+-]*\d*[.,]?\d*(?:true)?(?:pt|pc|in|bp|cm|mm|dd|cc|sp|em|ex|mu)")
+_DELIMITERS = {("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")}
 _NUMBER = re.compile(r"\d{1,6}")
 
 
@@ -72,7 +77,7 @@ def pieces(markup: str) -> list[Piece]:
         raise Undrawable(
             Cause.UNREADABLE, f"{error.reason} at character {error.position}"
         ) from None
-    checker = _Checker(tokens)
+    checker = _Checker(_without_delimiters(tokens))
     if not checker.run():
         raise Undrawable(Cause.BLANK, "there is no markup")
     return [Piece(*piece) for piece in zip(checker.out, checker.starts, strict=False)]
@@ -118,12 +123,16 @@ class _Checker:
         if kind is Kind.WORD:
             self._word(text)
         elif kind is Kind.SYMBOL:
-            if text not in allowed.CONTROL_SYMBOLS:
+            if text in ("\\(", "\\)") and self.open:
+                text = "$"  # math inside of text
+            elif text not in allowed.CONTROL_SYMBOLS:
                 raise _refused(text)
             self._put(text)
             if text in allowed.BRACKETED:
                 self._bracket(length=True)
         elif kind is Kind.OPEN:
+            if self.open and self.open[-1].startswith("\\end{"):
+                self._rules()
             self._enter("}")
             self._put("{")
         elif kind is Kind.CLOSE:
@@ -136,7 +145,7 @@ class _Checker:
         elif kind is Kind.SUPERSCRIPT and self.out and self.out[-1].endswith("^"):
             # TeX reads ^^ as a way to spell any character.
             raise Undrawable(Cause.UNREADABLE, "^ directly behind ^")
-        else:
+        elif not (kind is Kind.SPACE and self._between_primes()):
             self._put(text)
 
     def _word(self, text: str) -> None:
@@ -166,7 +175,7 @@ class _Checker:
             self.levels[-1] = (self.levels[-1][0], allowed.REPEATING[text])
         self._put(text)
         if text in allowed.BRACKETED:
-            self._bracket(length=text in allowed.LENGTHS)
+            self._bracket(length=text in allowed.LENGTHS or text == "\\makebox")
         for _ in range(allowed.LENGTHS.get(text, 0)):
             self._length()
         if text in allowed.BARE_LENGTHS:
@@ -193,7 +202,9 @@ class _Checker:
                     raise Undrawable(Cause.REFUSED, f"[{place[:40]}] behind \\begin{{{name}}}")
                 self._put(f"[{place}]")
                 self.at = end + 1
-            self._put("{" + self._columns(self._group(f"\\begin{{{name}}}")) + "}")
+            columns = self._columns(self._group(f"\\begin{{{name}}}"))
+            # Columns that no row uses take no place.
+            self._put("{" + (columns or f"*{{{MAX_COLUMNS}}}{{c}}") + "}")
 
     def _columns(self, tokens: list[Token]) -> str:
         """A column specification: l, c, r, |, @{…}, p{…} and *{n}{…}."""
@@ -217,6 +228,21 @@ class _Checker:
             elif token.kind is not Kind.SPACE:
                 raise Undrawable(Cause.REFUSED, f"{token.text!r} in a column specification")
         return "".join(checker.out)
+
+    def _rules(self) -> None:
+        """Takes the lines of a table out of the group that begins here: they stand before it."""
+        while True:
+            at = self.at
+            self._spaces()
+            if self._peek() != "\\hline":
+                self.at = at
+                return
+            self.at += 1
+            self._put("\\hline")
+
+    def _between_primes(self) -> bool:
+        """Whether a space here keeps a prime from the prime or exponent that it belongs to."""
+        return bool(self.out) and self.out[-1] == "'" and self._peek() in ("'", "^")
 
     def _number(self) -> int:
         self._spaces()
@@ -338,6 +364,16 @@ class _Checker:
         if match:
             self._spaces()
             self._put(match[0] + " ")
+
+
+def _without_delimiters(tokens: list[Token]) -> list[Token]:
+    """A formula's tokens without the dollars or brackets around all of it."""
+    for _ in range(2):
+        inked = [i for i, token in enumerate(tokens) if token.kind is not Kind.SPACE]
+        if len(inked) < 2 or (tokens[inked[0]].text, tokens[inked[-1]].text) not in _DELIMITERS:
+            break
+        tokens = tokens[inked[0] + 1 : inked[-1]]
+    return tokens
 
 
 def _joined(tokens: list[Token]) -> str:

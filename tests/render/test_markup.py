@@ -47,6 +47,17 @@ def failure(markup):
         (r"\raise 1 p t \hbox { m }", r"\raise1pt \hbox{ m }"),
         (r"\hskip x", r"\hskip x"),
         (r"\text{a $b$ c}", r"\text{a $b$ c}"),
+        (r"\text{a \(b\) c}", r"\text{a $b$ c}"),
+        (r"\makebox [ . 5 i n ] { , }", r"\makebox[.5in] { , }"),
+        ("f ' ' ^ { 2 } ' x", "f ''^ { 2 } ' x"),
+        ("$ x $", "x"),
+        ("$$ x $$\n", "x"),
+        (r"\[ x \]", "x"),
+        (r"\( x \)", "x"),
+        (
+            r"\begin{array} { } { \hline \hline a } & b \\ { \hline } \end{array}",
+            r"\begin{array}{*{50}{c}} \hline\hline{a } & b \\\hline{} \end{array}",
+        ),
     ],
 )
 def test_what_passes(markup, checked):
@@ -65,6 +76,10 @@ def test_what_passes(markup, checked):
         (r"\begin{array}{c} x", Cause.UNREADABLE, r"ends before the \end{array}"),
         (r"{\begin{array}{c} x }", Cause.UNREADABLE, r"a } where the \end{array} should be"),
         ("x $ y", Cause.UNREADABLE, "a $ outside of text ends the formula"),
+        ("$ x $ y $ z $", Cause.UNREADABLE, "a $ outside of text ends the formula"),
+        ("$", Cause.UNREADABLE, "a $ outside of text ends the formula"),
+        ("$ $", Cause.BLANK, "no markup"),
+        (r"x \( y", Cause.REFUSED, r"\( is not among the commands of formulas"),
         ("x#", Cause.UNREADABLE, "a bare #"),
         ("x^^41", Cause.UNREADABLE, "^ directly behind ^"),
         ("x\0", Cause.UNREADABLE, "control character"),

@@ -55,6 +55,33 @@ def test_a_display_as_on_the_papers_page(tex):
     assert shapes[0] < shapes[1] < shapes[2]
 
 
+def test_large_symbols_have_the_sizes_of_the_authors_pages(tex):
+    big, cases, dots = tex.render([r"\big|", r"\cases{a & if $b$\cr c & else}", r"a + \dots + b"])
+    # \big| is two pieces of a bar: of 6 pt each in LaTeX, of 7.2 pt with amsmath.
+    assert abs(big.pixels.shape[0] - 12 * 200 / 72.27) <= 1
+    assert cases.failure is None
+    (low,) = tex.render([r"a + \ldots + b"])
+    assert dots.png == low.png
+
+
+def test_markup_as_people_and_normal_forms_have_it(tex):
+    pairs = [
+        (r"\mathrm{K \" a h l e r}", r"\mathrm{K \ddot a h l e r}"),
+        (r"\bar\mathbf{y}", r"\bar{\mathbf{y}}"),
+        ("f ' ' ^ 2", "f''^2"),
+        ("$ x $", "x"),
+        (
+            r"\begin{array}{}{ \hline a } & b\end{array}",
+            r"\begin{array}{cc}\hline a & b\end{array}",
+        ),
+        (r"\text{a \(b\)}", r"\text{a $b$}"),
+    ]
+    found = [list(tex.render(pair)) for pair in pairs]
+    for pair, (first, second) in zip(pairs, found, strict=True):
+        assert first.failure is None, pair
+        assert first.png == second.png, pair
+
+
 def test_invisible_markup_does_not_move_pixels(tex):
     plain, spaced = tex.render(["x+y", r"x+y\,\quad"])
     assert plain.png == spaced.png
