@@ -21,12 +21,12 @@ _NAMES = words(
     """
     arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf injlim ker lg lim
     liminf limsup ln log max min Pr projlim sec sin sinh sup tan tanh varinjlim varliminf varlimsup
-    varprojlim bmod mod pmod pod
+    varprojlim bmod mod pmod pod imreference
     """
 )
-"""Names of functions, which are written letter by letter."""
+"""What is written letter by letter: names of functions, and the ?? of a reference."""
 
-_DELIMITERS = frozenset("()[]|/") | words(
+_DELIMITERS = frozenset("()[]|") | words(
     """
     { } | langle rangle lbrace rbrace lbrack rbrack lceil rceil lfloor rfloor lgroup rgroup
     lmoustache rmoustache vert Vert lvert rvert lVert rVert ulcorner urcorner llcorner lrcorner
@@ -83,6 +83,9 @@ def lay_out(
             placed += _environment(mark, position, inks, runs[number], tokens, starts)
         elif mark.token in PAIRED:
             placed += _pair(mark, position, inks, runs[number])
+        elif mark.carried is not None:
+            letter = bisect_right(starts, mark.carried.start) - 1
+            placed += _accented(mark, position, mark.carried.text, letter, inks)
         else:
             placed += _symbol(mark, position, inks)
     return settled(tokens, placed)
@@ -153,6 +156,16 @@ def _name(mark: Mark, position: int, inks: list[Ink]) -> list[Placed]:
             placed.append(_joined(chr(item.code), position, Kind.LETTER, "\\mathrm", [ink]))
         else:
             rest.append(ink)
+    if rest:
+        placed.append(_joined(mark.token, position, Kind.ACCENT, mark.style, rest))
+    return placed
+
+
+def _accented(mark: Mark, position: int, letter: str, at: int, inks: list[Ink]) -> list[Placed]:
+    """An accent of text and the letter under it."""
+    own = [ink for ink in inks if ink.traced.item.code == ord(letter[0])]
+    rest = [ink for ink in inks if ink.traced.item.code != ord(letter[0])]
+    placed = [_joined(letter, at, Kind.SYMBOL, mark.style, own)] if own else []
     if rest:
         placed.append(_joined(mark.token, position, Kind.ACCENT, mark.style, rest))
     return placed

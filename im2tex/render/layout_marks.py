@@ -90,7 +90,13 @@ _ONE_ARGUMENT = words("Bbb bold frak mod pmod pod")
 
 _STARRED = words("operatorname hspace vspace")
 _CONTENT_BRACKETS = words("sqrt xleftarrow xrightarrow")
-_PLAIN_ARRAYS = words("immatrix impmatrix imcases substack")
+_PLAIN_ARRAYS = {
+    "\\immatrix": "\\begin{matrix}",
+    "\\impmatrix": "\\begin{pmatrix}",
+    "\\imcases": "\\begin{cases}",
+    "\\substack": "\\begin{subarray}",
+}
+"""Commands that take rows in braces, and the environments that draw the same."""
 _LINES = words("hline cline")
 _SWITCHES = {
     "\\rm": "\\mathrm",
@@ -125,7 +131,7 @@ _FONTS = (
 )
 _SIZES = {"\\displaystyle": 0, "\\textstyle": 1, "\\scriptstyle": 2, "\\scriptscriptstyle": 3}
 _CELLS = dict.fromkeys(["aligned", "alignedat", "gathered", "split"], 0)
-_CELLS |= dict.fromkeys(["smallmatrix", "subarray", "substack"], 2)
+_CELLS |= dict.fromkeys(["smallmatrix", "subarray"], 2)
 """TeX's style in the cells of environments; it is 1 in others."""
 
 _SWITCHING = frozenset(_SWITCHES) | (
@@ -144,6 +150,7 @@ class Mark:
         delimiter: whether it is one by its place, behind `\\left` or `\\big`.
         end: for an environment, where its end begins in the source.
         size: TeX's style: 0 display, 1 text, 2 script, 3 scriptscript.
+        carried: the letter that an accent of text stands on.
     """
 
     token: str
@@ -152,6 +159,7 @@ class Mark:
     delimiter: bool = False
     end: int | None = None
     size: int = 0
+    carried: Piece | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,10 +302,11 @@ class _Marker:
         if piece in _LINES:
             return self.line()
         if piece in _TEXT_ACCENTS:
-            return [self.mark(), self.take(), *self.untouched()]
+            return self.text_accent()
         if piece in _PLAIN_ARRAYS:
-            out = [self.mark(), self.take(), self.take_solid()]
-            size, self.size = self.size, _CELLS.get(piece[1:], 1)
+            environment = _PLAIN_ARRAYS[piece]
+            out = [self.mark(environment), self.take(), self.take_solid()]
+            size, self.size = self.size, _CELLS.get(environment[7:-1], 1)
             out += [*self.cells(frozenset("}")), self.take()]
             self.size = size
             return out
@@ -344,6 +353,17 @@ class _Marker:
             lengths = []
         self.style, self.text = style, text
         return out + lengths
+
+    def text_accent(self) -> list[str]:
+        r"""An accent as text has it, `\'e`: TeX puts it on a letter, and no mark may intervene."""
+        number = len(self.marks)
+        out = [self.mark(), self.take()]
+        first = self.at
+        out += self.untouched()
+        letters = [piece for piece in self.pieces[first : self.at] if piece.text.isalpha()]
+        if len(letters) == 1:
+            self.marks[number] = replace(self.marks[number], carried=letters[0])
+        return out
 
     def until(self, word: str) -> list[str]:
         """Plain TeX's commands whose first argument ends with a word."""

@@ -169,16 +169,19 @@ def test_brackets_are_one_each_however_tall(layouter):
 
 
 def test_brackets_that_commands_bring(layouter):
-    binom, matrix, cases = laid(
+    binom, matrix, plain, cases = laid(
         layouter,
         r"\binom { n } { k }",
         r"\begin{pmatrix} a \\ b \end{pmatrix}",
+        r"\pmatrix { a \cr b }",
         r"\left\{ \begin{cases} { x } & { y } \\ { z } & { w } \\ \end{cases} \right.",
     )
     brackets = [(one.token, one.position) for one in binom.placed if one.kind is Kind.DELIMITER]
     assert brackets == [("(", 0), (")", 0)]
     brackets = [(one.token, one.position) for one in matrix.placed if one.kind is Kind.DELIMITER]
     assert brackets == [("(", 0), (")", 4)]
+    brackets = [(one.token, one.position) for one in plain.placed if one.kind is Kind.DELIMITER]
+    assert brackets == [("(", 0), (")", 0)]
     # The normal form says the brace twice; one is meant.
     brackets = [(one.token, one.position) for one in cases.placed if one.kind is Kind.DELIMITER]
     assert brackets == [(r"\{", 0)]
@@ -208,6 +211,15 @@ def test_lines_of_an_array(layouter):
     assert (bar.token, bar.kind, line.kind) == ("|", Kind.RULE, Kind.RULE)
     assert bar.box[3] - bar.box[1] > 20 * (bar.box[2] - bar.box[0])
     assert line.box[2] - line.box[0] > 20 * (line.box[3] - line.box[1])
+
+
+def test_an_accent_of_text_leaves_its_letter_to_itself(layouter):
+    for formula in (r"\text { \' e }", r"\text { \c e }", r"\text { \d { e } }", r"\text { \v e }"):
+        (layout,) = laid(layouter, formula)
+        accent, letter = layout.placed
+        assert (accent.kind, letter.kind, letter.token) == (Kind.ACCENT, Kind.SYMBOL, "e")
+        assert layout.tokens[accent.position] == accent.token
+        assert layout.tokens[letter.position] == "e"
 
 
 def test_accents_and_fonts(layouter):
