@@ -35,7 +35,8 @@ _AHEAD = 4  # papers that wait for each process
 class _Job:
     """What a process reads: the files of a unit, or a package."""
 
-    unit: Unit
+    name: str
+    separate: bool
     files: dict[str, bytes] = field(default_factory=dict)
     package: bytes | None = None
     problems: Counter[str] = field(default_factory=Counter)
@@ -87,12 +88,16 @@ def read_papers(
 
 def _jobs(origin: Path, rows: bool, lengths: tuple[int, int]) -> Iterator[_Job]:
     plan, missing = _plan(origin)
+    whole = _stem(origin.resolve().name)
     open_jobs: dict[Unit, _Job] = {}
     for path, member in _files(origin):
         unit = plan.get(path)
         if unit is None:
             continue
-        job = open_jobs.setdefault(unit, _Job(unit, rows=rows, lengths=lengths))
+        job = open_jobs.get(unit)
+        if job is None:
+            name = _stem(unit.name) or whole
+            job = open_jobs[unit] = _Job(name, unit.separate, rows=rows, lengths=lengths)
         if member.data is None:
             job.problems[f"a file that cannot be read: {member.problem}"] += 1
         elif path.lower().endswith(_PACKAGE):
@@ -117,7 +122,7 @@ def _plan(origin: Path) -> tuple[dict[str, Unit], Counter[Unit]]:
     for path, member in _files(origin):
         paths[path] += 1
         if path.lower().endswith(_PACKAGE):
-            result[path] = Unit(_stem(path))
+            result[path] = Unit(path)
         else:
             numbered = is_numbered(path)
             files[path] = member.data is not None and (
@@ -128,9 +133,7 @@ def _plan(origin: Path) -> tuple[dict[str, Unit], Counter[Unit]]:
             f"{origin} holds no LaTeX source. Expected: files in {', '.join(TEX)}, folders of them,"
             " or packages of arXiv's (.gz), in a folder or an archive."
         )
-    name = _stem(origin.resolve().name)
-    for path, unit in units(files).items():
-        result[path] = Unit(_stem(unit.name) or name, unit.separate)
+    result |= units(files)
     sizes: Counter[Unit] = Counter()
     for path, count in paths.items():
         sizes[result[path]] += count
@@ -161,26 +164,26 @@ def _stem(path: str) -> str:
 
 
 def _read(job: _Job) -> list[Paper]:
-    files, separate = job.files, job.unit.separate
+    files = job.files
     if job.package is not None:
         try:
             files = unpack(job.package)
         except RefusedError as refused:
             job.problems[str(refused)] += 1
-            return [Paper(job.unit.name, left_out=job.problems)]
+            return [Paper(job.name, left_out=job.problems)]
     large = [path for path, data in files.items() if len(data) > LARGEST_FILE]
     for path in large:
         job.problems[f"a file larger than {LARGEST_FILE} bytes"] += 1
         del files[path]
     if not files:
         job.problems["no TeX in it"] += not job.problems
-        return [Paper(job.unit.name, left_out=+job.problems)]
+        return [Paper(job.name, left_out=+job.problems)]
     mains: list[str | None] = [None]
-    if separate:
+    if job.separate:
         mains = [path for path in sorted(files) if _begins(path, files[path])]
     papers = [
         read_paper(
-            job.unit.name if main is None else _stem(main),
+            job.name if main is None else _stem(main),
             files,
             main=main,
             rows=job.rows,

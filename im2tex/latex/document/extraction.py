@@ -28,6 +28,9 @@ DOCUMENT_BUDGET = 2_000_000
 CHARACTER_BUDGET = 20
 """What they may cost more for each character that the document has."""
 
+LARGEST_BUDGET = 40_000_000
+"""What they may cost at most: some seconds."""
+
 _WORD = re.compile(r"\\[A-Za-z]+")
 
 
@@ -70,7 +73,7 @@ def extract(document: str, *, rows: bool = False) -> Extraction:
     Returns:
         The formulas between `\begin{document}` and the end; all, if the document has no such sign.
     """
-    budget = Budget(DOCUMENT_BUDGET + CHARACTER_BUDGET * len(document))
+    budget = Budget(min(DOCUMENT_BUDGET + CHARACTER_BUDGET * len(document), LARGEST_BUDGET))
     resolved = resolve(document, budget)
     result = Extraction()
     if resolved.exhausted:
