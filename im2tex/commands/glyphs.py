@@ -197,7 +197,7 @@ def _table(covers: Sequence[coverage.Cover], every: bool) -> str:
     with console.capture() as written:
         console.print(table)
     title = "Every symbol:" if every else "Symbols without drawings of their own:"
-    return f"{title}\n{written.get().rstrip()}"
+    return "\n".join([title, *(line.rstrip() for line in written.get().splitlines())])
 
 
 def _whence(cover: coverage.Cover) -> str:

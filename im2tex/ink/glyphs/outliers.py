@@ -40,6 +40,7 @@ _ANGLES = 4
 _BLUR = 1.0  # cells
 _USUAL = 0.35  # the median of most symbols lies between 0.3 and 0.4
 _STEPS = 15
+_SPARSE = 8  # points: fewer are a quick hand's, and far apart on any device
 # Dots, and straight lines along the steps.
 _COARSE = frozenset([*".,:;!+-=|", "\\cdot", "\\prime", "\\vdots", "\\ddots", "\\frac"])
 _ROWS = frozenset(["\\ldots", "\\cdots"])
@@ -74,7 +75,8 @@ def _fit(token: str, strokes: Sequence[Stroke]) -> bool:
         return True
     steps = np.abs(np.concatenate([np.diff(stroke, axis=0) for stroke in strokes]))
     steps = steps[steps > 0]
-    return not len(steps) or max(width, height) >= _STEPS * float(steps.min())
+    few = len(points) < _SPARSE or not len(steps)
+    return few or max(width, height) >= _STEPS * float(steps.min())
 
 
 def oddness(drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.float32]:

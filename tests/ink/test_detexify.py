@@ -1,0 +1,154 @@
+"""Detexify's samples in each form they are published in."""
+
+import gzip
+import json
+import lzma
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from im2tex.errors import Im2TexError
+from im2tex.ink.glyphs.detexify import read_detexify
+
+POINTS = [[[10, 20, 1362942716695], [30, 60, 1362942716700]], [[5, 5, 1362942716800]]]
+STROKES = [[(10, 20), (30, 60)], [(5, 5)]]
+DUMP = """\
+SET client_encoding = 'UTF8';
+CREATE TABLE samples (id integer NOT NULL, key text, strokes json);
+COPY samples (id, key, strokes) FROM stdin;
+{rows}
+\\.
+SELECT pg_catalog.setval('samples_id_seq', 3, true);
+"""
+
+
+def read(path):
+    left_out = Counter()
+    return [(d.token, [s.tolist() for s in d.strokes]) for d in read_detexify(path, left_out)], (
+        left_out
+    )
+
+
+def as_read(strokes):
+    return [[list(point) for point in stroke] for stroke in strokes]
+
+
+def dump(*rows):
+    return DUMP.format(rows="\n".join("\t".join(map(str, row)) for row in rows))
+
+
+def test_the_published_dump(tmp_path):
+    text = dump(
+        (1, "latex2e-OT1-_alpha", json.dumps(POINTS)),
+        (2, "amssymb-OT1-_mathbb{R}", json.dumps(POINTS)),
+        (3, "latex2e-OT1-_not_approx", json.dumps(POINTS)),
+        (4, "dsfont-OT1-_mathds{1}", json.dumps(POINTS)),
+        (5, "textcomp-TS1-_textminus", json.dumps(POINTS)),
+        (6, "tipa-T3-_textbeta", json.dumps(POINTS)),
+        (7, "latex2e-OT1-__", json.dumps(POINTS)),
+        (8, "", json.dumps(POINTS)),
+        (9, "latex2e-OT1-_beta", "\\N"),
+    )
+    path = tmp_path / "detexify.sql.gz"
+    path.write_bytes(gzip.compress(text.encode()))
+    found, left_out = read(path)
+    assert [token for token, _ in found] == [
+        "\\alpha", "\\mathbb{R}", "\\not\\approx", "\\mathbb{1}", "-",
+    ]  # fmt: skip
+    assert all(strokes == as_read(STROKES) for _, strokes in found)
+    assert left_out == {
+        "of symbols that are not of formulas": 1,
+        "of no symbol that can be told": 2,
+        "lines that cannot be read": 1,
+    }
+
+
+def test_a_backslash_in_the_dump_is_doubled(tmp_path):
+    path = tmp_path / "any.sql"
+    path.write_text(dump((1, "latex2e-OT1-\\\\alpha", json.dumps(POINTS))))
+    assert read(path)[0] == [("\\alpha", as_read(STROKES))]
+
+
+def test_a_csv_of_the_table(tmp_path):
+    rows = json.dumps(POINTS).replace('"', '""')
+    (tmp_path / "d.csv").write_text(f'id,key,strokes\n1,latex2e-OT1-_alpha,"{rows}"\n2,x\n')
+    found, left_out = read(tmp_path / "d.csv")
+    assert found == [("\\alpha", as_read(STROKES))]
+    assert left_out == {"lines that cannot be read": 1}
+
+
+def test_the_older_database(tmp_path):
+    data = [[{"x": x, "y": y, "t": 1} for x, y in stroke] for stroke in STROKES]
+    doc = {"_id": "7", "id": "amssymb-OT1-_bigstar", "data": data}
+    rows = [{"id": "7", "key": "amssymb-OT1-_bigstar", "value": None, "doc": doc}, doc]
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    (tmp_path / "d.json").write_text(f'{{"total_rows":2,"rows":[\n{lines}\n]}}\n')
+    found, _ = read(tmp_path / "d.json")
+    assert found == [("\\bigstar", as_read(STROKES))] * 2
+
+
+def test_the_selection_with_its_table_of_symbols(tmp_path):
+    flat = [[v for point in stroke for v in point] for stroke in STROKES]
+    lines = [
+        {"id": 1, "sym": "latex:latex2e:alpha", "strokes": flat},
+        {"id": 2, "sym": "latex:latex2e:alpha", "strokes": flat, "rejected": "bad-sample"},
+        {"id": 3, "sym": "latex:latex2e:unknown", "strokes": flat},
+    ]
+    text = "\n".join(json.dumps(line) for line in lines)
+    (tmp_path / "detexify_strokes.jsonl.xz").write_bytes(lzma.compress(text.encode()))
+    (tmp_path / "symbols.tsv").write_text(
+        "symbol_id\tcommand\tpackage\tfontenc\tmode\tsamples\n"
+        "latex:latex2e:alpha\t\\alpha\t\tOT1\tmath\t50\n"
+    )
+    found, left_out = read(tmp_path)
+    assert found == [("\\alpha", as_read(STROKES))]
+    assert left_out == {"marked as rejected": 1, "of no symbol that can be told": 1}
+
+
+@pytest.mark.parametrize(
+    "strokes",
+    [
+        "[]",
+        "[[]]",
+        "{}",
+        "[[[1]]]",
+        '[["a"]]',
+        "[[1, 2, 3]]",
+        "[[[1, null]]]",
+        "[[[1, 1e400]]]",
+        "[[[1, 1e7]]]",
+        "[[{}]]",
+        "[5]",
+        json.dumps([[[1, 2, 3]] * 20_001]),
+    ],
+)
+def test_what_is_no_drawing_is_counted(tmp_path, strokes):
+    (tmp_path / "d.sql").write_text(dump((1, "latex2e-OT1-_alpha", strokes)))
+    found, left_out = read(tmp_path / "d.sql")
+    assert found == []
+    assert left_out == {"strokes that cannot be read": 1}
+
+
+@pytest.mark.parametrize("row", ["[" * 100_000, "x" * (5 << 20), "\x00"])
+def test_hostile_lines_are_counted(tmp_path, row):
+    good = json.dumps(POINTS)
+    (tmp_path / "d.sql").write_text(
+        dump((1, "latex2e-OT1-_alpha", row), (2, "latex2e-OT1-_beta", good))
+    )
+    found, left_out = read(tmp_path / "d.sql")
+    assert [token for token, _ in found] == ["\\beta"]
+    assert left_out.total() == 1
+
+
+def test_what_is_not_there_is_said(tmp_path):
+    with pytest.raises(Im2TexError, match=r"does not exist.*kirel/detexify-data"):
+        read(tmp_path / "none")
+    with pytest.raises(Im2TexError, match=r"none of detexify_strokes\.jsonl"):
+        read(tmp_path)
+    (tmp_path / "other.txt").write_text("hello\n")
+    with pytest.raises(Im2TexError, match=r"no Detexify samples in .*other\.txt"):
+        read(tmp_path / "other.txt")
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(np.random.default_rng(0).bytes(99_999))[:5000])
+    with pytest.raises(Im2TexError, match=r"cut\.gz cannot be read"):
+        read(tmp_path / "cut.gz")

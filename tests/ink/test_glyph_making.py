@@ -1,0 +1,230 @@
+"""From drawings to a bank: what is left out, thinned out, put together and stood in for."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from im2tex.ink.glyphs import Drawn, built_in_bank, make_bank
+from im2tex.ink.glyphs.coverage import count_symbols, coverage, is_drawn
+from im2tex.ink.glyphs.crohme import crohme_glyphs
+from im2tex.ink.glyphs.making import fair
+from im2tex.ink.glyphs.outliers import usual
+from im2tex.ink.glyphs.sheet import SAMPLES, sheets, spread
+from im2tex.ink.hershey import glyph
+from im2tex.ink.ink import Ink, Symbol
+
+
+def stroke(*points):
+    return np.array(points, dtype=np.float32)
+
+
+def hand(token, seed, size=100.0):
+    """The font's glyph in a shaky hand."""
+    rng = np.random.default_rng(seed)
+    lean = np.array([[1, 0], [rng.normal(0, 0.1), rng.normal(1, 0.1)]])
+    return tuple(
+        ((s @ lean + rng.normal(0, 0.01, s.shape)) * size).astype(np.float32)
+        for s in glyph(token).strokes
+    )
+
+
+def hands(token, count, source="crohme", writers=5):
+    return [Drawn(token, hand(token, i), source, f"w{i % writers}") for i in range(count)]
+
+
+def test_another_symbol_and_a_scribble_are_left_out_and_a_variant_is_kept():
+    sevens = [hand("7", i) for i in range(40)]
+    bar = stroke((-10, -50), (50, -50))
+    barred = [(*hand("7", 100 + i), bar + i) for i in range(5)]
+    rng = np.random.default_rng(1)
+    wrong = [hand("m", 1), (rng.uniform(0, 100, (60, 2)).astype(np.float32),)]
+    keep = usual("7", [*sevens, *barred, *wrong])
+    assert keep[40:45].all()
+    assert not keep[45:].any()
+    assert keep[:40].sum() >= 39
+
+
+def test_few_drawings_are_all_kept():
+    assert usual("7", [hand("7", i) for i in range(5)] + [hand("m", 1)]).all()
+
+
+def test_a_staircase_is_left_out_but_not_a_dash():
+    coarse = tuple(np.rint(s / 12) for s in hand("3", 1))
+    fine = hand("3", 2)
+    assert usual("3", [coarse, fine]).tolist() == [False, True]
+    assert usual("-", [(stroke(*[(x, x // 6) for x in range(13)]),)]).all()
+    assert usual("x", [(stroke((0, 0), (9, 9)), stroke((0, 9), (9, 0)))]).all()
+
+
+def test_one_dot_is_no_row_of_dots():
+    dot = (stroke((0, 0), (3, 2)),)
+    row = tuple(stroke((20 * i, 0), (20 * i + 2, 1)) for i in range(3))
+    assert usual("\\ldots", [dot, row]).tolist() == [False, True]
+    assert usual("\\because", [tuple(s[:1] for s in row)]).all()
+
+
+def test_thinning_takes_from_every_writer_alike():
+    drawn = [Drawn("x", (), "s", name) for name in ["a"] * 6 + ["b"] * 2 + [""] * 3]
+    kept = fair(drawn, 7)
+    assert [one.writer for one in kept] == ["a", "a", "b", "b", "", "", ""]
+    assert fair(drawn, 20) == drawn
+
+
+def test_a_bank_says_whose_drawings_it_gives():
+    drawn = [
+        *hands("x", 15),
+        *hands(",", 3),
+        *hands(".", 3),
+        *hands("o", 4),
+        *[Drawn("\\mathcal{D}", hand("D", i), "detexify") for i in range(4)],
+        *[Drawn("\\rightarrow", hand("\\rightarrow", i), "detexify") for i in range(4)],
+    ]
+    bank = make_bank(drawn, {"licences": {}}).bank
+    assert bank.count("x") == 15
+    assert bank.sources("x") == {"crohme": 15}
+    assert bank.stand_ins["D"] == ("\\mathcal{D}",)
+    assert bank.stand_ins["O"] == ("o",)
+    assert bank.stand_ins["\\to"] == ("\\rightarrow",)
+    assert bank.stand_ins["\\vec"] == ("\\rightarrow",)
+    assert bank.sources(";") == {"composed": 3}
+    assert bank.sources("7") == {"built-in": 1}
+    assert "\\mathfrak{g}" not in bank
+
+
+def test_a_semicolon_is_one_writers_dot_over_the_comma():
+    drawn = [
+        Drawn(",", (stroke((10, 0), (14, 4), (10, 20)),), "crohme", "ann"),
+        Drawn(".", (stroke((3, 3), (5, 4)),), "crohme", "ann"),
+        Drawn(",", (stroke((0, 0), (0, 9)),), "crohme", "bob"),
+    ]
+    bank = make_bank(drawn).bank
+    assert bank.count(";") == 1
+    assert bank.writer(";", 0) == "ann"
+    dot, comma = bank.strokes(";", 0)
+    assert dot[:, 1].max() < comma[:, 1].min()
+
+
+def test_a_brace_is_turned_so_that_its_tip_points_to_what_it_names():
+    tip_left = stroke((10, 0), (6, 5), (6, 40), (0, 50), (6, 60), (6, 95), (10, 100))
+    bank = make_bank([Drawn("\\{", (tip_left,), "crohme", "ann")]).bank
+    for token, tip in (("\\overbrace", 0.0), ("\\underbrace", 0.1)):
+        (points,) = bank.strokes(token, 0)
+        assert bank.sizes(token)[0] == pytest.approx([1, 0.1], abs=2e-3)
+        middle = np.abs(points[:, 0] - 0.5).argmin()
+        assert points[middle, 1] == pytest.approx(tip, abs=2e-3)
+        assert points[[0, -1], 1] == pytest.approx([0.1 - tip] * 2, abs=2e-3)
+
+
+def test_a_q_loses_the_stem_of_the_double_struck_one():
+    bowl = stroke(*[(50 + 40 * np.cos(a), 50 + 50 * np.sin(a)) for a in np.linspace(0, 6.3, 30)])
+    tail = stroke((60, 70), (95, 105))
+    stem = stroke((30, 15), (31, 85))
+    bank = make_bank([Drawn("\\mathbb{Q}", (bowl, stem, tail), "detexify")]).bank
+    assert bank.sources("Q") == {"composed": 1}
+    assert len(bank.strokes("Q", 0)) == 2
+    assert len(bank.strokes("Q", 0)[0]) > 10
+
+
+def test_the_same_drawings_make_the_same_bank():
+    drawn = hands("x", 20) + hands("7", 13)
+    one, other = (make_bank(drawn, limit=12).bank for _ in range(2))
+    assert one.count("x") == 12
+    for index in range(12):
+        for a, b in zip(one.strokes("x", index), other.strokes("x", index), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@dataclass
+class Sample:
+    key: str
+    tokens: tuple[str, ...]
+    ink: Ink | None
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+def test_symbols_of_an_ink_come_with_their_writer_and_a_bar_is_no_minus():
+    strokes = tuple(stroke((10 * i, 0), (10 * i + 5, 5)) for i in range(5))
+    tokens = ("\\frac", "{", "a", "}", "{", "b", "}", "-", "c")
+    symbols = (
+        Symbol("-", (0,), 0),
+        Symbol("a", (1, 2), 2),
+        Symbol("b", (3,), -1),  # not aligned
+        Symbol("-", (4,), 7),
+        Symbol("d", (3,), 8),  # label and file disagree
+    )
+    named = {"collection": "HAMEX", "writer": "Ann"}
+    drawn = list(crohme_glyphs([Sample("k", tokens, Ink(strokes, symbols), named)]))
+    assert [(one.token, len(one.strokes)) for one in drawn] == [("\\frac", 1), ("a", 2), ("-", 1)]
+    assert {one.writer for one in drawn} == {"HAMEX/Ann"}
+    assert {one.source for one in drawn} == {"crohme"}
+
+
+@pytest.mark.parametrize(
+    ("key", "extra", "writer"),
+    [
+        ("200922-947-11", {"collection": "MathBrush", "writer": ""}, "MathBrush/200922-947"),
+        ("formula11", {"collection": "MfrDB", "writer": "Unknown"}, ""),
+        ("formula11", {}, ""),
+    ],
+)
+def test_a_sitting_stands_for_its_writer_and_nobody_for_an_unknown_one(key, extra, writer):
+    ink = Ink((stroke((0, 0), (1, 1)),), (Symbol("x", (0,), 0),))
+    (one,) = crohme_glyphs([Sample(key, ("x",), ink, extra)])
+    assert one.writer == writer
+
+
+def test_pictures_have_no_symbols():
+    assert list(crohme_glyphs([Sample("k", ("x",), None)])) == []
+
+
+@pytest.mark.parametrize(
+    ("formula", "drawn"),
+    [
+        (r"\frac { a } { b }", {"\\frac": 1, "a": 1, "b": 1}),
+        (r"\mathcal { F } ^ { \prime }", {"\\mathcal{F}": 1, "\\prime": 1}),
+        (r"{ \cal L } + L", {"\\mathcal{L}": 1, "+": 1, "L": 1}),
+        (r"\mathbf { x } \to \mathbb { R }", {"x": 1, "\\rightarrow": 1, "\\mathbb{R}": 1}),
+        (r"\left( x \right. \hspace { 1 c m } \left\| y", {"(": 1, "x": 1, "\\|": 1, "y": 1}),
+        (r"\begin{array} { c c } a & b \\ \end{array}", {"a": 1, "b": 1}),
+        (r"\hat { x } \, \sin ~ \operatorname { e }", {"\\hat": 1, "x": 1, "\\sin": 1, "e": 1}),
+        (r"\sqrt [ 3 ] { x }", {"\\sqrt": 1, "[": 1, "3": 1, "]": 1, "x": 1}),
+    ],
+)
+def test_symbols_are_counted_as_they_are_drawn(formula, drawn):
+    assert count_symbols([formula.split()]) == drawn
+
+
+def test_unbalanced_braces_do_no_harm():
+    assert count_symbols([["}", "}", "x", "{", "\\cal"], ["y"]]) == {"x": 1, "y": 1}
+
+
+def test_what_encloses_or_spaces_is_not_drawn():
+    for token in ["{", "^", "\\quad", "\\,", "\\mathrm", "\\left.", "\\big", "\\begin{array}"]:
+        assert not is_drawn(token), token
+    for token in ["x", "'", "\\left(", "\\overline", "\\frac", "\\lim", "\\unknown"]:
+        assert is_drawn(token), token
+
+
+def test_coverage_says_how_each_symbol_is_drawn():
+    bank = make_bank([*hands("x", 3), Drawn("\\wedge", hand("v", 1), "detexify")]).bank
+    uses = count_symbols([["x", "x", "\\hat", "{", "y", "}", "\\mathfrak", "{", "g", "}"]])
+    covers = coverage(bank, uses)
+    assert [(c.token, c.uses, c.kind, c.samples) for c in covers] == [
+        ("x", 2, "own", 3),
+        ("\\hat", 1, "stand-in", 1),
+        ("\\mathfrak{g}", 1, "none", 0),
+        ("y", 1, "built-in", 2),
+    ]
+    assert covers[1].stand_ins == ("\\wedge",)
+
+
+def test_sheets_show_some_of_every_symbol():
+    assert spread(3) == [0, 1, 2]
+    assert len(spread(1000)) == SAMPLES
+    bank = built_in_bank()
+    rows = [(t, [bank.strokes(t, i) for i in spread(bank.count(t))]) for t in bank.tokens]
+    pages = sheets([*rows, ("none", []), ("dot", [[stroke((0, 0))]])])
+    assert len(pages) == -(-(len(rows) + 2) // 88)
+    assert all(np.asarray(page).min() == 0 for page in pages)
+    assert sheets([]) == []
