@@ -196,7 +196,8 @@ class TexRenderer:
             if rest and len(group) == 1:
                 reason = "dvipng took too much time or memory"
                 if not outcome.killed:
-                    reason = f"dvipng drew nothing: {outcome.output.strip()[-200:]}"
+                    last = outcome.output.strip().rpartition("\n")[2]
+                    reason = f"dvipng drew nothing: {last[-200:]}"
                 renderings[rest[0]] = Rendering(failure=Failure(Cause.LIMIT, reason))
             else:
                 groups += [[number] for number in rest]

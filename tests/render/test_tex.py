@@ -134,6 +134,10 @@ HARMLESS = {
     "carriage return",
     "label",
     "many accents",
+    "column repeated",
+    "many lines of a table",
+    "largest font",
+    "endless lengths",
 }
 
 
