@@ -114,6 +114,14 @@ def test_excluded_formulas_do_not_come(target, pool):
     assert not banned & set(again.formulas)
 
 
+def test_a_formula_is_the_same_however_its_brackets_were_paired():
+    # Lone brackets in the labels make the grammar write pairs of them, which reading would pair.
+    profile = Profile.of([("(", "x"), ("x", ")"), ("(", "x", "y", ")")])
+    found = sample_formulas([], profile, 60, exclude=[("(", "x", ")")]).formulas
+    assert ("(", "x", "y", ")") in found
+    assert ("(", "x", ")") not in found
+
+
 def test_letters_come_again_and_no_formula_does_if_told_so(target, pool, sampled):
     assert sampled.formulas.count(("x",)) > 10
     unique = sample_formulas(pool, target, 1500, seed=1, unique=True).formulas

@@ -58,6 +58,13 @@ class Alphabet:
         self.signs = tuple(signs)
         self._codes = {sign: chr(number) for number, sign in enumerate(self.signs, 1)}
         self._tokens = {code: tokens_of(sign) for sign, code in self._codes.items()}
+        first: dict[tuple[str, ...], str] = {}
+        brackets = {tokens_of(sign) for pair in BRACKETS.items() for sign in pair}
+        self._alike = {
+            ord(code): first.setdefault(tokens, code)
+            for code, tokens in self._tokens.items()
+            if tokens in brackets
+        }
 
     def __len__(self) -> int:
         return len(self.signs)
@@ -80,6 +87,10 @@ class Alphabet:
     def tokens(self, formula: str) -> tuple[str, ...]:
         """The canonical tokens of a string."""
         return tuple(chain.from_iterable(map(self._tokens.__getitem__, formula)))
+
+    def key(self, formula: str) -> str:
+        """What is the same for strings of the same tokens: with or without partners told."""
+        return formula.translate(self._alike)
 
     def code(self, sign: str) -> int:
         """The number of a sign, 0 where there is none."""

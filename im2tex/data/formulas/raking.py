@@ -3,10 +3,9 @@ r"""Raking: how often to take which candidate, so that what is taken has given s
 Candidate $i$ with features $x_i$ is taken with probability $\pi_i = \sigma(\theta \cdot x_i)$; the
 $\theta$ for which the taken ones have the features wanted in sum is the minimum of a convex
 function. That is calibration with bounded weights (Deville and Särndal 1992, their logit method),
-the raking of surveys; of all
-probabilities with those sums they are the most even. A
-quadratic term lets a sum miss its target the more, the fewer labels the target was counted on
-(the relaxed constraints of maximum-entropy models: Dudík, Phillips and Schapire 2007).
+the raking of surveys; of all probabilities with those sums they are the most even. A quadratic
+term lets a sum miss its target where that would cost much evenness (the relaxed constraints of
+maximum-entropy models: Dudík, Phillips and Schapire 2007).
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def weights(
     return found.x * scale, start
 
 
-def systematic(times: Floats, count: float, most: Floats, offset: float) -> NDArray[np.int64]:
+def systematic(times: Floats, count: int, most: Floats, offset: float) -> NDArray[np.int64]:
     """Takes `count` candidates: the c-th where the running sum of `times` passes c.
 
     What lies side by side shares its number of takings closely, so that a pool in order of length
@@ -77,12 +76,12 @@ def systematic(times: Floats, count: float, most: Floats, offset: float) -> NDAr
     Returns:
         How often each was taken, (n,).
     """
-    share = times
+    share = np.maximum(times, 1e-12)  # where all are needed, all are there
     for _ in range(100):
         share = np.minimum(share * (count / share.sum()), most)
         if share.sum() > count * (1 - 1e-9):
             break
     ends = np.floor(np.cumsum(share) * (count / share.sum()) + offset)
-    ends[-1] = count + np.floor(offset)
+    ends[-1] = count
     taken: NDArray[np.int64] = np.diff(ends, prepend=0).astype(np.int64)
     return taken

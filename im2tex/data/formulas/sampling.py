@@ -136,7 +136,7 @@ class _Candidates:
         self.unreadable = 0
         self._profile = profile
         self._longest = max(profile.lengths)
-        self._seen = set(banned)
+        self._seen = {profile.alphabet.key(string) for string in banned if string}
 
     def cut_from(self, pool: Sequence[str], most: int, random: Random) -> None:
         """Cuts formulas of the pool, in random order, until there are enough."""
@@ -176,8 +176,9 @@ class _Candidates:
                 self._add(self._profile.alphabet.encode(written))
 
     def _add(self, string: str | None) -> None:
-        if string and string not in self._seen:
-            self._seen.add(string)
+        key = self._profile.alphabet.key(string or "")
+        if string and key not in self._seen:
+            self._seen.add(key)
             self.strings.append(string)
 
 
