@@ -16,9 +16,7 @@ import argparse
 import os
 import random
 import resource
-import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -52,15 +50,17 @@ def broken(formula: str, rng: random.Random) -> str:
     return " ".join(tokens)
 
 
-def processes() -> set[str]:
-    """The programs of this process's group of children, by id."""
-    said = subprocess.run(["ps", "-eo", "pid,comm"], capture_output=True, text=True, check=False)
-    rows = (line.split(None, 1) for line in said.stdout.splitlines()[1:])
-    return {pid for pid, name in rows if name.strip() in ("latex", "dvipng", "kpsewhich", "pdftex")}
-
-
-def leftovers() -> set[str]:
-    return {name for name in os.listdir(tempfile.gettempdir()) if name.startswith("im2tex-tex-")}
+def running_in(folder: Path) -> list[str]:
+    """The ids of processes that work in a folder, also one that is gone (Linux)."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            where = os.readlink(process / "cwd")
+        except OSError:
+            continue
+        if where.startswith(str(folder)):
+            found.append(process.name)
+    return found
 
 
 def compare(
@@ -92,7 +92,6 @@ def main() -> None:
     )
     for number, attack in hostile.items():
         formulas[number] = attack
-    before, files = processes(), leftovers()
     renderer = TexRenderer(workers=options.workers)
     print(f"{renderer.signature}\nload: {os.getloadavg()[0]:.1f}", flush=True)
     try:
@@ -118,7 +117,7 @@ def main() -> None:
             print(f"  line {number}: {formulas[number][:100]!r} {together[number].failure}")
     finally:
         renderer.close()
-    left = len(processes() - before), len(leftovers() - files)
+    left = len(running_in(renderer.folder)), int(renderer.folder.exists())
     print(f"left behind: {left[0]} processes, {left[1]} folders")
     unit = 1024 if sys.platform == "linux" else 1024 * 1024
     for who, name in ((resource.RUSAGE_SELF, "python"), (resource.RUSAGE_CHILDREN, "TeX, dvipng")):
