@@ -49,7 +49,8 @@ def made_up(count: int) -> list[str]:
     text = "The quick brown fox of section three jumps, by 5\\% more, over $x_i$ and $\\vect{y}$. "
     displays = (
         "\\be\\label{eq:%d} \\tr \\vect{A} = \\sum_{i=1}^{n} a_{ii} \\in \\R \\ee\n",
-        "$$ \\int_0^\\infty e^{-x^2} \\, dx = \\frac{\\sqrt{\\pi}}{%d} %% half \n$$\n",
+        "$$ \\int_0^\\infty e^{-x^2} \\, dx = \\frac{\\sqrt{\\pi}}{%d}$$\n",
+        "\\[ \\sum_{k=1}^n k = \\frac{n(n+1)}{2} + %d, \\qquad n \\ge 1 %% half \n\\]\n",
         "\\[ f(\\vect{x}) = \\begin{cases} 0 & \\text{if $x_1 < %d$} \\\\ 1 & \\end{cases} \\]\n",
         "inline $\\left\\{ \\vect{x} \\in \\R^{%d} : \\tr(\\vect{x}) = 0 \\right\\}$ here.\n\n",
     )
