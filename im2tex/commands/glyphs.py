@@ -2,11 +2,12 @@ r"""`im2tex data glyphs`: a bank of handwritten symbols, what it covers, and she
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -70,6 +71,10 @@ def glyphs(
     """
     started = time.monotonic()
     missing: Counter[str] = Counter()
+    _check(out, "--out", ())
+    for page, flag in ((sheet, "--sheet"), (left_out_sheet, "--left_out")):
+        if page is not None:
+            _check(page, flag, (".png",))
     split = _crohme(crohme_root, root)
     samples = _detexify(detexify_path)
     if split is None:
@@ -82,21 +87,24 @@ def glyphs(
             "Detexify: not given, so symbols come from elsewhere. --detexify PATH takes what "
             "https://github.com/kirel/detexify-data offers."
         )
-    with bar("reading drawings") as read, bar("comparing drawings") as compared:
-        drawn = _shown(_drawings(split, samples, missing), read.advance)
-        made = make_bank(drawn, {"licences": _ABOUT}, shown=compared.advance)
+    with bar("reading drawings") as progress:
+        drawn = list(_shown(_drawings(split, samples, missing), progress.advance))
+    with bar("comparing drawings", len({one.token for one in drawn})) as progress:
+        made = make_bank(drawn, {"licences": _ABOUT}, shown=progress.advance)
     made.bank.save(out)
     yield from _contents(made, missing, out, time.monotonic() - started)
     uses = _uses(root)
     for name, counts in uses.items():
         yield _summary(name, coverage.coverage(made.bank, counts))
     total = sum(uses.values(), Counter[str]()) or Counter(dict.fromkeys(made.bank.tokens, 0))
-    yield _table(coverage.coverage(made.bank, total), every)
+    yield from _table(coverage.coverage(made.bank, total), every)
     if sheet is not None:
         yield _saved(sheet, _rows(made.bank, total))
     if left_out_sheet is not None:
-        rows = ((f"{t}\n{len(o)} left out", [one.strokes for one in o]) for t, o in
-                sorted(made.outliers.items()))  # fmt: skip
+        odd = sorted(made.outliers.items())
+        rows = (
+            (f"{token}\n{len(ones)} left out", [one.strokes for one in ones]) for token, ones in odd
+        )
         yield _saved(left_out_sheet, rows)
 
 
@@ -107,11 +115,11 @@ def _crohme(given: Path | None, root: Path) -> Split | None:
         Im2TexError: if it was asked for and is not there, or is another.
     """
     folder = given or root
-    places = [folder / "crohme" / _TRAIN, folder / _TRAIN]
+    places = [folder / "crohme" / _TRAIN] + ([folder / _TRAIN] if given else [])
     path = next((place for place in places if place.is_file()), None)
-    if path is None or (given is None and path == places[1]):
-        if given is None:
-            return None
+    if path is None and given is None:
+        return None
+    if path is None:
         raise Im2TexError(
             f"--crohme {given}: there is no {places[0]}. `im2tex data prepare crohme --root "
             f"{given}` makes it."
@@ -130,8 +138,27 @@ def _crohme(given: Path | None, root: Path) -> Split | None:
 def _detexify(given: Path | None) -> Path | None:
     if given is not None:
         return detexify.find_detexify(given)
-    folder = Path(os.environ.get("IM2TEX_DATA") or "/nonexistent") / "detexify"
-    return detexify.find_detexify(folder) if folder.is_dir() else None
+    data = os.environ.get("IM2TEX_DATA")
+    folder = Path(data) / "detexify" if data else None
+    return detexify.find_detexify(folder) if folder and folder.is_dir() else None
+
+
+def _check(path: Path, flag: str, endings: Collection[str]) -> None:
+    """Finds out before all the work whether a file can be written.
+
+    Raises:
+        Im2TexError: if it cannot.
+    """
+    if endings and path.suffix.lower() not in endings:
+        raise Im2TexError(f"{flag} {path}: the name should end with .png.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise Im2TexError(f"{flag} {path} is a folder: name a file in it.")
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise Im2TexError(f"{flag}: cannot write {path}: {error.strerror or error}.") from None
 
 
 def _drawings(split: Split | None, samples: Path | None, missing: Counter[str]) -> Iterator[Drawn]:
@@ -160,8 +187,8 @@ def _contents(made: Made, missing: Counter[str], out: Path, seconds: float) -> I
     own = [token for token in bank.tokens if token not in bank.stand_ins]
     size = out.stat().st_size / 1e6
     yield (
-        f"{out}: {len(bank):,} glyphs of {len(own):,} symbols, {len(bank.writers):,} writers known "
-        f"by name, {size:.1f} MB, made in {seconds:.0f} s"
+        f"{out}: {len(bank):,} glyphs of {len(own):,} symbols, writers known by name: "
+        f"{len(bank.writers):,}; {size:.1f} MB, made in {seconds:.0f} s"
     )
     counts = sum((Counter(bank.sources(token)) for token in own), Counter[str]())
     for source, licence in _ABOUT.items():
@@ -184,9 +211,11 @@ def _summary(store: str, covers: Sequence[coverage.Cover]) -> str:
     )
 
 
-def _table(covers: Sequence[coverage.Cover], every: bool) -> str:
-    """The coverage table, as text."""
+def _table(covers: Sequence[coverage.Cover], every: bool) -> Iterator[str]:
+    """The coverage table, if there is something to list."""
     chosen = [cover for cover in covers if every or cover.kind != "own"]
+    if not chosen:
+        return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("symbol", "uses", "glyphs", "of"):
         table.add_column(name, justify="right" if name in ("uses", "glyphs") else "left")
@@ -197,7 +226,7 @@ def _table(covers: Sequence[coverage.Cover], every: bool) -> str:
     with console.capture() as written:
         console.print(table)
     title = "Every symbol:" if every else "Symbols without drawings of their own:"
-    return "\n".join([title, *(line.rstrip() for line in written.get().splitlines())])
+    yield "\n".join([title, *(line.rstrip() for line in written.get().splitlines())])
 
 
 def _whence(cover: coverage.Cover) -> str:
@@ -210,7 +239,7 @@ def _whence(cover: coverage.Cover) -> str:
 def _rows(bank: GlyphBank, uses: Counter[str]) -> Iterator[Row]:
     """A row for every symbol, the most used first; other spellings have none."""
     rest = [token for token in bank.tokens if token not in SPELLINGS]
-    for cover in coverage.coverage(bank, uses | Counter(dict.fromkeys(rest, 0))):
+    for cover in coverage.coverage(bank, Counter({**dict.fromkeys(rest, 0), **uses})):
         yield _row(bank, cover)
 
 
@@ -227,11 +256,10 @@ def _saved(path: Path, rows: Iterable[Row]) -> str:
         for n in range(1, len(pages) + 1)
     ]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         for page, file in zip(pages, files, strict=True):
             page.save(file)
-    except (OSError, ValueError) as error:
-        raise Im2TexError(f"cannot write {path}: {error}. Name a file such as sheet.png.") from None
+    except OSError as error:
+        raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from None
     if not files:
         return f"{path}: nothing to show, not written"
     return f"{files[0]}" + (f" to {files[-1].name}" if several else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,9 @@ def make_bank(
     drawn_by_people = {*kept, *_stand_ins(kept)}
     for one in font_glyphs():
         if one.token not in drawn_by_people:
-            kept.setdefault(one.token, []).append(one)
+            # Beside people's drawings, the font's hands are nobody's.
+            own = replace(one, writer="") if drawn_by_people else one
+            kept.setdefault(one.token, []).append(own)
     _compose(kept)
     stand_ins = _stand_ins(kept)
     for other, name in SPELLINGS.items():
