@@ -5,6 +5,7 @@ import json
 import pytest
 
 from im2tex.commands.formula_files import read_formulas, tokens_of
+from im2tex.errors import Im2TexError
 
 FORMULAS = [("a.png", ["x", "+", "1"]), ("b.png", [r"\frac", "1", "2"]), ("c.png", None)]
 
@@ -82,6 +83,11 @@ def test_numbers_are_keys_too(tmp_path):
 )
 def test_markup_is_cut_up_and_tokens_stay(text, tokens):
     assert tokens_of(text) == tokens.split()
+
+
+def test_commas_do_not_part_columns(tmp_path):
+    with pytest.raises(Im2TexError, match="formulas have commas"):
+        read(tmp_path, "a,x\n", "p.csv")
 
 
 def test_nesting_without_end_is_no_crash(tmp_path):

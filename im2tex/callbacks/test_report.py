@@ -90,7 +90,12 @@ class TestReport(Callback):
         if note is not None:
             print(note)
         for column in columns:
-            figures = {f"{column.split}/{name}": value for name, value in column.metrics.items()}
+            logged = module.tests[column.split].scores  # by the module itself
+            figures = {
+                f"{column.split}/{name}": value
+                for name, value in column.metrics.items()
+                if name not in logged
+            }
             for logger in trainer.loggers:
                 logger.log_metrics(figures, trainer.global_step)
         if getattr(trainer, "fast_dev_run", False):

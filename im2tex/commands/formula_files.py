@@ -69,9 +69,11 @@ def read_formulas(path: Path, role: Role) -> list[Entry]:
         role: whose formulas they are, where a record has both sides.
 
     Raises:
-        Im2TexError: if it cannot be read, is empty, a record has no formula, some entries have a
-            key and others not, or a key occurs twice.
+        Im2TexError: if it cannot be read, is CSV or empty, a record has no formula, some entries
+            have a key and others not, or a key occurs twice.
     """
+    if path.suffix == ".csv":
+        raise Im2TexError(f"{path}: formulas have commas; give tabs instead (.tsv), or JSON lines.")
     lines = [line.removesuffix("\r") for line in read_lines(path)]
     if lines:
         lines[0] = lines[0].removeprefix("\ufeff")
@@ -79,11 +81,8 @@ def read_formulas(path: Path, role: Role) -> list[Entry]:
         raise Im2TexError(f"{path} holds no formulas.")
     records = _json(path, lines) or _tsv(path, lines)
     if records is None:
-        return [
-            Entry(
-                f"{path}, line {number}", None, tokens_of(line) if line.strip() else None, None, {}
-            )
-            for number, line in enumerate(lines, 1)
+        records = [
+            (f"{path}, line {number}", {"latex": line}) for number, line in enumerate(lines, 1)
         ]
     entries = [_entry(where, record, role) for where, record in records]
     _check_keys(path, entries)
