@@ -83,6 +83,7 @@ def test_without_data_it_is_the_built_in_font_and_says_so(tmp_path, capsys):
     assert im2tex("data", "glyphs", "--out", out, "--root", tmp_path, "--all") == 0
     text = capsys.readouterr().out
     assert "im2tex data prepare crohme" in text
+    assert "no prepared store" in text
     assert "Every symbol:" in text
     assert "kirel/detexify-data" in text
     assert "BY-NC-SA" not in text

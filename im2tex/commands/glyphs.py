@@ -96,8 +96,14 @@ def glyphs(
     uses = _uses(root)
     for name, counts in uses.items():
         yield _summary(name, coverage.coverage(made.bank, counts))
-    total = sum(uses.values(), Counter[str]()) or Counter(dict.fromkeys(made.bank.tokens, 0))
-    yield from _table(coverage.coverage(made.bank, total), every)
+    total = sum(uses.values(), Counter[str]())
+    if not uses:
+        yield (
+            f"There is no prepared store under {root} whose formulas would say which symbols are "
+            "needed; --all lists what the bank has."
+        )
+    named = {token: 0 for token in made.bank.tokens if every and token not in SPELLINGS}
+    yield from _table(coverage.coverage(made.bank, Counter({**named, **total})), every)
     if sheet is not None:
         yield _saved(sheet, _rows(made.bank, total))
     if left_out_sheet is not None:
@@ -128,7 +134,7 @@ def _crohme(given: Path | None, root: Path) -> Split | None:
     source, name = split.about.get("source"), split.about.get("split")
     if (source, name) != ("crohme", "train"):
         raise Im2TexError(
-            f"{path} says that it is split '{name}' of source '{source}'. Glyphs are taken from "
+            f"{path} is split '{name or path.stem}' of source '{source}'. Glyphs are taken from "
             "CROHME's training split alone: who trains on what was drawn with others would have "
             "seen them."
         )
@@ -188,7 +194,7 @@ def _contents(made: Made, missing: Counter[str], out: Path, seconds: float) -> I
     size = out.stat().st_size / 1e6
     yield (
         f"{out}: {len(bank):,} glyphs of {len(own):,} symbols, writers known by name: "
-        f"{len(bank.writers):,}; {size:.1f} MB, made in {seconds:.0f} s"
+        f"{len(bank.writers):,}; {size:.2f} MB, made in {seconds:.0f} s"
     )
     counts = sum((Counter(bank.sources(token)) for token in own), Counter[str]())
     for source, licence in _ABOUT.items():

@@ -105,6 +105,13 @@ def test_a_semicolon_is_one_writers_dot_over_the_comma():
     assert dot[:, 1].max() < comma[:, 1].min()
 
 
+def test_a_norm_is_two_bars_and_not_one():
+    bank = built_in_bank()
+    left, right = bank.strokes("\\|", 0)
+    assert left[:, 0].max() < right[:, 0].min()
+    assert bank.count("\\Vert") == bank.count("\\|")
+
+
 def test_a_brace_is_turned_so_that_its_tip_points_to_what_it_names():
     tip_left = stroke((10, 0), (6, 5), (6, 40), (0, 50), (6, 60), (6, 95), (10, 100))
     bank = make_bank([Drawn("\\{", (tip_left,), "crohme", "ann")]).bank

@@ -42,21 +42,21 @@ STAND_INS: dict[str, tuple[str, ...]] = {
     "\\not": ("/",),
     "\\vline": ("|",),
     "\\vrule": ("|",),
-    "\\|": ("|",),
 }
 """Symbols and those whose drawings they take, where they have none of their own."""
 
 SOURCE = "composed"
 
 _DOT = 0.16  # of a comma's height: the dot of a semicolon
+_APART = 0.16  # of a bar's height: the two of a norm
 _TAIL = 3  # strokes of a Q with a double stem: bowl, stem, tail
 
 
 def composed(found: Mapping[str, Sequence[Drawn]]) -> Iterator[Drawn]:
     r"""Symbols made of drawings of others, each of one writer's where writers are known.
 
-    `;` is a dot over a comma, `\ddot` two dots, `\overbrace` and `\underbrace` a brace turned, `Q`
-    a double-struck one without its second stem.
+    `;` is a dot over a comma, `\ddot` two dots, `\|` two bars, `\overbrace` and `\underbrace` a
+    brace turned, `Q` a double-struck one without its second stem.
 
     Args:
         found: drawings by token.
@@ -68,6 +68,9 @@ def composed(found: Mapping[str, Sequence[Drawn]]) -> Iterator[Drawn]:
     for one, other in zip(found.get(".", ())[::2], found.get(".", ())[1::2], strict=False):
         right = [stroke + _vector(3, 0) for stroke in _scaled(other.strokes, 1.0)]
         yield _made("\\ddot", [*_scaled(one.strokes, 1.0), *right], one)
+    for bar in found.get("|", ()):
+        line = _scaled(bar.strokes, 1.0)
+        yield _made("\\|", [*line, *(stroke + _vector(_APART, 0) for stroke in line)], bar)
     for brace in found.get("\\{", ()):
         # Its tip points to the left: turned to the right it points up, to the left down.
         yield _made("\\overbrace", [s[:, ::-1] * _vector(-1, 1) for s in brace.strokes], brace)
