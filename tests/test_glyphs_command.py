@@ -66,7 +66,7 @@ def test_a_bank_of_both_says_what_it_is_made_of(tmp_path, stores, detexify, caps
     text = capsys.readouterr().out
     assert "BY-NC-SA 3.0" in text
     assert "writers known by name: 1;" in text
-    assert "Open Database License 1.0" in text
+    assert "Open Database License (ODbL) 1.0" in text
     assert "crohme: 9 symbols: 9 with drawings of their own; of 10 in" in text
     assert "100.000%" in text
     bank = GlyphBank.load(out)

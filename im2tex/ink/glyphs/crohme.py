@@ -11,7 +11,10 @@ from im2tex.ink.glyphs.names import glyph_token
 from im2tex.ink.ink import Ink
 
 SOURCE = "crohme"
-LICENCE = "CROHME (IAPR TC-11): Creative Commons BY-NC-SA 3.0, research use"
+LICENCE = (
+    "CROHME training inks, IAPR TC-11: Creative Commons BY-NC-SA 3.0, "
+    "https://creativecommons.org/licenses/by-nc-sa/3.0/"
+)
 # MathBrush names no writer, but date and time of the sitting, and a sitting has one writer.
 _SITTING = re.compile(r"(\d+-\d+)-\d+")
 

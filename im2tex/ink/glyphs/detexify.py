@@ -38,7 +38,10 @@ from im2tex.ink.glyphs.names import SPELLINGS, glyph_token
 from im2tex.ink.ink import Stroke
 
 SOURCE = "detexify"
-LICENCE = "Detexify: Open Database License 1.0 (ODbL)"
+LICENCE = (
+    "Detexify, https://github.com/kirel/detexify-data: Open Database License (ODbL) 1.0, "
+    "https://opendatacommons.org/licenses/odbl/1-0/"
+)
 SYMBOLS = "symbols.tsv"
 
 _FILES = ("detexify_strokes.jsonl", "detexify.sql", "detexify.csv", "detexify.json")
