@@ -94,6 +94,20 @@ def write_split(
     return len(seen)
 
 
+def read_about(path: Path) -> dict[str, Any]:
+    """What was said of a split when it was written, without reading its samples.
+
+    Raises:
+        Im2TexError: as for `Split`.
+    """
+    try:
+        return _about(path, pq.read_schema(path).metadata)
+    except FileNotFoundError:
+        raise Im2TexError(f"{path} does not exist.") from None
+    except (pa.ArrowException, OSError) as error:
+        raise Im2TexError(f"{path} cannot be read as a store: {error}") from error
+
+
 class Split(Sequence[Sample]):
     """A stored split, read row by row.
 
@@ -115,15 +129,7 @@ class Split(Sequence[Sample]):
             raise Im2TexError(f"{path} does not exist.") from None
         except (pa.ArrowException, OSError) as error:
             raise Im2TexError(f"{path} cannot be read as a store: {error}") from error
-        metadata = (table.schema.metadata or {}).get(_META)
-        if metadata is None:
-            raise Im2TexError(f"{path} is a Parquet file, but not one of im2tex's stores.")
-        self.about: dict[str, Any] = json.loads(metadata)
-        if self.about.get("format") != FORMAT:
-            raise Im2TexError(
-                f"{path} has store format {self.about.get('format')}; this version reads "
-                f"{FORMAT}. Make it again with `im2tex data prepare`."
-            )
+        self.about = _about(path, table.schema.metadata)
         self._table = table.combine_chunks()
 
     def __len__(self) -> int:
@@ -201,6 +207,19 @@ class Split(Sequence[Sample]):
     def all_keys(self) -> list[str]:
         """The keys, in order."""
         return list(self._table.column("key").to_pylist())
+
+
+def _about(path: Path, metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
+    if _META not in (metadata or {}):
+        raise Im2TexError(f"{path} is a Parquet file, but not one of im2tex's stores.")
+    assert metadata is not None
+    about: dict[str, Any] = json.loads(metadata[_META])
+    if about.get("format") != FORMAT:
+        raise Im2TexError(
+            f"{path} has store format {about.get('format')}; this version reads {FORMAT}. Make it "
+            "again with `im2tex data prepare`."
+        )
+    return about
 
 
 def _row(sample: Sample) -> dict[str, Any]:

@@ -259,3 +259,43 @@ def test_a_loader_asks_where_the_run_is_only_when_it_is_read(stored):
     expected = loader.sampler.plan(3)[2:]
     found = [[int(key.removeprefix("good")) for key in batch.keys] for batch in iterator]
     assert found == expected
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def test_a_formula_that_was_not_drawn_is_tested_on_as_wrong_and_never_trained_on(stored):
+    undrawn = Sample("undrawn", "x", ("x",), extra={"failed": "TeX reports an error"})
+    data = module(stored(train=[*GOOD, undrawn], test_2014=[PICTURE, undrawn]))
+    assert "undrawn" not in keys(data.train_dataloader())
+    assert data.kept["train"].dropped == {"unreadable": 1}
+    data.hparams["test_splits"] = "test_2014"
+    batches = list(data.test_dataloader()[0])
+    failed = {b.keys[row]: why for b in batches for row, why in b.failed.items()}
+    assert sorted(key for b in batches for key in b.keys) == ["picture", "undrawn"]
+    assert failed == {"undrawn": "TeX reports an error"}
+
+
+def test_a_picture_over_the_limits_is_left_out_of_training_and_counted_in_evaluation(stored):
+    pixels = np.full((40, 300), 255, dtype=np.uint8)
+    pixels[5:-5, 5:-5] = 0
+    wide = Sample("wide picture", "x", ("x",), image=png(pixels))
+    rule = Preprocessing(symbol_size=0, max_height=64, max_width=128)
+    data = module(stored(train=[wide, PICTURE], validation=[wide, PICTURE]), rule=rule)
+    assert keys(data.train_dataloader()) == ["picture"]
+    assert data.kept["train"].dropped == {"larger than the image limits": 1}
+    assert keys(data.val_dataloader()) == ["picture", "wide picture"]
+    assert data.kept["validation"].limited == 1
+
+
+def test_buckets_change_the_batches_and_not_who_is_in_them(stored):
+    root = stored(train=GOOD, validation=GOOD)
+    plain, bucketed = module(root), module(root, buckets=["64x32", "128x64"])
+    for one, other in (
+        (plain.train_dataloader(), bucketed.train_dataloader()),
+        (plain.val_dataloader(), bucketed.val_dataloader()),
+    ):
+        assert keys(one) == keys(other)
+        assert {batch.images.shape[2:] for batch in other} <= {(32, 64), (64, 128)}
+    with pytest.raises(Im2TexError, match=r"data\.buckets"):
+        module(root, buckets="small")

@@ -137,3 +137,30 @@ def test_another_format_version_is_named_with_the_way_out(path, monkeypatch):
     monkeypatch.setattr(store, "FORMAT", 2)
     with pytest.raises(Im2TexError, match=r"store format 1; this version reads 2.*data prepare"):
         Split(path)
+
+
+# ---------------------------------------------------------------- parts of a split
+
+
+def test_some_samples_and_other_labels(path):
+    split = Split(path)
+    some = split.take([2, 0], {"selection": {"limit": 2}})
+    assert [sample.key for sample in some] == ["partly", SAMPLES[0].key]
+    assert some[0].ink.symbols == SAMPLES[2].ink.symbols
+    assert some.about == {**split.about, "selection": {"limit": 2}}
+    assert list(split.extras("writer")) == ["", "", "w1", ""]
+    other = some.relabel([["a"], ["b", "c"]], {"labels": "other"})
+    assert list(other.tokens()) == [["a"], ["b", "c"]]
+    assert [sample.key for sample in other] == [sample.key for sample in some]
+    # The split itself is as it was.
+    assert len(split) == 4
+    assert split[2].tokens == SAMPLES[2].tokens
+
+
+def test_what_was_said_of_a_split_without_its_samples(path, tmp_path):
+    assert store.read_about(path) == Split(path).about
+    with pytest.raises(Im2TexError, match="does not exist"):
+        store.read_about(tmp_path / "none.parquet")
+    path.write_bytes(b"PAR1")
+    with pytest.raises(Im2TexError, match="cannot be read as a store"):
+        store.read_about(path)

@@ -6,11 +6,9 @@ every one in the test (section 4 of Deng et al. 2017); `Rule` says so for each s
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -20,8 +18,6 @@ from im2tex.data.printed.pictures import Picture, halved
 from im2tex.data.printed.workshop import Workshop
 from im2tex.data.progress import bar
 from im2tex.data.sample import Sample
-from im2tex.data.store import write_split
-from im2tex.errors import Im2TexError
 from im2tex.render import CAUSES, Renderer
 
 _PART = 2000  # formulas drawn between two savings: about ten seconds
@@ -161,26 +157,6 @@ class Drawing:
                 self._count(part, self._part(len(self._parts), part))
                 shown.advance(self._taken() - before)
 
-    def write(self, folder: Path, about: Mapping[str, Any]) -> dict[str, int]:
-        """Writes a store a split.
-
-        Args:
-            folder: of the source's stores.
-            about: what is known of all of them.
-
-        Returns:
-            The number of samples, by split that has any.
-        """
-        counts = {}
-        for split, tally in self.tallies.items():
-            path = folder / f"{split}.parquet"
-            if tally.taken:
-                note = {**about, "split": split, "left_out": dict(tally.left_out)}
-                counts[split] = write_split(path, self._samples(split), note)
-            else:
-                path.unlink(missing_ok=True)
-        return counts
-
     def _expected(self) -> int:
         """Samples to come, as far as can be foretold."""
         there = Counter(one.split for one in self.candidates)
@@ -252,7 +228,8 @@ class Drawing:
             return "beyond the limit"
         return None
 
-    def _samples(self, split: str) -> Iterator[Sample]:
+    def samples(self, split: str) -> Iterator[Sample]:
+        """The samples of a split, once all is drawn."""
         for k, (numbers, taken) in enumerate(self._parts):
             table = self._part(k, numbers)
             rows, images = _plain_rows(table), table.column("image")
@@ -283,23 +260,6 @@ _SCHEMA = pa.schema(
         ("detail", pa.string()),
     ]
 )
-
-
-def write_problems(path: Path, problems: Sequence[Problem]) -> None:
-    """Writes the candidates without a picture, a row each; no file where there are none.
-
-    Raises:
-        Im2TexError: if it cannot be written.
-    """
-    try:
-        path.unlink(missing_ok=True)
-        if problems:
-            with path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-                writer.writerow(Problem._fields)
-                writer.writerows(problems)
-    except OSError as error:
-        raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from error
 
 
 def _plain_rows(table: pa.Table) -> list[dict[str, Any]]:

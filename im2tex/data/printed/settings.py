@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import yaml
+
 from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
 
@@ -78,6 +80,14 @@ class Settings:
                 if limits.get(split) is None:
                     limits[split] = max(1, round(train * filled[split] / rest))
         return {**filled, "limits": limits}
+
+    def given(self) -> str:
+        """Those that were given, as a YAML mapping on one line; nothing if there are none."""
+        limits = {_limit_name(split): limit for split, limit in self.limits.items()}
+        rest = {name: value for name, value in asdict(self).items() if name != "limits"}
+        known = {name: value for name, value in (limits | rest).items() if value is not None}
+        text: str = yaml.safe_dump(known, default_flow_style=True, sort_keys=False, width=10_000)
+        return text.strip() if known else ""
 
     def differences(self, made: Mapping[str, Any]) -> list[str]:
         """Settings that a store cannot serve.

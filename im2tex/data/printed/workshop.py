@@ -27,6 +27,10 @@ class Workshop:
         folder: the folder of the source's stores.
         settings: all that the steps depend on, as JSON can hold it.
 
+    Attributes:
+        folder: where the steps are kept.
+        went_on: whether there were steps of an earlier preparation.
+
     Raises:
         Im2TexError: if the folder cannot be made.
     """
@@ -35,12 +39,14 @@ class Workshop:
         self.folder = folder / ".preparing"
         text = json.dumps(settings, sort_keys=True, indent=1)
         note = self.folder / _SETTINGS
-        self.resumed = 0
+        self.went_on = False
         try:
             if not (note.exists() and note.read_text(encoding="utf-8") == text):
                 shutil.rmtree(self.folder, ignore_errors=True)
                 self.folder.mkdir(parents=True)
                 note.write_text(text, encoding="utf-8")
+            else:
+                self.went_on = any(self.folder.glob("*.parquet"))
         except OSError as error:
             raise Im2TexError(self._unwritable(error)) from error
 
@@ -52,9 +58,7 @@ class Workshop:
         """
         path = self.folder / f"{name}.parquet"
         try:
-            table = pq.read_table(path)
-            self.resumed += 1
-            return table
+            return pq.read_table(path)
         except FileNotFoundError:
             pass
         except (pa.ArrowException, OSError):

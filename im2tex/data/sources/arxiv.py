@@ -20,16 +20,17 @@ import pyarrow as pa
 from im2tex.data.download import download, is_url
 from im2tex.data.papers import read_papers
 from im2tex.data.printed import statistics
-from im2tex.data.printed.drawing import Drawing, Rule, by_renderer, write_problems
+from im2tex.data.printed.drawing import Drawing, Rule, by_renderer
 from im2tex.data.printed.formulas import Formula, digest, forms
 from im2tex.data.printed.lists import is_list, read_list
 from im2tex.data.printed.pictures import DPI
 from im2tex.data.printed.plan import PAPERS, SPLITS, candidates, plan, plan_lines
+from im2tex.data.printed.publishing import publish
 from im2tex.data.printed.settings import Settings
 from im2tex.data.printed.workshop import Workshop, fingerprint
 from im2tex.data.progress import bar
 from im2tex.data.source import SOURCES, Prepared, Source
-from im2tex.data.store import Split
+from im2tex.data.store import Split, read_about
 from im2tex.errors import Im2TexError
 from im2tex.render import open_renderer
 
@@ -127,7 +128,6 @@ class ArxivSource(Source):
             }
             workshop = Workshop(folder, made_of)
             planned = workshop.step("plan", lambda: _plan(path, settings, excluded))
-            going_on = workshop.resumed > 0
             rules = {
                 split: Rule(settings["limits"].get(split), everything=split == "test")
                 for split in SPLITS
@@ -140,29 +140,26 @@ class ArxivSource(Source):
                     + "; ".join([*plan_lines(planned), *statistics.lines(drawing.tallies)])
                 )
             about = {"source": self.name, "origin": path.name, **made_of}
-            prepared = Prepared(drawing.write(folder, about))
-            write_problems(folder / "problems.tsv", drawing.problems)
-        workshop.clear()
-        if going_on:
-            prepared.lines.append("went on where an earlier preparation had stopped")
-        prepared.lines += [*plan_lines(planned), *statistics.lines(drawing.tallies)]
-        return prepared
+            return publish(drawing, folder, about, plan_lines(planned))
 
     def ensure(self, root: Path) -> None:
         """Says how to make the store where it is missing, or cannot give what is asked for."""
-        super().ensure(root)
-        about = Split(self.path(root, self.train)).about
+        store = self.path(root, self.train)
+        command = f"`im2tex data prepare {self.name} --from FORMULAS --root {root}"
+        given = self.settings.given()
+        command += f" --source_args '{given}'`" if given else "`"
+        if not store.exists():
+            raise Im2TexError(f"{store} does not exist. Make it with {command}.")
+        about = read_about(store)
         if about.get("version") != VERSION:
             raise Im2TexError(
-                f"{self.path(root, self.train)} was made by another version of im2tex: make it "
-                "again with `im2tex data prepare arxiv`."
+                f"{store} was made by another version of im2tex. Make it again with {command}."
             )
         differences = self.settings.differences(about["settings"])
         if differences:
             raise Im2TexError(
-                f"the store {root / self.name} was made with other settings: "
-                f"{'; '.join(differences)}. Change data.source_args, or make it again with "
-                "`im2tex data prepare arxiv --source_args '{...}'`."
+                f"{store} was made with other settings: {'; '.join(differences)}. Change "
+                f"data.source_args, or make it again with {command}."
             )
 
     def split(self, root: Path, name: str) -> Split:

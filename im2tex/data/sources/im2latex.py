@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from im2tex.data.printed import statistics
-from im2tex.data.printed.drawing import Drawing, Rule, by_renderer, write_problems
+from im2tex.data.printed.drawing import Drawing, Rule, by_renderer
 from im2tex.data.printed.existing import by_name
 from im2tex.data.printed.formulas import Candidate, forms
 from im2tex.data.printed.pictures import DPI
+from im2tex.data.printed.publishing import publish
 from im2tex.data.printed.workshop import Workshop, fingerprint
 from im2tex.data.progress import bar
 from im2tex.data.source import SOURCES, Prepared, Source
@@ -98,18 +98,13 @@ class Im2LatexSource(Source):
                 drawing = Drawing(workshop, candidates, rules, by_renderer(renderer))
                 drawing.run()
         about = {"source": self.name, "origin": path.name, **made_of}
-        prepared = Prepared(drawing.write(folder, about))
-        write_problems(folder / "problems.tsv", drawing.problems)
-        workshop.clear()
-        prepared.lines += release.notes
-        prepared.lines.append(
+        pictures = (
             f"pictures: {release.images.name}"
             if release.images is not None
             else f"pictures: rendered from the {'normalised ' * release.normalised}formulas"
         )
-        prepared.lines += [f"{reason}: {number:,}" for reason, number in left_out.items()]
-        prepared.lines += statistics.lines(drawing.tallies)
-        return prepared
+        counted = (f"{reason}: {number:,}" for reason, number in left_out.items())
+        return publish(drawing, folder, about, [*release.notes, pictures, *counted])
 
     def ensure(self, root: Path) -> None:
         """Says how to make the store where there is none; a store of tests alone will do."""

@@ -1,0 +1,183 @@
+"""IM2LATEX-100K as released, with or without its pictures, or in normal form only."""
+
+import gzip
+import io
+import lzma
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from printing import Press, formula, opened, size_of
+
+from im2tex.data.source import SOURCES
+from im2tex.data.sources import im2latex
+from im2tex.errors import Im2TexError
+from im2tex.latex.normalize import normalize
+
+INK = (30, 100)  # height and width of the ink on a page
+
+
+@pytest.fixture
+def press(monkeypatch):
+    press = Press()
+    monkeypatch.setattr(im2latex, "open_renderer", opened(press))
+    return press
+
+
+@pytest.fixture
+def release(tmp_path):
+    """Nine formulas: an embedded carriage return, Latin-1, one unreadable, one not to be drawn."""
+    formulas = [formula(i) for i in range(9)]
+    formulas[1] = formulas[1].replace(" + ", "\r+ ", 1)
+    formulas[2] += r" \mbox{caf" + "\xe9}"
+    formulas[3] += " + x^2_1"  # its two forms differ
+    formulas[4] = formulas[8] = "{" * 3 + formula(4)
+    formulas[7] = r"\bad" + formulas[7]
+    folder = tmp_path / "release"
+    folder.mkdir()
+    (folder / "im2latex_formulas.lst").write_bytes("\n".join(formulas).encode("latin-1"))
+    rows = {"train": [5, 1, 4, 3], "validate": [0], "test": [6, 2, 7, 8]}
+    for name, indices in rows.items():
+        lines = [f"{i} image{i} basic" for i in indices]
+        (folder / f"im2latex_{name}.lst").write_text("\n".join(lines))  # no end on the last
+    return folder
+
+
+def page():
+    """A page of the size of the released ones, with a bar on it."""
+    pixels = np.full((2339, 1654), 255, np.uint8)
+    pixels[300 : 300 + INK[0], 700 : 700 + INK[1]] = 0
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def splits(root, **settings):
+    source = SOURCES.build("im2latex", settings)
+    source.ensure(root)
+    return {name: list(source.split(root, name)) for name in source.available(root)}
+
+
+def prepare(root, origin):
+    return SOURCES.build("im2latex").prepare(root, str(origin))
+
+
+def test_pairs_do_not_shift_and_the_test_keeps_everything(press, release, tmp_path):
+    prepared = prepare(tmp_path, release)
+    made = splits(tmp_path)
+    assert [s.key for s in made["train"]] == ["image5", "image1", "image3"]
+    assert [s.key for s in made["validation"]] == ["image0"]
+    assert [s.key for s in made["test"]] == ["image6", "image2", "image7", "image8"]
+    for sample in [*made["train"], *made["test"][:2]]:
+        i = int(sample.key.removeprefix("image"))
+        assert f"a_{{{i}}}" in sample.latex
+        assert " ".join(sample.tokens) == normalize(sample.latex)
+    undrawn, unreadable = made["test"][2:]
+    assert undrawn.image is None
+    assert undrawn.extra["failed"].endswith("Undefined control sequence.")
+    assert unreadable.tokens[:3] == ("{{{a_{4}", "\\alpha^{10}", "+")  # labelled as it stands
+    said = "\n".join(prepared.lines)
+    for line in (
+        "train: 4 of the release's 83,884 formulas are there",
+        "test: 4 of the release's 10,355 formulas are there",
+        "train: left out, cannot be read: 1",
+        "test: kept, but cannot be read: 1",
+        "test: 1 without a picture, which count as wrong",
+        "pictures: rendered from the formulas",
+    ):
+        assert line in said
+
+
+@pytest.mark.parametrize("kind", ["folder", "archive"])
+def test_released_pages_are_cropped_padded_and_halved(press, release, tmp_path, kind):
+    pages = {f"image{i}.png": page() for i in (0, 1, 2, 3, 5, 6)}
+    pages["image7.png"] = b"no picture"
+    if kind == "folder":
+        (release / "formula_images").mkdir()
+        for name, data in pages.items():
+            (release / "formula_images" / name).write_bytes(data)
+    else:
+        with tarfile.open(release / "formula_images.tar.gz", "w:gz") as archive:
+            for name, data in pages.items():
+                entry = tarfile.TarInfo(f"formula_images/{name}")
+                entry.size = len(data)
+                archive.addfile(entry, io.BytesIO(data))
+    prepared = prepare(tmp_path, release)
+    made = splits(tmp_path)
+    assert not press.drawn
+    assert [len(samples) for samples in made.values()] == [4, 3, 1]  # test, train, validation
+    for sample in made["train"]:
+        assert size_of(sample.image) == ((INK[1] + 16) // 2, (INK[0] + 16) // 2)
+    pictures = {s.key: s.image for s in made["test"]}
+    assert [key for key, image in pictures.items() if image is None] == ["image7", "image8"]
+    said = "\n".join(prepared.lines)
+    assert "1 without a picture, which count as wrong: its picture cannot be read" in said
+    assert "1 without a picture, which count as wrong: no such picture" in said
+
+
+def test_normal_forms_alone_make_the_splits_that_they_are_of(press, release, tmp_path):
+    folder = tmp_path / "normal"
+    folder.mkdir()
+    for name in ("test", "validate"):
+        data = (release / f"im2latex_{name}.lst").read_bytes()
+        (folder / f"im2latex_{name}.lst.xz").write_bytes(lzma.compress(data))
+    (folder / "im2latex_train.lst.gz").write_bytes(
+        gzip.compress((release / "im2latex_train.lst").read_bytes())
+    )
+    one, other = normalize(formula(2)), normalize(formula(6))
+    rows = ["split\tformula_id\timage\tnorm_kaggle\tnorm_guillaume"]
+    rows += [f"test\t2\timage2\tx\t{one}", f"test\t6\timage6\t{other}\t"]
+    (folder / "forms.tsv.xz").write_bytes(lzma.compress(("\n".join(rows) + "\n").encode()))
+    prepared = prepare(tmp_path, folder)
+    made = splits(tmp_path)
+    assert list(made) == ["test"]
+    # In the released order, and by the second copy where there are both.
+    assert [(s.key, " ".join(s.tokens)) for s in made["test"]] == [
+        ("image6", other),
+        ("image2", one),
+    ]
+    assert "test: 2 of the release's 10,355 formulas are there" in prepared.lines
+    assert "warning: there are no formulas of train and validation" in prepared.lines
+    with pytest.raises(Im2TexError, match="has no split 'train'"):
+        SOURCES.build("im2latex").split(tmp_path, "train")
+
+
+def test_both_forms_of_the_labels(press, release, tmp_path):
+    prepare(tmp_path, release)
+    norm, tok = splits(tmp_path)["train"], splits(tmp_path, labels="tok")["train"]
+    assert [s.key for s in norm] == [s.key for s in tok]
+    assert " ".join(norm[2].tokens).endswith("x _ { 1 } ^ { 2 }")
+    assert " ".join(tok[2].tokens).endswith("x ^ 2 _ 1")
+    for one, other in zip(norm, tok, strict=True):
+        assert " ".join(other.tokens) == normalize(one.latex, "tok")
+
+
+def test_a_split_that_is_no_longer_made_is_pointed_out(press, release, tmp_path):
+    prepare(tmp_path, release)
+    (release / "im2latex_validate.lst").unlink()
+    prepared = prepare(tmp_path, release)
+    assert any("validation.parquet is from an earlier" in line for line in prepared.lines)
+
+
+def test_folders_that_do_not_serve_are_named(press, release, tmp_path, monkeypatch):
+    monkeypatch.delenv("IM2TEX_DATA", raising=False)
+    source = SOURCES.build("im2latex")
+    with pytest.raises(Im2TexError, match=r"zenodo\.org/records/56198"):
+        source.prepare(tmp_path)
+    with pytest.raises(Im2TexError, match="does not exist"):
+        prepare(tmp_path, tmp_path / "nowhere")
+    with pytest.raises(Im2TexError, match=r"It has not been prepared|does not exist"):
+        source.ensure(tmp_path)
+    (release / "im2latex_test.lst").write_text("99 image99 basic")
+    with pytest.raises(Im2TexError, match=r"names formula 99, but .* has 9"):
+        prepare(tmp_path, release)
+    (release / "im2latex_test.lst").write_text("word")
+    with pytest.raises(Im2TexError, match="line 1: expected the index"):
+        prepare(tmp_path, release)
+    (release / "im2latex_test.lst").write_text("2 image2 basic")
+    (release / "im2latex_formulas.lst").unlink()
+    with pytest.raises(Im2TexError, match=r"neither im2latex_formulas\.lst nor a table"):
+        prepare(tmp_path, release)
+    with pytest.raises(Im2TexError, match="--labels"):
+        source.prepare(tmp_path, str(release), release)
