@@ -8,14 +8,18 @@ is sure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from im2tex.render.layout_dvi import MARK, Item
 
-_LIGATURES = {11: 2, 12: 2, 13: 2, 14: 3, 15: 3, 123: 2, 124: 3, 92: 2, 34: 2, 60: 2, 62: 2}
-"""How many characters the ligatures of TeX's text fonts stand for: ff fi fl ffi ffl -- --- …"""
+_TEXT_FONT = re.compile(r"cm(r|bx|b|ss|ssbx|ssi|ti|bxti|sl|bxsl|csc|dunh|u)\d")
+_LIGATURES = {11: "ff", 12: "fi", 13: "fl", 14: "ffi", 15: "ffl", 123: "--", 124: "---"}
+_LIGATURES |= {34: "''", 92: "``", 60: "!`", 62: "?`"}
+_MOST = 250_000
+"""Pairs of glyphs looked at where two pages differ: some 500 glyphs against as many."""
 
 
 class Traced(NamedTuple):
@@ -38,6 +42,21 @@ class Untraced(Exception):
     """Ink whose token is not known; its message says which."""
 
 
+class _Glyph(NamedTuple):
+    """A glyph, a rule or a letter of a ligature; what pages are compared by is its key."""
+
+    key: tuple[str, int]
+    item: Item
+    part: tuple[int, int]
+
+
+class _Owner(NamedTuple):
+    """The mark that ink stands under, and how far below its reference point that was."""
+
+    mark: int
+    drop: int
+
+
 def trace(plain: Sequence[Item], marked: Sequence[Item]) -> list[Traced]:
     """Gives every glyph and rule its mark.
 
@@ -46,7 +65,7 @@ def trace(plain: Sequence[Item], marked: Sequence[Item]) -> list[Traced]:
         marked: its page with marks.
 
     Returns:
-        All ink of the plain page, in its order.
+        All ink of the plain page, in its order, ligatures letter by letter.
 
     Raises:
         Untraced: if some of it cannot be.
@@ -54,21 +73,26 @@ def trace(plain: Sequence[Item], marked: Sequence[Item]) -> list[Traced]:
     if any(item.code == MARK for item in plain):
         raise Untraced("a mark where none was put")
     keys, owners = _owners(marked)
-    own = [(item.font, item.code) for item in plain]
-    if own == keys:
-        traced = [Traced(item, *owner) for item, owner in zip(plain, owners, strict=True)]
-    else:
-        traced = _matched(plain, own, keys, owners)
-    if any(one.mark < 0 for one in traced):
+    glyphs = [glyph for item in plain for glyph in _spelled(item)]
+    if [glyph.key for glyph in glyphs] != keys:
+        owners = _matched([glyph.key for glyph in glyphs], keys, owners)
+    if any(owner.mark < 0 for owner in owners):
         raise Untraced("ink in front of every mark")
-    return traced
+    return [
+        Traced(glyph.item, owner.mark, owner.drop, glyph.part)
+        for glyph, owner in zip(glyphs, owners, strict=True)
+    ]
 
 
-class _Owner(NamedTuple):
-    """The mark that ink stands under, and how far below its reference point that was."""
-
-    mark: int
-    drop: int
+def _spelled(item: Item) -> list[_Glyph]:
+    """A glyph, or what the letters are that it is a ligature of."""
+    letters = _LIGATURES.get(item.code)
+    if letters is None or not _TEXT_FONT.match(item.font):
+        return [_Glyph((item.font, item.code), item, (0, 1))]
+    count = len(letters)
+    return [
+        _Glyph((item.font, ord(letter)), item, (part, count)) for part, letter in enumerate(letters)
+    ]
 
 
 def _owners(page: Sequence[Item]) -> tuple[list[tuple[str, int]], list[_Owner]]:
@@ -79,8 +103,9 @@ def _owners(page: Sequence[Item]) -> tuple[list[tuple[str, int]], list[_Owner]]:
     mark, line = -1, 0
     for item in page:
         if item.code != MARK:
-            keys.append((item.font, item.code))
-            owners.append(_Owner(mark, line - item.y))
+            for glyph in _spelled(item):
+                keys.append(glyph.key)
+                owners.append(_Owner(mark, line - item.y))
         elif item.font == "+":
             stack.append((mark, line))
         elif item.font == "-":
@@ -96,47 +121,52 @@ def _owners(page: Sequence[Item]) -> tuple[list[tuple[str, int]], list[_Owner]]:
 
 
 def _matched(
-    plain: Sequence[Item],
-    own: list[tuple[str, int]],
-    keys: list[tuple[str, int]],
-    owners: list[_Owner],
-) -> list[Traced]:
-    """Pairs pages that differ in places."""
-    paired: list[list[Traced]] = [[] for _ in plain]
-    spare: list[int] = []  # ink of the marked page that is elsewhere on the plain one
+    own: list[tuple[str, int]], keys: list[tuple[str, int]], owners: list[_Owner]
+) -> list[_Owner]:
+    """The owners of a page's ink, from another page that differs from it in places.
+
+    Args:
+        own: the ink of the page.
+        keys: that of the marked one.
+        owners: of each of these.
+    """
+    # One glyph of what is the same stays, to see whether others go on from it.
+    head = max(0, _common(own, keys) - 1)
+    tail = _common(own[head + 1 :][::-1], keys[head + 1 :][::-1])
+    own, keys = own[head : len(own) - tail], keys[head : len(keys) - tail]
+    if len(own) * len(keys) > _MOST:
+        raise Untraced("it is too long for how much the marks change")
+    middle = owners[head : len(owners) - tail]
+    found: dict[int, _Owner] = {}
     lost: list[int] = []
+    spare: list[int] = []  # ink of the marked page that is elsewhere on the other
     matcher = SequenceMatcher(None, own, keys, autojunk=False)
     for _, first, last, start, stop in matcher.get_opcodes():
-        items, theirs = plain[first:last], owners[start:stop]
-        if len(items) == len(theirs):
-            found = [[Traced(item, *one)] for item, one in zip(items, theirs, strict=True)]
-        elif items and len({owner.mark for owner in theirs}) == 1:
-            found = [[Traced(item, *theirs[0])] for item in items]
-        elif sum(_letters(item) for item in items) == len(theirs):
-            rest = iter(theirs)
-            found = [_shared(item, rest) for item in items]
-        elif items and not theirs and first and set(own[first:last]) == {own[first - 1]}:
+        theirs = middle[start:stop]
+        if last - first == stop - start:
+            found |= zip(range(first, last), theirs, strict=True)
+        elif last > first and len({owner.mark for owner in theirs}) == 1:
+            found |= dict.fromkeys(range(first, last), theirs[0])
+        elif not theirs and first - 1 in found and {*own[first:last]} == {own[first - 1]}:
             # A tall bracket with more pieces.
-            found = [[paired[first - 1][0]._replace(item=item)] for item in items]
+            found |= dict.fromkeys(range(first, last), found[first - 1])
         else:
             lost += range(first, last)
             spare += range(start, stop)
             continue
-        paired[first:last] = found
     for at in lost:
         same = [other for other in spare if keys[other] == own[at]]
         if len(same) != 1:
             raise Untraced(f"a glyph that the marks change: {own[at][0]} {own[at][1]}")
         spare.remove(same[0])
-        paired[at] = [Traced(plain[at], *owners[same[0]])]
-    return [one for ones in paired for one in ones]
+        found[at] = middle[same[0]]
+    whole = [*owners[:head], *(found[at] for at in range(len(own))), *owners[len(owners) - tail :]]
+    if {owner.mark for owner in owners} - {owner.mark for owner in whole}:
+        raise Untraced("glyphs that only the marks bring about")
+    return whole
 
 
-def _shared(item: Item, owners: Iterator[_Owner]) -> list[Traced]:
-    """A ligature, divided among its letters."""
-    count = _letters(item)
-    return [Traced(item, *next(owners), (part, count)) for part in range(count)]
-
-
-def _letters(item: Item) -> int:
-    return _LIGATURES.get(item.code, 1) if item.font.startswith("cm") else 1
+def _common(one: Sequence[tuple[str, int]], other: Sequence[tuple[str, int]]) -> int:
+    """How many glyphs are the same from the start."""
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

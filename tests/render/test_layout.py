@@ -158,6 +158,12 @@ def test_a_ligature_is_its_letters(layouter):
         assert before.box[2] <= after.box[0] + 12
 
 
+def test_ligatures_from_end_to_end(layouter):
+    word = "f i " * 300
+    (layout,) = laid(layouter, rf"\text {{ {word} }}".replace(" ", ""))
+    assert [one.token for one in layout.placed] == ["f", "i"] * 300
+
+
 def test_brackets_are_one_each_however_tall(layouter):
     rows = r" { a } \\" * 9
     (layout,) = laid(layouter, rf"\left( \begin{{matrix}}{rows} \end{{matrix}} \right]")
@@ -258,7 +264,7 @@ def test_failures_are_their_own_and_neighbours_do_not_notice(layouter):
     alone = laid(layouter, *NEIGHBOURS)
     pairs = zip(itertools.cycle(NEIGHBOURS), ATTACKS.values(), strict=False)
     mixed = [part for pair in pairs for part in pair]
-    strict = TexLayouter(workers=2, limits=Limits(seconds=2))
+    strict = TexLayouter(workers=2, limits=Limits(seconds=1))
     try:
         found = list(strict.layout(mixed))
     finally:
