@@ -14,6 +14,7 @@ from im2tex.data.buckets import Buckets
 from im2tex.data.preprocessing import Drawn, Preprocessing
 from im2tex.data.sample import Sample
 from im2tex.data.variation import Variation, Varied
+from im2tex.data.writer import Writer
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink
 
@@ -72,6 +73,7 @@ class FormulaDataset(Dataset[Batch]):
         self.preprocessing = preprocessing
         self.variation = variation
         self.buckets = buckets
+        self.writer: Writer | None = getattr(samples, "writer", None)
         self._scales: dict[int, float] = {}
         self._shapes: dict[int, tuple[int, int]] = {}
 
@@ -80,7 +82,7 @@ class FormulaDataset(Dataset[Batch]):
 
     def __getitem__(self, request: Request) -> Batch:
         epoch, numbers = request
-        samples = [self.samples[number] for number in numbers]
+        samples = [self._written(self.samples[number], epoch) for number in numbers]
         varied = [None if one.ink is None else self.vary(one, epoch) for one in samples]
         drawn: list[Drawn] = []
         failed: dict[int, str] = {}
@@ -105,10 +107,33 @@ class FormulaDataset(Dataset[Batch]):
     def _draw(self, number: int, sample: Sample, one: Varied | None) -> Drawn:
         if one is not None:
             _require_strokes(one.ink)
+            if sample.laid_out is not None and sample.ink is not None and not one.cropped:
+                scale = self.preprocessing.scale_of(sample.ink) * one.scale_factor
+            else:
+                scale = self.scale(number, one)
             return self.preprocessing.draw(
-                one.ink, scale=self.scale(number, one), thickness_factor=one.thickness_factor
+                one.ink, scale=scale, thickness_factor=one.thickness_factor
             )
         return self.preprocessing.picture(_picture(sample))
+
+    def _written(self, sample: Sample, epoch: int) -> Sample:
+        """A sample that is laid out, with its ink; any other as it is."""
+        if sample.laid_out is None:
+            return sample
+        if self.writer is None:
+            raise Im2TexError(
+                "these samples are layouts of handwriting: open them through their source."
+            )
+        return replace(sample, ink=self.writer(sample, None if self.variation is None else epoch))
+
+    def _outlined(self, sample: Sample) -> Sample:
+        """The same with an outline for its ink: to know a batch's sizes before it is written."""
+        laid_out = sample.laid_out
+        if laid_out is None:
+            return sample
+        right, bottom = laid_out.width, laid_out.height
+        corners = np.array([(0, 0), (right, 0), (right, bottom), (0, bottom)], np.float32)
+        return replace(sample, ink=Ink((corners,)))
 
     def vary(self, sample: Sample, epoch: int) -> Varied:
         """A sample with ink as it is drawn in one epoch."""
@@ -125,9 +150,12 @@ class FormulaDataset(Dataset[Batch]):
         if one.cropped:
             return self.preprocessing.scale_of(one.ink) * one.scale_factor
         if number not in self._scales:
-            ink = self.samples[number].ink
-            assert ink is not None
-            self._scales[number] = self.preprocessing.scale_of(ink)
+            sample = self.samples[number]
+            if sample.laid_out is not None:
+                self._scales[number] = self.preprocessing.scale_for(sample.laid_out.unit)
+            else:
+                assert sample.ink is not None
+                self._scales[number] = self.preprocessing.scale_of(sample.ink)
         return self._scales[number] * one.scale_factor
 
     def plain_size(self, number: int) -> tuple[int, int, int]:
@@ -136,7 +164,7 @@ class FormulaDataset(Dataset[Batch]):
         Raises:
             Im2TexError: if the sample is a picture that cannot be read, or has no stroke.
         """
-        sample = self.samples[number]
+        sample = self._outlined(self.samples[number])
         if sample.ink is None:
             if number not in self._shapes:
                 self._shapes[number] = self.preprocessing.picture_extent(_picture(sample))
@@ -146,8 +174,11 @@ class FormulaDataset(Dataset[Batch]):
         return (*self.preprocessing.extent(sample.ink, scale), len(sample.tokens))
 
     def size(self, number: int, epoch: int) -> tuple[int, int, int]:
-        """Height and width a sample asks for in pixels, before any limit, and its label length."""
-        sample = self.samples[number]
+        """Height and width a sample asks for in pixels, before any limit, and its label length.
+
+        Of one that is laid out about that: it is as wide as its first ink was.
+        """
+        sample = self._outlined(self.samples[number])
         if sample.ink is None or self.variation is None:
             return self.plain_size(number)
         one = self.vary(sample, epoch)

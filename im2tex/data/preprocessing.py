@@ -82,7 +82,11 @@ class Preprocessing:
 
     def scale_of(self, ink: Ink) -> float:
         """Pixels per unit of the ink."""
-        return (self.symbol_size or 24.0) / ink_size(ink)
+        return self.scale_for(ink_size(ink))
+
+    def scale_for(self, unit: float) -> float:
+        """Pixels per unit of an ink whose `ink_size` is known."""
+        return (self.symbol_size or 24.0) / unit
 
     def extent(self, ink: Ink, scale: float) -> tuple[int, int]:
         """Height and width in pixels of the ink drawn at a scale, before any limit."""

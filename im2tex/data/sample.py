@@ -6,13 +6,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from im2tex.ink.ink import Ink
+from im2tex.render.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """A formula to be written by hand when it is loaded.
+
+    Attributes:
+        layout: its symbols in their places.
+        unit: `ink_size` of the ink that it first became, in the layout's unit.
+        width: of that ink, in the same unit.
+        height: likewise.
+    """
+
+    layout: Layout
+    unit: float
+    width: float
+    height: float
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One formula.
 
-    At most one of `ink` and `image` is given. With neither, nothing could be drawn, and
+    At most one of `ink`, `image` and `laid_out` is given. With none, nothing could be drawn, and
     `extra["failed"]` says why: such a sample is no use in training, and counts as wrong in a test.
 
     Attributes:
@@ -22,6 +40,7 @@ class Sample:
         ink: the strokes.
         image: an encoded picture (PNG or JPEG bytes), ink of either polarity.
         extra: whatever else the source knows, as text (`writer`, `collection`, …).
+        laid_out: the layout of synthetic handwriting, from which ink is written at load time.
     """
 
     key: str
@@ -30,3 +49,4 @@ class Sample:
     ink: Ink | None = None
     image: bytes | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+    laid_out: LaidOut | None = None

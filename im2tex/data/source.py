@@ -101,6 +101,7 @@ SOURCES: Registry[Source] = Registry(
         "im2tex.data.sources.crohme",
         "im2tex.data.sources.grammar",
         "im2tex.data.sources.folder",
+        "im2tex.data.sources.handwriting",
         "im2tex.data.sources.arxiv",
         "im2tex.data.sources.im2latex",
     ),

@@ -18,9 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from im2tex.data.sample import Sample
+from im2tex.data.sample import LaidOut, Sample
+from im2tex.data.writer import Writer
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink, Symbol
+from im2tex.render.layout import Layout
 
 FORMAT = 1
 _META = b"im2tex"
@@ -31,6 +33,8 @@ _SCHEMA = pa.schema(
         ("tokens", pa.list_(pa.string())),
         ("strokes", pa.list_(pa.list_(pa.float32()))),  # x0 y0 x1 y1 … a stroke
         ("image", pa.binary()),
+        ("layout", pa.binary()),  # as `Layout.to_bytes` has it
+        ("written", pa.list_(pa.float32(), 3)),  # unit, width and height, see `LaidOut`
         (
             "symbols",
             pa.list_(
@@ -116,6 +120,7 @@ class Split(Sequence[Sample]):
 
     Attributes:
         about: what was said of the split when it was written.
+        writer: writes samples that are laid out by hand; set by the source that has such.
 
     Raises:
         Im2TexError: if the file is missing, is no store, or has a format this version cannot read.
@@ -123,6 +128,7 @@ class Split(Sequence[Sample]):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.writer: Writer | None = None
         try:
             table = pq.read_table(path, memory_map=True)
         except FileNotFoundError:
@@ -153,12 +159,18 @@ class Split(Sequence[Sample]):
                 ),
                 tuple(Symbol(s["token"], tuple(s["strokes"]), s["position"]) for s in symbols),
             )
+        tokens = tuple(row["tokens"].as_py())
+        laid_out = None
+        if "layout" in row and row["layout"].is_valid:  # stores made before have no such column
+            layout = Layout.from_bytes(row["layout"].as_py(), tokens)
+            laid_out = LaidOut(layout, *row["written"].as_py())
         return Sample(
             key=row["key"].as_py(),
             latex=row["latex"].as_py(),
-            tokens=tuple(row["tokens"].as_py()),
+            tokens=tokens,
             ink=ink,
             image=row["image"].as_py(),
+            laid_out=laid_out,
             extra=dict(row["extra"].as_py() or ()),
         )
 
@@ -223,13 +235,15 @@ def _about(path: Path, metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]
 
 
 def _row(sample: Sample) -> dict[str, Any]:
-    ink = sample.ink
+    ink, laid_out = sample.ink, sample.laid_out
     return {
         "key": sample.key,
         "latex": sample.latex,
         "tokens": list(sample.tokens),
         "strokes": None if ink is None else [stroke.ravel() for stroke in ink.strokes],
         "image": sample.image,
+        "layout": None if laid_out is None else laid_out.layout.to_bytes(),
+        "written": None if laid_out is None else [laid_out.unit, laid_out.width, laid_out.height],
         "symbols": None
         if ink is None
         else [

@@ -1,0 +1,199 @@
+"""Source `handwriting`: formulas written with real people's symbols as a font.
+
+Section 4.2 of the paper pretrains on such a set ("Synthetic Handwriting", from Detexify's symbols);
+its generator was never released. Formulas are laid out by TeX, every symbol is replaced by a drawn
+sample of it (`im2tex.ink.handwriting`). What is stored is the layout; the strokes are composed when
+a sample is loaded, in training anew each epoch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import pyarrow as pa
+
+from im2tex.data.printed.workshop import Workshop, fingerprint
+from im2tex.data.source import SOURCES, Prepared, Source
+from im2tex.data.sources.arxiv import find
+from im2tex.data.store import Split, write_split
+from im2tex.data.synthetic.formulas import Chosen, crohme_like, held, listed
+from im2tex.data.synthetic.laying import Laying
+from im2tex.data.writer import Writer
+from im2tex.errors import Im2TexError
+from im2tex.ink.glyphs import GlyphBank, built_in_bank
+from im2tex.ink.handwriting import FAITHFUL, NATURAL, Composer
+from im2tex.render.layout_tex import open_layouter
+
+VERSION = 1
+BUILT_IN = "built-in"
+_MANNERS = {"faithful": FAITHFUL, "natural": NATURAL}
+
+
+@SOURCES.register("handwriting")
+class HandwritingSource(Source):
+    """Synthetic handwriting.
+
+    Splits: `train` and `validation`, cut by a hash of the formula, so that none is in both. Where
+    `crohme` is prepared under the same root, none of its validation and test labels is in either.
+
+    Args:
+        formulas: `crohme_like` samples formulas with the statistics of CROHME's training labels,
+            from the sub-formulas of a list and a grammar; `list` takes a list's formulas as they
+            are.
+        labels: of a list's formulas: `norm`, the paper's normal form, or `crohme`.
+        count: formulas of both splits together; of a list, at most.
+        validation: share of the formulas that is held out.
+        max_tokens: longest formula.
+        glyphs: file of the glyph bank; `glyphs/bank.parquet` under the data root if not given,
+            `built-in` for the package's own single-stroke font.
+        manner: `natural`, or `faithful` to the paper: independent samples, no variation.
+        fresh: whether training writes a formula anew each epoch, or has one ink of it.
+        seed: of the sampling and the handwriting.
+
+    Raises:
+        Im2TexError: if a value is out of range.
+    """
+
+    name: ClassVar[str] = "handwriting"
+    tests: ClassVar[tuple[str, ...]] = ("validation",)
+
+    def __init__(
+        self,
+        formulas: Literal["crohme_like", "list"] = "crohme_like",
+        labels: Literal["norm", "crohme"] = "norm",
+        count: int = 75_000,
+        validation: float = 0.02,
+        max_tokens: int = 150,
+        glyphs: str | None = None,
+        manner: Literal["natural", "faithful"] = "natural",
+        fresh: bool = True,
+        seed: int = 0,
+    ) -> None:
+        if count < 2:
+            raise Im2TexError(f"source 'handwriting': count={count} must be at least 2.")
+        if not 0 < validation < 1:
+            raise Im2TexError(
+                f"source 'handwriting': validation={validation} is a share, between 0 and 1."
+            )
+        self.glyphs = glyphs
+        self.manner = manner
+        self.fresh = fresh
+        self.seed = seed
+        self.made_with: dict[str, Any] = {
+            "formulas": formulas,
+            "labels": "crohme" if formulas == "crohme_like" else labels,
+            "count": count,
+            "validation": validation,
+            "max_tokens": max_tokens,
+            "seed": seed,
+        }
+
+    def prepare(
+        self, root: Path, origin: str | None = None, labels: Path | None = None
+    ) -> Prepared:
+        """Chooses formulas, lays them out and writes the store; goes on where it was interrupted.
+
+        Args:
+            root: the data root.
+            origin: a list of formulas, as source `arxiv` reads it; without one, the list in the
+                folder that IM2TEX_DATA names.
+            labels: refused: labels are the formulas themselves.
+
+        Returns:
+            Samples by split, and what there is to know about them.
+
+        Raises:
+            Im2TexError: if there are no formulas or glyphs, TeX is not installed, or the store
+                cannot be written. An earlier store is intact then.
+        """
+        if labels is not None:
+            raise Im2TexError("source 'handwriting' makes its own labels: leave --labels.")
+        path = find(origin, root)
+        bank = self._bank(root)
+        writer = Writer(Composer(bank, _MANNERS[self.manner]), self.seed)
+        made_of = {
+            "version": VERSION,
+            "settings": self.made_with,
+            "manner": self.manner,
+            "origin": fingerprint(path),
+            "glyphs": len(bank),
+        }
+        workshop = Workshop(root / self.name, made_of)
+        chosen = _kept(workshop, lambda: self._choose(path, root))
+        share = self.made_with["validation"]
+        splits = {
+            "train": [f for f in chosen.formulas if not held(f, share)],
+            "validation": sorted({f for f in chosen.formulas if held(f, share)}),
+        }
+        about = {
+            "source": self.name,
+            **made_of,
+            "licence": bank.about.get("licences") or "none: the package's own font",
+        }
+        prepared = Prepared(lines=list(chosen.lines))
+        with open_layouter() as layouter:
+            for split, formulas in splits.items():
+                part = Workshop(root / self.name / ".preparing" / split, made_of)
+                laying = Laying(part, layouter, writer)
+                prepared.splits[split] = write_split(
+                    self.path(root, split), laying.run(formulas), {**about, "split": split}
+                )
+                for reason, number in laying.left_out.most_common():
+                    prepared.lines.append(f"{number:,} left out of {split}: {reason}")
+        workshop.clear()
+        return prepared
+
+    def ensure(self, root: Path) -> None:
+        """Says how to make the store where it is missing, or is not what is asked for."""
+        super().ensure(root)
+        made = Split(self.path(root, self.train)).about
+        other = [
+            f"{name} {made.get('settings', {}).get(name)!r} there, {value!r} asked for"
+            for name, value in self.made_with.items()
+            if name != "seed" and made.get("settings", {}).get(name) != value
+        ]
+        if other:
+            raise Im2TexError(
+                f"the store {root / self.name} was made with other settings: {'; '.join(other)}. "
+                "Change data.source_args, or make it again with `im2tex data prepare handwriting`."
+            )
+
+    def split(self, root: Path, name: str) -> Split:
+        """Opens a split, with what writes its samples by hand."""
+        split = super().split(root, name)
+        composer = Composer(self._bank(root), _MANNERS[self.manner])
+        split.writer = Writer(composer, self.seed, self.fresh)
+        return split
+
+    def _choose(self, path: Path, root: Path) -> Chosen:
+        made = self.made_with
+        if made["formulas"] == "crohme_like":
+            return crohme_like(path, root, made["count"], made["seed"], made["max_tokens"])
+        return listed(path, root, made["labels"], made["count"], made["max_tokens"])
+
+    def _bank(self, root: Path) -> GlyphBank:
+        if self.glyphs == BUILT_IN:
+            return built_in_bank()
+        path = Path(self.glyphs) if self.glyphs else root / "glyphs" / "bank.parquet"
+        if not path.exists():
+            raise Im2TexError(
+                f"there is no glyph bank {path}: `im2tex data glyphs --out {path}` makes one, or "
+                f"set glyphs to '{BUILT_IN}' in data.source_args for the package's own font."
+            )
+        return GlyphBank.load(path)
+
+
+def _kept(workshop: Workshop, choose: Any) -> Chosen:
+    """The chosen formulas, as an interrupted preparation left them or chosen now."""
+    schema = pa.schema([("tokens", pa.list_(pa.string()))])
+
+    def make() -> pa.Table:
+        chosen: Chosen = choose()
+        rows = [{"tokens": list(tokens)} for tokens in chosen.formulas]
+        note = {b"lines": "\n".join(chosen.lines).encode()}
+        return pa.Table.from_pylist(rows, schema=schema.with_metadata(note))
+
+    table = workshop.step("formulas", make)
+    lines = table.schema.metadata[b"lines"].decode().split("\n")
+    return Chosen([tuple(row) for row in table.column("tokens").to_pylist()], lines)

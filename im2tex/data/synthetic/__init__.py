@@ -1,0 +1,1 @@
+"""Synthetic handwriting: formulas laid out once, written by hand when they are loaded."""

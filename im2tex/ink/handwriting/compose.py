@@ -1,0 +1,208 @@
+r"""`Composer`: a layout and a bank of glyphs to an `Ink`, as a person might have written it.
+
+Section 4.2 of the paper: every symbol of a formula is replaced by a drawn sample of it, bars of
+fractions too. The ink knows its symbols, so that what is trained on it can be taught where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from im2tex.ink.glyphs.bank import GlyphBank
+from im2tex.ink.glyphs.names import glyph_token
+from im2tex.ink.handwriting.fitting import (
+    Points,
+    bar_begins,
+    filled,
+    fitted,
+    plain_root,
+    rooted,
+)
+from im2tex.ink.handwriting.hand import NATURAL, Hand, Manner
+from im2tex.ink.ink import Ink, Symbol
+from im2tex.render.layout import UNIT, Kind, Layout, Placed
+
+_STRETCHED = frozenset([Kind.DELIMITER, Kind.RULE, Kind.ACCENT, Kind.FRAME])
+_SPANNING = frozenset([Kind.RULE, Kind.RADICAL, Kind.ACCENT, Kind.FRAME])
+_BAR, _FRACTION, _ROOT = "-", "\\frac", "\\sqrt"
+_NAMES = r"+ - = < > \pm \mp \times \div \cdot \leq \geq \neq \in \rightarrow \leftarrow \approx"
+_SIGNS = frozenset(_NAMES.split())
+_TRIES = 6  # samples of a root looked at for one with a clear bar
+_WIDE = 1.5  # em: an accent wider than that spans what it goes with
+
+
+class Composer:
+    """Writes formulas by hand.
+
+    Args:
+        bank: the glyphs.
+        manner: how the handwriting varies.
+    """
+
+    def __init__(self, bank: GlyphBank, manner: Manner = NATURAL) -> None:
+        self.bank = bank
+        self.manner = manner
+        self._writers = bank.writers
+
+    def missing(self, layout: Layout) -> list[str]:
+        """The symbols of a layout that the bank has no glyph of, each once."""
+        pieces = [part for _, _, parts in self._words(layout) for part in parts]
+        return list(dict.fromkeys(name for one in pieces if (name := self._lacks(one))))
+
+    def compose(self, layout: Layout, rng: np.random.Generator) -> Ink:
+        """Writes a formula.
+
+        Args:
+            layout: at least one symbol; each has a glyph in the bank (`missing`).
+            rng: what the result depends on besides; the same gives the same ink.
+
+        Returns:
+            Strokes in the layout's unit, and the symbols they write, in the order of the tokens.
+
+        Raises:
+            KeyError: for a symbol without a glyph.
+        """
+        hand = self.manner.hand(rng)
+        chosen = _Chosen(self.bank, self.manner.keeping, self._writer(rng), rng)
+        strokes: list[Points] = []
+        symbols: list[Symbol] = []
+        for position, token, parts in self._words(layout):
+            written = [s for part in parts for s in self._write(part, hand, chosen, rng)]
+            numbers = range(len(strokes), len(strokes) + len(written))
+            strokes += written
+            symbols.append(Symbol(token, tuple(numbers), position))
+        return Ink(
+            tuple(hand.bend(stroke, UNIT).astype(np.float32) for stroke in strokes),
+            tuple(symbols),
+        )
+
+    def _writer(self, rng: np.random.Generator) -> str:
+        return self._writers[int(rng.integers(len(self._writers)))] if self._writers else ""
+
+    def _lacks(self, one: Placed) -> str | None:
+        name = _name(one)
+        return None if name in self.bank or one.kind in (Kind.RADICAL, Kind.RULE) else name
+
+    def _words(self, layout: Layout) -> Iterator[tuple[int, str, Sequence[Placed]]]:
+        """Position, token and pieces of each symbol; a name is one where the bank has it whole."""
+        for position, group in groupby(layout.placed, key=lambda one: one.position):
+            parts = list(group)
+            token = layout.tokens[position]
+            if parts[0].kind is Kind.LETTER and glyph_token(token) in self.bank:
+                left, top, right, bottom = np.array([part.box for part in parts]).T
+                box = (int(left.min()), int(top.min()), int(right.max()), int(bottom.max()))
+                parts = [parts[0]._replace(token=token, kind=Kind.SYMBOL, box=box)]
+            yield position, _BAR if token == _FRACTION else token, parts
+
+    def _write(
+        self, one: Placed, hand: Hand, chosen: _Chosen, rng: np.random.Generator
+    ) -> list[Points]:
+        manner = self.manner
+        box = _moved(one, hand)
+        width, height = box[2] - box[0], box[3] - box[1]
+        middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
+        if one.kind is Kind.RADICAL:
+            return self._root(box, _inner(one, hand), chosen)
+        name = _name(one)
+        if one.kind is Kind.RULE and name not in self.bank:
+            line = np.array([[-width / 2, 0.0], [width / 2, 0.0]])
+            return [line + middle]
+        if name not in self.bank:
+            raise KeyError(name)
+        sample = self.bank.strokes(name, chosen.index(name, width, height))
+        if one.kind in _STRETCHED:
+            shape = filled(sample, width, height)
+        else:
+            size = float(np.exp(manner.size * rng.normal()))
+            size *= hand.script if one.level else 1.0
+            size *= manner.signs if name in _SIGNS else 1.0
+            shape = fitted(sample, width * size, height * size, manner.stretch)
+            angle = manner.turn * rng.normal()
+            turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+            shape = [points @ turn for points in shape]
+        middle = middle + manner.place * UNIT * rng.normal(size=2)
+        return [points + middle for points in shape]
+
+    def _root(self, box: Sequence[float], inner: Sequence[float], chosen: _Chosen) -> list[Points]:
+        if _ROOT in self.bank:
+            for _ in range(_TRIES):
+                sample = self.bank.strokes(_ROOT, chosen.fresh(_ROOT))
+                begins = bar_begins(sample)
+                if begins is not None:
+                    return rooted(sample, begins, box, inner)
+        return plain_root(box, inner)
+
+
+class _Chosen:
+    """Which samples stand for the symbols of one formula."""
+
+    def __init__(
+        self, bank: GlyphBank, keeping: float, writer: str, rng: np.random.Generator
+    ) -> None:
+        self.bank = bank
+        self.keeping = keeping
+        self.writer = writer
+        self.rng = rng
+        self._before: dict[str, int] = {}
+
+    def fresh(self, name: str) -> int:
+        """Any sample, of the formula's writer if there are any and they are to be kept."""
+        if self.keeping and self.rng.random() < self.keeping:
+            own = self.bank.by_writer(name, self.writer)
+            if len(own):
+                return int(own[self.rng.integers(len(own))])
+            if name in self._before and self.rng.random() < self.keeping:
+                return self._before[name]
+        index = int(self.rng.integers(self.bank.count(name)))
+        self._before[name] = index
+        return index
+
+    def index(self, name: str, width: float, height: float) -> int:
+        """A sample for a place: of two, the one whose proportions are nearer to its own.
+
+        Only where samples are free to choose: a writer's own are few, and the paper's are random.
+        """
+        first = self.fresh(name)
+        if not self.keeping:
+            return first
+        second = self.fresh(name)
+        if first == second:
+            return first
+        sizes = self.bank.sizes(name)[[first, second]]
+        own = np.log(np.maximum(sizes[:, 0], 0.05) / np.maximum(sizes[:, 1], 0.05))
+        wanted = np.log(max(width, 1.0) / max(height, 1.0))
+        return (first, second)[int(np.argmin(np.abs(own - wanted)))]
+
+
+def _name(one: Placed) -> str:
+    return glyph_token(one.token, one.style or None)
+
+
+def _spanning(one: Placed) -> bool:
+    wide = one.box[2] - one.box[0] > _WIDE * UNIT
+    return one.kind in _SPANNING and (one.kind is not Kind.ACCENT or wide)
+
+
+def _moved(one: Placed, hand: Hand) -> tuple[float, float, float, float]:
+    """A place in the hand's own spacing: symbols move, what spans others grows along."""
+    left, top, right, bottom = one.box
+    if _spanning(one):
+        across = (left * hand.across, right * hand.across)
+    else:
+        middle = (left + right) / 2 * hand.across
+        across = (middle - (right - left) / 2, middle + (right - left) / 2)
+    tall = one.kind in (Kind.RADICAL, Kind.FRAME, Kind.DELIMITER)
+    if tall:
+        down = (top * hand.down, bottom * hand.down)
+    else:
+        middle = (top + bottom) / 2 * hand.down
+        down = (middle - (bottom - top) / 2, middle + (bottom - top) / 2)
+    return across[0], down[0], across[1], down[1]
+
+
+def _inner(one: Placed, hand: Hand) -> tuple[float, float, float, float]:
+    left, top, right, bottom = one.inner or one.box
+    return left * hand.across, top * hand.down, right * hand.across, bottom * hand.down

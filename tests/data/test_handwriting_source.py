@@ -1,0 +1,154 @@
+"""Source `handwriting`: prepared with the built-in font, written by hand when it is loaded."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from tiny import TINY, changed, config, im2tex
+
+from im2tex.data.dataset import FormulaDataset
+from im2tex.data.preprocessing import Preprocessing
+from im2tex.data.sources.handwriting import HandwritingSource
+from im2tex.data.store import Split, write_split
+from im2tex.data.synthetic import laying
+from im2tex.data.variation import Variation
+from im2tex.errors import Im2TexError
+from im2tex.ink.augment import Augmentation
+
+needs_tex = pytest.mark.skipif(shutil.which("latex") is None, reason="needs latex (TeX)")
+
+FORMULAS = [
+    rf"\frac{{{a}+{b}}}{{{c}}}=\sqrt{{{a}^{{2}}-{b}_{{{c}}}}}"
+    for a in "abcd"
+    for b in "xyz"
+    for c in "123"
+]
+ARGS = {"formulas": "list", "labels": "crohme", "glyphs": "built-in", "validation": 0.3}
+
+
+@pytest.fixture(scope="module")
+def formulas(tmp_path_factory):
+    path = tmp_path_factory.mktemp("lists") / "formulas.txt"
+    path.write_text("\n".join(FORMULAS) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def root(formulas, tmp_path_factory):
+    root = tmp_path_factory.mktemp("root")
+    HandwritingSource(**ARGS).prepare(root, str(formulas))
+    return root
+
+
+@needs_tex
+def test_every_formula_is_in_one_split_and_none_in_two(root):
+    source = HandwritingSource(**ARGS)
+    splits = [source.split(root, name) for name in ("train", "validation")]
+    labels = [{tuple(tokens) for tokens in split.tokens()} for split in splits]
+    assert len(labels[0] | labels[1]) == len(FORMULAS) == sum(map(len, splits))
+    assert not labels[0] & labels[1]
+    assert 0.15 < len(splits[1]) / len(FORMULAS) < 0.45
+
+
+@needs_tex
+def test_held_out_labels_of_crohme_are_kept_out(root, formulas, tmp_path):
+    held_out = [HandwritingSource(**ARGS).split(root, "train")[k] for k in range(3)]
+    write_split(tmp_path / "crohme" / "test_2014.parquet", held_out, {})
+    HandwritingSource(**ARGS).prepare(tmp_path, str(formulas))
+    names = ("train", "validation")
+    found = {
+        t
+        for n in names
+        for t in map(tuple, Split(tmp_path / "handwriting" / f"{n}.parquet").tokens())
+    }
+    assert len(found) == len(FORMULAS) - 3
+    assert not found & {one.tokens for one in held_out}
+
+
+@needs_tex
+def test_an_interrupted_preparation_goes_on(root, formulas, tmp_path, monkeypatch):
+    monkeypatch.setattr(laying, "_PART", 10)
+    whole = HandwritingSource(**ARGS)
+    calls = []
+    row = laying.Laying._row
+
+    def failing(self, key, tokens, layout):
+        calls.append(key)
+        if len(calls) == 15:
+            raise KeyboardInterrupt
+        return row(self, key, tokens, layout)
+
+    monkeypatch.setattr(laying.Laying, "_row", failing)
+    with pytest.raises(KeyboardInterrupt):
+        whole.prepare(tmp_path, str(formulas))
+    assert not (tmp_path / "handwriting" / "train.parquet").exists()
+    whole.prepare(tmp_path, str(formulas))
+    assert len(calls) == 15 + len(FORMULAS) - 10  # the first part of ten was kept
+    one, two = (Split(r / "handwriting" / "train.parquet") for r in (root, tmp_path))
+    assert one.all_keys() == two.all_keys()
+    assert not (tmp_path / "handwriting" / ".preparing").exists()
+
+
+@needs_tex
+def test_training_writes_anew_each_epoch_and_validation_always_the_same(root):
+    split = HandwritingSource(**ARGS).split(root, "train")
+    preprocessing = Preprocessing(symbol_size=16)
+    evaluation = FormulaDataset(split, preprocessing)
+    assert torch.equal(evaluation[0, [0, 1]].images, evaluation[5, [0, 1]].images)
+    for fresh in (True, False):
+        split = HandwritingSource(**ARGS, fresh=fresh).split(root, "train")
+        training = FormulaDataset(split, preprocessing, Variation())
+        assert torch.equal(training[0, [0]].images, training[0, [0]].images)
+        same = torch.equal(training[0, [0]].images, training[1, [0]].images)
+        assert same is not fresh
+        boxes = training[0, [0]].boxes[0]
+        known = [
+            token for token, box in zip(split[0].tokens, boxes, strict=False) if box[2] >= box[0]
+        ]
+        assert known == [token for token in split[0].tokens if token not in "{}^_"]
+
+
+@needs_tex
+def test_sizes_are_foretold_without_writing(root):
+    split = HandwritingSource(**ARGS).split(root, "train")
+    dataset = FormulaDataset(split, Preprocessing(symbol_size=16), Variation(0, Augmentation()))
+    numbers = range(len(split))
+    foretold = np.array([dataset.size(k, 3)[:2] for k in numbers]).prod(1)
+    drawn = np.array([dataset[3, [k]].sizes[0].tolist() for k in numbers]).prod(1)
+    assert 0.8 < np.median(foretold / drawn) < 1.25
+
+
+@needs_tex
+def test_a_fit_on_it_runs_and_its_checkpoint_tests(root, tmp_path):
+    settings = changed(TINY, data={"source": "handwriting", "source_args": ARGS, "batch_size": 8})
+    path = config(tmp_path, changed(settings, data={"root": str(root)}), absolute=False)
+    folder = ("--trainer.default_root_dir", tmp_path / "runs")
+    assert im2tex("fit", "--config", path, *folder) == 0
+    checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
+    assert im2tex("test", "--ckpt_path", checkpoint, *folder, "--report.engine", "none") == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"count": 1}, "count=1 must be at least 2"),
+        ({"validation": 1.5}, "validation=1.5 is a share"),
+    ],
+)
+def test_wrong_settings_are_named(settings, complaint):
+    with pytest.raises(Im2TexError, match=complaint):
+        HandwritingSource(**settings)
+
+
+def test_what_is_missing_is_named_with_the_way_out(formulas, tmp_path):
+    with pytest.raises(Im2TexError, match="im2tex data glyphs --out"):
+        HandwritingSource().prepare(tmp_path, str(formulas))
+    with pytest.raises(Im2TexError, match="im2tex data prepare handwriting"):
+        HandwritingSource().ensure(tmp_path)
+
+
+@needs_tex
+def test_other_settings_than_the_stores_are_named(root):
+    with pytest.raises(Im2TexError, match="max_tokens 150 there, 20 asked for"):
+        HandwritingSource(**ARGS, max_tokens=20).ensure(root)

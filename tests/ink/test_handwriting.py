@@ -1,0 +1,152 @@
+r"""Layouts written by hand: where symbols come to lie, which samples stand for them."""
+
+import numpy as np
+import pytest
+
+from im2tex.ink.glyphs import Drawn, GlyphBank, built_in_bank
+from im2tex.ink.handwriting import FAITHFUL, NATURAL, Composer
+from im2tex.ink.handwriting.fitting import bar_begins, fitted, rooted
+from im2tex.ink.spans import box_of
+from im2tex.render.layout import Kind, Layout, Placed
+
+
+def line(*points):
+    return np.array(points, np.float32)
+
+
+SQUARE = (line((0, 0), (1, 0), (1, 1), (0, 1), (0, 0)),)
+TALL = (line((0, 0), (0.5, 0), (0.5, 1), (0, 1), (0, 0)),)
+FLAT = (line((0, 0), (1, 0.02)),)
+
+
+def symbol(token, position, box, kind=Kind.SYMBOL, inner=None):
+    return Placed(token, position, kind, 0, "", box, box[3], inner)
+
+
+# a over b with a bar between them
+FRACTION = Layout(
+    ("\\frac", "{", "a", "}", "{", "b", "}"),
+    (
+        symbol("\\frac", 0, (0, 100, 200, 105), Kind.RULE),
+        symbol("a", 2, (60, 0, 140, 80)),
+        symbol("b", 5, (60, 120, 140, 220)),
+    ),
+)
+BANK = GlyphBank.of(
+    [
+        *(Drawn("a", SQUARE, "test", writer) for writer in ("ann", "bob", "ann")),
+        Drawn("b", TALL, "test", "ann"),
+        *(Drawn("b", SQUARE, "test", "bob") for _ in range(9)),
+        Drawn("\\frac", FLAT, "test", "ann"),
+    ]
+)
+
+
+def boxes(ink):
+    return {one.position: box_of(ink, one) for one in ink.symbols}
+
+
+def test_every_symbol_is_written_in_its_place_and_known_by_its_token():
+    ink = Composer(BANK, FAITHFUL).compose(FRACTION, np.random.default_rng(0))
+    assert [(s.token, s.position) for s in ink.symbols] == [("-", 0), ("a", 2), ("b", 5)]
+    found = boxes(ink)
+    for one in FRACTION.placed:
+        left, top, right, bottom = one.box
+        middle = (left + right) / 2, (top + bottom) / 2
+        own = found[one.position]
+        assert (own[:2] + own[2:]) / 2 == pytest.approx(middle, abs=3)
+    assert found[0][2] - found[0][0] == pytest.approx(200, abs=1)  # the bar spans its place
+    assert found[2] == pytest.approx((60, 0, 140, 80), abs=1)  # a square in a square place
+
+
+def test_a_sample_keeps_its_proportions_as_far_as_it_may_be_stretched():
+    (narrow,) = fitted(TALL, 100, 100, stretch=1.25)  # half as wide as high
+    assert np.ptp(narrow[:, 0]) == pytest.approx(100)
+    assert np.ptp(narrow[:, 1]) == pytest.approx(200 / 1.25)
+    (full,) = fitted(TALL, 100, 100, stretch=float("inf"))
+    assert np.ptp(full, axis=0) == pytest.approx((100, 100))
+
+
+def test_the_same_seed_writes_the_same_and_another_does_not():
+    composer = Composer(BANK, NATURAL)
+    first, again, other = (
+        composer.compose(FRACTION, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
+    for one, two in zip(first.strokes, again.strokes, strict=True):
+        assert np.array_equal(one, two)
+    assert any(
+        not np.allclose(one, two) for one, two in zip(first.strokes, other.strokes, strict=True)
+    )
+
+
+def test_faithful_samples_are_independent_and_natural_ones_are_of_one_writer():
+    word = Layout(
+        ("b",) * 40, tuple(symbol("b", k, (k * 90, 0, k * 90 + 80, 80)) for k in range(40))
+    )
+
+    def tall(manner, seed):
+        ink = Composer(BANK, manner).compose(word, np.random.default_rng(seed))
+        sizes = [np.ptp(stroke, axis=0) for stroke in ink.strokes]
+        return sum(height > 1.2 * width for width, height in sizes)
+
+    # Ann draws the one tall b of ten: by chance 4 of 40, when she is the writer nearly all.
+    assert np.mean([tall(FAITHFUL, seed) for seed in range(20)]) == pytest.approx(4, abs=2)
+    shares = sorted(tall(NATURAL, seed) for seed in range(20))
+    assert shares[0] < 5
+    assert shares[-1] > 25
+
+
+def test_natural_handwriting_keeps_what_stands_above_and_below_a_bar_there():
+    composer = Composer(BANK, NATURAL)
+    for seed in range(50):
+        found = boxes(composer.compose(FRACTION, np.random.default_rng(seed)))
+        upper, lower = ((found[k][1] + found[k][3]) / 2 for k in (2, 5))
+        assert upper < (found[0][1] + found[0][3]) / 2 < lower
+        # Rounded by slope and slant, the bar still reaches over what it divides.
+        assert found[0][0] < (found[2][0] + found[2][2]) / 2 < found[0][2]
+
+
+def test_a_root_has_its_hook_before_its_content_and_its_bar_over_it():
+    drawn = (line((0, 0.6), (0.1, 0.55), (0.2, 1.0), (0.3, 0.0), (1.0, 0.05)),)
+    assert bar_begins(drawn) == pytest.approx(0.3)
+    (stroke,) = rooted(drawn, 0.3, (0, 0, 500, 100), (50, 10, 500, 100))
+    assert stroke[3] == pytest.approx((50, 0))  # the corner, where the content begins
+    assert stroke[4] == pytest.approx((500, 5))
+    assert stroke[2] == pytest.approx((50 * 0.2 / 0.3, 100))
+
+
+@pytest.mark.parametrize("bank", [BANK, built_in_bank()], ids=["no root", "built-in"])
+def test_roots_and_bars_are_drawn_where_the_bank_has_none(bank):
+    root = Layout(
+        ("\\sqrt", "{", "a", "}"),
+        (
+            symbol("\\sqrt", 0, (0, 0, 200, 120), Kind.RADICAL, (70, 20, 200, 110)),
+            symbol("a", 2, (90, 30, 170, 110)),
+        ),
+    )
+    ink = Composer(bank, FAITHFUL).compose(root, np.random.default_rng(0))
+    assert box_of(ink, ink.symbols[0]) == pytest.approx((0, 0, 200, 120), abs=8)
+
+
+def test_a_name_is_written_whole_where_someone_wrote_it_so_and_else_by_letters():
+    letters = tuple(
+        symbol(letter, 0, (k * 60, 0, k * 60 + 50, 80), Kind.LETTER)
+        for k, letter in enumerate("sin")
+    )
+    layout = Layout(("\\sin",), letters)
+    plain = GlyphBank.of([Drawn(letter, SQUARE, "test") for letter in "sin"])
+    ink = Composer(plain, FAITHFUL).compose(layout, np.random.default_rng(0))
+    assert [(one.token, len(one.strokes)) for one in ink.symbols] == [("\\sin", 3)]
+    whole = GlyphBank.of([Drawn("\\sin", FLAT, "test")])
+    assert Composer(whole, FAITHFUL).missing(layout) == []
+    ink = Composer(whole, FAITHFUL).compose(layout, np.random.default_rng(0))
+    assert [(one.token, len(one.strokes)) for one in ink.symbols] == [("\\sin", 1)]
+
+
+def test_symbols_without_a_glyph_are_named():
+    layout = Layout(
+        ("a", "\\aleph"), (symbol("a", 0, (0, 0, 9, 9)), symbol("\\aleph", 1, (9, 0, 18, 9)))
+    )
+    assert Composer(BANK).missing(layout) == ["\\aleph"]
+    with pytest.raises(KeyError):
+        Composer(BANK).compose(layout, np.random.default_rng(0))
