@@ -375,3 +375,21 @@ def test_a_configuration_that_is_none_is_named(text, complaint, tmp_path):
     path = tmp_path / "bad.yaml"
     path.write_text(text, encoding="utf-8")
     assert "bad.yaml" in complaint("fit", "--config", path)
+
+
+def test_a_checkpoint_alone_remembers_its_sources_settings(tmp_path, capsys):
+    """Also of a source that is not the default one."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for name in ("a", "b", "c", "d"):
+        image = Image.new("L", (60, 30), 255)
+        ImageDraw.Draw(image).text((10, 5), name, fill=0)
+        image.save(pictures / f"{name}.png")
+    (pictures / "labels.tsv").write_text("".join(f"{n}.png\t{n}\n" for n in "abcd"))
+    arguments = {"path": str(pictures), "validation": 0.5}
+    settings = changed(TINY, data={"source": "folder", "source_args": arguments})
+    assert im2tex("fit", "--config", config(tmp_path, settings)) == 0
+    checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
+    assert im2tex("test", "--ckpt_path", checkpoint, "--report.folder", tmp_path / "r") == 0
+    (result,) = (tmp_path / "r").rglob("test.json")
+    assert json.loads(result.read_text())["config"]["data"]["source_args"] == arguments

@@ -71,12 +71,14 @@ def run(arguments: Sequence[str]) -> None:
         path = _resolve(str(path), layers)
         checkpoint = load(path)
         layers.insert(0, _checkpoint_layer(checkpoint))
-    listed = drop_stale(layers, _defaults())
     with tempfile.TemporaryDirectory() as folder:
         if checkpoint is not None:
             first = Path(folder) / "checkpoint.json"
             first.write_text(json.dumps(layers[0].values["settings"]), encoding="utf-8")
-            listed = ["--config", str(first), *listed, f"--ckpt_path={path}"]
+            layers[0].arguments += ["--config", str(first)]
+        listed = drop_stale(layers, _defaults())
+        if checkpoint is not None:
+            listed.append(f"--ckpt_path={path}")
         _warnings()
         try:
             FormulaCLI(subcommand, listed, checkpoint)
