@@ -1,6 +1,20 @@
-"""Markup to pixels."""
+"""Markup to pixels, or to symbols in their places."""
 
 from im2tex.render.engines import ENGINES, open_renderer
+from im2tex.render.layout import Layout, LayoutFailure, Placed
+from im2tex.render.layout_tex import open_layouter
 from im2tex.render.rendering import CAUSES, Cause, Failure, Renderer, Rendering
 
-__all__ = ["CAUSES", "ENGINES", "Cause", "Failure", "Renderer", "Rendering", "open_renderer"]
+__all__ = [
+    "CAUSES",
+    "ENGINES",
+    "Cause",
+    "Failure",
+    "Layout",
+    "LayoutFailure",
+    "Placed",
+    "Renderer",
+    "Rendering",
+    "open_layouter",
+    "open_renderer",
+]

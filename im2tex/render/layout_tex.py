@@ -76,7 +76,7 @@ class TexLayouter:
         missing = [program for program in _PROGRAMS if shutil.which(program) is None]
         if missing:
             raise Im2TexError(
-                f"layouts need {', '.join(missing)}, not found on the path. {INSTALL}."
+                f"layouts need {', '.join(missing)}, not found on the path: {INSTALL}."
             )
         self.workers = workers or os.cpu_count() or 1
         self.limits = limits or sandbox.Limits()

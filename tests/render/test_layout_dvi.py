@@ -1,0 +1,75 @@
+"""What lies where on a page, on files written here byte by byte; ink boxes from AFM files."""
+
+import struct
+
+import pytest
+
+from im2tex.render import dvi, layout_dvi
+from im2tex.render.layout_dvi import MARK, RULE, Item
+from im2tex.render.layout_fonts import read_afm
+
+METRICS = dvi.Metrics(65, [1 << 20, 1 << 19], [0, 0], [0, 0])  # `A` 1 wide, `B` half
+SIZE = 10 * dvi.POINT
+
+
+def pages(*bodies):
+    """The pages of a file with one font, number 0, of 10 points."""
+    font = bytes([243, 0]) + struct.pack(">3I", 0, SIZE, SIZE) + bytes([0, 3]) + b"cmx"
+    data = bytes([247, 2]) + struct.pack(">3I", 25400000, 473628672, 1000) + bytes([0])
+    for number, body in enumerate(bodies):
+        first = font if number == 0 else b""
+        data += bytes([139]) + struct.pack(">11i", number, *[0] * 9, -1) + first + body
+        data += bytes([140])
+    start = len(data)
+    data += bytes([248]) + struct.pack(">6I", 0, 25400000, 473628672, 1000, 0, 0) + bytes(4)
+    data += font + bytes([249]) + struct.pack(">I", start) + bytes([2]) + b"\xdf" * 4
+    return layout_dvi.pages(data, {"cmx": METRICS}.__getitem__)
+
+
+def test_glyphs_rules_and_marks_in_order_and_in_place():
+    mark = bytes([239, 2]) + b"17"
+    right = bytes([146]) + struct.pack(">i", 500)
+    down = bytes([160]) + struct.pack(">i", 300)
+    rule = bytes([132]) + struct.pack(">2i", 40, 70)
+    unseen = bytes([132]) + struct.pack(">2i", 0, 70)
+    push, pop = bytes([141]), bytes([142])
+    body = bytes([171]) + mark + b"AB" + push + right + down + rule + b"A" + pop + unseen + b"B"
+    after = SIZE + SIZE // 2
+    assert pages(body) == {
+        0: [
+            Item(MARK, "17", 0, 0, 0),
+            Item(65, "cmx", SIZE, 0, 0),
+            Item(66, "cmx", SIZE, SIZE, 0),
+            Item(RULE, "", 0, after + 500, 300, 70, 40),
+            Item(65, "cmx", SIZE, after + 570, 300),
+            Item(66, "cmx", SIZE, after + 70, 0),
+        ]
+    }
+
+
+def test_moves_that_repeat_and_pages_that_begin_anew():
+    w = bytes([149]) + (300).to_bytes(2, "big")
+    z = bytes([168]) + (-200).to_bytes(2, "big", signed=True)
+    put = bytes([137]) + struct.pack(">2i", 10, 10)
+    found = pages(w + bytes([147]) + z + bytes([166]) + put, bytes([171]) + bytes([128, 65]))
+    assert found[0] == [Item(RULE, "", 0, 600, -400, 10, 10)]
+    assert found[1] == [Item(65, "cmx", SIZE, 0, 0)]
+
+
+def test_what_is_none_of_tex_s_is_an_error():
+    with pytest.raises(dvi.DviError):
+        layout_dvi.pages(b"nothing", {}.__getitem__)
+    with pytest.raises(dvi.DviError):
+        pages(bytes([171]) + b"Z")
+    with pytest.raises(dvi.DviError):
+        pages(bytes([251]))
+
+
+def test_ink_boxes_from_an_afm_file():
+    text = (
+        "StartCharMetrics 3\n"
+        "C 65 ; WX 750 ; N A ; B 32 -11 717 716 ;\n"
+        "C 102 ; WX 306 ; N f ; B 33 0 357 705 ; L i fi ;\n"
+        "C -1 ; WX 500 ; N unencoded ; B 0 0 1 1 ;\n"
+    )
+    assert read_afm(text) == {65: (0.032, -0.011, 0.717, 0.716), 102: (0.033, 0.0, 0.357, 0.705)}
