@@ -104,11 +104,15 @@ def sample_formulas(
         )
     strings = [found.strings[i] for i in order]
     features = Features(profile, wanted)
+    # Where few serve for many, each of them counts: letters above all. Others stand for several.
     every = -(-len(strings) // _FITTED)
-    few = features.of(strings[::every])
-    share = count * most[::every].sum() / most.sum()
-    found_weights, odds = weights(few, features.means, features.slack, share, most[::every])
+    few = np.flatnonzero((most > 1) | (np.arange(len(most)) % every == 0))
+    stand_for = np.where(most[few] > 1, most[few], every)
+    some = features.of([strings[i] for i in few])
+    found_weights, odds = weights(some, features.means, features.slack, count, stand_for)
     times = most * expit(features.scores(strings, found_weights) + odds)
+    had = np.bincount(bins, times, minlength=len(wanted))
+    times *= (wanted * count / np.maximum(had, 1e-12))[bins]  # lengths as wanted, to the last one
     taken = systematic(times, count, most, random.random())
     chosen = np.repeat(np.arange(len(strings)), taken).tolist()
     random.shuffle(chosen)
