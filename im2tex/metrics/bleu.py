@@ -23,6 +23,8 @@ class CorpusBleu(PairMetric):
 
     Args:
         name: of the metric, where there are several over different forms of the same formulas.
+        sync_on_compute: whether processes add up what they have counted; without, a process that
+            has all samples can compute alone.
     """
 
     higher_is_better = True
@@ -31,8 +33,8 @@ class CorpusBleu(PairMetric):
     lengths: Tensor
     samples: Tensor
 
-    def __init__(self, name: str = "bleu") -> None:
-        super().__init__()
+    def __init__(self, name: str = "bleu", *, sync_on_compute: bool = True) -> None:
+        super().__init__(sync_on_compute=sync_on_compute)
         self.name = name
         # force: do not warn of references that look tokenised, for they are.
         self._bleu = BLEU(tokenize="none", smooth_method="none", force=True)

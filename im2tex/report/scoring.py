@@ -145,7 +145,8 @@ def _bleus(samples: Sequence[SampleResult]) -> dict[str, tuple[float, str]]:
     }
     found = {}
     for name, (form, guesses, gold) in sides.items():
-        bleu = CorpusBleu(name)
+        # The first process scores all samples, while the others wait elsewhere.
+        bleu = CorpusBleu(name, sync_on_compute=False)
         bleu.update(guesses, gold)
         found[name] = float(bleu.compute()), bleu.signature + form
     return found
