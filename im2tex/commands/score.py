@@ -97,9 +97,8 @@ def _formulas(given: str, role: Role, root: Path) -> tuple[str, list[Entry], dic
     source, colon, split = given.partition(":")
     if not colon or Path(given).exists():
         return Path(given).stem, read_formulas(Path(given), role), {}
-    built = SOURCES.build(source)
-    built.ensure(root)
-    stored = built.split(root, split)
+    # As it was prepared: to make it now, with the source's default settings, could change it.
+    stored = SOURCES.build(source).split(root, split)
     known = (stored.all_keys(), stored.tokens(), stored.latex(), stored.extras("collection"))
     entries = [
         Entry(f"{given}, '{key}'", key, tokens, latex, {"collection": collection or None})
