@@ -71,18 +71,15 @@ def lay_out(
     Raises:
         Untraced: if a mark has more ink than its token can have.
     """
-    owned: dict[int, list[Ink]] = {}
-    for one in traced:
-        owned.setdefault(one.mark, []).append(_ink(one, marks[one.mark], boxes))
-    runs = _runs(traced)
     placed: list[Placed] = []
-    for number, inks in owned.items():
+    for number, runs in _runs(marks, traced, boxes).items():
         mark = marks[number]
+        inks = [ink for run in runs for ink in run]
         position = bisect_right(starts, mark.start) - 1
         if mark.token[:7] == "\\begin{":
-            placed += _environment(mark, position, inks, runs[number], tokens, starts)
+            placed += _environment(mark, position, runs, tokens, starts)
         elif mark.token in PAIRED:
-            placed += _pair(mark, position, inks, runs[number])
+            placed += _pair(mark, position, runs)
         elif mark.carried is not None:
             letter = bisect_right(starts, mark.carried.start) - 1
             placed += _accented(mark, position, mark.carried.text, letter, inks)
@@ -111,18 +108,17 @@ def _ink(traced: Traced, mark: Mark, boxes: Mapping[str, Mapping[int, Extent]]) 
     return Ink(traced, first, y - top, first + share, y - bottom, level, baseline)
 
 
-def _runs(traced: Sequence[Traced]) -> dict[int, list[list[int]]]:
-    """For each mark, its ink by number, in stretches without another's in between."""
-    runs: dict[int, list[list[int]]] = {}
-    counts: dict[int, int] = {}
+def _runs(
+    marks: Sequence[Mark], traced: Sequence[Traced], boxes: Mapping[str, Mapping[int, Extent]]
+) -> dict[int, list[list[Ink]]]:
+    """The ink of each mark, in stretches without another's in between."""
+    runs: dict[int, list[list[Ink]]] = {}
     last = -1
     for one in traced:
-        mark = one.mark
-        if mark != last:
-            runs.setdefault(mark, []).append([])
-        runs[mark][-1].append(counts.get(mark, 0))
-        counts[mark] = counts.get(mark, 0) + 1
-        last = mark
+        if one.mark != last:
+            runs.setdefault(one.mark, []).append([])
+            last = one.mark
+        runs[last][-1].append(_ink(one, marks[last], boxes))
     return runs
 
 
@@ -171,12 +167,12 @@ def _accented(mark: Mark, position: int, letter: str, at: int, inks: list[Ink]) 
     return placed
 
 
-def _pair(mark: Mark, position: int, inks: list[Ink], runs: list[list[int]]) -> list[Placed]:
+def _pair(mark: Mark, position: int, runs: list[list[Ink]]) -> list[Placed]:
     r"""The two brackets of a `\binom`."""
     if len(runs) != 2:
-        raise Untraced(f"{mark.token} with {len(runs)} brackets")
+        raise Untraced(f"{mark.token} with nothing between its brackets")
     return [
-        _joined(token, position, Kind.DELIMITER, mark.style, [inks[i] for i in run])
+        _joined(token, position, Kind.DELIMITER, mark.style, run)
         for token, run in zip(PAIRED[mark.token], runs, strict=True)
     ]
 
@@ -184,14 +180,13 @@ def _pair(mark: Mark, position: int, inks: list[Ink], runs: list[list[int]]) -> 
 def _environment(
     mark: Mark,
     position: int,
-    inks: list[Ink],
-    runs: list[list[int]],
+    runs: list[list[Ink]],
     tokens: Sequence[str],
     starts: Sequence[int],
 ) -> list[Placed]:
     """An array's own ink: its brackets, and the lines between its columns."""
     name = mark.token[7:-1]
-    glyphs = [[inks[i] for i in run if inks[i].traced.item.code != RULE] for run in runs]
+    glyphs = [[ink for ink in run if ink.traced.item.code != RULE] for run in runs]
     groups = [run for run in glyphs if run]
     fences = FENCED.get(name, ())
     if len(groups) > len(fences):
@@ -201,10 +196,10 @@ def _environment(
         _joined(token, where, Kind.DELIMITER, mark.style, group)
         for token, where, group in zip(fences, (position, end), groups, strict=False)
     ]
-    rules = [ink for ink in inks if ink.traced.item.code == RULE]
     columns: dict[int, list[Ink]] = {}
-    for rule in rules:
-        columns.setdefault(round(rule.left), []).append(rule)
+    for ink in (ink for run in runs for ink in run):
+        if ink.traced.item.code == RULE:
+            columns.setdefault(round(ink.left), []).append(ink)
     bars = _bars(tokens, position)
     if len(bars) != len(columns):
         bars = [position] * len(columns)
