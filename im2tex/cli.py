@@ -41,7 +41,10 @@ def main(args: Sequence[str] | None = None) -> int:
         if not given:
             parser.print_help()
             return 0
-        options = parser.parse_args(given)
+        # What follows -- is for another command, not for argparse, which would take it as names.
+        cut = given.index("--") if "--" in given else len(given)
+        options = parser.parse_args(given[:cut])
+        options.flags = given[cut + 1 :]
         status: int = options.run(options)
         return status
     except Im2TexError as error:

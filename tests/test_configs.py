@@ -12,7 +12,9 @@ from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.printed.settings import Settings
 from im2tex.data.source import SOURCES
 from im2tex.data.sources import arxiv
+from im2tex.data.sources.handwriting import HandwritingSource
 from im2tex.data.store import write_split
+from im2tex.ink.glyphs import built_in_bank
 from im2tex.render.rendering import encode
 
 PRINTED = ("arxiv", "im2latex")
@@ -26,13 +28,16 @@ def root(tmp_path_factory):
     grammar = SOURCES.build("grammar", {"size_train": 24, "size_validation": 4, "size_test": 4})
     grammar.ensure(root)
     for path in CONFIGS:
-        name = yaml.safe_load(path.read_text())["data"]["source"]
+        data = yaml.safe_load(path.read_text())["data"]
+        name = data["source"]
         if name != "grammar":
             for split in ("train", "validation"):
                 samples = grammar.split(root, split)
                 if name in PRINTED:
                     samples = map(printed, samples)
-                write_split(root / name / f"{split}.parquet", samples, stand_in(name))
+                about = stand_in(name, data.get("source_args", {}))
+                write_split(root / name / f"{split}.parquet", samples, about)
+    built_in_bank().save(root / "glyphs" / "bank.parquet")
     return root
 
 
@@ -42,8 +47,10 @@ def printed(sample):
     return replace(sample, ink=None, image=encode(pixels))
 
 
-def stand_in(name):
+def stand_in(name, arguments):
     """What the store of a source says of itself."""
+    if name == "handwriting":
+        return {"source": name, "settings": HandwritingSource(**arguments).made_with}
     if name != "arxiv":
         return {"source": name}
     # As if the papers had given no more than this.

@@ -37,7 +37,7 @@ def add_commands(commands: _Commands) -> None:
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
     _prepare(actions)
     _glyphs(actions)
-    for add in (_components, _normalize, _render, _read, _export, _score, _compare):
+    for add in (_components, _normalize, _render, _read, _export, _score, _compare, _chain):
         add(commands)
 
 
@@ -388,6 +388,32 @@ def _compare(commands: _Commands) -> None:
             resamples=given.resamples,
             seed=given.seed,
         )
+        return 0
+
+    parser.set_defaults(run=run)
+
+
+def _chain(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "chain",
+        help="trainings in a row, each from the one before, then a test",
+        description="Fits each configuration from the best checkpoint of the one before, and tests"
+        " the last. Repeated after an interruption, it goes on where it stopped. What follows"
+        " after -- are flags of `im2tex fit` for every step.",
+    )
+    parser.add_argument(
+        "steps",
+        nargs="+",
+        metavar="CONFIG",
+        help="a configuration; with flags of its own in quotes: 'C.yaml --trainer.max_epochs 4'",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--name", default="", help="name of the result (default: the folder's)")
+
+    def run(given: argparse.Namespace) -> int:
+        from im2tex.commands.chain import chain  # noqa: PLC0415
+
+        chain(given.steps, given.out, flags=given.flags, name=given.name)
         return 0
 
     parser.set_defaults(run=run)

@@ -1,0 +1,84 @@
+"""Trainings in a row: each from the one before, resumed where they stopped."""
+
+import json
+import shutil
+
+import pytest
+from tiny import TINY, changed, config, im2tex
+
+from im2tex.checkpoint import load
+
+
+@pytest.fixture(scope="module")
+def configurations(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chain")
+    first = config(folder, TINY, "first.yaml")
+    arguments = {**TINY["data"]["source_args"], "symbols": "x y + 1 2"}
+    second = config(folder, changed(TINY, data={"source_args": arguments}), "second.yaml")
+    return first, second
+
+
+@pytest.fixture(scope="module")
+def done(configurations, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out") / "both"
+    first, second = configurations
+    steps = (first, f"{second} --trainer.max_epochs 2")
+    assert im2tex("chain", *steps, "--out", folder, "--", "--seed_everything", "7") == 0
+    return folder, steps
+
+
+def checkpoint(place):
+    (path,) = place.glob("**/checkpoints/last.ckpt")
+    return load(path)
+
+
+def test_each_step_has_its_settings_and_the_last_is_tested(done):
+    folder, _ = done
+    one, two = checkpoint(folder / "1-first"), checkpoint(folder / "2-second")
+    assert one["epoch"] == 0
+    assert two["epoch"] == 1
+    assert one["datamodule_hyper_parameters"]["seed"] == 7
+    assert two["datamodule_hyper_parameters"]["seed"] == 7
+    result = json.loads((folder / "results" / "both.json").read_text())
+    assert result["config"]["data"]["source_args"]["symbols"] == "x y + 1 2"
+
+
+def test_a_second_step_starts_from_the_firsts_weights(done, configurations, tmp_path):
+    """With a rate of nothing it ends with them."""
+    folder, _ = done
+    shutil.copytree(folder / "1-first", tmp_path / "out" / "1-first")
+    first, second = configurations
+    still = f"{second} --model.optimizer_args.lr 0"
+    assert im2tex("chain", f"{first}", still, "--out", tmp_path / "out") == 0
+    one, two = (
+        checkpoint(tmp_path / "out" / name)["state_dict"] for name in ("1-first", "2-second")
+    )
+    name = "encoder.row.embedding"
+    weights = [key for key in one if key.endswith("weight_hh_l0")]
+    assert weights, name
+    for key in weights:
+        assert one[key].equal(two[key])
+
+
+def test_what_is_done_is_not_done_again(done, capfd):
+    folder, steps = done
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.ckpt")}
+    assert im2tex("chain", *steps, "--out", folder, "--", "--seed_everything", "7") == 0
+    printed = capfd.readouterr().out
+    assert printed.count("done before") == 2
+    assert "tested before" in printed
+    assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*.ckpt")}
+
+
+def test_another_chain_in_the_folder_is_refused(done, configurations, capsys):
+    folder, _ = done
+    assert im2tex("chain", configurations[0], "--out", folder) == 2
+    assert "holds another chain" in capsys.readouterr().err
+
+
+def test_a_step_that_fails_ends_the_chain_and_is_named(configurations, tmp_path, capsys):
+    wrong = f"{configurations[0]} --model.encoder nothing"
+    assert im2tex("chain", wrong, "--out", tmp_path / "out") == 2
+    assert "`im2tex fit` ended with 2" in capsys.readouterr().err
+    assert im2tex("chain", "none.yaml", "--out", tmp_path / "out") == 2
+    assert "there is no configuration none.yaml" in capsys.readouterr().err
