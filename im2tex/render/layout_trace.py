@@ -9,8 +9,10 @@ is sure.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import groupby
 from typing import NamedTuple
 
 from im2tex.render.layout_dvi import MARK, Item
@@ -18,6 +20,7 @@ from im2tex.render.layout_dvi import MARK, Item
 _TEXT_FONT = re.compile(r"cm(r|bx|b|ss|ssbx|ssi|ti|bxti|sl|bxsl|csc|dunh|u)\d")
 _LIGATURES = {11: "ff", 12: "fi", 13: "fl", 14: "ffi", 15: "ffl", 123: "--", 124: "---"}
 _LIGATURES |= {34: "''", 92: "``", 60: "!`", 62: "?`"}
+_PIECES = "cmex"  # the font that tall brackets are built of
 _MOST = 250_000
 """Pairs of glyphs looked at where two pages differ: some 500 glyphs against as many."""
 
@@ -130,40 +133,88 @@ def _matched(
         keys: that of the marked one.
         owners: of each of these.
     """
-    # One glyph of what is the same stays, to see whether others go on from it.
+    # One glyph of what is the same stays at either end, to see whether others go on from it.
     head = max(0, _common(own, keys) - 1)
-    tail = _common(own[head + 1 :][::-1], keys[head + 1 :][::-1])
+    tail = max(0, _common(own[head + 1 :][::-1], keys[head + 1 :][::-1]) - 1)
     own, keys = own[head : len(own) - tail], keys[head : len(keys) - tail]
     if len(own) * len(keys) > _MOST:
         raise Untraced("it is too long for how much the marks change")
     middle = owners[head : len(owners) - tail]
     found: dict[int, _Owner] = {}
-    lost: list[int] = []
-    spare: list[int] = []  # ink of the marked page that is elsewhere on the other
+    gaps: list[tuple[list[int], list[int]]] = []
     matcher = SequenceMatcher(None, own, keys, autojunk=False)
-    for _, first, last, start, stop in matcher.get_opcodes():
-        theirs = middle[start:stop]
-        if last - first == stop - start:
-            found |= zip(range(first, last), theirs, strict=True)
-        elif last > first and len({owner.mark for owner in theirs}) == 1:
-            found |= dict.fromkeys(range(first, last), theirs[0])
-        elif not theirs and first - 1 in found and {*own[first:last]} == {own[first - 1]}:
-            # A tall bracket with more pieces.
-            found |= dict.fromkeys(range(first, last), found[first - 1])
+    for same, first, last, start, stop in matcher.get_opcodes():
+        if same == "equal":
+            found |= zip(range(first, last), middle[start:stop], strict=True)
         else:
-            lost += range(first, last)
-            spare += range(start, stop)
-            continue
-    for at in lost:
-        same = [other for other in spare if keys[other] == own[at]]
-        if len(same) != 1:
-            raise Untraced(f"a glyph that the marks change: {own[at][0]} {own[at][1]}")
-        spare.remove(same[0])
-        found[at] = middle[same[0]]
+            gaps.append((list(range(first, last)), list(range(start, stop))))
+    for at, other in _elsewhere(own, keys, gaps):
+        found[at] = middle[other]
+    for ours, theirs in gaps:
+        _fill(ours, [middle[other] for other in theirs], own, found)
     whole = [*owners[:head], *(found[at] for at in range(len(own))), *owners[len(owners) - tail :]]
     if {owner.mark for owner in owners} - {owner.mark for owner in whole}:
         raise Untraced("glyphs that only the marks bring about")
     return whole
+
+
+def _elsewhere(
+    own: list[tuple[str, int]],
+    keys: list[tuple[str, int]],
+    gaps: list[tuple[list[int], list[int]]],
+) -> list[tuple[int, int]]:
+    """Takes what has moved out of the gaps: the same glyph on either page, and no other like it."""
+    moved: list[tuple[int, int]] = []
+    lost = Counter(own[at] for ours, _ in gaps for at in ours)
+    spare = Counter(keys[other] for _, theirs in gaps for other in theirs)
+    for key, times in lost.items():
+        if times == spare[key] == 1 and not key[0].startswith(_PIECES):
+            (ours, at), *_ = [(ours, at) for ours, _ in gaps for at in ours if own[at] == key]
+            (theirs, to), *_ = [
+                (theirs, to) for _, theirs in gaps for to in theirs if keys[to] == key
+            ]
+            ours.remove(at)
+            theirs.remove(to)
+            moved.append((at, to))
+    return moved
+
+
+def _fill(
+    ours: list[int], theirs: list[_Owner], own: list[tuple[str, int]], found: dict[int, _Owner]
+) -> None:
+    """Finds the owners of one stretch of glyphs that another one stands for.
+
+    Args:
+        ours: places of the glyphs.
+        theirs: owners of those that stand for them.
+        own: all glyphs of the page.
+        found: the owners known so far; gets those of the stretch.
+
+    Raises:
+        Untraced: if it is not clear which is whose.
+    """
+    # Brackets beside the stretch may go on in it, on either page.
+    while len(ours) > len(theirs) and ours[0] - 1 in found and own[ours[0]] == own[ours[0] - 1]:
+        found[ours[0]] = found[ours[0] - 1]
+        ours = ours[1:]
+    while len(ours) > len(theirs) and ours[-1] + 1 in found and own[ours[-1]] == own[ours[-1] + 1]:
+        found[ours[-1]] = found[ours[-1] + 1]
+        ours = ours[:-1]
+    if not ours:
+        return
+    before, after = found.get(ours[0] - 1), found.get(ours[-1] + 1)
+    while len(theirs) > len(ours) and before is not None and theirs[0].mark == before.mark:
+        theirs = theirs[1:]
+    while len(theirs) > len(ours) and after is not None and theirs[-1].mark == after.mark:
+        theirs = theirs[:-1]
+    runs = [next(run) for _, run in groupby(theirs, key=lambda owner: owner.mark)]
+    if len(ours) == len(theirs):
+        found |= zip(ours, theirs, strict=True)
+    elif len(runs) in (1, len(ours)):
+        found |= zip(ours, runs if len(runs) > 1 else runs * len(ours), strict=True)
+    else:
+        font, code = own[ours[0]]
+        raise Untraced(f"a glyph that the marks change: {font} {code}")
 
 
 def _common(one: Sequence[tuple[str, int]], other: Sequence[tuple[str, int]]) -> int:

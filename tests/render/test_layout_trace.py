@@ -50,10 +50,15 @@ def test_a_bracket_may_have_another_number_of_pieces():
     assert owners("(abbbbc)", "0(1abb2c3)") == [0, 1, 1, 1, 1, 1, 2, 3]
     assert owners("(ac)", "0(1abb2c3)") == [0, 1, 2, 3]
     assert owners("x!y", "0x1[[[2y") == [0, 1, 2]
+    # Beside another one that changes, too.
+    assert owners("a!)b", "0a1!!2]3b") == [0, 1, 2, 3]
+    assert owners("a!!)b", "0a1!2]3b") == [0, 1, 1, 2, 3]
+    assert owners("a(!b", "0a1[2!!3b") == [0, 1, 2, 3]
 
 
 def test_two_scripts_may_change_places():
     assert owners("xpqyyy", "0x2q1p3y4y5y") == [0, 1, 2, 3, 4, 5]
+    assert owners("xpq)y", "0x2q1p3[[[4y") == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
