@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ from torch import Tensor
 
 from im2tex import __version__
 from im2tex.errors import Im2TexError
+from im2tex.files import replacing
 
 if TYPE_CHECKING:
     from im2tex.module import Im2Tex
@@ -38,20 +37,15 @@ class CheckpointFiles(TorchCheckpointIO):
             Im2TexError: if it cannot be written.
         """
         path = Path(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(checkpoint, temporary)
-            os.replace(temporary, path)
+            with replacing(path) as part:
+                torch.save(checkpoint, part)
         except (OSError, RuntimeError) as error:  # torch's own writer raises the latter
             reason = getattr(error, "strerror", None) or str(error).split("\n", 1)[0]
             raise Im2TexError(
                 f"cannot write the checkpoint {path}: {reason}. The one before it is as it was: "
                 "make room, then go on from it with --ckpt_path."
             ) from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 def stamp(checkpoint: dict[str, Any]) -> None:

@@ -7,9 +7,7 @@ processes share the pages. A split is one portable file.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ import pyarrow.parquet as pq
 from im2tex.data.sample import LaidOut, Sample
 from im2tex.data.writer import Writer
 from im2tex.errors import Im2TexError
+from im2tex.files import replacing
 from im2tex.ink.ink import Ink, Symbol
 from im2tex.render.layout import Layout
 
@@ -70,11 +69,12 @@ def write_split(
         Im2TexError: if the folder cannot be written, the disk is full, or two keys are equal.
     """
     schema = _SCHEMA.with_metadata({_META: json.dumps({"format": FORMAT, **about}).encode()})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     seen: set[str] = set()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        with (
+            replacing(path) as part,
+            pq.ParquetWriter(part, schema, compression="zstd") as writer,
+        ):
             rows: list[dict[str, Any]] = []
             for sample in samples:
                 if sample.key in seen:
@@ -86,15 +86,11 @@ def write_split(
                     rows.clear()
             if rows:
                 writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-        os.replace(temporary, path)
     except OSError as error:
         raise Im2TexError(
             f"cannot write {path}: {error.strerror or error}. "
             "Choose another folder with --root, or make room there."
         ) from error
-    finally:
-        with suppress(OSError):  # where no folder could be made, there is no file either
-            temporary.unlink(missing_ok=True)
     return len(seen)
 
 

@@ -5,7 +5,6 @@ Drawn with Pillow and the font it brings along, so that it looks alike on every 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from rapidfuzz.distance import Levenshtein
 
 from im2tex.errors import Im2TexError
+from im2tex.files import replacing
 
 # All in pixels.
 _WIDTH = 1200
@@ -101,16 +101,11 @@ def save_sheet(path: Path, examples: Iterable[Example], title: str = "") -> Imag
         Im2TexError: if the file cannot be written.
     """
     sheet = examples_sheet(examples, title)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(temporary, format="PNG", optimize=True)
-        os.replace(temporary, path)
+        with replacing(path) as part:
+            sheet.save(part, format="PNG", optimize=True)
     except OSError as error:
         raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from error
-    finally:
-        if temporary.is_file():
-            temporary.unlink()
     return sheet
 
 

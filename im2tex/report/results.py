@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import re
 import shlex
 import subprocess
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from im2tex.errors import Im2TexError
+from im2tex.files import replacing
 from im2tex.metrics import token_edits
 from im2tex.report.machine import describe_machine
 
@@ -277,17 +277,11 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         Im2TexError: if it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
+        with replacing(path) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Im2TexError(
             f"cannot write {path}: {error.strerror or error}. "
             "Choose another folder, or make room there."
         ) from error
-    finally:
-        # Where the folder itself could not be made, there is nothing to remove either.
-        if temporary.is_file():
-            temporary.unlink()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from im2tex.errors import Im2TexError
+from im2tex.files import replacing
 
 _SETTINGS = "settings.json"
 
@@ -64,12 +64,10 @@ class Workshop:
         except (pa.ArrowException, OSError):
             path.unlink(missing_ok=True)  # damaged: made again
         table = make()
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            pq.write_table(table, temporary, compression="zstd")
-            os.replace(temporary, path)
+            with replacing(path) as part:
+                pq.write_table(table, part, compression="zstd")
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise Im2TexError(self._unwritable(error)) from error
         return table
 

@@ -12,9 +12,7 @@ that they have within their own formula, kept in memory for exchanging symbols i
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from im2tex.errors import Im2TexError
+from im2tex.files import replacing
 from im2tex.ink.flat import FlatStrokes
 from im2tex.ink.glyphs.simplify import simplify
 from im2tex.ink.ink import Stroke
@@ -238,18 +237,13 @@ class GlyphBank:
             ],
             schema=_SCHEMA.with_metadata({_META: json.dumps(about).encode()}),
         )
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(table, temporary, compression="zstd", compression_level=19)
-            os.replace(temporary, path)
+            with replacing(path) as part:
+                pq.write_table(table, part, compression="zstd", compression_level=19)
         except OSError as error:
             raise Im2TexError(
                 f"cannot write {path}: {error.strerror or error}. Name another file, or make room."
             ) from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
     def __len__(self) -> int:
         """Glyphs, each counted once."""
