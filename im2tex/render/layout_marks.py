@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from im2tex.render import allowed
-from im2tex.render.layout import STYLES
+from im2tex.render import layout_commands as commands
 from im2tex.render.markup import Piece
 
 DEFINITIONS = r"""
@@ -32,111 +32,6 @@ DEFINITIONS = r"""
 """For the head of the format: the marks, before \\special loses its name, and bare `cases`."""
 
 IN, OUT = "\\imin ", "\\imout "
-
-
-def words(text: str) -> frozenset[str]:
-    """Names of commands as the commands."""
-    return frozenset("\\" + word for word in text.split())
-
-
-ACCENTS = words(
-    """
-    acute grave ddot tilde bar breve check hat vec dot mathring widehat widetilde dddot ddddot
-    Acute Grave Ddot Tilde Bar Breve Check Hat Vec Dot overbrace underbrace overrightarrow
-    overleftarrow overleftrightarrow underrightarrow underleftarrow underleftrightarrow
-    """
-)
-FRAMES = words("boxed fbox framebox")
-PAIRED = {"\\binom": "()", "\\dbinom": "()", "\\tbinom": "()", "\\choose": "()"}
-PAIRED |= {"\\brace": "{}", "\\brack": "[]"}
-"""Commands that draw brackets round what they set."""
-
-FENCED = {
-    "pmatrix": ("(", ")"),
-    "bmatrix": ("[", "]"),
-    "Bmatrix": ("\\{", "\\}"),
-    "vmatrix": ("|", "|"),
-    "Vmatrix": ("\\|", "\\|"),
-    "cases": ("\\{", "\\}"),
-}
-"""Environments that do."""
-
-_DRAWING = (
-    ACCENTS
-    | FRAMES
-    | PAIRED.keys()
-    | words("frac dfrac tfrac cfrac sqrt sqrtsign root overline underline rule")
-    | words("xleftarrow xrightarrow mod pmod pod")
-)
-_INVISIBLE = words(
-    """
-    quad qquad enspace enskip thinspace negthinspace medspace negmedspace thickspace
-    negthickspace space mathstrut strut null hfill hfil relax protect nobreak allowbreak nonscript
-    smallskip medskip bigskip limits nolimits displaylimits joinrel
-    """
-) | {"\\" + c for c in " ,;:!>/-\\"}
-_DELIMITING = words(
-    "left right middle big Big bigg Bigg bigl Bigl biggl Biggl bigr Bigr biggr Biggr bigm Bigm"
-    " biggm Biggm"
-)
-_INFIXES = words("over atop above choose brace brack overwithdelims atopwithdelims")
-_TEXT = words(
-    "text textrm textbf textit textsf texttt textsl textsc textup textnormal textmd hbox mbox fbox"
-    " makebox framebox rlap llap emph raisebox"
-)
-_TEXT_ACCENTS = words("u v H t c d b r") | {"\\" + c for c in "'`^\"~=."}
-_ONE_ARGUMENT = words("Bbb bold frak mod pmod pod")
-"""Commands that take one, though `allowed` need not know it."""
-
-_STARRED = words("operatorname hspace vspace")
-_CONTENT_BRACKETS = words("sqrt xleftarrow xrightarrow")
-_PLAIN_ARRAYS = {
-    "\\immatrix": "\\begin{matrix}",
-    "\\impmatrix": "\\begin{pmatrix}",
-    "\\imcases": "\\begin{cases}",
-    "\\substack": "\\begin{subarray}",
-}
-"""Commands that take rows in braces, and the environments that draw the same."""
-_LINES = words("hline cline")
-_SWITCHES = {
-    "\\rm": "\\mathrm",
-    "\\bf": "\\mathbf",
-    "\\it": "\\mathit",
-    "\\sf": "\\mathsf",
-    "\\tt": "\\mathtt",
-    "\\cal": "\\mathcal",
-    "\\mit": "\\mathnormal",
-    "\\sc": "\\textsc",
-    "\\sl": "\\textsl",
-    "\\bfseries": "\\mathbf",
-    "\\itshape": "\\mathit",
-    "\\boldmath": "\\boldsymbol",
-    "\\unboldmath": "",
-}
-_FONTS = (
-    {style: style for style in STYLES if style}
-    | {
-        "\\bm": "\\boldsymbol",
-        "\\pmb": "\\boldsymbol",
-        "\\bold": "\\mathbf",
-        "\\Bbb": "\\mathbb",
-        "\\frak": "\\mathfrak",
-        "\\emph": "\\mathit",
-        "\\operatorname": "\\mathrm",
-    }
-    | {f"\\text{font}": f"\\math{font}" for font in ("rm", "bf", "it", "sf", "tt")}
-    | dict.fromkeys(
-        ["\\text", "\\mbox", "\\hbox", "\\textnormal", "\\textup", "\\textmd"], "\\mathrm"
-    )
-)
-_SIZES = {"\\displaystyle": 0, "\\textstyle": 1, "\\scriptstyle": 2, "\\scriptscriptstyle": 3}
-_CELLS = dict.fromkeys(["aligned", "alignedat", "gathered", "split"], 0)
-_CELLS |= dict.fromkeys(["smallmatrix", "subarray"], 2)
-"""TeX's style in the cells of environments; it is 1 in others."""
-
-_SWITCHING = frozenset(_SWITCHES) | (
-    allowed.STYLES - _DELIMITING - _INFIXES - words("cr hline of vline vrule sp sb") - _ONE_ARGUMENT
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +133,7 @@ class _Marker:
         out: list[str] = []
         style, size, first = self.style, self.size, len(self.marks)
         while (piece := self.peek()) and piece not in ends and piece[:5] != "\\end{":
-            out += self.infix(out, ends, first) if piece in _INFIXES else self.item()
+            out += self.infix(out, ends, first) if piece in commands.INFIXES else self.item()
         self.style, self.size = style, size
         return out
 
@@ -275,9 +170,9 @@ class _Marker:
             return self.primes()
         if piece in ("^", "_", "\\sp", "\\sb") and not self.text:
             return [self.take(), *self.argument(_script(self.size))]
-        if piece in (" ", "~", "&") or piece in _INVISIBLE or piece in _CELL_ENDS:
+        if piece in (" ", "~", "&") or piece in commands.INVISIBLE or piece in _CELL_ENDS:
             return [self.take(), *self.verbatim()]
-        if piece in _DELIMITING:
+        if piece in commands.DELIMITING:
             return self.delimiter()
         if piece[:7] == "\\begin{":
             return self.environment()
@@ -290,23 +185,23 @@ class _Marker:
     def command(self) -> list[str]:  # noqa: PLR0911 - one line for each that is unlike the others
         """A control sequence."""
         piece = self.peek()
-        if piece in _SWITCHING:
-            self.style = _SWITCHES.get(piece, self.style)
-            self.size = _SIZES.get(piece, self.size)
+        if piece in commands.SWITCHING:
+            self.style = commands.SWITCHES.get(piece, self.style)
+            self.size = commands.SIZES.get(piece, self.size)
             out = [self.take()]
             if piece in allowed.BARE_LENGTHS and _is_length(self.peek()):
                 out.append(self.take())
             elif piece == "\\noalign":
                 out += self.untouched()
             return out
-        if piece in _LINES:
+        if piece in commands.LINES:
             return self.line()
-        if piece in _TEXT_ACCENTS:
+        if piece in commands.TEXT_ACCENTS:
             return self.text_accent()
-        if piece in _PLAIN_ARRAYS:
-            environment = _PLAIN_ARRAYS[piece]
+        if piece in commands.PLAIN_ARRAYS:
+            environment = commands.PLAIN_ARRAYS[piece]
             out = [self.mark(environment), self.take(), self.take_solid()]
-            size, self.size = self.size, _CELLS.get(environment[7:-1], 1)
+            size, self.size = self.size, commands.CELLS.get(environment[7:-1], 1)
             out += [*self.cells(frozenset("}")), self.take()]
             self.size = size
             return out
@@ -322,7 +217,7 @@ class _Marker:
         if piece == "\\root":
             return [self.mark(), *self.until("\\of")]
         arguments = allowed.ARGUMENTS.get(piece, 0) or allowed.REPEATING.get(piece, 0)
-        arguments = 1 if piece in _ONE_ARGUMENT else arguments
+        arguments = 1 if piece in commands.ONE_ARGUMENT else arguments
         if not arguments:
             return self.symbol()
         return self.with_arguments(arguments)
@@ -330,14 +225,14 @@ class _Marker:
     def with_arguments(self, arguments: int) -> list[str]:
         """A command and what it takes."""
         command = self.peek()
-        out = [self.mark()] if command in _DRAWING else []
+        out = [self.mark()] if command in commands.DRAWING else []
         out.append(self.take())
-        if self.next_solid() == "*" and command in _STARRED:
+        if self.next_solid() == "*" and command in commands.STARRED:
             out.append(self.take_solid())
         style, text = self.style, self.text
         if self.next_solid() == "[":
             out.append(self.take_solid())
-            if command in _CONTENT_BRACKETS:
+            if command in commands.CONTENT_BRACKETS:
                 size, self.size = self.size, 3 if command == "\\sqrt" else _script(self.size)
                 out += [IN, *self.row(frozenset("]")), OUT, self.take()]
                 self.size = size
@@ -346,8 +241,8 @@ class _Marker:
                     out.append(piece)
                 out.append("]")
         lengths = self.verbatim()
-        self.style = _FONTS.get(command, style)
-        self.text = (text or command in _TEXT) and command != "\\ensuremath"
+        self.style = commands.FONTS.get(command, style)
+        self.text = (text or command in commands.TEXT) and command != "\\ensuremath"
         for number in range(arguments - sum(length[0] == "{" for length in lengths)):
             out += [*lengths, *self.argument(_argument_size(command, number, self.size))]
             lengths = []
@@ -449,7 +344,7 @@ class _Marker:
             out += [self.take(), self.take(), self.take()]
         if name == "alignedat":
             out += self.untouched()
-        size, self.size = self.size, _CELLS.get(name, 1)
+        size, self.size = self.size, commands.CELLS.get(name, 1)
         out += self.cells(frozenset())
         self.size = size
         end = self.pieces[self.at].start if self.at < len(self.pieces) else None
@@ -461,7 +356,7 @@ class _Marker:
         out: list[str] = []
         text, self.text = self.text, False
         while True:
-            while self.next_solid() in _LINES or self.next_solid() == "\\noalign":
+            while self.next_solid() in commands.LINES or self.next_solid() == "\\noalign":
                 self.take_spaces()
                 out += self.command()
             bare = self.next_solid() == "\\multicolumn"
