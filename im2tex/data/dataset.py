@@ -107,12 +107,8 @@ class FormulaDataset(Dataset[Batch]):
     def _draw(self, number: int, sample: Sample, one: Varied | None) -> Drawn:
         if one is not None:
             _require_strokes(one.ink)
-            if sample.laid_out is not None and sample.ink is not None and not one.cropped:
-                scale = self.preprocessing.scale_of(sample.ink) * one.scale_factor
-            else:
-                scale = self.scale(number, one)
             return self.preprocessing.draw(
-                one.ink, scale=scale, thickness_factor=one.thickness_factor
+                one.ink, scale=self.scale(number, one), thickness_factor=one.thickness_factor
             )
         return self.preprocessing.picture(_picture(sample))
 
@@ -126,12 +122,13 @@ class FormulaDataset(Dataset[Batch]):
             )
         return replace(sample, ink=self.writer(sample, None if self.variation is None else epoch))
 
-    def _outlined(self, sample: Sample) -> Sample:
+    def _outlined(self, sample: Sample, epoch: int | None = None) -> Sample:
         """The same with an outline for its ink: to know a batch's sizes before it is written."""
-        laid_out = sample.laid_out
-        if laid_out is None:
+        if sample.laid_out is None:
             return sample
-        right, bottom = laid_out.width, laid_out.height
+        right, bottom = sample.laid_out.width, sample.laid_out.height
+        if self.writer is not None:
+            right, bottom = self.writer.extent(sample, epoch)
         corners = np.array([(0, 0), (right, 0), (right, bottom), (0, bottom)], np.float32)
         return replace(sample, ink=Ink((corners,)))
 
@@ -176,9 +173,9 @@ class FormulaDataset(Dataset[Batch]):
     def size(self, number: int, epoch: int) -> tuple[int, int, int]:
         """Height and width a sample asks for in pixels, before any limit, and its label length.
 
-        Of one that is laid out about that: it is as wide as its first ink was.
+        Of one that is laid out about that, for it is not written to know it.
         """
-        sample = self._outlined(self.samples[number])
+        sample = self._outlined(self.samples[number], None if self.variation is None else epoch)
         if sample.ink is None or self.variation is None:
             return self.plain_size(number)
         one = self.vary(sample, epoch)

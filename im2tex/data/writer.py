@@ -34,6 +34,21 @@ class Writer:
             epoch: of training; None for the ink that the sample has outside of it.
         """
         assert sample.laid_out is not None
+        return self.composer.compose(sample.laid_out.layout, self._rng(sample, epoch))
+
+    def extent(self, sample: Sample, epoch: int | None = None) -> tuple[float, float]:
+        """About the width and height of the ink, in the layout's unit, without writing it.
+
+        Its first ink is known; the spacing of the hand that writes it now is compared with that
+        one's. What single symbols do is not foretold.
+        """
+        assert sample.laid_out is not None
+        width, height = sample.laid_out.width, sample.laid_out.height
+        first, now = (self.composer.manner.hand(self._rng(sample, e)) for e in (None, epoch))
+        width *= now.across / first.across
+        height = max(height - abs(first.slope) * width, 0.5 * height) * now.down / first.down
+        return width, height + abs(now.slope) * width
+
+    def _rng(self, sample: Sample, epoch: int | None) -> np.random.Generator:
         turn = 0 if epoch is None or not self.fresh else epoch + 1
-        rng = np.random.default_rng([self.seed, zlib.crc32(sample.key.encode()), turn])
-        return self.composer.compose(sample.laid_out.layout, rng)
+        return np.random.default_rng([self.seed, zlib.crc32(sample.key.encode()), turn])

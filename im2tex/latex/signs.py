@@ -73,8 +73,9 @@ def signs(body: list[Node]) -> list[str]:
 def _write(nodes: Iterable[Node], out: list[str]) -> None:
     for node in nodes:
         if isinstance(node, str):
-            if node not in DROPPED and node not in ("~", "\\"):
-                out.append(SYNONYMS.get(node, node))
+            # A dash is one token of TeX's, but as many signs of the canonical form.
+            parts = [node] if node.startswith("\\") else list(node)
+            out += [SYNONYMS.get(p, p) for p in parts if p not in DROPPED and p not in ("~", "\\")]
         elif isinstance(node, Group):
             _write(node.body, out)
         elif isinstance(node, Scripts):

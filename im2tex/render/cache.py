@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from itertools import islice
@@ -15,6 +16,8 @@ from im2tex.render.rendering import Cause, Failure, Renderer, Rendering
 
 MAX_BYTES = 2 << 30
 """Size that a cache may grow to; the oldest third of it then goes."""
+
+_PATIENCE = 60.0  # seconds to wait for others who use the file
 
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS renderings "
@@ -53,8 +56,8 @@ class CachedRenderer:
         self.hits = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._base = sqlite3.connect(path, timeout=60, check_same_thread=False)
-            self._base.execute("PRAGMA journal_mode=WAL")
+            self._base = sqlite3.connect(path, timeout=_PATIENCE, check_same_thread=False)
+            self._write_ahead()
             self._base.execute("PRAGMA synchronous=NORMAL")
             self._base.execute(_TABLE)
         except (OSError, sqlite3.Error) as error:
@@ -62,6 +65,21 @@ class CachedRenderer:
                 f"the cache of pictures {path} cannot be used ({error}): "
                 "remove it, name another with --cache, or take --no-cache."
             ) from None
+
+    def _write_ahead(self) -> None:
+        """Puts the file into the mode in which readers do not wait for writers.
+
+        SQLite does not wait here by itself when another process does the same at this moment.
+        """
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self._base.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > end:
+                    raise
+            time.sleep(0.05)
 
     def close(self) -> None:
         """Closes the file and the renderer."""

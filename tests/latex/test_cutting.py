@@ -3,7 +3,7 @@
 from itertools import chain
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from im2tex.latex.crohme import canonical
@@ -91,6 +91,8 @@ FORMULAS = st.recursive(
 
 
 @given(FORMULAS)
+@example("--")
+@example("a---b")
 def test_signs_are_the_canonical_form_and_every_cut_is_a_formula_of_its_own(source):
     try:
         formula = parse(source)
