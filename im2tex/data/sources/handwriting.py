@@ -134,8 +134,7 @@ class HandwritingSource(Source):
         prepared = Prepared(lines=list(chosen.lines))
         with open_layouter() as layouter:
             for split, formulas in splits.items():
-                part = Workshop(root / self.name / ".preparing" / split, made_of)
-                laying = Laying(part, layouter, writer)
+                laying = Laying(workshop, layouter, writer, split)
                 prepared.splits[split] = write_split(
                     self.path(root, split), laying.run(formulas), {**about, "split": split}
                 )

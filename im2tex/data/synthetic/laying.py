@@ -37,15 +37,19 @@ class Laying:
         workshop: keeps the parts.
         layouter: makes the layouts.
         writer: writes each once, to know its size.
+        name: of the parts.
 
     Attributes:
         left_out: how many formulas have no sample, by reason.
     """
 
-    def __init__(self, workshop: Workshop, layouter: TexLayouter, writer: Writer) -> None:
+    def __init__(
+        self, workshop: Workshop, layouter: TexLayouter, writer: Writer, name: str
+    ) -> None:
         self.workshop = workshop
         self.layouter = layouter
         self.writer = writer
+        self.name = name
         self.left_out: Counter[str] = Counter()
 
     def run(self, formulas: Sequence[tuple[str, ...]]) -> Iterator[Sample]:
@@ -54,7 +58,7 @@ class Laying:
         with bar("laying out", len(formulas)) as shown:
             for first in range(0, len(formulas), _PART):
                 part = slice(first, first + _PART)
-                rows = self._part(f"layouts-{first // _PART:05d}", formulas[part], keys[part])
+                rows = self._part(f"{self.name}-{first // _PART:05d}", formulas[part], keys[part])
                 for key, tokens, row in zip(keys[part], formulas[part], rows, strict=True):
                     if row["reason"]:
                         self.left_out[row["reason"]] += 1
