@@ -94,4 +94,4 @@ def fingerprint(path: Path) -> dict[str, Any]:
         status = file.stat()
         place = file.relative_to(path.parent).as_posix()
         found.update(f"{place}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-    return {"path": str(path.absolute()), "files": len(files), "digest": found.hexdigest()}
+    return {"path": path.name, "files": len(files), "digest": found.hexdigest()}
