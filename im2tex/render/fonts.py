@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -37,15 +37,24 @@ class FontMetrics:
         with self._lock:
             missing = sorted(name for name in names - self._known.keys() if _NAME.fullmatch(name))
             if missing:
-                with TemporaryDirectory(dir=self._folder) as folder:
-                    found = sandbox.run(
-                        ["kpsewhich", *(f"{name}.tfm" for name in missing)],
-                        Path(folder),
-                        self._environment,
-                        sandbox.Limits(),
-                    )
-                for line in found.output.splitlines():
-                    path = Path(line)
-                    if path.suffix == ".tfm" and path.is_file():
-                        self._known[path.stem] = dvi.read_tfm(path.read_bytes())
+                for path in font_files(missing, ".tfm", self._folder, self._environment):
+                    self._known[path.stem] = dvi.read_tfm(path.read_bytes())
         return self._known.__getitem__
+
+
+def font_files(
+    names: Iterable[str], ending: str, folder: Path, environment: Mapping[str, str]
+) -> list[Path]:
+    """The files of fonts, as far as TeX has them; names that no font has are passed over.
+
+    Args:
+        names: of the fonts.
+        ending: of the files, with its dot.
+        folder: where `kpsewhich` may run.
+        environment: what it knows of its surroundings.
+    """
+    files = [f"{name}{ending}" for name in names if _NAME.fullmatch(name)]
+    with TemporaryDirectory(dir=folder) as place:
+        found = sandbox.run(["kpsewhich", *files], Path(place), environment, sandbox.Limits())
+    paths = map(Path, found.output.splitlines())
+    return [path for path in paths if path.suffix == ending and path.is_file()]

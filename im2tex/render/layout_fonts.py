@@ -11,15 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 
-from im2tex.render import dvi, sandbox
+from im2tex.render import dvi
+from im2tex.render.fonts import font_files
 
 Extent = tuple[float, float, float, float]
 """Left, bottom, right and top about the reference point, y upwards, in sizes of the font."""
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _GLYPH = re.compile(r"^C (\d+) ;.*?B (-?\d+) (-?\d+) (-?\d+) (-?\d+) ;", re.MULTILINE)
 
 
@@ -49,25 +48,11 @@ class GlyphBoxes:
         with self._lock:
             missing = sorted(names - self._known.keys())
             if missing:
-                outlines = self._outlines([name for name in missing if _NAME.fullmatch(name)])
+                found = font_files(missing, ".afm", self._folder, self._environment)
+                outlines = {path.stem: read_afm(path.read_text("latin-1")) for path in found}
                 for name in missing:
                     self._known[name] = _by_type(metrics[name]) | outlines.get(name, {})
         return self._known
-
-    def _outlines(self, names: list[str]) -> dict[str, dict[int, Extent]]:
-        with TemporaryDirectory(dir=self._folder) as folder:
-            found = sandbox.run(
-                ["kpsewhich", *(f"{name}.afm" for name in names)],
-                Path(folder),
-                self._environment,
-                sandbox.Limits(),
-            )
-        paths = [Path(line) for line in found.output.splitlines()]
-        return {
-            path.stem: read_afm(path.read_text("latin-1"))
-            for path in paths
-            if path.suffix == ".afm" and path.is_file()
-        }
 
 
 def read_afm(text: str) -> dict[int, Extent]:

@@ -27,7 +27,7 @@ from im2tex.render.layout_entries import lay_out
 from im2tex.render.layout_fonts import GlyphBoxes
 from im2tex.render.layout_trace import Untraced, trace
 from im2tex.render.rendering import Cause, Undrawable
-from im2tex.render.tex import INSTALL, LATEX, LINE, MARK, environment, said
+from im2tex.render.tex import INSTALL, LATEX, blame, environment, make_format, said
 
 _PROGRAMS = ("latex", "kpsewhich")
 _SPACE = re.compile(r"\S+")
@@ -153,39 +153,20 @@ class TexLayouter:
         rest = {number: formula for number, formula in group.items() if number not in results}
         if not rest:
             return []
-        failed, failure, doubtful = self._blame(texts, set(pages), outcome)
+        failed, said_of_it, doubtful = blame(list(texts), pages.keys(), outcome)
         formula = rest.pop(failed // 2)
         if doubtful and len(group) > 1:
             return [rest, {failed // 2: formula}]
+        failure = _failure(said_of_it.cause, said_of_it.reason)
         if failed % 2:
             failure = _failure(Cause.UNSUPPORTED, f"its marks: {failure.reason}")
         results[failed // 2] = failure
         return [rest]
 
-    def _blame(
-        self, texts: dict[int, str], done: set[int], outcome: sandbox.Outcome
-    ) -> tuple[int, LayoutFailure, bool]:
-        """The page that TeX stopped at, why, and whether another's markup may be the reason."""
-        if outcome.killed:
-            reached = {int(mark) for mark in MARK.findall(outcome.output)} | done
-            page = next((n for n in texts if n not in reached), next(iter(texts)))
-            return page, _failure(Cause.LIMIT, "TeX took too much time or memory"), True
-        page = next(n for n in texts if n not in done)
-        failure = said(outcome)
-        line = LINE.search(outcome.output)
-        own = line is not None and int(line[1]) == list(texts).index(page) + 1
-        doubtful = failure.cause is Cause.LIMIT or not own
-        return page, _failure(failure.cause, failure.reason), doubtful
-
     def _make_format(self) -> None:
         preamble = layout_marks.DEFINITIONS + template.PREAMBLE
-        (self.folder / "im2tex.tex").write_text(preamble, encoding="utf-8")
-        command = ["latex", "-ini", "-interaction=nonstopmode", "-halt-on-error"]
-        where = {k: v for k, v in self._environment.items() if k not in ("TEXINPUTS", "TEXFORMATS")}
-        outcome = sandbox.run(
-            [*command, "-no-shell-escape", "&latex", "im2tex.tex"], self.folder, where, self.limits
-        )
-        if outcome.status or not (self.folder / "im2tex.fmt").exists():
+        outcome = make_format(preamble, self.folder, self._environment, self.limits)
+        if outcome is not None:
             raise Im2TexError(
                 f"LaTeX cannot load what layouts need ({said(outcome).reason}). Install its "
                 f"packages: {INSTALL}."

@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -155,22 +155,13 @@ class TexRenderer:
         pages = self._pages(job / "batch.dvi")
         done = {page.number for page in pages}
         failed: tuple[int, Failure] | None = None
-        if outcome.killed:
-            # The marks of finished pages are flushed one by one, the pages themselves are not.
-            reached = {int(mark) for mark in MARK.findall(outcome.output)} | done
-            number = next((n for n in group if n not in reached), next(iter(group)))
-            failed = number, Failure(Cause.LIMIT, "TeX took too much time or memory")
-        elif len(done) < len(group):
-            number = next(n for n in group if n not in done)
-            failed = number, said(outcome)
-        drawn = self._draw_pages([page for page in pages if page.number in group], job)
         doubtful = False
+        if outcome.killed or len(done) < len(group):
+            number, failure, doubtful = blame(list(group), done, outcome)
+            failed = number, failure
+        drawn = self._draw_pages([page for page in pages if page.number in group], job)
         if failed is not None:
             drawn.pop(failed[0], None)
-            # A formula stands on a line of its own.
-            line = LINE.search(outcome.output)
-            own = line is not None and int(line[1]) == list(group).index(failed[0]) + 1
-            doubtful = failed[1].cause is Cause.LIMIT or not own
         return drawn, failed, doubtful
 
     def _pages(self, output: Path) -> list[dvi.Page]:
@@ -253,14 +244,8 @@ class TexRenderer:
         return finished, outcome
 
     def _make_format(self) -> None:
-        (self.folder / "im2tex.tex").write_text(template.PREAMBLE, encoding="utf-8")
-        command = ["latex", "-ini", "-interaction=nonstopmode", "-halt-on-error"]
-        # The packages are found where TeX keeps them.
-        where = {k: v for k, v in self._environment.items() if k not in ("TEXINPUTS", "TEXFORMATS")}
-        outcome = sandbox.run(
-            [*command, "-no-shell-escape", "&latex", "im2tex.tex"], self.folder, where, self.limits
-        )
-        if outcome.status or not (self.folder / "im2tex.fmt").exists():
+        outcome = make_format(template.PREAMBLE, self.folder, self._environment, self.limits)
+        if outcome is not None:
             raise Im2TexError(
                 f"engine tex: LaTeX cannot load what formulas need ({said(outcome).reason})"
                 f". Install its packages: {INSTALL}."
@@ -303,6 +288,46 @@ def environment(home: Path) -> dict[str, str]:
         "SOURCE_DATE_EPOCH": "0",
         "FORCE_SOURCE_DATE": "1",
     }
+
+
+def make_format(
+    preamble: str, folder: Path, environment: Mapping[str, str], limits: sandbox.Limits
+) -> sandbox.Outcome | None:
+    """Makes the format `im2tex.fmt` of a preamble, for `LATEX` to start from.
+
+    Returns:
+        None, or how it ended where there is no format.
+    """
+    (folder / "im2tex.tex").write_text(preamble, encoding="utf-8")
+    command = ["latex", "-ini", "-interaction=nonstopmode", "-halt-on-error"]
+    # The packages are found where TeX keeps them.
+    where = {k: v for k, v in environment.items() if k not in ("TEXINPUTS", "TEXFORMATS")}
+    outcome = sandbox.run(
+        [*command, "-no-shell-escape", "&latex", "im2tex.tex"], folder, where, limits
+    )
+    return outcome if outcome.status or not (folder / "im2tex.fmt").exists() else None
+
+
+def blame(
+    numbers: Sequence[int], done: Collection[int], outcome: sandbox.Outcome
+) -> tuple[int, Failure, bool]:
+    """The page that TeX stopped at, why, and whether another's markup may be the reason.
+
+    Args:
+        numbers: of the batch's pages, in the order in which they stand, a line each.
+        done: of those that are complete.
+        outcome: of the run.
+    """
+    if outcome.killed:
+        # The marks of finished pages are flushed one by one, the pages themselves are not.
+        reached = {int(mark) for mark in MARK.findall(outcome.output)} | set(done)
+        number = next((n for n in numbers if n not in reached), numbers[0])
+        return number, Failure(Cause.LIMIT, "TeX took too much time or memory"), True
+    number = next(n for n in numbers if n not in done)
+    failure = said(outcome)
+    line = LINE.search(outcome.output)
+    own = line is not None and int(line[1]) == numbers.index(number) + 1
+    return number, failure, failure.cause is Cause.LIMIT or not own
 
 
 def said(outcome: sandbox.Outcome) -> Failure:
