@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from im2tex import __version__
-from im2tex.commands.front import Parser, add_commands
+from im2tex.commands.front import PASSES_ON, Parser, add_commands
 from im2tex.errors import Im2TexError
 
 _TRAINER_COMMANDS = {
@@ -41,8 +41,9 @@ def main(args: Sequence[str] | None = None) -> int:
         if not given:
             parser.print_help()
             return 0
-        # What follows -- is for another command, not for argparse, which would take it as names.
-        cut = given.index("--") if "--" in given else len(given)
+        # To argparse what follows -- are names; to a chain they are flags of another command.
+        passes_on = given[0] in PASSES_ON and "--" in given
+        cut = given.index("--") if passes_on else len(given)
         options = parser.parse_args(given[:cut])
         options.flags = given[cut + 1 :]
         status: int = options.run(options)

@@ -15,6 +15,10 @@ from im2tex.errors import Im2TexError
 _Commands = Any  # argparse's private type of a group of subcommands
 
 
+PASSES_ON = frozenset(["chain"])
+"""Commands that hand what follows `--` on to another, as `flags`."""
+
+
 class Parser(argparse.ArgumentParser):
     """Reports what is wrong as our own error, without a dump of the usage."""
 

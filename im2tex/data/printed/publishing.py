@@ -32,21 +32,16 @@ def publish(
             drawn is kept for another try.
     """
     prepared = Prepared()
-    staged = drawing.workshop.folder / "store"
+    staged = drawing.workshop.staged
     for split, tally in drawing.tallies.items():
         if tally.taken:
             note = {**about, "split": split, "left_out": dict(tally.left_out)}
             samples = drawing.samples(split)
             prepared.splits[split] = write_split(staged / f"{split}.parquet", samples, note)
     _write_problems(staged / PROBLEMS, drawing.problems)
-    try:
-        for file in staged.iterdir():
-            file.replace(folder / file.name)
-    except OSError as error:
-        raise Im2TexError(f"cannot write to {folder}: {error.strerror or error}.") from error
+    drawing.workshop.publish()
     if drawing.workshop.went_on:
         prepared.lines.append("went on where an earlier preparation had stopped")
-    drawing.workshop.clear()
     prepared.lines += [*notes, *statistics.lines(drawing.tallies)]
     if drawing.problems:
         prepared.lines.append(f"what was not drawn, and why: {folder / PROBLEMS}")

@@ -71,6 +71,25 @@ class Workshop:
             raise Im2TexError(self._unwritable(error)) from error
         return table
 
+    @property
+    def staged(self) -> Path:
+        """Where the finished store is written before `publish` puts it in its place."""
+        return self.folder / "store"
+
+    def publish(self) -> None:
+        """Moves everything staged to the folder of the source's stores, and clears the workshop.
+
+        Raises:
+            Im2TexError: if that folder cannot be written.
+        """
+        folder = self.folder.parent
+        try:
+            for file in self.staged.iterdir():
+                file.replace(folder / file.name)
+        except OSError as error:
+            raise Im2TexError(f"cannot write to {folder}: {error.strerror or error}.") from error
+        self.clear()
+
     def clear(self) -> None:
         """Removes the folder: everything is in the store now."""
         shutil.rmtree(self.folder, ignore_errors=True)

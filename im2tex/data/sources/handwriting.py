@@ -136,11 +136,13 @@ class HandwritingSource(Source):
             for split, formulas in splits.items():
                 laying = Laying(workshop, layouter, writer, split)
                 prepared.splits[split] = write_split(
-                    self.path(root, split), laying.run(formulas), {**about, "split": split}
+                    workshop.staged / f"{split}.parquet",
+                    laying.run(formulas),
+                    {**about, "split": split},
                 )
                 for reason, number in laying.left_out.most_common():
                     prepared.lines.append(f"{number:,} left out of {split}: {reason}")
-        workshop.clear()
+        workshop.publish()
         return prepared
 
     def ensure(self, root: Path) -> None:
