@@ -23,6 +23,7 @@ class Manner:
         spread: standard deviation of how far apart a formula's symbols stand, a factor's
             logarithm; TeX's own distances are tight for a pen.
         airiness: mean of the same.
+        closest: least of the same. Closer than TeX sets them, pen strokes run into each other.
         script: standard deviation of the size of scripts, a factor's logarithm.
         slant: standard deviation of a formula's shear.
         slope: standard deviation of the line's slope.
@@ -38,6 +39,7 @@ class Manner:
     keeping: float = 0.0
     spread: float = 0.0
     airiness: float = 0.0
+    closest: float = 0.0
     script: float = 0.0
     slant: float = 0.0
     slope: float = 0.0
@@ -51,9 +53,10 @@ class Manner:
     def hand(self, rng: np.random.Generator) -> Hand:
         """One writer's hand in one formula."""
         across, down, script = rng.normal(size=3)
+        apart = np.maximum(self.airiness + self.spread * np.array([across, down]), self.closest)
         return Hand(
-            across=float(np.exp(self.airiness + self.spread * across)),
-            down=float(np.exp(0.5 * (self.airiness + self.spread * down))),
+            across=float(np.exp(apart[0])),
+            down=float(np.exp(0.5 * apart[1])),
             script=float(np.exp(self.script * script)),
             slant=float(self.slant * rng.normal()),
             slope=float(self.slope * rng.normal()),
@@ -70,6 +73,7 @@ NATURAL = Manner(
     keeping=0.85,
     spread=0.14,
     airiness=0.08,
+    closest=-0.05,
     script=0.12,
     slant=0.1,
     slope=0.025,
