@@ -1,0 +1,112 @@
+r"""Synthetic handwriting at load time: formulas written and drawn a second, against stored strokes.
+
+    python benchmarks/handwriting.py                      # made-up formulas, the package's own font
+    python benchmarks/handwriting.py --store data/handwriting/train.parquet \
+        --bank data/glyphs/bank.parquet
+
+The obvious alternative writes every formula once and keeps its strokes, as a store of real inks
+does: then an epoch only reads them, but every epoch reads the same, and the file is larger. Rates
+are of one core's processor time; memory is what `tracemalloc` sees at most while formulas are
+written and drawn, the bank not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from im2tex.data.preprocessing import Preprocessing
+from im2tex.data.sample import Sample
+from im2tex.data.store import Split, write_split
+from im2tex.ink import typeset
+from im2tex.ink.glyphs import GlyphBank, built_in_bank
+from im2tex.ink.handwriting import FAITHFUL, NATURAL, Composer
+from im2tex.ink.ink import Ink
+from im2tex.render.layout import Layout
+
+LINES = [
+    ["a", "+", "\\frac", "{", "x", "}", "{", "2", "}"],
+    ["\\sqrt", "{", "b", "}", "=", "y", "^", "{", "2", "}"],
+    ["\\sum", "_", "{", "i", "=", "1", "}", "^", "{", "n", "}", "x", "_", "{", "i", "}"],
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--store", type=Path, help="a split of source handwriting")
+    parser.add_argument("--bank", type=Path, help="a glyph bank")
+    parser.add_argument("--count", type=int, default=2000)
+    options = parser.parse_args()
+    bank = GlyphBank.load(options.bank) if options.bank else built_in_bank()
+    samples, size = read(options.store, options.count) if options.store else ([], 0.0)
+    layouts = [one.laid_out.layout for one in samples if one.laid_out] or made_up(options.count)
+    symbols = sum(len(one.placed) for one in layouts) / len(layouts)
+    print(f"{len(layouts)} formulas of {symbols:.1f} symbols, {len(bank):,} glyphs")
+    inks: list[Ink] = []
+    for name, manner in (("faithful", FAITHFUL), ("natural", NATURAL)):
+        composer = Composer(bank, manner)
+        inks, rate = timed(
+            lambda one, number, by=composer: by.compose(one, np.random.default_rng(number)),
+            layouts,
+        )
+        print(f"written, {name:9} {rate:9,.0f} formulas/s")
+    preprocessing = Preprocessing(symbol_size=16, thickness=0.12)
+    _, rate = timed(lambda one, _: preprocessing.draw(one), inks)
+    print(f"drawn               {rate:9,.0f} formulas/s, 16 pixels a symbol")
+    composer = Composer(bank, NATURAL)
+
+    def both(one: Layout, number: int) -> None:
+        preprocessing.draw(composer.compose(one, np.random.default_rng(number)))
+
+    _, ours = timed(both, layouts)
+    print(f"written and drawn   {ours:9,.0f} formulas/s")
+    tracemalloc.start()
+    for number, one in enumerate(layouts[:200]):
+        both(one, number)
+    print(f"memory              {tracemalloc.get_traced_memory()[1] / 1e6:9.1f} MB at most")
+    tracemalloc.stop()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "train.parquet"
+        write_split(path, kept(inks, layouts), {})
+        stored = Split(path)
+        _, plain = timed(lambda one, _: preprocessing.draw(stored[one].ink), range(len(inks)))
+        bytes_each = path.stat().st_size / len(inks)
+    print(f"stored strokes, drawn {plain:7,.0f} formulas/s, {bytes_each:,.0f} bytes each")
+    print(f"to write anew costs {plain / ours:.2f}x the time of stored strokes", end="")
+    print(f" and {size / bytes_each:.2f}x the bytes ({size:,.0f} each)" if size else "")
+
+
+def read(path: Path, count: int) -> tuple[list[Sample], float]:
+    """Samples of a split, and bytes that one takes."""
+    split = Split(path)
+    numbers = np.random.default_rng(0).permutation(len(split))[:count]
+    return [split[int(k)] for k in numbers], path.stat().st_size / len(split)
+
+
+def made_up(count: int) -> list[Layout]:
+    """Layouts of a few formulas, without TeX."""
+    laid = [typeset.lay_out(tokens) for tokens in LINES]
+    return [laid[k % len(laid)] for k in range(count)]
+
+
+def kept(inks: Sequence[Ink], layouts: Sequence[Layout]) -> Iterable[Sample]:
+    for number, (ink, layout) in enumerate(zip(inks, layouts, strict=True)):
+        yield Sample(str(number), "", layout.tokens, ink=ink)
+
+
+def timed(action: Callable[[Any, int], Any], over: Sequence[Any]) -> tuple[list[Any], float]:
+    """What an action gives for each, and how many it does a second of processor time."""
+    begun = time.process_time()
+    results = [action(one, number) for number, one in enumerate(over)]
+    return results, len(over) / (time.process_time() - begun)
+
+
+if __name__ == "__main__":
+    main()
