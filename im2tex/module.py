@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from im2tex.checkpoint import initialise, stamp, verify
 from im2tex.data.dataset import Batch, stack
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.decoders import DECODERS, Decoder, Hypothesis, SearchOptions, Targets
+from im2tex.decoders.base import NO_ATTENTION
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid, size_mask
@@ -99,7 +101,7 @@ class Im2Tex(LightningModule):
         min_count: tokens seen less often in training become `<unk>`.
         encoder: name of the encoder.
         encoder_args: its arguments.
-        attention: name of the attention.
+        attention: name of the attention; `none`, or left out, with a decoder that takes none.
         attention_args: its arguments.
         decoder: name of the decoder.
         decoder_args: its arguments.
@@ -168,13 +170,7 @@ class Im2Tex(LightningModule):
         self.schedule = SCHEDULES.build(schedule, schedule_args)
         # What is built only once there is a vocabulary is checked now, before any data is read.
         DECODERS.check(decoder, decoder_args)
-        ATTENTIONS.check(attention, attention_args)
-        accepted = DECODERS.get(decoder).attentions
-        if accepted is not None and attention not in accepted:
-            raise Im2TexError(
-                f"decoder '{decoder}' takes attention {' or '.join(accepted) or 'none'}, not "
-                f"'{attention}'. Set model.attention."
-            )
+        self.hparams["attention"] = _attention_of(decoder, attention, attention_args)
         self.decoder: Decoder | None = None
         self.vocabulary: Vocabulary | None = None
         self.val_perplexity = Perplexity()
@@ -537,6 +533,34 @@ class Im2Tex(LightningModule):
             raise
         except Im2TexError as error:
             raise Im2TexError(f"{picture}: {error}") from error
+
+
+def _attention_of(decoder: str, attention: str, arguments: dict[str, Any] | None) -> str:
+    """The attention that a decoder works with, checked; `none` for a decoder that takes none.
+
+    Such a decoder finds the default name where nothing was set, which is not worth an error.
+
+    Raises:
+        Im2TexError: if they do not fit.
+    """
+    accepted = DECODERS.get(decoder).attentions
+    if accepted == ():
+        default = inspect.signature(Im2Tex).parameters["attention"].default
+        if attention not in (NO_ATTENTION, default) or arguments:
+            given = f"'{attention}'" + (f" with {arguments}" if arguments else "")
+            raise Im2TexError(
+                f"decoder '{decoder}' takes no attention, but model.attention is {given}: leave "
+                "model.attention and model.attention_args out."
+            )
+        return NO_ATTENTION
+    if attention == NO_ATTENTION or (accepted is not None and attention not in accepted):
+        fit = ATTENTIONS.names() if accepted is None else accepted
+        raise Im2TexError(
+            f"decoder '{decoder}' takes attention {' or '.join(fit)}, not '{attention}'. Set "
+            "model.attention."
+        )
+    ATTENTIONS.check(attention, arguments)
+    return attention
 
 
 def _lookups(reading: Hypothesis) -> dict[str, int]:

@@ -29,6 +29,7 @@ from im2tex.commands.layers import CHOICES, Layer, drop_stale, effective, flatte
 from im2tex.commands.messages import from_worker, of_files, of_parser
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.decoders import DECODERS
+from im2tex.decoders.base import NO_ATTENTION
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import Vocabulary
@@ -230,6 +231,8 @@ def _refuse_conflicts(asked: Any, trained: Mapping[str, Any], going_on: bool) ->
     words = trained["vocabulary"]
     pairs = [("vocabulary", asked.get("vocabulary") or words, words)]
     for part, registry in (_ARCHITECTURE | (_RECIPE if going_on else {})).items():
+        if trained[part] == NO_ATTENTION:  # the model itself says what its decoder does not take
+            continue
         pairs.append((part, asked[part], trained[part]))
         if asked[part] == trained[part]:
             arguments = asked.get(f"{part}_args"), trained.get(f"{part}_args")

@@ -12,6 +12,9 @@ from im2tex.decoders.search import Hypothesis, SearchOptions
 from im2tex.grid import Grid
 from im2tex.registry import Registry
 
+NO_ATTENTION = "none"
+"""The name of the attention in a model whose decoder takes none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Targets:
@@ -31,7 +34,8 @@ class Decoder(nn.Module, ABC):
     """Reads a grid.
 
     Attributes:
-        attentions: names of the attentions it works with, or None for any.
+        attentions: names of the attentions it works with; None for any, () where it takes none:
+            `model.attention` is then left out, and the hyper-parameter says `NO_ATTENTION`.
         by_token: names of the parameters that have a row a token.
     """
 

@@ -1,0 +1,68 @@
+"""Decoders that take no attention: none has to be set, and the settings say what is so."""
+
+import pytest
+from tiny import TINY
+
+from im2tex.decoders import DECODERS, Decoder
+from im2tex.errors import Im2TexError
+from im2tex.module import Im2Tex
+
+ENCODER = {name: TINY["model"][name] for name in ("encoder", "encoder_args")}
+
+
+class Alone(Decoder):
+    """Brings its own way of looking."""
+
+    attentions = ()
+
+    def __init__(self, vocabulary_size: int, grid_width: int) -> None:
+        super().__init__()
+        self.sizes = vocabulary_size, grid_width
+
+    def loss(self, grid, targets):
+        raise NotImplementedError
+
+    def search(self, grid, options):
+        raise NotImplementedError
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    DECODERS.names()
+    monkeypatch.setitem(DECODERS._classes, "alone", Alone)
+
+
+@pytest.mark.parametrize("settings", [{}, {"attention": "none"}, {"attention_args": {}}])
+def test_nothing_has_to_be_said_of_attention(settings):
+    model = Im2Tex(vocabulary=["x"], decoder="alone", **ENCODER, **settings)
+    assert model.hparams["attention"] == "none"
+    assert model.ready.sizes == (5, model.encoder.width)
+    again = Im2Tex(**dict(model.hparams))
+    assert again.hparams == model.hparams
+
+
+@pytest.mark.parametrize(
+    ("settings", "given"),
+    [
+        ({"attention": "hierarchical"}, "'hierarchical'"),
+        ({"attention_args": {"score": "additive"}}, "'standard' with {'score': 'additive'}"),
+    ],
+)
+def test_an_attention_that_would_not_be_used_is_refused(settings, given):
+    with pytest.raises(Im2TexError) as error:
+        Im2Tex(decoder="alone", **ENCODER, **settings)
+    assert str(error.value) == (
+        f"decoder 'alone' takes no attention, but model.attention is {given}: leave "
+        "model.attention and model.attention_args out."
+    )
+
+
+def test_a_decoder_that_needs_an_attention_says_so():
+    with pytest.raises(Im2TexError, match=r"'lstm' takes attention .*standard.*, not 'none'"):
+        Im2Tex(decoder="lstm", attention="none", **ENCODER)
+
+
+def test_a_decoder_may_choose_its_attentions(monkeypatch):
+    monkeypatch.setattr(Alone, "attentions", ("coarse", "fine"))
+    with pytest.raises(Im2TexError, match="takes attention coarse or fine, not 'standard'"):
+        Im2Tex(decoder="alone", **ENCODER)
