@@ -487,7 +487,7 @@ class Im2Tex(LightningModule):
         """
         pictures = [images] if isinstance(images, Picture) else list(images)
         options = SearchOptions(beam_size, max_length, length_penalty, n_best)
-        drawn = [self._open(picture) for picture in pictures]
+        drawn = [self.drawn(picture) for picture in pictures]
         order = sorted(range(len(drawn)), key=lambda i: drawn[i].size)
         readings: dict[int, Reading] = {}
         training = self.training
@@ -520,7 +520,12 @@ class Im2Tex(LightningModule):
             [(" ".join(text), one.score) for text, one in zip(texts, hypotheses, strict=True)],
         )
 
-    def _open(self, picture: Picture) -> np.ndarray:
+    def drawn(self, picture: Picture) -> np.ndarray:
+        """A picture as the model sees it, (H, W) uint8, ink 255 on 0.
+
+        Raises:
+            Im2TexError: if it cannot be opened or shows nothing, naming it.
+        """
         if not isinstance(picture, str | Path):
             return self.preprocessing.picture(picture).image
         try:

@@ -41,7 +41,17 @@ def add_commands(commands: _Commands) -> None:
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
     _prepare(actions)
     _glyphs(actions)
-    for add in (_components, _normalize, _render, _read, _export, _score, _compare, _chain):
+    for add in (
+        _components,
+        _normalize,
+        _render,
+        _read,
+        _export,
+        _score,
+        _compare,
+        _report,
+        _chain,
+    ):
         add(commands)
 
 
@@ -393,6 +403,96 @@ def _compare(commands: _Commands) -> None:
             seed=given.seed,
         )
         return 0
+
+    parser.set_defaults(run=run)
+
+
+def _report(commands: _Commands) -> None:
+    parser = commands.add_parser("report", help="pages to look at: where a model looks")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _attention(actions)
+
+
+def _attention(actions: _Commands) -> None:
+    parser = actions.add_parser(
+        "attention",
+        help="where a model looks at each token, as a page for a browser",
+        description="Reads pictures and writes one HTML file, which fetches nothing: point at or"
+        " step through the tokens, and what the model looked at lights up. --strip draws the same"
+        " as pictures for a paper.",
+    )
+    parser.add_argument(
+        "--images",
+        nargs="+",
+        default=[],
+        metavar="IMAGE",
+        help="pictures or InkML files; - for a picture on standard input",
+    )
+    parser.add_argument(
+        "--split",
+        default="",
+        metavar="SOURCE:SPLIT",
+        help="instead: samples of a prepared split, such as crohme:test_2014; with --ckpt_path"
+        " SPLIT alone is one of its own data",
+    )
+    parser.add_argument(
+        "--keys", nargs="+", default=[], metavar="KEY", help="which samples (default: the first)"
+    )
+    parser.add_argument(
+        "--limit",
+        type=int,
+        default=8,
+        metavar="N",
+        help="how many, without --keys (default: %(default)s)",
+    )
+    parser.add_argument("--ckpt_path", type=Path, metavar="CKPT", help="a checkpoint to read with")
+    parser.add_argument(
+        "--model",
+        default="handwritten_small",
+        help="without one: a model of the package, or a folder made by `im2tex export` (default:"
+        " %(default)s)",
+    )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        help="folder of the stores (default: the checkpoint's, else data)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("attention.html"),
+        metavar="FILE.html",
+        help="default: %(default)s",
+    )
+    parser.add_argument(
+        "--strip", type=Path, metavar="FOLDER", help="also a PNG of each, a panel a token"
+    )
+    parser.add_argument(
+        "--strip_width",
+        type=int,
+        default=1600,
+        metavar="PIXELS",
+        help="default: %(default)s",
+    )
+    parser.add_argument("--beam_size", type=int, default=5, help="default: %(default)s")
+
+    def run(given: argparse.Namespace) -> int:
+        from im2tex.commands.attention import attention  # noqa: PLC0415
+
+        failed = attention(
+            images=given.images,
+            split=given.split,
+            keys=given.keys,
+            limit=given.limit,
+            ckpt_path=given.ckpt_path,
+            model=given.model,
+            root=given.root,
+            out=given.out,
+            strip=given.strip,
+            strip_width=given.strip_width,
+            beam_size=given.beam_size,
+        )
+        return 1 if failed else 0
 
     parser.set_defaults(run=run)
 

@@ -1,0 +1,184 @@
+"""`im2tex report attention`: a page that shows where a model looks while it reads."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from im2tex.checkpoint import load
+from im2tex.data.dataset import FormulaDataset
+from im2tex.data.source import SOURCES
+from im2tex.decoders import SearchOptions
+from im2tex.decoders.tracing import can_trace
+from im2tex.errors import Im2TexError
+from im2tex.looking import look
+from im2tex.module import Im2Tex
+from im2tex.report.attention import Look
+from im2tex.report.attention_page import save_attention_page
+from im2tex.report.attention_strip import NARROWEST, attention_strip, save_png
+
+_LONG = 40  # letters of a picture's name kept in the name of its strip
+
+
+class _Picture(NamedTuple):
+    """What is to be read: or why it cannot be."""
+
+    name: str
+    image: NDArray[np.uint8] | None
+    gold: tuple[str, ...] | None = None
+    failed: str = ""
+
+
+def attention(
+    *,
+    images: Sequence[str] = (),
+    split: str = "",
+    keys: Sequence[str] = (),
+    limit: int = 8,
+    ckpt_path: Path | None = None,
+    model: str = "handwritten_small",
+    root: Path | None = None,
+    out: Path = Path("attention.html"),
+    strip: Path | None = None,
+    strip_width: int = 1600,
+    beam_size: int = 5,
+) -> int:
+    """Writes the page, and a strip a picture where they are asked for.
+
+    A picture that cannot be read is named on standard error, and does not stop the others.
+
+    Args:
+        images: paths of pictures or InkML files; `-` for a picture on standard input.
+        split: instead of them, samples of a prepared split: `SOURCE:SPLIT`, or `SPLIT` of the
+            data that the checkpoint was trained for.
+        keys: of the samples to show; the first `limit` ones if there are none.
+        limit: how many samples of a split to show.
+        ckpt_path: a checkpoint; it goes before `model`.
+        model: name or folder of a model, see `Im2Tex.from_pretrained`.
+        root: folder of the stores; the checkpoint's own, or `data`, if not given.
+        out: the page.
+        strip: folder for the strips; none are drawn if not given.
+        strip_width: pixels.
+        beam_size: hypotheses kept alive.
+
+    Returns:
+        How many pictures could not be read.
+
+    Raises:
+        Im2TexError: if the model cannot be read or has no attention to show, there is no such
+            split or key, none of the pictures can be read, or a file cannot be written.
+    """
+    if bool(images) == bool(split):
+        raise Im2TexError("say what to read, either with --images or with --split.")
+    if limit < 1 or strip_width < NARROWEST:
+        raise Im2TexError(
+            f"--limit is at least 1 and --strip_width at least {NARROWEST}; got {limit} and "
+            f"{strip_width}."
+        )
+    if keys and not split:
+        raise Im2TexError("--keys names samples of a split: give --split, too.")
+    options = SearchOptions(beam_size=beam_size)
+    reader, data = _model(ckpt_path, model)
+    if not can_trace(reader.ready):
+        raise Im2TexError(
+            f"{ckpt_path or model} has the decoder '{reader.hparams['decoder']}', which does not "
+            "read token by token: there is no attention to show."
+        )
+    pictures = _samples(reader, split, keys, limit, data, root) if split else _files(reader, images)
+    looks: list[Look] = []
+    failed = 0
+    for one in pictures:
+        if one.image is None:
+            print(f"im2tex report attention: {one.failed}", file=sys.stderr)
+            failed += 1
+        else:
+            looks.append(look(reader, one.image, one.name, one.gold, options))
+    if not looks:
+        raise Im2TexError("none of the pictures can be read; there is nothing to show.")
+    about = {
+        "model": str(ckpt_path or model),
+        **{part: str(reader.hparams[part]) for part in ("encoder", "attention", "decoder")},
+        "beam": str(beam_size),
+    }
+    if split:
+        about["split"] = split
+    size = save_attention_page(out, looks, about)
+    print(f"{out}: {_count(len(looks))}, {size / 1000:.0f} kB. Open it in a browser.")
+    if strip is not None:
+        for number, one_look in enumerate(looks, 1):
+            name = re.sub(r"[^\w.-]+", "_", Path(one_look.name).stem)[:_LONG]
+            picture = attention_strip(one_look, strip_width)
+            save_png(strip / f"{number:03d}-{name}.png", picture)
+        print(f"{strip}: a strip of each.")
+    return failed
+
+
+def _model(ckpt_path: Path | None, name: str) -> tuple[Im2Tex, Mapping[str, Any]]:
+    """The model, and the settings of the data it was trained on, where they are known."""
+    if ckpt_path is None:
+        return Im2Tex.from_pretrained(name), {}
+    content = load(ckpt_path)
+    settings = {k: v for k, v in content["hyper_parameters"].items() if not k.startswith("_")}
+    model = Im2Tex(**settings)
+    model.load_state_dict(content["state_dict"])
+    return model.eval(), content.get("datamodule_hyper_parameters", {})
+
+
+def _files(model: Im2Tex, images: Sequence[str]) -> Iterator[_Picture]:
+    for name in images:
+        title = "standard input" if name == "-" else Path(name).name
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                image = model.drawn(sys.stdin.buffer.read() if name == "-" else name)
+        except Im2TexError as error:
+            yield _Picture(title, None, failed=str(error))
+            continue
+        for warning in caught:
+            print(f"im2tex report attention: {name}: {warning.message}", file=sys.stderr)
+        yield _Picture(title, image)
+
+
+def _samples(
+    model: Im2Tex,
+    given: str,
+    keys: Sequence[str],
+    limit: int,
+    data: Mapping[str, Any],
+    root: Path | None,
+) -> Iterator[_Picture]:
+    name, colon, split = given.rpartition(":")
+    if not colon and "source" not in data:
+        raise Im2TexError(
+            f"--split {given}: a model without a checkpoint does not know its data; name the "
+            f"source, too, such as crohme:{given}."
+        )
+    own = not colon or name == data.get("source")
+    source = SOURCES.build(name or data["source"], data.get("source_args") if own else None)
+    stored = source.split(root or Path(data.get("root", "data")), split)
+    known = stored.all_keys()
+    unknown = sorted(set(keys) - set(known))
+    if unknown:
+        raise Im2TexError(
+            f"--keys: {given} has no sample {', '.join(unknown[:5])}; its keys are such as "
+            f"{', '.join(known[:3])}."
+        )
+    numbers = [known.index(key) for key in keys] or range(min(limit, len(known)))
+    dataset = FormulaDataset(stored, model.preprocessing)
+    for number in numbers:
+        batch = dataset[(0, [number])]
+        key, gold = batch.keys[0], batch.tokens[0] or None
+        if batch.failed:
+            yield _Picture(key, None, failed=f"{given}, '{key}': {batch.failed[0]}")
+        else:
+            yield _Picture(key, batch.images[0, 0].numpy(), gold)
+
+
+def _count(pictures: int) -> str:
+    return f"{pictures} picture{'s' * (pictures != 1)}"

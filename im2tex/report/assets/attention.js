@@ -1,0 +1,432 @@
+"use strict";
+(() => {
+  const WHOLE = -1; // the step that stands for the reading as a whole
+  const PACE = 700; // milliseconds a token while playing
+  const END = "<end>";
+  const get = (id) => document.getElementById(id);
+  const data = JSON.parse(get("data").textContent);
+  const pictures = data.pictures;
+  const heat = get("heat");
+  const stage = get("stage");
+  const scroller = get("scroller");
+  const chips = get("chips");
+  let number = 0;
+  let step = WHOLE;
+  let timer = 0;
+  let smooth = false;
+  let pointed = null; // the fine cell below the pointer
+
+  // ------------------------------------------------------------------ data
+
+  /** Weights as they were packed: base64 of levels, 0 followed by the number of zeros in a row. */
+  function unpack(maps) {
+    const bytes = atob(maps.levels);
+    const [rows, columns] = maps.grid;
+    const levels = new Uint8Array(rows * columns * maps.peaks.length);
+    let place = 0;
+    for (let i = 0; i < bytes.length; i += 1) {
+      const level = bytes.charCodeAt(i);
+      if (level) levels[place++] = level;
+      else place += bytes.charCodeAt(++i);
+    }
+    return levels;
+  }
+
+  function levelsOf(maps) {
+    maps.unpacked ??= unpack(maps);
+    return maps.unpacked;
+  }
+
+  /** A cell's weight at a step; for the whole reading its largest. */
+  function weight(maps, at, cell) {
+    const cells = maps.grid[0] * maps.grid[1];
+    const levels = levelsOf(maps);
+    if (at !== WHOLE) return (levels[at * cells + cell] / 255) * maps.peaks[at];
+    let most = 0;
+    for (let t = 0; t < maps.peaks.length; t += 1) most = Math.max(most, weight(maps, t, cell));
+    return most;
+  }
+
+  function mapAt(maps, at) {
+    const map = new Float32Array(maps.grid[0] * maps.grid[1]);
+    for (let cell = 0; cell < map.length; cell += 1) map[cell] = weight(maps, at, cell);
+    return map;
+  }
+
+  // ------------------------------------------------------------------ words
+
+  function make(tag, text, name) {
+    const element = document.createElement(tag);
+    if (text !== undefined) element.textContent = text;
+    if (name) element.className = name;
+    return element;
+  }
+
+  function percent(p) {
+    if (p === null) return "unknown";
+    if (p > 0.9995) return "100 %";
+    return p < 0.001 ? "< 0.1 %" : `${(100 * p).toFixed(1)} %`;
+  }
+
+  const probability = (logp) => (logp === null ? null : Math.exp(logp));
+  const shown = (token) => (token === END ? "end" : token);
+  const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+  const mean = (values) => values.reduce((sum, one) => sum + one, 0) / values.length;
+
+  function facts(rows) {
+    const list = make("dl", undefined, "facts");
+    for (const [name, value] of rows) {
+      const row = make("div");
+      row.append(make("dt", name), make("dd", value));
+      list.append(row);
+    }
+    return list;
+  }
+
+  // ------------------------------------------------------------------ drawing
+
+  function draw() {
+    const picture = pictures[number];
+    const box = stage.getBoundingClientRect();
+    const ratio = window.devicePixelRatio || 1;
+    const [height, width] = picture.size;
+    heat.width = Math.max(1, Math.round(box.width * ratio));
+    heat.height = Math.max(1, Math.round(box.height * ratio));
+    const scale = heat.width / width;
+    const context = heat.getContext("2d");
+    const style = getComputedStyle(document.documentElement);
+    drawFine(context, picture.fine, scale, style.getPropertyValue("--heat"));
+    if (picture.coarse) drawCoarse(context, picture.coarse, scale, style.getPropertyValue("--cell"));
+    if (pointed !== null) {
+      const [down, right] = picture.fine.cell;
+      const columns = picture.fine.grid[1];
+      context.strokeStyle = `rgb(${style.getPropertyValue("--cell")})`;
+      context.lineWidth = ratio;
+      const left = (pointed % columns) * right * scale;
+      const top = Math.floor(pointed / columns) * down * scale;
+      context.strokeRect(left, top, right * scale, down * scale);
+    }
+  }
+
+  function drawFine(context, maps, scale, colour) {
+    const [rows, columns] = maps.grid;
+    const [down, right] = maps.cell;
+    const [red, green, blue] = colour.split(",").map(Number);
+    const map = mapAt(maps, step);
+    const peak = Math.max(...map, 1e-12);
+    const pixels = new ImageData(columns, rows);
+    map.forEach((value, cell) => {
+      pixels.data.set([red, green, blue, 225 * Math.pow(value / peak, 0.75)], 4 * cell);
+    });
+    const small = document.createElement("canvas");
+    small.width = columns;
+    small.height = rows;
+    small.getContext("2d").putImageData(pixels, 0, 0);
+    context.imageSmoothingEnabled = smooth;
+    context.imageSmoothingQuality = "high";
+    context.drawImage(small, 0, 0, columns * right * scale, rows * down * scale);
+  }
+
+  /** Frames around the coarse cells by their probability; the chosen one stands out. */
+  function drawCoarse(context, maps, scale, colour) {
+    const columns = maps.grid[1];
+    const [down, right] = maps.cell;
+    const line = (window.devicePixelRatio || 1) * 1.5;
+    mapAt(maps, step).forEach((p, cell) => {
+      const chosen = step !== WHOLE && maps.chosen[step] === cell;
+      if (p < 0.02 && !chosen) return;
+      context.lineWidth = chosen ? 2 * line : line;
+      context.strokeStyle = `rgba(${colour}, ${chosen ? 1 : 0.15 + 0.85 * p})`;
+      const inset = context.lineWidth / 2;
+      const left = (cell % columns) * right * scale;
+      const top = Math.floor(cell / columns) * down * scale;
+      // A ragged last cell reaches beyond the picture: its frame stays within.
+      const wide = Math.min(right * scale, heat.width - left);
+      const high = Math.min(down * scale, heat.height - top);
+      context.strokeRect(left + inset, top + inset, wide - 2 * inset, high - 2 * inset);
+      if (chosen) {
+        context.fillStyle = `rgba(${colour}, 0.1)`;
+        context.fillRect(left, top, wide, high);
+      }
+    });
+  }
+
+  /** A picture wider than the screen follows the eye. */
+  function follow() {
+    if (step === WHOLE || scroller.scrollWidth <= scroller.clientWidth) return;
+    const maps = pictures[number].fine;
+    const map = mapAt(maps, step);
+    const best = map.indexOf(Math.max(...map)) % maps.grid[1];
+    const scale = stage.clientWidth / pictures[number].size[1];
+    const middle = (best + 0.5) * maps.cell[1] * scale - scroller.clientWidth / 2;
+    scroller.scrollTo({ left: middle, behavior: "auto" });
+  }
+
+  // ------------------------------------------------------------------ what is shown
+
+  function show(newStep, quiet) {
+    const picture = pictures[number];
+    const length = picture.tokens.length;
+    step = Math.max(WHOLE, Math.min(newStep, length - 1));
+    [...chips.children].forEach((chip, t) => {
+      chip.setAttribute("aria-current", String(t === step));
+      chip.tabIndex = t === Math.max(step, 0) ? 0 : -1;
+    });
+    get("slider").value = step + 1;
+    get("place").textContent = step === WHOLE ? `${length} steps` : `${step + 1} / ${length}`;
+    get("back").disabled = step === WHOLE;
+    get("next").disabled = step === length - 1;
+    describe();
+    draw();
+    follow();
+    if (!quiet) remember();
+  }
+
+  function describe() {
+    const picture = pictures[number];
+    const panel = get("step");
+    const fine = picture.fine;
+    if (step === WHOLE) {
+      const known = picture.logp.filter((one) => one !== null);
+      const least = picture.logp.indexOf(Math.min(...known));
+      const rows = [
+        ["probability", percent(probability(known.reduce((sum, one) => sum + one, 0)))],
+        ["log p", known.reduce((sum, one) => sum + one, 0).toFixed(2)],
+        ["look-ups a step", lookups(picture, [0, 1].map((k) => mean(picture.lookups.map((one) => one[k]))))],
+        ["looked at, on average", cells(mean(picture.spread))],
+      ];
+      if (least >= 0) rows.push(["least sure of", `${shown(picture.tokens[least])}, step ${least + 1}`]);
+      panel.replaceChildren(
+        make("h3", `The whole reading, ${plural(picture.tokens.length, "step")}`), facts(rows),
+        make("p", "Each cell shows the most that any step looked at it.", "likely"));
+      return;
+    }
+    const rows = [
+      ["probability", percent(probability(picture.logp[step]))],
+      ["log p", picture.logp[step] === null ? "unknown" : picture.logp[step].toFixed(3)],
+      ["look-ups", lookups(picture, picture.lookups[step])],
+      ["looked at, in effect", cells(picture.spread[step])],
+      ["most on one cell", percent(fine.peaks[step])],
+    ];
+    if (picture.coarse) {
+      const cell = picture.coarse.chosen[step];
+      const columns = picture.coarse.grid[1];
+      rows.push(["coarse cell", `row ${Math.floor(cell / columns) + 1}, column ${(cell % columns) + 1}, `
+        + percent(weight(picture.coarse, step, cell))]);
+    }
+    const likely = make("p", undefined, "likely");
+    likely.append(make("span", "most likely here:"));
+    for (const [token, p] of picture.likely[step]) {
+      const one = make("span");
+      one.append(make("code", shown(token)), ` ${percent(p)}`);
+      likely.append(one);
+    }
+    panel.replaceChildren(make("h3", shown(picture.tokens[step])), facts(rows), likely);
+  }
+
+  function lookups(picture, [coarse, fine]) {
+    const text = `${Math.round(fine)} fine`;
+    return coarse || picture.coarse ? `${Math.round(coarse)} coarse + ${text}` : text;
+  }
+
+  const cells = (spread) => (spread === null ? "unknown"
+    : `${spread < 10 ? spread.toFixed(1) : Math.round(spread)} cells`);
+
+  function open(newNumber, newStep, quiet) {
+    number = Math.max(0, Math.min(newNumber, pictures.length - 1));
+    pointed = null;
+    const picture = pictures[number];
+    const [height, width] = picture.size;
+    [...get("list").children].forEach((one, k) => one.setAttribute("aria-current", String(k === number)));
+    get("name").textContent = picture.name;
+    verdict(get("verdict"), picture, true);
+    const image = get("picture");
+    image.src = picture.image;
+    image.alt = `The picture as the model sees it, read as ${picture.reading}`;
+    get("slider").max = picture.tokens.length;
+    chips.replaceChildren(...picture.tokens.map((token, t) => {
+      const chip = make("button", shown(token), token === END ? "end" : "");
+      chip.type = "button";
+      const p = probability(picture.logp[t]);
+      chip.style.setProperty("--doubt", `${Math.round(75 * (1 - (p ?? 0)))}%`);
+      chip.classList.toggle("wrong", Boolean(picture.gold && picture.gold.wrong[t]));
+      chip.title = `${shown(token)}: ${percent(p)}`;
+      chip.addEventListener("click", () => { pause(); show(t); });
+      chip.addEventListener("pointerenter", (event) => {
+        if (event.pointerType === "mouse" && !timer) show(t);
+      });
+      return chip;
+    }));
+    texts(picture);
+    stage.style.aspectRatio = `${width} / ${height}`;
+    fit();
+    show(newStep, quiet);
+  }
+
+  /** As large as fits, at most three pixels for one, at least three quarters: then it scrolls. */
+  function fit() {
+    const [height, width] = pictures[number].size;
+    const style = getComputedStyle(scroller);
+    const room = scroller.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    const scale = Math.min(room / width, 3, (0.45 * window.innerHeight) / height);
+    stage.style.width = `${Math.round(width * Math.max(scale, 0.75))}px`;
+  }
+
+  function verdict(element, picture, long) {
+    element.className = long ? "" : "mark";
+    element.textContent = "";
+    if (picture.gold) {
+      const right = picture.gold.edits === 0;
+      element.classList.add(right ? "good" : "bad");
+      if (long) element.textContent = right ? "right" : `wrong by ${plural(picture.gold.edits, "token")}`;
+      else element.textContent = right ? "✓" : "✗";
+    }
+    if (long && !picture.finished) element.textContent += `${picture.gold ? ", " : ""}cut off at the length limit`;
+  }
+
+  function texts(picture) {
+    const reading = make("dd");
+    reading.append(make("code", picture.reading));
+    const rows = [make("dt", "read"), reading];
+    if (picture.gold) {
+      const label = make("dd");
+      const code = make("code");
+      picture.gold.tokens.forEach((token, k) => {
+        code.append(make("span", token, picture.gold.missed[k] ? "missed" : ""), " ");
+      });
+      label.append(code);
+      rows.push(make("dt", "label"), label);
+    }
+    get("texts").replaceChildren(...rows);
+  }
+
+  // ------------------------------------------------------------------ address
+
+  let waiting = 0;
+
+  /** The address names picture and step, counted from 1. */
+  function remember() {
+    clearTimeout(waiting); // browsers allow few changes a second
+    waiting = setTimeout(() => {
+      const at = step === WHOLE ? "" : `&token=${step + 1}`;
+      try { history.replaceState(null, "", `#image=${number + 1}${at}`); } catch { /* not everywhere */ }
+    }, 200);
+  }
+
+  function fromAddress() {
+    const given = new URLSearchParams(location.hash.slice(1));
+    const whole = (name) => (parseInt(given.get(name), 10) || 0) - 1;
+    open(whole("image"), whole("token"), true);
+  }
+
+  // ------------------------------------------------------------------ hands
+
+  function pause() {
+    clearInterval(timer);
+    timer = 0;
+    get("play").textContent = "Play";
+  }
+
+  function play() {
+    if (timer) { pause(); return; }
+    const last = () => pictures[number].tokens.length - 1;
+    show(step >= last() ? 0 : step + 1);
+    get("play").textContent = "Pause";
+    timer = setInterval(() => {
+      if (step >= last()) pause();
+      else show(step + 1);
+    }, PACE);
+  }
+
+  function cellAt(event) {
+    const box = stage.getBoundingClientRect();
+    const maps = pictures[number].fine;
+    const scale = box.width / pictures[number].size[1];
+    const row = Math.floor((event.clientY - box.top) / (maps.cell[0] * scale));
+    const column = Math.floor((event.clientX - box.left) / (maps.cell[1] * scale));
+    const inside = row >= 0 && column >= 0 && row < maps.grid[0] && column < maps.grid[1];
+    return inside ? row * maps.grid[1] + column : null;
+  }
+
+  /** Lights up the tokens that looked at a cell. */
+  function point(cell) {
+    pointed = cell;
+    const maps = pictures[number].fine;
+    [...chips.children].forEach((chip, t) => {
+      const here = cell === null ? 0 : Math.min(1, 1.5 * Math.sqrt(weight(maps, t, cell)));
+      chip.style.setProperty("--here", here.toFixed(2));
+    });
+    draw();
+  }
+
+  stage.addEventListener("pointermove", (event) => point(cellAt(event)));
+  stage.addEventListener("pointerleave", () => point(null));
+  stage.addEventListener("click", (event) => {
+    const cell = cellAt(event);
+    if (cell === null) return;
+    const maps = pictures[number].fine;
+    const weights = maps.peaks.map((_, t) => weight(maps, t, cell));
+    pause();
+    show(weights.indexOf(Math.max(...weights)));
+  });
+  get("play").addEventListener("click", play);
+  get("back").addEventListener("click", () => { pause(); show(step - 1); });
+  get("next").addEventListener("click", () => { pause(); show(step + 1); });
+  get("slider").addEventListener("input", () => { pause(); show(Number(get("slider").value) - 1); });
+  get("smooth").addEventListener("click", () => {
+    smooth = !smooth;
+    get("smooth").setAttribute("aria-pressed", String(smooth));
+    draw();
+  });
+  get("theme").addEventListener("click", () => {
+    const next = { auto: "light", light: "dark", dark: "auto" };
+    const theme = next[document.documentElement.dataset.theme ?? "auto"];
+    document.documentElement.dataset.theme = theme;
+    get("theme").textContent = `Theme: ${theme}`;
+    draw();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input")) return;
+    const last = pictures[number].tokens.length - 1;
+    const steps = {
+      ArrowLeft: step - 1, ArrowRight: Math.min(step + 1, last), Home: 0, End: last, Escape: WHOLE,
+    };
+    if (event.key in steps) {
+      pause();
+      show(steps[event.key]);
+      if (chips.contains(document.activeElement)) chips.children[Math.max(step, 0)].focus();
+    } else if (pictures.length > 1 && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+      pause();
+      open(number + (event.key === "ArrowUp" ? -1 : 1), WHOLE);
+      const item = get("list").children[number];
+      item.scrollIntoView({ block: "nearest", inline: "nearest" });
+      if (get("list").contains(document.activeElement)) item.focus();
+    } else if (event.key === " " && (!event.target.matches("button") || chips.contains(event.target))) {
+      play();
+    } else return;
+    event.preventDefault();
+  });
+  addEventListener("hashchange", fromAddress);
+  addEventListener("resize", () => { fit(); draw(); });
+
+  get("about").textContent = data.about.map(([name, value]) => `${name}: ${value}`).join(" · ");
+  get("layout").classList.toggle("several", pictures.length > 1);
+  get("list").replaceChildren(...pictures.map((picture, k) => {
+    const item = make("button");
+    item.type = "button";
+    const image = make("img");
+    image.src = picture.image;
+    image.alt = "";
+    const line = make("span", picture.name);
+    line.title = picture.name;
+    const mark = make("b");
+    verdict(mark, picture, false);
+    line.prepend(mark);
+    item.append(image, line);
+    item.addEventListener("click", () => { pause(); open(k, WHOLE); });
+    return item;
+  }));
+  fromAddress();
+})();
