@@ -24,6 +24,29 @@ class Grid:
     stride: tuple[int, int]
     coarse: Grid | None = None
 
+    @property
+    def block(self) -> tuple[int, int]:
+        """Fine cells that a coarse cell covers, (vertical, horizontal): the paper's are 4 x 4.
+
+        Fine cell (i, j) lies in coarse cell (i // block[0], j // block[1]); blocks at the bottom
+        and right edges may be smaller.
+
+        Raises:
+            ValueError: if there is no coarse grid, or it does not cover the fine one so.
+        """
+        if self.coarse is None:
+            raise ValueError("this grid has no coarse grid")
+        fine, coarse = self.mask.shape[1:], self.coarse.mask.shape[1:]
+        block = tuple(max(1, c // f) for c, f in zip(self.coarse.stride, self.stride, strict=True))
+        expected = tuple(-(-n // side) for n, side in zip(fine, block, strict=True))
+        strides = tuple(side * f for side, f in zip(block, self.stride, strict=True))
+        if strides != self.coarse.stride or expected != tuple(coarse):
+            raise ValueError(
+                f"{tuple(fine)} cells of {self.stride} pixels do not lie in {tuple(coarse)} coarse "
+                f"ones of {self.coarse.stride}: its stride is a multiple, its size is rounded up"
+            )
+        return block[0], block[1]
+
     def cells_in(self, boxes: Tensor) -> Tensor:
         """Which cells lie in given boxes of the input image.
 

@@ -8,10 +8,11 @@ after every convolution, where the paper only batches images of one size.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from im2tex.encoders.base import ENCODERS, Encoder
+from im2tex.encoders.coarse import CoarseBranch
+from im2tex.encoders.rows import RowEncoder
 from im2tex.grid import Grid
 
 
@@ -31,10 +32,12 @@ class RowCNN(Encoder):
         residual: add the convolutions' features to the row encoder's, which then learns what
             the row tells beyond them. The paper does not.
         dropout: share of feature maps dropped before the row encoder in training.
+        coarse: whether to make a coarse grid as well, for coarse-to-fine attention.
+        block: side s of the square of fine cells that a coarse cell covers.
 
     Raises:
-        ValueError: if the lists differ in length, a pool is no `HxW`, `row_width` is odd, or it
-            differs from the last number of channels with `residual` on.
+        ValueError: if the lists differ in length, a pool is no `HxW`, `row_width` is odd, it
+            differs from the last number of channels with `residual` on, or `block` is less than 1.
     """
 
     def __init__(
@@ -46,6 +49,8 @@ class RowCNN(Encoder):
         rows: int = 20,
         residual: bool = False,
         dropout: float = 0.0,
+        coarse: bool = False,
+        block: int = 4,
     ) -> None:
         super().__init__()
         if not len(channels) == len(pools) == len(batch_norm):
@@ -71,6 +76,8 @@ class RowCNN(Encoder):
                 f"residual adds {previous} channels to a row_width of {row_width}; make them equal"
             )
         self.width = row_width or previous
+        self.coarse = CoarseBranch(previous, row_width, rows, residual, block) if coarse else None
+        self.coarse_width = None if self.coarse is None else self.coarse.width
         vertical, horizontal = 1, 1
         for down, right in self.pools:
             vertical, horizontal = vertical * down, horizontal * right
@@ -79,11 +86,12 @@ class RowCNN(Encoder):
     def forward(self, images: Tensor, mask: Tensor) -> Grid:
         """See `Encoder.forward`."""
         features, mask = self.convolve(images, mask)
+        coarse = None if self.coarse is None else self.coarse(features, mask, self.stride)
         features = features.permute(0, 2, 3, 1)  # (B, C, h, w) -> (B, h, w, C)
         if self.rows is not None:
             rows = self.rows(features, mask)
             features = features + rows if self.residual else rows
-        return Grid(features, mask, self.stride)
+        return Grid(features, mask, self.stride, coarse)
 
     def convolve(self, images: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """The convolutional part.
@@ -104,66 +112,6 @@ class RowCNN(Encoder):
                 mask = mask[:, ::down, ::right]
             features = features * mask.unsqueeze(1)
         return self.dropout(features), mask
-
-
-class RowEncoder(nn.Module):
-    """One bidirectional LSTM shared by all rows, started from a state that knows the row.
-
-    Each direction is a unidirectional LSTM over dense tensors; the backward one reads every row
-    from its own last true column, so that padding is never seen in either direction.
-
-    Args:
-        inputs: features of a cell.
-        width: D, both directions together.
-        rows: number of trainable initial states, 0 for none.
-
-    Raises:
-        ValueError: if `width` is odd.
-    """
-
-    def __init__(self, inputs: int, width: int, rows: int) -> None:
-        super().__init__()
-        if width % 2:
-            raise ValueError(f"row_width is shared by two directions, so it is even; got {width}")
-        self.forwards = nn.LSTM(inputs, width // 2, batch_first=True)
-        self.backwards = nn.LSTM(inputs, width // 2, batch_first=True)
-        # (direction, h or c, row, D / 2)
-        self.start = nn.Parameter(torch.zeros(2, 2, rows, width // 2)) if rows else None
-
-    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Encodes every row of every image.
-
-        Args:
-            features: (B, h, w, C), zero outside the mask.
-            mask: (B, h, w) bool, rectangular from the top left corner.
-
-        Returns:
-            (B, h, w, D), zero outside the mask.
-        """
-        b, h, w, c = features.shape
-        rows = features.reshape(b * h, w, c)  # (B, h, w, C) -> (B h, w, C)
-        lengths = mask.sum(2).reshape(b * h, 1)  # (B h, 1)
-        columns = torch.arange(w, device=mask.device).expand(b * h, w)
-        mirror = torch.where(columns < lengths, lengths - 1 - columns, columns)
-        states = [None, None] if self.start is None else self._states(b, h)
-        ahead, _ = self.forwards(rows, states[0])
-        back, _ = self.backwards(_take(rows, mirror), states[1])
-        both = torch.cat([ahead, _take(back, mirror)], dim=2)  # (B h, w, D)
-        return both.reshape(b, h, w, -1) * mask.unsqueeze(3)
-
-    def _states(self, b: int, h: int) -> list[tuple[Tensor, Tensor] | None]:
-        assert self.start is not None
-        index = torch.arange(h, device=self.start.device).clamp(max=self.start.shape[2] - 1)
-        start = self.start[:, :, index]  # (2, 2, h, D / 2)
-        start = start.unsqueeze(2).expand(-1, -1, b, -1, -1).flatten(2, 3)  # (2, 2, B h, D / 2)
-        return [
-            (one[0].unsqueeze(0).contiguous(), one[1].unsqueeze(0).contiguous()) for one in start
-        ]
-
-
-def _take(rows: Tensor, columns: Tensor) -> Tensor:
-    """Row-wise reordering: (N, w, C) by (N, w) -> (N, w, C)."""
-    return rows.gather(1, columns.unsqueeze(2).expand(-1, -1, rows.shape[2]))
 
 
 def _pool(text: str) -> tuple[int, int]:

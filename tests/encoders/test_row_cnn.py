@@ -6,7 +6,8 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from im2tex.encoders import ENCODERS
-from im2tex.encoders.row_cnn import RowCNN, RowEncoder
+from im2tex.encoders.row_cnn import RowCNN
+from im2tex.encoders.rows import RowEncoder
 from im2tex.errors import Im2TexError
 from im2tex.grid import size_mask
 

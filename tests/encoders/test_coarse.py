@@ -1,0 +1,156 @@
+"""The coarse branch: its layers, ragged edges, masks that are real, and the grid's block."""
+
+import pytest
+import torch
+from torch import nn
+
+from im2tex.encoders import ENCODERS
+from im2tex.encoders.coarse import CoarseBranch
+from im2tex.encoders.row_cnn import RowCNN
+from im2tex.errors import Im2TexError
+from im2tex.grid import Grid, size_mask
+
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
+SMALL = {"channels": [4, 8], "pools": ["2x2", "2x2"], "batch_norm": [False, True]}
+
+
+def shaken(model, dtype=torch.float64):
+    """With parameters and statistics that training may leave."""
+    for parameter in model.parameters():
+        nn.init.uniform_(parameter, -0.7, 0.7)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.uniform_(layer.running_mean, -0.5, 0.5)
+            nn.init.uniform_(layer.running_var, 0.5, 2.0)
+    return model.to(dtype).eval()
+
+
+def encoder(dtype=torch.float64, **arguments):
+    torch.manual_seed(0)
+    return shaken(RowCNN(**SMALL | {"row_width": 8, "rows": 3, "coarse": True} | arguments), dtype)
+
+
+def batch_of(images, height, width, padding):
+    batch = torch.full((len(images), 1, height, width), padding, dtype=images[0].dtype)
+    for row, image in enumerate(images):
+        batch[row, 0, : image.shape[0], : image.shape[1]] = image
+    sizes = torch.tensor([image.shape for image in images])
+    return batch, size_mask(sizes, height, width)
+
+
+def test_the_layers_are_the_paper_s():
+    torch.manual_seed(0)
+    branch = shaken(CoarseBranch(4, row_width=6, rows=2, block=2))
+    features = torch.rand(1, 4, 3, 5, dtype=torch.float64)
+    mask = torch.ones(1, 3, 5, dtype=torch.bool)
+    first, first_norm, _ = branch.first
+    second, second_norm, _ = branch.second
+    with torch.no_grad():
+        found = branch(features, mask, (8, 16))
+        x = torch.relu(first_norm(first(features)))
+        # Rounded up by hand: windows at rows 0 and 2, columns 0, 2 and 4, cut at the edge.
+        pooled = [[x[0, :, i : i + 2, j : j + 2].amax((1, 2)) for j in (0, 2, 4)] for i in (0, 2)]
+        x = torch.stack([torch.stack(row, 1) for row in pooled], 1).unsqueeze(0)  # (1, 4, 2, 3)
+        x = torch.relu(second_norm(second(x))).permute(0, 2, 3, 1)
+        expected = branch.rows(x, torch.ones(1, 2, 3, dtype=torch.bool))
+    torch.testing.assert_close(found.features, expected, rtol=0, atol=1e-12)
+    assert found.mask.all()
+    assert found.stride == (16, 32)
+    assert found.coarse is None
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "block", "coarse"),
+    [(10, 24, 4, (3, 6)), (8, 48, 4, (2, 12)), (1, 1, 4, (1, 1)), (9, 5, 2, (5, 3))],
+)
+def test_every_fine_cell_of_a_ragged_grid_has_its_coarse_cell(height, width, block, coarse):
+    model = encoder(block=block)
+    assert (model.stride, model.coarse_width) == ((4, 4), 8)
+    with torch.no_grad():
+        grid = model(
+            *batch_of([torch.rand(4 * height, 4 * width).double()], 4 * height, 4 * width, 0.0)
+        )
+    assert grid.mask.shape[1:] == (height, width)
+    assert grid.coarse.mask.shape[1:] == coarse
+    assert grid.coarse.mask.all()
+    assert grid.block == (block, block)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"residual": True, "block": 2}, {"rows": 0, "block": 3}, {"row_width": 0}],
+    ids=str,
+)
+def test_an_image_s_coarse_features_do_not_depend_on_its_batch(dtype, arguments):
+    model = encoder(dtype, **arguments)
+    s = model.coarse.block
+    images = [torch.rand(size, dtype=dtype) for size in [(4, 20), (28, 8), (8, 4), (12, 36)]]
+    with torch.no_grad():
+        together = model(*batch_of(images, 32, 44, padding=0.7)).coarse
+        for row, image in enumerate(images):
+            alone = model(*batch_of([image], *image.shape, padding=0.0)).coarse
+            h, w = -(-image.shape[0] // (4 * s)), -(-image.shape[1] // (4 * s))
+            assert alone.features.shape[1:3] == (h, w)
+            found = together.features[row, :h, :w]
+            torch.testing.assert_close(found, alone.features[0], rtol=0, atol=TOLERANCE[dtype])
+            assert together.mask[row].nonzero().tolist() == [
+                [i, j] for i in range(h) for j in range(w)
+            ]
+    assert (together.features[~together.mask] == 0).all()
+
+
+def test_the_fine_grid_is_the_one_of_an_encoder_without_the_branch():
+    model = encoder()
+    images = batch_of([torch.rand(16, 24).double()], 16, 24, 0.0)
+    with torch.no_grad():
+        fine = model(*images).features
+        model.coarse = None
+        assert torch.equal(model(*images).features, fine)
+
+
+def test_without_it_there_is_no_coarse_grid():
+    model = encoder(coarse=False)
+    assert model.coarse_width is None
+    with torch.no_grad():
+        grid = model(*batch_of([torch.rand(8, 8).double()], 8, 8, 0.0))
+    assert grid.coarse is None
+    with pytest.raises(ValueError, match="has no coarse grid"):
+        _ = grid.block
+
+
+@pytest.mark.parametrize(
+    ("size", "stride"), [((2, 2), (32, 32)), ((3, 4), (32, 32)), ((2, 3), (32, 30))]
+)
+def test_a_coarse_grid_that_does_not_cover_the_fine_one_is_refused(size, stride):
+    # 8 x 9 cells of 8 pixels, blocks of 4: 2 x 3 coarse cells of 32 pixels.
+    coarse = Grid(torch.zeros(1, *size, 1), torch.ones(1, *size, dtype=torch.bool), stride)
+    grid = Grid(torch.zeros(1, 8, 9, 1), torch.ones(1, 8, 9, dtype=torch.bool), (8, 8), coarse)
+    with pytest.raises(ValueError, match="do not lie in"):
+        _ = grid.block
+
+
+def test_a_block_is_at_least_one_cell():
+    with pytest.raises(Im2TexError, match="side of a coarse cell in fine cells; got 0"):
+        ENCODERS.build("row_cnn", SMALL | {"row_width": 8, "coarse": True, "block": 0})
+
+
+def test_every_parameter_learns_in_channels_last_as_well():
+    model = encoder(residual=True).train().to(memory_format=torch.channels_last)
+    images, mask = batch_of([torch.rand(16, 24).double()] * 2, 16, 24, 0.0)
+    model(images, mask).coarse.features.square().sum().backward()
+    for name, parameter in model.coarse.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.any(), name
+
+
+def test_the_memory_layout_changes_nothing():
+    model = encoder()
+    images, mask = batch_of([torch.rand(16, 24).double()], 16, 24, 0.0)
+    with torch.no_grad():
+        plain = model(images, mask).coarse.features
+        last = model.to(memory_format=torch.channels_last)(
+            images.contiguous(memory_format=torch.channels_last), mask
+        ).coarse.features
+    torch.testing.assert_close(last, plain, rtol=0, atol=1e-12)
