@@ -102,8 +102,8 @@ def _coarse(glimpses: Sequence[Glimpse], grid: Grid | None) -> Maps | None:
 
 
 def _maps(weights: Sequence[Tensor], grid: Grid) -> Maps:
-    _, h, w = grid.mask.shape
-    return _numpy(torch.cat(list(weights), 1)[0].unflatten(1, (h, w)))  # T x (1, 1, N) -> (T, h, w)
+    h, w = grid.mask.shape[1:]
+    return _numpy(torch.cat(list(weights), 1).reshape(-1, h, w))  # T x (1, 1, N) -> (T, h, w)
 
 
 def _lookups(glimpse: Glimpse) -> tuple[int, int]:

@@ -88,4 +88,5 @@ class Look:
         flat = np.nan_to_num(self.fine).reshape(len(self.fine), -1).astype(np.float64)
         p = flat / np.maximum(flat.sum(1, keepdims=True), 1e-12)
         entropy = -(p * np.log(np.maximum(p, 1e-300))).sum(1)
-        return np.exp(entropy).astype(np.float32)
+        spread: Maps = np.exp(entropy).astype(np.float32)
+        return spread

@@ -32,7 +32,8 @@ _TEXT = 30  # the line of the token
 _TITLE = 34
 
 _PANELS = 3  # a row has so many, unless the pictures are small or that makes them illegible
-_SCALES = 0.6, 2.0  # how far a picture is shrunk and enlarged for it
+_SCALES = 0.5, 2.0  # how far a picture is shrunk and enlarged for it
+_SMALL = 12  # a cell below this size is easily overlooked: a ring of this radius goes around it
 _FAINT = 0.02  # coarse cells below this probability have no frame
 
 _BLACK, _GREY, _RULE = (20, 20, 20), (120, 120, 120), (215, 215, 215)
@@ -149,6 +150,10 @@ def _panel(look: Look, step: int, scale: float) -> Image.Image:
     panel = Image.fromarray(np.rint(coloured).astype(np.uint8))
     panel = panel.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(panel)
+    if look.stride[1] * scale < _SMALL:
+        row, column = divmod(int(weights.argmax()), weights.shape[1])
+        middle = (column + 0.5) * look.stride[1] * scale, (row + 0.5) * look.stride[0] * scale
+        draw.circle(middle, _SMALL, outline=_HEAT)
     _frames(draw, look, step, size)
     draw.rectangle((0, 0, size[0] - 1, size[1] - 1), outline=_RULE)
     return panel
@@ -164,15 +169,16 @@ def _over(
 
 
 def _frames(draw: ImageDraw.ImageDraw, look: Look, step: int, size: tuple[int, int]) -> None:
-    if look.coarse is None or look.coarse_stride is None or look.chosen is None:
+    if look.coarse is None or look.coarse_stride is None:
         return
+    best = int(look.coarse[step].argmax())
     down = look.coarse_stride[0] * size[1] / look.image.shape[0]
     across = look.coarse_stride[1] * size[0] / look.image.shape[1]
     columns = look.coarse.shape[2]
     shares = np.nan_to_num(look.coarse[step]).ravel().tolist()
     # The chosen one last, above its neighbours' lines.
-    for cell in sorted(range(len(shares)), key=lambda cell: cell == look.chosen[step]):
-        chosen, p = cell == look.chosen[step], shares[cell]
+    for cell in sorted(range(len(shares)), key=lambda cell: cell == best):
+        chosen, p = cell == best, shares[cell]
         if p < _FAINT and not chosen:
             continue
         left, top = cell % columns * across, cell // columns * down

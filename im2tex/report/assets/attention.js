@@ -2,6 +2,7 @@
 (() => {
   const WHOLE = -1; // the step that stands for the reading as a whole
   const PACE = 700; // milliseconds a token while playing
+  const SMALL = 14; // pixels on the screen below which a cell gets a ring, and the ring's radius
   const END = "<end>";
   const get = (id) => document.getElementById(id);
   const data = JSON.parse(get("data").textContent);
@@ -68,6 +69,11 @@
     return p < 0.001 ? "< 0.1 %" : `${(100 * p).toFixed(1)} %`;
   }
 
+  function nats(logp, digits) {
+    if (logp === null) return "unknown";
+    return (Math.abs(logp) < 0.5 * 10 ** -digits ? 0 : logp).toFixed(digits);
+  }
+
   const probability = (logp) => (logp === null ? null : Math.exp(logp));
   const shown = (token) => (token === END ? "end" : token);
   const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
@@ -95,7 +101,7 @@
     const scale = heat.width / width;
     const context = heat.getContext("2d");
     const style = getComputedStyle(document.documentElement);
-    drawFine(context, picture.fine, scale, style.getPropertyValue("--heat"));
+    drawFine(context, picture.fine, scale, style);
     if (picture.coarse) drawCoarse(context, picture.coarse, scale, style.getPropertyValue("--cell"));
     if (pointed !== null) {
       const [down, right] = picture.fine.cell;
@@ -108,15 +114,17 @@
     }
   }
 
-  function drawFine(context, maps, scale, colour) {
+  function drawFine(context, maps, scale, style) {
     const [rows, columns] = maps.grid;
     const [down, right] = maps.cell;
+    const colour = style.getPropertyValue("--heat");
     const [red, green, blue] = colour.split(",").map(Number);
+    const gamma = Number(style.getPropertyValue("--gamma"));
     const map = mapAt(maps, step);
-    const peak = Math.max(...map, 1e-12);
+    const peak = map.reduce((most, value) => Math.max(most, value), 1e-12);
     const pixels = new ImageData(columns, rows);
     map.forEach((value, cell) => {
-      pixels.data.set([red, green, blue, 225 * Math.pow(value / peak, 0.75)], 4 * cell);
+      pixels.data.set([red, green, blue, 230 * Math.pow(value / peak, gamma)], 4 * cell);
     });
     const small = document.createElement("canvas");
     small.width = columns;
@@ -125,6 +133,16 @@
     context.imageSmoothingEnabled = smooth;
     context.imageSmoothingQuality = "high";
     context.drawImage(small, 0, 0, columns * right * scale, rows * down * scale);
+    const ratio = window.devicePixelRatio || 1;
+    if (step === WHOLE || right * scale >= SMALL * ratio) return;
+    // A single cell of a large picture is easily overlooked: a ring around the largest weight.
+    const best = map.indexOf(peak);
+    const middle = [((best % columns) + 0.5) * right * scale, (Math.floor(best / columns) + 0.5) * down * scale];
+    context.strokeStyle = `rgba(${colour}, 0.7)`;
+    context.lineWidth = 1.5 * ratio;
+    context.beginPath();
+    context.arc(...middle, SMALL * ratio, 0, 2 * Math.PI);
+    context.stroke();
   }
 
   /** Frames around the coarse cells by their probability; the chosen one stands out. */
@@ -156,7 +174,7 @@
     if (step === WHOLE || scroller.scrollWidth <= scroller.clientWidth) return;
     const maps = pictures[number].fine;
     const map = mapAt(maps, step);
-    const best = map.indexOf(Math.max(...map)) % maps.grid[1];
+    const best = map.indexOf(map.reduce((most, value) => Math.max(most, value))) % maps.grid[1];
     const scale = stage.clientWidth / pictures[number].size[1];
     const middle = (best + 0.5) * maps.cell[1] * scale - scroller.clientWidth / 2;
     scroller.scrollTo({ left: middle, behavior: "auto" });
@@ -188,10 +206,11 @@
     const fine = picture.fine;
     if (step === WHOLE) {
       const known = picture.logp.filter((one) => one !== null);
+      const total = known.length < picture.logp.length ? null : known.reduce((sum, one) => sum + one, 0);
       const least = picture.logp.indexOf(Math.min(...known));
       const rows = [
-        ["probability", percent(probability(known.reduce((sum, one) => sum + one, 0)))],
-        ["log p", known.reduce((sum, one) => sum + one, 0).toFixed(2)],
+        ["probability", percent(probability(total))],
+        ["log p", nats(total, 2)],
         ["look-ups a step", lookups(picture, [0, 1].map((k) => mean(picture.lookups.map((one) => one[k]))))],
         ["looked at, on average", cells(mean(picture.spread))],
       ];
@@ -203,7 +222,7 @@
     }
     const rows = [
       ["probability", percent(probability(picture.logp[step]))],
-      ["log p", picture.logp[step] === null ? "unknown" : picture.logp[step].toFixed(3)],
+      ["log p", nats(picture.logp[step], 3)],
       ["look-ups", lookups(picture, picture.lookups[step])],
       ["looked at, in effect", cells(picture.spread[step])],
       ["most on one cell", percent(fine.peaks[step])],
@@ -216,7 +235,7 @@
     }
     const likely = make("p", undefined, "likely");
     likely.append(make("span", "most likely here:"));
-    for (const [token, p] of picture.likely[step]) {
+    for (const [token, p] of picture.likely[step].filter(([, one], k) => k === 0 || one >= 0.001)) {
       const one = make("span");
       one.append(make("code", shown(token)), ` ${percent(p)}`);
       likely.append(one);
@@ -238,6 +257,7 @@
     const picture = pictures[number];
     const [height, width] = picture.size;
     [...get("list").children].forEach((one, k) => one.setAttribute("aria-current", String(k === number)));
+    get("list").children[number].scrollIntoView({ block: "nearest", inline: "nearest" });
     get("name").textContent = picture.name;
     verdict(get("verdict"), picture, true);
     const image = get("picture");
@@ -400,9 +420,7 @@
     } else if (pictures.length > 1 && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
       pause();
       open(number + (event.key === "ArrowUp" ? -1 : 1), WHOLE);
-      const item = get("list").children[number];
-      item.scrollIntoView({ block: "nearest", inline: "nearest" });
-      if (get("list").contains(document.activeElement)) item.focus();
+      if (get("list").contains(document.activeElement)) get("list").children[number].focus();
     } else if (event.key === " " && (!event.target.matches("button") || chips.contains(event.target))) {
       play();
     } else return;

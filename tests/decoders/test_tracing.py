@@ -1,0 +1,118 @@
+"""Where a decoder looked along a reading."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from im2tex.decoders import DECODERS
+from im2tex.decoders.tracing import can_trace, trace
+from im2tex.errors import Im2TexError
+from im2tex.grid import Grid
+from im2tex.latex.vocabulary import EOS, PAD
+
+VOCABULARY = 9
+
+
+def grid(h=3, w=5, width=6, coarse=None):
+    torch.manual_seed(0)
+    features = torch.randn(1, h, w, width)
+    return Grid(features, torch.ones(1, h, w, dtype=torch.bool), (8, 8), coarse)
+
+
+def lstm():
+    torch.manual_seed(1)
+    decoder = DECODERS.build(
+        "lstm",
+        {"width": 8, "embedding": 4},
+        vocabulary_size=VOCABULARY,
+        attention="standard",
+        attention_args={},
+        grid_width=6,
+        coarse_width=None,
+    )
+    return decoder.eval()
+
+
+def test_it_is_what_teacher_forcing_sees():
+    decoder, one = lstm(), grid()
+    tokens = [4, 7, 4, EOS]
+    found = trace(decoder, one, tokens)
+    logits, weights = decoder.forced(one, torch.tensor([tokens]))
+    assert found.fine.shape == (4, 3, 5)
+    np.testing.assert_allclose(found.fine.reshape(4, 15), weights[0].detach(), atol=1e-6)
+    log_p = logits[0].log_softmax(1).detach()
+    expected = log_p[range(4), tokens]
+    np.testing.assert_allclose(found.log_probability, expected, atol=1e-6)
+    assert found.lookups.tolist() == [[0, 15]] * 4
+    assert found.coarse is None
+
+
+def test_the_most_likely_tokens_of_each_step():
+    decoder, one = lstm(), grid()
+    tokens = [4, 7, EOS]
+    found = trace(decoder, one, tokens, likely=2)
+    logits, _ = decoder.forced(one, torch.tensor([tokens]))
+    log_p = logits[0].log_softmax(1).detach().numpy()
+    log_p[:, :2] = -np.inf  # neither padding nor the start is ever written
+    np.testing.assert_array_equal(found.likely, np.argsort(-log_p, 1)[:, :2])
+    np.testing.assert_allclose(found.likely_log_probability, -np.sort(-log_p, 1)[:, :2], atol=1e-6)
+    assert PAD not in trace(decoder, one, tokens, likely=100).likely
+
+
+@dataclass
+class Look:
+    weights: Any
+    coarse_weights: Any
+    coarse_lookups: Any
+    fine_lookups: Any
+
+
+@dataclass
+class State:
+    number: int
+    glimpse: Any = None
+
+
+class CoarseToFine:
+    """Looks at coarse cell t and its first fine cell at step t."""
+
+    def __init__(self, says=True):
+        self.says = says
+
+    def start(self, grid):
+        return State(0)
+
+    def step(self, tokens, state):
+        fine, coarse = torch.zeros(1, 1, 8), torch.zeros(1, 1, 2)
+        coarse[0, 0, state.number] = 1
+        fine[0, 0, 2 * state.number] = 1  # blocks of 2 x 2 in 2 x 4 cells
+        looked = Look(fine, coarse, torch.full((1, 1), 2.0), torch.full((1, 1), 4.0))
+        log_p = torch.zeros(1, 1, VOCABULARY).log_softmax(2)
+        return log_p, State(state.number + 1, looked if self.says else None)
+
+
+def test_coarse_cells():
+    coarse = Grid(torch.zeros(1, 1, 2, 6), torch.ones(1, 1, 2, dtype=torch.bool), (16, 16))
+    found = trace(CoarseToFine(), grid(2, 4, coarse=coarse), [5, EOS])
+    assert found.coarse.tolist() == [[[1, 0]], [[0, 1]]]
+    assert found.fine[1].tolist() == [[0, 0, 1, 0], [0, 0, 0, 0]]
+    assert found.lookups.tolist() == [[2, 4], [2, 4]]
+
+
+def test_a_decoder_without_steps_is_refused():
+    assert can_trace(lstm())
+    assert not can_trace(torch.nn.Linear(1, 1))
+    with pytest.raises(Im2TexError, match="attention of Linear cannot be shown"):
+        trace(torch.nn.Linear(1, 1), grid(), [EOS])
+    with pytest.raises(Im2TexError, match="steps do not say where they look"):
+        trace(CoarseToFine(says=False), grid(2, 4), [EOS])
+
+
+def test_one_image_and_at_least_a_token():
+    two = Grid(torch.zeros(2, 1, 1, 6), torch.ones(2, 1, 1, dtype=torch.bool), (8, 8))
+    for given, tokens in ((two, [EOS]), (grid(), [])):
+        with pytest.raises(ValueError, match="one image and its tokens"):
+            trace(lstm(), given, tokens)
