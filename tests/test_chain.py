@@ -41,6 +41,11 @@ def test_each_step_has_its_settings_and_the_last_is_tested(done):
     assert two["datamodule_hyper_parameters"]["seed"] == 7
     result = json.loads((folder / "results" / "both.json").read_text())
     assert result["config"]["data"]["source_args"]["symbols"] == "x y + 1 2"
+    assert [step.split()[0].rsplit("/", 1)[-1] for step in result["chain"]] == [
+        "first.yaml",
+        "second.yaml",
+    ]
+    assert all(step.endswith("--seed_everything 7") for step in result["chain"])
 
 
 def test_a_second_step_starts_from_the_firsts_weights(done, configurations, tmp_path):

@@ -6,6 +6,7 @@ command. Repeated after an interruption, it goes on where it stopped.
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from im2tex.errors import Im2TexError
+from im2tex.report.results import read_result, write_whole
 
 _DONE = "done"
 
@@ -21,7 +23,8 @@ def chain(steps: Sequence[str], folder: Path, *, flags: Sequence[str] = (), name
     """Trains every step that is not done, and tests the last one's best checkpoint.
 
     Each step has a folder of its own, `1-STEM`, `2-STEM`, … by its configuration's name, in which
-    the file `done` says that it is complete. The test's result lies in `results/`.
+    the file `done` says that it is complete. The test's result lies in `results/`, and says under
+    `chain` what was trained.
 
     Args:
         steps: a configuration each, with flags of `im2tex fit` behind it if need be.
@@ -59,11 +62,16 @@ def chain(steps: Sequence[str], folder: Path, *, flags: Sequence[str] = (), name
     written = folder / "results" / f"{result}.json"
     if written.exists():
         print(f"{written}: tested before", flush=True)
-        return
-    _run(
-        *("test", "--ckpt_path", str(best), "--trainer.default_root_dir", str(folder / "test")),
-        *("--report.folder", str(folder), "--report.study", "results", "--report.name", result),
-    )
+    else:
+        _run(
+            *("test", "--ckpt_path", str(best), "--trainer.default_root_dir", str(folder / "test")),
+            *("--report.folder", str(folder), "--report.study", "results", "--report.name", result),
+        )
+    # A test knows its checkpoint; how that came to be, only the chain does.
+    record = read_result(written)
+    if "chain" not in record:
+        record["chain"] = [shlex.join([*part, *flags]) for part in parts]
+        write_whole(written, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
 def _claim(folder: Path, steps: Sequence[str]) -> None:

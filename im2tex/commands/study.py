@@ -1,0 +1,43 @@
+"""`im2tex report study`: the results of a folder as one table, published figures below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from im2tex.errors import Im2TexError
+from im2tex.report.results import write_whole
+from im2tex.report.study import METRICS, markdown, read_study
+
+
+def study(folder: Path, *, metrics: Sequence[str] = (), out: Path | None = None) -> None:
+    """Prints a study's tables in Markdown, or writes them.
+
+    Args:
+        folder: with results, `results/STUDY`.
+        metrics: the columns; the usual ones by default.
+        out: file to write instead of printing.
+
+    Raises:
+        Im2TexError: if there are no results, a metric is not in any, or the file cannot be written.
+    """
+    entries = read_study(folder)
+    found = {
+        name
+        for entry in entries
+        for one in entry.records
+        for figures in one["metrics"].values()
+        for name in figures
+    }
+    for name in metrics:
+        if name not in found:
+            raise Im2TexError(
+                f"no result in {folder} has the metric '{name}'. There are: "
+                f"{', '.join(sorted(found))}."
+            )
+    page = markdown(folder, entries, metrics or METRICS)
+    if out is None:
+        print(page, end="")
+        return
+    write_whole(out, page)
+    print(out)
