@@ -1,5 +1,6 @@
 """Lightning callbacks: what a run writes down, shows and averages."""
 
+from im2tex.callbacks.attention_pictures import AttentionPictures
 from im2tex.callbacks.ema import EMA
 from im2tex.callbacks.log_line import LogLine
 from im2tex.callbacks.progress import Progress
@@ -9,6 +10,7 @@ from im2tex.callbacks.validation_pictures import ValidationPictures
 
 __all__ = [
     "EMA",
+    "AttentionPictures",
     "LogLine",
     "Progress",
     "SaveRunConfig",

@@ -1,0 +1,115 @@
+"""Sheets of attention at validations."""
+
+import warnings
+
+import numpy as np
+import pytest
+from helpers_callbacks import Small, batches, small_trainer
+from lightning.pytorch.loggers import CSVLogger
+from PIL import Image
+from tiny import TINY, changed, config, im2tex
+
+from im2tex.callbacks import AttentionPictures, attention_pictures
+from im2tex.decoders.lstm import LSTMDecoder
+from im2tex.module import Example, Im2Tex
+
+CALLBACK = "im2tex.callbacks.AttentionPictures"
+
+
+def fit(folder, *flags, epochs=3, **arguments):
+    callbacks = [{"class_path": CALLBACK, "init_args": arguments}]
+    settings = changed(TINY, trainer={"max_epochs": epochs, "callbacks": callbacks})
+    assert im2tex("fit", "--config", config(folder, settings), *flags) == 0
+
+
+def sheets(folder):
+    return sorted(path.name for path in folder.glob("runs/version_*/attention/*.png"))
+
+
+def test_every_other_validation_has_a_sheet(tmp_path):
+    fit(tmp_path, every=2, count=1)  # 40 formulas by 8: 5 steps an epoch
+    assert sheets(tmp_path) == ["step-0000005.png", "step-0000015.png"]
+    with Image.open(next(tmp_path.rglob("step-0000005.png"))) as sheet:
+        assert sheet.width == 1600
+
+
+def test_a_resumed_run_keeps_the_rhythm(tmp_path):
+    fit(tmp_path, every=2, count=1, epochs=1)
+    fit(tmp_path, "--ckpt_path", "last", every=2, count=1, epochs=3)
+    assert sheets(tmp_path) == ["step-0000005.png", "step-0000015.png"]
+
+
+def test_a_decoder_without_steps_is_one_warning(tmp_path, monkeypatch):
+    """Such as one that reads all of the picture at once."""
+    from im2tex.decoders.search import Hypothesis
+
+    monkeypatch.delattr(LSTMDecoder, "step")
+    monkeypatch.setattr(
+        LSTMDecoder,
+        "search",
+        lambda _, grid, __: [[Hypothesis([4], -1, -1, True)]] * len(grid.mask),
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(tmp_path, epochs=2)
+    said = [str(one.message) for one in caught if "no attention pictures" in str(one.message)]
+    assert len(said) == 1
+    assert "does not read token by token" in said[0]
+    assert not sheets(tmp_path)
+
+
+def test_a_module_of_another_kind_gives_no_picture(tmp_path):
+    logger = CSVLogger(tmp_path, "logs", version="x")
+    trainer = small_trainer(tmp_path, AttentionPictures(), logger=logger)
+    trainer.fit(Small(), batches(1), batches(1))
+    assert not list(tmp_path.rglob("*.png"))
+
+
+class Recorder(CSVLogger):
+    """Takes pictures as W&B's logger does, and as TensorBoard's writer."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.pictures = []
+
+    def log_image(self, key, images, step):
+        self.pictures.append((key, images[0].size[::-1], step))
+
+    def add_image(self, tag, pixels, step, dataformats):
+        assert dataformats == "HWC"
+        self.pictures.append((tag, pixels.shape[:2], step))
+
+    @property
+    def experiment(self):
+        return self
+
+
+@pytest.mark.parametrize("kind", ["WandbLogger", "TensorBoardLogger"])
+def test_the_sheet_is_logged(kind, checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr(attention_pictures, kind, Recorder)
+    model = Im2Tex.load_from_checkpoint(checkpoint)
+    image = np.zeros((16, 32), np.uint8)
+    image[4:8, 4:20] = 255
+    model.validation_examples = [Example(image, ["x"], ["y"], -1.0)]
+    logger = Recorder(tmp_path)
+    trainer = small_trainer(tmp_path, logger=logger)
+    AttentionPictures().on_validation_end(trainer, model)
+    sheet = next(tmp_path.rglob("attention/step-0000000.png"))
+    with Image.open(sheet) as picture:
+        assert logger.pictures == [("val/attention", picture.size[::-1], 0)]
+
+
+def test_a_sheet_that_cannot_be_written_is_a_warning(checkpoint, tmp_path):
+    model = Im2Tex.load_from_checkpoint(checkpoint)
+    model.validation_examples = [Example(np.full((16, 32), 255, np.uint8), [], [], 0.0)]
+    trainer = small_trainer(tmp_path, logger=CSVLogger(tmp_path, "a", "b"))
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "attention").write_text("a file in the way")
+    with pytest.warns(UserWarning, match="no attention picture: cannot write"):
+        AttentionPictures().on_validation_end(trainer, model)
+
+
+def test_numbers_below_one():
+    for arguments in ({"every": 0}, {"count": 0}):
+        with pytest.raises(ValueError, match="at least 1"):
+            AttentionPictures(**arguments)
