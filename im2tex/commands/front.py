@@ -51,6 +51,7 @@ def add_commands(commands: _Commands) -> None:
         _compare,
         _report,
         _chain,
+        _ngram,
     ):
         add(commands)
 
@@ -518,6 +519,58 @@ def _chain(commands: _Commands) -> None:
         from im2tex.commands.chain import chain  # noqa: PLC0415
 
         chain(given.steps, given.out, flags=given.flags, name=given.name)
+        return 0
+
+    parser.set_defaults(run=run)
+
+
+def _ngram(commands: _Commands) -> None:
+    parser = commands.add_parser(
+        "ngram",
+        help="perplexity of formulas under an n-gram model, without any picture",
+        description="Counts n-grams in formulas, smooths them by Kneser and Ney's method, and"
+        " prints the perplexity per token of these and other formulas, as `im2tex test` gives it"
+        " of a model.",
+    )
+    where = "a prepared split such as crohme:train, or a file as `im2tex score` reads them"
+    parser.add_argument("--train", required=True, metavar="SPLIT_OR_FILE", help=where)
+    parser.add_argument(
+        "--test",
+        action="append",
+        default=[],
+        metavar="SPLIT_OR_FILE",
+        help="the same, to be measured too; may be given again",
+    )
+    parser.add_argument(
+        "--order",
+        type=int,
+        default=5,
+        metavar="N",
+        help="the longest n-gram (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--min_count",
+        type=int,
+        default=1,
+        metavar="N",
+        help="tokens seen less often are <unk>, as by model.min_count (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--root", type=Path, default=Path("data"), help="folder of the stores (default: data)"
+    )
+    parser.add_argument("--out", type=Path, metavar="FOLDER/NAME", help="write the result")
+
+    def run(given: argparse.Namespace) -> int:
+        from im2tex.commands.language import ngram  # noqa: PLC0415
+
+        ngram(
+            given.train,
+            given.test,
+            order=given.order,
+            min_count=given.min_count,
+            root=given.root,
+            out=given.out,
+        )
         return 0
 
     parser.set_defaults(run=run)
