@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 
 from im2tex import Im2Tex
+from im2tex.commands.layers import merged
 from im2tex.data.batches import Budget, padding_ratio
 from im2tex.data.dataset import Batch, FormulaDataset
 from im2tex.data.samplers import TrainingSampler, measure
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--samples", type=int, default=2000)
     options = parser.parse_args()
-    settings = yaml.safe_load(options.config.read_text(encoding="utf-8"))
+    settings = merged(options.config)
     split = _split(options.store, options.samples)
     model = Im2Tex(
         vocabulary=list(Vocabulary.count(split.tokens()).ordinary),

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from im2tex.cli import main
+from im2tex.commands.layers import merged
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.printed.settings import Settings
 from im2tex.data.source import SOURCES
@@ -28,7 +28,7 @@ def root(tmp_path_factory):
     grammar = SOURCES.build("grammar", {"size_train": 24, "size_validation": 4, "size_test": 4})
     grammar.ensure(root)
     for path in CONFIGS:
-        data = yaml.safe_load(path.read_text())["data"]
+        data = merged(path)["data"]
         name = data["source"]
         if name != "grammar":
             for split in ("train", "validation"):
@@ -69,7 +69,7 @@ def test_the_header_gives_the_command_and_what_was_measured(path):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_step_of_training_and_of_validation(path, root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    settings = yaml.safe_load(path.read_text())
+    settings = merged(path)
     flags = [f"--data.root={root}", "--data.workers=0", "--trainer.fast_dev_run=1"]
     if settings["data"]["source"] == "grammar":
         # The store of the fixture, which another size would make anew.

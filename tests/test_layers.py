@@ -10,7 +10,7 @@ import yaml
 from tiny import TINY, changed, config, im2tex
 
 from im2tex.cli import main
-from im2tex.commands.layers import drop_stale, effective, flatten, split_layers
+from im2tex.commands.layers import drop_stale, effective, flatten, merged, split_layers
 from im2tex.commands.trainer import FormulaCLI, _checkpoint_layer, _defaults
 
 
@@ -57,6 +57,35 @@ def test_a_configuration_that_only_names_another_component_starts_from_its_defau
     two = write(tmp_path / "2.yaml", {"model": {"optimizer": "adamw"}})
     model = settled("--config", one, "--config", two)["model"]
     assert (model["optimizer"], model["optimizer_args"]) == ("adamw", {})
+
+
+def test_a_base_is_the_layer_before_the_file_that_names_it(settled, tmp_path):
+    (tmp_path / "below").mkdir()
+    write(tmp_path / "below" / "1.yaml", changed(SGD, trainer={"max_epochs": 7}))
+    write(tmp_path / "2.yaml", {"base": "below/1.yaml", "model": {"min_count": 3}})
+    third = write(tmp_path / "3.yaml", {"base": "2.yaml", "trainer": {"min_epochs": 2}})
+    found = settled("--config", third, "--trainer.min_epochs=4")
+    assert found["model"]["optimizer_args"] == {"momentum": 0.5}
+    assert found["model"]["min_count"] == 3
+    assert (found["trainer"]["max_epochs"], found["trainer"]["min_epochs"]) == (7, 4)
+    assert "base" not in found
+    assert merged(third)["trainer"] == {"max_epochs": 7, "min_epochs": 2}
+
+
+def test_another_component_than_the_bases_starts_from_its_defaults(settled, tmp_path):
+    write(tmp_path / "1.yaml", SGD)
+    other = write(tmp_path / "2.yaml", {"base": "1.yaml", "model": {"optimizer": "adamw"}})
+    assert settled("--config", other)["model"]["optimizer_args"] == {}
+    assert merged(other)["model"] == {"optimizer": "adamw"}
+
+
+@pytest.mark.parametrize(
+    ("base", "said"), [("2.yaml", "is its own base"), ("none.yaml", "cannot read"), (3, "got 3")]
+)
+def test_a_base_that_cannot_be_is_named(base, said, tmp_path, capsys):
+    path = write(tmp_path / "2.yaml", {"base": base})
+    assert main(["fit", "--config", str(path)]) == 2
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("turned", [False, True])

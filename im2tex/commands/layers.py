@@ -1,8 +1,10 @@
 """Layers of a command's settings: what a later one changes in an earlier one.
 
-jsonargparse merges configuration files and flags in the order in which they stand. Two things are
-added here, on the argument list itself, before it is parsed:
+jsonargparse merges configuration files and flags in the order in which they stand. Three things
+are added here, on the argument list itself, before it is parsed:
 
+- a configuration file with a `base`, another file beside it, says only what differs from that one,
+  which becomes the layer before it;
 - a component's name changed by a later layer drops the earlier layers' arguments for it, which
   belong to another component;
 - a checkpoint's settings become the first layer, so that everything else wins over them.
@@ -36,6 +38,10 @@ CHOICES = {
 """Names, and what to reset the settings to that mean something to that one's component only."""
 
 
+BASE = "base"
+"""The key under which a configuration file names the one that it starts from."""
+
+
 @dataclass
 class Layer:
     """Settings that stand together: a configuration file, or flags in a row.
@@ -43,17 +49,20 @@ class Layer:
     Attributes:
         arguments: as they stood on the command line.
         values: dotted names to values, for those settings whose value is known before parsing.
+        content: what to parse instead of `arguments`; of a file that jsonargparse cannot read as
+            it is, and of a checkpoint.
     """
 
     arguments: list[str]
     values: dict[str, Any] = field(default_factory=dict)
+    content: Mapping[str, Any] | None = None
 
 
 def split_layers(arguments: Sequence[str]) -> list[Layer]:
     """Cuts arguments (without the subcommand) into layers.
 
     Raises:
-        Im2TexError: if a configuration file is missing or is no YAML mapping.
+        Im2TexError: if a configuration file is missing, is no YAML mapping, or is its own base.
     """
     layers: list[Layer] = []
     flags: Layer | None = None
@@ -69,7 +78,11 @@ def split_layers(arguments: Sequence[str]) -> list[Layer]:
         position += len(taken)
         if name in ("--config", "-c"):
             flags = None
-            layers.append(Layer(taken, flatten(read_config(Path(value)))))
+            contents = _with_bases(Path(value))
+            if len(contents) == 1:
+                layers.append(Layer(taken, flatten(contents[0])))
+            else:
+                layers += [Layer([], flatten(content), content) for content in contents]
             continue
         if flags is None:
             flags = Layer([])
@@ -78,6 +91,59 @@ def split_layers(arguments: Sequence[str]) -> list[Layer]:
         if name.startswith("--"):
             flags.values[name.removeprefix("--")] = value
     return layers
+
+
+def merged(path: Path) -> dict[str, Any]:
+    """A configuration file with its bases below it, as the commands would merge them.
+
+    A dictionary within a group (`model.encoder_args`) replaces the one before it, and a changed
+    name drops it.
+
+    Raises:
+        Im2TexError: as for `split_layers`.
+    """
+    result: dict[str, Any] = {}
+    for content in _with_bases(path):
+        for name, value in content.items():
+            known = result.get(name)
+            if not (isinstance(known, Mapping) and isinstance(value, Mapping)):
+                result[name] = value
+                continue
+            stale = _stale(name, known, value)
+            kept = {key: one for key, one in known.items() if key not in stale}
+            result[name] = kept | dict(value)
+    return result
+
+
+def _stale(group: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    """The settings of a group that belong to a component which a later layer has changed."""
+    stale = set()
+    for name, owned in CHOICES.items():
+        key = name.removeprefix(f"{group}.")
+        if key != name and key in after and after[key] != before.get(key):
+            stale |= {setting.removeprefix(f"{group}.") for setting in owned}
+    return stale
+
+
+def _with_bases(path: Path) -> list[dict[str, Any]]:
+    """What a configuration file says, after its base, after that one's base."""
+    contents: list[dict[str, Any]] = []
+    seen: list[Path] = []
+    here: Path | None = path
+    while here is not None:
+        if here.resolve() in seen:
+            raise Im2TexError(f"--config {path}: {here} is its own {BASE}.")
+        seen.append(here.resolve())
+        content = dict(read_config(here))
+        base = content.pop(BASE, None)
+        if not isinstance(base, str | None):
+            raise Im2TexError(
+                f"--config {here}: {BASE} names another configuration file, relative to this one; "
+                f"got {base!r}."
+            )
+        contents.insert(0, content)
+        here = None if base is None else here.parent / base
+    return contents
 
 
 def drop_stale(layers: Sequence[Layer], defaults: Mapping[str, Any]) -> list[str]:

@@ -73,10 +73,11 @@ def run(arguments: Sequence[str]) -> None:
         checkpoint = load(path)
         layers.insert(0, _checkpoint_layer(checkpoint))
     with tempfile.TemporaryDirectory() as folder:
-        if checkpoint is not None:
-            first = Path(folder) / "checkpoint.json"
-            first.write_text(json.dumps(layers[0].values["settings"]), encoding="utf-8")
-            layers[0].arguments += ["--config", str(first)]
+        for number, layer in enumerate(layers):
+            if layer.content is not None:
+                file = Path(folder) / f"{number}.json"
+                file.write_text(json.dumps(layer.content), encoding="utf-8")
+                layer.arguments += ["--config", str(file)]
         listed = drop_stale(layers, _defaults())
         if checkpoint is not None:
             listed.append(f"--ckpt_path={path}")
@@ -214,9 +215,7 @@ def _checkpoint_layer(checkpoint: Mapping[str, Any]) -> Layer:
         "data": dict(checkpoint.get("datamodule_hyper_parameters", {})),
         "ema": checkpoint.get("callbacks", {}).get("EMA", {}).get("decay", 0.0),
     }
-    values = flatten(settings)
-    values["settings"] = settings
-    return Layer([], values)
+    return Layer([], flatten(settings), settings)
 
 
 def _refuse_conflicts(asked: Any, trained: Mapping[str, Any], going_on: bool) -> None:
