@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,26 +13,102 @@ from torch import Tensor, nn
 from im2tex.grid import Grid
 from im2tex.registry import Registry
 
+Lazy = Tensor | Callable[[], Tensor]
+"""A tensor, or how to make it once it is asked for."""
 
-@dataclass(frozen=True, slots=True)
+
 class Glimpse:
     """What one step of attention gives, for K queries an image.
 
-    Attributes:
+    The weights of an attention that looks at few cells are made when they are read: to write down
+    a zero for every other cell would cost it what it saves.
+
+    Args:
         context: (B, K, D).
-        weights: (B, K, h * w), over the fine cells in row-major order; sums to 1.
+        weights: (B, K, h * w), over the fine cells in row-major order; sums to 1. Or how to make
+            them.
         state: what the next step needs (coverage), first two dimensions (B, K), or None.
         coarse_lookups: coarse cells scored at this step, (B, K) float.
         fine_lookups: fine cells scored at this step, (B, K) float.
         log_probability: (B, K) of the sample drawn, for an attention trained by REINFORCE.
+        coarse_weights: (B, K, h' * w') p(z'), over the coarse cells; or how to make it; None for
+            an attention without them.
     """
 
-    context: Tensor
-    weights: Tensor
-    state: Tensor | None
-    coarse_lookups: Tensor
-    fine_lookups: Tensor
-    log_probability: Tensor | None = None
+    __slots__ = (
+        "_coarse_weights",
+        "_weights",
+        "coarse_lookups",
+        "context",
+        "fine_lookups",
+        "log_probability",
+        "state",
+    )
+
+    def __init__(
+        self,
+        context: Tensor,
+        weights: Lazy,
+        state: Tensor | None,
+        coarse_lookups: Tensor,
+        fine_lookups: Tensor,
+        log_probability: Tensor | None = None,
+        coarse_weights: Lazy | None = None,
+    ) -> None:
+        self.context = context
+        self.state = state
+        self.coarse_lookups = coarse_lookups
+        self.fine_lookups = fine_lookups
+        self.log_probability = log_probability
+        self._weights = weights
+        self._coarse_weights = coarse_weights
+
+    @property
+    def weights(self) -> Tensor:
+        """(B, K, h * w)."""
+        if not isinstance(self._weights, Tensor):
+            self._weights = self._weights()
+        return self._weights
+
+    @property
+    def coarse_weights(self) -> Tensor | None:
+        """(B, K, h' * w') or None."""
+        if self._coarse_weights is not None and not isinstance(self._coarse_weights, Tensor):
+            self._coarse_weights = self._coarse_weights()
+        return self._coarse_weights
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How an attention that samples is trained: by REINFORCE, which the decoder does.
+
+    Attributes:
+        samples: paths drawn an image.
+        discount: gamma; a sample is rewarded by the log-likelihood of the token that it led to,
+            and of those after it by gamma, gamma^2, ...
+        baseline_rate: weight of the new value in the moving average of each step's return.
+        entropy: weight of the entropy of the coarse distributions, in nats, as a bonus.
+        reward_scale: factor of the reward beside the likelihood's own gradient.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+
+    samples: int = 1
+    discount: float = 0.5
+    baseline_rate: float = 0.01
+    entropy: float = 0.0
+    reward_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.samples < 1:
+            raise ValueError(f"samples is at least 1; got {self.samples}")
+        for name in ("discount", "baseline_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} lies in 0..1; got {getattr(self, name)}")
+        for name in ("entropy", "reward_scale"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is at least 0; got {getattr(self, name)}")
 
 
 class Attention(nn.Module, ABC):
@@ -41,9 +119,11 @@ class Attention(nn.Module, ABC):
 
     Attributes:
         needs_coarse: whether the encoder has to give a coarse grid.
+        sampling: how it is trained if it samples in training; else None.
     """
 
     needs_coarse: ClassVar[bool] = False
+    sampling: Sampling | None = None
 
     @abstractmethod
     def prepare(self, grid: Grid) -> Any:
@@ -72,6 +152,12 @@ class Attention(nn.Module, ABC):
 ATTENTIONS: Registry[Attention] = Registry(
     "attention",
     group="im2tex.attention",
-    builtin=("im2tex.attention.standard",),
+    builtin=(
+        "im2tex.attention.standard",
+        "im2tex.attention.coarse_only",
+        "im2tex.attention.hierarchical",
+        "im2tex.attention.sparse",
+        "im2tex.attention.hard",
+    ),
     given=("query_width", "width", "coarse_width"),
 )

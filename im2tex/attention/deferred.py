@@ -1,4 +1,4 @@
-"""Bilinear attention whose gradient for the grid is added up once, not once a step.
+"""Attention whose gradient for the grid is added up once, not once a step.
 
 A recurrent decoder attends T times to one grid V. Left to autograd, every step makes a gradient
 as large as the grid, twice (through the scores and through the context), and adds it to the rest:
@@ -8,7 +8,9 @@ on a CPU that traffic costs more than the convolutions. The sum over steps is tw
 
 with S (T, N) the scores, Q (T, D) the projected queries, A (T, N) the weights and C (T, D) the
 contexts, so the steps only leave their four vectors behind, and the products are made when the
-last of them has run backwards.
+last of them has run backwards. What lies between scores and weights is free: `attend` is the
+softmax of standard attention in one piece, `Deferred.scores` and `Deferred.mix` are the two ends
+for any other. A step that takes out a few cells (`Deferred.rows`) adds their gradient in place.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-Step = tuple[Tensor, Tensor, Tensor, Tensor]
-"""What a step leaves behind: rows of dS and A, (B, K, N), and of Q and dC, (B, K, D)."""
+Pair = tuple[Tensor, Tensor]
+"""What a step leaves behind: rows of dS and Q, or of A and dC; (B, K, N) and (B, K, D)."""
 
 
 class Deferred:
@@ -44,6 +46,28 @@ class Deferred:
         # every batch's grid until the garbage collector comes by.
         self.handle: Tensor = _Gather.apply(features, self.steps)
 
+    def scores(self, query: Tensor) -> Tensor:
+        """Products of queries (B, K, D) and features: (B, K, N)."""
+        scores: Tensor = _Scores.apply(query, self.handle, self.values, self.steps)
+        return scores
+
+    def mix(self, weights: Tensor) -> Tensor:
+        """Sums of features by weights (B, K, N): (B, K, D)."""
+        context: Tensor = _Mix.apply(weights, self.handle, self.values, self.steps)
+        return context
+
+    def rows(self, index: Tensor) -> Tensor:
+        """Features of some cells.
+
+        Args:
+            index: (P, S) numbers of cells, image after image: b * N + n.
+
+        Returns:
+            (P, S, D).
+        """
+        rows: Tensor = _Rows.apply(self.handle, self.values, index, self.steps)
+        return rows
+
 
 class Steps:
     """The steps of one backward pass.
@@ -54,21 +78,40 @@ class Steps:
 
     def __init__(self) -> None:
         self._pass = -1
-        self._steps: list[Step] = []
+        self._pairs: list[Pair] = []
+        self._rows: Tensor | None = None
 
-    def add(self, step: Step) -> None:
-        """Adds a step to those of the backward pass that is running."""
+    def add(self, left: Tensor, right: Tensor) -> None:
+        """Adds a step's share left^T right to the backward pass that is running."""
+        self._begin()
+        self._pairs.append((left, right))
+
+    def scatter(self, index: Tensor, rows: Tensor, like: Tensor) -> None:
+        """Adds a step's gradient of some cells, (P, S) and (P, S, D), of features like `like`."""
+        self._begin()
+        if self._rows is None:
+            self._rows = torch.zeros_like(like)
+        self._rows.flatten(0, 1).index_add_(0, index.flatten(), rows.flatten(0, 1).to(like.dtype))
+
+    def take(self) -> Tensor:
+        """The gradient of this pass, (B, N, D), whose steps are then forgotten."""
+        pairs, total = self._pairs, self._rows
+        self._pairs, self._rows = [], None
+        if pairs:
+            left = torch.cat([one for one, _ in pairs], 1)  # (B, T K, N)
+            right = torch.cat([one for _, one in pairs], 1)  # (B, T K, D)
+            dense = left.transpose(1, 2) @ right
+            total = dense if total is None else total + dense
+        assert total is not None  # some step ran, or the handle would have had no gradient
+        return total
+
+    def _begin(self) -> None:
         # What torch.utils.checkpoint, too, tells the passes apart by.
         running = torch._C._current_graph_task_id()
         if running != self._pass:
             self._pass = running
-            self._steps.clear()
-        self._steps.append(step)
-
-    def take(self) -> list[Step]:
-        """The steps of this pass, which are then forgotten."""
-        steps, self._steps = self._steps, []
-        return steps
+            self._pairs.clear()
+            self._rows = None
 
 
 def attend(query: Tensor, mask: Tensor, deferred: Deferred) -> tuple[Tensor, Tensor]:
@@ -95,10 +138,55 @@ class _Gather(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, _: Tensor) -> tuple[Tensor, None]:
-        steps = ctx.steps.take()
-        left = torch.cat([torch.cat([s, w], 1) for s, w, _, _ in steps], 1)  # (B, 2 T K, N)
-        right = torch.cat([torch.cat([q, c], 1) for _, _, q, c in steps], 1)  # (B, 2 T K, D)
-        return left.transpose(1, 2) @ right, None
+        return ctx.steps.take(), None
+
+
+class _Scores(Function):
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, handle: Tensor, values: Tensor, steps: Steps) -> Tensor:
+        ctx.save_for_backward(query, values)
+        ctx.steps = steps
+        return query.to(values.dtype) @ values.transpose(1, 2)  # (B, K, N)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_scores: Tensor) -> tuple[Any, ...]:
+        query, values = ctx.saved_tensors
+        d_scores = d_scores.to(values.dtype)
+        ctx.steps.add(d_scores, query.to(values.dtype))
+        return (d_scores @ values).to(query.dtype), values.new_zeros(1), None, None
+
+
+class _Mix(Function):
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, handle: Tensor, values: Tensor, steps: Steps) -> Tensor:
+        ctx.save_for_backward(weights, values)
+        ctx.steps = steps
+        return weights.to(values.dtype) @ values  # (B, K, D)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_context: Tensor) -> tuple[Any, ...]:
+        weights, values = ctx.saved_tensors
+        d_context = d_context.to(values.dtype)
+        ctx.steps.add(weights.to(values.dtype), d_context)
+        d_weights = (d_context @ values.transpose(1, 2)).to(weights.dtype)
+        return d_weights, values.new_zeros(1), None, None
+
+
+class _Rows(Function):
+    @staticmethod
+    def forward(ctx: Any, handle: Tensor, values: Tensor, index: Tensor, steps: Steps) -> Tensor:
+        ctx.save_for_backward(values, index)
+        ctx.steps = steps
+        return values.flatten(0, 1)[index]  # (P, S, D)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_rows: Tensor) -> tuple[Any, ...]:
+        values, index = ctx.saved_tensors
+        ctx.steps.scatter(index, d_rows, values)
+        return values.new_zeros(1), None, None, None
 
 
 class _Attend(Function):
@@ -121,6 +209,7 @@ class _Attend(Function):
         total = (d_context @ values.transpose(1, 2)).to(weights.dtype) + d_weights  # (B, K, N)
         d_scores = weights * (total - (weights * total).sum(2, keepdim=True))
         d_scores = d_scores.to(values.dtype)
-        ctx.steps.add((d_scores, weights.to(values.dtype), query.to(values.dtype), d_context))
+        ctx.steps.add(d_scores, query.to(values.dtype))
+        ctx.steps.add(weights.to(values.dtype), d_context)
         d_query = (d_scores @ values).to(query.dtype)
         return d_query, d_context.new_zeros(1), None, None, None

@@ -7,6 +7,10 @@ Section 3 of Deng et al. 2017:
 
 from a zero state. The gates' share of the embeddings and the softmax are computed for all steps
 at once in training; only what depends on the previous step is left in the loop.
+
+An attention that samples is trained by REINFORCE (section 4.2), on as many paths an image as it
+asks for. The likelihood of such a model is in training that of the sampled paths, in evaluation
+that of the likeliest choices.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from torch import Tensor, nn
 from im2tex.attention.base import ATTENTIONS, Glimpse
 from im2tex.decoders.base import DECODERS, Decoder, Targets
 from im2tex.decoders.grounding import SymbolLoss, cells_of, guided_attention_loss
+from im2tex.decoders.reinforce import Reinforce
 from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
@@ -69,7 +74,8 @@ class LSTMDecoder(Decoder):
         symbol_loss: weight of the symbol loss (see `grounding`).
 
     Raises:
-        ValueError: if the attention needs a coarse grid and the encoder makes none.
+        ValueError: if the attention needs a coarse grid and the encoder makes none, or if it
+            samples and is to be guided.
     """
 
     by_token = (
@@ -111,6 +117,13 @@ class LSTMDecoder(Decoder):
             width=grid_width,
             coarse_width=coarse_width,
         )
+        sampling = self.attention.sampling
+        if sampling is not None and guided_attention:
+            raise ValueError(
+                f"guided_attention teaches the weight of every cell, but attention '{attention}' "
+                "looks at one block; set it to 0, and guide the model that this one starts from"
+            )
+        self.reinforce = None if sampling is None else Reinforce(sampling)
         self.combine = nn.Linear(width + grid_width, width, bias=False)
         self.output = nn.Linear(width, vocabulary_size)
         self.dropout = nn.Dropout(dropout)
@@ -123,20 +136,29 @@ class LSTMDecoder(Decoder):
     def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Decoder.loss`."""
         tokens = targets.tokens
-        logits, weights = self.forced(grid, tokens)
-        real = tokens != PAD
-        log_p = logits.log_softmax(2, dtype=torch.promote_types(logits.dtype, torch.float32))
-        token_nll = -log_p.gather(2, tokens.unsqueeze(2)).squeeze(2)  # (B, T)
-        nll, count = (token_nll * real).sum(), real.sum()
+        reinforce = self.reinforce if self.training else None
+        paths = 1 if reinforce is None else reinforce.sampling.samples
+        logits, glimpses = self._forced(grid, tokens, paths)  # (B, K, T, V)
+        real = (tokens != PAD).unsqueeze(1)  # (B, 1, T)
+        gold = tokens.unsqueeze(1).expand(-1, paths, -1)
+        log_p = logits.log_softmax(3, dtype=torch.promote_types(logits.dtype, torch.float32))
+        token_log_p = log_p.gather(3, gold.unsqueeze(3)).squeeze(3)  # (B, K, T)
+        nll, count = -(token_log_p * real).sum() / paths, real.sum()
         objective = nll
-        if self.label_smoothing and self.training:
-            spread = -(log_p.mean(2) * real).sum()
-            objective = (1 - self.label_smoothing) * nll + self.label_smoothing * spread
-        loss = objective / (count if self.reduction == "tokens" else len(tokens))
         logs = {"nll": nll.detach(), "tokens": count}
+        if self.label_smoothing and self.training:
+            spread = -(log_p.mean(3) * real).sum() / paths
+            objective = (1 - self.label_smoothing) * nll + self.label_smoothing * spread
+        if reinforce is not None:
+            choices, samples = _samples(glimpses)
+            samples_loss, more = reinforce(token_log_p, real.squeeze(1), samples, choices)
+            objective = objective + samples_loss
+            logs |= more
+        loss = objective / (count if self.reduction == "tokens" else len(tokens))
         if self.training and targets.boxes is not None:
             cells = cells_of(grid, targets.boxes)
             if self.guided_attention:
+                weights = torch.cat([glimpse.weights for glimpse in glimpses], 1)
                 guided = guided_attention_loss(weights, cells)
                 loss = loss + self.guided_attention * guided
                 logs["guided_attention"] = guided.detach()
@@ -156,19 +178,26 @@ class LSTMDecoder(Decoder):
         Returns:
             Logits (B, T, V) and attention weights (B, T, h w).
         """
+        logits, glimpses = self._forced(grid, tokens, 1)
+        return logits.squeeze(1), torch.cat([glimpse.weights for glimpse in glimpses], 1)
+
+    def _forced(self, grid: Grid, tokens: Tensor, paths: int) -> tuple[Tensor, list[Glimpse]]:
+        """Logits (B, K, T, V) and glimpses of T steps, along K paths an image."""
         state = self.start(grid)
+        if paths > 1:
+            state = self.reorder(state, tokens.new_zeros(len(tokens), paths))
         shifted = nn.functional.pad(tokens[:, :-1], (1, 0), value=BOS)
         embedded = self.dropout(self.embedding(shifted))  # (B, T, E)
         given = nn.functional.linear(
             embedded, self.cell.weight_ih[:, : embedded.shape[2]], self.cell.bias_ih
         )  # (B, T, 4 D)
-        outputs, weights = [], []
+        outputs, glimpses = [], []
         for step in given.unsqueeze(2).unbind(1):  # (B, T, 4 D) -> T x (B, 1, 4 D)
             state, glimpse = self._advance(step, state)
             outputs.append(state.output)
-            weights.append(glimpse.weights)
-        logits = self.output(self.dropout(torch.cat(outputs, 1)))  # T x (B, 1, D) -> (B, T, V)
-        return logits, torch.cat(weights, 1)
+            glimpses.append(glimpse)
+        # T x (B, K, D) -> (B, K, T, V)
+        return self.output(self.dropout(torch.stack(outputs, 2))), glimpses
 
     @torch.no_grad()
     def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
@@ -232,6 +261,16 @@ class LSTMDecoder(Decoder):
         output = self.combine(torch.cat([hidden, glimpse.context], 2)).tanh()
         memory = state.memory
         return LSTMState(hidden, cell, output, state.recurrent, memory, glimpse.state), glimpse
+
+
+def _samples(glimpses: list[Glimpse]) -> tuple[Tensor, Tensor]:
+    """What the samples were drawn from, (B, K, T, M), and their log p, (B, K, T)."""
+    choices = [one.coarse_weights for one in glimpses]
+    log_p = [one.log_probability for one in glimpses]
+    return (
+        torch.stack([one for one in choices if one is not None], 2),
+        torch.stack([one for one in log_p if one is not None], 2),
+    )
 
 
 def _lookups(state: LSTMState) -> tuple[Tensor, Tensor]:

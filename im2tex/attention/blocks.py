@@ -1,0 +1,97 @@
+"""`Blocks`: which fine cells lie in which coarse cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from im2tex.grid import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The fine cells of h x w by the coarse cell that they lie in.
+
+    There are M = h' w' blocks of S = s s places each, both in row-major order. Places beyond the
+    edge of the grid or outside of the mask are no cells.
+
+    Attributes:
+        size: (h, w).
+        block: sides of a block in fine cells, (vertical, horizontal).
+        cells: (M, S) number of the fine cell at each place; 0 at places beyond the edge.
+        outside: (B, M, S) bool, true where a place is no cell of the image.
+        sizes: (B, M) float, true fine cells of each block.
+    """
+
+    size: tuple[int, int]
+    block: tuple[int, int]
+    cells: Tensor
+    outside: Tensor
+    sizes: Tensor
+
+    @classmethod
+    def of(cls, grid: Grid) -> Blocks:
+        """The blocks of a grid.
+
+        Raises:
+            ValueError: if it has no coarse grid that covers it.
+        """
+        _, h, w = grid.mask.shape
+        numbers = torch.arange(h * w, device=grid.mask.device).reshape(1, 1, -1)
+        cells = _split(numbers, (h, w), grid.block)[0, 0]
+        inside = _split(grid.mask.reshape(-1, 1, h * w).long(), (h, w), grid.block)[:, 0]
+        sizes = inside.sum(2, dtype=torch.float32)
+        return cls((h, w), grid.block, cells, inside == 0, sizes)
+
+    def select(self, images: Tensor) -> Blocks:
+        """Those of some images, (B',) indices."""
+        return replace(self, outside=self.outside[images], sizes=self.sizes[images])
+
+    def split(self, values: Tensor) -> Tensor:
+        """Fine cells to blocks: (B, K, h w) -> (B, K, M, S), zero beyond the edge."""
+        return _split(values, self.size, self.block)
+
+    def join(self, values: Tensor) -> Tensor:
+        """Blocks to fine cells: (B, K, M, S) -> (B, K, h w)."""
+        (h, w), (down, right) = self.size, self.block
+        b, k = values.shape[:2]
+        values = values.reshape(b, k, -(-h // down), -(-w // right), down, right)
+        values = values.transpose(3, 4)  # (B, K, h', w', s, s) -> (B, K, h', s, w', s)
+        values = values.reshape(b, k, -(-h // down) * down, -1)
+        return values[:, :, :h, :w].reshape(b, k, h * w)
+
+    def softmax(self, scores: Tensor) -> Tensor:
+        """p(z | z') of every block.
+
+        Args:
+            scores: (B, K, h w).
+
+        Returns:
+            (B, K, M, S): sums to 1 in each block with a true cell, where places that are none are
+            zero; something finite in the others, which have p(z') = 0.
+        """
+        return inner_softmax(self.split(scores), self.outside.unsqueeze(1))
+
+
+def inner_softmax(scores: Tensor, outside: Tensor) -> Tensor:
+    """Softmax over places that are cells, in at least float32; finite where none is one.
+
+    Args:
+        scores: (..., S).
+        outside: (..., S) bool, true where a place is no cell.
+    """
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    return scores.masked_fill(outside, torch.finfo(scores.dtype).min).softmax(-1)
+
+
+def _split(values: Tensor, size: tuple[int, int], block: tuple[int, int]) -> Tensor:
+    (h, w), (down, right) = size, block
+    b, k = values.shape[:2]
+    values = values.reshape(b, k, h, w)
+    if h % down or w % right:
+        values = nn.functional.pad(values, (0, -w % right, 0, -h % down))
+    values = values.reshape(b, k, -(-h // down), down, -(-w // right), right)
+    # (B, K, h', s, w', s) -> (B, K, h', w', s, s) -> (B, K, M, S)
+    return values.transpose(3, 4).reshape(b, k, -1, down * right)

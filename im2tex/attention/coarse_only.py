@@ -1,0 +1,76 @@
+"""Coarse-only attention: a softmax over the coarse cells, whose features are the context.
+
+The baseline of Deng et al. 2017 that never looks at the fine grid. What it says of fine cells is
+for pictures: the weight of a coarse cell, shared evenly by the fine cells of its block. The fine
+grid's row encoder is not used and learns nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from im2tex.attention.base import ATTENTIONS, Attention, Glimpse
+from im2tex.attention.blocks import Blocks
+from im2tex.attention.cells import Cells
+from im2tex.attention.standard import masked_softmax
+from im2tex.grid import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseMemory:
+    """The coarse cells of a grid, and the blocks that they stand for."""
+
+    coarse: Cells
+    blocks: Blocks
+
+
+@ATTENTIONS.register("coarse_only")
+class CoarseOnlyAttention(Attention):
+    """A softmax over every coarse cell.
+
+    Args:
+        query_width: Q, given by the decoder.
+        width: D of the fine grid, given by the encoder: what the decoder takes a context for.
+        coarse_width: D' of the coarse grid, given by the encoder.
+
+    Raises:
+        ValueError: if the levels differ in width.
+    """
+
+    needs_coarse = True
+
+    def __init__(self, query_width: int, width: int, coarse_width: int) -> None:
+        super().__init__()
+        if coarse_width != width:
+            raise ValueError(
+                f"the coarse cells take the place of the fine ones, but have {coarse_width} "
+                f"features where those have {width}; make them equal"
+            )
+        self.project_coarse = nn.Linear(query_width, coarse_width, bias=False)
+
+    def prepare(self, grid: Grid) -> CoarseMemory:
+        """See `Attention.prepare`."""
+        blocks = Blocks.of(grid)
+        assert grid.coarse is not None  # or there were no blocks
+        return CoarseMemory(Cells.of(grid.coarse), blocks)
+
+    def select(self, memory: CoarseMemory, images: Tensor) -> CoarseMemory:
+        """See `Attention.select`."""
+        return CoarseMemory(memory.coarse.select(images), memory.blocks.select(images))
+
+    def forward(self, query: Tensor, memory: CoarseMemory, state: Tensor | None) -> Glimpse:
+        """See `Attention.forward`."""
+        coarse, blocks = memory.coarse, memory.blocks
+        weights = masked_softmax(coarse.scores(self.project_coarse(query)), coarse.mask)
+
+        def fine() -> Tensor:
+            share = weights / blocks.sizes.clamp_min(1).unsqueeze(1)  # (B, K, M)
+            return blocks.join(share.unsqueeze(3) * ~blocks.outside.unsqueeze(1))
+
+        cells = coarse.mask.sum(1, keepdim=True).to(weights.dtype).expand(weights.shape[:2])
+        return Glimpse(
+            coarse.mix(weights), fine, None, cells, cells.new_zeros(()).expand_as(cells),
+            coarse_weights=weights,
+        )  # fmt: skip

@@ -1,0 +1,87 @@
+"""Hard attention: one coarse cell is chosen, and only the cells of its block are looked at.
+
+Section 4.2 of Deng et al. 2017 ("C2F"). In training z' is drawn from p(z'), otherwise it is the
+likeliest; inside the block there is a softmax. A step costs H' W' + s s look-ups, in training as
+in use. The choice has no gradient: the glimpse holds log p(z') of the draw, and the decoder
+trains it by REINFORCE (`decoders.reinforce`). Start it from a trained hierarchical model, as the
+paper does.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from im2tex.attention.base import ATTENTIONS, Glimpse, Sampling
+from im2tex.attention.coarse_to_fine import CoarseToFine, Levels, look, spread
+
+
+@ATTENTIONS.register("hard")
+class HardAttention(CoarseToFine):
+    """One block a step; see `CoarseToFine` for its parameters and `Sampling` for its training.
+
+    The weights it gives are those of the chosen block; `coarse_weights` are p(z'), that it chose
+    from.
+
+    Args:
+        query_width: Q, given by the decoder.
+        width: D of the fine grid, given by the encoder.
+        coarse_width: D' of the coarse grid, given by the encoder.
+        share: use one weight for the scores of both levels.
+        samples: paths drawn an image in training.
+        discount: gamma of the return; the paper's is 0.5.
+        baseline_rate: weight of the new value in each step's moving average of returns.
+        entropy: weight of a bonus for the entropy of p(z').
+        reward_scale: factor of the reward.
+
+    Raises:
+        ValueError: if a value is out of range, or the levels are to share a weight and differ in
+            width.
+    """
+
+    def __init__(
+        self,
+        query_width: int,
+        width: int,
+        coarse_width: int,
+        share: bool = False,
+        samples: int = 1,
+        discount: float = 0.5,
+        baseline_rate: float = 0.01,
+        entropy: float = 0.0,
+        reward_scale: float = 1.0,
+    ) -> None:
+        super().__init__(query_width, width, coarse_width, share)
+        self.sampling = Sampling(samples, discount, baseline_rate, entropy, reward_scale)
+
+    def forward(self, query: Tensor, memory: Levels, state: Tensor | None) -> Glimpse:
+        """See `Attention.forward`."""
+        coarse, fine = self.queries(query)
+        scores = memory.coarse.scores(coarse)
+        scores = scores.masked_fill(~memory.coarse.mask.unsqueeze(1), float("-inf"))
+        log_probability = None
+        if self.training:
+            log_p = scores.log_softmax(2)
+            chosen = draw(log_p.detach().exp())  # (B, K)
+            log_probability = log_p.gather(2, chosen.unsqueeze(2)).squeeze(2)
+        else:
+            chosen = scores.argmax(2)
+        b, k = chosen.shape
+        queries = torch.arange(b * k, device=chosen.device)
+        images, blocks = queries // k, chosen.flatten()
+        rows, weights = look(memory, fine.flatten(0, 1), images, blocks)  # (B K, S, D), (B K, S)
+        context = (weights.unsqueeze(1).to(rows.dtype) @ rows).squeeze(1)  # (B K, D)
+        return Glimpse(
+            context.reshape(b, k, -1),
+            lambda: spread(memory, weights, queries, blocks, k),
+            None,
+            memory.coarse.mask.sum(1, keepdim=True, dtype=torch.float32).expand(b, k),
+            memory.blocks.sizes.gather(1, chosen),
+            log_probability,
+            lambda: scores.softmax(2),
+        )
+
+
+def draw(probabilities: Tensor) -> Tensor:
+    """One sample a query, of probabilities (B, K, M): (B, K) numbers of coarse cells."""
+    return torch.multinomial(probabilities.flatten(0, 1), 1).reshape(probabilities.shape[:2])

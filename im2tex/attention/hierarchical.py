@@ -1,0 +1,47 @@
+"""Hierarchical attention: p(z) = sum over z' of p(z') p(z | z'), summed exactly.
+
+Section 4.1 of Deng et al. 2017. Both levels are softmaxes. It costs as much as standard attention
+and more; what it is good for is to start the sparse ones from, which have its parameters.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from im2tex.attention.base import ATTENTIONS, Glimpse
+from im2tex.attention.coarse_to_fine import CoarseToFine, Levels
+from im2tex.attention.standard import masked_softmax
+
+
+@ATTENTIONS.register("hierarchical")
+class HierarchicalAttention(CoarseToFine):
+    """Softmax over coarse cells, and over the fine cells of each; see `CoarseToFine`."""
+
+    def forward(self, query: Tensor, memory: Levels, state: Tensor | None) -> Glimpse:
+        """See `Attention.forward`."""
+        coarse, fine = self.queries(query)
+        choice = masked_softmax(memory.coarse.scores(coarse), memory.coarse.mask)
+        return mixture(choice, fine, memory)
+
+
+def mixture(choice: Tensor, query: Tensor, memory: Levels) -> Glimpse:
+    """The glimpse of p(z') over every block, all fine cells scored.
+
+    Args:
+        choice: p(z'), (B, K, M).
+        query: (B, K, D), projected for the fine level.
+        memory: of B images.
+    """
+    blocks = memory.blocks
+    inner = blocks.softmax(memory.fine.scores(query))  # (B, K, M, S)
+    weights = blocks.join(choice.unsqueeze(3) * inner)  # (B, K, N)
+    cells = memory.coarse.mask.sum(1, keepdim=True).to(choice.dtype)  # (B, 1)
+    looked = (choice > 0) * blocks.sizes.unsqueeze(1)  # (B, K, M)
+    return Glimpse(
+        memory.fine.mix(weights),
+        weights,
+        None,
+        cells.expand(choice.shape[:2]),
+        looked.sum(2),
+        coarse_weights=choice,
+    )
