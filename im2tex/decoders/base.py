@@ -60,6 +60,6 @@ class Decoder(nn.Module, ABC):
 DECODERS: Registry[Decoder] = Registry(
     "decoder",
     group="im2tex.decoders",
-    builtin=("im2tex.decoders.lstm",),
+    builtin=("im2tex.decoders.lstm", "im2tex.decoders.transformer"),
     given=("vocabulary_size", "attention", "attention_args", "grid_width", "coarse_width"),
 )

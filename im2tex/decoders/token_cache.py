@@ -1,0 +1,87 @@
+"""Cached keys and values of tokens: written once, never moved when a beam is sorted.
+
+To sort a beam by copying its caches costs more than the attention that reads them: every step
+copies what all steps before it wrote. Here the entries of every hypothesis an image ever had lie
+side by side, and each living one has a mask that says which of them are its own past.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(slots=True)
+class _Entries:
+    """Keys and values (L, 2, B, H, room, D / H), of which the first `filled` are written."""
+
+    data: Tensor
+    filled: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCache:
+    """What K hypotheses an image have read.
+
+    A cache is a value: what is appended to one of its copies is not seen by the others.
+
+    Attributes:
+        entries: shared by all caches that grew from one.
+        visible: (B, K, S) bool, the entries that are each hypothesis's own.
+    """
+
+    entries: _Entries
+    visible: Tensor
+
+    @classmethod
+    def empty(cls, layers: int, like: Tensor) -> TokenCache:
+        """A cache with nothing in it, one hypothesis an image.
+
+        Args:
+            layers: L.
+            like: (B, H, any, D / H), gives sizes, type and device.
+        """
+        images, heads, _, width = like.shape
+        data = like.new_empty(layers, 2, images, heads, 0, width)
+        visible = torch.zeros(images, 1, 0, dtype=torch.bool, device=like.device)
+        return cls(_Entries(data, 0), visible)
+
+    def extended(self) -> TokenCache:
+        """The cache with room for one more step of each hypothesis, for `put` to fill."""
+        images, beam, used = self.visible.shape
+        entries, room = self.entries, self.entries.data.shape[4]
+        # Another step written from the same cache is not overwritten.
+        if entries.filled != used or room < used + beam:
+            shape = list(entries.data.shape)
+            shape[4] = max(used + beam, 2 * used, 8 * beam)
+            data = entries.data.new_empty(shape)
+            data[:, :, :, :, :used] = entries.data[:, :, :, :, :used]
+            entries = _Entries(data, used)
+        entries.filled = used + beam
+        own = torch.eye(beam, dtype=torch.bool, device=self.visible.device)
+        visible = torch.cat([self.visible, own.expand(images, -1, -1)], 2)  # (B, K, S + K)
+        return TokenCache(entries, visible)
+
+    def put(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Writes the newest step of a layer, 2 x (B, H, K, D / H).
+
+        Returns:
+            Keys and values of all steps, 2 x (B, H, S, D / H).
+        """
+        used = self.visible.shape[2]
+        data = self.entries.data[layer, :, :, :, :used]  # (2, B, H, S, D / H)
+        data[0, :, :, -keys.shape[2] :] = keys
+        data[1, :, :, -keys.shape[2] :] = values
+        return data[0], data[1]
+
+    def reorder(self, parents: Tensor) -> TokenCache:
+        """The cache in which hypothesis k of image b continues `parents[b, k]`."""
+        rows = parents.unsqueeze(2).expand(-1, -1, self.visible.shape[2])
+        return replace(self, visible=self.visible.gather(1, rows))
+
+    def select(self, images: Tensor) -> TokenCache:
+        """The cache of some of the images; (B',) indices."""
+        entries = _Entries(self.entries.data[:, :, images], self.visible.shape[2])
+        return TokenCache(entries, self.visible[images])

@@ -1,0 +1,379 @@
+"""The transformer decoder: its coverage by hand, its loss, its caches, and masks that are real."""
+
+import copy
+from dataclasses import replace
+
+import pytest
+import torch
+from small_transformer import TOKENS, V, alone, decoder, grid
+from torch import nn
+
+from im2tex.decoders import DECODERS, SearchOptions, Targets
+from im2tex.decoders.directions import mirrored
+from im2tex.decoders.search import beam_search
+from im2tex.decoders.transformer import TransformerDecoder
+from im2tex.decoders.transformer_layers import masked_weights, positions
+from im2tex.encoders.row_cnn import RowCNN
+from im2tex.errors import Im2TexError
+from im2tex.grid import size_mask
+from im2tex.latex.vocabulary import BOS, EOS, PAD
+
+KINDS = [{}, {"coverage": False}, {"directions": "left"}, {"layers": 2, "width": 6}]
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
+
+
+def stepped(model, cells, tokens, backwards=False):
+    """Log p (B, T, V) with the caches, and where the last layer looked (B, T, N)."""
+    state = replace(model.start(cells), backwards=backwards)
+    log_p, weights = [], []
+    for step in range(tokens.shape[1]):
+        fed = tokens[:, step - 1] if step else torch.full((len(tokens),), BOS)
+        found, state = model.step(fed.unsqueeze(1), state)
+        log_p.append(found)
+        weights.append(state.glimpse.weights)
+    return torch.cat(log_p, 1), torch.cat(weights, 1)
+
+
+# ---------------------------------------------------------------- the function
+
+
+def test_positions_are_those_of_the_transformer():
+    found = positions(2, 3, 4, torch.zeros((), dtype=torch.float64))
+    rows = [[p, p / 100] for p in (2.0, 3.0, 4.0)]  # 10000 ** (-2 / 4) = 1 / 100
+    angles = torch.tensor(rows, dtype=torch.float64)
+    torch.testing.assert_close(found[:, 0::2], angles.sin())
+    torch.testing.assert_close(found[:, 1::2], angles.cos())
+
+
+def test_coverage_is_all_attention_before_and_is_taken_off_the_scores():
+    """Every layer by its own parts, a step at a time, from the whole past each time."""
+    model, cells = decoder(), grid()
+    logits, weights = model.forced(cells, TOKENS)
+    memory = model.prepare(cells)
+    shifted = nn.functional.pad(TOKENS[:, :-1], (1, 0), value=BOS)
+    steps, width = shifted.shape[1], model.width
+    states = model.embedding_norm(model.embedding(shifted))
+    states = model.input_norm(states + positions(0, steps, width, states))
+    before = None  # of the layer below, refined: a list of steps, (B, H, N) each
+    for number, layer in enumerate(model.stack.layers):
+        states = layer.after_tokens(states, layer.self_attention(states))
+        scores = layer.cross_attention.scores(states, memory.keys[number])  # (B, H, T, N)
+        own = masked_weights(scores, memory.mask)
+        refined = []
+        for t in range(steps):
+            step = scores[:, :, t]
+            if before is not None:
+                past = [torch.cat([before[s], own[:, :, s]], 1) for s in range(t)]
+                coverage = sum(past, torch.zeros(2, 4, 6, dtype=torch.float64))
+                step = step - model.stack.refinement(coverage, (2, 3), None)
+            refined.append(masked_weights(step.unsqueeze(2), memory.mask).squeeze(2))
+        before = refined
+        read = layer.cross_attention.read(torch.stack(refined, 2), memory.values[number])
+        states = layer.after_grid(states, read)
+    torch.testing.assert_close(logits, model.output(states), rtol=0, atol=1e-9)
+    torch.testing.assert_close(weights, torch.stack(before, 2).mean(1), rtol=0, atol=1e-9)
+    plain = decoder(coverage=False)
+    plain.load_state_dict(model.state_dict(), strict=False)
+    assert (plain.forced(cells, TOKENS)[0] - logits).abs().max() > 1e-3  # coverage matters here
+
+
+def test_batch_statistics_of_coverage_are_those_of_true_cells_at_true_steps():
+    model, cells = decoder(directions="left"), grid()
+    norm = model.stack.refinement.norm
+    seen = []
+    norm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
+    norm.train()
+    model.stack.training = True  # without the dropout of its layers
+    before = norm.running_mean.clone()
+    model.loss(cells, Targets(TOKENS))
+    values, keep = seen[0]
+    assert keep.sum() == 5 * 6 + 2 * 2  # five steps over 2 x 3 cells, two over 1 x 2
+    expected = nn.BatchNorm1d(2).double()  # PyTorch's own, over what is kept
+    expected.weight, expected.bias = norm.weight, norm.bias
+    expected.running_mean.copy_(before)
+    torch.testing.assert_close(
+        type(norm).forward(copy.deepcopy(norm), values, keep).transpose(1, 2)[keep],
+        expected(values.transpose(1, 2)[keep]),
+        rtol=0,
+        atol=1e-9,
+    )
+    fresh = copy.deepcopy(norm)
+    fresh.running_mean.copy_(before)
+    fresh(values, keep)
+    torch.testing.assert_close(fresh.running_mean, expected.running_mean, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "backwards"),
+    [(kind, way) for kind in KINDS for way in (False, True) if not way or "directions" not in kind],
+)
+def test_teacher_forcing_is_stepping_through_the_gold_tokens(kind, backwards):
+    model, cells = decoder(**kind), grid()
+    with torch.no_grad():
+        logits, weights = model.forced(cells, TOKENS, backwards)
+        log_p, looked = stepped(model, cells, TOKENS, backwards)
+    assert logits.shape == (2, 5, V)
+    torch.testing.assert_close(weights.sum(2), torch.ones(2, 5, dtype=torch.float64))
+    assert (weights[1].view(5, 2, 3)[:, 1] == 0).all()  # below the second image
+    torch.testing.assert_close(log_p, logits.log_softmax(2), rtol=0, atol=1e-9)
+    torch.testing.assert_close(looked, weights, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_search_with_caches_is_a_search_without(kind):
+    class Whole:
+        """Keeps what was read, and reads it all again at every step."""
+
+        def __init__(self, model, backwards):
+            self.model, self.backwards = model, backwards
+
+        def step(self, tokens, state):
+            cells, past = state
+            past = torch.cat([past, tokens.unsqueeze(2)], 2)  # (B, K, t + 1)
+            beam, steps = past.shape[1:]
+            targets = torch.cat([past[:, :, 1:], past[:, :, :1]], 2)  # the last is never fed
+            found = [
+                self.model.forced(cells, targets[:, k], self.backwards)[0][:, steps - 1]
+                for k in range(beam)
+            ]
+            return torch.stack(found, 1).log_softmax(2), (cells, past)
+
+        def reorder(self, state, parents):
+            cells, past = state
+            rows = parents.unsqueeze(2).expand(-1, -1, past.shape[2])
+            return cells, past.gather(1, rows)
+
+        def select(self, state, images):
+            cells, past = state
+            mask = cells.mask[images]
+            return replace(cells, features=cells.features[images], mask=mask), past[images]
+
+    model, cells = decoder(seed=1, **kind), grid(((2, 3), (1, 2), (2, 1), (3, 2)))
+    options = SearchOptions(4, 9, length_penalty=0.7, n_best=4)
+    for backwards in [False] if model.directions == "left" else [False, True]:
+        start = replace(model.start(cells), backwards=backwards)
+        fresh = cells, torch.zeros(4, 1, 0, dtype=torch.long)
+        with torch.no_grad():
+            cached = beam_search(model, start, 4, options, torch.device("cpu"))
+            whole = beam_search(Whole(model, backwards), fresh, 4, options, torch.device("cpu"))
+        assert len({len(one.tokens) for found in cached for one in found}) > 2
+        for one, other in zip(cached, whole, strict=True):
+            assert [a.tokens for a in one] == [a.tokens for a in other]
+            for a, b in zip(one, other, strict=True):
+                assert a.log_probability == pytest.approx(b.log_probability, abs=1e-9)
+
+
+def test_a_state_may_be_stepped_twice():
+    model, cells = decoder(), grid()
+    with torch.no_grad():
+        _, state = model.step(torch.full((2, 1), BOS), model.start(cells))
+        state = model.reorder(state, torch.zeros(2, 2, dtype=torch.long))
+        branches = [torch.tensor([[5, 6], [7, 8]]), torch.tensor([[9, 4], [4, 4]])]
+        states = [model.step(tokens, state)[1] for tokens in branches]
+        for tokens, after in zip(branches, states, strict=True):
+            found, _ = model.step(torch.full((2, 2), 5), after)
+            for k in range(2):
+                fed = torch.stack([tokens[:, k], torch.full((2,), 5)], 1)
+                targets = torch.cat([fed, fed[:, :1]], 1)  # the last is never fed
+                expected = model.forced(cells, targets)[0][:, 2].log_softmax(1)
+                torch.testing.assert_close(found[:, k], expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_what_is_read_in_an_image_does_not_depend_on_its_batch(dtype):
+    model = decoder(dtype)
+    cells = grid(((2, 3), (1, 5), (3, 1), (3, 5)), dtype)
+    tokens = torch.randint(4, V, (4, 6), generator=torch.Generator().manual_seed(0))
+    tokens[1, 3:], tokens[1, 2] = PAD, EOS
+    options = SearchOptions(beam_size=4, n_best=3, max_length=8)
+    with torch.no_grad():
+        logits, _ = model.forced(cells, tokens)
+        readings = model.search(cells, options)
+        for row in range(4):
+            single = alone(cells, row)
+            length = int((tokens[row] != PAD).sum())
+            expected, _ = model.forced(single, tokens[row : row + 1, :length])
+            torch.testing.assert_close(
+                logits[row, :length], expected[0], rtol=0, atol=TOLERANCE[dtype]
+            )
+            (found,) = model.search(single, options)
+            assert [one.tokens for one in found] == [one.tokens for one in readings[row]]
+            for one, other in zip(found, readings[row], strict=True):
+                assert one.score == pytest.approx(other.score, abs=TOLERANCE[dtype])
+                assert one.lookups == other.lookups
+
+
+# ---------------------------------------------------------------- the loss
+
+
+@pytest.mark.parametrize("reduction", ["tokens", "images"])
+def test_the_loss_is_the_mean_of_both_directions_and_likelihood_that_of_one(reduction):
+    model, cells = decoder(reduction=reduction), grid()
+    loss, logs = model.loss(cells, Targets(TOKENS))
+    mirror = torch.tensor([[4, 4, 7, 5, EOS], [6, EOS, PAD, PAD, PAD]])
+    nll = []
+    for tokens, backwards in ((TOKENS, False), (mirror, True)):
+        log_p = model.forced(cells, tokens, backwards)[0].log_softmax(2)
+        nll.append(-sum(log_p[0, t, tokens[0, t]] for t in range(5)))
+        nll[-1] -= log_p[1, 0, 6] + log_p[1, 1, EOS]
+    assert logs["nll"].item() == pytest.approx(nll[0].item(), abs=1e-9)
+    assert logs["nll_backwards"].item() == pytest.approx(nll[1].item() / 7, abs=1e-9)
+    assert logs["tokens"].item() == 7
+    count = 7 if reduction == "tokens" else 2
+    assert loss.item() == pytest.approx(sum(nll).item() / 2 / count, abs=1e-9)
+    left = decoder(directions="left", reduction=reduction)
+    left.load_state_dict({k: v for k, v in model.state_dict().items() if "backwards" not in k})
+    loss, logs = left.loss(cells, Targets(TOKENS))
+    assert loss.item() == pytest.approx(nll[0].item() / count, abs=1e-9)
+    assert "nll_backwards" not in logs
+
+
+def test_the_other_direction_keeps_ends_and_padding_in_their_places():
+    tokens = torch.tensor([[5, 7, 4, EOS], [6, EOS, PAD, PAD], [EOS, PAD, PAD, PAD]])
+    found = tokens.gather(1, mirrored(tokens))
+    assert found.tolist() == [[4, 7, 5, EOS], [6, EOS, PAD, PAD], [EOS, PAD, PAD, PAD]]
+
+
+def test_label_smoothing_is_in_the_loss_of_training_and_never_in_the_likelihood():
+    model, cells = decoder(label_smoothing=0.1, coverage=False, dropout=0.0), grid()
+    plain, logs = model.loss(cells, Targets(TOKENS))
+    smooth, smooth_logs = model.train().loss(cells, Targets(TOKENS))
+    mirror, expected = TOKENS.gather(1, mirrored(TOKENS)), 0.0
+    for tokens, backwards in ((TOKENS, False), (mirror, True)):
+        logits = model.forced(cells, tokens, backwards)[0].flatten(0, 1)
+        expected += nn.functional.cross_entropy(
+            logits, tokens.flatten(), ignore_index=PAD, label_smoothing=0.1
+        ).item()
+    assert smooth.item() == pytest.approx(expected / 2, abs=1e-9)
+    assert smooth.item() != pytest.approx(plain.item(), abs=1e-3)
+    assert smooth_logs["nll"].item() == pytest.approx(logs["nll"].item(), abs=1e-9)
+
+
+def test_grounding_is_added_in_training_by_its_weights_in_both_directions():
+    boxes = torch.full((2, 5, 4), -1.0)
+    boxes[:, :, :2] = 0.0
+    boxes[0, 1] = torch.tensor([8.0, 0.0, 15.0, 7.0])  # the second token's symbol: cell (0, 1)
+    targets, cells = Targets(TOKENS, boxes), grid()
+    settings = {"guided_attention": 2.0, "symbol_loss": 3.0, "dropout": 0.0, "coverage": False}
+    model = decoder(**settings).train()
+    loss, logs = model.loss(cells, targets)
+    _, ahead = model.forced(cells, TOKENS)
+    _, back = model.forced(cells, TOKENS.gather(1, mirrored(TOKENS)), backwards=True)
+    # Four tokens before the end: the second from the left is the third from the right.
+    guided = -(ahead[0, 1, 1].log() + back[0, 2, 1].log()).item() / 2
+    symbols = -model.symbols.classify(cells.features[0, 0, 1]).log_softmax(0)[7].item()
+    assert logs["guided_attention"].item() == pytest.approx(guided, abs=1e-9)
+    assert logs["symbol_loss"].item() == pytest.approx(symbols, abs=1e-9)
+    plain, _ = model.loss(cells, Targets(TOKENS))
+    assert loss.item() == pytest.approx(plain.item() + 2 * guided + 3 * symbols, abs=1e-9)
+    assert model.eval().loss(cells, targets)[0].item() == pytest.approx(plain.item(), abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_parameter_learns_and_those_by_token_have_a_row_each(kind):
+    model = decoder(guided_attention=1.0, symbol_loss=1.0, dropout=0.2, **kind).train()
+    boxes = torch.tensor([0.0, 0.0, 7.0, 7.0]).expand(2, 5, 4)
+    loss, _ = model.loss(grid(), Targets(TOKENS, boxes))
+    loss.backward()
+    parameters = dict(model.named_parameters())
+    for name, parameter in parameters.items():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        if "memory.bias" not in name:  # half of it adds the same to every score of a query
+            assert parameter.grad.abs().max() > 0, name
+    rows = {name for name, parameter in parameters.items() if V in parameter.shape}
+    assert rows == set(model.by_token)
+    assert all(parameters[name].shape[0] == V for name in rows)
+
+
+def test_bfloat16_autocast_stays_close_forwards_and_backwards():
+    found = []
+    for amp in (False, True):
+        model, cells = decoder(torch.float32, spread=0.3), grid(dtype=torch.float32)
+        cells = replace(cells, features=cells.features.requires_grad_())
+        with torch.autocast("cpu", torch.bfloat16, enabled=amp):
+            loss, _ = model.loss(cells, Targets(TOKENS))
+            readings = model.search(cells, SearchOptions(3, 6, n_best=3))
+        loss.backward()
+        assert loss.dtype == torch.float32
+        found.append((torch.cat([p.grad.flatten() for p in model.parameters()]), readings))
+    (exact, read), (rough, roughly) = found
+    assert rough.dtype == torch.float32
+    assert (rough - exact).norm() < 0.05 * exact.norm()
+    for one, other in zip(read, roughly, strict=True):
+        assert other[0].score == pytest.approx(one[0].score, rel=0.05)
+
+
+def test_a_search_leaves_no_graph_behind():
+    model, cells = decoder(), grid()
+    cells = replace(cells, features=cells.features.requires_grad_())
+    states = []
+    prepare = model.prepare
+    model.prepare = lambda grid: states.append(prepare(grid)) or states[-1]
+    model.search(cells, SearchOptions(2, 3))
+    assert not states[0].keys[0].requires_grad
+
+
+# ---------------------------------------------------------------- sizes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"width": 30}, "multiple of heads; got 30 and 8"),
+        ({"layers": 1}, "set coverage: false"),
+        ({"coverage_kernel": 4}, "coverage_kernel has a middle"),
+    ],
+)
+def test_sizes_that_do_not_go_together_are_named(arguments, said):
+    with pytest.raises(Im2TexError, match=said):
+        DECODERS.build("transformer", arguments, vocabulary_size=9, grid_width=6)
+
+
+def test_at_comers_sizes_it_has_comers_parameters():
+    """6.39 M with its encoder, which ends in 684 channels; 113 tokens."""
+    model, d, f = TransformerDecoder(113, grid_width=684), 256, 1024
+    attention = 4 * (d * d + d)
+    layer = 2 * attention + (d * f + f + f * d + d) + 3 * 2 * d
+    coverage = (16 * 32 * 5 * 5 + 32) + 32 * 8 + 2 * 8
+    tokens = 113 * d + (d * 113 + 113)
+    norms, grid_in, start = 3 * 2 * d, 684 * d + d, d
+    expected = 3 * layer + coverage + tokens + norms + grid_in + start
+    assert sum(p.numel() for p in model.parameters()) == expected == 3_408_545
+
+
+# ---------------------------------------------------------------- learning
+
+
+def test_encoder_and_decoder_learn_eight_images_by_heart_in_both_directions():
+    torch.manual_seed(0)
+    encoder = RowCNN([8, 16], ["2x2", "2x2"], [True, True], row_width=16, residual=True)
+    sizes = {"width": 32, "layers": 2, "heads": 4, "feedforward": 64, "coverage_width": 8}
+    model = TransformerDecoder(12, 16, dropout=0.0, coverage_kernel=3, **sizes)
+    # Every token is a pattern of 4 x 4 pixels; a formula is a row of one to four of them.
+    patterns = torch.rand(8, 4, 4).round()
+    labels = [[0, 1, 2], [3], [4, 5], [6, 7, 0, 1], [2, 2], [5, 3, 1], [7], [0, 6, 4, 2]]
+    images = torch.zeros(8, 1, 4, 16)
+    tokens = torch.full((8, 5), PAD)
+    for row, label in enumerate(labels):
+        for place, token in enumerate(label):
+            images[row, 0, :, 4 * place : 4 * place + 4] = patterns[token]
+            tokens[row, place] = 4 + token
+        tokens[row, len(label)] = EOS
+    mask = size_mask(torch.tensor([[4, 4 * len(label)] for label in labels]), 4, 16)
+    learnt = [*encoder.parameters(), *model.parameters()]
+    optimizer = torch.optim.Adam(learnt, lr=0.005)
+    for _ in range(60):
+        loss, _ = model.loss(encoder(images, mask), Targets(tokens))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(learnt, 5.0)
+        optimizer.step()
+    encoder.eval(), model.eval()
+    with torch.no_grad():
+        cells = encoder(images, mask)
+        found = model.search(cells, SearchOptions(beam_size=1, max_length=10))
+        start = replace(model.start(cells), backwards=True)
+        back = beam_search(model, start, 8, SearchOptions(1, 10), torch.device("cpu"))
+    assert [[token - 4 for token in best[0].tokens] for best in found] == labels
+    assert [[token - 4 for token in best[0].tokens][::-1] for best in back] == labels
