@@ -2,6 +2,8 @@
 
 import json
 import re
+from base64 import b64encode
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -10,8 +12,11 @@ from PIL import Image, ImageDraw
 from tiny import im2tex
 
 from im2tex.decoders import SearchOptions
+from im2tex.errors import Im2TexError
 from im2tex.looking import look
 from im2tex.module import Im2Tex
+from im2tex.render import Rendering
+from im2tex.report import drawing
 from im2tex.report.attention import END
 
 
@@ -33,6 +38,10 @@ def shown(page):
     """The data of a page."""
     text = page.read_text(encoding="utf-8")
     return json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def report(*given, engine="none"):
+    return im2tex("report", "attention", "--engine", engine, *given)
 
 
 def names(page):
@@ -77,7 +86,7 @@ def test_looking_leaves_the_model_as_it_was(model, picture):
 def test_pictures_and_a_checkpoint(checkpoint, picture, tmp_path, capsys):
     out, strips = tmp_path / "a" / "page.html", tmp_path / "strips"
     given = ("--ckpt_path", checkpoint, "--images", picture, picture, "--beam_size", 2)
-    assert im2tex("report", "attention", *given, "--out", out, "--strip", strips) == 0
+    assert report(*given, "--out", out, "--strip", strips) == 0
     assert names(out) == ["a.png", "a.png"]
     about = dict(shown(out)["about"])
     assert (about["attention"], about["decoder"], about["beam"]) == ("standard", "lstm", "2")
@@ -88,15 +97,15 @@ def test_pictures_and_a_checkpoint(checkpoint, picture, tmp_path, capsys):
 
 def test_samples_of_the_checkpoints_own_data(checkpoint, trained, tmp_path):
     out = tmp_path / "page.html"
-    given = ("report", "attention", "--ckpt_path", checkpoint, "--out", out, "--beam_size", 1)
-    assert im2tex(*given, "--split", "test", "--limit", 3) == 0
+    given = ("--ckpt_path", checkpoint, "--out", out, "--beam_size", 1)
+    assert report(*given, "--split", "test", "--limit", 3) == 0
     first = shown(out)["pictures"]
     assert len(first) == 3
     assert all(one["gold"]["tokens"] for one in first)
     # The same by name, from another folder of stores, in the order asked for.
     keys = [first[2]["name"], first[0]["name"]]
     root = trained / "data"
-    assert im2tex(*given, "--split", "grammar:test", "--root", root, "--keys", *keys) == 0
+    assert report(*given, "--split", "grammar:test", "--root", root, "--keys", *keys) == 0
     assert names(out) == keys
 
 
@@ -106,14 +115,44 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(
     out = tmp_path / "page.html"
     bad = tmp_path / "bad.png"
     bad.write_text("no picture")
-    given = ("report", "attention", "--ckpt_path", checkpoint, "--out", out, "--beam_size", 1)
-    assert im2tex(*given, "--images", bad, picture) == 1
+    given = ("--ckpt_path", checkpoint, "--out", out, "--beam_size", 1)
+    assert report(*given, "--images", bad, picture) == 1
     assert names(out) == ["a.png"]
     assert "bad.png" in capsys.readouterr().err
     out.unlink()
-    assert im2tex(*given, "--images", bad) == 2
+    assert report(*given, "--images", bad) == 2
     assert "nothing to show" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_readings_in_print(checkpoint, picture, tmp_path, monkeypatch, capsys):
+    class Printer:
+        signature, engine = "", "tex"
+
+        def render(self, formulas):
+            for formula in formulas:
+                if broken:
+                    raise Im2TexError("the disk is full.")
+                printed.append(formula)
+                yield Rendering(png=b"a picture")
+
+    @contextmanager
+    def opened(engine, cache=None):
+        yield Printer()
+
+    printed, broken = [], False
+    monkeypatch.setattr(drawing, "open_renderer", opened)
+    monkeypatch.setattr(drawing, "_lacks_tex", lambda: "")
+    out = tmp_path / "page.html"
+    given = ("--ckpt_path", checkpoint, "--out", out, "--beam_size", 1, "--images", picture)
+    assert report(*given, engine="tex") == 0
+    one = shown(out)["pictures"][0]
+    assert printed == [" ".join(token for token in one["tokens"] if token != END)]
+    assert one["drawing"] == "data:image/png;base64," + b64encode(b"a picture").decode()
+    broken = True
+    assert report(*given, engine="tex") == 0
+    assert "readings not printed: the disk is full." in capsys.readouterr().err
+    assert shown(out)["pictures"][0]["drawing"] is None
 
 
 @pytest.mark.parametrize(
@@ -128,20 +167,21 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(
         (("--images", "a", "--limit", "0"), "--limit is at least 1"),
         (("--images", "a", "--strip_width", "5"), "--strip_width at least 200"),
         (("--images", "a", "--beam_size", "0"), "at least 1"),
+        (("--images", "a", "--engine", "pencil"), "no engine 'pencil'"),
         (("--images", "a", "--model", "none_such"), "there is no model 'none_such'"),
         (("--images", "a", "--ckpt_path", "none.ckpt"), "there is no checkpoint none.ckpt"),
     ],
 )
 def test_what_a_person_can_get_wrong(given, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert im2tex("report", "attention", *given) == 2
+    assert report(*given) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
 def test_a_key_that_there_is_not(checkpoint, capsys):
-    given = ("report", "attention", "--ckpt_path", checkpoint, "--split", "test")
-    assert im2tex(*given, "--keys", "none") == 2
+    given = ("--ckpt_path", checkpoint, "--split", "test")
+    assert report(*given, "--keys", "none") == 2
     assert "test has no sample none; its keys are such as" in capsys.readouterr().err
 
 
@@ -149,8 +189,8 @@ def test_a_decoder_without_steps(checkpoint, picture, tmp_path, monkeypatch, cap
     from im2tex.decoders.lstm import LSTMDecoder
 
     monkeypatch.delattr(LSTMDecoder, "step")
-    given = ("report", "attention", "--ckpt_path", checkpoint, "--out", tmp_path / "p.html")
-    assert im2tex(*given, "--images", picture) == 2
+    given = ("--ckpt_path", checkpoint, "--out", tmp_path / "p.html")
+    assert report(*given, "--images", picture) == 2
     assert "decoder 'lstm', which does not read token by token" in capsys.readouterr().err
 
 

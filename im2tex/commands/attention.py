@@ -6,6 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from im2tex.module import Im2Tex
 from im2tex.report.attention import Look
 from im2tex.report.attention_page import save_attention_page
 from im2tex.report.attention_strip import NARROWEST, attention_strip, save_png
+from im2tex.report.drawing import AUTO, Engine, choose, draw_formulas
 
 _LONG = 40  # letters of a picture's name kept in the name of its strip
 
@@ -49,6 +51,7 @@ def attention(
     strip: Path | None = None,
     strip_width: int = 1600,
     beam_size: int = 5,
+    engine: str = AUTO,
 ) -> int:
     """Writes the page, and a strip a picture where they are asked for.
 
@@ -67,6 +70,7 @@ def attention(
         strip: folder for the strips; none are drawn if not given.
         strip_width: pixels.
         beam_size: hypotheses kept alive.
+        engine: what prints the readings, one of `drawing.CHOICES`.
 
     Returns:
         How many pictures could not be read.
@@ -85,6 +89,7 @@ def attention(
     if keys and not split:
         raise Im2TexError("--keys names samples of a split: give --split, too.")
     options = SearchOptions(beam_size=beam_size)
+    printer = choose(engine)
     reader, data = _model(ckpt_path, model)
     if not can_trace(reader.ready):
         raise Im2TexError(
@@ -109,7 +114,7 @@ def attention(
     }
     if split:
         about["split"] = split
-    size = save_attention_page(out, looks, about)
+    size = save_attention_page(out, _printed(looks, printer), about)
     print(f"{out}: {_count(len(looks))}, {size / 1000:.0f} kB. Open it in a browser.")
     if strip is not None:
         for number, one_look in enumerate(looks, 1):
@@ -178,6 +183,16 @@ def _samples(
             yield _Picture(key, None, failed=f"{given}, '{key}': {batch.failed[0]}")
         else:
             yield _Picture(key, batch.images[0, 0].numpy(), gold)
+
+
+def _printed(looks: Sequence[Look], engine: Engine) -> list[Look]:
+    """The same with their readings in print; without, where the engine fails."""
+    try:
+        drawings = draw_formulas([" ".join(one.reading) for one in looks], engine)
+    except Im2TexError as error:
+        print(f"im2tex report attention: readings not printed: {error}", file=sys.stderr)
+        return list(looks)
+    return [replace(one, drawing=png) for one, png in zip(looks, drawings, strict=True)]
 
 
 def _count(pictures: int) -> str:

@@ -476,6 +476,12 @@ def _attention(actions: _Commands) -> None:
         help="default: %(default)s",
     )
     parser.add_argument("--beam_size", type=int, default=5, help="default: %(default)s")
+    parser.add_argument(
+        "--engine",
+        default="auto",
+        help="what prints the readings: tex, builtin, none; auto (default) is the first that is"
+        " installed",
+    )
 
     def run(given: argparse.Namespace) -> int:
         from im2tex.commands.attention import attention  # noqa: PLC0415
@@ -492,6 +498,7 @@ def _attention(actions: _Commands) -> None:
             strip=given.strip,
             strip_width=given.strip_width,
             beam_size=given.beam_size,
+            engine=given.engine,
         )
         return 1 if failed else 0
 

@@ -30,6 +30,7 @@ class Look:
         coarse: (T, h', w') probabilities of the coarse cells; None without a coarse grid.
         coarse_stride: pixels that a coarse cell covers; None without a coarse grid.
         gold: the label's tokens; None where it is not known.
+        drawing: the reading as it is printed, a PNG, black on white; None where there is none.
 
     Raises:
         ValueError: if the parts do not belong together.
@@ -46,6 +47,7 @@ class Look:
     coarse: Maps | None = None
     coarse_stride: tuple[int, int] | None = None
     gold: Sequence[str] | None = None
+    drawing: bytes | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 2 or self.image.dtype != np.uint8 or not self.image.size:

@@ -152,6 +152,7 @@ def _picture(look: Look) -> dict[str, Any]:
         "fine": {"cell": list(look.stride), **packed(look.fine)},
         "coarse": coarse,
         "gold": _gold(look),
+        "drawing": None if look.drawing is None else _data(look.drawing),
     }
 
 
@@ -167,7 +168,11 @@ def _gold(look: Look) -> dict[str, Any] | None:
 def _png(image: NDArray[np.uint8]) -> str:
     file = io.BytesIO()
     Image.fromarray(255 - image).save(file, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return _data(file.getvalue())
+
+
+def _data(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def _number(value: Any) -> float | None:

@@ -33,7 +33,8 @@ _TITLE = 34
 
 _PANELS = 3  # a row has so many, unless the pictures are small or that makes them illegible
 _SCALES = 0.5, 2.0  # how far a picture is shrunk and enlarged for it
-_SMALL = 12  # a cell below this size is easily overlooked: a ring of this radius goes around it
+_SMALL = 12  # a few cells below this size are easily overlooked: a ring of this radius shows them
+_FEW = 8  # cells looked at, up to which they are few
 _FAINT = 0.02  # coarse cells below this probability have no frame
 
 _BLACK, _GREY, _RULE = (20, 20, 20), (120, 120, 120), (215, 215, 215)
@@ -150,7 +151,7 @@ def _panel(look: Look, step: int, scale: float) -> Image.Image:
     panel = Image.fromarray(np.rint(coloured).astype(np.uint8))
     panel = panel.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(panel)
-    if look.stride[1] * scale < _SMALL:
+    if look.stride[1] * scale < _SMALL and look.spread[step] <= _FEW:
         row, column = divmod(int(weights.argmax()), weights.shape[1])
         middle = (column + 0.5) * look.stride[1] * scale, (row + 0.5) * look.stride[0] * scale
         draw.circle(middle, _SMALL, outline=_HEAT)

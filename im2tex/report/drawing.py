@@ -97,6 +97,25 @@ def draw_pairs(pairs: Sequence[Markup], engine: Engine) -> Drawings:
         return _nothing(pairs, Engine(NONE, f"{engine.name} failed: {error}"))
 
 
+def draw_formulas(formulas: Sequence[str], engine: Engine) -> list[bytes | None]:
+    """Pictures to look at.
+
+    Args:
+        formulas: markup.
+        engine: what draws.
+
+    Returns:
+        For each a PNG, black on white; None for one that cannot be drawn, or without an engine.
+
+    Raises:
+        Im2TexError: by a fault of the engine's own.
+    """
+    if engine.name == NONE:
+        return [None] * len(formulas)
+    with _opened(engine.name) as renderer:
+        return [drawn.png for drawn in renderer.render(formulas)]
+
+
 def _nothing(pairs: Sequence[Markup], engine: Engine) -> Drawings:
     return Drawings(engine, None, [None] * len(pairs))
 

@@ -10,7 +10,7 @@ from im2tex.errors import Im2TexError
 from im2tex.render import Cause, Failure, Rendering
 from im2tex.render.rendering import encode
 from im2tex.report import drawing
-from im2tex.report.drawing import Engine, choose, draw_pairs
+from im2tex.report.drawing import Engine, choose, draw_formulas, draw_pairs
 
 
 class Bars:
@@ -43,6 +43,13 @@ def bars(monkeypatch):
     renderer = Bars()
     monkeypatch.setattr(drawing, "open_renderer", renderer.open)
     return renderer
+
+
+def test_formulas_to_look_at(bars):
+    first, none, last = draw_formulas(["x", "{", "x"], Engine("tex"))
+    assert first == last == encode(np.zeros((20, 10), np.uint8))
+    assert none is None
+    assert draw_formulas(["x"], Engine("none")) == [None]
 
 
 def test_each_formula_is_drawn_once_and_compared_in_place(bars):

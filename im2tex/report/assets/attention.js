@@ -3,6 +3,7 @@
   const WHOLE = -1; // the step that stands for the reading as a whole
   const PACE = 700; // milliseconds a token while playing
   const SMALL = 14; // pixels on the screen below which a cell gets a ring, and the ring's radius
+  const FEW = 8; // cells looked at, up to which they get one
   const END = "<end>";
   const get = (id) => document.getElementById(id);
   const data = JSON.parse(get("data").textContent);
@@ -101,7 +102,7 @@
     const scale = heat.width / width;
     const context = heat.getContext("2d");
     const style = getComputedStyle(document.documentElement);
-    drawFine(context, picture.fine, scale, style);
+    drawFine(context, picture.fine, picture.spread[step], scale, style);
     if (picture.coarse) drawCoarse(context, picture.coarse, scale, style.getPropertyValue("--cell"));
     if (pointed !== null) {
       const [down, right] = picture.fine.cell;
@@ -114,7 +115,7 @@
     }
   }
 
-  function drawFine(context, maps, scale, style) {
+  function drawFine(context, maps, spread, scale, style) {
     const [rows, columns] = maps.grid;
     const [down, right] = maps.cell;
     const colour = style.getPropertyValue("--heat");
@@ -134,8 +135,8 @@
     context.imageSmoothingQuality = "high";
     context.drawImage(small, 0, 0, columns * right * scale, rows * down * scale);
     const ratio = window.devicePixelRatio || 1;
-    if (step === WHOLE || right * scale >= SMALL * ratio) return;
-    // A single cell of a large picture is easily overlooked: a ring around the largest weight.
+    if (step === WHOLE || spread > FEW || right * scale >= SMALL * ratio) return;
+    // A few cells of a large picture are easily overlooked: a ring around the largest weight.
     const best = map.indexOf(peak);
     const middle = [((best % columns) + 0.5) * right * scale, (Math.floor(best / columns) + 0.5) * down * scale];
     context.strokeStyle = `rgba(${colour}, 0.7)`;
@@ -308,6 +309,14 @@
     const reading = make("dd");
     reading.append(make("code", picture.reading));
     const rows = [make("dt", "read"), reading];
+    if (picture.drawing) {
+      const print = make("dd");
+      const image = make("img", undefined, "print");
+      image.src = picture.drawing;
+      image.alt = "The reading as it is printed";
+      print.append(image);
+      rows.push(make("dt", "in print"), print);
+    }
     if (picture.gold) {
       const label = make("dd");
       const code = make("code");
