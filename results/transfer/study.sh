@@ -19,11 +19,16 @@ scratch() { # NAME, flags
 }
 
 pretrained pretrained_seed0 "" "" --seed_everything=0
+first=$(echo "$runs"/pretrained_seed0/1-synthetic_small/version_*/checkpoints/best.ckpt)
+if [ ! -e "$runs/synthetic_only/results/synthetic_only.json" ]; then # never saw an ink of CROHME
+    im2tex test --ckpt_path "$first" --data.source crohme --trainer.default_root_dir \
+        "$runs/synthetic_only" --report.folder "$runs/synthetic_only" --report.study results \
+        --report.name synthetic_only
+fi
 scratch scratch_seed1 --seed_everything=1
 pretrained pretrained_seed1 "" "" --seed_everything=1
 pretrained faithful "--data.source_args.manner=faithful" "" --seed_everything=0
 pretrained synthetic_16k "--data.train_samples=16000 --trainer.max_epochs=4" "" --seed_everything=0
-first=$(echo "$runs"/pretrained_seed0/1-synthetic_small/version_*/checkpoints/best.ckpt)
 scratch scratch_crohme_2k "--data.train_samples=2000 --seed_everything=0"
 scratch pretrained_crohme_2k "--data.train_samples=2000 --seed_everything=0 --model.init_from=$first"
 scratch scratch_seed0 --seed_everything=0
