@@ -1,0 +1,52 @@
+"""The paper's encoder without its row encoder: the CAPTION baseline, after Xu et al. 2015.
+
+Table 2 of Deng et al. 2017 compares IM2TEX with a model that has no row encoder and a wider
+convolutional stack instead, so that both have as many parameters. The paper does not give the
+widths. All six channels by the one factor 74 / 64 make 9,480,827 parameters at a vocabulary of
+555, where IM2TEX has 9,480,347. The convolutions are those of `row_cnn`; the widths are the
+only difference but for positions, which the paper does not have.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from im2tex.encoders.base import ENCODERS
+from im2tex.encoders.positions import Kind, Positions
+from im2tex.encoders.row_cnn import RowCNN
+from im2tex.grid import Grid
+
+
+@ENCODERS.register("cnn")
+class CNN(RowCNN):
+    """Convolutions and pools alone; the defaults are the CAPTION model's sizes.
+
+    Args:
+        channels: output channels of each 3x3 convolution; the last is D.
+        pools: after each convolution, the max-pool as `HxW`, or `1x1` for none.
+        batch_norm: whether each convolution is followed by batch normalisation.
+        dropout: share of feature maps dropped from the result in training.
+        positions: `sinusoidal` tells every cell where it is (see `positions`), for a decoder
+            without recurrence; the last number of channels is then a multiple of 4.
+
+    Raises:
+        ValueError: if the lists differ in length, a pool is no `HxW`, or the width does not fit
+            the positions.
+    """
+
+    def __init__(
+        self,
+        channels: list[int] = [74, 148, 296, 296, 592, 592],  # noqa: B006 - read only
+        pools: list[str] = ["2x2", "2x2", "1x1", "2x1", "1x2", "1x1"],  # noqa: B006
+        batch_norm: list[bool] = [False, False, True, False, True, True],  # noqa: B006
+        dropout: float = 0.0,
+        positions: Kind = "none",
+    ) -> None:
+        super().__init__(channels, pools, batch_norm, row_width=0, rows=0, dropout=dropout)
+        self.positions = Positions(positions, self.width)
+
+    def forward(self, images: Tensor, mask: Tensor) -> Grid:
+        """See `Encoder.forward`."""
+        features, mask = self.convolve(images, mask)
+        features = self.positions(features.permute(0, 2, 3, 1), mask)  # -> (B, h, w, D)
+        return Grid(features * mask.unsqueeze(3), mask, self.stride)
