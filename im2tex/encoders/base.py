@@ -40,5 +40,12 @@ class Encoder(nn.Module, ABC):
 
 
 ENCODERS: Registry[Encoder] = Registry(
-    "encoder", group="im2tex.encoders", builtin=("im2tex.encoders.row_cnn",)
+    "encoder",
+    group="im2tex.encoders",
+    builtin=(
+        "im2tex.encoders.row_cnn",
+        "im2tex.encoders.cnn",
+        "im2tex.encoders.densenet",
+        "im2tex.encoders.timm_features",
+    ),
 )
