@@ -53,3 +53,26 @@ def test_the_paper_s_model_has_9_48_million_parameters():
     assert count(model.ready.combine) == combine
     assert count(model.ready.embedding) + count(model.ready.output) == 555 * a_token
     assert count(model) == expected
+
+
+def test_coarse_to_fine_models_have_15_80_million_parameters_and_16_06_with_two_scores():
+    standard = 9_151_232 + 555 * 593  # as counted above
+    # Two convolutions with batch normalisation, a row encoder and 20 rows' initial states.
+    branch = 2 * convolution(512, 512, True) + 2 * lstm(512, 256) + 20 * 2 * 2 * 256
+    assert branch == 6_319_104
+    assert standard + branch == 15_799_451  # 15.80 M; the paper says 15.85 M
+    assert standard + branch + 512 * 512 == 16_061_595  # 16.06 M
+
+    def count(attention, **arguments):
+        model = Im2Tex(
+            vocabulary=[f"token{k}" for k in range(555 - 4)],
+            encoder_args={"coarse": True},
+            attention=attention,
+            attention_args=arguments,
+        )
+        return sum(parameter.numel() for parameter in model.parameters())
+
+    for attention in ("hierarchical", "sparsemax", "hard"):
+        assert count(attention, share=True) == 15_799_451
+        assert count(attention) == 16_061_595
+    assert count("coarse_only") == 15_799_451

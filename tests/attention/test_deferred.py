@@ -169,6 +169,70 @@ def test_a_pass_run_under_autocast_works_too():
     assert (features.grad - expected).norm() < 0.02 * expected.norm()
 
 
+# ------------------------------------------------------------------ its ends, for other attentions
+
+
+def ends(features, queries, deferred):
+    """Attention by sigmoids, a few cells taken out beside it; the next query holds the context."""
+    collector = Deferred(features) if deferred else None
+    flat = features.flatten(0, 1)
+    index = torch.tensor([[0, 5, 5], [7, 2, 0]])  # one cell twice, others never
+    contexts, previous = [], torch.zeros_like(queries[0])
+    for query in queries:
+        query = query + 0.5 * previous  # noqa: PLW2901
+        scores = query @ features.transpose(1, 2) if collector is None else collector.scores(query)
+        weights = scores.sigmoid()
+        context = weights @ features if collector is None else collector.mix(weights)
+        rows = flat[index] if collector is None else collector.rows(index)
+        previous = context + rows.sin().sum(1).unsqueeze(1)
+        contexts.append(previous)
+    return torch.stack(contexts), scores
+
+
+ENDS = {
+    "all of it": lambda contexts, scores: contexts.sin().sum() + scores.cos().sum(),
+    "one step": lambda contexts, _: contexts[0].sin().sum(),
+    "scores alone": lambda _, scores: scores.cos().sum(),
+}
+
+
+@pytest.mark.parametrize("loss_of", ENDS.values(), ids=ENDS)
+def test_scores_sums_and_rows_have_the_gradients_of_plain_autograd(loss_of):
+    found = []
+    for deferred in (True, False):
+        features, queries = inputs()
+        loss = loss_of(*ends(features, queries, deferred))
+        first = torch.autograd.grad(loss, [features, queries], retain_graph=True)
+        again = torch.autograd.grad(loss, [features, queries])
+        for one, two in zip(first, again, strict=True):
+            assert torch.equal(one, two)
+        found.append(first)
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=1e-12)
+
+
+def test_rows_alone_have_a_gradient_as_large_as_the_features():
+    features, _ = inputs()
+    rows = Deferred(features).rows(torch.tensor([[0, 5, 5]]))
+    assert torch.equal(rows[0], features.flatten(0, 1)[[0, 5, 5]])
+    rows.sum().backward()
+    expected = torch.zeros(B * N, dtype=torch.float64)
+    expected[0], expected[5] = 1, 2
+    assert torch.equal(features.grad.flatten(0, 1), expected.unsqueeze(1).expand(-1, D))
+
+
+def test_a_pass_that_did_not_ask_for_the_features_leaves_no_rows_to_the_next():
+    features, queries = inputs()
+    loss = ENDS["all of it"](*ends(features, queries, True))
+    torch.autograd.grad(loss, [queries], retain_graph=True)
+    (found,) = torch.autograd.grad(loss, [features])
+    features, queries = inputs()
+    (expected,) = torch.autograd.grad(
+        ENDS["all of it"](*ends(features, queries, False)), [features]
+    )
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
 # ------------------------------------------------------------------ inside of the attention
 
 
