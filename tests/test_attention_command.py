@@ -15,9 +15,11 @@ from im2tex.decoders import SearchOptions
 from im2tex.errors import Im2TexError
 from im2tex.looking import look
 from im2tex.module import Im2Tex
-from im2tex.render import Rendering
+from im2tex.render import Cause, Failure, Rendering
 from im2tex.report import drawing
 from im2tex.report.attention import END
+
+NO_LATEX = Failure(Cause.TEX, "a brace")
 
 
 @pytest.fixture(scope="module")
@@ -134,13 +136,13 @@ def test_readings_in_print(checkpoint, picture, tmp_path, monkeypatch, capsys):
                 if broken:
                     raise Im2TexError("the disk is full.")
                 printed.append(formula)
-                yield Rendering(png=b"a picture")
+                yield Rendering(png=b"a picture") if valid else Rendering(failure=NO_LATEX)
 
     @contextmanager
     def opened(engine, cache=None):
         yield Printer()
 
-    printed, broken = [], False
+    printed, broken, valid = [], False, True
     monkeypatch.setattr(drawing, "open_renderer", opened)
     monkeypatch.setattr(drawing, "_lacks_tex", lambda: "")
     out = tmp_path / "page.html"
@@ -149,6 +151,9 @@ def test_readings_in_print(checkpoint, picture, tmp_path, monkeypatch, capsys):
     one = shown(out)["pictures"][0]
     assert printed == [" ".join(token for token in one["tokens"] if token != END)]
     assert one["drawing"] == "data:image/png;base64," + b64encode(b"a picture").decode()
+    valid = False
+    assert report(*given, engine="tex") == 0
+    assert shown(out)["pictures"][0]["drawing"] == ""
     broken = True
     assert report(*given, engine="tex") == 0
     assert "readings not printed: the disk is full." in capsys.readouterr().err

@@ -24,7 +24,7 @@ from im2tex.module import Im2Tex
 from im2tex.report.attention import Look
 from im2tex.report.attention_page import save_attention_page
 from im2tex.report.attention_strip import NARROWEST, attention_strip, save_png
-from im2tex.report.drawing import AUTO, Engine, choose, draw_formulas
+from im2tex.report.drawing import AUTO, NONE, Engine, choose, draw_formulas
 
 _LONG = 40  # letters of a picture's name kept in the name of its strip
 
@@ -186,13 +186,15 @@ def _samples(
 
 
 def _printed(looks: Sequence[Look], engine: Engine) -> list[Look]:
-    """The same with their readings in print; without, where the engine fails."""
+    """The same with their readings in print; without, where there is no engine or it fails."""
+    if engine.name == NONE:
+        return list(looks)
     try:
         drawings = draw_formulas([" ".join(one.reading) for one in looks], engine)
     except Im2TexError as error:
         print(f"im2tex report attention: readings not printed: {error}", file=sys.stderr)
         return list(looks)
-    return [replace(one, drawing=png) for one, png in zip(looks, drawings, strict=True)]
+    return [replace(one, drawing=png or b"") for one, png in zip(looks, drawings, strict=True)]
 
 
 def _count(pictures: int) -> str:

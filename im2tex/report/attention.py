@@ -30,7 +30,8 @@ class Look:
         coarse: (T, h', w') probabilities of the coarse cells; None without a coarse grid.
         coarse_stride: pixels that a coarse cell covers; None without a coarse grid.
         gold: the label's tokens; None where it is not known.
-        drawing: the reading as it is printed, a PNG, black on white; None where there is none.
+        drawing: the reading as it is printed, a PNG, black on white; empty where it cannot be, None
+            where nobody tried.
 
     Raises:
         ValueError: if the parts do not belong together.

@@ -172,6 +172,8 @@ def _png(image: NDArray[np.uint8]) -> str:
 
 
 def _data(png: bytes) -> str:
+    if not png:
+        return ""
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 

@@ -309,12 +309,14 @@
     const reading = make("dd");
     reading.append(make("code", picture.reading));
     const rows = [make("dt", "read"), reading];
-    if (picture.drawing) {
-      const print = make("dd");
-      const image = make("img", undefined, "print");
-      image.src = picture.drawing;
-      image.alt = "The reading as it is printed";
-      print.append(image);
+    if (picture.drawing !== null) {
+      const print = make("dd", picture.drawing ? undefined : "cannot be printed", "dim");
+      if (picture.drawing) {
+        const image = make("img", undefined, "print");
+        image.src = picture.drawing;
+        image.alt = "The reading as it is printed";
+        print.append(image);
+      }
       rows.push(make("dt", "in print"), print);
     }
     if (picture.gold) {
