@@ -158,6 +158,7 @@ ATTENTIONS: Registry[Attention] = Registry(
         "im2tex.attention.hierarchical",
         "im2tex.attention.sparse",
         "im2tex.attention.hard",
+        "im2tex.attention.coverage",
     ),
     given=("query_width", "width", "coarse_width"),
 )

@@ -1,0 +1,120 @@
+"""Additive attention that knows where it has been: coverage, as in WAP.
+
+Zhang et al. 2017 (WAP, section 3.2.2) and Zhang et al. 2018 (DenseWAP):
+
+    F = Q * sum_{l < t} alpha_l,   e_ti = v^T tanh(W s_t + U_a a_i + U_f f_i),
+
+where Q is a convolution over the summed weights of all steps before, laid out as the grid. The
+sizes are those of DenseWAP's code: 11 by 11 cells, 512 maps. Nothing lies between Q and U_f, so
+their product, a convolution from one map to the width of the score, is made once an image, and the
+number of maps of Q costs nothing at a step. The weights outside an image are zero, as is what the
+convolution reads beyond the grid: padding cannot be told from the border.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from im2tex.attention.base import ATTENTIONS, Attention, Glimpse
+from im2tex.attention.standard import masked_softmax
+from im2tex.grid import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageMemory:
+    """A grid in row-major order.
+
+    Attributes:
+        features: (B, h w, D).
+        mask: (B, h w).
+        keys: U_a a, (B, A, h w).
+        kernel: U_f Q, (A, 1, k, k).
+        shape: h and w.
+    """
+
+    features: Tensor
+    mask: Tensor
+    keys: Tensor
+    kernel: Tensor
+    shape: tuple[int, int]
+
+
+@ATTENTIONS.register("coverage")
+class CoverageAttention(Attention):
+    """A softmax over every fine cell, by an additive score that sees the summed past weights.
+
+    Its state is that sum, (B, K, h w).
+
+    Args:
+        query_width: Q, given by the decoder.
+        width: D, given by the encoder.
+        hidden: A, width of the score; the width of the query if not given.
+        kernel: side of the window of past weights that a cell sees, in cells; odd.
+        channels: maps of the convolution Q.
+
+    Raises:
+        ValueError: if the kernel is not odd, or a size is not positive.
+    """
+
+    def __init__(
+        self,
+        query_width: int,
+        width: int,
+        hidden: int | None = None,
+        kernel: int = 11,
+        channels: int = 512,
+    ) -> None:
+        super().__init__()
+        if kernel < 1 or kernel % 2 == 0:
+            raise ValueError(f"kernel has a cell in its middle, so it is odd; got {kernel}")
+        hidden = query_width if hidden is None else hidden
+        if hidden < 1 or channels < 1:
+            raise ValueError(f"hidden and channels are at least 1; got {hidden} and {channels}")
+        self.project = nn.Linear(query_width, hidden, bias=False)
+        self.keys = nn.Linear(width, hidden)
+        self.window = nn.Conv2d(1, channels, kernel, padding=kernel // 2, bias=False)
+        self.past = nn.Linear(channels, hidden, bias=False)
+        self.energy = nn.Linear(hidden, 1, bias=False)
+
+    def prepare(self, grid: Grid) -> CoverageMemory:
+        """See `Attention.prepare`."""
+        features = grid.features.flatten(1, 2)  # (B, h, w, D) -> (B, h w, D)
+        keys = self.keys(features).transpose(1, 2).contiguous()  # (B, A, h w)
+        taps = self.window.weight.flatten(1)  # (q, 1, k, k) -> (q, k k)
+        kernel = (self.past.weight @ taps).reshape(-1, *self.window.weight.shape[1:])
+        shape = grid.mask.shape[1], grid.mask.shape[2]
+        return CoverageMemory(features, grid.mask.flatten(1), keys, kernel, shape)
+
+    def select(self, memory: CoverageMemory, images: Tensor) -> CoverageMemory:
+        """See `Attention.select`."""
+        return CoverageMemory(
+            memory.features[images],
+            memory.mask[images],
+            memory.keys[images],
+            memory.kernel,
+            memory.shape,
+        )
+
+    def forward(self, query: Tensor, memory: CoverageMemory, state: Tensor | None) -> Glimpse:
+        """See `Attention.forward`."""
+        mixed = self.project(query).unsqueeze(3) + memory.keys.unsqueeze(1)  # (B, K, A, h w)
+        if state is not None:  # a convolution of zeros, without bias, is zero
+            mixed = mixed + self._covered(state, memory)
+        scores = (self.energy.weight @ mixed.tanh()).squeeze(2)  # (B, K, A, h w) -> (B, K, h w)
+        weights = masked_softmax(scores, memory.mask)
+        context = weights.to(memory.features.dtype) @ memory.features  # (B, K, D)
+        looked = memory.mask.sum(1, dtype=torch.float32).unsqueeze(1)  # (B, 1)
+        fine = looked.expand(query.shape[:2])
+        past = weights if state is None else state + weights
+        return Glimpse(context, weights, past, torch.zeros_like(fine), fine)
+
+    def _covered(self, state: Tensor, memory: CoverageMemory) -> Tensor:
+        """What the past weights add before the tanh: (B, K, h w) -> (B, K, A, h w)."""
+        b, k, cells = state.shape
+        maps = state.reshape(b * k, 1, *memory.shape)  # (B K, 1, h, w)
+        maps = functional.conv2d(maps, memory.kernel, padding=self.window.kernel_size[0] // 2)
+        return maps.reshape(b, k, -1, cells)
