@@ -60,6 +60,6 @@ class Decoder(nn.Module, ABC):
 DECODERS: Registry[Decoder] = Registry(
     "decoder",
     group="im2tex.decoders",
-    builtin=("im2tex.decoders.lstm", "im2tex.decoders.transformer"),
+    builtin=("im2tex.decoders.lstm", "im2tex.decoders.transformer", "im2tex.decoders.ctc"),
     given=("vocabulary_size", "attention", "attention_args", "grid_width", "coarse_width"),
 )

@@ -47,5 +47,6 @@ ENCODERS: Registry[Encoder] = Registry(
         "im2tex.encoders.cnn",
         "im2tex.encoders.densenet",
         "im2tex.encoders.timm_features",
+        "im2tex.encoders.none",
     ),
 )

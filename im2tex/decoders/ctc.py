@@ -1,0 +1,173 @@
+"""CTC over the columns of the grid: the paper's baseline "CTC", the CRNN of Shi et al. 2017.
+
+Graves et al. 2006 for the loss; Shi, Bai and Yao, *An End-to-End Trainable Neural Network for
+Image-Based Sequence Recognition* (TPAMI 2017) for the network: columns of features from left to
+right, two bidirectional LSTMs over them, a softmax over tokens and a blank for each. Where ours
+differs: the rows of the grid become one by a maximum over those that the image has, for pictures
+of formulas have no fixed height; what row a feature comes from is the row encoder's to tell. And a
+column may have several steps of time.
+
+The blank is `PAD`, so that every parameter by token has the vocabulary's rows.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from im2tex.decoders.base import DECODERS, Decoder, Targets
+from im2tex.decoders.prefix_search import prefix_search
+from im2tex.decoders.search import Hypothesis, SearchOptions
+from im2tex.encoders.rows import RowEncoder
+from im2tex.grid import Grid
+from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
+
+
+@DECODERS.register("ctc")
+class CTCDecoder(Decoder):
+    """CTC over columns with prefix beam search (CRNN); takes no attention.
+
+    A label needs a step of time for each token, and one more between two equal ones. Longer labels
+    than the picture has steps are left out of training, counted as `left_out` in its logs; CTC
+    cannot read them. The end of a label is the end of the picture: -log p of a label, summed over
+    its alignments, is the likelihood of all of it, so perplexity is by the same tokens as other
+    decoders', ends included. It is infinite as soon as one label of a split is too long.
+
+    Args:
+        vocabulary_size: V, given by the model.
+        grid_width: D of the grid, given by the encoder.
+        upsample: steps of time a column.
+        pool: what the rows of a column become: their maximum or their mean.
+        width: of each bidirectional LSTM, both directions together; even.
+        layers: number of these.
+        dropout: on the input of each layer, the softmax included, in training.
+        reduction: the loss is the sum over labels divided by the number of images (`images`) or
+            of tokens (`tokens`).
+
+    Raises:
+        ValueError: if a number is too small, or the width is odd.
+    """
+
+    attentions = ()
+    by_token = ("output.weight", "output.bias")
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        grid_width: int,
+        upsample: int = 1,
+        pool: Literal["max", "mean"] = "max",
+        width: int = 512,
+        layers: int = 2,
+        dropout: float = 0.0,
+        reduction: Literal["images", "tokens"] = "images",
+    ) -> None:
+        super().__init__()
+        if upsample < 1 or layers < 0 or width < 2:
+            raise ValueError(
+                "upsample is at least 1, layers at least 0 and width at least 2; got "
+                f"{upsample}, {layers} and {width}"
+            )
+        if width % 2:
+            raise ValueError(f"width is shared by two directions, so it is even; got {width}")
+        self.upsample = upsample
+        self.pool = pool
+        self.reduction = reduction
+        self.spread = nn.Linear(grid_width, upsample * grid_width) if upsample > 1 else None
+        self.layers = nn.ModuleList(
+            RowEncoder(width if number else grid_width, width, rows=0) for number in range(layers)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(width if layers else grid_width, vocabulary_size)
+        self._warned = False
+
+    def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+        """See `Decoder.loss`; in training of the labels that fit, and how many do not."""
+        tokens = targets.tokens
+        log_p, steps = self.log_probabilities(grid)
+        lengths = (tokens != PAD).sum(1) - 1  # (B,) without the end
+        fits = steps_needed(tokens, lengths) <= steps
+        nll = nn.functional.ctc_loss(
+            log_p.transpose(0, 1),  # (B, T, V) -> (T, B, V)
+            tokens,
+            steps,
+            lengths,
+            blank=PAD,
+            reduction="none",
+            zero_infinity=True,
+        )  # (B,), 0 where the label does not fit
+        self._say(tokens, lengths, steps, fits)
+        fitting = ((lengths + 1) * fits).sum()  # tokens, ends included
+        count = fitting if self.reduction == "tokens" else fits.sum()
+        loss = nll.sum() / count.clamp_min(1)
+        if self.training:
+            left_out = (~fits).sum().to(nll.dtype)
+            return loss, {"nll": nll.detach().sum(), "tokens": fitting, "left_out": left_out}
+        impossible = nll.detach().masked_fill(~fits, float("inf"))
+        return loss, {"nll": impossible.sum(), "tokens": (lengths + 1).sum()}
+
+    def log_probabilities(self, grid: Grid) -> tuple[Tensor, Tensor]:
+        """Log p of the tokens, and in the place of `PAD` of the blank, at each step of time.
+
+        Returns:
+            (B, T, V), and how many of the T steps each image has, (B,).
+        """
+        columns = grid.mask.any(1)  # (B, w)
+        features = self._pooled(grid) * columns.unsqueeze(2)  # (B, w, D)
+        if self.spread is not None:
+            features = self.spread(features)  # (B, w, u D)
+            features = features.unflatten(2, (self.upsample, -1)).flatten(1, 2)  # -> (B, w u, D)
+            columns = columns.repeat_interleave(self.upsample, 1)  # (B, w u)
+        mask = columns.unsqueeze(1)  # as a grid of one row
+        for layer in self.layers:
+            row = (self.dropout(features) * columns.unsqueeze(2)).unsqueeze(1)  # (B, 1, T, D)
+            features = layer(row, mask).squeeze(1)
+        logits = self.output(self.dropout(features))  # (B, T, V)
+        dtype = torch.promote_types(logits.dtype, torch.float32)
+        return logits.log_softmax(2, dtype=dtype), columns.sum(1)
+
+    @torch.no_grad()
+    def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
+        """See `Decoder.search`, and `prefix_search`."""
+        log_p, steps = self.log_probabilities(grid)
+        return prefix_search(log_p, steps, options, barred=(BOS, EOS, UNK))
+
+    def _pooled(self, grid: Grid) -> Tensor:
+        """(B, w, D), one row of the image's."""
+        mask = grid.mask.unsqueeze(3)  # (B, h, w, 1)
+        if self.pool == "mean":
+            return (grid.features * mask).sum(1) / mask.sum(1).clamp_min(1)
+        lowest = torch.finfo(grid.features.dtype).min  # -inf times 0 would be no number
+        return grid.features.masked_fill(~mask, lowest).amax(1)
+
+    def _say(self, tokens: Tensor, lengths: Tensor, steps: Tensor, fits: Tensor) -> None:
+        """Warns, once, of labels that cannot be read."""
+        if self._warned or bool(fits.all()):
+            return
+        self._warned = True
+        needed = steps_needed(tokens, lengths)
+        enough = int(((needed * self.upsample + steps - 1) // steps).max())
+        warnings.warn(
+            f"{int((~fits).sum())} of {len(fits)} labels of this batch are longer than CTC can read"
+            f" in their pictures, up to {int(needed[~fits].max())} steps of time: such labels are"
+            " left out of training, and their perplexity is infinite. Here decoder_args.upsample:"
+            f" {enough} would do, now it is {self.upsample}.",
+            stacklevel=2,
+        )
+
+
+def steps_needed(tokens: Tensor, lengths: Tensor) -> Tensor:
+    """Steps of time that labels need: one a token, and a blank between two equal ones.
+
+    Args:
+        tokens: (B, T).
+        lengths: (B,) of the labels in them.
+
+    Returns:
+        (B,).
+    """
+    within = torch.arange(1, tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)
+    return lengths + ((tokens[:, 1:] == tokens[:, :-1]) & within).sum(1)

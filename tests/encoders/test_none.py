@@ -1,0 +1,70 @@
+"""No encoder: a decoder that sees nothing is a language model of the labels."""
+
+import pytest
+import torch
+from tiny import TINY, changed, config, im2tex
+
+from im2tex.decoders import SearchOptions, Targets
+from im2tex.encoders import ENCODERS
+from im2tex.errors import Im2TexError
+from im2tex.latex.vocabulary import EOS, PAD
+from im2tex.module import Im2Tex
+from im2tex.report.results import read_result
+
+WORDS = ["x", "+", "1"]
+ARGUMENTS = {"width": 24, "embedding": 8, "reduction": "tokens"}
+
+
+def model():
+    torch.manual_seed(0)
+    return Im2Tex(vocabulary=WORDS, encoder="none", decoder="lstm", decoder_args=ARGUMENTS)
+
+
+def grid(language, images):
+    return language.encoder(images, torch.ones(len(images), *images.shape[2:], dtype=torch.bool))
+
+
+def test_every_picture_is_one_cell_of_nothing():
+    encoder = ENCODERS.build("none")
+    assert not list(encoder.parameters())
+    found = grid(model(), torch.rand(3, 1, 5, 7))
+    assert found.features.shape == (3, 1, 1, encoder.width)
+    assert not found.features.any()
+    assert found.mask.all()
+    assert found.mask.shape == (3, 1, 1)
+    with pytest.raises(Im2TexError, match="takes no argument 'width'"):
+        ENCODERS.build("none", {"width": 3})
+
+
+def test_it_learns_how_often_labels_are_seen_and_reads_the_most_frequent():
+    # "x" three times, "x + 1" once: the best that can be known without a picture.
+    labels = [[4]] * 3 + [[4, 5, 6]]
+    tokens = torch.tensor([[*label, EOS] + [PAD] * (3 - len(label)) for label in labels])
+    language = model()
+    cells = grid(language, torch.rand(4, 1, 8, 8))
+    optimizer = torch.optim.Adam(language.parameters(), lr=0.03)
+    for _ in range(80):
+        loss, _ = language.ready.loss(cells, Targets(tokens))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    language.eval()
+    with torch.no_grad():
+        found = language.ready.search(cells, SearchOptions(3, n_best=2))
+    for image in found:
+        assert [one.tokens for one in image] == [[4], [4, 5, 6]]
+        shares = [pytest.approx(p, abs=0.03) for p in (3 / 4, 1 / 4)]
+        assert torch.tensor([one.log_probability for one in image]).exp().tolist() == shares
+
+
+def test_it_is_trained_and_tested_like_a_model_that_sees(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = changed(TINY, model={"encoder": "none", "encoder_args": {}})
+    assert im2tex("fit", "--config", config(tmp_path, settings)) == 0
+    checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
+    assert im2tex("test", "--ckpt_path", checkpoint, "--report.engine", "none") == 0
+    (result,) = tmp_path.glob("runs/**/test.json")
+    metrics = read_result(result)["metrics"]["test"]
+    assert 1 < metrics["perplexity"] < 40
+    again = Im2Tex.load_from_checkpoint(checkpoint)
+    assert type(again.encoder) is ENCODERS.get("none")
