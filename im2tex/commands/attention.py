@@ -17,6 +17,7 @@ from im2tex.checkpoint import load
 from im2tex.data.dataset import FormulaDataset
 from im2tex.data.source import SOURCES
 from im2tex.decoders import SearchOptions
+from im2tex.decoders.base import NO_ATTENTION
 from im2tex.decoders.tracing import can_trace
 from im2tex.errors import Im2TexError
 from im2tex.looking import look
@@ -109,7 +110,11 @@ def attention(
         raise Im2TexError("none of the pictures can be read; there is nothing to show.")
     about = {
         "model": str(ckpt_path or model),
-        **{part: str(reader.hparams[part]) for part in ("encoder", "attention", "decoder")},
+        **{
+            part: str(reader.hparams[part])
+            for part in ("encoder", "attention", "decoder")
+            if reader.hparams[part] != NO_ATTENTION
+        },
         "beam": str(beam_size),
     }
     if split:

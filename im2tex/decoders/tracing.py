@@ -1,8 +1,8 @@
 """Where a decoder looked: its attention along one reading, step by step.
 
 For a decoder that can be advanced a token at a time (`search.Steps`) and keeps the `Glimpse` of
-the step in its state, as the LSTM's does. The reading is given, so that what is traced is what the
-beam search found, or any other, such as the label.
+the step in its state, as the LSTM and the transformer do. The reading is given, so that what is
+traced is what the beam search found, or any other, such as the label.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ def trace(decoder: Any, grid: Grid, tokens: Sequence[int], likely: int = 4) -> T
 
 
 def _coarse(glimpses: Sequence[Glimpse], grid: Grid | None) -> Maps | None:
-    found = [getattr(one, "coarse_weights", None) for one in glimpses]
-    known = [one for one in found if one is not None]
-    return _maps(known, grid) if grid is not None and len(known) == len(found) else None
+    known = [one.coarse_weights for one in glimpses]
+    weights = [one for one in known if one is not None]
+    return _maps(weights, grid) if grid is not None and len(weights) == len(known) else None
 
 
 def _maps(weights: Sequence[Tensor], grid: Grid) -> Maps:
