@@ -32,7 +32,7 @@ LOOKING = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
 
 @ENCODERS.register("timm")
 class TimmFeatures(Encoder):
-    """A network of timm.
+    """Any network of timm that has feature maps, by its `model` name.
 
     Args:
         model: its name, such as `resnet18`, `convnext_tiny` or `resnet18.a1_in1k`;
