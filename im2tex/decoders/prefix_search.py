@@ -49,8 +49,8 @@ def prefix_search(
     batch, _, vocabulary = log_p.shape
     log_p = log_p.index_fill(2, torch.tensor(barred, dtype=torch.long, device=log_p.device), _NEVER)
     blank = log_p[:, :, PAD]  # (B, T)
-    # Beyond a step's best K + 1 tokens none can matter: of the others' K + 1 continuations of a
-    # prefix all but one, the repetition of its end, are as good at least.
+    # Only a step's best K + 1 tokens can matter: a prefix continued by any other of them, but for
+    # the one that repeats its end, is as good at least as continued by a token beyond these.
     best = log_p.index_fill(2, torch.tensor([PAD], device=log_p.device), _NEVER)
     best_p, best_token = best.topk(min(options.beam_size + 1, vocabulary), dim=2)  # (B, T, M)
     prefixes = _Prefixes.empty(batch, log_p)
