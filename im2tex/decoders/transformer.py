@@ -59,7 +59,7 @@ class TransformerDecoder(Decoder):
     Args:
         vocabulary_size: V, given by the model.
         grid_width: D of the fine grid, given by the encoder; where it is not `width`, a linear
-            layer comes in between.
+            layer and a layer normalisation come in between.
         width: D of the decoder, even, a multiple of `heads`.
         layers: of self-attention, cross-attention and feed-forward net.
         heads: of each attention.
@@ -122,8 +122,9 @@ class TransformerDecoder(Decoder):
         self.embedding_norm = nn.LayerNorm(width)
         self.input_norm = nn.LayerNorm(width)
         self.start_backwards = nn.Parameter(torch.randn(width)) if directions == "both" else None
-        self.project = nn.Linear(grid_width, width) if grid_width != width else nn.Identity()
-        self.grid_norm = nn.LayerNorm(width)
+        self.project: nn.Module = nn.Identity()
+        if grid_width != width:
+            self.project = nn.Sequential(nn.Linear(grid_width, width), nn.LayerNorm(width))
         refinement = (
             CoverageRefinement(heads, coverage_width, coverage_kernel) if coverage else None
         )
@@ -191,7 +192,7 @@ class TransformerDecoder(Decoder):
 
     def prepare(self, grid: Grid) -> GridMemory:
         """Lays a grid out, once an image."""
-        return self.stack.prepare(self.grid_norm(self.project(grid.features)), grid.mask)
+        return self.stack.prepare(self.project(grid.features), grid.mask)
 
     def _forced(
         self, memory: GridMemory, tokens: Tensor, backwards: Tensor

@@ -1,0 +1,98 @@
+"""A model with the transformer through the command: fit, test, another vocabulary, conflicts."""
+
+import json
+
+import pytest
+import torch
+from tiny import TINY, changed, config, im2tex, steps
+
+from im2tex.checkpoint import initialise, load
+from im2tex.latex.vocabulary import EOS
+from im2tex.module import Im2Tex
+
+DECODER = {
+    "width": 16,
+    "layers": 2,
+    "heads": 2,
+    "feedforward": 24,
+    "coverage_width": 4,
+    "guided_attention": 1.0,
+}
+SETTINGS = changed(TINY, model={"decoder": "transformer", "decoder_args": DECODER})
+SMALL = {
+    name: SETTINGS["model"][name] for name in ("encoder", "encoder_args", "decoder", "decoder_args")
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with data and a run of one epoch, no word said of attention."""
+    folder = tmp_path_factory.mktemp("transformer")
+    assert im2tex("fit", "--config", config(folder, SETTINGS)) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(folder):
+    return folder / "runs/version_0/checkpoints/last.ckpt"
+
+
+def test_a_fit_learns_in_both_directions_and_is_validated(folder, checkpoint):
+    logged = folder / "runs/version_0"
+    both = steps(logged, "train/nll", "train/nll_backwards", "train/guided_attention")
+    assert len(both) == 5  # 40 formulas in batches of 8
+    assert both[4][0] < both[0][0]
+    assert both[4][1] < both[0][1]
+    assert len(steps(logged, "val/perplexity", "val/token_exact")) == 1
+    assert load(checkpoint)["hyper_parameters"]["attention"] == "none"
+
+
+def test_a_checkpoint_tests_alone_and_says_how_many_cells_it_looked_at(
+    checkpoint, tmp_path, capsys
+):
+    given = ("--ckpt_path", checkpoint, "--trainer.default_root_dir", tmp_path)
+    assert im2tex("test", *given, "--trainer.accelerator", "cpu") == 0
+    (path,) = tmp_path.glob("**/*.json")
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert found["config"]["model"]["attention"] == "none"
+    assert 0 <= found["metrics"]["test"]["token_exact"] <= 1
+    assert "attention: cells looked at" in capsys.readouterr().out
+
+
+def test_the_configuration_of_a_run_goes_with_its_checkpoint(folder, checkpoint, tmp_path):
+    saved = folder / "runs/version_0/config.yaml"
+    given = ("--config", saved, "--ckpt_path", checkpoint)
+    assert im2tex("validate", *given, "--trainer.default_root_dir", tmp_path) == 0
+
+
+def test_an_attention_it_would_not_use_is_refused(checkpoint, capsys):
+    given = ("--ckpt_path", checkpoint, "--trainer.accelerator", "cpu")
+    assert im2tex("test", *given, "--model.attention", "hierarchical") == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "decoder 'transformer' takes no attention, but model.attention is 'hierarch" in said
+
+
+def test_it_is_loaded_as_it_was_saved(checkpoint):
+    model = Im2Tex.load_from_checkpoint(checkpoint)
+    content = load(checkpoint)["state_dict"]
+    assert model.state_dict().keys() == content.keys()
+    assert all(torch.equal(value, content[name]) for name, value in model.state_dict().items())
+
+
+def test_another_vocabulary_takes_the_rows_of_its_tokens_and_all_else(tmp_path):
+    other, model = (Im2Tex(vocabulary=words, **SMALL) for words in (["x", "+"], ["a", "x", "1"]))
+    other.decoder.stack.refinement.norm.running_mean.fill_(7.0)
+    content = {"state_dict": other.state_dict(), "hyper_parameters": dict(other.hparams)}
+    other.on_save_checkpoint(content)
+    torch.save(content, tmp_path / "a.ckpt")
+    fresh = model.decoder.embedding.weight[4].clone()
+    said = initialise(model, str(tmp_path / "a.ckpt"))
+    theirs, ours = other.decoder, model.decoder
+    for name in ("embedding.weight", "output.weight", "output.bias"):
+        mine, known = ours.get_parameter(name), theirs.get_parameter(name)
+        assert torch.equal(mine[5], known[4])  # x
+        assert torch.equal(mine[EOS], known[EOS])
+    assert torch.equal(ours.embedding.weight[4], fresh)
+    assert torch.equal(ours.start_backwards, theirs.start_backwards)
+    assert (ours.stack.refinement.norm.running_mean == 7).all()
+    assert "new: none" in said
