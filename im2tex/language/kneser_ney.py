@@ -49,7 +49,7 @@ class Discounts:
 
     @classmethod
     def of(cls, counts: Numbers) -> Discounts:
-        """Chen and Goodman's estimate, equation 26, from the n-grams' counts."""
+        """Chen and Goodman's estimates, from how many n-grams have each count."""
         n1, n2, n3, n4 = np.bincount(np.minimum(counts, 5), minlength=6)[1:5].tolist()
         if n1 and n2 and n3:
             y = n1 / (n1 + 2 * n2)

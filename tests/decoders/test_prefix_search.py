@@ -67,7 +67,7 @@ def test_only_a_blank_makes_a_token_twice_of_a_token_that_lasts():
 
 
 def test_the_best_label_need_not_be_that_of_the_best_alignment():
-    # Graves 2006, figure 2: blanks have the best alignment, a the best sum.
+    # Two blanks are the best alignment, but the three that read a have more between them.
     p = torch.zeros(1, 2, V, dtype=torch.float64)
     p[0, :, PAD], p[0, :, 4] = 0.6, 0.4
     (found,) = prefix_search(p.log(), torch.tensor([2]), SearchOptions(2, n_best=2), BARRED)
