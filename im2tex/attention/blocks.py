@@ -21,6 +21,7 @@ class Blocks:
         size: (h, w).
         block: sides of a block in fine cells, (vertical, horizontal).
         cells: (M, S) number of the fine cell at each place; 0 at places beyond the edge.
+        rows: (B M, S) the same for every image, in a batch of B images: b * N + n.
         outside: (B, M, S) bool, true where a place is no cell of the image.
         sizes: (B, M) float, true fine cells of each block.
     """
@@ -28,6 +29,7 @@ class Blocks:
     size: tuple[int, int]
     block: tuple[int, int]
     cells: Tensor
+    rows: Tensor
     outside: Tensor
     sizes: Tensor
 
@@ -43,11 +45,17 @@ class Blocks:
         cells = _split(numbers, (h, w), grid.block)[0, 0]
         inside = _split(grid.mask.reshape(-1, 1, h * w).long(), (h, w), grid.block)[:, 0]
         sizes = inside.sum(2, dtype=torch.float32)
-        return cls((h, w), grid.block, cells, inside == 0, sizes)
+        rows = _rows(cells, len(inside), h * w)
+        return cls((h, w), grid.block, cells, rows, inside == 0, sizes)
 
     def select(self, images: Tensor) -> Blocks:
         """Those of some images, (B',) indices."""
-        return replace(self, outside=self.outside[images], sizes=self.sizes[images])
+        return replace(
+            self,
+            rows=_rows(self.cells, len(images), self.size[0] * self.size[1]),
+            outside=self.outside[images],
+            sizes=self.sizes[images],
+        )
 
     def split(self, values: Tensor) -> Tensor:
         """Fine cells to blocks: (B, K, h w) -> (B, K, M, S), zero beyond the edge."""
@@ -84,6 +92,11 @@ def inner_softmax(scores: Tensor, outside: Tensor) -> Tensor:
     """
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
     return scores.masked_fill(outside, torch.finfo(scores.dtype).min).softmax(-1)
+
+
+def _rows(cells: Tensor, images: int, n: int) -> Tensor:
+    starts = n * torch.arange(images, device=cells.device)
+    return (starts.reshape(-1, 1, 1) + cells).flatten(0, 1)  # (B, M, S) -> (B M, S)
 
 
 def _split(values: Tensor, size: tuple[int, int], block: tuple[int, int]) -> Tensor:

@@ -18,24 +18,35 @@ class Cells:
     Attributes:
         features: (B, N, D); under `deferred`, without gradient.
         mask: (B, N) bool.
+        outside: (B, 1, N) bool, where the mask is false.
+        count: (B, 1) float, true cells.
         deferred: collects the gradient of the features, where they learn.
     """
 
     features: Tensor
     mask: Tensor
+    outside: Tensor
+    count: Tensor
     deferred: Deferred | None = None
 
     @classmethod
     def of(cls, grid: Grid) -> Cells:
         """The cells of a grid, without its coarse ones."""
         features, mask = grid.features.flatten(1, 2), grid.mask.flatten(1)
-        if features.requires_grad and torch.is_grad_enabled():
-            return cls(features.detach(), mask, Deferred(features))
-        return cls(features, mask)
+        learns = features.requires_grad and torch.is_grad_enabled()
+        return cls(
+            features.detach() if learns else features,
+            mask,
+            ~mask.unsqueeze(1),
+            mask.sum(1, keepdim=True, dtype=torch.float32),
+            Deferred(features) if learns else None,
+        )
 
     def select(self, images: Tensor) -> Cells:
         """Those of some images, (B',) indices; without gradient for the features."""
-        return Cells(self.features[images], self.mask[images])
+        return Cells(
+            self.features[images], self.mask[images], self.outside[images], self.count[images]
+        )
 
     def scores(self, query: Tensor) -> Tensor:
         """Products with projected queries (B, K, D): (B, K, N), in at least float32, unmasked."""
@@ -44,6 +55,10 @@ class Cells:
         else:
             scores = query @ self.features.transpose(1, 2)
         return scores.to(torch.promote_types(scores.dtype, torch.float32))
+
+    def masked_scores(self, query: Tensor) -> Tensor:
+        """The same, and minus infinity outside of the mask."""
+        return self.scores(query).masked_fill(self.outside, float("-inf"))
 
     def mix(self, weights: Tensor) -> Tensor:
         """Sums of features by weights (B, K, N): (B, K, D)."""
@@ -55,4 +70,5 @@ class Cells:
         """Features of the cells numbered b * N + n in `index` (P, S): (P, S, D)."""
         if self.deferred is not None:
             return self.deferred.rows(index)
-        return self.features.flatten(0, 1)[index]
+        rows = self.features.flatten(0, 1).index_select(0, index.flatten())
+        return rows.reshape(*index.shape, -1)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from im2tex.attention.base import ATTENTIONS, Attention, Glimpse
 from im2tex.attention.blocks import Blocks
 from im2tex.attention.cells import Cells
-from im2tex.attention.standard import masked_softmax
 from im2tex.grid import Grid
 
 
@@ -63,14 +63,18 @@ class CoarseOnlyAttention(Attention):
     def forward(self, query: Tensor, memory: CoarseMemory, state: Tensor | None) -> Glimpse:
         """See `Attention.forward`."""
         coarse, blocks = memory.coarse, memory.blocks
-        weights = masked_softmax(coarse.scores(self.project_coarse(query)), coarse.mask)
+        weights = coarse.masked_scores(self.project_coarse(query)).softmax(2)  # (B, K, M)
 
         def fine() -> Tensor:
             share = weights / blocks.sizes.clamp_min(1).unsqueeze(1)  # (B, K, M)
             return blocks.join(share.unsqueeze(3) * ~blocks.outside.unsqueeze(1))
 
-        cells = coarse.mask.sum(1, keepdim=True).to(weights.dtype).expand(weights.shape[:2])
+        looked = coarse.count.expand(weights.shape[:2])
         return Glimpse(
-            coarse.mix(weights), fine, None, cells, cells.new_zeros(()).expand_as(cells),
+            coarse.mix(weights),
+            fine,
+            None,
+            looked,
+            torch.zeros_like(looked),
             coarse_weights=weights,
-        )  # fmt: skip
+        )

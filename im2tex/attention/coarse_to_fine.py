@@ -10,12 +10,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from im2tex.attention.base import Attention
 from im2tex.attention.blocks import Blocks, inner_softmax
 from im2tex.attention.cells import Cells
 from im2tex.grid import Grid
+
+AT_ONCE = 2**18
+"""Features taken out at a time on a CPU: what stays in its cache, and is not asked of the system
+anew at every step, which takes longer than the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,39 +83,53 @@ class CoarseToFine(Attention):
         return fine if self.project_coarse is None else self.project_coarse(query), fine
 
 
-def look(memory: Levels, query: Tensor, images: Tensor, blocks: Tensor) -> tuple[Tensor, Tensor]:
+def look(memory: Levels, query: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
     """Attends to P blocks, each by itself, and reads no other cell.
 
     Args:
         memory: of B images.
         query: (P, D), projected.
-        images: (P,) which image.
-        blocks: (P,) which of its blocks.
+        chosen: (P,) numbers of blocks, image after image: b * M + m.
 
     Returns:
-        The features of the blocks' cells (P, S, D), and p(z | z') (P, S).
+        The contexts of the blocks (P, D), and p(z | z') (P, S).
     """
-    cells = memory.blocks.cells[blocks]  # (P, S)
-    rows = memory.fine.rows(cells + (images * memory.fine.features.shape[1]).unsqueeze(1))
-    scores = (rows @ query.to(rows.dtype).unsqueeze(2)).squeeze(2)  # (P, S, D) -> (P, S)
-    return rows, inner_softmax(scores, memory.blocks.outside[images, blocks])
+    size = max(1, AT_ONCE // (memory.blocks.rows.shape[1] * query.shape[1]))
+    if len(chosen) <= size or query.device.type != "cpu":
+        return _look(memory, query, chosen)
+    pieces = [
+        _look(memory, query[at : at + size], chosen[at : at + size])
+        for at in range(0, len(chosen), size)
+    ]
+    return torch.cat([one for one, _ in pieces]), torch.cat([one for _, one in pieces])
 
 
-def spread(memory: Levels, weights: Tensor, queries: Tensor, blocks: Tensor, beam: int) -> Tensor:
+def _look(memory: Levels, query: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    blocks = memory.blocks
+    rows = memory.fine.rows(blocks.rows.index_select(0, chosen))  # (P, S, D)
+    # One row times a matrix: a matrix times one column takes ten times as long on a CPU.
+    scores = query.to(rows.dtype).unsqueeze(1) @ rows.transpose(1, 2)  # (P, 1, S)
+    outside = blocks.outside.flatten(0, 1).index_select(0, chosen)  # (P, S)
+    inner = inner_softmax(scores, outside.unsqueeze(1))
+    return (inner.to(rows.dtype) @ rows).squeeze(1), inner.squeeze(1)
+
+
+def spread(memory: Levels, weights: Tensor, queries: Tensor, chosen: Tensor, beam: int) -> Tensor:
     """Weights of a few blocks, written out over all fine cells.
 
     Args:
         memory: of B images.
         weights: (P, S).
         queries: (P,) whose weights they are: b * K + k.
-        blocks: (P,) which blocks.
+        chosen: (P,) numbers of blocks, b * M + m.
         beam: K.
 
     Returns:
         (B, K, N).
     """
     b, n = memory.fine.mask.shape
-    index = memory.blocks.cells[blocks] + (queries * n).unsqueeze(1)  # (P, S)
-    empty = weights.new_zeros(b * beam * n)
+    cells = memory.blocks.cells[chosen % len(memory.blocks.cells)]  # (P, S)
+    index = cells + (queries * n).unsqueeze(1)
     # Places that are no cell have the number 0 and the weight 0.
+    empty = weights.new_zeros(b * beam * n)
     return empty.index_add(0, index.flatten(), weights.flatten()).reshape(b, beam, n)

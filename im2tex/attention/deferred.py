@@ -179,7 +179,8 @@ class _Rows(Function):
     def forward(ctx: Any, handle: Tensor, values: Tensor, index: Tensor, steps: Steps) -> Tensor:
         ctx.save_for_backward(values, index)
         ctx.steps = steps
-        return values.flatten(0, 1)[index]  # (P, S, D)
+        rows = values.flatten(0, 1).index_select(0, index.flatten())
+        return rows.reshape(*index.shape, -1)  # (P, S, D)
 
     @staticmethod
     @once_differentiable

@@ -57,8 +57,7 @@ class HardAttention(CoarseToFine):
     def forward(self, query: Tensor, memory: Levels, state: Tensor | None) -> Glimpse:
         """See `Attention.forward`."""
         coarse, fine = self.queries(query)
-        scores = memory.coarse.scores(coarse)
-        scores = scores.masked_fill(~memory.coarse.mask.unsqueeze(1), float("-inf"))
+        scores = memory.coarse.masked_scores(coarse)  # (B, K, M)
         log_probability = None
         if self.training:
             log_p = scores.log_softmax(2)
@@ -66,16 +65,15 @@ class HardAttention(CoarseToFine):
             log_probability = log_p.gather(2, chosen.unsqueeze(2)).squeeze(2)
         else:
             chosen = scores.argmax(2)
-        b, k = chosen.shape
+        b, k, m = scores.shape
+        blocks = (chosen + m * torch.arange(b, device=chosen.device).unsqueeze(1)).flatten()
+        context, weights = look(memory, fine.flatten(0, 1), blocks)  # (B K, D), (B K, S)
         queries = torch.arange(b * k, device=chosen.device)
-        images, blocks = queries // k, chosen.flatten()
-        rows, weights = look(memory, fine.flatten(0, 1), images, blocks)  # (B K, S, D), (B K, S)
-        context = (weights.unsqueeze(1).to(rows.dtype) @ rows).squeeze(1)  # (B K, D)
         return Glimpse(
             context.reshape(b, k, -1),
             lambda: spread(memory, weights, queries, blocks, k),
             None,
-            memory.coarse.mask.sum(1, keepdim=True, dtype=torch.float32).expand(b, k),
+            memory.coarse.count.expand(b, k),
             memory.blocks.sizes.gather(1, chosen),
             log_probability,
             lambda: scores.softmax(2),

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from im2tex.attention.base import ATTENTIONS, Glimpse
 from im2tex.attention.coarse_to_fine import CoarseToFine, Levels
-from im2tex.attention.standard import masked_softmax
 
 
 @ATTENTIONS.register("hierarchical")
@@ -20,7 +19,7 @@ class HierarchicalAttention(CoarseToFine):
     def forward(self, query: Tensor, memory: Levels, state: Tensor | None) -> Glimpse:
         """See `Attention.forward`."""
         coarse, fine = self.queries(query)
-        choice = masked_softmax(memory.coarse.scores(coarse), memory.coarse.mask)
+        choice = memory.coarse.masked_scores(coarse).softmax(2)  # (B, K, M)
         return mixture(choice, fine, memory)
 
 
@@ -35,13 +34,12 @@ def mixture(choice: Tensor, query: Tensor, memory: Levels) -> Glimpse:
     blocks = memory.blocks
     inner = blocks.softmax(memory.fine.scores(query))  # (B, K, M, S)
     weights = blocks.join(choice.unsqueeze(3) * inner)  # (B, K, N)
-    cells = memory.coarse.mask.sum(1, keepdim=True).to(choice.dtype)  # (B, 1)
     looked = (choice > 0) * blocks.sizes.unsqueeze(1)  # (B, K, M)
     return Glimpse(
         memory.fine.mix(weights),
         weights,
         None,
-        cells.expand(choice.shape[:2]),
+        memory.coarse.count.expand(choice.shape[:2]),
         looked.sum(2),
         coarse_weights=choice,
     )

@@ -28,17 +28,17 @@ class SparsemaxAttention(CoarseToFine):
     def forward(self, query: Tensor, memory: Levels, state: Tensor | None) -> Glimpse:
         """See `Attention.forward`."""
         coarse, fine = self.queries(query)
-        choice = sparsemax(memory.coarse.scores(coarse), memory.coarse.mask)  # (B, K, M)
+        choice = sparsemax(memory.coarse.masked_scores(coarse))  # (B, K, M)
         if torch.is_grad_enabled():
             return mixture(choice, fine, memory)
-        images, beams, blocks = choice.nonzero(as_tuple=True)  # (P,) each
+        queries, blocks = choice.flatten(0, 1).nonzero(as_tuple=True)  # (P,) each
         if PRICE * memory.blocks.cells.shape[1] * len(blocks) > memory.fine.mask.numel():
             return mixture(choice, fine, memory)
-        return gathered(choice, fine, memory, images, beams, blocks)
+        return gathered(choice, fine, memory, queries, blocks)
 
 
 def gathered(
-    choice: Tensor, query: Tensor, memory: Levels, images: Tensor, beams: Tensor, blocks: Tensor
+    choice: Tensor, query: Tensor, memory: Levels, queries: Tensor, blocks: Tensor
 ) -> Glimpse:
     """The glimpse of p(z') over P blocks, the only ones whose cells are scored.
 
@@ -46,23 +46,20 @@ def gathered(
         choice: p(z'), (B, K, M), zero for all other blocks.
         query: (B, K, D), projected for the fine level.
         memory: of B images.
-        images: (P,) whose block it is.
-        beams: (P,) which query chose it.
-        blocks: (P,) which one it is.
+        queries: (P,) which query chose a block: b * K + k.
+        blocks: (P,) which block of its image it is.
     """
-    b, k, _ = choice.shape
-    rows, inner = look(memory, query[images, beams], images, blocks)  # (P, S, D), (P, S)
-    weights = inner * choice[images, beams, blocks].unsqueeze(1)  # (P, S)
-    parts = (weights.unsqueeze(1).to(rows.dtype) @ rows).squeeze(1)  # (P, D)
-    queries = images * k + beams  # (P,)
+    b, k, m = choice.shape
+    share = choice.flatten(0, 1)[queries, blocks].unsqueeze(1)  # (P, 1)
+    chosen = queries // k * m + blocks
+    parts, inner = look(memory, query.flatten(0, 1).index_select(0, queries), chosen)
+    parts = parts * share.to(parts.dtype)  # (P, D)
     context = parts.new_zeros(b * k, parts.shape[1]).index_add_(0, queries, parts)
-    sizes = memory.blocks.sizes[images, blocks]
-    looked = sizes.new_zeros(b * k).index_add_(0, queries, sizes)
     return Glimpse(
         context.reshape(b, k, -1),
-        lambda: spread(memory, weights, queries, blocks, k),
+        lambda: spread(memory, inner * share, queries, chosen, k),
         None,
-        memory.coarse.mask.sum(1, keepdim=True, dtype=torch.float32).expand(b, k),
-        looked.reshape(b, k),
+        memory.coarse.count.expand(b, k),
+        ((choice > 0) * memory.blocks.sizes.unsqueeze(1)).sum(2),
         coarse_weights=choice,
     )

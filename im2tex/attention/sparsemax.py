@@ -23,18 +23,16 @@ FIRST = 64
 """How many scores are sorted at first."""
 
 
-def sparsemax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Sparsemax over the true cells, in at least float32.
+def sparsemax(scores: Tensor) -> Tensor:
+    """Sparsemax over the last dimension, in at least float32.
 
     Args:
-        scores: (B, K, N).
-        mask: (B, N) bool; every image has a true cell.
+        scores: (..., N), minus infinity for what is not to be chosen; not all of them.
 
     Returns:
-        (B, K, N), zero outside the mask.
+        (..., N), zero for all but the highest scores; sums to 1.
     """
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
-    scores = scores.masked_fill(~mask.unsqueeze(1), float("-inf"))
     weights: Tensor = _Sparsemax.apply(scores)
     return weights
 

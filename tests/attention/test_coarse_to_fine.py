@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from im2tex.attention import ATTENTIONS, hard, sparse
+from im2tex.attention import ATTENTIONS, coarse_to_fine, hard, sparse
 from im2tex.attention.sparsemax import sparsemax
 from im2tex.attention.standard import StandardAttention
 from im2tex.errors import Im2TexError
@@ -75,7 +75,7 @@ def paper(kind, attention, query, cells, block=BLOCK):
     if kind == "hierarchical":
         outer = outer.softmax(0)
     elif kind == "sparsemax":
-        outer = sparsemax(outer.reshape(1, 1, -1), torch.ones(1, len(outer)).bool()).flatten()
+        outer = sparsemax(outer)
     else:
         outer = nn.functional.one_hot(outer.argmax(), len(outer)).double()
     score = fine @ attention.project(query)  # (h, w)
@@ -321,6 +321,18 @@ def test_a_batch_of_wide_supports_is_read_as_a_whole(monkeypatch):
             cells = grid([[8, 12]], spread=spread)
             attention(query, attention.prepare(cells), None)
     assert taken == [1]
+
+
+@pytest.mark.usefixtures("either")
+@pytest.mark.parametrize("kind", ["sparsemax", "hard"])
+def test_many_blocks_are_taken_out_in_pieces(kind, monkeypatch):
+    attention, cells, query = build(kind), grid(), queries(beam=5)
+    with torch.no_grad():
+        whole = attention(query, attention.prepare(cells), None)
+        monkeypatch.setattr(coarse_to_fine, "AT_ONCE", 2 * 4 * D)  # two blocks
+        pieces = attention(query, attention.prepare(cells), None)
+    torch.testing.assert_close(pieces.context, whole.context, rtol=0, atol=1e-12)
+    torch.testing.assert_close(pieces.weights, whole.weights, rtol=0, atol=1e-12)
 
 
 def test_weights_of_few_cells_are_written_out_only_when_asked_for():
