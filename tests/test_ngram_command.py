@@ -5,7 +5,9 @@ import math
 import pytest
 from tiny import im2tex
 
+from im2tex.data.sample import Sample
 from im2tex.data.source import SOURCES
+from im2tex.data.store import write_split
 from im2tex.language import KneserNey
 from im2tex.report.results import read_result
 
@@ -53,13 +55,29 @@ def test_prepared_splits_are_measured(tmp_path, capsys):
     assert head.split() == ["train", "validation"]  # each once
 
 
-def test_two_splits_of_one_name_go_by_what_was_given(files, capsys):
+def test_splits_of_another_source_than_the_tests_go_by_all_of_their_name(files, tmp_path):
     train, _ = files
-    other = train.parent / "more" / "train.txt"
+    for source in ("grammar", "crohme"):
+        samples = (Sample(str(k), text, tuple(text.split())) for k, text in enumerate(TRAIN))
+        write_split(tmp_path / "data" / source / "test.parquet", samples, {"source": source})
+
+    def names(*arguments):
+        out = ("--root", tmp_path / "data", "--out", tmp_path / "result")
+        assert im2tex("ngram", *arguments, *out) == 0
+        result = read_result(tmp_path / "result.json")
+        assert set(result["metrics"]) == set(result["data"]["splits"])
+        return list(result["metrics"]), result["data"]["source"]
+
+    grammar, crohme = "grammar:test", "crohme:test"
+    assert names("--train", grammar) == (["test"], "grammar")
+    assert names("--train", grammar, "--test", crohme) == ([grammar, "test"], "crohme")
+    assert names("--train", train, "--test", crohme) == ([str(train), "test"], "crohme")
+    both = ([str(train), grammar, crohme], f"{grammar}, {crohme}")
+    assert names("--train", train, "--test", grammar, "--test", crohme) == both
+    other = tmp_path / "more" / "train.txt"
     other.parent.mkdir()
     other.write_text("x\n", "utf-8")
-    assert im2tex("ngram", "--train", train, "--test", other) == 0
-    assert str(other) in capsys.readouterr().out
+    assert names("--train", train, "--test", other)[0] == [str(train), str(other)]
 
 
 @pytest.mark.parametrize(

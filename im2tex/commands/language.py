@@ -55,7 +55,9 @@ def ngram(
     given = list(dict.fromkeys([train, *tests]))
     labels = {one: _labels(one, root) for one in given}
     model = KneserNey(labels[train], order, min_count)
-    names = _names(given)
+    sources = {_origin(one)[0] for one in tests or [train]}
+    source = sources.pop() if len(sources) == 1 else None
+    names = _names(given, source)
     figures = {names[one]: _figures(model, labels[one]) for one in given}
     print(f"{order}-gram model of {train}, interpolated modified Kneser-Ney")
     _print(figures)
@@ -76,6 +78,7 @@ def ngram(
         command=command_line(),
         config={"order": order, "min_count": min_count, "smoothing": "modified Kneser-Ney"},
         data={
+            "source": source or ", ".join(tests or [train]),
             "train": train,
             "test": list(tests),
             "splits": {name: found["formulas"] for name, found in figures.items()},
@@ -99,24 +102,27 @@ def ngram(
 
 def _labels(given: str, root: Path) -> Labels:
     """The token lists of a prepared split or a file, those without any included."""
-    source, colon, split = given.partition(":")
-    is_file = Path(given).exists()
-    if not colon and not is_file:
+    if Path(given).exists():
+        return [entry.tokens or () for entry in read_formulas(Path(given), "references")]
+    source, split = _origin(given)
+    if not split:
         raise Im2TexError(
             f"there is no file {given}; a prepared split is written SOURCE:SPLIT, such as "
             "crohme:train."
         )
-    if is_file:
-        return [entry.tokens or () for entry in read_formulas(Path(given), "references")]
     return list(SOURCES.build(source).split(root, split).tokens())
 
 
-def _names(given: Sequence[str]) -> Mapping[str, str]:
-    """The split of each, or the file's stem; as given where two have the same."""
-    short = {}
-    for one in given:
-        is_file = ":" not in one or Path(one).exists()
-        short[one] = Path(one).stem if is_file else one.partition(":")[2]
+def _origin(given: str) -> tuple[str, str]:
+    """Source and split, or for a file nothing and its stem."""
+    source, _, split = given.partition(":")
+    return ("", Path(given).stem) if Path(given).exists() else (source, split)
+
+
+def _names(given: Sequence[str], source: str | None) -> Mapping[str, str]:
+    """Splits of the source by their own names; others, and what shares a name, as given."""
+    origins = {one: _origin(one) for one in given}
+    short = {one: split if of == source else one for one, (of, split) in origins.items()}
     often = Counter(short.values())
     return {one: name if often[name] == 1 else one for one, name in short.items()}
 
