@@ -44,7 +44,8 @@ def root(tmp_path_factory):
 def printed(sample):
     """The same formula as a picture in the size of print."""
     pixels = 255 - Preprocessing(symbol_size=8, thickness=0.12).draw(sample.ink).image
-    return replace(sample, ink=None, image=encode(pixels))
+    extra = {**sample.extra, "tok": " ".join(sample.tokens)}
+    return replace(sample, ink=None, image=encode(pixels), extra=extra)
 
 
 def stand_in(name, arguments):
