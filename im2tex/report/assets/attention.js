@@ -39,20 +39,24 @@
     return maps.unpacked;
   }
 
-  /** A cell's weight at a step; for the whole reading its largest. */
   function weight(maps, at, cell) {
-    const cells = maps.grid[0] * maps.grid[1];
-    const levels = levelsOf(maps);
-    if (at !== WHOLE) return (levels[at * cells + cell] / 255) * maps.peaks[at];
-    let most = 0;
-    for (let t = 0; t < maps.peaks.length; t += 1) most = Math.max(most, weight(maps, t, cell));
-    return most;
+    return (levelsOf(maps)[at * maps.grid[0] * maps.grid[1] + cell] / 255) * maps.peaks[at];
   }
 
+  /** Each cell's weight at a step; for the whole reading its largest. */
   function mapAt(maps, at) {
+    if (at === WHOLE) return wholeMap(maps);
     const map = new Float32Array(maps.grid[0] * maps.grid[1]);
     for (let cell = 0; cell < map.length; cell += 1) map[cell] = weight(maps, at, cell);
     return map;
+  }
+
+  function wholeMap(maps) {
+    maps.whole ??= maps.peaks.reduce((most, _, t) => {
+      mapAt(maps, t).forEach((value, cell) => { most[cell] = Math.max(most[cell], value); });
+      return most;
+    }, new Float32Array(maps.grid[0] * maps.grid[1]));
+    return maps.whole;
   }
 
   // ------------------------------------------------------------------ words
