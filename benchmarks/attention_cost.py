@@ -292,8 +292,8 @@ def main() -> int:
     print(f"{args.device}, {args.threads} thread(s), {args.precision}, {WIDTH} features\n")
     steps(sizes, [1, batch], args.memory, at)
     growth(sizes, 1, args.memory, at)
-    decoding(SIZES[:3], batch, 10 if args.quick else 50, at)
-    training([(48, 8), (60, 20)], 4 if args.quick else 20, 10 if args.quick else 40, at)
+    decoding(SIZES[:3], batch, 10 if args.quick else 30, at)
+    training([(48, 8), (60, 20)], 4 if args.quick else 20, 10 if args.quick else 20, at)
     return 0
 
 

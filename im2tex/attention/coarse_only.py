@@ -2,7 +2,8 @@
 
 The baseline of Deng et al. 2017 that never looks at the fine grid. What it says of fine cells is
 for pictures: the weight of a coarse cell, shared evenly by the fine cells of its block. The fine
-grid's row encoder is not used and learns nothing.
+grid's row encoder is not used and learns nothing: on several devices, train with
+`--trainer.strategy ddp_find_unused_parameters_true`.
 """
 
 from __future__ import annotations

@@ -53,15 +53,16 @@ class Reinforce(nn.Module):
             choices: (B, K, T, M) the distributions they were drawn from.
 
         Returns:
-            What to minimise, summed over tokens and averaged over paths; and to log, as means
-            over tokens: the return, what is left of it after the baseline, squared, and the
-            entropy, in nats.
+            What to minimise, summed over tokens and averaged over paths, whose value is that of
+            the entropy bonus alone; and to log, as means over tokens: the return, what is left of
+            it after the baseline, squared, and the entropy, in nats.
         """
         weight = real.unsqueeze(1).to(rewards.dtype) / rewards.shape[1]  # (B, 1, T)
         returns = discounted(rewards.detach() * real.unsqueeze(1), self.sampling.discount)
         steps = torch.arange(rewards.shape[2], device=rewards.device).clamp(max=STEPS - 1)
         advantage = returns - self.baseline[steps].to(returns.dtype)
         loss = -self.sampling.reward_scale * (advantage * log_probability * weight).sum()
+        loss = loss - loss.detach()  # its gradient is meant, its value says nothing
         # A probability of zero would have an infinite gradient, times zero.
         choices = choices.clamp_min(torch.finfo(choices.dtype).tiny)
         if not self.sampling.entropy:

@@ -6,6 +6,7 @@ from torch import nn
 
 from im2tex.attention import sparse
 from im2tex.decoders import DECODERS, SearchOptions, Targets
+from im2tex.decoders.lstm import LSTMDecoder
 from im2tex.encoders.row_cnn import RowCNN
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import BOS, EOS, PAD
@@ -153,7 +154,6 @@ def test_label_smoothing_and_the_loss_by_tokens_hold_for_several_samples():
     with torch.no_grad():
         grid = encoder(batch, mask)
         decoder.train()
-        decoder.reinforce.sampling = type(decoder.reinforce.sampling)(samples=3, reward_scale=0.0)
         decoder.output.weight.zero_(), decoder.output.bias.zero_()
         loss, logs = decoder.loss(grid, Targets(TOKENS))
     log_v = torch.tensor(float(V)).log().item()  # every token is as likely, on every path
@@ -169,3 +169,61 @@ def test_without_a_coarse_grid_the_line_to_add_is_named(kind):
             "lstm", {}, vocabulary_size=V, attention=kind, attention_args={}, grid_width=D,
             coarse_width=None,
         )  # fmt: skip
+
+
+def eight_images():
+    """Formulas of one to four tokens, each a pattern of 4 x 4 pixels, and their labels."""
+    torch.manual_seed(0)
+    patterns = torch.rand(8, 4, 4).round()
+    labels = [[0, 1, 2], [3], [4, 5], [6, 7, 0, 1], [2, 2], [5, 3, 1], [7], [0, 6, 4, 2]]
+    images, mask = torch.zeros(8, 1, 4, 16), torch.zeros(8, 4, 16, dtype=torch.bool)
+    tokens = torch.full((8, 5), PAD)
+    for row, label in enumerate(labels):
+        for place, token in enumerate(label):
+            images[row, 0, :, 4 * place : 4 * place + 4] = patterns[token]
+            tokens[row, place] = 4 + token
+        tokens[row, len(label)] = EOS
+        mask[row, :, : 4 * len(label)] = True
+    return images, mask, tokens, labels
+
+
+def taught(kind, steps, start=None, **arguments):
+    """Encoder and decoder after some steps on eight images."""
+    torch.manual_seed(0)
+    encoder = RowCNN([16], ["2x2"], [True], row_width=16, residual=True, coarse=True, block=2)
+    decoder = LSTMDecoder(
+        12, kind, arguments, 16, 16, width=32, embedding=8, reduction="tokens"
+    )  # fmt: skip
+    if start is not None:
+        encoder.load_state_dict(start[0].state_dict())
+        decoder.load_state_dict(start[1].state_dict(), strict=False)
+    images, mask, tokens, _ = eight_images()
+    learnt = [*encoder.parameters(), *decoder.parameters()]
+    optimizer = torch.optim.Adam(learnt, lr=0.02 if start is None else 0.005)
+    for _ in range(steps):
+        loss, _ = decoder.loss(encoder(images, mask), Targets(tokens))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(learnt, 5.0)
+        optimizer.step()
+    return encoder.eval(), decoder.eval()
+
+
+def read(encoder, decoder):
+    images, mask, _, labels = eight_images()
+    with torch.no_grad():
+        found = decoder.search(encoder(images, mask), SearchOptions(beam_size=1, max_length=10))
+    return [[token - 4 for token in best[0].tokens] for best in found], labels
+
+
+@pytest.mark.parametrize("kind", ["coarse_only", "sparsemax"])
+def test_eight_images_are_learnt_by_heart(kind):
+    found, labels = read(*taught(kind, 60))
+    assert found == labels
+
+
+def test_hard_attention_started_from_hierarchical_learns_them_too():
+    start = taught("hierarchical", 60)
+    assert read(*start)[0] == read(*start)[1]
+    found, labels = read(*taught("hard", 40, start, samples=4))
+    assert found == labels

@@ -139,15 +139,18 @@ def test_a_loss_of_several_samples_is_the_mean_of_theirs(drawing):
     singly = []
     for path in (one, two):
         drawing(path.reshape(3, 1, 1))
-        loss, logs = decoder().loss(grid(), Targets(TOKENS))
-        singly.append((loss.item(), logs["nll"].item()))
+        model = decoder()
+        loss, logs = model.loss(grid(), Targets(TOKENS))
+        singly.append((gradients(loss, model), logs["nll"].item()))
     drawing(torch.stack([one, two], 1).reshape(3, 1, 2))
-    loss, logs = decoder(samples=2).loss(grid(), Targets(TOKENS))
-    assert loss.item() == pytest.approx((singly[0][0] + singly[1][0]) / 2, abs=1e-12)
+    model = decoder(samples=2)
+    loss, logs = model.loss(grid(), Targets(TOKENS))
+    expected = (singly[0][0] + singly[1][0]) / 2
+    torch.testing.assert_close(gradients(loss, model), expected, rtol=0, atol=1e-12)
     assert logs["nll"].item() == pytest.approx((singly[0][1] + singly[1][1]) / 2, abs=1e-12)
 
 
-def test_the_loss_by_hand(drawing):
+def test_the_loss_and_what_is_logged_by_hand(drawing):
     model = decoder(reward_scale=2.0, entropy=0.3)
     path = torch.tensor([1, 0, 1]).reshape(3, 1, 1)
     tokens, choices = (part.tolist() for part in likelihoods(model, path, drawing))
@@ -158,14 +161,26 @@ def test_the_loss_by_hand(drawing):
     advantages = [one - b for one, b in zip(returns, BASELINE, strict=True)]
     p = [math.exp(log_p) for log_p in choices]
     entropy = [-(q * math.log(q) + (1 - q) * math.log(1 - q)) for q in p]
-    expected = -sum(tokens) - 0.3 * sum(entropy)
-    expected -= 2 * sum(a * log_p for a, log_p in zip(advantages, choices, strict=True))
-    assert loss.item() == pytest.approx(expected, abs=1e-6)  # the baseline is kept in float32
+    # The value of what REINFORCE follows the gradient of says nothing, and is left out.
+    assert loss.item() == pytest.approx(-sum(tokens) - 0.3 * sum(entropy), abs=1e-12)
     assert logs["nll"].item() == pytest.approx(-sum(tokens), abs=1e-12)
     assert logs["return"].item() == pytest.approx(sum(returns) / 3, abs=1e-12)
     assert logs["coarse_entropy"].item() == pytest.approx(sum(entropy) / 3, abs=1e-12)
+    # The baseline was set in float32.
     squares = sum(one**2 for one in advantages) / 3
     assert logs["advantage_squared"].item() == pytest.approx(squares, abs=1e-6)
+
+
+def test_the_reward_is_scaled(drawing):
+    path = torch.tensor([1, 0, 1]).reshape(3, 1, 1)
+    found = []
+    for scale in (0.0, 1.0, 2.0):
+        model = decoder(reward_scale=scale)
+        drawing(path)
+        found.append(gradients(model.loss(grid(), Targets(TOKENS))[0], model))
+    none, one, two = found
+    torch.testing.assert_close(two - none, 2 * (one - none), rtol=0, atol=1e-12)
+    assert (one - none).norm() > 0.1
 
 
 def test_in_evaluation_the_likeliest_choices_are_taken_and_nothing_moves():
@@ -186,10 +201,12 @@ def test_padding_is_neither_rewarded_nor_paid():
         torch.manual_seed(0)
         model.reinforce.baseline.fill_(-0.25)
         loss, logs = model.loss(grid(), Targets(tokens))
-        outcomes.append((loss.item(), *(float(value) for value in logs.values())))
+        outcomes.append((gradients(loss, model), [float(value) for value in logs.values()]))
         assert (model.reinforce.baseline[3:] == -0.25).all()
         assert (model.reinforce.baseline[:3] != -0.25).all()
-    assert outcomes[0] == pytest.approx(outcomes[1], abs=1e-12)
+    (gradient, logs), (other_gradient, other_logs) = outcomes
+    torch.testing.assert_close(gradient, other_gradient, rtol=0, atol=1e-12)
+    assert logs == pytest.approx(other_logs, abs=1e-12)
 
 
 def test_no_choice_that_cannot_be_made_breaks_the_entropy():
@@ -213,37 +230,40 @@ def test_returns_by_hand():
     assert discounted(rewards, 0.0).tolist() == [[1.0, 10.0, 100.0]]
 
 
-def called(module, rewards, lengths):
-    """One batch of certain choices."""
+def paid(module, rewards, lengths):
+    """What each sample of a batch is paid: minus the gradient of its log p."""
     rewards = torch.tensor(rewards)  # (B, K, T)
     real = torch.arange(rewards.shape[2]) < torch.tensor(lengths).unsqueeze(1)
-    return module(rewards, real, torch.full_like(rewards, -1.0), torch.ones(*rewards.shape, 1))
+    log_p = torch.full_like(rewards, -1.0, requires_grad=True)
+    loss, _ = module(rewards, real, log_p, torch.ones(*rewards.shape, 1))
+    assert loss.item() == 0
+    (gradient,) = torch.autograd.grad(loss, [log_p])
+    return (-gradient).flatten().tolist()
 
 
 def test_the_baseline_is_moved_after_it_was_used_by_the_real_steps():
     module = Reinforce(Sampling(samples=2, discount=0.0, baseline_rate=0.25))
     # Two images, two paths, two steps; the second image has one token.
     rewards = [[[-1.0, -2.0], [-3.0, -6.0]], [[-4.0, -50.0], [-4.0, -50.0]]]
-    loss, _ = called(module, rewards, [2, 1])
-    # log p = -1, baseline 0, mean over two paths: minus the sum of -r / 2.
-    assert loss.item() == pytest.approx(-(1 + 2 + 3 + 6 + 4 + 4) / 2)
+    # The mean over two paths, above a baseline of 0.
+    expected = [-1 / 2, -2 / 2, -3 / 2, -6 / 2, -4 / 2, 0, -4 / 2, 0]
+    assert paid(module, rewards, [2, 1]) == pytest.approx(expected)
     means = [-12 / 4, -8 / 2]
-    first = [0.25 * one for one in means]
+    a, b = first = [0.25 * one for one in means]
     assert module.baseline[:3].tolist() == pytest.approx([*first, 0.0])
-    loss, _ = called(module, rewards, [2, 1])
-    expected = -(20 + 4 * first[0] + 2 * first[1]) / 2
-    assert loss.item() == pytest.approx(expected)
-    second = [0.75 * a + 0.25 * b for a, b in zip(first, means, strict=True)]
+    found = paid(module, rewards, [2, 1])
+    expected = [-1 - a, -2 - b, -3 - a, -6 - b, -4 - a, 0, -4 - a, 0]
+    assert found == pytest.approx([one / 2 for one in expected])
+    second = [0.75 * old + 0.25 * new for old, new in zip(first, means, strict=True)]
     assert module.baseline[:3].tolist() == pytest.approx([*second, 0.0])
 
 
 def test_steps_beyond_the_last_baseline_share_it(monkeypatch):
     monkeypatch.setattr(reinforce, "STEPS", 2)
     module = Reinforce(Sampling(discount=0.0, baseline_rate=0.5))
-    called(module, [[[-1.0, -2.0, -4.0]]], [3])
+    paid(module, [[[-1.0, -2.0, -4.0]]], [3])
     assert module.baseline.tolist() == pytest.approx([-0.5, -1.5])
-    loss, _ = called(module, [[[-1.0, -2.0, -4.0]]], [3])
-    assert loss.item() == pytest.approx(-(0.5 + 0.5 + 2.5))
+    assert paid(module, [[[-1.0, -2.0, -4.0]]], [3]) == pytest.approx([-0.5, -0.5, -2.5])
 
 
 def test_processes_agree_on_the_baseline(monkeypatch):
@@ -255,7 +275,7 @@ def test_processes_agree_on_the_baseline(monkeypatch):
     monkeypatch.setattr(reinforce.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(reinforce.distributed, "all_reduce", all_reduce)
     module = Reinforce(Sampling(baseline_rate=0.1))
-    called(module, [[[-1.0]]], [1])
+    paid(module, [[[-1.0]]], [1])
     assert module.baseline[0].item() == pytest.approx(0.1 * -16 / 4)
 
 
