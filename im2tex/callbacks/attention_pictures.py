@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,17 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from im2tex.callbacks.run_folder import run_folder
 from im2tex.errors import Im2TexError
 from im2tex.looking import look
-from im2tex.module import Im2Tex
+from im2tex.module import Example, Im2Tex
 from im2tex.report.attention_strip import attention_sheet, save_png
 
 
 class AttentionPictures(Callback):
     """Saves `attention/step-0001200.png` in the run's folder, and logs it to W&B and TensorBoard.
 
-    Reads the first of the module's `validation_examples` once more, greedily, on the first
-    process: two pictures cost less than a batch. A model whose decoder has no attention to show
-    gives one warning and no picture, and one that cannot be written is a warning, too.
+    Reads some of the module's `validation_examples`, from the shortest to the longest, once more,
+    greedily, on the first process: two pictures cost less than a batch. A model whose decoder has
+    no attention to show gives one warning and no picture, and a sheet that cannot be written is a
+    warning, too.
 
     In a configuration:
 
@@ -67,7 +68,7 @@ class AttentionPictures(Callback):
             return
         if not isinstance(pl_module, Im2Tex):
             return
-        examples = islice(pl_module.validation_examples, self.count)
+        examples = _some(pl_module.validation_examples, self.count)
         step = trainer.global_step
         try:
             looks = [look(pl_module, one.image, gold=one.gold) for one in examples]
@@ -89,3 +90,10 @@ class AttentionPictures(Callback):
             elif isinstance(logger, TensorBoardLogger):
                 pixels = np.asarray(sheet)
                 logger.experiment.add_image("val/attention", pixels, step, dataformats="HWC")
+
+
+def _some(examples: Sequence[Example], count: int) -> list[Example]:
+    """At most `count`, evenly from the last, which is a short formula, to the first, a long one."""
+    last = len(examples) - 1
+    places = np.linspace(last, 0, min(count, len(examples)))
+    return [examples[round(place)] for place in places]

@@ -31,6 +31,7 @@ _FONT = 20
 _TEXT = 30  # the line of the token
 _TITLE = 34
 
+_SMALLEST = 260  # a panel of a sheet, but where that would shrink the picture to less than half
 _PANELS = 3  # a row has so many, unless the pictures are small or that makes them illegible
 _SCALES = 0.5, 2.0  # how far a picture is shrunk and enlarged for it
 _SMALL = 12  # a few cells below this size are easily overlooked: a ring of this radius shows them
@@ -85,20 +86,28 @@ def attention_strip(
     return strip
 
 
-def attention_sheet(looks: Sequence[Look], title: str = "", width: int = WIDTH) -> Image.Image:
-    """The strips of several pictures below each other, each below its reading.
+def attention_sheet(
+    looks: Sequence[Look], title: str = "", width: int = WIDTH, limit: int = 48
+) -> Image.Image:
+    """The strips of several pictures below each other, in smaller panels, each below its reading.
 
     Args:
         looks: what to show, at least one.
         title: a line on top.
         width: pixels.
+        limit: steps shown of each: a model that has not learnt to end goes on for long.
     """
     parts: list[tuple[str, Image.Image | None]] = [(title, None)] if title else []
     for look in looks:
         right = look.gold is not None and list(look.gold) == look.reading
         judged = "" if look.gold is None else "right: " if right else "WRONG: "
-        reading = judged + _printable(" ".join(look.reading))
-        parts.append((reading, attention_strip(look, width - 2 * _GAP)))
+        steps = range(min(limit, len(look.tokens)))
+        cut = (
+            "" if len(steps) == len(look.tokens) else f"first {limit} of {len(look.tokens)} steps, "
+        )
+        reading = cut + judged + _printable(" ".join(look.reading))
+        columns = max(1, width // max(_SMALLEST, look.image.shape[1] // 2))
+        parts.append((reading, attention_strip(look, width - 2 * _GAP, steps, columns)))
     heights = [_TITLE + (0 if strip is None else strip.height + _GAP) for _, strip in parts]
     sheet = Image.new("RGB", (width, sum(heights) + _GAP), "white")
     draw = ImageDraw.Draw(sheet)

@@ -99,6 +99,27 @@ def test_the_sheet_is_logged(kind, checkpoint, tmp_path, monkeypatch):
         assert logger.pictures == [("val/attention", picture.size[::-1], 0)]
 
 
+def test_short_and_long_formulas(checkpoint, tmp_path, monkeypatch):
+    seen = []
+
+    def noted(model, image, gold):
+        seen.append(image.shape[1])
+        return look(model, image, gold=gold)
+
+    look = attention_pictures.look
+    monkeypatch.setattr(attention_pictures, "look", noted)
+    model = Im2Tex.load_from_checkpoint(checkpoint)
+    widths = (64, 56, 48, 40, 32)  # long ones come first
+    model.validation_examples = [
+        Example(np.full((16, width), 255, np.uint8), [], [], 0.0) for width in widths
+    ]
+    trainer = small_trainer(tmp_path, logger=CSVLogger(tmp_path))
+    for count, expected in ((1, [32]), (2, [32, 64]), (3, [32, 48, 64]), (9, sorted(widths))):
+        seen.clear()
+        AttentionPictures(count=count).on_validation_end(trainer, model)
+        assert seen == expected
+
+
 def test_a_sheet_that_cannot_be_written_is_a_warning(checkpoint, tmp_path):
     model = Im2Tex.load_from_checkpoint(checkpoint)
     model.validation_examples = [Example(np.full((16, 32), 255, np.uint8), [], [], 0.0)]

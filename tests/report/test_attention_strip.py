@@ -89,6 +89,11 @@ def test_a_sheet_says_what_was_read():
     assert three.height > 2.5 * one.height
 
 
+def test_a_sheet_of_a_reading_without_end():
+    some, all_of_them = (attention_sheet([a_look(["x"] * n)]) for n in (48, 1000))
+    assert some.size == all_of_them.size
+
+
 def test_files(tmp_path):
     save_png(tmp_path / "new" / "a.png", attention_strip(a_look()))
     with Image.open(tmp_path / "new" / "a.png") as picture:
