@@ -69,5 +69,5 @@ def _of_sorted(scores: Tensor) -> tuple[Tensor, Tensor]:
     total = scores.cumsum(-1)
     rank = torch.arange(1, scores.shape[-1] + 1, device=scores.device, dtype=scores.dtype)
     inside = (1 + rank * scores > total) & (scores > -1)
-    size = inside.sum(-1, keepdim=True)
+    size = inside.sum(-1, keepdim=True).clamp_min(1)  # or none, where scores are not numbers
     return (total.gather(-1, size - 1) - 1) / size, size

@@ -270,6 +270,13 @@ def test_a_masked_coarse_cell_is_never_drawn(monkeypatch):
     assert (given[0][~cells.coarse.mask.flatten(1).unsqueeze(1).expand(3, 2, 6)] == 0).all()
 
 
+@pytest.mark.parametrize("kind", [*KINDS, "coarse_only"])
+def test_numbers_that_overflowed_are_passed_on_as_in_standard_attention(kind):
+    attention, cells = build(kind, coarse_width=D).train(), grid(coarse_width=D)
+    glimpse = attention(queries() * float("nan"), attention.prepare(cells), None)
+    assert glimpse.context.isnan().all()
+
+
 def test_coarse_only_by_hand():
     attention = ATTENTIONS.build("coarse_only", {}, query_width=1, width=1, coarse_width=1).double()
     attention.project_coarse.weight.data.fill_(1.0)
