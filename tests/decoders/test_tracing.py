@@ -150,6 +150,7 @@ def test_a_transformer():
 def test_a_decoder_without_steps_is_refused():
     assert can_trace(lstm())
     assert not can_trace(torch.nn.Linear(1, 1))
+    assert not can_trace(DECODERS.get("ctc"))
     with pytest.raises(Im2TexError, match="attention of Linear cannot be shown"):
         trace(torch.nn.Linear(1, 1), grid(), [EOS])
     with pytest.raises(Im2TexError, match="steps do not say where they look"):

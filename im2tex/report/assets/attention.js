@@ -441,6 +441,8 @@
     } else return;
     event.preventDefault();
   });
+  // Some browsers press a button when the space bar comes up again.
+  chips.addEventListener("keyup", (event) => { if (event.key === " ") event.preventDefault(); });
   addEventListener("hashchange", fromAddress);
   addEventListener("resize", () => { fit(); draw(); });
 
