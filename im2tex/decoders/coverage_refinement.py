@@ -50,6 +50,7 @@ class CoverageRefinement(nn.Module):
             (M, H, N).
         """
         maps = coverage.reshape(*coverage.shape[:2], *size)  # (M, 2 H, N) -> (M, 2 H, h, w)
+        maps = maps.to(self.convolution.weight.dtype)  # coverage is exact, the weights may not be
         maps = self.convolution(maps).relu()  # (M, C, h, w)
         refined = self.project.weight @ maps.flatten(2)  # (M, C, N) -> (M, H, N)
         found: Tensor = self.norm(refined, keep)
@@ -102,6 +103,7 @@ class MaskedBatchNorm(nn.Module):
         mean = (values * share).sum((0, 2))
         variance = ((values - mean.unsqueeze(1)).square() * share).sum((0, 2))
         with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1).clamp_min(1), self.momentum)
+            unbiased = variance * count / (count - 1).clamp_min(1)
+            for running, value in ((self.running_mean, mean), (self.running_var, unbiased)):
+                running.lerp_(value.to(running.dtype), self.momentum)
         return mean, variance

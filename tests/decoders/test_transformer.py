@@ -3,6 +3,7 @@
 import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from small_transformer import TOKENS, V, alone, decoder, grid
@@ -11,6 +12,7 @@ from torch import nn
 from im2tex.decoders import DECODERS, SearchOptions, Targets
 from im2tex.decoders.directions import mirrored
 from im2tex.decoders.search import beam_search
+from im2tex.decoders.tracing import trace
 from im2tex.decoders.transformer import TransformerDecoder
 from im2tex.decoders.transformer_layers import masked_weights, positions
 from im2tex.encoders.row_cnn import RowCNN
@@ -304,6 +306,30 @@ def test_bfloat16_autocast_stays_close_forwards_and_backwards():
     assert (rough - exact).norm() < 0.05 * exact.norm()
     for one, other in zip(read, roughly, strict=True):
         assert other[0].score == pytest.approx(one[0].score, rel=0.05)
+
+
+def test_weights_of_half_precision_learn_and_search():
+    model, cells = decoder(torch.bfloat16), grid(dtype=torch.bfloat16)
+    loss, _ = model.train().loss(cells, Targets(TOKENS))
+    loss.backward()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+    (exact, rough) = (
+        decoder(dtype).loss(grid(dtype=dtype), Targets(TOKENS))[0].item()
+        for dtype in (torch.float64, torch.bfloat16)
+    )
+    assert rough == pytest.approx(exact, rel=0.05)
+    assert all(found[0].steps for found in model.eval().search(cells, SearchOptions(2, 4)))
+
+
+def test_what_it_looked_at_can_be_traced():
+    model, cells = decoder(), alone(grid(), 0)
+    found = trace(model, cells, TOKENS[0].tolist())
+    logits, weights = model.forced(cells, TOKENS[:1])
+    expected = weights[0].view(5, 2, 3).detach().numpy()
+    np.testing.assert_allclose(found.fine, expected, rtol=0, atol=1e-6)
+    log_p = logits[0].log_softmax(1).gather(1, TOKENS[0].unsqueeze(1)).squeeze(1).detach().numpy()
+    np.testing.assert_allclose(found.log_probability, log_p, rtol=0, atol=1e-6)
+    assert found.lookups.tolist() == [[0, 3 * 6]] * 5  # three layers, 2 x 3 cells
 
 
 def test_a_search_leaves_no_graph_behind():

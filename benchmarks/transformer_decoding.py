@@ -1,0 +1,277 @@
+"""The transformer decoder with caches against one that reads every prefix anew; training beside it.
+
+    python benchmarks/transformer_decoding.py                       # densenet, CoMER's sizes
+    python benchmarks/transformer_decoding.py --encoder row_cnn --images 64
+    python benchmarks/transformer_decoding.py data/crohme/test_2014.parquet
+
+The straightforward way repeats an image's grid for every hypothesis of its beam, as large batches,
+and runs the decoder over the whole prefix at every step; it scores the other direction's candidates
+likewise. Both ways search in both directions with joint rescoring, read the same images in batches
+of one size in the same run, and how many readings agree is printed. Weights are random, and every
+reading is made to end at the length of its label, so that the work is that of a model which knows
+how long formulas are. Encoding is timed apart. One thread by its processor time, or more of them,
+or a GPU, by the clock. Peak memory is what the process (on a GPU: PyTorch) holds at most beyond
+what it held before, in either way; Linux only.
+
+Training is a step forwards and backwards of encoder and decoder in both directions, without
+augmentation, against the same step with the grid laid out for each direction.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from decode import Timed, Timer, inks, memory
+from torch import Tensor
+
+from im2tex import Im2Tex
+from im2tex.data.batches import Budget, group
+from im2tex.data.dataset import Batch, stack
+from im2tex.decoders import Hypothesis, SearchOptions
+from im2tex.decoders.directions import mirrored, rank_jointly
+from im2tex.decoders.search import Steps, beam_search
+from im2tex.decoders.transformer import TransformerDecoder
+from im2tex.grid import Grid
+from im2tex.latex.vocabulary import PAD
+
+
+class Plain:
+    """The same decoder without caches: a state is the grid of every hypothesis, and its prefix."""
+
+    def __init__(self, decoder: TransformerDecoder, backwards: bool) -> None:
+        self.decoder, self.backwards = decoder, backwards
+
+    def step(self, tokens: Tensor, state: tuple[Grid, Tensor]) -> tuple[Tensor, object]:
+        """See `Steps.step`."""
+        grid, prefix = state
+        images, beam = tokens.shape
+        prefix = torch.cat([prefix, tokens.unsqueeze(2)], 2)  # (B, K, t + 1)
+        if len(grid.features) != images * beam:
+            grid = repeated(grid, images * beam // len(grid.features))
+        targets = torch.cat([prefix[:, :, 1:], prefix[:, :, :1]], 2).flatten(0, 1)
+        logits, _ = self.decoder.forced(grid, targets, self.backwards)  # the last is never fed
+        return logits[:, -1].view(images, beam, -1).log_softmax(2), (grid, prefix)
+
+    def reorder(self, state: tuple[Grid, Tensor], parents: Tensor) -> tuple[Grid, Tensor]:
+        """See `Steps.reorder`."""
+        grid, prefix = state
+        rows = parents.unsqueeze(2).expand(-1, -1, prefix.shape[2])
+        return grid, prefix.gather(1, rows)
+
+    def select(self, state: tuple[Grid, Tensor], images: Tensor) -> tuple[Grid, Tensor]:
+        """See `Steps.select`."""
+        grid, prefix = state
+        beam = len(grid.features) // len(prefix)
+        rows = (images.unsqueeze(1) * beam + torch.arange(beam, device=images.device)).flatten()
+        return chosen(grid, rows), prefix[images]
+
+
+def chosen(grid: Grid, rows: Tensor) -> Grid:
+    return replace(grid, features=grid.features[rows], mask=grid.mask[rows], coarse=None)
+
+
+def repeated(grid: Grid, times: int) -> Grid:
+    rows = torch.arange(len(grid.features), device=grid.features.device)
+    return chosen(grid, rows.repeat_interleave(times))
+
+
+def plain_likelihood(
+    decoder: TransformerDecoder, grid: Grid, images: Tensor, tokens: Tensor, backwards: Tensor
+) -> Tensor:
+    """As the decoder's own, with the grid repeated for every candidate."""
+    found = torch.zeros(tokens.shape[:2], device=tokens.device)
+    for way in (False, True):
+        rows = (backwards == way).nonzero()  # (M, 2) image and candidate
+        if len(rows):
+            targets = tokens[rows[:, 0], rows[:, 1]]
+            logits, _ = decoder.forced(chosen(grid, images[rows[:, 0]]), targets, way)
+            log_p = logits.log_softmax(2).gather(2, targets.unsqueeze(2)).squeeze(2)
+            found[rows[:, 0], rows[:, 1]] = (log_p * (targets != PAD)).sum(1)
+    return found
+
+
+def search(
+    decoder: TransformerDecoder, grid: Grid, ends: Tensor, options: SearchOptions, cached: bool
+) -> list[list[Hypothesis]]:
+    """Both directions and their joint ranking, every reading as long as it is told."""
+    device, batch = grid.features.device, len(grid.features)
+    every = replace(options, n_best=options.beam_size)
+    found = []
+    start = decoder.start(grid) if cached else None
+    for way in (False, True):
+        inner: object = (grid, ends.new_zeros(batch, 1, 0))
+        steps: Steps = Plain(decoder, way)
+        if start is not None:
+            inner, steps = replace(start, backwards=way), decoder
+        found.append(beam_search(Timer(steps), Timed(inner, ends, 0), batch, every, device))
+    likelihood = partial(plain_likelihood, decoder, grid)
+    if start is not None:
+        likelihood = partial(decoder._likelihood, start.memory)
+    cells = grid.mask.shape[1] * grid.mask.shape[2]
+    return rank_jointly(found[0], found[1], likelihood, cells, options, device)
+
+
+def plain_loss(decoder: TransformerDecoder, grid: Grid, tokens: Tensor) -> Tensor:
+    """The loss of `TransformerDecoder.loss`, a grid for each direction."""
+    both = torch.stack([tokens, tokens.gather(1, mirrored(tokens))], 1).flatten(0, 1)  # (2 B, T)
+    ways = torch.arange(2, device=tokens.device).bool().repeat(len(tokens)).unsqueeze(1)
+    logits, _ = decoder._forced(decoder.prepare(repeated(grid, 2)), both.unsqueeze(1), ways)
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 2), both.flatten(), ignore_index=PAD)
+
+
+class Clock:
+    """Seconds and peak memory of the ways to do a thing, the best of several passes."""
+
+    def __init__(self, device: torch.device, threads: int) -> None:
+        self.device = device
+        one = device.type == "cpu" and threads == 1
+        self.name = "processor time" if one else "wall time"
+        self.now: Callable[[], float] = time.process_time if one else time.perf_counter
+
+    def __call__(self, run: Callable[[], object]) -> tuple[float, float]:
+        """Seconds, and MB at most beyond what was held before."""
+        before = memory(self.device, reset=True)
+        begun = self._synchronised()
+        run()
+        return self._synchronised() - begun, memory(self.device) - before
+
+    def _synchronised(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        return self.now()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("store", type=Path, nargs="?", help="a split with inks")
+    parser.add_argument("--encoder", default="densenet")
+    parser.add_argument("--images", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--beam", type=int, default=10)
+    parser.add_argument("--passes", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--only", choices=["decoding", "training"], help="leave the other out")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    device = torch.device(args.device)
+    drawn, labels = inks(args.store, args.images)
+    known = sorted({token for label in labels for token in label})
+    # A vocabulary as large as CROHME's: the softmax is part of the work.
+    known += [f"token{k}" for k in range(max(0, 109 - len(known)))]
+    model = Im2Tex(vocabulary=known, encoder=args.encoder, decoder="transformer").to(device)
+    decoder = model.ready
+    assert isinstance(decoder, TransformerDecoder)
+    images = [model.preprocessing.draw(ink).image for ink in drawn]
+    lengths = [len(label) for label in labels]
+    sizes = np.array([(*image.shape, n) for image, n in zip(images, lengths, strict=True)])
+    height, width, tokens = sizes.mean(0)
+    millions = [sum(p.numel() for p in one.parameters()) / 1e6 for one in (model.encoder, decoder)]
+    clock = Clock(device, args.threads)
+    print(
+        f"{len(images)} images of {args.store or 'the built-in handwriting'}, {height:.0f} x "
+        f"{width:.0f} pixels and {tokens:.1f} tokens on average; {args.encoder} "
+        f"{millions[0]:.2f} M parameters, transformer {millions[1]:.2f} M\nbeam {args.beam}, "
+        f"batches of up to {args.batch}, {device}, {args.threads} thread(s), {clock.name}\n"
+    )
+    batches = []
+    for numbers in group(range(len(images)), sizes, Budget(args.batch, 1_200_000, 1_000_000)):
+        parts = stack([images[i] for i in numbers])
+        batches.append(
+            Batch(
+                [str(i) for i in numbers],
+                parts["images"].to(device),
+                parts["sizes"].to(device),
+                [labels[i] for i in numbers],
+            )
+        )
+    if args.only != "training":
+        decoding(model.eval(), decoder, batches, clock, args)
+    if args.only != "decoding":
+        training(model.train(), decoder, batches, clock, args)
+
+
+def decoding(
+    model: Im2Tex,
+    decoder: TransformerDecoder,
+    batches: list[Batch],
+    clock: Clock,
+    args: argparse.Namespace,
+) -> None:
+    options = SearchOptions(args.beam, length_penalty=1.0)
+    ways = {"every prefix anew": False, "with caches": True}
+    took = {name: np.full(len(batches), np.inf) for name in ways}
+    peak, readings = dict.fromkeys(ways, 0.0), {name: {} for name in ways}
+    encoding, count = 0.0, sum(len(batch.keys) for batch in batches)
+    cells = 0
+    with torch.inference_mode():
+        for number, batch in enumerate(batches):
+            grids: list[Grid] = []
+            encoding += clock(lambda b=batch, g=grids: g.append(model.encode(b)))[0]
+            (grid,) = grids
+            cells += int(grid.mask.sum())
+            ends = torch.tensor([len(label) for label in batch.tokens], device=model.device)
+            search(decoder, grid, ends.clamp_max(2), options, cached=True)  # kernels are made
+            for _ in range(args.passes):
+                for name, cached in ways.items():
+                    found: list[list[Hypothesis]] = []
+                    run = partial(search, decoder, grid, ends, options, cached)
+                    seconds, held = clock(lambda f=found, r=run: f.extend(r()))
+                    took[name][number] = min(took[name][number], seconds)
+                    peak[name] = max(peak[name], held)
+                    for key, one in zip(batch.keys, found, strict=True):
+                        readings[name][key] = one[0].tokens
+    print(f"{cells / count:.0f} cells an image; encoded {count / encoding:.1f} images a second")
+    print(f"{'searched':<20}{'images a second':>16}{'peak MB':>9}")
+    for name, seconds in took.items():
+        print(f"{name:<20}{count / seconds.sum():>16.2f}{peak[name]:>9.0f}")
+    one, other = (seconds.sum() for seconds in took.values())
+    texts, others = readings.values()
+    same = sum(texts[key] == others[key] for key in texts)
+    print(f"caches: {one / other:.1f}x as fast; {same} of {count} readings are the same")
+    minutes = 986 * (other + encoding) / count / 60
+    print(f"986 images, as many as in CROHME 2014, encoding too: {minutes:.1f} minutes\n")
+
+
+def training(
+    model: Im2Tex,
+    decoder: TransformerDecoder,
+    batches: list[Batch],
+    clock: Clock,
+    args: argparse.Namespace,
+) -> None:
+    def encoder(batch: Batch) -> Tensor:
+        return model.encode(batch).features.sum()
+
+    def plain(batch: Batch) -> Tensor:
+        return plain_loss(decoder, model.encode(batch), model.targets(batch).tokens)
+
+    def ours(batch: Batch) -> Tensor:
+        return decoder.loss(model.encode(batch), model.targets(batch))[0]
+
+    def step(loss: Callable[[Batch], Tensor], batch: Batch) -> None:
+        loss(batch).backward()
+        model.zero_grad()
+
+    ways = {"encoder alone": encoder, "a grid a direction": plain, "one grid for both": ours}
+    count = sum(len(batch.keys) for batch in batches)
+    print(f"{'a training step':<20}{'images a second':>16}{'peak MB':>9}")
+    for name, loss in ways.items():
+        seconds, peak = np.full(len(batches), np.inf), 0.0
+        for _ in range(args.passes + 1):  # kernels are made in the first
+            for number, batch in enumerate(batches):
+                took, held = clock(partial(step, loss, batch))
+                seconds[number], peak = min(seconds[number], took), max(peak, held)
+        print(f"{name:<20}{count / seconds.sum():>16.2f}{peak:>9.0f}")
+
+
+if __name__ == "__main__":
+    main()
