@@ -208,7 +208,7 @@ def growth(sizes: list[tuple[int, int]], batch: int, memory: float, at: Machine)
             held = attention.prepare(grid)
             seconds.append(at.best(partial(attention, query, held, None)))
             glimpse = attention(query, held, None)
-        looked = (glimpse.coarse_lookups + glimpse.fine_lookups).mean().item()
+        looked = glimpse.coarse_lookups.mean().item() + block**2  # of a block within the grid
         print(
             f"{size[0]}x{size[1]:<9}"[:9] + f"{block:>6}{looked:>10.0f}{2 * cells**0.5:>15.0f}"
             f"{seconds[1] * 1e3:>9.3f}{seconds[0] * 1e3:>13.3f}{seconds[0] / seconds[1]:>7.1f}x"

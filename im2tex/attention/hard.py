@@ -1,6 +1,6 @@
 """Hard attention: one coarse cell is chosen, and only the cells of its block are looked at.
 
-Section 4.2 of Deng et al. 2017 ("C2F"). In training z' is drawn from p(z'), otherwise it is the
+Section 4 of Deng et al. 2017 ("C2F"). In training z' is drawn from p(z'), otherwise it is the
 likeliest; inside the block there is a softmax. A step costs H' W' + s s look-ups, in training as
 in use. The choice has no gradient: the glimpse holds log p(z') of the draw, and the decoder
 trains it by REINFORCE (`decoders.reinforce`). Start it from a trained hierarchical model, as the

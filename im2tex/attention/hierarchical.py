@@ -1,6 +1,6 @@
 """Hierarchical attention: p(z) = sum over z' of p(z') p(z | z'), summed exactly.
 
-Section 4.1 of Deng et al. 2017. Both levels are softmaxes. It costs as much as standard attention
+Section 4 of Deng et al. 2017. Both levels are softmaxes. It costs as much as standard attention
 and more; what it is good for is to start the sparse ones from, which have its parameters.
 """
 

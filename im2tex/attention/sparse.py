@@ -1,6 +1,6 @@
 """Sparsemax attention: hierarchical attention whose coarse softmax is a sparsemax.
 
-Section 4.2 of Deng et al. 2017. Blocks with p(z') = 0 need not be looked at: a step costs
+Section 4 of Deng et al. 2017. Blocks with p(z') = 0 need not be looked at: a step costs
 H' W' + K s s look-ups with K the size of the support. Without gradients only the support's blocks
 are read, of all queries in one list, so that a wide support costs no other query anything; a
 batch whose supports hold most of its cells is read as a whole instead, which is faster then.

@@ -8,7 +8,7 @@ Section 3 of Deng et al. 2017:
 from a zero state. The gates' share of the embeddings and the softmax are computed for all steps
 at once in training; only what depends on the previous step is left in the loop.
 
-An attention that samples is trained by REINFORCE (section 4.2), on as many paths an image as it
+An attention that samples is trained by REINFORCE (section 4), on as many paths an image as it
 asks for. The likelihood of such a model is in training that of the sampled paths, in evaluation
 that of the likeliest choices.
 """

@@ -1,6 +1,6 @@
 """REINFORCE: how a decoder trains an attention that samples.
 
-Section 4.2 of Deng et al. 2017, with Williams 1992. The reward of step t is r_t, the
+Section 4 of Deng et al. 2017, with Williams 1992. The reward of step t is r_t, the
 log-likelihood of its gold token; its return looks ahead,
 
     R_t = sum over s >= t of gamma^(s - t) r_s,
