@@ -1,16 +1,17 @@
 """Any feature extractor of timm, by name: https://github.com/huggingface/pytorch-image-models.
 
 The network is cut behind its last feature map of the chosen stride, and its maps are projected to
-the width. It reads one channel: of a network pretrained on photographs, timm adds up the first
-convolution's weights for the three colours.
+the width. It reads one channel, ink of 1 on paper of 0 as everywhere here: of a network pretrained
+on photographs, timm adds up the first convolution's weights for the three colours, and nothing is
+shifted to the mean of photographs, so that padding stays zero.
 
 Its layers know nothing of masks, so the mask is put before each of them: before every convolution
-and pool that looks beyond one cell, padding is made zero, which is what lies beyond a border. So a
-network made of these and of what acts on a cell alone (ResNet, ConvNeXt, ...) reads an image as if
-it were alone. Others mix cells in ways of their own: squeeze-and-excitation (EfficientNet) and
-global attention look at all of a batch's height and width, windowed attention (Swin) across an
-image's edge. There, and there alone, an image's cells may depend on its padding; in batches of
-images of one size they do not.
+and pool that looks beyond one cell, padding is made what lies beyond a border. So a network made
+of these and of what acts on a cell alone (ResNet, ConvNeXt, ...) reads an image as if it were
+alone. Others mix cells in ways of their own: squeeze-and-excitation (EfficientNet) and global
+attention look at all of a batch's height and width, windowed attention (Swin) across an image's
+edge. There an image's cells depend on its padding, by 2 to 8 % of their size where as much
+padding as image lies beside it; in batches of images of one size they do not.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from im2tex.encoders.positions import Kind, Positions
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid
 
-LOOKING = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+LOOKING = (nn.Conv2d, nn.AvgPool2d, nn.MaxPool2d)
 """Layers that look beyond one cell, if their kernel is larger."""
 
 
@@ -71,6 +72,8 @@ class TimmFeatures(Encoder):
         for layer in self.network.modules():
             if isinstance(layer, LOOKING) and layer.kernel_size not in (1, (1, 1)):
                 layer.register_forward_pre_hook(self._blank)
+                if isinstance(layer, nn.MaxPool2d):
+                    layer.register_forward_hook(self._clear)
         maps = self.network.feature_info.channels()[-1]
         self._channels_last = getattr(self.network, "output_fmt", "NCHW") == "NHWC"
         self.stride = (stride, stride)
@@ -102,17 +105,25 @@ class TimmFeatures(Encoder):
         features: Tensor = self.network(images)[0]
         return features.permute(0, 3, 1, 2) if self._channels_last else features
 
-    def _blank(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-        """Makes a layer's input (B, C, h, w) zero where there is no image."""
-        if self._mask is None:
-            return None
+    def _blank(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Fills the padding of a layer's input with what the layer takes to lie beyond a border."""
+        lowest = isinstance(layer, nn.MaxPool2d)
         features, *more = inputs
+        return self._fill(features, torch.finfo(features.dtype).min if lowest else 0.0), *more
+
+    def _clear(self, _: nn.Module, __: tuple[Tensor, ...], features: Tensor) -> Tensor:
+        """Leaves no lowest numbers behind where a pool saw padding alone."""
+        return self._fill(features, 0.0)
+
+    def _fill(self, features: Tensor, value: float) -> Tensor:
+        """Fills the padding of maps, (B, C, h, w) -> (B, C, h, w)."""
+        if self._mask is None:
+            return features
         sizes = zip(self._mask.shape[1:], features.shape[2:], strict=True)
         (down, rest), (right, more_rest) = (divmod(pixels, cells) for pixels, cells in sizes)
         if rest or more_rest:  # behind the cut, where sizes need not divide
-            return None
-        mask = self._mask[:, ::down, ::right]
-        return features * mask.unsqueeze(1), *more
+            return features
+        return features.masked_fill(~self._mask[:, ::down, ::right].unsqueeze(1), value)
 
     @torch.enable_grad()
     def _try(self, model: str, maps: int) -> None:
