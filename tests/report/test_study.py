@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from im2tex.cli import main
 from im2tex.errors import Im2TexError
 from im2tex.report.results import RunResult
 from im2tex.report.study import markdown, origin, read_study, splits, table
@@ -82,3 +83,19 @@ def test_the_page_has_a_table_a_split_and_says_how_each_run_was_made(folder):
 def test_a_folder_without_results_is_named_with_the_way_out(tmp_path):
     with pytest.raises(Im2TexError, match=r"holds no results: .*--report\.study"):
         read_study(tmp_path)
+
+
+def test_the_command_prints_the_page_or_writes_it(folder, capsys, tmp_path):
+    assert main(["report", "study", str(folder), "--metrics", "bleu_norm"]) == 0
+    printed = capsys.readouterr().out
+    assert "| pretrained | 1 | 80.00 |" in printed
+    page = tmp_path / "page" / "README.md"
+    assert main(["report", "study", str(folder), "--metrics", "bleu_norm", "--out", str(page)]) == 0
+    assert page.read_text() == printed
+
+
+def test_a_metric_that_nobody_has_is_named_with_those_that_there_are(folder, capsys):
+    assert main(["report", "study", str(folder), "--metrics", "bleu"]) == 2
+    said = capsys.readouterr().err
+    assert "'bleu'" in said
+    assert "bleu_norm, perplexity, token_exact" in said
