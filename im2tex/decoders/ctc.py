@@ -39,7 +39,8 @@ class CTCDecoder(Decoder):
     Args:
         vocabulary_size: V, given by the model.
         grid_width: D of the grid, given by the encoder.
-        upsample: steps of time a column.
+        upsample: steps of time a column; on the paper's encoder, whose columns are 8 pixels wide,
+            2 make CRNN's step of 4 pixels.
         pool: what the rows of a column become: their maximum or their mean.
         width: of each bidirectional LSTM, both directions together; even.
         layers: number of these.
@@ -58,7 +59,7 @@ class CTCDecoder(Decoder):
         self,
         vocabulary_size: int,
         grid_width: int,
-        upsample: int = 1,
+        upsample: int = 2,
         pool: Literal["max", "mean"] = "max",
         width: int = 512,
         layers: int = 2,

@@ -27,7 +27,7 @@ KINDS = [{}, {"upsample": 3}, {"pool": "mean", "layers": 1}, {"layers": 0}]
 
 def decoder(dtype=torch.float64, spread=0.8, **arguments):
     torch.manual_seed(0)
-    model = CTCDecoder(V, D, **{"width": 8} | arguments)
+    model = CTCDecoder(V, D, **{"width": 8, "upsample": 1} | arguments)
     for parameter in model.parameters():
         nn.init.uniform_(parameter, -spread, spread)
     return model.to(dtype).eval()
@@ -179,7 +179,7 @@ def test_every_parameter_learns_and_those_by_token_have_a_row_each():
     ("arguments", "message"),
     [
         ({"upsample": 0}, "upsample is at least 1, .* got 0, 2 and 512"),
-        ({"layers": -1}, "got 1, -1 and 512"),
+        ({"layers": -1}, "got 2, -1 and 512"),
         ({"width": 7}, "it is even; got 7"),
         ({"pool": "min"}, "pool='min'"),
         ({"beam": 3}, "takes no argument 'beam'"),
@@ -200,7 +200,7 @@ def test_a_model_with_it_has_no_attention():
 def test_encoder_and_decoder_learn_eight_images_by_heart():
     torch.manual_seed(0)
     encoder = RowCNN([8, 16], ["2x2", "2x1"], [True, True], row_width=16, residual=True)
-    model = CTCDecoder(12, 16, width=32, layers=1, reduction="tokens")
+    model = CTCDecoder(12, 16, upsample=1, width=32, layers=1, reduction="tokens")
     # Every token is a pattern of 4 x 4 pixels, two columns; a formula is a row of one to four.
     patterns = torch.rand(8, 4, 4).round()
     labels = [[0, 1, 2], [3], [4, 5], [6, 7, 0, 1], [2, 2], [5, 3, 1], [7], [0, 6, 4, 2]]
@@ -260,7 +260,7 @@ def test_a_model_learns_formulas_of_one_line_by_heart(tmp_path):
         preprocessing={"symbol_size": 12, "thickness": 0.12},
         encoder_args=encoder,
         decoder="ctc",
-        decoder_args={"width": 32, "layers": 1, "reduction": "tokens"},
+        decoder_args={"upsample": 1, "width": 32, "layers": 1, "reduction": "tokens"},
     )
     parts = stack([model.preprocessing.draw(sample.ink).image for sample in samples])
     labels = [sample.tokens for sample in samples]
