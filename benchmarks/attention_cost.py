@@ -148,8 +148,13 @@ def features_gb(batch: int, size: tuple[int, int], machine: Machine) -> float:
     return (batch + 1) * size[0] * size[1] * 17 / 16 * WIDTH * machine.dtype.itemsize / 1e9
 
 
-def steps(sizes: list[tuple[int, int]], batches: list[int], memory: float, at: Machine) -> None:
-    print("A step of attention, blocks of 4 x 4; ratios against standard attention\n")
+def steps(
+    sizes: list[tuple[int, int]], batches: list[int], beam: int, memory: float, at: Machine
+) -> None:
+    print(
+        f"A step of attention, {beam} quer{'y' if beam == 1 else 'ies'} an image, blocks of 4 x 4; "
+        "ratios against standard attention\n"
+    )
     print(
         f"{'cells':<9}{'batch':>6}  {'attention':<13}{'ms':>9}{'ratio':>8}{'MB seen':>10}"
         f"{'ratio':>9}{'MB taken':>10}{'ratio':>8}{'#C':>7}{'#F':>9}"
@@ -163,7 +168,7 @@ def steps(sizes: list[tuple[int, int]], batches: list[int], memory: float, at: M
                 print(f"{name:<9}{batch:>6}  left out: its features alone hold {needed:.1f} GB")
                 continue
             grid = grid_of(batch, size, 4, at)
-            query = torch.randn(batch, 1, WIDTH, device=at.device, dtype=at.dtype)
+            query = torch.randn(batch, beam, WIDTH, device=at.device, dtype=at.dtype)
             base: tuple[float, float, int] | None = None
             for kind in KINDS:
                 attention = attention_of(kind, at)
@@ -175,7 +180,7 @@ def steps(sizes: list[tuple[int, int]], batches: list[int], memory: float, at: M
                     glimpse = attention(query, held, None)
                 coarse = glimpse.coarse_lookups.mean().item()
                 fine = glimpse.fine_lookups.mean().item()
-                seen = batch * (coarse + fine) * WIDTH * at.dtype.itemsize
+                seen = batch * beam * (coarse + fine) * WIDTH * at.dtype.itemsize
                 base = base or (seconds, seen, peak.most)
                 if kind != "standard" and seconds > base[0]:
                     slower.append(f"{kind} at {name}, batch {batch}")
@@ -277,6 +282,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="grids of up to 120 x 40, batch 8")
     parser.add_argument("--memory", type=float, default=8.0, help="GB of features at most")
+    parser.add_argument("--beam", type=int, default=1, help="queries an image in the first table")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
@@ -290,7 +296,7 @@ def main() -> int:
     )
     sizes, batch = (SIZES[:3], 8) if args.quick else (SIZES, 32)
     print(f"{args.device}, {args.threads} thread(s), {args.precision}, {WIDTH} features\n")
-    steps(sizes, [1, batch], args.memory, at)
+    steps(sizes, [1, batch], args.beam, args.memory, at)
     growth(sizes, 1, args.memory, at)
     decoding(SIZES[:3], batch, 10 if args.quick else 30, at)
     training([(48, 8), (60, 20)], 4 if args.quick else 20, 10 if args.quick else 20, at)
