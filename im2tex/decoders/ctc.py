@@ -28,7 +28,7 @@ from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
 
 @DECODERS.register("ctc")
 class CTCDecoder(Decoder):
-    """CTC over columns with prefix beam search (CRNN); takes no attention.
+    """CTC over columns, with prefix beam search; the defaults are CRNN's sizes. Takes no attention.
 
     A label needs a step of time for each token, and one more between two equal ones. Longer labels
     than the picture has steps are left out of training, counted as `left_out` in its logs; CTC
