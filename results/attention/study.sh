@@ -1,0 +1,19 @@
+#!/bin/sh
+# The five attentions of the paper on CROHME, at a size that 2 cores can train: 9 epochs each, from
+# scratch; the hard one 6 as the hierarchical one that it starts from, and 3 by REINFORCE. Repeated
+# after an interruption, it goes on where it stopped.
+#
+#   im2tex data prepare crohme --from PATH
+#   sh results/attention/study.sh
+set -eu
+config=configs/crohme_small.yaml
+runs=runs/attention
+coarse="--model.encoder_args.coarse=true --model.attention"
+
+im2tex chain "$config --trainer.max_epochs=9" --out $runs/standard
+for attention in coarse_only hierarchical sparsemax; do
+    im2tex chain "$config --trainer.max_epochs=9 $coarse=$attention" --out $runs/$attention
+done
+im2tex chain "$config --trainer.max_epochs=6 $coarse=hierarchical" \
+    "$config --trainer.max_epochs=3 --trainer.check_val_every_n_epoch=1 --model.decoder_args.guided_attention=0 \
+     --model.optimizer_args.lr=3.0e-4 $coarse=hard" --out $runs/hard
