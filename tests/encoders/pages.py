@@ -72,17 +72,14 @@ def assert_every_parameter_learns(model):
             assert parameter.grad.abs().max() > 0, name
 
 
-def read_by_heart(encoder, attention="standard", attention_args=None, steps=60, lr=0.01):
+def read_by_heart(encoder, steps=60):
     """Labels of eight formulas, and what is read in them after some steps of training.
 
     Every token is a pattern as large as a cell; a formula is a row of one to four of them.
     """
     torch.manual_seed(0)
     side, width = encoder.stride
-    model = LSTMDecoder(
-        12, attention, attention_args or {}, encoder.width, width=32, embedding=8,
-        reduction="tokens",
-    )  # fmt: skip
+    model = LSTMDecoder(12, "standard", {}, encoder.width, width=32, embedding=8)
     patterns = torch.rand(8, side, width).round()
     labels = [[0, 1, 2], [3], [4, 5], [6, 7, 0, 1], [2, 2], [5, 3, 1], [7], [0, 6, 4, 2]]
     images = [torch.cat([patterns[token] for token in label], 1) for label in labels]
@@ -91,7 +88,7 @@ def read_by_heart(encoder, attention="standard", attention_args=None, steps=60, 
     for row, label in enumerate(labels):
         tokens[row, : len(label) + 1] = torch.tensor([*(4 + token for token in label), EOS])
     learnt = [*encoder.parameters(), *model.parameters()]
-    optimizer = torch.optim.Adam(learnt, lr=lr)
+    optimizer = torch.optim.Adam(learnt, lr=0.01)
     for _ in range(steps):
         loss, _ = model.loss(encoder(batch, mask), Targets(tokens))
         optimizer.zero_grad()
