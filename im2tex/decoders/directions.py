@@ -21,7 +21,7 @@ from im2tex.decoders.search import Hypothesis, SearchOptions
 from im2tex.latex.vocabulary import EOS, PAD
 
 UNITS = 2**18
-"""Candidates times steps times cells scored at a time: about 128 MB at the usual sizes."""
+"""Candidates times steps times cells scored at a time: some 200 MB at the usual sizes."""
 
 Likelihood = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From images (B',), tokens (B', C, T) as they are read, and whether that is backwards (B', C), to

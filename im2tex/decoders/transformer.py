@@ -110,6 +110,11 @@ class TransformerDecoder(Decoder):
         symbol_loss: float = 0.0,
     ) -> None:
         super().__init__()
+        if min(width, layers, heads, feedforward, coverage_width) < 1:
+            raise ValueError(
+                "width, layers, heads, feedforward and coverage_width are at least 1; got "
+                f"{width}, {layers}, {heads}, {feedforward} and {coverage_width}"
+            )
         if width % heads or width % 2:
             raise ValueError(f"width is even and a multiple of heads; got {width} and {heads}")
         if coverage and layers < 2:
@@ -226,8 +231,8 @@ class TransformerDecoder(Decoder):
     @torch.no_grad()
     def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
         """See `Decoder.search`; look-ups are those of all layers and both directions."""
-        memory, device, batch = self.prepare(grid), grid.features.device, len(grid.features)
-        start = TransformerState(memory, self.stack.start(memory), backwards=False)
+        start, device, batch = self.start(grid), grid.features.device, len(grid.features)
+        memory = start.memory
         if self.directions == "left":
             found = beam_search(self, start, batch, options, device)
         else:

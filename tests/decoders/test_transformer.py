@@ -349,6 +349,7 @@ def test_a_search_leaves_no_graph_behind():
     ("arguments", "said"),
     [
         ({"width": 30}, "multiple of heads; got 30 and 8"),
+        ({"layers": 0, "coverage": False}, "at least 1; got 256, 0, 8"),
         ({"layers": 1}, "set coverage: false"),
         ({"coverage_kernel": 4}, "coverage_kernel has a middle"),
     ],
