@@ -97,4 +97,5 @@ def discounted(rewards: Tensor, discount: float) -> Tensor:
     steps = torch.arange(rewards.shape[-1], device=rewards.device)
     ahead = steps.unsqueeze(1) - steps  # (T, T), s - t with s down and t across
     factors = torch.where(ahead < 0, 0.0, discount ** ahead.clamp_min(0).to(rewards.dtype))
-    return rewards @ factors.to(rewards.dtype)
+    with torch.autocast(rewards.device.type, enabled=False):  # which would round the returns
+        return rewards @ factors.to(rewards.dtype)

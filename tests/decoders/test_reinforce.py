@@ -230,6 +230,16 @@ def test_returns_by_hand():
     assert discounted(rewards, 0.0).tolist() == [[1.0, 10.0, 100.0]]
 
 
+def test_under_autocast_returns_and_baseline_are_not_rounded():
+    rewards = torch.tensor([[[-3.001, -0.013, -7.77]]])
+    real = torch.ones(1, 3, dtype=torch.bool)
+    module = Reinforce(Sampling(baseline_rate=1.0))
+    with torch.autocast("cpu", torch.bfloat16):
+        module(rewards, real, torch.zeros(1, 1, 3), torch.ones(1, 1, 3, 1))
+    expected = [-3.001 - 0.0065 - 1.9425, -0.013 - 3.885, -7.77]
+    assert module.baseline[:3].tolist() == pytest.approx(expected, rel=1e-6)
+
+
 def paid(module, rewards, lengths):
     """What each sample of a batch is paid: minus the gradient of its log p."""
     rewards = torch.tensor(rewards)  # (B, K, T)
