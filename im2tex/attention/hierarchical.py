@@ -20,26 +20,26 @@ class HierarchicalAttention(CoarseToFine):
         """See `Attention.forward`."""
         coarse, fine = self.queries(query)
         choice = memory.coarse.masked_scores(coarse).softmax(2)  # (B, K, M)
-        return mixture(choice, fine, memory)
+        return mixture(choice, fine, memory, memory.fine.count.expand(query.shape[:2]))
 
 
-def mixture(choice: Tensor, query: Tensor, memory: Levels) -> Glimpse:
+def mixture(choice: Tensor, query: Tensor, memory: Levels, looked: Tensor) -> Glimpse:
     """The glimpse of p(z') over every block, all fine cells scored.
 
     Args:
         choice: p(z'), (B, K, M).
         query: (B, K, D), projected for the fine level.
         memory: of B images.
+        looked: (B, K) fine cells that count as looked at.
     """
     blocks = memory.blocks
     inner = blocks.softmax(memory.fine.scores(query))  # (B, K, M, S)
     weights = blocks.join(choice.unsqueeze(3) * inner)  # (B, K, N)
-    looked = (choice > 0) * blocks.sizes.unsqueeze(1)  # (B, K, M)
     return Glimpse(
         memory.fine.mix(weights),
         weights,
         None,
         memory.coarse.count.expand(choice.shape[:2]),
-        looked.sum(2),
+        looked,
         coarse_weights=choice,
     )

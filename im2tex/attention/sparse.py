@@ -29,16 +29,17 @@ class SparsemaxAttention(CoarseToFine):
         """See `Attention.forward`."""
         coarse, fine = self.queries(query)
         choice = sparsemax(memory.coarse.masked_scores(coarse))  # (B, K, M)
+        looked = ((choice > 0) * memory.blocks.sizes.unsqueeze(1)).sum(2)  # (B, K)
         if torch.is_grad_enabled():
-            return mixture(choice, fine, memory)
+            return mixture(choice, fine, memory, looked)
         queries, blocks = choice.flatten(0, 1).nonzero(as_tuple=True)  # (P,) each
         if PRICE * memory.blocks.cells.shape[1] * len(blocks) > memory.fine.mask.numel():
-            return mixture(choice, fine, memory)
-        return gathered(choice, fine, memory, queries, blocks)
+            return mixture(choice, fine, memory, looked)
+        return gathered(choice, fine, memory, looked, queries, blocks)
 
 
 def gathered(
-    choice: Tensor, query: Tensor, memory: Levels, queries: Tensor, blocks: Tensor
+    choice: Tensor, query: Tensor, memory: Levels, looked: Tensor, queries: Tensor, blocks: Tensor
 ) -> Glimpse:
     """The glimpse of p(z') over P blocks, the only ones whose cells are scored.
 
@@ -46,6 +47,7 @@ def gathered(
         choice: p(z'), (B, K, M), zero for all other blocks.
         query: (B, K, D), projected for the fine level.
         memory: of B images.
+        looked: (B, K) fine cells that count as looked at.
         queries: (P,) which query chose a block: b * K + k.
         blocks: (P,) which block of its image it is.
     """
@@ -60,6 +62,6 @@ def gathered(
         lambda: spread(memory, inner * share, queries, chosen, k),
         None,
         memory.coarse.count.expand(b, k),
-        ((choice > 0) * memory.blocks.sizes.unsqueeze(1)).sum(2),
+        looked,
         coarse_weights=choice,
     )

@@ -180,6 +180,13 @@ def test_a_step_s_look_ups_are_counted_as_in_the_paper_s_table_4():
             assert found["sparsemax"].fine_lookups[b, k] == expected
 
 
+def test_hierarchical_attention_looks_at_cells_whose_block_is_as_good_as_impossible():
+    attention, cells = build("hierarchical"), grid(spread=500.0)
+    glimpse = attention(queries(), attention.prepare(cells), None)
+    assert (glimpse.coarse_weights[0] == 0).any()  # p(z') below the least number there is
+    assert glimpse.fine_lookups.tolist() == [[15, 15], [3, 3], [8, 8]]
+
+
 def test_a_block_as_large_as_the_grid_makes_hierarchical_attention_standard():
     standard = StandardAttention(Q, D).double()
     cells, query = grid(block=7), queries()
