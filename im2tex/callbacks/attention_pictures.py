@@ -24,7 +24,8 @@ class AttentionPictures(Callback):
     Reads some of the module's `validation_examples`, from the shortest to the longest, once more,
     greedily, on the first process: two pictures cost less than a batch. A model whose decoder has
     no attention to show gives one warning and no picture, and a sheet that cannot be written is a
-    warning, too.
+    warning, too. Put it before `EMA` in a list of callbacks, as the command does: the sheet then
+    shows the averaged weights, those that were validated and that a checkpoint holds.
 
     In a configuration:
 
@@ -57,8 +58,8 @@ class AttentionPictures(Callback):
         """Takes up the number of validations."""
         self._validations = state_dict["validations"]
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the sheet, when it is time."""
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws the sheet, when it is time; with the weights that were validated."""
         folder = run_folder(trainer)
         if trainer.sanity_checking:
             return

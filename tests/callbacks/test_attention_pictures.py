@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from helpers_callbacks import Small, batches, small_trainer
 from lightning.pytorch.loggers import CSVLogger
 from PIL import Image
@@ -37,6 +38,24 @@ def test_a_resumed_run_keeps_the_rhythm(tmp_path):
     fit(tmp_path, every=2, count=1, epochs=1)
     fit(tmp_path, "--ckpt_path", "last", every=2, count=1, epochs=3)
     assert sheets(tmp_path) == ["step-0000005.png", "step-0000015.png"]
+
+
+def test_with_an_average_of_weights_it_is_the_average_that_looks(tmp_path, monkeypatch):
+    looking, validated = [], []
+    look, step = attention_pictures.look, Im2Tex.validation_step
+
+    def looks(model, image, gold):
+        looking.append(model.ready.output.bias.clone())
+        return look(model, image, gold=gold)
+
+    def validates(model, *batch):
+        validated.append(model.ready.output.bias.clone())
+        return step(model, *batch)
+
+    monkeypatch.setattr(attention_pictures, "look", looks)
+    monkeypatch.setattr(Im2Tex, "validation_step", validates)
+    fit(tmp_path, "--ema", "0.9", epochs=1, count=1)
+    assert torch.equal(looking[-1], validated[-1])
 
 
 def test_a_decoder_without_steps_is_one_warning(tmp_path, monkeypatch):
@@ -93,7 +112,7 @@ def test_the_sheet_is_logged(kind, checkpoint, tmp_path, monkeypatch):
     model.validation_examples = [Example(image, ["x"], ["y"], -1.0)]
     logger = Recorder(tmp_path)
     trainer = small_trainer(tmp_path, logger=logger)
-    AttentionPictures().on_validation_end(trainer, model)
+    AttentionPictures().on_validation_epoch_end(trainer, model)
     sheet = next(tmp_path.rglob("attention/step-0000000.png"))
     with Image.open(sheet) as picture:
         assert logger.pictures == [("val/attention", picture.size[::-1], 0)]
@@ -116,7 +135,7 @@ def test_short_and_long_formulas(checkpoint, tmp_path, monkeypatch):
     trainer = small_trainer(tmp_path, logger=CSVLogger(tmp_path))
     for count, expected in ((1, [32]), (2, [32, 64]), (3, [32, 48, 64]), (9, sorted(widths))):
         seen.clear()
-        AttentionPictures(count=count).on_validation_end(trainer, model)
+        AttentionPictures(count=count).on_validation_epoch_end(trainer, model)
         assert seen == expected
 
 
@@ -127,7 +146,7 @@ def test_a_sheet_that_cannot_be_written_is_a_warning(checkpoint, tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "attention").write_text("a file in the way")
     with pytest.warns(UserWarning, match="no attention picture: cannot write"):
-        AttentionPictures().on_validation_end(trainer, model)
+        AttentionPictures().on_validation_epoch_end(trainer, model)
 
 
 def test_numbers_below_one():
