@@ -33,10 +33,13 @@ class Glimpse:
         log_probability: (B, K) of the sample drawn, for an attention trained by REINFORCE.
         coarse_weights: (B, K, h' * w') p(z'), over the coarse cells; or how to make it; None for
             an attention without them.
+        guided: (B, K, h * w), or how to make it: what guided attention teaches, for an attention
+            whose weights cannot be taught themselves; the weights if not given.
     """
 
     __slots__ = (
         "_coarse_weights",
+        "_guided",
         "_weights",
         "coarse_lookups",
         "context",
@@ -54,6 +57,7 @@ class Glimpse:
         fine_lookups: Tensor,
         log_probability: Tensor | None = None,
         coarse_weights: Lazy | None = None,
+        guided: Lazy | None = None,
     ) -> None:
         self.context = context
         self.state = state
@@ -62,6 +66,7 @@ class Glimpse:
         self.log_probability = log_probability
         self._weights = weights
         self._coarse_weights = coarse_weights
+        self._guided = guided
 
     @property
     def weights(self) -> Tensor:
@@ -76,6 +81,15 @@ class Glimpse:
         if self._coarse_weights is not None and not isinstance(self._coarse_weights, Tensor):
             self._coarse_weights = self._coarse_weights()
         return self._coarse_weights
+
+    @property
+    def guided(self) -> Tensor:
+        """(B, K, h * w)."""
+        if self._guided is None:
+            return self.weights
+        if not isinstance(self._guided, Tensor):
+            self._guided = self._guided()
+        return self._guided
 
 
 @dataclass(frozen=True, slots=True)

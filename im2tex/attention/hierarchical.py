@@ -23,7 +23,9 @@ class HierarchicalAttention(CoarseToFine):
         return mixture(choice, fine, memory, memory.fine.count.expand(query.shape[:2]))
 
 
-def mixture(choice: Tensor, query: Tensor, memory: Levels, looked: Tensor) -> Glimpse:
+def mixture(
+    choice: Tensor, query: Tensor, memory: Levels, looked: Tensor, taught: Tensor | None = None
+) -> Glimpse:
     """The glimpse of p(z') over every block, all fine cells scored.
 
     Args:
@@ -31,6 +33,7 @@ def mixture(choice: Tensor, query: Tensor, memory: Levels, looked: Tensor) -> Gl
         query: (B, K, D), projected for the fine level.
         memory: of B images.
         looked: (B, K) fine cells that count as looked at.
+        taught: (B, K, M) what stands for p(z') in guided attention; p(z') itself if not given.
     """
     blocks = memory.blocks
     inner = blocks.softmax(memory.fine.scores(query))  # (B, K, M, S)
@@ -42,4 +45,5 @@ def mixture(choice: Tensor, query: Tensor, memory: Levels, looked: Tensor) -> Gl
         memory.coarse.count.expand(choice.shape[:2]),
         looked,
         coarse_weights=choice,
+        guided=None if taught is None else lambda: blocks.join(taught.unsqueeze(3) * inner),
     )

@@ -4,6 +4,10 @@ Section 4 of Deng et al. 2017. Blocks with p(z') = 0 need not be looked at: a st
 H' W' + K s s look-ups with K the size of the support. Without gradients only the support's blocks
 are read, of all queries in one list, so that a wide support costs no other query anything; a
 batch whose supports hold most of its cells is read as a whole instead, which is faster then.
+
+-log of a sparsemax cannot be taught: towards p = 0 its gradient grows without bound, at p = 0 there
+is none. Guided attention (`decoders.grounding`) is therefore of the softmax of the same scores,
+which has the same order.
 """
 
 from __future__ import annotations
@@ -28,10 +32,11 @@ class SparsemaxAttention(CoarseToFine):
     def forward(self, query: Tensor, memory: Levels, state: Tensor | None) -> Glimpse:
         """See `Attention.forward`."""
         coarse, fine = self.queries(query)
-        choice = sparsemax(memory.coarse.masked_scores(coarse))  # (B, K, M)
+        scores = memory.coarse.masked_scores(coarse)
+        choice = sparsemax(scores)  # (B, K, M)
         looked = ((choice > 0) * memory.blocks.sizes.unsqueeze(1)).sum(2)  # (B, K)
         if torch.is_grad_enabled():
-            return mixture(choice, fine, memory, looked)
+            return mixture(choice, fine, memory, looked, taught=scores.softmax(2))
         queries, blocks = choice.flatten(0, 1).nonzero(as_tuple=True)  # (P,) each
         if PRICE * memory.blocks.cells.shape[1] * len(blocks) > memory.fine.mask.numel():
             return mixture(choice, fine, memory, looked)

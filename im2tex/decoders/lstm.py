@@ -158,7 +158,7 @@ class LSTMDecoder(Decoder):
         if self.training and targets.boxes is not None:
             cells = cells_of(grid, targets.boxes)
             if self.guided_attention:
-                weights = torch.cat([glimpse.weights for glimpse in glimpses], 1)
+                weights = torch.cat([glimpse.guided for glimpse in glimpses], 1)
                 guided = guided_attention_loss(weights, cells)
                 loss = loss + self.guided_attention * guided
                 logs["guided_attention"] = guided.detach()

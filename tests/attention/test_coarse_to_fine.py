@@ -10,6 +10,7 @@ from torch import nn
 from im2tex.attention import ATTENTIONS, coarse_to_fine, hard, sparse
 from im2tex.attention.sparsemax import sparsemax
 from im2tex.attention.standard import StandardAttention
+from im2tex.decoders.grounding import guided_attention_loss
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid, size_mask
 
@@ -347,6 +348,25 @@ def test_many_blocks_are_taken_out_in_pieces(kind, monkeypatch):
         pieces = attention(query, attention.prepare(cells), None)
     torch.testing.assert_close(pieces.context, whole.context, rtol=0, atol=1e-12)
     torch.testing.assert_close(pieces.weights, whole.weights, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [*KINDS[:2], "coarse_only"])
+def test_guided_attention_teaches_a_block_that_is_not_looked_at(kind):
+    """And by no more than 1 for a score, however far from it the attention is."""
+    attention = build(kind, width=1, coarse_width=1)
+    for parameter in attention.parameters():
+        parameter.data = torch.tensor([[1.0, 0.0, 0.0]]).double()
+    ones = torch.ones(1, 1, 4, dtype=torch.bool)
+    wanted = torch.tensor([[[False, False, True, False]]])  # of the second block
+    for gap in (0.5, 1 - 1e-9, 3.0):
+        below = torch.tensor([gap, 0.0]).double().reshape(1, 1, 2, 1).requires_grad_()
+        coarse = Grid(below, ones[:, :, :2], (16, 16))
+        cells = Grid(torch.zeros(1, 1, 4, 1).double(), ones, (8, 8), coarse)
+        glimpse = attention(torch.ones(1, 1, Q).double(), attention.prepare(cells), None)
+        guided_attention_loss(glimpse.guided, wanted).backward()
+        pull = 1 / (1 + math.exp(-gap))  # d/ds of -log softmax
+        expected = pytest.approx([pull, -pull])
+        assert below.grad.flatten().tolist() == expected
 
 
 def test_weights_of_few_cells_are_written_out_only_when_asked_for():
