@@ -15,7 +15,8 @@ from im2tex.callbacks.run_folder import run_folder
 from im2tex.errors import Im2TexError
 from im2tex.looking import look
 from im2tex.module import Example, Im2Tex
-from im2tex.report.attention_strip import attention_sheet, save_png
+from im2tex.report.attention_strip import attention_sheet
+from im2tex.report.png import save_png
 
 
 class AttentionPictures(Callback):

@@ -24,8 +24,9 @@ from im2tex.looking import look
 from im2tex.module import Im2Tex
 from im2tex.report.attention import Look
 from im2tex.report.attention_page import save_attention_page
-from im2tex.report.attention_strip import NARROWEST, attention_strip, save_png
+from im2tex.report.attention_strip import NARROWEST, attention_strip
 from im2tex.report.drawing import AUTO, NONE, Engine, choose, draw_formulas
+from im2tex.report.png import save_png
 
 _LONG = 40  # letters of a picture's name kept in the name of its strip
 

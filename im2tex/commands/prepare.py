@@ -34,7 +34,7 @@ def prepare(
     Raises:
         Im2TexError: if something is missing, unreadable or unwritable.
     """
-    settings = {**_configured(source, config), **_given(source_args)}
+    settings = {**_configured(source, config), **given_settings(source_args)}
     done = SOURCES.build(source, settings).prepare(root, origin, labels)
     counts = ", ".join(f"{split} {count:,}" for split, count in done.splits.items())
     return "\n".join([f"{source} under {root / source}: {counts}", *done.lines])
@@ -51,7 +51,12 @@ def _configured(source: str, config: Path | None) -> Mapping[str, Any]:
     return settings.get("data.source_args") or {}
 
 
-def _given(source_args: str | None) -> Mapping[str, Any]:
+def given_settings(source_args: str | None) -> Mapping[str, Any]:
+    """What `--source_args` says.
+
+    Raises:
+        Im2TexError: if it is no YAML mapping.
+    """
     try:
         found = yaml.safe_load(source_args or "{}")
     except yaml.YAMLError:

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from im2tex.errors import Im2TexError
-from im2tex.files import replacing
 from im2tex.report.attention import END, Look
 
 WIDTH = 1600
@@ -119,23 +116,6 @@ def attention_sheet(
             sheet.paste(strip, (_GAP, top + _TITLE))
         top += height
     return sheet
-
-
-def save_png(path: Path, picture: Image.Image) -> None:
-    """Writes a strip or sheet, whole or not at all.
-
-    Args:
-        path: the file; folders are made.
-        picture: what to write.
-
-    Raises:
-        Im2TexError: if it cannot be written.
-    """
-    try:
-        with replacing(path) as part:
-            picture.save(part, format="PNG", optimize=True)
-    except OSError as error:
-        raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from error
 
 
 def _layout(picture: int, width: int, columns: int | None, panels: int) -> tuple[float, int]:

@@ -15,8 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from rapidfuzz.distance import Levenshtein
 
-from im2tex.errors import Im2TexError
-from im2tex.files import replacing
+from im2tex.report.png import save_png
 
 # All in pixels.
 _WIDTH = 1200
@@ -101,11 +100,7 @@ def save_sheet(path: Path, examples: Iterable[Example], title: str = "") -> Imag
         Im2TexError: if the file cannot be written.
     """
     sheet = examples_sheet(examples, title)
-    try:
-        with replacing(path) as part:
-            sheet.save(part, format="PNG", optimize=True)
-    except OSError as error:
-        raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from error
+    save_png(path, sheet)
     return sheet
 
 

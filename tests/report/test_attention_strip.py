@@ -7,7 +7,8 @@ from PIL import Image
 
 from im2tex.errors import Im2TexError
 from im2tex.report.attention import END
-from im2tex.report.attention_strip import attention_sheet, attention_strip, save_png
+from im2tex.report.attention_strip import attention_sheet, attention_strip
+from im2tex.report.png import save_png
 
 HEAT, CELL = (236, 98, 0), (0, 94, 170)
 

@@ -21,7 +21,7 @@ def add_commands(commands: Commands) -> None:
     """
     preparing = commands.add_parser("data", help="prepare data sets")
     actions = preparing.add_subparsers(dest="action", required=True, metavar="ACTION")
-    for add in (data.prepare, data.glyphs):
+    for add in (data.prepare, data.glyphs, data.show):
         add(actions)
     for add in (
         models.components,

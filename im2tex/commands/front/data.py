@@ -103,3 +103,52 @@ def glyphs(commands: Commands) -> None:
         return 0
 
     parser.set_defaults(run=run)
+
+
+def show(commands: Commands) -> None:
+    """`im2tex data show`."""
+    parser = commands.add_parser(
+        "show",
+        help="draw samples of prepared splits beside each other",
+        description="Draws a random choice of samples of each split on one sheet, as a model sees"
+        " them: to look at data, and to judge synthetic handwriting beside real one.",
+    )
+    parser.add_argument(
+        "splits", nargs="+", metavar="SOURCE:SPLIT", help="such as handwriting:train crohme:train"
+    )
+    parser.add_argument("--out", type=Path, default=Path("samples.png"), metavar="FILE.png")
+    parser.add_argument("--count", type=int, default=40, help="of each (default: %(default)s)")
+    parser.add_argument("--columns", type=int, default=4, help="default: %(default)s")
+    parser.add_argument(
+        "--root", type=Path, default=Path("data"), help="folder of the stores (default: data)"
+    )
+    parser.add_argument(
+        "--source_args",
+        metavar="'{NAME: VALUE}'",
+        help="settings of the first split's source, such as '{manner: faithful}'",
+    )
+    parser.add_argument(
+        "--symbol_size",
+        type=float,
+        default=24.0,
+        metavar="PIXELS",
+        help="of handwriting; pictures keep their scale (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the choice (default: %(default)s)")
+
+    def run(given: argparse.Namespace) -> int:
+        from im2tex.commands.show import show  # noqa: PLC0415
+
+        show(
+            given.splits,
+            given.out,
+            count=given.count,
+            columns=given.columns,
+            root=given.root,
+            source_args=given.source_args,
+            symbol_size=given.symbol_size,
+            seed=given.seed,
+        )
+        return 0
+
+    parser.set_defaults(run=run)
