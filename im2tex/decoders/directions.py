@@ -20,8 +20,9 @@ from torch import Tensor
 from im2tex.decoders.search import Hypothesis, SearchOptions
 from im2tex.latex.vocabulary import EOS, PAD
 
-UNITS = 2**18
-"""Candidates times steps times cells scored at a time: some 200 MB at the usual sizes."""
+UNITS = 2**16
+"""Candidates times steps times cells scored at a time: some 50 MB at the usual sizes. Four times
+as many take a CPU twice as long, whose caches they leave."""
 
 Likelihood = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From images (B',), tokens (B', C, T) as they are read, and whether that is backwards (B', C), to
