@@ -90,11 +90,17 @@ class Steps:
         """Adds a step's gradient of some cells, (P, S) and (P, S, D), of features like `like`."""
         self._begin()
         if self._rows is None:
-            self._rows = torch.zeros_like(like)
-        self._rows.flatten(0, 1).index_add_(0, index.flatten(), rows.flatten(0, 1).to(like.dtype))
+            # At least float32, as within a matrix product: a sum of many steps, rounded at each.
+            dtype = torch.promote_types(like.dtype, torch.float32)
+            self._rows = torch.zeros_like(like, dtype=dtype)
+        rows = rows.flatten(0, 1).to(self._rows.dtype)
+        self._rows.flatten(0, 1).index_add_(0, index.flatten(), rows)
 
     def take(self) -> Tensor:
-        """The gradient of this pass, (B, N, D), whose steps are then forgotten."""
+        """The gradient of this pass, (B, N, D), whose steps are then forgotten.
+
+        In the type of the features, or in float32 where cells were taken out.
+        """
         pairs, total = self._pairs, self._rows
         self._pairs, self._rows = [], None
         if pairs:
@@ -133,12 +139,13 @@ class _Gather(Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, steps: Steps) -> Tensor:
         ctx.steps = steps
+        ctx.dtype = features.dtype
         return features.new_zeros(1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, _: Tensor) -> tuple[Tensor, None]:
-        return ctx.steps.take(), None
+        return ctx.steps.take().to(ctx.dtype), None
 
 
 class _Scores(Function):

@@ -172,6 +172,16 @@ def test_a_pass_run_under_autocast_works_too():
 # ------------------------------------------------------------------ its ends, for other attentions
 
 
+def test_cells_taken_out_in_bfloat16_are_summed_in_float32():
+    """Summed in bfloat16, ones would come no further than 256."""
+    features = torch.zeros(1, 2, 3, dtype=torch.bfloat16, requires_grad=True)
+    collector = Deferred(features)
+    index = torch.tensor([[0, 1]])
+    sum(collector.rows(index).float().sum() for _ in range(300)).backward()
+    assert features.grad.dtype == torch.bfloat16
+    assert (features.grad == 300).all()
+
+
 def ends(features, queries, deferred):
     """Attention by sigmoids, a few cells taken out beside it; the next query holds the context."""
     collector = Deferred(features) if deferred else None
