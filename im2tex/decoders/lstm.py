@@ -105,7 +105,7 @@ class LSTMDecoder(Decoder):
         if ATTENTIONS.get(attention).needs_coarse and coarse_width is None:
             raise ValueError(
                 f"attention '{attention}' needs a coarse grid, and this encoder makes none; "
-                "add `coarse: true` to model.encoder_args"
+                "add `coarse: true` to model.encoder_args of one that can, such as row_cnn"
             )
         self.width = width
         self.embedding = nn.Embedding(vocabulary_size, embedding)
