@@ -171,7 +171,7 @@ def test_label_smoothing_and_the_loss_by_tokens_hold_for_several_samples():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_a_coarse_grid_the_line_to_add_is_named(kind):
-    with pytest.raises(Im2TexError, match="add `coarse: true` to model.*, such as row_cnn"):
+    with pytest.raises(Im2TexError, match=r"add `coarse: true` to model.*, such as row_cnn"):
         DECODERS.build(
             "lstm", {}, vocabulary_size=V, attention=kind, attention_args={}, grid_width=D,
             coarse_width=None,
