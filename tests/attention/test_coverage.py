@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from by_heart import pictures, read, teach
 from torch import nn
 
 from im2tex.attention import ATTENTIONS
@@ -237,26 +238,10 @@ def test_a_few_formulas_are_learnt_by_heart():
     encoder = RowCNN([8, 16], ["2x2", "2x2"], [True, True], row_width=0)
     settings = {"kernel": 3, "channels": 8}
     model = LSTMDecoder(12, "coverage", settings, 16, width=32, embedding=8, reduction="tokens")
-    patterns = torch.rand(8, 4, 4).round()
     labels = [[0, 1, 2], [3], [4, 5], [3, 3, 3, 3, 3], [2, 2], [5, 3, 1], [3, 3, 3], [0, 6, 4]]
-    images, tokens = torch.zeros(8, 1, 4, 20), torch.full((8, 6), PAD)
-    for row, label in enumerate(labels):
-        for place, token in enumerate(label):
-            images[row, 0, :, 4 * place : 4 * place + 4] = patterns[token]
-        tokens[row, : len(label) + 1] = torch.tensor([*(4 + token for token in label), EOS])
-    mask = size_mask(torch.tensor([[4, 4 * len(label)] for label in labels]), 4, 20)
-    learnt = [*encoder.parameters(), *model.parameters()]
-    optimizer = torch.optim.Adam(learnt, lr=0.01)
-    for _ in range(100):
-        loss, _ = model.loss(encoder(images, mask), Targets(tokens))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(learnt, 5.0)
-        optimizer.step()
-    encoder.eval(), model.eval()
-    with torch.no_grad():
-        found = model.search(encoder(images, mask), SearchOptions(beam_size=3, max_length=10))
-    assert [[token - 4 for token in best[0].tokens] for best in found] == labels
+    given = pictures(labels=labels)
+    teach(encoder, model, given, steps=100, rate=0.01)
+    assert read(encoder, model, given, beam_size=3) == labels
 
 
 # ------------------------------------------------------------------ arguments

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from by_heart import pictures as made_up
+from by_heart import read, teach
 from torch import nn
 
 from im2tex.attention import sparse
@@ -178,20 +180,7 @@ def test_without_a_coarse_grid_the_line_to_add_is_named(kind):
         )  # fmt: skip
 
 
-def eight_images():
-    """Formulas of one to four tokens, each a pattern of 4 x 4 pixels, and their labels."""
-    torch.manual_seed(0)
-    patterns = torch.rand(8, 4, 4).round()
-    labels = [[0, 1, 2], [3], [4, 5], [6, 7, 0, 1], [2, 2], [5, 3, 1], [7], [0, 6, 4, 2]]
-    images, mask = torch.zeros(8, 1, 4, 16), torch.zeros(8, 4, 16, dtype=torch.bool)
-    tokens = torch.full((8, 5), PAD)
-    for row, label in enumerate(labels):
-        for place, token in enumerate(label):
-            images[row, 0, :, 4 * place : 4 * place + 4] = patterns[token]
-            tokens[row, place] = 4 + token
-        tokens[row, len(label)] = EOS
-        mask[row, :, : 4 * len(label)] = True
-    return images, mask, tokens, labels
+PICTURES = made_up()
 
 
 def taught(kind, steps, start=None, **arguments):
@@ -204,33 +193,16 @@ def taught(kind, steps, start=None, **arguments):
     if start is not None:
         encoder.load_state_dict(start[0].state_dict())
         decoder.load_state_dict(start[1].state_dict(), strict=False)
-    images, mask, tokens, _ = eight_images()
-    learnt = [*encoder.parameters(), *decoder.parameters()]
-    optimizer = torch.optim.Adam(learnt, lr=0.02 if start is None else 0.005)
-    for _ in range(steps):
-        loss, _ = decoder.loss(encoder(images, mask), Targets(tokens))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(learnt, 5.0)
-        optimizer.step()
-    return encoder.eval(), decoder.eval()
-
-
-def read(encoder, decoder):
-    images, mask, _, labels = eight_images()
-    with torch.no_grad():
-        found = decoder.search(encoder(images, mask), SearchOptions(beam_size=1, max_length=10))
-    return [[token - 4 for token in best[0].tokens] for best in found], labels
+    teach(encoder, decoder, PICTURES, steps, 0.02 if start is None else 0.005)
+    return encoder, decoder
 
 
 @pytest.mark.parametrize("kind", ["coarse_only", "sparsemax"])
 def test_eight_images_are_learnt_by_heart(kind):
-    found, labels = read(*taught(kind, 60))
-    assert found == labels
+    assert read(*taught(kind, 60), PICTURES) == PICTURES.labels
 
 
 def test_hard_attention_started_from_hierarchical_learns_them_too():
     start = taught("hierarchical", 60)
-    assert read(*start)[0] == read(*start)[1]
-    found, labels = read(*taught("hard", 40, start, samples=4))
-    assert found == labels
+    assert read(*start, PICTURES) == PICTURES.labels
+    assert read(*taught("hard", 40, start, samples=4), PICTURES) == PICTURES.labels

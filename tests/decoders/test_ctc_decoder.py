@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from by_heart import pictures, read, teach
 from tiny import TINY, changed, config, im2tex
 from torch import nn
 
@@ -200,29 +201,9 @@ def test_encoder_and_decoder_learn_eight_images_by_heart():
     torch.manual_seed(0)
     encoder = RowCNN([8, 16], ["2x2", "2x1"], [True, True], row_width=16, residual=True)
     model = CTCDecoder(12, 16, upsample=1, width=32, layers=1, reduction="tokens")
-    # Every token is a pattern of 4 x 4 pixels, two columns; a formula is a row of one to four.
-    patterns = torch.rand(8, 4, 4).round()
-    labels = [[0, 1, 2], [3], [4, 5], [6, 7, 0, 1], [2, 2], [5, 3, 1], [7], [0, 6, 4, 2]]
-    images = torch.zeros(8, 1, 4, 16)
-    tokens = torch.full((8, 5), PAD)
-    for row, label in enumerate(labels):
-        for place, token in enumerate(label):
-            images[row, 0, :, 4 * place : 4 * place + 4] = patterns[token]
-            tokens[row, place] = 4 + token
-        tokens[row, len(label)] = EOS
-    mask = size_mask(torch.tensor([[4, 4 * len(label)] for label in labels]), 4, 16)
-    learnt = [*encoder.parameters(), *model.parameters()]
-    optimizer = torch.optim.Adam(learnt, lr=0.02)
-    for _ in range(60):
-        loss, _ = model.loss(encoder(images, mask), Targets(tokens))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(learnt, 5.0)
-        optimizer.step()
-    encoder.eval(), model.eval()
-    with torch.no_grad():
-        found = model.search(encoder(images, mask), SearchOptions(beam_size=1, max_length=10))
-    assert [[token - 4 for token in best[0].tokens] for best in found] == labels
+    given = pictures()
+    teach(encoder, model, given)
+    assert read(encoder, model, given) == given.labels
 
 
 def test_bfloat16_autocast_stays_close_forwards_and_backwards():

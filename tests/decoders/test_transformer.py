@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from by_heart import pictures, read, teach
 from small_transformer import TOKENS, V, alone, decoder, grid
 from torch import nn
 
@@ -17,7 +18,6 @@ from im2tex.decoders.transformer import TransformerDecoder
 from im2tex.decoders.transformer_layers import masked_weights, positions
 from im2tex.encoders.row_cnn import RowCNN
 from im2tex.errors import Im2TexError
-from im2tex.grid import size_mask
 from im2tex.latex.vocabulary import BOS, EOS, PAD
 
 KINDS = [{}, {"coverage": False}, {"directions": "left"}, {"layers": 2, "width": 6}]
@@ -381,30 +381,11 @@ def test_encoder_and_decoder_learn_eight_images_by_heart_in_both_directions():
     encoder = RowCNN([8, 16], ["2x2", "2x2"], [True, True], row_width=16, residual=True)
     sizes = {"width": 32, "layers": 2, "heads": 4, "feedforward": 64, "coverage_width": 8}
     model = TransformerDecoder(12, 16, dropout=0.0, coverage_kernel=3, **sizes)
-    # Every token is a pattern of 4 x 4 pixels; a formula is a row of one to four of them.
-    patterns = torch.rand(8, 4, 4).round()
-    labels = [[0, 1, 2], [3], [4, 5], [6, 7, 0, 1], [2, 2], [5, 3, 1], [7], [0, 6, 4, 2]]
-    images = torch.zeros(8, 1, 4, 16)
-    tokens = torch.full((8, 5), PAD)
-    for row, label in enumerate(labels):
-        for place, token in enumerate(label):
-            images[row, 0, :, 4 * place : 4 * place + 4] = patterns[token]
-            tokens[row, place] = 4 + token
-        tokens[row, len(label)] = EOS
-    mask = size_mask(torch.tensor([[4, 4 * len(label)] for label in labels]), 4, 16)
-    learnt = [*encoder.parameters(), *model.parameters()]
-    optimizer = torch.optim.Adam(learnt, lr=0.005)
-    for _ in range(60):
-        loss, _ = model.loss(encoder(images, mask), Targets(tokens))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(learnt, 5.0)
-        optimizer.step()
-    encoder.eval(), model.eval()
+    given = pictures()
+    teach(encoder, model, given, rate=0.005)
+    assert read(encoder, model, given) == given.labels
     with torch.no_grad():
-        cells = encoder(images, mask)
-        found = model.search(cells, SearchOptions(beam_size=1, max_length=10))
-        start = replace(model.start(cells), backwards=True)
+        start = replace(model.start(encoder(given.images, given.mask)), backwards=True)
         back = beam_search(model, start, 8, SearchOptions(1, 10), torch.device("cpu"))
-    assert [[token - 4 for token in best[0].tokens] for best in found] == labels
-    assert [[token - 4 for token in best[0].tokens][::-1] for best in back] == labels
+    found = [[token - 4 for token in best[0].tokens][::-1] for best in back]
+    assert found == given.labels

@@ -2,12 +2,11 @@
 
 import lightning
 import torch
+from by_heart import pictures, read, teach
 from torch import nn
 
-from im2tex.decoders import SearchOptions, Targets
 from im2tex.decoders.lstm import LSTMDecoder
 from im2tex.grid import size_mask
-from im2tex.latex.vocabulary import EOS, PAD
 from im2tex.module import Im2Tex
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
@@ -73,32 +72,12 @@ def assert_every_parameter_learns(model):
 
 
 def read_by_heart(encoder, steps=60):
-    """Labels of eight formulas, and what is read in them after some steps of training.
-
-    Every token is a pattern as large as a cell; a formula is a row of one to four of them.
-    """
+    """Labels of eight formulas, and what is read in them after some steps of training."""
     torch.manual_seed(0)
-    side, width = encoder.stride
-    model = LSTMDecoder(12, "standard", {}, encoder.width, width=32, embedding=8)
-    patterns = torch.rand(8, side, width).round()
-    labels = [[0, 1, 2], [3], [4, 5], [6, 7, 0, 1], [2, 2], [5, 3, 1], [7], [0, 6, 4, 2]]
-    images = [torch.cat([patterns[token] for token in label], 1) for label in labels]
-    batch, mask = batch_of(images, side, 4 * width)
-    tokens = torch.full((len(labels), 5), PAD)
-    for row, label in enumerate(labels):
-        tokens[row, : len(label) + 1] = torch.tensor([*(4 + token for token in label), EOS])
-    learnt = [*encoder.parameters(), *model.parameters()]
-    optimizer = torch.optim.Adam(learnt, lr=0.01)
-    for _ in range(steps):
-        loss, _ = model.loss(encoder(batch, mask), Targets(tokens))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(learnt, 5.0)
-        optimizer.step()
-    encoder.eval(), model.eval()
-    with torch.no_grad():
-        found = model.search(encoder(batch, mask), SearchOptions(beam_size=1, max_length=10))
-    return labels, [[token - 4 for token in best[0].tokens] for best in found]
+    decoder = LSTMDecoder(12, "standard", {}, encoder.width, width=32, embedding=8)
+    given = pictures(encoder.stride)
+    teach(encoder, decoder, given, steps, 0.01)
+    return given.labels, read(encoder, decoder, given)
 
 
 def restored(path, name, **arguments):
