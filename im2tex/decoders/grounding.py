@@ -14,9 +14,12 @@ The paper has neither; both are off at weight 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
+from im2tex.decoders.base import Targets
 from im2tex.grid import Grid
 
 
@@ -74,3 +77,40 @@ def cells_of(grid: Grid, boxes: Tensor) -> Tensor:
     """The cells of each token's symbol, in row-major order; (B, T, h w) bool."""
     with torch.no_grad():
         return grid.cells_in(boxes).flatten(2)
+
+
+def grounding_loss(
+    grid: Grid,
+    targets: Targets,
+    guided: float,
+    attended: Callable[[Tensor], Tensor],
+    symbol: float,
+    symbols: SymbolLoss | None,
+) -> tuple[Tensor | float, dict[str, Tensor]]:
+    """Both losses of a batch together.
+
+    Args:
+        grid: of B images.
+        targets: of the batch.
+        guided: weight of the guided attention loss.
+        attended: gives that loss, of the cells of each token's symbol, (B, T, h w).
+        symbol: weight of the symbol loss.
+        symbols: gives that one; None for none.
+
+    Returns:
+        Their weighed sum, and each by itself, to log; 0 and nothing where no symbols are known.
+    """
+    loss: Tensor | float = 0.0
+    logs: dict[str, Tensor] = {}
+    if targets.boxes is None or not (guided or symbols is not None):
+        return loss, logs
+    cells = cells_of(grid, targets.boxes)
+    if guided:
+        found = attended(cells)
+        loss = loss + guided * found
+        logs["guided_attention"] = found.detach()
+    if symbols is not None:
+        found = symbols(grid, targets.tokens, cells)
+        loss = loss + symbol * found
+        logs["symbol_loss"] = found.detach()
+    return loss, logs

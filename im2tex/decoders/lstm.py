@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from im2tex.attention.base import ATTENTIONS, Glimpse
 from im2tex.decoders.base import DECODERS, Decoder, Targets
-from im2tex.decoders.grounding import SymbolLoss, cells_of, guided_attention_loss
+from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
 from im2tex.decoders.reinforce import Reinforce
 from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search
 from im2tex.grid import Grid
@@ -155,17 +155,16 @@ class LSTMDecoder(Decoder):
             objective = objective + samples_loss
             logs |= more
         loss = objective / (count if self.reduction == "tokens" else len(tokens))
-        if self.training and targets.boxes is not None:
-            cells = cells_of(grid, targets.boxes)
-            if self.guided_attention:
-                weights = torch.cat([glimpse.guided for glimpse in glimpses], 1)
-                guided = guided_attention_loss(weights, cells)
-                loss = loss + self.guided_attention * guided
-                logs["guided_attention"] = guided.detach()
-            if self.symbols is not None:
-                symbols = self.symbols(grid, tokens, cells)
-                loss = loss + self.symbol_loss * symbols
-                logs["symbol_loss"] = symbols.detach()
+        if self.training:
+
+            def attended(cells: Tensor) -> Tensor:
+                return guided_attention_loss(torch.cat([one.guided for one in glimpses], 1), cells)
+
+            grounding, more = grounding_loss(
+                grid, targets, self.guided_attention, attended, self.symbol_loss, self.symbols
+            )
+            loss = loss + grounding
+            logs |= more
         return loss, logs
 
     def forced(self, grid: Grid, tokens: Tensor) -> tuple[Tensor, Tensor]:

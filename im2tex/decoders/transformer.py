@@ -24,7 +24,7 @@ from im2tex.attention.base import Glimpse
 from im2tex.decoders.base import DECODERS, Decoder, Targets
 from im2tex.decoders.coverage_refinement import CoverageRefinement
 from im2tex.decoders.directions import mirrored, rank_jointly
-from im2tex.decoders.grounding import SymbolLoss, cells_of, guided_attention_loss
+from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
 from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search
 from im2tex.decoders.transformer_layers import GridMemory, positions
 from im2tex.decoders.transformer_stack import Past, TransformerStack
@@ -145,7 +145,7 @@ class TransformerDecoder(Decoder):
 
     def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
         """See `Decoder.loss`; likelihood is that of reading from left to right."""
-        tokens, boxes = targets.tokens, targets.boxes
+        tokens = targets.tokens
         both = tokens.unsqueeze(1)  # (B, K, T), K directions
         mirror = mirrored(tokens)
         if self.directions == "both":
@@ -164,19 +164,19 @@ class TransformerDecoder(Decoder):
         logs = {"nll": nll[0].detach(), "tokens": count}
         if len(nll) == 2:
             logs["nll_backwards"] = nll[1].detach() / count
-        if self.training and boxes is not None:
-            cells = cells_of(grid, boxes)  # (B, T, N)
-            if self.guided_attention:
+        if self.training:
+
+            def attended(cells: Tensor) -> Tensor:
                 known = [cells]
                 if self.directions == "both":
                     known.append(cells.gather(1, mirror.unsqueeze(2).expand_as(cells)))
-                guided = guided_attention_loss(weights.flatten(1, 2), torch.cat(known, 1))
-                loss = loss + self.guided_attention * guided
-                logs["guided_attention"] = guided.detach()
-            if self.symbols is not None:
-                symbols = self.symbols(grid, tokens, cells)
-                loss = loss + self.symbol_loss * symbols
-                logs["symbol_loss"] = symbols.detach()
+                return guided_attention_loss(weights.flatten(1, 2), torch.cat(known, 1))
+
+            grounding, more = grounding_loss(
+                grid, targets, self.guided_attention, attended, self.symbol_loss, self.symbols
+            )
+            loss = loss + grounding
+            logs |= more
         return loss, logs
 
     def forced(self, grid: Grid, tokens: Tensor, backwards: bool = False) -> tuple[Tensor, Tensor]:
