@@ -26,7 +26,7 @@ from im2tex.attention.base import ATTENTIONS, Glimpse
 from im2tex.decoders.base import DECODERS, Decoder, Targets
 from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
 from im2tex.decoders.reinforce import Reinforce
-from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search
+from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search, pick
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
 
@@ -229,12 +229,12 @@ class LSTMDecoder(Decoder):
     def reorder(self, state: LSTMState, parents: Tensor) -> LSTMState:
         """See `Steps.reorder`."""
         return LSTMState(
-            _pick(state.hidden, parents),
-            _pick(state.cell, parents),
-            _pick(state.output, parents),
+            pick(state.hidden, parents),
+            pick(state.cell, parents),
+            pick(state.output, parents),
             state.recurrent,
             state.memory,
-            None if state.attention is None else _pick(state.attention, parents),
+            None if state.attention is None else pick(state.attention, parents),
         )
 
     def select(self, state: LSTMState, images: Tensor) -> LSTMState:
@@ -275,10 +275,3 @@ def _samples(glimpses: list[Glimpse]) -> tuple[Tensor, Tensor]:
 def _lookups(state: LSTMState) -> tuple[Tensor, Tensor]:
     assert state.glimpse is not None
     return state.glimpse.coarse_lookups, state.glimpse.fine_lookups
-
-
-def _pick(part: Tensor, parents: Tensor) -> Tensor:
-    """Hypotheses of (B, K, ...) by their parents (B, K') -> (B, K', ...)."""
-    return part.gather(
-        1, parents.reshape(*parents.shape, *[1] * (part.dim() - 2)).expand(-1, -1, *part.shape[2:])
-    )

@@ -157,8 +157,8 @@ def beam_search(
         log_p = total.flatten(1).gather(1, best)
         lengths = new_lengths.gather(1, parents)
         finished = finished.gather(1, parents) | (tokens == EOS)
-        history = torch.cat([_rows(history, parents), tokens.unsqueeze(2)], dim=2)
-        looked = _rows(looked, parents)
+        history = torch.cat([pick(history, parents), tokens.unsqueeze(2)], dim=2)
+        looked = pick(looked, parents)
         state = decoder.reorder(state, parents)
 
         ranks = rank.flatten(1).gather(1, best)
@@ -182,8 +182,10 @@ def _rank(log_p: Tensor, lengths: Tensor, penalty: float) -> Tensor:
     return log_p if penalty == 0 else log_p / lengths.to(log_p.dtype).pow(penalty)
 
 
-def _rows(history: Tensor, parents: Tensor) -> Tensor:
-    return history.gather(1, parents.unsqueeze(2).expand(-1, -1, history.shape[2]))
+def pick(part: Tensor, parents: Tensor) -> Tensor:
+    """Hypotheses of (B, K, ...) by their parents (B, K') -> (B, K', ...)."""
+    index = parents.reshape(*parents.shape, *[1] * (part.dim() - 2))
+    return part.gather(1, index.expand(-1, -1, *part.shape[2:]))
 
 
 def _settled(finished: Tensor, log_p: Tensor, ranks: Tensor, options: SearchOptions) -> Tensor:
