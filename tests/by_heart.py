@@ -1,4 +1,4 @@
-"""Eight pictures to learn by heart: what encoder, attention and decoder can do together.
+"""Sixteen pictures to learn by heart: what encoder, attention and decoder can do together.
 
 Every token is a pattern as large as a cell; a formula is a row of them.
 """
@@ -14,14 +14,17 @@ from im2tex.latex.vocabulary import EOS, PAD
 VOCABULARY = 12
 """Eight tokens and the four special ones before them."""
 
-LABELS = [[0, 1, 2], [3], [4, 5], [6, 7, 0, 1], [2, 2], [5, 3, 1], [7], [0, 6, 4, 2]]
+LABELS = [
+    *([0, 1, 2], [3], [4, 5], [6, 7, 0, 1], [2, 2], [5, 3, 1], [7], [0, 6, 4, 2]),
+    *([1], [7, 7, 3], [4, 4, 4, 4], [5, 0], [3, 6, 2, 1], [6], [2, 5], [1, 0, 1]),
+]
 
 
 @dataclass
 class Pictures:
-    images: Tensor  # (8, 1, H, W)
-    mask: Tensor  # (8, H, W)
-    tokens: Tensor  # (8, T)
+    images: Tensor  # (16, 1, H, W)
+    mask: Tensor  # (16, H, W)
+    tokens: Tensor  # (16, T)
     labels: list[list[int]]
 
 

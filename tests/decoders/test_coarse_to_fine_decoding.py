@@ -184,7 +184,7 @@ PICTURES = made_up()
 
 
 def taught(kind, steps, start=None, **arguments):
-    """Encoder and decoder after some steps on eight images."""
+    """Encoder and decoder after some steps on sixteen images."""
     torch.manual_seed(0)
     encoder = RowCNN([16], ["2x2"], [True], row_width=16, residual=True, coarse=True, block=2)
     decoder = LSTMDecoder(
@@ -198,7 +198,7 @@ def taught(kind, steps, start=None, **arguments):
 
 
 @pytest.mark.parametrize("kind", ["coarse_only", "sparsemax"])
-def test_eight_images_are_learnt_by_heart(kind):
+def test_sixteen_images_are_learnt_by_heart(kind):
     assert read(*taught(kind, 60), PICTURES) == PICTURES.labels
 
 

@@ -197,7 +197,7 @@ def test_a_model_with_it_has_no_attention():
         Im2Tex(decoder="ctc", attention="standard", attention_args={"score": "additive"})
 
 
-def test_encoder_and_decoder_learn_eight_images_by_heart():
+def test_encoder_and_decoder_learn_sixteen_images_by_heart():
     torch.manual_seed(0)
     encoder = RowCNN([8, 16], ["2x2", "2x1"], [True, True], row_width=16, residual=True)
     model = CTCDecoder(12, 16, upsample=1, width=32, layers=1, reduction="tokens")

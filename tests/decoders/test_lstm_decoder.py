@@ -234,7 +234,7 @@ def test_an_attention_that_needs_a_coarse_grid_is_refused_with_the_line_to_add(m
     DECODERS.build("lstm", {"width": W}, **given, coarse_width=3)
 
 
-def test_encoder_attention_and_decoder_learn_eight_images_by_heart():
+def test_encoder_attention_and_decoder_learn_sixteen_images_by_heart():
     torch.manual_seed(0)
     encoder = RowCNN([8, 16], ["2x2", "2x2"], [True, True], row_width=16, residual=True)
     model = LSTMDecoder(12, "standard", {}, 16, width=32, embedding=8, reduction="tokens")

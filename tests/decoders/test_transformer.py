@@ -376,7 +376,7 @@ def test_at_comers_sizes_it_has_comers_parameters(grid_width, total):
 # ---------------------------------------------------------------- learning
 
 
-def test_encoder_and_decoder_learn_eight_images_by_heart_in_both_directions():
+def test_encoder_and_decoder_learn_sixteen_images_by_heart_in_both_directions():
     torch.manual_seed(0)
     encoder = RowCNN([8, 16], ["2x2", "2x2"], [True, True], row_width=16, residual=True)
     sizes = {"width": 32, "layers": 2, "heads": 4, "feedforward": 64, "coverage_width": 8}
@@ -386,6 +386,6 @@ def test_encoder_and_decoder_learn_eight_images_by_heart_in_both_directions():
     assert read(encoder, model, given) == given.labels
     with torch.no_grad():
         start = replace(model.start(encoder(given.images, given.mask)), backwards=True)
-        back = beam_search(model, start, 8, SearchOptions(1, 10), torch.device("cpu"))
+        back = beam_search(model, start, len(given.labels), SearchOptions(1, 10), torch.device("cpu"))
     found = [[token - 4 for token in best[0].tokens][::-1] for best in back]
     assert found == given.labels

@@ -72,7 +72,7 @@ def assert_every_parameter_learns(model):
 
 
 def read_by_heart(encoder, steps=60):
-    """Labels of eight formulas, and what is read in them after some steps of training."""
+    """Labels of sixteen formulas, and what is read in them after some steps of training."""
     torch.manual_seed(0)
     decoder = LSTMDecoder(12, "standard", {}, encoder.width, width=32, embedding=8)
     given = pictures(encoder.stride)
