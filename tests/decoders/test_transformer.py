@@ -386,6 +386,8 @@ def test_encoder_and_decoder_learn_sixteen_images_by_heart_in_both_directions():
     assert read(encoder, model, given) == given.labels
     with torch.no_grad():
         start = replace(model.start(encoder(given.images, given.mask)), backwards=True)
-        back = beam_search(model, start, len(given.labels), SearchOptions(1, 10), torch.device("cpu"))
+        back = beam_search(
+            model, start, len(given.labels), SearchOptions(1, 10), torch.device("cpu")
+        )
     found = [[token - 4 for token in best[0].tokens][::-1] for best in back]
     assert found == given.labels

@@ -1,0 +1,170 @@
+"""Every combination of encoder, attention and decoder that makes sense, learning 16 formulas.
+
+    python benchmarks/combinations.py                      # a table, some minutes
+    python benchmarks/combinations.py --only transformer   # those with a word in their name
+
+Each trains at a small size on one batch of made-up formulas until a greedy reading of all of them
+is right, or the steps are used up: a check that the parts fit and that gradients arrive, not a
+comparison. Hard attention starts from the hierarchical model, as in the paper, and its steps are
+counted from there. Ends with 1 if a combination does not learn its formulas.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from im2tex import Im2Tex
+from im2tex.data.dataset import Batch, FormulaDataset
+from im2tex.data.preprocessing import Preprocessing
+from im2tex.data.source import SOURCES
+from im2tex.decoders import SearchOptions
+from im2tex.latex.vocabulary import Vocabulary
+
+FORMULAS = 16
+EVERY = 20  # steps between two readings
+POOLS = {"channels": [16, 32, 48, 48], "pools": ["2x2", "2x2", "2x1", "1x2"]}
+NORMED = {"batch_norm": [True] * 4}
+ENCODERS: dict[str, dict[str, Any]] = {
+    "row_cnn": {**POOLS, **NORMED, "row_width": 48, "residual": True},
+    "cnn": {**POOLS, **NORMED, "positions": "sinusoidal"},
+    "densenet": {"growth": 8, "layers": 3, "blocks": 2, "width": 48, "dropout": 0.0},
+    "timm": {"model": "resnet18", "stride": 8, "width": 48, "positions": "sinusoidal"},
+}
+LSTM = {"width": 64, "embedding": 16, "reduction": "tokens"}
+DECODERS: dict[str, dict[str, Any]] = {
+    "transformer": {
+        **{"width": 48, "layers": 2, "heads": 4, "feedforward": 96, "dropout": 0.0},
+        **{"coverage_width": 8},
+    },
+    "ctc": {"width": 48, "layers": 1, "upsample": 4, "reduction": "tokens"},
+}
+
+
+@dataclass
+class Combination:
+    """Parts of a model by name, and the one whose weights it starts from."""
+
+    encoder: str
+    attention: str
+    decoder: str
+    coarse: bool = False
+    start: str | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """All parts in a word."""
+        return f"{self.encoder}{'+coarse' if self.coarse else ''} {self.attention} {self.decoder}"
+
+
+def combinations() -> list[Combination]:
+    """Those that make sense: CTC and the transformer take no attention, four need a coarse grid."""
+    found = [
+        Combination(encoder, attention, "lstm")
+        for encoder in ENCODERS
+        for attention in ("standard", "coverage")
+    ]
+    found += [
+        Combination("row_cnn", attention, "lstm", coarse=True)
+        for attention in ("coarse_only", "hierarchical", "sparsemax")
+    ]
+    start = found[-2].name
+    found.append(Combination("row_cnn", "hard", "lstm", True, start, {"samples": 4}))
+    found += [Combination(encoder, "none", decoder) for encoder in ENCODERS for decoder in DECODERS]
+    return found
+
+
+def build(one: Combination, words: list[str]) -> Im2Tex:
+    encoder = {**ENCODERS[one.encoder], **({"coarse": True, "block": 2} if one.coarse else {})}
+    attention = {"kernel": 5, "channels": 16} if one.attention == "coverage" else one.arguments
+    return Im2Tex(
+        vocabulary=words,
+        encoder=one.encoder,
+        encoder_args=encoder,
+        attention=one.attention,
+        attention_args=attention,
+        decoder=one.decoder,
+        decoder_args=LSTM if one.decoder == "lstm" else DECODERS[one.decoder],
+        preprocessing={"symbol_size": 14, "thickness": 0.12},
+    )
+
+
+def read(model: Im2Tex, batch: Batch) -> int:
+    """How many formulas a greedy reading gets right."""
+    model.eval()
+    with torch.no_grad():
+        found = model(batch, SearchOptions(beam_size=1, max_length=30))
+    model.train()
+    texts = [model.words.decode(one[0].tokens) for one in found]
+    return sum(text == list(gold) for text, gold in zip(texts, batch.tokens, strict=True))
+
+
+def learn(model: Im2Tex, batch: Batch, limit: int) -> tuple[int, int]:
+    """Steps until all formulas are right, and how many are at the end."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    model.train()
+    right = 0
+    for step in range(1, limit + 1):
+        loss, _ = model.ready.loss(model.encode(batch), model.targets(batch))
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        if step % EVERY == 0:
+            right = read(model, batch)
+            if right == len(batch.keys):
+                return step, right
+    return limit, right
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--only", default="", help="combinations with this in their name")
+    parser.add_argument("--steps", type=int, default=1000, help="at most (default: %(default)s)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = {"size_train": FORMULAS, "size_validation": 2, "size_test": 2}
+        source = SOURCES.build("grammar", arguments)
+        source.ensure(Path(folder))
+        split = source.split(Path(folder), "train")
+        words = list(Vocabulary.count(split.tokens()).ordinary)
+        print(f"{'combination':36} {'parameters':>10} {'right':>6} {'steps':>6} {'seconds':>8}")
+        failed = 0
+        states: dict[str, dict[str, Any]] = {}
+        for one in combinations():
+            if options.only not in one.name and one.name not in _starts(options.only):
+                continue
+            torch.manual_seed(0)
+            model = build(one, words)
+            settings = {"symbol_size": 14, "thickness": 0.12, "stride": model.encoder.stride}
+            batch = FormulaDataset(split, Preprocessing(**settings))[0, list(range(FORMULAS))]
+            if one.start is not None:
+                model.load_state_dict(states[one.start], strict=False)
+            begun = time.perf_counter()
+            steps, right = learn(model, batch, options.steps)
+            states[one.name] = model.state_dict()
+            failed += right < FORMULAS
+            size = sum(parameter.numel() for parameter in model.parameters())
+            taken = time.perf_counter() - begun
+            print(
+                f"{one.name:36} {size:10,} {right:3}/{FORMULAS} {steps:6} {taken:8.1f}", flush=True
+            )
+    sys.exit(1 if failed else 0)
+
+
+def _starts(only: str) -> set[str]:
+    """What combinations with a word in their name start from."""
+    return {one.start for one in combinations() if only in one.name and one.start}
+
+
+if __name__ == "__main__":
+    main()
