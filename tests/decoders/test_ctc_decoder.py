@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from by_heart import pictures, read, teach
+from grids import random_grid
 from tiny import TINY, changed, config, im2tex
 from torch import nn
 
@@ -35,13 +36,7 @@ def decoder(dtype=torch.float64, spread=0.8, **arguments):
 
 
 def grid(sizes=((2, 4), (1, 3)), dtype=torch.float64):
-    generator = torch.Generator().manual_seed(1)
-    sizes = torch.tensor(sizes)
-    height, width = sizes.amax(0).tolist()
-    mask = size_mask(sizes, height, width)
-    shape = (len(sizes), height, width, D)
-    features = torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
-    return Grid(features * mask.unsqueeze(3), mask, (8, 8))
+    return random_grid(sizes, D, dtype)
 
 
 def collapsed(path):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from by_heart import pictures, read, teach
+from grids import random_grid
 from torch import nn
 
 from im2tex.attention import ATTENTIONS
@@ -32,13 +33,7 @@ def decoder(dtype=torch.float64, score="bilinear", spread=0.8, **arguments):
 
 
 def grid(sizes=((2, 3), (1, 2)), dtype=torch.float64):
-    generator = torch.Generator().manual_seed(1)
-    sizes = torch.tensor(sizes)
-    height, width = sizes.amax(0).tolist()
-    mask = size_mask(sizes, height, width)
-    shape = (len(sizes), height, width, D)
-    features = torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)
-    return Grid(features * mask.unsqueeze(3), mask, (8, 8))
+    return random_grid(sizes, D, dtype)
 
 
 TOKENS = torch.tensor([[5, 7, 4, EOS], [6, EOS, PAD, PAD]])
