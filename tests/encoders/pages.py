@@ -56,6 +56,23 @@ def assert_alone_as_in_a_batch(model, dtype=torch.float64):
     assert (together.features[~together.mask] == 0).all()
 
 
+def assert_cells_alone_as_in_a_batch(encode, images, height, width, cell):
+    """A grid's cells of `cell` pixels each way, rounded up, in a batch of that height and width."""
+    dtype = images[0].dtype
+    with torch.no_grad():
+        together = encode(*batch_of(images, height, width, padding=0.7))
+        for row, image in enumerate(images):
+            alone = encode(*batch_of([image], *image.shape))
+            h, w = -(-image.shape[0] // cell), -(-image.shape[1] // cell)
+            assert alone.features.shape[1:3] == (h, w)
+            found = together.features[row, :h, :w]
+            torch.testing.assert_close(found, alone.features[0], rtol=0, atol=TOLERANCE[dtype])
+            assert together.mask[row].nonzero().tolist() == [
+                [i, j] for i in range(h) for j in range(w)
+            ]
+    assert (together.features[~together.mask] == 0).all()
+
+
 def assert_every_parameter_learns(model):
     """In training, from two images, one of them padded."""
     down, right = model.stride

@@ -2,15 +2,15 @@
 
 import pytest
 import torch
+from pages import assert_cells_alone_as_in_a_batch, batch_of
 from torch import nn
 
 from im2tex.encoders import ENCODERS
 from im2tex.encoders.coarse import CoarseBranch
 from im2tex.encoders.row_cnn import RowCNN
 from im2tex.errors import Im2TexError
-from im2tex.grid import Grid, size_mask
+from im2tex.grid import Grid
 
-TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 SMALL = {"channels": [4, 8], "pools": ["2x2", "2x2"], "batch_norm": [False, True]}
 
 
@@ -28,14 +28,6 @@ def shaken(model, dtype=torch.float64):
 def encoder(dtype=torch.float64, **arguments):
     torch.manual_seed(0)
     return shaken(RowCNN(**SMALL | {"row_width": 8, "rows": 3, "coarse": True} | arguments), dtype)
-
-
-def batch_of(images, height, width, padding):
-    batch = torch.full((len(images), 1, height, width), padding, dtype=images[0].dtype)
-    for row, image in enumerate(images):
-        batch[row, 0, : image.shape[0], : image.shape[1]] = image
-    sizes = torch.tensor([image.shape for image in images])
-    return batch, size_mask(sizes, height, width)
 
 
 def test_the_layers_are_the_paper_s():
@@ -84,20 +76,12 @@ def test_every_fine_cell_of_a_ragged_grid_has_its_coarse_cell(height, width, blo
 )
 def test_an_image_s_coarse_features_do_not_depend_on_its_batch(dtype, arguments):
     model = encoder(dtype, **arguments)
-    s = model.coarse.block
     images = [torch.rand(size, dtype=dtype) for size in [(4, 20), (28, 8), (8, 4), (12, 36)]]
-    with torch.no_grad():
-        together = model(*batch_of(images, 32, 44, padding=0.7)).coarse
-        for row, image in enumerate(images):
-            alone = model(*batch_of([image], *image.shape, padding=0.0)).coarse
-            h, w = -(-image.shape[0] // (4 * s)), -(-image.shape[1] // (4 * s))
-            assert alone.features.shape[1:3] == (h, w)
-            found = together.features[row, :h, :w]
-            torch.testing.assert_close(found, alone.features[0], rtol=0, atol=TOLERANCE[dtype])
-            assert together.mask[row].nonzero().tolist() == [
-                [i, j] for i in range(h) for j in range(w)
-            ]
-    assert (together.features[~together.mask] == 0).all()
+
+    def coarse(*batch):
+        return model(*batch).coarse
+
+    assert_cells_alone_as_in_a_batch(coarse, images, 32, 44, 4 * model.coarse.block)
 
 
 def test_the_fine_grid_is_the_one_of_an_encoder_without_the_branch():

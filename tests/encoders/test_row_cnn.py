@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from pages import assert_cells_alone_as_in_a_batch, batch_of
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -11,7 +12,6 @@ from im2tex.encoders.rows import RowEncoder
 from im2tex.errors import Im2TexError
 from im2tex.grid import size_mask
 
-TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 SMALL = {"channels": [4, 6, 8], "pools": ["2x2", "1x2", "2x1"], "batch_norm": [False, True, True]}
 
 
@@ -28,15 +28,6 @@ def encoder(dtype=torch.float64, **arguments):
     return model.to(dtype).eval()
 
 
-def batch_of(images, height, width, padding):
-    """Images in the top left corners of a batch, with something in the padding."""
-    batch = torch.full((len(images), 1, height, width), padding, dtype=images[0].dtype)
-    for row, image in enumerate(images):
-        batch[row, 0, : image.shape[0], : image.shape[1]] = image
-    sizes = torch.tensor([image.shape for image in images])
-    return batch, size_mask(sizes, height, width)
-
-
 # Heights of 1, 7 and 2 rows, so more than the 3 with initial states of their own, and an odd
 # number of them; widths of 5, 2 and 1 columns.
 SIZES = [(4, 20), (28, 8), (8, 4)]
@@ -51,18 +42,7 @@ SIZES = [(4, 20), (28, 8), (8, 4)]
 def test_an_image_s_features_do_not_depend_on_its_batch(dtype, arguments):
     model = encoder(dtype, **arguments)
     images = [torch.rand(size, dtype=dtype) for size in SIZES]
-    with torch.no_grad():
-        together = model(*batch_of(images, 32, 24, padding=0.7))
-        for row, image in enumerate(images):
-            alone = model(*batch_of([image], *image.shape, padding=0.0))
-            h, w = image.shape[0] // 4, image.shape[1] // 4
-            assert alone.features.shape[1:3] == (h, w)
-            found = together.features[row, :h, :w]
-            torch.testing.assert_close(found, alone.features[0], rtol=0, atol=TOLERANCE[dtype])
-            assert together.mask[row].nonzero().tolist() == [
-                [i, j] for i in range(h) for j in range(w)
-            ]
-    assert (together.features[~together.mask] == 0).all()
+    assert_cells_alone_as_in_a_batch(model, images, 32, 24, 4)
 
 
 def test_the_features_do_depend_on_the_image():
