@@ -41,7 +41,12 @@ def folder(tmp_path_factory):
             "batch_size": 4,
             "eval_factor": 4,
         },
-        model={"decoder_args": {"width": 16, "embedding": 8, "symbol_loss": 1.0}},
+        # Of all attentions the one whose training keeps something between batches.
+        model={
+            "encoder_args": TINY["model"]["encoder_args"] | {"coarse": True, "block": 2},
+            "attention": "hard",
+            "decoder_args": {"width": 16, "embedding": 8, "symbol_loss": 1.0},
+        },
         trainer={"limit_train_batches": 2},
     )
     config(folder, settings)
