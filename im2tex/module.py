@@ -2,60 +2,34 @@
 
 from __future__ import annotations
 
-import inspect
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.trainer.states import TrainerFn
-from PIL import Image
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from im2tex.attention import ATTENTIONS
 from im2tex.checkpoint import initialise, stamp, verify
-from im2tex.data.dataset import Batch, stack
+from im2tex.data.dataset import Batch
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.decoders import DECODERS, Decoder, Hypothesis, SearchOptions, Targets
-from im2tex.decoders.base import NO_ATTENTION
+from im2tex.decoders.attention_choice import DEFAULT_ATTENTION, choose_attention
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid, size_mask
-from im2tex.ink.inkml import InkmlError, read_inkml
 from im2tex.latex.vocabulary import EOS, PAD, UNK, Vocabulary
 from im2tex.metrics import FormulaMetrics, Perplexity
 from im2tex.optim import OPTIMIZERS, SCHEDULES
 from im2tex.pretrained import locate, read_model, write_model
+from im2tex.reading import Picture, Reading, batches, drawn
 from im2tex.registry import check_arguments
-from im2tex.report.results import SampleResult
-
-Picture = str | Path | bytes | Image.Image | np.ndarray
-
-
-class Reading(NamedTuple):
-    """What a model reads in one picture.
-
-    A named tuple, because Lightning rebuilds what `predict_step` returns and refuses frozen
-    dataclasses.
-
-    Attributes:
-        latex: the best reading, tokens joined by spaces.
-        tokens: the same as a list.
-        score: what it was ranked by: log p, nats, by length where a length penalty is set.
-        finished: whether it ended by itself within the length limit.
-        n_best: the best readings with their scores, the best first.
-    """
-
-    latex: str
-    tokens: list[str]
-    score: float
-    finished: bool
-    n_best: list[tuple[str, float]]
+from im2tex.split_test import SplitTest, judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +40,6 @@ class Example:
     gold: Sequence[str]
     prediction: Sequence[str]
     score: float
-
-
-@dataclass
-class SplitTest:
-    """A test of one split, as it goes on in one process.
-
-    Attributes:
-        name: of the split.
-        perplexity: of the labels.
-        metrics: of the predictions.
-        records: a record a sample.
-        unfinished: hypotheses cut off at the length limit.
-        scores: the final values by name, over all processes.
-    """
-
-    name: str
-    perplexity: Perplexity
-    metrics: FormulaMetrics
-    records: list[SampleResult] = field(default_factory=list)
-    unfinished: int = 0
-    scores: dict[str, float] = field(default_factory=dict)
 
 
 class Im2Tex(LightningModule):
@@ -135,7 +88,7 @@ class Im2Tex(LightningModule):
         min_count: int = 1,
         encoder: str = "row_cnn",
         encoder_args: dict[str, Any] | None = None,
-        attention: str = "standard",
+        attention: str = DEFAULT_ATTENTION,
         attention_args: dict[str, Any] | None = None,
         decoder: str = "lstm",
         decoder_args: dict[str, Any] | None = None,
@@ -170,7 +123,7 @@ class Im2Tex(LightningModule):
         self.schedule = SCHEDULES.build(schedule, schedule_args)
         # What is built only once there is a vocabulary is checked now, before any data is read.
         DECODERS.check(decoder, decoder_args)
-        self.hparams["attention"] = _attention_of(decoder, attention, attention_args)
+        self.hparams["attention"] = choose_attention(decoder, attention, attention_args)
         self.decoder: Decoder | None = None
         self.vocabulary: Vocabulary | None = None
         self.val_perplexity = Perplexity()
@@ -310,7 +263,7 @@ class Im2Tex(LightningModule):
         greedy = SearchOptions(beam_size=1, max_length=self.search_options.max_length)
         readings = [found[0] for found in self.ready.search(grid, greedy)]
         predictions = [self.words.decode(reading.tokens) for reading in readings]
-        self.val_metrics.update(_judged(predictions, batch), batch.tokens)
+        self.val_metrics.update(judged(predictions, batch), batch.tokens)
         # Taken from both ends of the order of sizes: long formulas first, then short ones.
         room = self.hparams["examples"] - len(self.validation_examples)
         for k in range(min(room, max(1, self.hparams["examples"] // 4), len(batch.keys))):
@@ -327,46 +280,20 @@ class Im2Tex(LightningModule):
     def on_test_start(self) -> None:
         """Fresh metrics and records for each split to test."""
         names = self.trainer.datamodule.test_splits  # type: ignore[attr-defined]
-        self.tests = {
-            name: SplitTest(name, Perplexity().to(self.device), FormulaMetrics().to(self.device))
-            for name in names
-        }
+        self.tests = {name: SplitTest.start(name, self.device) for name in names}
         self._tested = list(names)
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """One batch of a test: likelihood of the labels, and reading with the beam."""
-        test = self.tests[self._tested[dataloader_idx]]
         grid = self.encode(batch)
         _, logs = self.ready.loss(grid, self.targets(batch))
-        if "nll" in logs:
-            test.perplexity.update(logs["nll"], logs["tokens"])
         found = self.ready.search(grid, self.search_options)
-        predictions = [self.words.decode(one[0].tokens) for one in found]
-        judged = _judged(predictions, batch)
-        test.metrics.update(judged, batch.tokens)
-        for row, gold in enumerate(batch.tokens):
-            best, drawn = found[row][0], row not in batch.failed
-            test.unfinished += not best.finished
-            record = SampleResult.of(
-                batch.keys[row],
-                gold,
-                predictions[row] if drawn else None,
-                failed_at=None if judged[row] is not None else "score" if drawn else "draw",
-                score=best.score,
-                reason=batch.failed.get(row),
-                finished=best.finished,
-                **(_lookups(best) if drawn else {}),
-            )
-            if judged[row] is None:
-                record = replace(record, verdicts={**record.verdicts, "token_exact": False})
-            test.records.append(record)
+        self.tests[self._tested[dataloader_idx]].add(batch, found, self.words, logs)
 
     def on_test_epoch_end(self) -> None:
         """Logs the scores of every split, as `SPLIT/NAME`; `test/NAME` for a split named test."""
         for name, test in self.tests.items():
-            values = test.metrics.compute() | {"perplexity": test.perplexity.compute()}
-            test.scores = {metric: float(value) for metric, value in values.items()}
-            self.log_dict({f"{name}/{metric}": value for metric, value in test.scores.items()})
+            self.log_dict({f"{name}/{metric}": value for metric, value in test.compute().items()})
 
     def predict_step(
         self, batch: Batch, batch_idx: int, dataloader_idx: int = 0
@@ -374,7 +301,7 @@ class Im2Tex(LightningModule):
         """Readings of a batch by key; None for a picture that could not be drawn."""
         found = self(batch, self.search_options)
         return [
-            (key, None if row in batch.failed else self.reading(found[row]))
+            (key, None if row in batch.failed else Reading.of(found[row], self.words))
             for row, key in enumerate(batch.keys)
         ]
 
@@ -487,101 +414,19 @@ class Im2Tex(LightningModule):
         """
         pictures = [images] if isinstance(images, Picture) else list(images)
         options = SearchOptions(beam_size, max_length, length_penalty, n_best)
-        drawn = [self.drawn(picture) for picture in pictures]
-        order = sorted(range(len(drawn)), key=lambda i: drawn[i].size)
+        shown = [self.drawn(picture) for picture in pictures]
         readings: dict[int, Reading] = {}
         training = self.training
         self.eval()
         try:
-            for start in range(0, len(order), batch_size):
-                chosen = order[start : start + batch_size]
-                parts = stack([drawn[i] for i in chosen])
-                batch = Batch(
-                    [str(i) for i in chosen],
-                    parts["images"].to(self.device),
-                    parts["sizes"].to(self.device),
-                    [()] * len(chosen),
-                )
-                for i, found in zip(chosen, self(batch, options), strict=True):
-                    readings[i] = self.reading(found)
+            for numbers, batch in batches(shown, batch_size):
+                found = self(self.transfer_batch_to_device(batch, self.device, 0), options)
+                for number, hypotheses in zip(numbers, found, strict=True):
+                    readings[number] = Reading.of(hypotheses, self.words)
         finally:
             self.train(training)
         return [readings[i] for i in range(len(pictures))]
 
-    def reading(self, hypotheses: Sequence[Hypothesis]) -> Reading:
-        """What the hypotheses of one image say."""
-        texts = [self.words.decode(one.tokens) for one in hypotheses]
-        best = hypotheses[0]
-        return Reading(
-            " ".join(texts[0]),
-            texts[0],
-            best.score,
-            best.finished,
-            [(" ".join(text), one.score) for text, one in zip(texts, hypotheses, strict=True)],
-        )
-
     def drawn(self, picture: Picture) -> np.ndarray:
-        """A picture as the model sees it, (H, W) uint8, ink 255 on 0.
-
-        Raises:
-            Im2TexError: if it cannot be opened or shows nothing, naming it.
-        """
-        if not isinstance(picture, str | Path):
-            return self.preprocessing.picture(picture).image
-        try:
-            if Path(picture).suffix.lower() == ".inkml":
-                return self.preprocessing.draw(read_inkml(picture).ink).image
-            return self.preprocessing.picture(Path(picture).read_bytes()).image
-        except OSError as error:
-            raise Im2TexError(f"cannot open {picture}: {error.strerror or error}.") from error
-        except InkmlError:  # names its file
-            raise
-        except Im2TexError as error:
-            raise Im2TexError(f"{picture}: {error}") from error
-
-
-def _attention_of(decoder: str, attention: str, arguments: dict[str, Any] | None) -> str:
-    """The attention that a decoder works with, checked; `none` for a decoder that takes none.
-
-    Such a decoder finds the default name where nothing was set, which is not worth an error.
-
-    Raises:
-        Im2TexError: if they do not fit.
-    """
-    accepted = DECODERS.get(decoder).attentions
-    if accepted == ():
-        default = inspect.signature(Im2Tex).parameters["attention"].default
-        if attention not in (NO_ATTENTION, default) or arguments:
-            given = f"'{attention}'" + (f" with {arguments}" if arguments else "")
-            raise Im2TexError(
-                f"decoder '{decoder}' takes no attention, but model.attention is {given}: leave "
-                "model.attention and model.attention_args out."
-            )
-        return NO_ATTENTION
-    if attention == NO_ATTENTION or (accepted is not None and attention not in accepted):
-        fit = ATTENTIONS.names() if accepted is None else accepted
-        raise Im2TexError(
-            f"decoder '{decoder}' takes attention {' or '.join(fit)}, not '{attention}'. Set "
-            "model.attention."
-        )
-    ATTENTIONS.check(attention, arguments)
-    return attention
-
-
-def _lookups(reading: Hypothesis) -> dict[str, int]:
-    """Cells that the attention scored over a reading's steps, and the number of these."""
-    if reading.lookups is None:
-        return {}
-    coarse, fine = reading.lookups
-    return {"lookups_coarse": coarse, "lookups_fine": fine, "steps": reading.steps}
-
-
-def _judged(predictions: Sequence[list[str]], batch: Batch) -> list[list[str] | None]:
-    """Predictions, but None, which is always wrong, where nothing was drawn or there is no label.
-
-    An empty reading would else be right for a blank image or a sample without a label.
-    """
-    return [
-        prediction if tokens and row not in batch.failed else None
-        for row, (prediction, tokens) in enumerate(zip(predictions, batch.tokens, strict=True))
-    ]
+        """A picture as the model sees it: see `im2tex.reading.drawn`."""
+        return drawn(picture, self.preprocessing)

@@ -18,7 +18,8 @@ from im2tex.data.source import SOURCES
 from im2tex.data.store import write_split
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import Vocabulary
-from im2tex.module import Im2Tex, Reading
+from im2tex.module import Im2Tex
+from im2tex.reading import Reading
 
 SMALL = {
     name: TINY["model"][name] for name in ("encoder", "encoder_args", "decoder", "decoder_args")

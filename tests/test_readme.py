@@ -54,7 +54,8 @@ def test_the_encoder_of_the_example_trains():
 
 
 def test_the_python_example_uses_what_there_is():
-    from im2tex.module import Im2Tex, Reading
+    from im2tex.module import Im2Tex
+    from im2tex.reading import Reading
 
     assert callable(Im2Tex.load_from_checkpoint)
     assert callable(Im2Tex.transcribe)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from im2tex.errors import Im2TexError
 from im2tex.latex.compact import compact
-from im2tex.module import Im2Tex, Reading
+from im2tex.module import Im2Tex
+from im2tex.reading import Reading
 
 
 def read(
