@@ -19,6 +19,7 @@ from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.samplers import EvaluationSampler, TrainingSampler
 from im2tex.data.source import SOURCES, Source
 from im2tex.data.store import Split
+from im2tex.data.stream import Stream
 from im2tex.data.variation import Variation
 from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
@@ -195,10 +196,26 @@ class FormulaDataModule(LightningDataModule):
         """The labels that a fresh model's vocabulary is made of."""
         return self.split(self.train_split).tokens()
 
+    def setup(self, stage: str) -> None:
+        """Has training batches asked for each epoch where each has samples of its own."""
+        if stage == "fit" and self._stream is not None and self.trainer is not None:
+            trainer: Any = self.trainer
+            trainer.reload_dataloaders_every_n_epochs = 1
+
+    def teardown(self, stage: str) -> None:
+        """Ends what is made ahead."""
+        if self._stream is not None:
+            self._stream.close()
+
+    @property
+    def _stream(self) -> Stream | None:
+        return self.source.stream if self.train_split == self.source.train else None
+
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the training split, varied and shuffled anew each epoch."""
         name = self.train_split
-        split = self.split(name)
+        epoch = self._position()[0] if self._stream is not None else 0
+        split = self.split(name) if self._stream is None else self._streamed(self._stream, epoch)
         preprocessing = self._preprocessing()
         buckets = self._buckets(preprocessing)
         dataset = FormulaDataset(split, preprocessing, self._variation(split), buckets)
@@ -211,11 +228,12 @@ class FormulaDataModule(LightningDataModule):
             seed=self.hparams["seed"],
             rank=rank,
             ranks=ranks,
-            parallel=self.hparams["workers"] > 0,
+            parallel=self.hparams["workers"] > 0 and self._stream is None,
             position=self._position,
             buckets=buckets,
+            first=epoch,
         )
-        sampler.plan(0)
+        sampler.plan(epoch)
         self.kept[name].padding = sampler.padding_ratio
         return self._loader(dataset, sampler)
 
@@ -230,6 +248,16 @@ class FormulaDataModule(LightningDataModule):
     def predict_dataloader(self) -> list[DataLoader[Batch]]:
         """A loader for each split to predict."""
         return [self._evaluation(name) for name in self.predict_splits]
+
+    def _streamed(self, stream: Stream, epoch: int) -> Split:
+        """The training samples of an epoch, once they are there."""
+        rank, _ = self._ranks()
+        if rank == 0:
+            last = None if self.trainer is None else self.trainer.max_epochs
+            stream.ready(self.root, epoch, more=last is None or last < 0 or epoch + 1 < last)
+        if self.trainer is not None:
+            self.trainer.strategy.barrier("samples of an epoch")
+        return self.source.split(self.root, stream.name(epoch))
 
     def _evaluation(self, name: str) -> DataLoader[Batch]:
         split = self.split(name)
@@ -261,7 +289,7 @@ class FormulaDataModule(LightningDataModule):
             sampler=sampler,
             batch_size=None,
             num_workers=workers,
-            persistent_workers=workers > 0,
+            persistent_workers=workers > 0 and self._stream is None,
             prefetch_factor=4 if workers else None,
             pin_memory=device == "cuda",
         )

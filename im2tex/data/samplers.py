@@ -38,6 +38,7 @@ class TrainingSampler(DistributedSampler[Any]):
         parallel: measure the next epoch's sizes in a process of its own.
         position: the epoch to give and the batches of it already consumed, asked at every start.
         buckets: sizes that images are padded to; a batch then holds one of them only.
+        first: the epoch by whose sizes the number of batches is set.
 
     Raises:
         Im2TexError: if there are fewer samples than processes.
@@ -55,6 +56,7 @@ class TrainingSampler(DistributedSampler[Any]):
         parallel: bool = False,
         position: Callable[[], tuple[int, int]] = lambda: (0, 0),
         buckets: Buckets | None = None,
+        first: int = 0,
     ) -> None:
         self.formulas = dataset
         self.numbers = np.asarray(numbers, dtype=np.int64)
@@ -68,9 +70,9 @@ class TrainingSampler(DistributedSampler[Any]):
         self._measured: tuple[int, Sizes] | None = None
         self._ahead: Future[Sizes] | None = None
         _share(len(self.numbers), ranks)
-        first = len(self._group(range(len(self.numbers)), self._sizes(0))[0])
-        wanted = max(first + 1, int(first * (1 + _SLACK))) if self._changes else first
-        self.steps = min(max(wanted // ranks, -(-first // ranks)), len(self.numbers) // ranks)
+        least = len(self._group(range(len(self.numbers)), self._sizes(first))[0])
+        wanted = max(least + 1, int(least * (1 + _SLACK))) if self._changes else least
+        self.steps = min(max(wanted // ranks, -(-least // ranks)), len(self.numbers) // ranks)
         self.padding_ratio = float("nan")
 
     def __len__(self) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from im2tex.data.store import Split
+from im2tex.data.stream import Stream
 from im2tex.errors import Im2TexError
 from im2tex.registry import Registry
 
@@ -36,12 +37,14 @@ class Source(ABC):
         train: name of the training split.
         validation: name of the split held out of training.
         tests: names of the test splits that a plain `test` runs on, in that order.
+        stream: makes training samples of its own for each epoch; None where all have the same.
     """
 
     name: ClassVar[str]
     train: ClassVar[str] = "train"
     validation: ClassVar[str] = "validation"
     tests: ClassVar[tuple[str, ...]] = ("test",)
+    stream: Stream | None = None
 
     @abstractmethod
     def prepare(

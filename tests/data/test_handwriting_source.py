@@ -12,6 +12,7 @@ from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.sources.handwriting import HandwritingSource
 from im2tex.data.store import Split, write_split
 from im2tex.data.synthetic import laying
+from im2tex.data.synthetic.formulas import held, listed
 from im2tex.data.variation import Variation
 from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
@@ -49,6 +50,13 @@ def test_every_formula_is_in_one_split_and_none_in_two(root):
     assert len(labels[0] | labels[1]) == len(FORMULAS) == sum(map(len, splits))
     assert not labels[0] & labels[1]
     assert 0.15 < len(splits[1]) / len(FORMULAS) < 0.45
+
+
+def test_a_part_of_a_list_has_its_share_of_validation(tmp_path):
+    path = tmp_path / "formulas.txt"
+    path.write_text("\n".join(f"x+{number}" for number in range(1000)))
+    chosen = listed(path, tmp_path, "crohme", 200, 150).formulas
+    assert 0.2 < sum(held(tokens, 0.3) for tokens in chosen) / len(chosen) < 0.4
 
 
 @needs_tex
@@ -127,6 +135,51 @@ def test_a_fit_on_it_runs_and_its_checkpoint_tests(root, tmp_path):
     assert im2tex("fit", "--config", path, *folder) == 0
     checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
     assert im2tex("test", "--ckpt_path", checkpoint, *folder, "--report.engine", "none") == 0
+
+
+@needs_tex
+def test_each_epoch_of_a_stream_has_formulas_of_its_own(root, formulas, tmp_path):
+    data = tmp_path / "data"
+    arguments = {**ARGS, "count": 12, "stream": str(formulas)}
+    HandwritingSource(**arguments).prepare(data, str(formulas))
+    settings = changed(
+        TINY,
+        trainer={"max_epochs": 3},
+        data={"source": "handwriting", "source_args": arguments, "root": str(data)},
+    )
+    path = config(tmp_path, settings, absolute=False)
+    folder = ("--trainer.default_root_dir", tmp_path / "runs")
+    assert im2tex("fit", "--config", path, *folder) == 0
+
+    def labels(name):
+        return {tuple(t) for t in Split(data / "handwriting" / f"{name}.parquet").tokens()}
+
+    first, second, third = map(labels, ("train", "train-1", "train-2"))
+    assert min(map(len, (first, second, third))) > 4
+    assert not first & second
+    assert not (first | second | third) & labels("validation")
+    assert not (data / "handwriting" / "train-3.parquet").exists()
+    # A run that goes on at an epoch whose samples are gone makes the same again.
+    (data / "handwriting" / "train-2.parquet").unlink()
+    HandwritingSource(**arguments).stream.ready(data, 2, more=False)
+    assert labels("train-2") == third
+
+
+@needs_tex
+def test_a_stream_that_cannot_go_on_says_why(root, tmp_path):
+    source = HandwritingSource(**ARGS, stream=str(tmp_path / "gone.txt"))
+    with pytest.raises(Im2TexError, match=r"samples of epoch 1 cannot be made: .*gone\.txt"):
+        source.stream.ready(root, 1, more=False)
+
+
+@needs_tex
+def test_a_set_that_is_made_when_the_run_ends_is_left_whole_or_out(root, formulas):
+    source = HandwritingSource(**ARGS, stream=str(formulas))
+    source.stream.ready(root, 0, more=True)
+    source.stream.close()
+    assert "train-1" not in source.available(root) or len(source.split(root, "train-1"))
+    source.stream.ready(root, 1, more=False)
+    assert len(source.split(root, "train-1")) > 4
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,14 @@
 Section 4.2 of the paper pretrains on such a set ("Synthetic Handwriting", from Detexify's symbols);
 its generator was never released. Formulas are laid out by TeX, every symbol is replaced by a drawn
 sample of it (`im2tex.ink.handwriting`). What is stored is the layout; the strokes are composed when
-a sample is loaded, in training anew each epoch.
+a sample is loaded, in training anew each epoch. As an endless stream, each epoch has formulas of
+its own too: their layouts are made by a process beside the training of the epoch before.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -16,7 +19,8 @@ import pyarrow as pa
 from im2tex.data.printed.workshop import Workshop, fingerprint
 from im2tex.data.source import SOURCES, Prepared, Source
 from im2tex.data.sources.arxiv import find
-from im2tex.data.store import Split, write_split
+from im2tex.data.store import Split, read_about, write_split
+from im2tex.data.stream import Stream
 from im2tex.data.synthetic.formulas import Chosen, crohme_like, held, listed
 from im2tex.data.synthetic.laying import Laying
 from im2tex.data.writer import Writer
@@ -28,6 +32,7 @@ from im2tex.render.layout_tex import open_layouter
 VERSION = 1
 BUILT_IN = "built-in"
 _MANNERS = {"faithful": FAITHFUL, "natural": NATURAL}
+_SEEDS = 1_000_003  # between the seeds of two epochs, so that those of two runs do not meet
 
 
 @SOURCES.register("handwriting")
@@ -50,6 +55,11 @@ class HandwritingSource(Source):
         manner: `natural`, or `faithful` to the paper: independent samples, no variation.
         fresh: whether training writes a formula anew each epoch, or has one ink of it.
         seed: of the sampling and the handwriting.
+        stream: list of formulas, as `prepare` reads it, to go on taking formulas from: every epoch
+            of training after the first has `count` of its own, made while the one before is
+            trained. The processes of a run must see the same data root.
+        epoch: which set of the stream `prepare` makes, for a machine without TeX perhaps; 0 is
+            the store with its validation, others lie beside it as `train-EPOCH`.
 
     Raises:
         Im2TexError: if a value is out of range.
@@ -69,9 +79,13 @@ class HandwritingSource(Source):
         manner: Literal["natural", "faithful"] = "natural",
         fresh: bool = True,
         seed: int = 0,
+        stream: str | None = None,
+        epoch: int = 0,
     ) -> None:
         if count < 2:
             raise Im2TexError(f"source 'handwriting': count={count} must be at least 2.")
+        if epoch < 0:
+            raise Im2TexError(f"source 'handwriting': epoch={epoch} must not be below 0.")
         if not 0 < validation < 1:
             raise Im2TexError(
                 f"source 'handwriting': validation={validation} is a share, between 0 and 1."
@@ -80,6 +94,9 @@ class HandwritingSource(Source):
         self.manner = manner
         self.fresh = fresh
         self.seed = seed
+        self.epoch = epoch
+        self.origin = stream
+        self.stream = None if stream is None else Stream(self)
         self.made_with: dict[str, Any] = {
             "formulas": formulas,
             "labels": "crohme" if formulas == "crohme_like" else labels,
@@ -115,6 +132,7 @@ class HandwritingSource(Source):
         made_of = {
             "version": VERSION,
             "settings": self.made_with,
+            "epoch": self.epoch,
             "manner": self.manner,
             "origin": fingerprint(path),
             "glyphs": len(bank),
@@ -122,10 +140,9 @@ class HandwritingSource(Source):
         workshop = Workshop(root / self.name, made_of)
         chosen = _kept(workshop, lambda: self._choose(path, root))
         share = self.made_with["validation"]
-        splits = {
-            "train": [f for f in chosen.formulas if not held(f, share)],
-            "validation": sorted({f for f in chosen.formulas if held(f, share)}),
-        }
+        splits = {self.epoch_name(self.epoch): [f for f in chosen.formulas if not held(f, share)]}
+        if not self.epoch:
+            splits["validation"] = sorted({f for f in chosen.formulas if held(f, share)})
         about = {
             "source": self.name,
             **made_of,
@@ -148,11 +165,11 @@ class HandwritingSource(Source):
     def ensure(self, root: Path) -> None:
         """Says how to make the store where it is missing, or is not what is asked for."""
         super().ensure(root)
-        made = Split(self.path(root, self.train)).about
+        made = self._settings_of(root, self.train)
         other = [
-            f"{name} {made.get('settings', {}).get(name)!r} there, {value!r} asked for"
+            f"{name} {made.get(name)!r} there, {value!r} asked for"
             for name, value in self.made_with.items()
-            if name != "seed" and made.get("settings", {}).get(name) != value
+            if name != "seed" and made.get(name) != value
         ]
         if other:
             raise Im2TexError(
@@ -167,11 +184,38 @@ class HandwritingSource(Source):
         split.writer = Writer(composer, self.seed, self.fresh)
         return split
 
+    def epoch_name(self, epoch: int) -> str:
+        """Name of the split of an epoch's training samples; the first one's is the store's own."""
+        return f"train-{epoch}" if epoch else self.train
+
+    def is_current(self, root: Path, epoch: int) -> bool:
+        """Whether the samples of an epoch are there and of these settings."""
+        name = self.epoch_name(epoch)
+        there = self.path(root, name).exists()
+        return there and (not epoch or self._settings_of(root, name) == self.made_with)
+
+    def command(self, root: Path, epoch: int) -> list[str]:
+        """The program that makes an epoch's samples."""
+        settings = {**self.made_with, "manner": self.manner, "epoch": epoch}
+        if settings["formulas"] == "crohme_like":
+            del settings["labels"]  # which says what the sampler makes anyway
+        if self.glyphs is not None:
+            settings["glyphs"] = self.glyphs
+        return [
+            *(sys.executable, "-m", "im2tex", "data", "prepare", self.name, "--root", str(root)),
+            *("--from", str(self.origin), "--source_args", json.dumps(settings)),
+        ]
+
+    def _settings_of(self, root: Path, name: str) -> dict[str, Any]:
+        settings: dict[str, Any] = read_about(self.path(root, name)).get("settings", {})
+        return settings
+
     def _choose(self, path: Path, root: Path) -> Chosen:
         made = self.made_with
         if made["formulas"] == "crohme_like":
-            return crohme_like(path, root, made["count"], made["seed"], made["max_tokens"])
-        return listed(path, root, made["labels"], made["count"], made["max_tokens"])
+            seed = made["seed"] + self.epoch * _SEEDS
+            return crohme_like(path, root, made["count"], seed, made["max_tokens"])
+        return listed(path, root, made["labels"], made["count"], made["max_tokens"], self.epoch)
 
     def _bank(self, root: Path) -> GlyphBank:
         if self.glyphs == BUILT_IN:

@@ -60,7 +60,9 @@ def crohme_like(pool: Path, root: Path, count: int, seed: int, max_tokens: int) 
     )
 
 
-def listed(source: Path, root: Path, labels: str, count: int | None, max_tokens: int) -> Chosen:
+def listed(
+    source: Path, root: Path, labels: str, count: int, max_tokens: int, turn: int = 0
+) -> Chosen:
     """The formulas of a list, each once, in the order of a hash.
 
     Args:
@@ -69,6 +71,8 @@ def listed(source: Path, root: Path, labels: str, count: int | None, max_tokens:
         labels: `norm` for the paper's normal form, `crohme` for CROHME's.
         count: how many at most.
         max_tokens: longest.
+        turn: 0 takes the first `count`, 1 the next, and so on, from the beginning again after the
+            last.
     """
     markup = (one.latex for one in read_list(source))
     found = _crohme(markup) if labels == "crohme" else _norm(markup)
@@ -85,7 +89,12 @@ def listed(source: Path, root: Path, labels: str, count: int | None, max_tokens:
             kept_out += 1
         else:
             seen.add(tokens)
-    chosen = sorted(seen, key=rank)[:count]
+    # By the hash's other end: its beginning says which are held out, and those would come first.
+    chosen = sorted(seen, key=lambda tokens: rank(tokens)[::-1])
+    if turn and chosen:
+        first = turn * count % len(chosen)
+        chosen = chosen[first:] + chosen[:first]
+    chosen = chosen[:count]
     return Chosen(
         chosen,
         [
