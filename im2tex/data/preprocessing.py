@@ -16,7 +16,8 @@ from PIL import Image
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink
-from im2tex.ink.raster import draw, load_picture, size
+from im2tex.ink.raster import draw, draw_middle, load_picture, middle_size, size
+from im2tex.ink.redraw import hair_lines, middle_of_lines
 from im2tex.ink.scale import ink_size, symbol_size
 
 Pixels = NDArray[np.uint8]
@@ -54,6 +55,8 @@ class Preprocessing:
         max_width: widest image in pixels. Beyond either, a training sample is dropped and any
             other is made smaller; both are counted.
         stride: (vertical, horizontal) pixels that image sizes are rounded up to multiples of.
+        redraw: where pictures are scaled, lines that come out much thinner than the pen's are
+            redrawn with it (`ink.redraw`); otherwise they keep their own width, scaled along.
 
     Raises:
         Im2TexError: if a value is out of range.
@@ -65,6 +68,7 @@ class Preprocessing:
     max_height: int = 320
     max_width: int = 1280
     stride: tuple[int, int] = (8, 8)
+    redraw: bool = True
 
     def __post_init__(self) -> None:
         for name in ("thickness", "max_height", "max_width"):
@@ -125,6 +129,9 @@ class Preprocessing:
             Im2TexError: if it cannot be decoded or shows nothing.
         """
         ink = load_picture(source)
+        hair = self._hair_lines(ink)
+        if hair is not None:
+            return self._redrawn(*hair)
         scale = self._picture_scale(ink)
         room = 2 * self.padding
         tallest, widest = self._limits()
@@ -145,8 +152,13 @@ class Preprocessing:
             Im2TexError: if it cannot be decoded or shows nothing.
         """
         ink = load_picture(source)
-        scale = self._picture_scale(ink)
-        height, width = (max(1, round(n * scale)) + 2 * self.padding for n in ink.shape)
+        hair = self._hair_lines(ink)
+        if hair is not None:
+            middle = middle_of_lines(*hair)
+            height, width = middle_size(middle.cells, self._line(1.0), self.padding)
+        else:
+            scale = self._picture_scale(ink)
+            height, width = (max(1, round(n * scale)) + 2 * self.padding for n in ink.shape)
         return self._round(height, 0), self._round(width, 1)
 
     def blank(self) -> Drawn:
@@ -172,6 +184,27 @@ class Preprocessing:
                 placed = (corners - np.asarray(drawn.origin)) * drawn.scale + drawn.offset
                 found[symbol.position] = placed.ravel()
         return found
+
+    def _hair_lines(self, ink: Pixels) -> tuple[Pixels, float] | None:
+        if not (self.redraw and self.symbol_size):
+            return None
+        return hair_lines(ink, self.symbol_size, self._line(1.0))
+
+    def _redrawn(self, ink: Pixels, scale: float) -> Drawn:
+        """A picture with the lines of `draw`."""
+        line = self._line(1.0)
+        room = 2 * self.padding + line + 1
+        tallest, widest = self._limits()
+        most = min((tallest - room) / ink.shape[0], (widest - room) / ink.shape[1])
+        middle = middle_of_lines(ink, min(scale, most))
+        image = draw_middle(middle.cells, line, self.padding)
+        return Drawn(
+            self._fill(image),
+            min(scale, most),
+            middle.corner,
+            self.padding + line / 2,
+            limited=scale > most,
+        )
 
     def _picture_scale(self, ink: Pixels) -> float:
         return self.symbol_size / symbol_size(ink) if self.symbol_size else 1.0

@@ -1,6 +1,6 @@
 """Strokes to pixels, and a person's picture to the same kind of pixels.
 
-`draw` lays hair lines on a canvas `_FINE` times as fine as the output (Pillow, in C), widens them
+`draw` lays hair lines on a canvas `FINE` times as fine as the output (Pillow, in C), widens them
 with a round pen by a few shifted maxima over the whole canvas, and averages blocks down. The cost
 hardly depends on the number of points, caps and joints are round without a Python loop over them,
 and the shades along an edge are true coverage in steps of 1/9. `benchmarks/raster.py` compares it
@@ -23,7 +23,8 @@ from PIL import Image, ImageDraw, ImageOps
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Stroke
 
-_FINE = 3  # canvas cells a pixel, each way
+FINE = 3
+"""Canvas cells a pixel, each way."""
 _STEP = 0.5  # pixels between kept points; a corner is cut by less than a quarter of a pixel
 _FAINT = 16  # grey levels of 255 that the darkest ink must stand out from the paper
 _EDGE = 64  # stretched level from which a pixel counts as ink when the margins are cut off
@@ -59,18 +60,45 @@ def draw(
         raise ValueError(f"scale {scale} and thickness {thickness} must be above zero")
     low, high = _extent(strokes)
     extent = (high - low) * scale
-    pen = max(1, round(thickness * _FINE))
-    margin = padding * _FINE + pen // 2
+    pen = max(1, round(thickness * FINE))
+    margin = padding * FINE + pen // 2
     height, width = (max(1, math.ceil(float(e) + thickness) + 2 * padding) for e in extent[::-1])
     # The shifted maxima run over the flat canvas, so a row needs the pen's width free at its end.
-    guard = -(-(pen + 1) // _FINE)
-    canvas = Image.new("L", ((width + guard) * _FINE, (height + guard) * _FINE))
+    guard = -(-(pen + 1) // FINE)
+    canvas = Image.new("L", ((width + guard) * FINE, (height + guard) * FINE))
     pencil = ImageDraw.Draw(canvas).draw
     for points in _thin(strokes, low, scale, margin):
         pencil.draw_lines(points, 255, 1)
     fine = np.array(canvas)
-    image = Image.fromarray(_widen(fine, pen)).reduce(_FINE)
+    image = Image.fromarray(_widen(fine, pen)).reduce(FINE)
     return np.asarray(image)[:height, :width].copy()
+
+
+def draw_middle(middle: NDArray[np.bool_], thickness: float, padding: int) -> NDArray[np.uint8]:
+    """Draws lines whose middle is known with the same pen as `draw`.
+
+    Args:
+        middle: (h, w), on a grid `FINE` times as fine as the output.
+        thickness: diameter of the pen, pixels.
+        padding: empty pixels on every side.
+
+    Returns:
+        (H, W), 0 = paper, 255 = ink, the extent of the grid plus the pen's plus the padding.
+    """
+    height, width = middle_size(middle, thickness, padding)
+    pen = max(1, round(thickness * FINE))
+    margin = padding * FINE + pen // 2
+    guard = -(-(pen + 1) // FINE)  # as in `draw`
+    fine = np.zeros(((height + guard) * FINE, (width + guard) * FINE), dtype=np.uint8)
+    fine[margin : margin + middle.shape[0], margin : margin + middle.shape[1]] = 255 * middle
+    image = Image.fromarray(_widen(fine, pen)).reduce(FINE)
+    return np.asarray(image)[:height, :width].copy()
+
+
+def middle_size(middle: NDArray[np.bool_], thickness: float, padding: int) -> tuple[int, int]:
+    """Height and width that `draw_middle` gives for the same arguments, in pixels."""
+    height, width = (math.ceil(cells / FINE + thickness) + 2 * padding for cells in middle.shape)
+    return height, width
 
 
 def _extent(strokes: Sequence[Stroke]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -85,10 +113,10 @@ def _thin(
 ) -> list[list[float]]:
     """Canvas coordinates x0 y0 x1 y1 … a stroke, without points too dense to matter."""
     points = np.concatenate(strokes)
-    points = (points - low) * np.float32(scale * _FINE) + np.float32(margin + 0.5)
+    points = (points - low) * np.float32(scale * FINE) + np.float32(margin + 0.5)
     ends = np.cumsum([len(stroke) for stroke in strokes])
     steps = np.abs(np.diff(points, axis=0)).sum(axis=1)
-    travelled = np.floor(np.cumsum(steps) / (_STEP * _FINE))
+    travelled = np.floor(np.cumsum(steps) / (_STEP * FINE))
     keep = np.empty(len(points), dtype=bool)
     keep[0] = True
     keep[1:-1] = np.diff(travelled) > 0

@@ -56,14 +56,27 @@ def symbol_size(image: NDArray[np.uint8]) -> float:
     boxes = ndimage.find_objects(labels)
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:].astype(np.float64)
     sides = np.array([max(r.stop - r.start, c.stop - c.start) for r, c in boxes], dtype=np.float64)
-    # Crofton: the true perimeter is pi/4 of the edges counted between cells, for lines of every
-    # direction; a line's area over half its perimeter is its width.
-    edges = np.count_nonzero(ink[1:] != ink[:-1]) + np.count_nonzero(ink[:, 1:] != ink[:, :-1])
-    pen = 8 * float(areas.sum()) / (math.pi * edges)
+    pen = pen_width(ink)
     longest = float(sides.max()) - pen
     if longest < _DOT * pen:
         return max(longest, _DOT * pen)
     return _band_mean(np.maximum(sides - pen, 0.5 * pen), np.sqrt(areas))
+
+
+def pen_width(ink: NDArray[np.bool_]) -> float:
+    """The mean width of lines.
+
+    Crofton: the true perimeter is pi/4 of the edges counted between cells, for lines of every
+    direction; a line's area over half its perimeter is its width.
+
+    Args:
+        ink: (H, W), with ink in it and none on its border.
+
+    Returns:
+        Pixels.
+    """
+    edges = np.count_nonzero(ink[1:] != ink[:-1]) + np.count_nonzero(ink[:, 1:] != ink[:, :-1])
+    return 8 * np.count_nonzero(ink) / (math.pi * edges)
 
 
 def ink_size(ink: Ink) -> float:

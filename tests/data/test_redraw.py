@@ -1,0 +1,88 @@
+"""A picture's lines redrawn: whatever their width, they come out as the pen's."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import ndimage
+from written import row
+
+from im2tex.data.preprocessing import Preprocessing
+from im2tex.ink.raster import draw
+from im2tex.ink.typeset import typeset
+
+TOKENS = (r"\frac", *"{2x+3}{5y}=z-47")
+FORMULA = typeset(TOKENS)
+RULE = Preprocessing(symbol_size=16, thickness=0.12)
+
+
+def paper(size, pen):
+    """The formula on white paper, symbols of `size` pixels, lines of `pen` pixels."""
+    scale = RULE.scale_of(FORMULA) * size / RULE.symbol_size
+    return 255 - draw(FORMULA.strokes, scale, pen, 10)
+
+
+def alike(one, other):
+    """The share of the ink of each that lies within a pixel of the other's, the lesser one."""
+    shares = []
+    for mine, theirs in ((one, other), (other, one)):
+        near = ndimage.maximum_filter(theirs, 3) > 127
+        shares.append(near[mine > 127].mean())
+    return min(shares)
+
+
+@pytest.mark.parametrize(
+    ("size", "pen"), [(16, 1), (40, 1), (40, 2), (40, 5), (150, 2), (150, 18), (400, 3)]
+)
+def test_a_picture_is_as_its_ink_is_drawn(size, pen):
+    drawn = RULE.draw(FORMULA).image
+    picture = RULE.picture(paper(size, pen)).image
+    # The estimate of the scale has a few percent of freedom.
+    assert abs(np.array(picture.shape) - drawn.shape).max() <= 16
+    zoomed = np.zeros_like(drawn)
+    rows, columns = (np.flatnonzero((picture > 64).any(axis)) for axis in (1, 0))
+    ink = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    rows, columns = (np.flatnonzero((drawn > 64).any(axis)) for axis in (1, 0))
+    place = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    zoomed[place] = np.asarray(Image.fromarray(ink).resize(drawn[place].shape[::-1]))
+    assert alike(zoomed, drawn) > 0.93
+    assert picture.mean() * picture.size == pytest.approx(drawn.mean() * drawn.size, rel=0.12)
+
+
+def test_the_size_foretold_is_that_of_the_picture():
+    for size, pen in ((16, 2), (70, 3), (70, 9)):
+        picture = paper(size, pen)
+        assert RULE.picture_extent(picture) == RULE.picture(picture).image.shape
+
+
+def test_hair_lines_stay_pale_where_they_are_not_redrawn():
+    kept = Preprocessing(symbol_size=16, thickness=0.12, redraw=False)
+    hair = paper(80, 1)
+    assert kept.picture(hair).image.max() < 160
+    assert RULE.picture(hair).image.max() == 255
+
+
+def test_other_lines_are_scaled_along():
+    kept = Preprocessing(symbol_size=16, thickness=0.12, redraw=False)
+    for pen in (10, 20):
+        picture = paper(80, pen)
+        assert np.array_equal(RULE.picture(picture).image, kept.picture(picture).image)
+
+
+def test_specks_of_dirt_do_not_count():
+    picture = paper(120, 3)
+    clean = RULE.picture(picture).image
+    rng = np.random.default_rng(0)
+    for y, x in rng.integers(2, (picture.shape[0] - 2, picture.shape[1] - 2), (40, 2)):
+        if (picture[y - 2 : y + 3, x - 2 : x + 3] == 255).all():
+            picture[y, x] = 0
+    dirty = RULE.picture(picture).image
+    assert dirty.shape == clean.shape
+    assert alike(dirty, clean) > 0.97
+
+
+def test_where_the_lines_lie_in_the_picture_is_known():
+    ink = row("abc").ink
+    picture = 255 - np.pad(draw(ink.strokes, 8, 3, 0), ((50, 20), (70, 20)))
+    drawn = Preprocessing(symbol_size=16).picture(picture)
+    # `load_picture` cuts to the ink, so the middle begins half a pen within.
+    assert drawn.origin == pytest.approx((1.5, 1.5), abs=2)
