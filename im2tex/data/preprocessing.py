@@ -17,7 +17,7 @@ from PIL import Image
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink
 from im2tex.ink.raster import draw, draw_middle, load_picture, middle_size, size
-from im2tex.ink.redraw import hair_lines, middle_of_lines
+from im2tex.ink.redraw import hair_scale, middle_of_lines
 from im2tex.ink.scale import ink_size, symbol_size
 
 Pixels = NDArray[np.uint8]
@@ -129,9 +129,9 @@ class Preprocessing:
             Im2TexError: if it cannot be decoded or shows nothing.
         """
         ink = load_picture(source)
-        hair = self._hair_lines(ink)
-        if hair is not None:
-            return self._redrawn(*hair)
+        scale = self._hair_scale(ink)
+        if scale is not None:
+            return self._redrawn(ink, scale)
         scale = self._picture_scale(ink)
         room = 2 * self.padding
         tallest, widest = self._limits()
@@ -152,9 +152,9 @@ class Preprocessing:
             Im2TexError: if it cannot be decoded or shows nothing.
         """
         ink = load_picture(source)
-        hair = self._hair_lines(ink)
-        if hair is not None:
-            middle = middle_of_lines(*hair)
+        scale = self._hair_scale(ink)
+        if scale is not None:
+            middle = middle_of_lines(ink, scale)
             height, width = middle_size(middle.cells, self._line(1.0), self.padding)
         else:
             scale = self._picture_scale(ink)
@@ -185,10 +185,10 @@ class Preprocessing:
                 found[symbol.position] = placed.ravel()
         return found
 
-    def _hair_lines(self, ink: Pixels) -> tuple[Pixels, float] | None:
+    def _hair_scale(self, ink: Pixels) -> float | None:
         if not (self.redraw and self.symbol_size):
             return None
-        return hair_lines(ink, self.symbol_size, self._line(1.0))
+        return hair_scale(ink, self.symbol_size, self._line(1.0))
 
     def _redrawn(self, ink: Pixels, scale: float) -> Drawn:
         """A picture with the lines of `draw`."""

@@ -21,7 +21,7 @@ from im2tex.ink.scale import pen_width, symbol_size
 from im2tex.ink.thinning import thin
 
 _INK = 0.35  # of the darkest: a line of one pixel between two rows of pixels has half of it in each
-_HAIR = 0.6  # of the pen: lines that would come out thinner are redrawn
+_HAIR = 0.7  # of the pen: lines that would come out thinner are redrawn
 _SPECK = 0.3  # of a pen's width squared: smaller parts are dirt
 _EIGHT = np.ones((3, 3), dtype=bool)
 
@@ -38,10 +38,8 @@ class Middle(NamedTuple):
     corner: tuple[float, float]
 
 
-def hair_lines(
-    picture: NDArray[np.uint8], symbol: float, thickness: float
-) -> tuple[NDArray[np.uint8], float] | None:
-    """A picture's lines where they are too thin for a model; None where they are not.
+def hair_scale(picture: NDArray[np.uint8], symbol: float, thickness: float) -> float | None:
+    """The scale of a picture whose lines are too thin for a model; None where they are not.
 
     Args:
         picture: (H, W), 0 = paper … 255 = ink.
@@ -49,42 +47,36 @@ def hair_lines(
         thickness: diameter of the pen that strokes are drawn with, pixels.
 
     Returns:
-        The ink, 255 or 0, without specks; and the scale that makes symbols the size asked for.
+        Pixels for each of the picture, so that symbols have the size asked for.
     """
     ink = _clean(_inked(picture))
-    lines = np.where(ink, np.uint8(255), np.uint8(0))
-    scale = symbol / symbol_size(lines)
-    thin_ones = pen_width(np.pad(ink, 1)) * scale < _HAIR * thickness
-    return (lines, scale) if thin_ones else None
+    scale = symbol / symbol_size(255 * ink.astype(np.uint8))
+    return scale if pen_width(np.pad(ink, 1)) * scale < _HAIR * thickness else None
+
+
+def middle_of_lines(picture: NDArray[np.uint8], scale: float) -> Middle:
+    """The middle of a picture's lines, for `raster.draw_middle`; specks are left out.
+
+    Args:
+        picture: (H, W), 0 = paper … 255 = ink.
+        scale: pixels of the drawing for each of the picture.
+    """
+    finer = scale * FINE
+    if finer < 1:  # or a line much narrower than a cell would be lost
+        many = math.floor(1 / finer)
+        picture = _largest(255 * _inked(picture).astype(np.uint8), many)
+        finer *= many
+    shape = tuple(max(1, round(n * finer)) for n in picture.shape)
+    how = Image.Resampling.BOX if finer < 1 else Image.Resampling.BICUBIC
+    resized = Image.fromarray(picture).resize((shape[1], shape[0]), how)
+    cells = thin(_clean(_inked(np.asarray(resized))))
+    rows, columns = (np.flatnonzero(cells.any(axis)) for axis in (1, 0))
+    corner = (float(columns[0]) / (scale * FINE), float(rows[0]) / (scale * FINE))
+    return Middle(cells[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], corner)
 
 
 def _inked(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return picture > _INK * 255
-
-
-def middle_of_lines(picture: NDArray[np.uint8], scale: float) -> Middle:
-    """The middle of a picture's lines, for `raster.draw_middle`.
-
-    Args:
-        picture: (H, W), 255 or 0, as `hair_lines` gives it.
-        scale: pixels of the drawing for each of the picture.
-    """
-    finer = scale * FINE
-    many = math.floor(1 / finer)
-    if many > 1:  # a line narrower than a cell would else be lost
-        picture = _largest(picture, many)
-        finer *= many
-    shape = tuple(max(1, round(n * finer)) for n in picture.shape)
-    if shape != picture.shape:
-        how = Image.Resampling.BOX if finer < 1 else Image.Resampling.BICUBIC
-        resized = Image.fromarray(picture).resize((shape[1], shape[0]), how)
-        ink = _inked(np.asarray(resized))
-    else:
-        ink = picture > 0
-    cells = thin(ink)
-    rows, columns = (np.flatnonzero(cells.any(axis)) for axis in (1, 0))
-    corner = (float(columns[0]) / (scale * FINE), float(rows[0]) / (scale * FINE))
-    return Middle(cells[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], corner)
 
 
 def _largest(picture: NDArray[np.uint8], many: int) -> NDArray[np.uint8]:
