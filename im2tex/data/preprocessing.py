@@ -17,7 +17,7 @@ from PIL import Image
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink
 from im2tex.ink.raster import draw, draw_middle, load_picture, middle_size, size
-from im2tex.ink.redraw import hair_scale, middle_of_lines
+from im2tex.ink.redraw import Middle, clean, hair_lines
 from im2tex.ink.scale import ink_size, symbol_size
 
 Pixels = NDArray[np.uint8]
@@ -129,21 +129,17 @@ class Preprocessing:
             Im2TexError: if it cannot be decoded or shows nothing.
         """
         ink = load_picture(source)
-        scale = self._hair_scale(ink)
-        if scale is not None:
-            return self._redrawn(ink, scale)
-        scale = self._picture_scale(ink)
-        room = 2 * self.padding
-        tallest, widest = self._limits()
-        most = min((tallest - room) / ink.shape[0], (widest - room) / ink.shape[1])
-        limited = scale > most
-        scale = min(scale, most)
-        shape = (max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale)))
-        if shape != (ink.shape[1], ink.shape[0]):
-            filter_ = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
-            ink = np.asarray(Image.fromarray(ink).resize(shape, filter_))
-        image = np.pad(ink, self.padding)
-        return Drawn(self._fill(image), scale, (0.0, 0.0), self.padding, limited)
+        asked, most = self._picture_scales(ink)
+        scale = min(asked, most)
+        hair = self._hair_lines(ink, scale)
+        if hair is not None:
+            line = self._line(1.0)
+            image = draw_middle(hair.cells, line, self.padding)
+            place = hair.corner, self.padding + line / 2
+        else:
+            image = np.pad(_scaled(ink, scale), self.padding)
+            place = (0.0, 0.0), float(self.padding)
+        return Drawn(self._fill(image), scale, *place, limited=asked > most)
 
     def picture_extent(self, source: bytes | Image.Image | NDArray[np.uint8]) -> tuple[int, int]:
         """Height and width in pixels that a picture asks for, before any limit.
@@ -152,12 +148,11 @@ class Preprocessing:
             Im2TexError: if it cannot be decoded or shows nothing.
         """
         ink = load_picture(source)
-        scale = self._hair_scale(ink)
-        if scale is not None:
-            middle = middle_of_lines(ink, scale)
-            height, width = middle_size(middle.cells, self._line(1.0), self.padding)
+        scale, most = self._picture_scales(ink)
+        hair = self._hair_lines(ink, scale) if scale <= most else None
+        if hair is not None:
+            height, width = middle_size(hair.cells, self._line(1.0), self.padding)
         else:
-            scale = self._picture_scale(ink)
             height, width = (max(1, round(n * scale)) + 2 * self.padding for n in ink.shape)
         return self._round(height, 0), self._round(width, 1)
 
@@ -185,29 +180,21 @@ class Preprocessing:
                 found[symbol.position] = placed.ravel()
         return found
 
-    def _hair_scale(self, ink: Pixels) -> float | None:
-        if not (self.redraw and self.symbol_size):
-            return None
-        return hair_scale(ink, self.symbol_size, self._line(1.0))
+    @property
+    def _redraws(self) -> bool:
+        return self.redraw and self.symbol_size > 0
 
-    def _redrawn(self, ink: Pixels, scale: float) -> Drawn:
-        """A picture with the lines of `draw`."""
-        line = self._line(1.0)
-        room = 2 * self.padding + line + 1
+    def _hair_lines(self, ink: Pixels, scale: float) -> Middle | None:
+        return hair_lines(ink, scale, self._line(1.0)) if self._redraws else None
+
+    def _picture_scales(self, ink: Pixels) -> tuple[float, float]:
+        """Pixels for each of a picture: as asked for, and the most within the limits."""
+        asked = 1.0
+        if self.symbol_size:
+            asked = self.symbol_size / symbol_size(clean(ink) if self.redraw else ink)
+        room = 2 * self.padding + (self._line(1.0) + 1 if self._redraws else 0)
         tallest, widest = self._limits()
-        most = min((tallest - room) / ink.shape[0], (widest - room) / ink.shape[1])
-        middle = middle_of_lines(ink, min(scale, most))
-        image = draw_middle(middle.cells, line, self.padding)
-        return Drawn(
-            self._fill(image),
-            min(scale, most),
-            middle.corner,
-            self.padding + line / 2,
-            limited=scale > most,
-        )
-
-    def _picture_scale(self, ink: Pixels) -> float:
-        return self.symbol_size / symbol_size(ink) if self.symbol_size else 1.0
+        return asked, min((tallest - room) / ink.shape[0], (widest - room) / ink.shape[1])
 
     def _line(self, factor: float) -> float:
         return max(1.0, (self.symbol_size or 24.0) * self.thickness * factor)
@@ -227,3 +214,11 @@ class Preprocessing:
         down = -height % self.stride[0]
         right = -width % self.stride[1]
         return np.pad(image, ((0, down), (0, right)))
+
+
+def _scaled(ink: Pixels, scale: float) -> Pixels:
+    height, width = (max(1, round(n * scale)) for n in ink.shape)
+    if (height, width) == ink.shape:
+        return ink
+    how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(ink).resize((width, height), how))

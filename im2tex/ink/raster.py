@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Stroke
+from im2tex.ink.lighting import evenly_lit
 
 FINE = 3
 """Canvas cells a pixel, each way."""
@@ -181,6 +182,7 @@ def load_picture(source: bytes | Image.Image | NDArray[np.uint8]) -> NDArray[np.
     Transparency lies on white (a picture that is blank there, white ink on nothing, is read from
     its transparency). Ink is whatever is rarer, counted over the whole picture and along its
     border alike; grey levels are stretched from the paper's own level to the darkest ink's.
+    A photograph's light is made even before (`lighting`).
 
     Args:
         source: an encoded picture, any format Pillow reads, of several frames the first; or a
@@ -240,16 +242,13 @@ def _grey_layers(picture: Image.Image) -> list[NDArray[np.uint8]]:
 
 def _ink_of(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """Stretched and cropped ink, or None where nothing stands out."""
-    low, high = int(grey.min()), int(grey.max())
-    if high - low < _FAINT:
+    if int(grey.max()) - int(grey.min()) < _FAINT:
         return None
-    dark = grey < (low + high + 1) / 2
-    border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
-    if dark.mean() + border.mean() > 1:
-        grey, dark = 255 - grey, ~dark
-    sheet = grey[~dark].astype(np.float32)
-    paper = float(np.median(sheet))
-    noise = float(np.median(np.abs(sheet - paper)))
+    grey, paper, noise = _told(grey)
+    if noise > 0:  # a photograph's; a clean picture has one level of paper
+        lit = evenly_lit(grey)
+        if lit is not None:
+            grey, paper, noise = _told(lit)
     darkest = float(grey.min())
     if paper - darkest < max(_FAINT, 8 * noise):
         return None
@@ -260,3 +259,14 @@ def _ink_of(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     cropped = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     out: NDArray[np.uint8] = np.rint(cropped).astype(np.uint8)
     return out
+
+
+def _told(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, float]:
+    """Dark ink on light paper, the paper's level, and how far it usually is from that."""
+    dark = grey < (int(grey.min()) + int(grey.max()) + 1) / 2
+    border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
+    if dark.mean() + border.mean() > 1:
+        grey, dark = 255 - grey, ~dark
+    sheet = grey[~dark].astype(np.float32)
+    paper = float(np.median(sheet))
+    return grey, paper, float(np.median(np.abs(sheet - paper)))

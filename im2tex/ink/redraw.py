@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from im2tex.ink.pen import pen_width
 from im2tex.ink.raster import FINE
-from im2tex.ink.scale import pen_width, symbol_size
 from im2tex.ink.thinning import thin
 
 _INK = 0.35  # of the darkest: a line of one pixel between two rows of pixels has half of it in each
-_HAIR = 0.7  # of the pen: lines that would come out thinner are redrawn
+_HAIR = 0.9  # of the pen: lines that would come out thinner are redrawn
 _SPECK = 0.3  # of a pen's width squared: smaller parts are dirt
 _EIGHT = np.ones((3, 3), dtype=bool)
 
@@ -38,28 +38,25 @@ class Middle(NamedTuple):
     corner: tuple[float, float]
 
 
-def hair_scale(picture: NDArray[np.uint8], symbol: float, thickness: float) -> float | None:
-    """The scale of a picture whose lines are too thin for a model; None where they are not.
+def clean(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What of a picture is ink, without specks: 255, or 0.
 
     Args:
-        picture: (H, W), 0 = paper … 255 = ink.
-        symbol: size that a characteristic symbol is to have, pixels.
-        thickness: diameter of the pen that strokes are drawn with, pixels.
-
-    Returns:
-        Pixels for each of the picture, so that symbols have the size asked for.
+        picture: (H, W), 0 = paper … 255 = ink; with ink in it.
     """
-    ink = _clean(_inked(picture))
-    scale = symbol / symbol_size(255 * ink.astype(np.uint8))
-    return scale if pen_width(np.pad(ink, 1)) * scale < _HAIR * thickness else None
+    return np.where(_without_specks(_inked(picture)), np.uint8(255), np.uint8(0))
 
 
-def middle_of_lines(picture: NDArray[np.uint8], scale: float) -> Middle:
-    """The middle of a picture's lines, for `raster.draw_middle`; specks are left out.
+def hair_lines(picture: NDArray[np.uint8], scale: float, thickness: float) -> Middle | None:
+    """The middle of a picture's lines where they are too thin for a model, for `draw_middle`.
 
     Args:
         picture: (H, W), 0 = paper … 255 = ink.
         scale: pixels of the drawing for each of the picture.
+        thickness: diameter of the pen that strokes are drawn with, pixels of the drawing.
+
+    Returns:
+        The middle, without specks; None where the lines are not too thin.
     """
     finer = scale * FINE
     if finer < 1:  # or a line much narrower than a cell would be lost
@@ -69,7 +66,10 @@ def middle_of_lines(picture: NDArray[np.uint8], scale: float) -> Middle:
     shape = tuple(max(1, round(n * finer)) for n in picture.shape)
     how = Image.Resampling.BOX if finer < 1 else Image.Resampling.BICUBIC
     resized = Image.fromarray(picture).resize((shape[1], shape[0]), how)
-    cells = thin(_clean(_inked(np.asarray(resized))))
+    ink = _without_specks(_inked(np.asarray(resized)))
+    if pen_width(np.pad(ink, 1)) >= _HAIR * thickness * FINE:
+        return None
+    cells = thin(ink)
     rows, columns = (np.flatnonzero(cells.any(axis)) for axis in (1, 0))
     corner = (float(columns[0]) / (scale * FINE), float(rows[0]) / (scale * FINE))
     return Middle(cells[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], corner)
@@ -89,8 +89,7 @@ def _largest(picture: NDArray[np.uint8], many: int) -> NDArray[np.uint8]:
     return found
 
 
-def _clean(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Without specks."""
+def _without_specks(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
     ink = np.pad(ink, 1)
     labels, count = ndimage.label(ink, _EIGHT)
     areas = np.bincount(labels.ravel(), minlength=count + 1)

@@ -19,13 +19,12 @@ one of these figures.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from im2tex.ink.ink import Ink
+from im2tex.ink.pen import pen_width
 from im2tex.ink.raster import draw
 
 _BAND = (0.2, 0.5)  # shares of the weight
@@ -61,22 +60,6 @@ def symbol_size(image: NDArray[np.uint8]) -> float:
     if longest < _DOT * pen:
         return max(longest, _DOT * pen)
     return _band_mean(np.maximum(sides - pen, 0.5 * pen), np.sqrt(areas))
-
-
-def pen_width(ink: NDArray[np.bool_]) -> float:
-    """The mean width of lines.
-
-    Crofton: the true perimeter is pi/4 of the edges counted between cells, for lines of every
-    direction; a line's area over half its perimeter is its width.
-
-    Args:
-        ink: (H, W), with ink in it and none on its border.
-
-    Returns:
-        Pixels.
-    """
-    edges = np.count_nonzero(ink[1:] != ink[:-1]) + np.count_nonzero(ink[:, 1:] != ink[:, :-1])
-    return 8 * np.count_nonzero(ink) / (math.pi * edges)
 
 
 def ink_size(ink: Ink) -> float:
