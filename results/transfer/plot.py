@@ -58,7 +58,8 @@ def main() -> None:
                 73.6, y, marker, color=colour, fillstyle="none", label=f"{year}, faithful"
             )
         curve(real, [(2, "scratch_crohme_2k"), (7.9, "scratch_seed0")], split, "--")
-        curve(real, [(2, "pretrained_crohme_2k"), (7.9, "pretrained_seed0")], split)
+        first = [(0, "synthetic_only"), (2, "pretrained_crohme_2k"), (7.9, "pretrained_seed0")]
+        curve(real, first, split)
     seeds.set_xticks([0, 1], ["CROHME alone", "synthetic first"])
     seeds.set_xlim(-0.5, 1.5)
     seeds.set_ylabel("formulas read exactly, %")
