@@ -67,7 +67,7 @@ def seen(picture: Image.Image, rule: Preprocessing) -> np.ndarray:
 
 
 PENS = [(15, 1), (15, 1.5), (20, 1.5), (40, 1), (40, 2.5), (40, 4), (40, 6), (40, 8), (120, 3)]
-PENS += [(120, 5), (120, 15), (400, 8)]
+PENS += [(120, 5), (120, 15), (250, 5)]
 PICTURES: dict[str, Callable[[Ink], Image.Image]] = {
     f"{size} pixels a symbol, pen of {pen}": lambda ink, size=size, pen=pen: page(ink, size, pen)
     for size, pen in PENS
