@@ -214,8 +214,7 @@ class FormulaDataModule(LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the training split, varied and shuffled anew each epoch."""
         name = self.train_split
-        epoch = self._position()[0] if self._stream is not None else 0
-        split = self.split(name) if self._stream is None else self._streamed(self._stream, epoch)
+        epoch, split = self._training_split()
         preprocessing = self._preprocessing()
         buckets = self._buckets(preprocessing)
         dataset = FormulaDataset(split, preprocessing, self._variation(split), buckets)
@@ -249,15 +248,18 @@ class FormulaDataModule(LightningDataModule):
         """A loader for each split to predict."""
         return [self._evaluation(name) for name in self.predict_splits]
 
-    def _streamed(self, stream: Stream, epoch: int) -> Split:
-        """The training samples of an epoch, once they are there."""
-        rank, _ = self._ranks()
-        if rank == 0:
+    def _training_split(self) -> tuple[int, Split]:
+        """The epoch that the number of batches is of, and its samples, once they are there."""
+        stream = self._stream
+        if stream is None:
+            return 0, self.split(self.train_split)
+        epoch, _ = self._position()
+        if self._ranks()[0] == 0:
             last = None if self.trainer is None else self.trainer.max_epochs
             stream.ready(self.root, epoch, more=last is None or last < 0 or epoch + 1 < last)
         if self.trainer is not None:
             self.trainer.strategy.barrier("samples of an epoch")
-        return self.source.split(self.root, stream.name(epoch))
+        return epoch, self.source.split(self.root, stream.name(epoch))
 
     def _evaluation(self, name: str) -> DataLoader[Batch]:
         split = self.split(name)

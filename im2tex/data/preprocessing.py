@@ -55,8 +55,8 @@ class Preprocessing:
         max_width: widest image in pixels. Beyond either, a training sample is dropped and any
             other is made smaller; both are counted.
         stride: (vertical, horizontal) pixels that image sizes are rounded up to multiples of.
-        redraw: where pictures are scaled, lines that come out much thinner than the pen's are
-            redrawn with it (`ink.redraw`); otherwise they keep their own width, scaled along.
+        redraw: where pictures are scaled, lines that come out thinner than the pen's are redrawn
+            with it (`ink.redraw`); otherwise they keep their own width, scaled along.
 
     Raises:
         Im2TexError: if a value is out of range.
@@ -191,7 +191,7 @@ class Preprocessing:
         """Pixels for each of a picture: as asked for, and the most within the limits."""
         asked = 1.0
         if self.symbol_size:
-            asked = self.symbol_size / symbol_size(clean(ink) if self.redraw else ink)
+            asked = self.symbol_size / symbol_size(clean(ink) if self._redraws else ink)
         room = 2 * self.padding + (self._line(1.0) + 1 if self._redraws else 0)
         tallest, widest = self._limits()
         return asked, min((tallest - room) / ink.shape[0], (widest - room) / ink.shape[1])

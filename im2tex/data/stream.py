@@ -104,7 +104,7 @@ class Stream:
 
     def _finish(self, root: Path, making: _Making) -> None:
         said = making.process.communicate()[1].decode(errors="replace").strip()
-        self._making = None
+        self.close()
         if making.process.returncode or not self._sets.is_current(root, making.epoch):
             status = making.process.returncode
             why = said.splitlines()[-1] if said else f"it ended with {status} and said nothing"

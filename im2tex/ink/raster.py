@@ -15,6 +15,7 @@ import struct
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,18 +62,13 @@ def draw(
         raise ValueError(f"scale {scale} and thickness {thickness} must be above zero")
     low, high = _extent(strokes)
     extent = (high - low) * scale
-    pen = max(1, round(thickness * FINE))
-    margin = padding * FINE + pen // 2
     height, width = (max(1, math.ceil(float(e) + thickness) + 2 * padding) for e in extent[::-1])
-    # The shifted maxima run over the flat canvas, so a row needs the pen's width free at its end.
-    guard = -(-(pen + 1) // FINE)
-    canvas = Image.new("L", ((width + guard) * FINE, (height + guard) * FINE))
-    pencil = ImageDraw.Draw(canvas).draw
-    for points in _thin(strokes, low, scale, margin):
+    canvas = _Canvas.of(height, width, thickness, padding)
+    paper = Image.new("L", canvas.cells[::-1])
+    pencil = ImageDraw.Draw(paper).draw
+    for points in _thin(strokes, low, scale, canvas.margin):
         pencil.draw_lines(points, 255, 1)
-    fine = np.array(canvas)
-    image = Image.fromarray(_widen(fine, pen)).reduce(FINE)
-    return np.asarray(image)[:height, :width].copy()
+    return canvas.penned(np.array(paper))
 
 
 def draw_middle(middle: NDArray[np.bool_], thickness: float, padding: int) -> NDArray[np.uint8]:
@@ -86,20 +82,50 @@ def draw_middle(middle: NDArray[np.bool_], thickness: float, padding: int) -> ND
     Returns:
         (H, W), 0 = paper, 255 = ink, the extent of the grid plus the pen's plus the padding.
     """
-    height, width = middle_size(middle, thickness, padding)
-    pen = max(1, round(thickness * FINE))
-    margin = padding * FINE + pen // 2
-    guard = -(-(pen + 1) // FINE)  # as in `draw`
-    fine = np.zeros(((height + guard) * FINE, (width + guard) * FINE), dtype=np.uint8)
-    fine[margin : margin + middle.shape[0], margin : margin + middle.shape[1]] = 255 * middle
-    image = Image.fromarray(_widen(fine, pen)).reduce(FINE)
-    return np.asarray(image)[:height, :width].copy()
+    canvas = _Canvas.of(*middle_size(middle, thickness, padding), thickness, padding)
+    fine = np.zeros(canvas.cells, dtype=np.uint8)
+    top, (rows, columns) = canvas.margin, middle.shape
+    fine[top : top + rows, top : top + columns] = 255 * middle
+    return canvas.penned(fine)
 
 
 def middle_size(middle: NDArray[np.bool_], thickness: float, padding: int) -> tuple[int, int]:
     """Height and width that `draw_middle` gives for the same arguments, in pixels."""
     height, width = (math.ceil(cells / FINE + thickness) + 2 * padding for cells in middle.shape)
     return height, width
+
+
+class _Canvas(NamedTuple):
+    """A canvas `FINE` times as fine as an image of (height, width) pixels.
+
+    Attributes:
+        height: of the image.
+        width: of the image.
+        pen: diameter in cells.
+        margin: cells before the first of a line's middle, down and right.
+    """
+
+    height: int
+    width: int
+    pen: int
+    margin: int
+
+    @classmethod
+    def of(cls, height: int, width: int, thickness: float, padding: int) -> _Canvas:
+        pen = max(1, round(thickness * FINE))
+        return cls(height, width, pen, padding * FINE + pen // 2)
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        # The shifted maxima run over the flat canvas, so a row needs the pen's width free at its
+        # end.
+        guard = -(-(self.pen + 1) // FINE)
+        return (self.height + guard) * FINE, (self.width + guard) * FINE
+
+    def penned(self, fine: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The image of hair lines drawn with the pen."""
+        image = Image.fromarray(_widen(fine, self.pen)).reduce(FINE)
+        return np.asarray(image)[: self.height, : self.width].copy()
 
 
 def _extent(strokes: Sequence[Stroke]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -31,8 +31,7 @@ def thin(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
     flat = cells.ravel()
     columns = cells.shape[1]
     steps = [row * columns + column for row, column in _AROUND]
-    alive = np.flatnonzero(flat)
-    busy = alive  # cells that may go: those whose surroundings have changed, or were never seen
+    busy = np.flatnonzero(flat)  # cells that may go: their surroundings are new, or have changed
     while len(busy):
         gone = []
         for removable in _removable():
