@@ -10,7 +10,12 @@ from im2tex.commands.front.parser import Commands
 
 def prepare(commands: Commands) -> None:
     """`im2tex data prepare`."""
-    parser = commands.add_parser("prepare", help="read a source's raw data into a store")
+    parser = commands.add_parser(
+        "prepare",
+        help="read a source's raw data into a store",
+        description="Reads raw data, says what it could not read, and writes a Parquet file a split"
+        " to ROOT/SOURCE/, where fit, test and all else find it.",
+    )
     parser.add_argument("source", help="a source, see `im2tex components sources`")
     parser.add_argument(
         "--root", type=Path, default=Path("data"), help="folder of the stores (default: data)"
@@ -116,7 +121,13 @@ def show(commands: Commands) -> None:
     parser.add_argument(
         "splits", nargs="+", metavar="SOURCE:SPLIT", help="such as handwriting:train crohme:train"
     )
-    parser.add_argument("--out", type=Path, default=Path("samples.png"), metavar="FILE.png")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("samples.png"),
+        metavar="FILE.png",
+        help="the sheet (default: %(default)s)",
+    )
     parser.add_argument("--count", type=int, default=40, help="of each (default: %(default)s)")
     parser.add_argument("--columns", type=int, default=4, help="default: %(default)s")
     parser.add_argument(

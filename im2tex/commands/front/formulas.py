@@ -34,7 +34,12 @@ def normalize(commands: Commands) -> None:
 
 def render(commands: Commands) -> None:
     """`im2tex render`."""
-    parser = commands.add_parser("render", help="draw a file of formulas, a picture a line")
+    parser = commands.add_parser(
+        "render",
+        help="draw a file of formulas, a picture a line",
+        description="Draws each line of a file as a PNG named by the line's number, from 0, and"
+        " says in report.jsonl how each went. Exits with 1 if any could not be drawn.",
+    )
     parser.add_argument("formulas", type=Path, metavar="FORMULAS.txt", help="a formula a line")
     parser.add_argument(
         "folder", type=Path, metavar="OUT/", help="folder for NNNNNN.png and report.jsonl"

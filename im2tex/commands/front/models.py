@@ -11,7 +11,10 @@ from im2tex.commands.front.parser import Commands
 def components(commands: Commands) -> None:
     """`im2tex components`."""
     parser = commands.add_parser(
-        "components", help="what can be chosen by name, with the arguments each accepts"
+        "components",
+        help="what can be chosen by name, with the arguments each accepts",
+        description="Lists encoders, attentions, decoders, sources, optimizers and schedules, those"
+        " of installed packages too, with their arguments and what these are if not given.",
     )
     parser.add_argument("kind", nargs="?", help="one kind only, such as encoders or sources")
 
@@ -69,8 +72,10 @@ def export(commands: Commands) -> None:
         help="a checkpoint's model as a small folder, for `im2tex read`",
         description="Writes settings, weights in half precision, a model card and a licence.",
     )
-    parser.add_argument("--ckpt_path", type=Path, required=True, metavar="CKPT")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--ckpt_path", type=Path, required=True, metavar="CKPT", help="whose model")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="where to write it"
+    )
     parser.add_argument(
         "--result",
         type=Path,
@@ -111,7 +116,13 @@ def chain(commands: Commands) -> None:
         metavar="CONFIG",
         help="a configuration; with flags of its own in quotes: 'C.yaml --trainer.max_epochs 4'",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="for all of it: a folder a step, the test, and results/",
+    )
     parser.add_argument("--name", default="", help="name of the result (default: the folder's)")
 
     def run(given: argparse.Namespace) -> int:
