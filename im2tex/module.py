@@ -20,16 +20,29 @@ from im2tex.data.dataset import Batch
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.decoders import DECODERS, Decoder, Hypothesis, SearchOptions, Targets
 from im2tex.decoders.attention_choice import DEFAULT_ATTENTION, choose_attention
+from im2tex.decoders.ensemble import likelihood, search
 from im2tex.encoders import ENCODERS
+from im2tex.ensemble import Company
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid, size_mask
 from im2tex.latex.vocabulary import EOS, PAD, UNK, Vocabulary
 from im2tex.metrics import FormulaMetrics, Perplexity
 from im2tex.optim import OPTIMIZERS, SCHEDULES
-from im2tex.pretrained import locate, read_model, write_model
+from im2tex.pretrained import locate, member, read_model, write_model
 from im2tex.reading import Picture, Reading, batches, drawn
 from im2tex.registry import check_arguments
 from im2tex.split_test import SplitTest, judged
+
+_OF_USE = [
+    "init_from",
+    "beam_size",
+    "length_penalty",
+    "output_length",
+    "n_best",
+    "ensemble",
+    "views",
+]
+"""Settings that say how a model is used, and are none of a checkpoint's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,11 @@ class Im2Tex(LightningModule):
         length_penalty: see `SearchOptions`. Not kept in checkpoints.
         output_length: longest output in tokens. Not kept in checkpoints.
         n_best: readings given by `predict`. Not kept in checkpoints.
+        ensemble: checkpoints, or models for `from_pretrained`, of other models of the same
+            vocabulary and preprocessing, that read together with this one in test, predict and
+            `transcribe`: see `decoders.ensemble`. Not kept in checkpoints.
+        views: sizes in which they all see each picture, by its own, such as [0.8, 1.0, 1.25].
+            Not kept in checkpoints.
 
     Raises:
         Im2TexError: for unknown names, or arguments that do not fit.
@@ -106,13 +124,14 @@ class Im2Tex(LightningModule):
         length_penalty: float = 0.0,
         output_length: int = 200,
         n_best: int = 1,
+        ensemble: list[str] | None = None,
+        views: list[float] | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(
-            ignore=["init_from", "beam_size", "length_penalty", "output_length", "n_best"]
-        )
+        self.save_hyperparameters(ignore=_OF_USE)
         self.init_from = init_from
         self.search_options = SearchOptions(beam_size, output_length, length_penalty, n_best)
+        self.company = Company(ensemble or (), (1.0,) if views is None else views)
         self.encoder = ENCODERS.build(encoder, encoder_args)
         # A stride in the arguments would only repeat what the encoder says.
         settings = {**(preprocessing or {}), "stride": self.encoder.stride}
@@ -230,8 +249,14 @@ class Im2Tex(LightningModule):
         return Targets(tokens.to(self.device), batch.boxes)  # (B, T)
 
     def forward(self, batch: Batch, options: SearchOptions) -> list[list[Hypothesis]]:
-        """Reads a batch: the best hypotheses of each image."""
-        return self.ready.search(self.encode(batch), options)
+        """Reads a batch, in company if there is any: the best hypotheses of each image."""
+        return search(self.company.parts(self, batch), options)
+
+    @property
+    def search_signature(self) -> str:
+        """How it reads, in words, for results to be compared by."""
+        options = str(self.search_options)
+        return options if self.company.alone else f"{options[:-1]}, {self.company})"
 
     # ---------------------------------------------------------------- steps
 
@@ -285,9 +310,9 @@ class Im2Tex(LightningModule):
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """One batch of a test: likelihood of the labels, and reading with the beam."""
-        grid = self.encode(batch)
-        _, logs = self.ready.loss(grid, self.targets(batch))
-        found = self.ready.search(grid, self.search_options)
+        parts = self.company.parts(self, batch)
+        logs = likelihood(parts, self.targets(batch))
+        found = search(parts, self.search_options)
         self.tests[self._tested[dataloader_idx]].add(batch, found, self.words, logs)
 
     def on_test_epoch_end(self) -> None:
@@ -367,23 +392,34 @@ class Im2Tex(LightningModule):
         Raises:
             Im2TexError: if there is none, or a file of it cannot be read.
         """
-        settings, state = read_model(locate(name_or_path))
-        model = cls(**settings)
+        folder = locate(name_or_path)
+        settings, state, reading = read_model(folder)
+        others = [str(member(folder, k)) for k in range(1, 1 + reading.get("members", 0))]
+        model = cls(**settings, ensemble=others, views=reading.get("views"))
         model.load_state_dict(state)
         return model.eval()
 
     def save_pretrained(self, folder: str | Path) -> int:
         """Writes settings and weights, in half precision, for `from_pretrained`.
 
+        With those of the models that it reads with, each in a folder below.
+
         Returns:
-            The size of the weights in bytes.
+            The size of all weights in bytes.
 
         Raises:
             Im2TexError: if a weight is beyond half precision, or the folder cannot be written.
         """
         weights = {name for name, _ in self.named_parameters()}
         settings = dict(self.hparams) | {"vocabulary": list(self.words.ordinary)}
-        return write_model(Path(folder), settings, self.state_dict(), weights)
+        reading: dict[str, Any] = {}
+        if not self.company.alone:
+            reading = {"views": list(self.company.views), "members": len(self.company.paths)}
+        size = write_model(Path(folder), settings, self.state_dict(), weights, reading)
+        others = self.company.others(self)
+        return size + sum(
+            one.save_pretrained(member(Path(folder), k)) for k, one in enumerate(others, 1)
+        )
 
     @torch.inference_mode()
     def transcribe(

@@ -1,9 +1,10 @@
 """Trained models as folders: settings, weights without pickled code, a card and a licence.
 
-A folder holds `config.json` (a format version and the model's hyper-parameters, vocabulary
-included), `model.safetensors` (weights in half precision, buffers as they are), `README.md` (the
-model card) and `LICENSE`. The models that come with the package lie in `im2tex/models/`, each under
-its name.
+A folder holds `config.json` (a format version, the model's hyper-parameters, vocabulary included,
+and how it reads), `model.safetensors` (weights in half precision, buffers as they are),
+`README.md` (the model card) and `LICENSE`. Where several models read together, the others lie in
+folders below it, `member_1` and so on. The models that come with the package lie in
+`im2tex/models/`, each under its name.
 """
 
 from __future__ import annotations
@@ -53,11 +54,17 @@ def locate(name_or_path: str | Path) -> Path:
     )
 
 
+def member(folder: Path, number: int) -> Path:
+    """Where the model of that number lies, of those that read with the one in the folder."""
+    return folder / f"member_{number}"
+
+
 def write_model(
     folder: Path,
     hyper_parameters: Mapping[str, Any],
     state: Mapping[str, Tensor],
     parameters: set[str],
+    reading: Mapping[str, Any],
 ) -> int:
     """Writes settings and weights; each file is complete or not there.
 
@@ -66,6 +73,7 @@ def write_model(
         hyper_parameters: of the model, vocabulary included.
         state: its weights and buffers.
         parameters: names of those that are weights, kept in half precision.
+        reading: `views` it sees and `members` that read with it, if not the usual one and none.
 
     Returns:
         The size of the weights' file in bytes.
@@ -80,6 +88,8 @@ def write_model(
             raise Im2TexError(f"the weight {name} holds values that half precision cannot hold.")
         kept[name] = small.contiguous().clone()
     settings: dict[str, Any] = {"hyper_parameters": dict(hyper_parameters)}
+    if reading:
+        settings["reading"] = dict(reading)
     stamp(settings)
     try:
         with replacing(folder / WEIGHTS) as part:
@@ -100,8 +110,8 @@ def _umask() -> int:
     return mask
 
 
-def read_model(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Settings and weights of a folder; the weights in single precision.
+def read_model(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
+    """Settings, weights, in single precision, and way of reading, as it was written.
 
     Raises:
         Im2TexError: if a file is missing, damaged, or of another format.
@@ -121,4 +131,4 @@ def read_model(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ) from error
     half = torch.float16
     weights = {name: t.float() if t.dtype == half else t for name, t in state.items()}
-    return settings["hyper_parameters"], weights
+    return settings["hyper_parameters"], weights, settings.get("reading", {})

@@ -116,7 +116,7 @@ class TestReport(Callback):
             metrics={one.split: one.metrics for one in columns},
             wall_time_s=round(time.monotonic() - self._started, 1),
             signatures={k: v for one in scored.values() for k, v in one.signatures.items()}
-            | {"beam": str(module.search_options), "checkpoint": str(trainer.ckpt_path)},
+            | {"beam": module.search_signature, "checkpoint": str(trainer.ckpt_path)},
             breakdown={name: one.breakdown for name, one in scored.items()},
         )
         save_report(path, result, columns, {name: one.samples for name, one in scored.items()})
@@ -167,7 +167,8 @@ def _column(
                 sum(any(token not in known for token in one.gold) for one in samples)
             ),
             "made smaller": str(kept.limited),
-        },
+        }
+        | ({} if module.company.alone else {"reading together": str(module.company)}),
     )
 
 

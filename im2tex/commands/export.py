@@ -15,7 +15,12 @@ from im2tex.report.results import read_result
 
 
 def export(
-    checkpoint: Path, folder: Path, results: Sequence[Path], trained_on: Sequence[str] = ()
+    checkpoint: Path,
+    folder: Path,
+    results: Sequence[Path],
+    trained_on: Sequence[str] = (),
+    ensemble: Sequence[Path] = (),
+    views: Sequence[float] | None = None,
 ) -> str:
     """Writes `config.json`, `model.safetensors`, `README.md` (the model card) and `LICENSE`.
 
@@ -25,6 +30,8 @@ def export(
         results: result files of tests of this checkpoint, shown in the card.
         trained_on: data that the weights also come from, each with its licence, such as those of
             a pretraining.
+        ensemble: checkpoints of models that read with it, see `Im2Tex`.
+        views: sizes in which they see a picture, see `Im2Tex`.
 
     Returns:
         What was written, for a person to read.
@@ -34,17 +41,21 @@ def export(
     """
     content = load(checkpoint)
     settings = {k: v for k, v in content["hyper_parameters"].items() if not k.startswith("_")}
-    model = Im2Tex(**settings)
+    model = Im2Tex(
+        **settings, ensemble=[str(path) for path in ensemble], views=None if not views else [*views]
+    )
     model.load_state_dict(content["state_dict"])
-    tests = [_of_this(read_result(path), path, settings) for path in results]
+    tests = [_of_this(read_result(path), path, settings, model) for path in results]
     data = content.get("datamodule_hyper_parameters", {})
     sources = _sources(data, tests) + list(trained_on)
+    models = [model, *model.company.others(model)]
     weights = model.save_pretrained(folder)
     tables = [path.with_suffix(".md") for path in results]
     card = model_card(
         name=folder.resolve().name,
         settings=settings,
-        parameters=sum(p.numel() for p in model.parameters()),
+        parameters=sum(p.numel() for one in models for p in one.parameters()),
+        company=model.company.in_words(),
         sources=sources,
         tests=[
             (test, table.read_text(encoding="utf-8") if table.exists() else "")
@@ -62,7 +73,9 @@ def export(
     )
 
 
-def _of_this(result: dict[str, Any], path: Path, settings: dict[str, Any]) -> dict[str, Any]:
+def _of_this(
+    result: dict[str, Any], path: Path, settings: dict[str, Any], model: Im2Tex
+) -> dict[str, Any]:
     tested = result.get("config", {}).get("model", {})
     for name in ("encoder", "encoder_args", "attention", "decoder", "decoder_args"):
         if tested.get(name) != settings.get(name):
@@ -70,6 +83,13 @@ def _of_this(result: dict[str, Any], path: Path, settings: dict[str, Any]) -> di
                 f"{path} is the result of another model: its {name} is {tested.get(name)!r}, the "
                 f"checkpoint's {settings.get(name)!r}."
             )
+    said = result.get("signatures", {}).get("beam", "")
+    together = "" if model.company.alone else f", {model.company})"
+    if not (said.endswith(together) if together else "models=" not in said):
+        raise Im2TexError(
+            f"{path} is the result of another way of reading: its search was {said}, and this "
+            f"model reads with {model.company}. Give --ensemble and --views as the test had them."
+        )
     return result
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -55,6 +55,61 @@ class Decoder(nn.Module, ABC):
     @abstractmethod
     def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
         """The best readings of each image, best first; at least one an image."""
+
+
+class StepDecoder(Decoder):
+    """Reads a token at a time (see `search.Steps`), and so may read together with others."""
+
+    @property
+    def both_ways(self) -> bool:
+        """Whether it was trained to read from right to left, too."""
+        return False
+
+    @abstractmethod
+    def start(self, grid: Grid) -> Any:
+        """The state before the first step from left to right, one hypothesis an image."""
+
+    @abstractmethod
+    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """See `Steps.step`. The state after it has a `glimpse`, which counts look-ups."""
+
+    @abstractmethod
+    def reorder(self, state: Any, parents: Tensor) -> Any:
+        """See `Steps.reorder`."""
+
+    @abstractmethod
+    def select(self, state: Any, images: Tensor) -> Any:
+        """See `Steps.select`."""
+
+    @abstractmethod
+    def forced(self, grid: Grid, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Teacher forcing: the gold prefix is fed at every step.
+
+        Args:
+            grid: of B images.
+            tokens: (B, T) targets, the end included.
+
+        Returns:
+            Logits (B, T, V) and attention weights (B, T, h w).
+        """
+
+    def turned(self, state: Any) -> Any:
+        """The state to start from right to left with, of a decoder that reads both ways."""
+        raise NotImplementedError
+
+    def token_log_p(self, state: Any, images: Tensor, tokens: Tensor, backwards: Tensor) -> Tensor:
+        """Log p of each token of given readings, of a decoder that reads both ways.
+
+        Args:
+            state: before the first step.
+            images: (B') which of its images.
+            tokens: (B', C, T) targets of C readings each, in the order in which they are read.
+            backwards: (B', C) bool.
+
+        Returns:
+            (B', C, T).
+        """
+        raise NotImplementedError
 
 
 DECODERS: Registry[Decoder] = Registry(

@@ -6,18 +6,19 @@ scored by the direction that did not find it, in one pass over all of its tokens
 both log-likelihoods decides. Different from them: a reading that both found counts once, and its
 score is the mean of the two rather than the sum, which ranks alike and stays comparable with a
 model of one direction. A reading cut off at the length limit is scored without the price of an
-end in either.
+end in either. Its look-ups are those of its steps in both directions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from im2tex.decoders.search import Hypothesis, SearchOptions
+from im2tex.decoders.search import Hypothesis, Lookups, SearchOptions, Steps, beam_search
 from im2tex.latex.vocabulary import EOS, PAD
 
 UNITS = 2**16
@@ -45,15 +46,48 @@ def mirrored(tokens: Tensor) -> Tensor:
 
 @dataclass(slots=True)
 class _Candidate:
-    """A reading from left to right, and log p by direction, as far as it is known."""
+    """A reading from left to right, look-ups of one direction, and log p by it, where known."""
 
     tokens: list[int]
     finished: bool
+    lookups: tuple[int, int] | None
     log_p: dict[bool, float] = field(default_factory=dict)
 
     def target(self, backwards: bool) -> list[int]:
         tokens = self.tokens[::-1] if backwards else self.tokens
         return [*tokens, EOS] if self.finished else tokens
+
+
+def search_both_ways(
+    steps: Steps,
+    starts: tuple[Any, Any],
+    batch: int,
+    likelihood: Likelihood,
+    cells: int,
+    options: SearchOptions,
+    device: torch.device,
+    lookups: Lookups,
+) -> list[list[Hypothesis]]:
+    """Searches in each direction, then ranks what both found.
+
+    Args:
+        steps: the decoder.
+        starts: its states of the B images from left to right, and from right to left.
+        batch: B.
+        likelihood: scores readings of some images.
+        cells: of the grid, for `rank_jointly`.
+        options: see `SearchOptions`.
+        device: where the model is.
+        lookups: for `beam_search`.
+
+    Returns:
+        `n_best` hypotheses an image, best first.
+    """
+    every = replace(options, n_best=options.beam_size)
+    forwards, backwards = (
+        beam_search(steps, start, batch, every, device, lookups) for start in starts
+    )
+    return rank_jointly(forwards, backwards, likelihood, cells, options, device)
 
 
 def rank_jointly(
@@ -98,7 +132,7 @@ def _pool(forwards: Sequence[Hypothesis], backwards: Sequence[Hypothesis]) -> li
         for one in found:
             tokens = one.tokens[::-1] if way else one.tokens
             candidate = pool.setdefault(
-                (tuple(tokens), one.finished), _Candidate(tokens, one.finished)
+                (tuple(tokens), one.finished), _Candidate(tokens, one.finished, one.lookups)
             )
             candidate.log_p[way] = one.log_probability
     return list(pool.values())
@@ -158,4 +192,7 @@ def _longest(part: Sequence[tuple[_Candidate, bool]]) -> int:
 def _hypothesis(candidate: _Candidate, penalty: float) -> Hypothesis:
     log_p = (candidate.log_p[False] + candidate.log_p[True]) / 2
     steps = len(candidate.tokens) + candidate.finished
-    return Hypothesis(candidate.tokens, log_p, log_p / max(1, steps) ** penalty, candidate.finished)
+    score = log_p / max(1, steps) ** penalty
+    looked = candidate.lookups
+    twice = None if looked is None else (2 * looked[0], 2 * looked[1])
+    return Hypothesis(candidate.tokens, log_p, score, candidate.finished, twice)

@@ -23,10 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.attention.base import ATTENTIONS, Glimpse
-from im2tex.decoders.base import DECODERS, Decoder, Targets
+from im2tex.decoders.base import DECODERS, StepDecoder, Targets
 from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
 from im2tex.decoders.reinforce import Reinforce
-from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search, pick
+from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search, looked_at, pick
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
 
@@ -55,7 +55,7 @@ class LSTMState:
 
 
 @DECODERS.register("lstm")
-class LSTMDecoder(Decoder):
+class LSTMDecoder(StepDecoder):
     """LSTM with input feeding; the defaults are the paper's sizes.
 
     Args:
@@ -168,15 +168,7 @@ class LSTMDecoder(Decoder):
         return loss, logs
 
     def forced(self, grid: Grid, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Teacher forcing: the gold prefix is fed at every step.
-
-        Args:
-            grid: of B images.
-            tokens: (B, T) targets, the end included.
-
-        Returns:
-            Logits (B, T, V) and attention weights (B, T, h w).
-        """
+        """See `StepDecoder.forced`."""
         logits, glimpses = self._forced(grid, tokens, 1)
         return logits.squeeze(1), torch.cat([glimpse.weights for glimpse in glimpses], 1)
 
@@ -203,10 +195,10 @@ class LSTMDecoder(Decoder):
         """See `Decoder.search`."""
         device = grid.features.device
         start = self.start(grid)
-        return beam_search(self, start, len(grid.features), options, device, _lookups)
+        return beam_search(self, start, len(grid.features), options, device, looked_at)
 
     def start(self, grid: Grid) -> LSTMState:
-        """The state before the first step, one hypothesis an image."""
+        """See `StepDecoder.start`."""
         zero = grid.features.new_zeros(len(grid.features), 1, self.width)
         fed = self.cell.weight_ih[:, -self.width :]
         recurrent = torch.cat([fed, self.cell.weight_hh], 1)  # (4 D, 2 D)
@@ -270,8 +262,3 @@ def _samples(glimpses: list[Glimpse]) -> tuple[Tensor, Tensor]:
         torch.stack([one for one in choices if one is not None], 2),
         torch.stack([one for one in log_p if one is not None], 2),
     )
-
-
-def _lookups(state: LSTMState) -> tuple[Tensor, Tensor]:
-    assert state.glimpse is not None
-    return state.glimpse.coarse_lookups, state.glimpse.fine_lookups

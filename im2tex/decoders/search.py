@@ -100,6 +100,15 @@ class Steps(Protocol):
         ...
 
 
+Lookups = Callable[[Any], tuple[Tensor, Tensor]]
+"""From a state to the coarse and fine cells, (B, K) each, scored in the step that led to it."""
+
+
+def looked_at(state: Any) -> tuple[Tensor, Tensor]:
+    """`Lookups` of a state that keeps the glimpse of its step."""
+    return state.glimpse.coarse_lookups, state.glimpse.fine_lookups
+
+
 @torch.no_grad()
 def beam_search(
     decoder: Steps,
@@ -107,7 +116,7 @@ def beam_search(
     batch: int,
     options: SearchOptions,
     device: torch.device,
-    lookups: Callable[[Any], tuple[Tensor, Tensor]] | None = None,
+    lookups: Lookups | None = None,
 ) -> list[list[Hypothesis]]:
     """Searches for the most likely readings.
 
@@ -124,7 +133,7 @@ def beam_search(
         batch: B.
         options: beam size, length limit, ranking.
         device: where the state lives.
-        lookups: coarse and fine cells, (B, K) each, scored in the step that led to a state.
+        lookups: counts the cells that a step scored.
 
     Returns:
         `n_best` hypotheses an image, best first (fewer if the vocabulary offers fewer).

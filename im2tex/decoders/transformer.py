@@ -21,11 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.attention.base import Glimpse
-from im2tex.decoders.base import DECODERS, Decoder, Targets
+from im2tex.decoders.base import DECODERS, StepDecoder, Targets
 from im2tex.decoders.coverage_refinement import CoverageRefinement
-from im2tex.decoders.directions import mirrored, rank_jointly
+from im2tex.decoders.directions import mirrored, search_both_ways
 from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
-from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search
+from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search, looked_at
 from im2tex.decoders.transformer_layers import GridMemory, positions
 from im2tex.decoders.transformer_stack import Past, TransformerStack
 from im2tex.grid import Grid
@@ -50,7 +50,7 @@ class TransformerState:
 
 
 @DECODERS.register("transformer")
-class TransformerDecoder(Decoder):
+class TransformerDecoder(StepDecoder):
     """Transformer with coverage in both directions; the defaults are CoMER's sizes.
 
     It brings its own attention: `model.attention` is left out. CoMER searches with
@@ -141,6 +141,11 @@ class TransformerDecoder(Decoder):
         self.symbol_loss = symbol_loss
         self.symbols = SymbolLoss(grid_width, vocabulary_size) if symbol_loss else None
 
+    @property
+    def both_ways(self) -> bool:
+        """See `StepDecoder`."""
+        return self.directions == "both"
+
     # ---------------------------------------------------------------- training
 
     def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
@@ -148,7 +153,7 @@ class TransformerDecoder(Decoder):
         tokens = targets.tokens
         both = tokens.unsqueeze(1)  # (B, K, T), K directions
         mirror = mirrored(tokens)
-        if self.directions == "both":
+        if self.both_ways:
             both = torch.stack([tokens, tokens.gather(1, mirror)], 1)
         backwards = torch.arange(both.shape[1], device=tokens.device).bool().expand(both.shape[:2])
         logits, weights = self._forced(self.prepare(grid), both, backwards)
@@ -168,7 +173,7 @@ class TransformerDecoder(Decoder):
 
             def attended(cells: Tensor) -> Tensor:
                 known = [cells]
-                if self.directions == "both":
+                if self.both_ways:
                     known.append(cells.gather(1, mirror.unsqueeze(2).expand_as(cells)))
                 return guided_attention_loss(weights.flatten(1, 2), torch.cat(known, 1))
 
@@ -232,31 +237,27 @@ class TransformerDecoder(Decoder):
     def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
         """See `Decoder.search`; look-ups are those of all layers and both directions."""
         start, device, batch = self.start(grid), grid.features.device, len(grid.features)
-        memory = start.memory
-        if self.directions == "left":
-            found = beam_search(self, start, batch, options, device)
-        else:
-            every = replace(options, n_best=options.beam_size)
-            found = rank_jointly(
-                beam_search(self, start, batch, every, device),
-                beam_search(self, replace(start, backwards=True), batch, every, device),
-                partial(self._likelihood, memory),
-                memory.mask.shape[1],
-                options,
-                device,
-            )
-        # A reading's cells: each layer's, at each of its steps, in each direction.
-        passes = len(self.stack.layers) * (1 if self.directions == "left" else 2)
-        cells = [passes * n for n in memory.mask.sum(1).tolist()]
-        return [
-            [replace(one, lookups=(0, n * one.steps)) for one in image]
-            for n, image in zip(cells, found, strict=True)
-        ]
+        if not self.both_ways:
+            return beam_search(self, start, batch, options, device, looked_at)
+        return search_both_ways(
+            self,
+            (start, self.turned(start)),
+            batch,
+            partial(self._likelihood, start),
+            start.memory.mask.shape[1],
+            options,
+            device,
+            looked_at,
+        )
 
     def start(self, grid: Grid) -> TransformerState:
-        """The state before the first step from left to right, one hypothesis an image."""
+        """See `StepDecoder.start`."""
         memory = self.prepare(grid)
         return TransformerState(memory, self.stack.start(memory), backwards=False)
+
+    def turned(self, state: TransformerState) -> TransformerState:
+        """See `StepDecoder.turned`."""
+        return replace(state, backwards=True)
 
     def step(self, tokens: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState]:
         """See `Steps.step`."""
@@ -278,12 +279,18 @@ class TransformerDecoder(Decoder):
         memory, past = state.memory.select(images), state.past.select(images)
         return TransformerState(memory, past, state.backwards)
 
+    def token_log_p(
+        self, state: TransformerState, images: Tensor, tokens: Tensor, backwards: Tensor
+    ) -> Tensor:
+        """See `StepDecoder.token_log_p`."""
+        logits, _ = self._forced(state.memory.select(images), tokens, backwards)
+        return _log_softmax(logits).gather(3, tokens.unsqueeze(3)).squeeze(3)  # (B', C, T)
+
     def _likelihood(
-        self, memory: GridMemory, images: Tensor, tokens: Tensor, backwards: Tensor
+        self, state: TransformerState, images: Tensor, tokens: Tensor, backwards: Tensor
     ) -> Tensor:
         """Log p of C formulas of some images: (B'), (B', C, T), (B', C) -> (B', C)."""
-        logits, _ = self._forced(memory.select(images), tokens, backwards)
-        log_p = _log_softmax(logits).gather(3, tokens.unsqueeze(3)).squeeze(3)  # (B', C, T)
+        log_p = self.token_log_p(state, images, tokens, backwards)
         return (log_p * (tokens != PAD)).sum(2)
 
 

@@ -91,11 +91,35 @@ def export(commands: Commands) -> None:
         metavar="TEXT",
         help="further data it was trained on, with their licence, such as those of a pretraining",
     )
+    parser.add_argument(
+        "--ensemble",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="CKPT",
+        help="another model, of the same vocabulary, that reads with it; may be given again",
+    )
+    parser.add_argument(
+        "--views",
+        type=float,
+        nargs="+",
+        metavar="SIZE",
+        help="sizes in which a picture is seen, by its own, such as 0.8 1 1.25 (default: 1)",
+    )
 
     def run(given: argparse.Namespace) -> int:
         from im2tex.commands.export import export  # noqa: PLC0415
 
-        print(export(given.ckpt_path, given.out, given.result, given.trained_on))
+        print(
+            export(
+                given.ckpt_path,
+                given.out,
+                given.result,
+                given.trained_on,
+                given.ensemble,
+                given.views,
+            )
+        )
         return 0
 
     parser.set_defaults(run=run)
