@@ -30,8 +30,8 @@ class CNN(RowCNN):
             without recurrence; the last number of channels is then a multiple of 4.
 
     Raises:
-        ValueError: if the lists differ in length, a pool is no `HxW`, or the width does not fit
-            the positions.
+        ValueError: if the lists differ in length, a pool is no `HxW`, a number of channels is less
+            than 1, or the width does not fit the positions.
     """
 
     def __init__(

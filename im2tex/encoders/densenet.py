@@ -25,6 +25,7 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from im2tex.encoders.base import ENCODERS, Encoder
+from im2tex.encoders.lone_cells import allow_lone_cells
 from im2tex.encoders.positions import Kind, Positions
 from im2tex.grid import Grid
 
@@ -87,6 +88,7 @@ class DenseNet(Encoder):
         self.positions = Positions(positions, self.width)
         self.cell_norm = nn.LayerNorm(width) if width else None
         self.stride = (2 ** (blocks + 1), 2 ** (blocks + 1))
+        allow_lone_cells(self)
 
     def forward(self, images: Tensor, mask: Tensor) -> Grid:
         """See `Encoder.forward`."""

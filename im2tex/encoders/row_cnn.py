@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from im2tex.encoders.base import ENCODERS, Encoder
 from im2tex.encoders.coarse import CoarseBranch
+from im2tex.encoders.lone_cells import allow_lone_cells
 from im2tex.encoders.rows import RowEncoder
 from im2tex.grid import Grid
 
@@ -36,8 +37,8 @@ class RowCNN(Encoder):
         block: side s of the square of fine cells that a coarse cell covers.
 
     Raises:
-        ValueError: if the lists differ in length, a pool is no `HxW`, `row_width` is odd, it
-            differs from the last number of channels with `residual` on, or `block` is less than 1.
+        ValueError: if the lists differ in length, a pool is no `HxW`, a number is too small,
+            `row_width` is odd, or it differs from the last number of channels with `residual` on.
     """
 
     def __init__(
@@ -57,6 +58,11 @@ class RowCNN(Encoder):
             raise ValueError(
                 f"channels, pools and batch_norm describe one convolution each, but have "
                 f"{len(channels)}, {len(pools)} and {len(batch_norm)} entries"
+            )
+        if min(channels, default=0) < 1 or rows < 0:
+            raise ValueError(
+                "channels are at least one convolution's, each at least 1, and rows at least 0; "
+                f"got {channels} and {rows}"
             )
         self.pools = [_pool(text) for text in pools]
         self.convolutions = nn.ModuleList()
@@ -82,6 +88,7 @@ class RowCNN(Encoder):
         for down, right in self.pools:
             vertical, horizontal = vertical * down, horizontal * right
         self.stride = (vertical, horizontal)
+        allow_lone_cells(self)
 
     def forward(self, images: Tensor, mask: Tensor) -> Grid:
         """See `Encoder.forward`."""

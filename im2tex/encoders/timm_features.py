@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.encoders.base import ENCODERS, Encoder
+from im2tex.encoders.lone_cells import allow_lone_cells
 from im2tex.encoders.positions import Kind, Positions
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid
@@ -80,6 +81,7 @@ class TimmFeatures(Encoder):
         self.project = nn.Conv2d(maps, width, 1) if width else None
         self.width = width or maps
         self.positions = Positions(positions, self.width)
+        allow_lone_cells(self)
 
     def forward(self, images: Tensor, mask: Tensor) -> Grid:
         """See `Encoder.forward`; some networks' cells depend on padding (see the module).

@@ -107,6 +107,8 @@ def test_rows_know_where_they_are_by_their_initial_states_alone():
     ("arguments", "message"),
     [
         ({"channels": [4, 8]}, "have 2, 3 and 3 entries"),
+        ({"channels": [4, 0, 8]}, r"each at least 1, and rows .*; got \[4, 0, 8\] and 20"),
+        ({"rows": -1}, "got .* and -1"),
         ({"pools": ["2x2", "2", "1x1"]}, "a pool is written HxW, such as 2x1; got '2'"),
         ({"pools": ["2x2", "0x1", "1x1"]}, "got '0x1'"),
         ({"row_width": 7}, "it is even; got 7"),

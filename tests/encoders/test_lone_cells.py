@@ -1,0 +1,73 @@
+"""A batch that is one cell, in training: every encoder with batch normalisation reads it."""
+
+import copy
+
+import pytest
+import torch
+from pages import batch_of, settled
+from torch import nn
+
+from im2tex.encoders import ENCODERS
+from im2tex.encoders.lone_cells import allow_lone_cells
+
+ENCODER = {
+    "row_cnn": {
+        "channels": [4, 6],
+        "pools": ["2x2", "1x1"],
+        "batch_norm": [True, True],
+        "row_width": 8,
+        "coarse": True,
+    },
+    "cnn": {"channels": [4, 6], "pools": ["2x2", "1x1"], "batch_norm": [True, True]},
+    "densenet": {"growth": 4, "layers": 1, "blocks": 2, "width": 8, "dropout": 0.0},
+    "timm": {"model": "test_resnet", "stride": 4, "width": 8},
+    # This one keeps its layers behind the cut, where cells are larger than the grid's.
+    "timm behind": {"model": "test_efficientnet", "stride": 8, "width": 8},
+}
+
+
+@pytest.fixture(params=ENCODER)
+def encoder(request):
+    torch.manual_seed(0)
+    made = ENCODERS.build(request.param.split()[0], ENCODER[request.param])
+    return settled(made, torch.float32).train()
+
+
+def test_a_lone_cell_is_normalised_as_in_use_and_a_pair_by_itself():
+    layer = settled(nn.Sequential(nn.BatchNorm2d(3)), torch.float32)
+    allow_lone_cells(layer)
+    one = torch.randn(1, 3, 1, 1)
+    expected = layer(one)
+    torch.testing.assert_close(layer.train()(one), expected, rtol=0, atol=0)
+    pair = layer(torch.randn(1, 3, 1, 2)).flatten(2)
+    torch.testing.assert_close(pair.mean(2), layer[0].bias.unsqueeze(0))
+
+
+def normed(encoder):
+    return [layer for layer in encoder.modules() if isinstance(layer, nn.BatchNorm2d)]
+
+
+def test_it_teaches(encoder):
+    down, right = encoder.stride
+    twin = copy.deepcopy(encoder).eval()  # as a moving average of the weights makes it
+    grid = encoder(*batch_of([torch.rand(down, right)], down, right))
+    assert grid.features.shape == (1, 1, 1, encoder.width)
+    grid.features.square().sum().backward()
+    learnt = [p.grad for p in encoder.parameters() if p.grad is not None]
+    assert all(gradient.isfinite().all() for gradient in learnt)
+    assert any(gradient.any() for gradient in learnt)
+    assert all(layer.training for layer in normed(encoder))
+    assert not any(layer.training for layer in normed(twin))
+
+
+def test_the_last_normalisation_keeps_its_statistics_there_and_moves_them_elsewhere(encoder):
+    down, right = encoder.stride
+    image = torch.rand(down, right)
+    last = normed(encoder)[-1]
+    before = last.running_mean.clone(), last.running_var.clone(), last.num_batches_tracked.clone()
+    encoder(*batch_of([image], down, right))
+    assert torch.equal(last.running_mean, before[0])
+    assert torch.equal(last.running_var, before[1])
+    assert torch.equal(last.num_batches_tracked, before[2])
+    encoder(*batch_of([image, 1 - image], down, right))
+    assert not torch.equal(last.running_mean, before[0])
