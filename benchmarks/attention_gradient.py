@@ -20,7 +20,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -57,7 +57,9 @@ class Plain(StandardAttention):
 
     def prepare(self, grid: Grid) -> StandardMemory:
         """The features as they are, part of the graph."""
-        return StandardMemory(grid.features.flatten(1, 2), grid.mask.flatten(1), None, None)
+        memory = super().prepare(grid)
+        cells = replace(memory.cells, features=grid.features.flatten(1, 2), deferred=None)
+        return replace(memory, cells=cells)
 
 
 def peak(device: torch.device, *, reset: bool = False) -> float:

@@ -56,9 +56,14 @@ class Cells:
             scores = query @ self.features.transpose(1, 2)
         return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
+    def masked(self, scores: Tensor) -> Tensor:
+        """Scores (B, K, N) in at least float32, minus infinity outside of the mask."""
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        return scores.masked_fill(self.outside, float("-inf"))
+
     def masked_scores(self, query: Tensor) -> Tensor:
-        """The same, and minus infinity outside of the mask."""
-        return self.scores(query).masked_fill(self.outside, float("-inf"))
+        """Products with projected queries, masked."""
+        return self.masked(self.scores(query))
 
     def mix(self, weights: Tensor) -> Tensor:
         """Sums of features by weights (B, K, N): (B, K, D)."""

@@ -20,24 +20,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from im2tex.attention.base import ATTENTIONS, Attention, Glimpse
-from im2tex.attention.standard import masked_softmax
+from im2tex.attention.cells import Cells
 from im2tex.grid import Grid
 
 
 @dataclass(frozen=True, slots=True)
 class CoverageMemory:
-    """A grid in row-major order.
+    """The cells of a grid.
 
     Attributes:
-        features: (B, h w, D).
-        mask: (B, h w).
-        keys: U_a a, (B, A, h w).
+        cells: N = h w of them.
+        keys: U_a a, (B, A, N).
         kernel: U_f Q, (A, 1, k, k).
         shape: h and w.
     """
 
-    features: Tensor
-    mask: Tensor
+    cells: Cells
     keys: Tensor
     kernel: Tensor
     shape: tuple[int, int]
@@ -82,21 +80,17 @@ class CoverageAttention(Attention):
 
     def prepare(self, grid: Grid) -> CoverageMemory:
         """See `Attention.prepare`."""
-        features = grid.features.flatten(1, 2)  # (B, h, w, D) -> (B, h w, D)
-        keys = self.keys(features).transpose(1, 2).contiguous()  # (B, A, h w)
+        keys = self.keys(grid.features.flatten(1, 2))  # (B, h, w, D) -> (B, h w, A)
+        keys = keys.transpose(1, 2).contiguous()  # (B, A, h w)
         taps = self.window.weight.flatten(1)  # (q, 1, k, k) -> (q, k k)
         kernel = (self.past.weight @ taps).reshape(-1, *self.window.weight.shape[1:])
         shape = grid.mask.shape[1], grid.mask.shape[2]
-        return CoverageMemory(features, grid.mask.flatten(1), keys, kernel, shape)
+        return CoverageMemory(Cells.of(grid), keys, kernel, shape)
 
     def select(self, memory: CoverageMemory, images: Tensor) -> CoverageMemory:
         """See `Attention.select`."""
         return CoverageMemory(
-            memory.features[images],
-            memory.mask[images],
-            memory.keys[images],
-            memory.kernel,
-            memory.shape,
+            memory.cells.select(images), memory.keys[images], memory.kernel, memory.shape
         )
 
     def forward(self, query: Tensor, memory: CoverageMemory, state: Tensor | None) -> Glimpse:
@@ -105,16 +99,15 @@ class CoverageAttention(Attention):
         if state is not None:  # a convolution of zeros, without bias, is zero
             mixed = mixed + self._covered(state, memory)
         scores = (self.energy.weight @ mixed.tanh()).squeeze(2)  # (B, K, A, h w) -> (B, K, h w)
-        weights = masked_softmax(scores, memory.mask)
-        context = weights.to(memory.features.dtype) @ memory.features  # (B, K, D)
-        looked = memory.mask.sum(1, dtype=torch.float32).unsqueeze(1)  # (B, 1)
-        fine = looked.expand(query.shape[:2])
+        weights = memory.cells.masked(scores).softmax(2)
+        fine = memory.cells.count.expand(query.shape[:2])
         past = weights if state is None else state + weights
-        return Glimpse(context, weights, past, torch.zeros_like(fine), fine)
+        return Glimpse(memory.cells.mix(weights), weights, past, torch.zeros_like(fine), fine)
 
     def _covered(self, state: Tensor, memory: CoverageMemory) -> Tensor:
         """What the past weights add before the tanh: (B, K, h w) -> (B, K, A, h w)."""
         b, k, cells = state.shape
         maps = state.reshape(b * k, 1, *memory.shape)  # (B K, 1, h, w)
+        maps = maps.to(memory.kernel.dtype)  # the sum is exact, the weights may not be
         maps = functional.conv2d(maps, memory.kernel, padding=self.window.kernel_size[0] // 2)
         return maps.reshape(b, k, -1, cells)

@@ -14,25 +14,22 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.attention.base import ATTENTIONS, Attention, Glimpse
-from im2tex.attention.deferred import Deferred, attend
+from im2tex.attention.cells import Cells
+from im2tex.attention.deferred import attend
 from im2tex.grid import Grid
 
 
 @dataclass(frozen=True, slots=True)
 class StandardMemory:
-    """A grid in row-major order.
+    """The cells of a grid.
 
     Attributes:
-        features: (B, h w, D); under `deferred`, without gradient.
-        mask: (B, h w).
-        keys: (B, h w, A) for the additive score.
-        deferred: collects the gradient of the features, in training with the bilinear score.
+        cells: N = h w of them.
+        keys: (B, N, A) for the additive score.
     """
 
-    features: Tensor
-    mask: Tensor
+    cells: Cells
     keys: Tensor | None
-    deferred: Deferred | None
 
 
 @ATTENTIONS.register("standard")
@@ -44,6 +41,9 @@ class StandardAttention(Attention):
         width: D, given by the encoder.
         score: `bilinear` or `additive`.
         hidden: A, width of the additive score; the width of the query if not given.
+
+    Raises:
+        ValueError: if `hidden` is not positive.
     """
 
     def __init__(
@@ -55,7 +55,9 @@ class StandardAttention(Attention):
     ) -> None:
         super().__init__()
         self.score = score
-        hidden = hidden or query_width
+        hidden = query_width if hidden is None else hidden
+        if hidden < 1:
+            raise ValueError(f"hidden is at least 1; got {hidden}")
         if score == "bilinear":
             self.project = nn.Linear(query_width, width, bias=False)
         else:
@@ -65,51 +67,29 @@ class StandardAttention(Attention):
 
     def prepare(self, grid: Grid) -> StandardMemory:
         """See `Attention.prepare`."""
-        features = grid.features.flatten(1, 2)  # (B, h, w, D) -> (B, h w, D)
-        mask = grid.mask.flatten(1)
+        keys = None
         if self.score == "additive":
-            return StandardMemory(features, mask, self.keys(features), None)
-        if features.requires_grad and torch.is_grad_enabled():
-            return StandardMemory(features.detach(), mask, None, Deferred(features))
-        return StandardMemory(features, mask, None, None)
+            keys = self.keys(grid.features.flatten(1, 2))  # (B, h, w, D) -> (B, h w, A)
+        return StandardMemory(Cells.of(grid), keys)
 
     def select(self, memory: StandardMemory, images: Tensor) -> StandardMemory:
         """See `Attention.select`."""
-        return StandardMemory(
-            memory.features[images],
-            memory.mask[images],
-            None if memory.keys is None else memory.keys[images],
-            None,
-        )
+        keys = None if memory.keys is None else memory.keys[images]
+        return StandardMemory(memory.cells.select(images), keys)
 
     def forward(self, query: Tensor, memory: StandardMemory, state: Tensor | None) -> Glimpse:
         """See `Attention.forward`."""
+        cells = memory.cells
         projected = self.project(query)  # (B, K, Q) -> (B, K, D or A)
-        if memory.keys is not None:
-            mixed = torch.tanh(projected.unsqueeze(2) + memory.keys.unsqueeze(1))
-            scores = self.energy(mixed).squeeze(3)  # (B, K, h w, A) -> (B, K, h w)
-            weights = masked_softmax(scores, memory.mask)
-            context = weights.to(memory.features.dtype) @ memory.features  # (B, K, D)
-        elif memory.deferred is not None:
-            context, weights = attend(projected, memory.mask, memory.deferred)
+        if memory.keys is None and cells.deferred is not None:
+            context, weights = attend(projected, cells.mask, cells.deferred)
         else:
-            scores = projected @ memory.features.transpose(1, 2)  # (B, K, h w)
-            weights = masked_softmax(scores, memory.mask)
-            context = weights.to(memory.features.dtype) @ memory.features
-        looked = memory.mask.sum(1, dtype=torch.float32).unsqueeze(1)  # (B, 1)
-        fine = looked.expand(query.shape[:2])
+            if memory.keys is None:
+                scores = cells.masked_scores(projected)  # (B, K, N)
+            else:
+                mixed = torch.tanh(projected.unsqueeze(2) + memory.keys.unsqueeze(1))
+                scores = cells.masked(self.energy(mixed).squeeze(3))  # (B, K, N, A) -> (B, K, N)
+            weights = scores.softmax(2)
+            context = cells.mix(weights)
+        fine = cells.count.expand(query.shape[:2])
         return Glimpse(context, weights, None, torch.zeros_like(fine), fine)
-
-
-def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Softmax over the true cells, in at least float32.
-
-    Args:
-        scores: (B, K, N).
-        mask: (B, N) bool; every image has a true cell.
-
-    Returns:
-        (B, K, N), zero outside the mask.
-    """
-    scores = scores.masked_fill(~mask.unsqueeze(1), float("-inf"))
-    return scores.softmax(2, dtype=torch.promote_types(scores.dtype, torch.float32))

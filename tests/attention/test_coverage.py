@@ -178,6 +178,17 @@ def test_bfloat16_autocast_stays_close_and_the_past_is_summed_in_float32():
     torch.testing.assert_close(rough.state.sum(2), torch.full((2, 1), 4.0))
 
 
+def test_in_true_half_precision_the_past_is_still_summed_in_float32():
+    model, cells, steps = attention(torch.bfloat16), grid(dtype=torch.bfloat16), queries(4)
+    exact = follow(attention(), grid(), steps)[-1]
+    rough = follow(model, cells, steps.bfloat16())[-1]
+    rough.context.float().sum().backward()
+    assert rough.state.dtype == torch.float32
+    torch.testing.assert_close(rough.state.double(), exact.state, rtol=0, atol=0.05)
+    torch.testing.assert_close(rough.state.sum(2), torch.full((2, 1), 4.0))
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
 # ------------------------------------------------------------------ with the LSTM decoder
 
 

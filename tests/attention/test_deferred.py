@@ -1,13 +1,15 @@
 """The deferred gradient of the grid, against plain autograd and finite differences."""
 
 import gc
+import math
 import weakref
+from dataclasses import replace
 
 import pytest
 import torch
 
 from im2tex.attention.deferred import Deferred, attend
-from im2tex.attention.standard import StandardAttention, StandardMemory, masked_softmax
+from im2tex.attention.standard import StandardAttention
 from im2tex.grid import Grid, size_mask
 
 B, K, N, D, STEPS = 2, 2, 4, 3, 3
@@ -15,7 +17,8 @@ MASK = torch.tensor([[1, 1, 1, 1], [1, 0, 1, 0]], dtype=torch.bool)
 
 
 def plain(query, mask, features):
-    weights = masked_softmax(query @ features.transpose(1, 2), mask)
+    scores = (query @ features.transpose(1, 2)).masked_fill(~mask.unsqueeze(1), -math.inf)
+    weights = scores.softmax(2)
     return weights.to(features.dtype) @ features, weights
 
 
@@ -256,10 +259,10 @@ def attention_and_grid(requires_grad):
 def test_the_attention_defers_only_where_the_grid_learns():
     attention, frozen = attention_and_grid(requires_grad=False)
     _, learning = attention_and_grid(requires_grad=True)
-    assert attention.prepare(frozen).deferred is None
-    assert attention.prepare(learning).deferred is not None
+    assert attention.prepare(frozen).cells.deferred is None
+    assert attention.prepare(learning).cells.deferred is not None
     with torch.no_grad():
-        assert attention.prepare(learning).deferred is None
+        assert attention.prepare(learning).cells.deferred is None
 
 
 def test_the_weights_of_the_score_learn_the_same_from_a_frozen_grid():
@@ -278,7 +281,8 @@ def test_a_step_without_gradient_goes_through_a_deferred_memory_as_well():
     attention, grid = attention_and_grid(requires_grad=True)
     query = torch.randn(2, 1, 3, dtype=torch.float64)
     memory = attention.prepare(grid)
-    plainly = StandardMemory(grid.features.flatten(1, 2), grid.mask.flatten(1), None, None)
+    cells = replace(memory.cells, features=grid.features.flatten(1, 2), deferred=None)
+    plainly = replace(memory, cells=cells)
     with torch.no_grad():
         one, two = attention(query, memory, None), attention(query, plainly, None)
     torch.testing.assert_close(one.context, two.context, rtol=0, atol=1e-12)

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from im2tex.attention import ATTENTIONS
-from im2tex.attention.standard import StandardAttention, masked_softmax
+from im2tex.attention.standard import StandardAttention
+from im2tex.errors import Im2TexError
 from im2tex.grid import Grid, size_mask
 
 
@@ -100,10 +101,14 @@ def test_a_memory_is_selected_by_image():
 
 
 def test_the_softmax_of_half_precision_scores_is_made_in_float32():
-    mask = torch.ones(1, 700, dtype=torch.bool)
-    weights = masked_softmax(torch.zeros(1, 1, 700, dtype=torch.bfloat16), mask)
-    assert weights.dtype == torch.float32
-    assert weights.sum().item() == pytest.approx(1.0, abs=1e-5)  # in bfloat16: 700 x 0.001427
+    cells = grid(torch.zeros(1, 20, 35, 4, dtype=torch.bfloat16))
+    query = torch.zeros(1, 1, 3, dtype=torch.bfloat16)
+    for attention in both(query_width=3, width=4):
+        attention.bfloat16()
+        glimpse = attention(query, attention.prepare(cells), None)
+        assert glimpse.weights.dtype == torch.float32
+        # In bfloat16: 700 x 0.001427.
+        assert glimpse.weights.sum().item() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_the_width_of_the_additive_score_is_the_query_s_unless_given():
@@ -114,3 +119,5 @@ def test_the_width_of_the_additive_score_is_the_query_s_unless_given():
 
     assert build().keys.weight.shape == (6, 4)
     assert build(hidden=3).keys.weight.shape == (3, 4)
+    with pytest.raises(Im2TexError, match="hidden is at least 1; got 0"):
+        build(hidden=0)
