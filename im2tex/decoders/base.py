@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -110,6 +111,23 @@ class StepDecoder(Decoder):
             (B', C, T).
         """
         raise NotImplementedError
+
+
+def check_regularisers(label_smoothing: float, **weights: float) -> None:
+    """Refuses what would make a loss reward what it should punish.
+
+    Args:
+        label_smoothing: a share.
+        **weights: of losses that are added, by their names.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(f"label_smoothing is at least 0 and below 1; got {label_smoothing}")
+    for name, weight in weights.items():
+        if not 0 <= weight < math.inf:
+            raise ValueError(f"{name} is at least 0; got {weight}")
 
 
 DECODERS: Registry[Decoder] = Registry(

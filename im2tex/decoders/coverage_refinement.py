@@ -27,12 +27,12 @@ class CoverageRefinement(nn.Module):
         kernel: cells the convolution reaches over, odd.
 
     Raises:
-        ValueError: if the kernel is even.
+        ValueError: if the kernel is not odd.
     """
 
     def __init__(self, heads: int, hidden: int = 32, kernel: int = 5) -> None:
         super().__init__()
-        if kernel % 2 == 0:
+        if kernel < 1 or kernel % 2 == 0:
             raise ValueError(f"coverage_kernel has a middle, so it is odd; got {kernel}")
         self.convolution = nn.Conv2d(2 * heads, hidden, kernel, padding=kernel // 2)
         self.project = nn.Linear(hidden, heads, bias=False)

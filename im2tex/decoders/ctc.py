@@ -34,7 +34,8 @@ class CTCDecoder(Decoder):
     than the picture has steps are left out of training, counted as `left_out` in its logs; CTC
     cannot read them. The end of a label is the end of the picture: -log p of a label, summed over
     its alignments, is the likelihood of all of it, so perplexity is by the same tokens as other
-    decoders', ends included. It is infinite as soon as one label of a split is too long.
+    decoders', ends included. It is infinite as soon as one label of a split is too long; the best
+    epoch of a fit is then told by another score, as in `configs/im2latex_ctc.yaml`.
 
     Args:
         vocabulary_size: V, given by the model.
@@ -105,8 +106,10 @@ class CTCDecoder(Decoder):
         count = fitting if self.reduction == "tokens" else fits.sum()
         loss = nll.sum() / count.clamp_min(1)
         if self.training:
-            left_out = (~fits).sum().to(nll.dtype)
-            return loss, {"nll": nll.detach().sum(), "tokens": fitting, "left_out": left_out}
+            logs = {"left_out": (~fits).sum().to(nll.dtype)}
+            if fits.any():  # or there is nothing that a likelihood could be of
+                logs |= {"nll": nll.detach().sum(), "tokens": fitting}
+            return loss, logs
         impossible = nll.detach().masked_fill(~fits, float("inf"))
         return loss, {"nll": impossible.sum(), "tokens": (lengths + 1).sum()}
 
@@ -154,8 +157,10 @@ class CTCDecoder(Decoder):
         warnings.warn(
             f"{int((~fits).sum())} of {len(fits)} labels of this batch are longer than CTC can read"
             f" in their pictures, up to {int(needed[~fits].max())} steps of time: such labels are"
-            " left out of training, and their perplexity is infinite. Here decoder_args.upsample:"
-            f" {enough} would do, now it is {self.upsample}.",
+            " left out of training, and one of them makes the perplexity of a split infinite, which"
+            f" tells no epoch from another. Raise decoder_args.upsample: now it is {self.upsample},"
+            f" here {enough} would do. Or let another score choose the best epoch:"
+            " --checkpoint.monitor val/token_exact --checkpoint.mode max.",
             stacklevel=2,
         )
 

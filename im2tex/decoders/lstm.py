@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.attention.base import ATTENTIONS, Glimpse
-from im2tex.decoders.base import DECODERS, StepDecoder, Targets
+from im2tex.decoders.base import DECODERS, StepDecoder, Targets, check_regularisers
 from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
 from im2tex.decoders.reinforce import Reinforce
 from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search, looked_at, pick
@@ -74,8 +74,8 @@ class LSTMDecoder(StepDecoder):
         symbol_loss: weight of the symbol loss (see `grounding`).
 
     Raises:
-        ValueError: if the attention needs a coarse grid and the encoder makes none, or if it
-            samples and is to be guided.
+        ValueError: if a number is out of range, the attention needs a coarse grid and the encoder
+            makes none, or it samples and is to be guided.
     """
 
     by_token = (
@@ -102,6 +102,11 @@ class LSTMDecoder(StepDecoder):
         symbol_loss: float = 0.0,
     ) -> None:
         super().__init__()
+        if min(width, embedding) < 1:
+            raise ValueError(f"width and embedding are at least 1; got {width} and {embedding}")
+        check_regularisers(
+            label_smoothing, guided_attention=guided_attention, symbol_loss=symbol_loss
+        )
         if ATTENTIONS.get(attention).needs_coarse and coarse_width is None:
             raise ValueError(
                 f"attention '{attention}' needs a coarse grid, and this encoder makes none; "

@@ -208,6 +208,24 @@ def test_every_parameter_learns_and_those_by_token_have_a_row_each():
     assert all(parameters[name].shape[0] == V for name in rows)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"width": 0}, "width and embedding are at least 1; got 0 and 80"),
+        ({"embedding": -1}, "got 512 and -1"),
+        ({"label_smoothing": 1.5}, r"label_smoothing is at least 0 and below 1; got 1\.5"),
+        ({"guided_attention": -1.0}, r"guided_attention is at least 0; got -1\.0"),
+        ({"symbol_loss": float("inf")}, "symbol_loss is at least 0; got inf"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(arguments, message):
+    with pytest.raises(Im2TexError, match=message):
+        DECODERS.build(
+            "lstm", arguments, vocabulary_size=V, attention="standard", attention_args={},
+            grid_width=4, coarse_width=None,
+        )  # fmt: skip
+
+
 def test_an_attention_that_needs_a_coarse_grid_is_refused_with_the_line_to_add(monkeypatch):
     class Hierarchical(StandardAttention):
         needs_coarse = True
