@@ -187,7 +187,7 @@ def _collect(prefixes: _Prefixes, options: SearchOptions) -> list[list[Hypothesi
             [
                 Hypothesis(tokens[image][k][:length], log_p, ranked, length < options.max_length)
                 for ranked, log_p, k, length in zip(*rows, strict=True)
-                if log_p > _NEVER
+                if log_p != _NEVER  # nan, of a model that has diverged, is a reading as well
             ]
         )
     return found

@@ -153,6 +153,13 @@ def test_barred_tokens_are_never_read_however_likely():
     assert {token for one in found for token in one.tokens} == {4, 5, 6}
 
 
+def test_a_model_that_has_diverged_still_reads_something():
+    log_p = torch.full((2, 3, V), math.nan)
+    found = prefix_search(log_p, torch.tensor([3, 1]), SearchOptions(2), BARRED)
+    assert [len(image) for image in found] == [1, 1]
+    assert all(math.isnan(image[0].log_probability) for image in found)
+
+
 def test_a_label_of_the_longest_length_does_not_count_as_finished():
     log_p = torch.full((1, 4, V), -9.0, dtype=torch.float64)
     for step, token in enumerate((4, 5, 6, 4)):
