@@ -20,6 +20,7 @@ from HersheyFonts import HersheyFonts
 from numpy.typing import NDArray
 
 from im2tex.errors import Im2TexError
+from im2tex.ink.corners import rounded
 from im2tex.ink.ink import Stroke
 
 AXIS = -0.36
@@ -27,7 +28,6 @@ AXIS = -0.36
 
 _CAPITAL = 21.0  # the fonts' own units from baseline to capital height
 _BASELINE = 9.0
-_SHARP = np.cos(np.radians(50))  # corners that turn by more stay corners
 _CLOSE = 0.86  # letters of a function's name stand closer than those of a product
 _BEARING = 0.09  # free space on either side of our own glyphs
 
@@ -225,24 +225,6 @@ def _hershey(font: str, character: str) -> Glyph:
 
 
 def _glyph(strokes: Iterable[NDArray[np.float64]], width: float, *, smooth: bool = True) -> Glyph:
-    done = tuple((_rounded(s) if smooth else s).astype(np.float32) for s in strokes)
+    done = tuple((rounded(s) if smooth else s).astype(np.float32) for s in strokes)
     heights = np.concatenate(done)[:, 1]
     return Glyph(done, float(width), -float(heights.min()), float(heights.max()))
-
-
-def _rounded(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Chaikin's corner cutting, twice, at gentle corners; the ends and sharp corners stay."""
-    for _ in range(2):
-        if len(points) < 3:
-            return points
-        before, after = np.diff(points[:-1], axis=0), np.diff(points[1:], axis=0)
-        lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
-        gentle = (before * after).sum(axis=1) > _SHARP * np.maximum(lengths, 1e-12)
-        inner = points[1:-1]
-        cut = np.stack([inner - before / 4, inner + after / 4], axis=1)  # (n - 2, 2, 2)
-        kept = [
-            pair if soft else point[None]
-            for pair, point, soft in zip(cut, inner, gentle, strict=True)
-        ]
-        points = np.concatenate([points[:1], *kept, points[-1:]])
-    return points

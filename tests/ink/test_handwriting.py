@@ -1,13 +1,18 @@
 r"""Layouts written by hand: where symbols come to lie, which samples stand for them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from im2tex.ink.glyphs import Drawn, GlyphBank, built_in_bank
 from im2tex.ink.handwriting import FAITHFUL, NATURAL, Composer
-from im2tex.ink.handwriting.fitting import bar_begins, fitted, rooted
+from im2tex.ink.handwriting.clearing import cleared
+from im2tex.ink.handwriting.fitting import bar_begins, filled, fitted, rooted
+from im2tex.ink.handwriting.pieces import Root, Spanning, Standing
+from im2tex.ink.handwriting.room import Ruler
 from im2tex.ink.spans import box_of
-from im2tex.render.layout import Kind, Layout, Placed
+from im2tex.render.layout import UNIT, Kind, Layout, Placed
 
 
 def line(*points):
@@ -104,6 +109,70 @@ def test_natural_handwriting_keeps_what_stands_above_and_below_a_bar_there():
         assert upper < (found[0][1] + found[0][3]) / 2 < lower
         # Rounded by slope and slant, the bar still reaches over what it divides.
         assert found[0][0] < (found[2][0] + found[2][2]) / 2 < found[0][2]
+
+
+def test_wide_drawings_move_their_neighbours_away_and_keep_what_is_above_in_place():
+    # Places 0-10, 10-20 and 20-30; the ink of the second reaches 10 to its right instead of 5.
+    ruler = Ruler([(0, 10), (10, 20), (20, 30)], [(-5, 5), (-4, 10), (-5, 5)], room=1)
+    assert [ruler(x) for x in (0, 15, 20, 25, 30)] == pytest.approx([0, 15, 25, 30, 35])
+    assert ruler.span((10, 1, 20, 2)) == pytest.approx((10, 1, 25, 2))  # a bar over it is longer
+    assert [ruler(x) for x in (-7, 40)] == pytest.approx([-7, 45])  # further out it only moves
+    half = Ruler([(10, 20)], [(-5, 10)], room=0.5)
+    assert half(20) == pytest.approx(22.5)
+    assert Ruler([(10, 20)], [(-5, 10)], room=0)(20) == 20
+    assert Ruler([], [], room=1)(3) == 3
+
+
+def test_natural_neighbours_stay_apart_where_faithful_ones_overlap():
+    # Squares in the places of narrow letters: 100 wide in 80, as far as they may be stretched.
+    word = Layout(
+        ("a",) * 8, tuple(symbol("a", k, (k * 90, 0, k * 90 + 70, 100)) for k in range(8))
+    )
+
+    def overlaps(manner):
+        found = 0
+        for seed in range(20):
+            ink = Composer(BANK, manner).compose(word, np.random.default_rng(seed))
+            own = boxes(ink)
+            found += sum(own[k][2] > own[k + 1][0] for k in range(7))
+        return found / 140
+
+    assert overlaps(replace(NATURAL, room=0.0)) > 0.2
+    assert overlaps(NATURAL) < 0.05
+
+
+def test_long_bars_rise_less_than_short_ones_would():
+    steps = (line((0, 0.1), (0.4, 0.1), (0.6, 0.0), (1, 0.0)),)  # rises by a tenth of its length
+    (short,) = filled(steps, 100, 5, straight=100)
+    (long,) = filled(steps, 400, 5, straight=100)
+    assert np.ptp(short, axis=0) == pytest.approx((100, 10))
+    assert np.ptp(long, axis=0) == pytest.approx((400, 20))  # twice, where it is four times as long
+    (as_it_is,) = filled(steps, 400, 5)
+    assert np.ptp(as_it_is, axis=0) == pytest.approx((400, 40))
+    turns = [np.abs(np.diff(np.arctan2(*np.diff(one, axis=0).T))).max() for one in (as_it_is, long)]
+    assert turns[1] < turns[0] / 3  # no corners are seen in it
+
+
+def test_what_runs_into_a_fractions_bar_is_moved_off_it_as_one():
+    air = 0.06 * UNIT
+    still = Ruler([], [], room=1)
+    bar = Spanning((0, 100, 200, 105), (), np.zeros(2), np.inf, divides=True)  # drawn at 102.5
+    low = Standing((10, 60, 90, 100), [line((-40, -20), (40, 22.5))])  # its ink ends on the bar
+    high = Standing((110, 20, 190, 80), [line((-40, -30), (40, 30))])
+    below = Standing((60, 140, 140, 200), [line((-40, -30), (40, 30))])
+    beside = Standing((220, 60, 300, 100), [line((-40, -20), (40, 22.5))])
+    moved = cleared([bar, low, high, below, beside], still)
+    assert [one.box[1] for one in moved] == pytest.approx([100, 60 - air, 20 - air, 140, 60])
+    assert moved[1].box[3] - moved[1].box[1] == pytest.approx(40)
+
+
+def test_a_roots_bar_is_lifted_off_what_it_covers():
+    air = 0.06 * UNIT
+    root = Root((0, 0, 200, 120), (70, 20, 200, 110), (), 0.0)
+    high = Standing((90, 10, 170, 110), [line((-40, -60), (40, 50))])  # its ink begins at 0
+    (lifted, content) = cleared([root, high], Ruler([], [], room=1))
+    assert lifted.box == pytest.approx((0, -air, 200, 120))
+    assert content.box == high.box
 
 
 def test_a_root_has_its_hook_before_its_content_and_its_bar_over_it():

@@ -13,15 +13,11 @@ import numpy as np
 
 from im2tex.ink.glyphs.bank import GlyphBank
 from im2tex.ink.glyphs.names import glyph_token
-from im2tex.ink.handwriting.fitting import (
-    Points,
-    bar_begins,
-    filled,
-    fitted,
-    plain_root,
-    rooted,
-)
+from im2tex.ink.handwriting.clearing import cleared
+from im2tex.ink.handwriting.fitting import Points, bar_begins, filled, fitted
 from im2tex.ink.handwriting.hand import NATURAL, Hand, Manner
+from im2tex.ink.handwriting.pieces import Box, Piece, Root, Spanning, Standing
+from im2tex.ink.handwriting.room import Ruler, reach
 from im2tex.ink.ink import Ink, Symbol
 from im2tex.render.layout import UNIT, Kind, Layout, Placed
 
@@ -31,6 +27,7 @@ _BAR, _FRACTION, _ROOT = "-", "\\frac", "\\sqrt"
 _NAMES = r"+ - = < > \pm \mp \times \div \cdot \leq \geq \neq \in \rightarrow \leftarrow \approx"
 _SIGNS = frozenset(_NAMES.split())
 _TRIES = 6  # samples of a root looked at for one with a clear bar
+_SPARE = 0.08  # em before and after what is under a root, where symbols have room
 _WIDE = 1.5  # em: an accent wider than that spans what it goes with
 
 
@@ -67,10 +64,16 @@ class Composer:
         """
         hand = self.manner.hand(rng)
         chosen = _Chosen(self.bank, self.manner.keeping, self._writer(rng), rng)
+        pieces: list[Piece] = []
+        words: list[tuple[int, str, slice]] = []
+        for position, token, parts in self._words(layout):
+            words.append((position, token, slice(len(pieces), len(pieces) + len(parts))))
+            pieces += [self._write(part, hand, chosen, rng) for part in parts]
         strokes: list[Points] = []
         symbols: list[Symbol] = []
-        for position, token, parts in self._words(layout):
-            written = [s for part in parts for s in self._write(part, hand, chosen, rng)]
+        placed = self._placed(pieces)
+        for position, token, own in words:
+            written = [stroke for piece in placed[own] for stroke in piece]
             numbers = range(len(strokes), len(strokes) + len(written))
             strokes += written
             symbols.append(Symbol(token, tuple(numbers), position))
@@ -97,23 +100,23 @@ class Composer:
                 parts = [parts[0]._replace(token=token, kind=Kind.SYMBOL, box=box)]
             yield position, _BAR if token == _FRACTION else token, parts
 
-    def _write(
-        self, one: Placed, hand: Hand, chosen: _Chosen, rng: np.random.Generator
-    ) -> list[Points]:
+    def _write(self, one: Placed, hand: Hand, chosen: _Chosen, rng: np.random.Generator) -> Piece:
         manner = self.manner
         box = _moved(one, hand)
         width, height = box[2] - box[0], box[3] - box[1]
-        middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
+        straight = manner.straight * UNIT
         if one.kind is Kind.RADICAL:
             return self._root(box, _inner(one, hand), chosen)
         name = _name(one)
         if one.kind is Kind.RULE and name not in self.bank:
-            line = np.array([[-width / 2, 0.0], [width / 2, 0.0]])
-            return [line + middle]
+            return Spanning(box, (), np.zeros(2), straight)
         if name not in self.bank:
             raise KeyError(name)
         sample = self.bank.strokes(name, chosen.index(name, width, height))
         if one.kind in _STRETCHED:
+            shift = manner.place * UNIT * rng.normal(size=2)
+            if _spanning(one):
+                return Spanning(box, sample, shift, straight, name == _FRACTION)
             shape = filled(sample, width, height)
         else:
             size = float(np.exp(manner.size * rng.normal()))
@@ -123,17 +126,28 @@ class Composer:
             angle = manner.turn * rng.normal()
             turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
             shape = [points @ turn for points in shape]
-        middle = middle + manner.place * UNIT * rng.normal(size=2)
-        return [points + middle for points in shape]
+            shift = manner.place * UNIT * rng.normal(size=2)
+        return Standing(box, [points + shift for points in shape])
 
-    def _root(self, box: Sequence[float], inner: Sequence[float], chosen: _Chosen) -> list[Points]:
+    def _root(self, box: Box, inner: Box, chosen: _Chosen) -> Root:
+        spare = _SPARE * UNIT * self.manner.room
+        box = (box[0], box[1], box[2] + spare, box[3])
+        inner = (inner[0] - spare, *inner[1:])
         if _ROOT in self.bank:
             for _ in range(_TRIES):
                 sample = self.bank.strokes(_ROOT, chosen.fresh(_ROOT))
                 begins = bar_begins(sample)
                 if begins is not None:
-                    return rooted(sample, begins, box, inner)
-        return plain_root(box, inner)
+                    return Root(box, inner, sample, begins)
+        return Root(box, inner, (), 0.0)
+
+    def _placed(self, pieces: Sequence[Piece]) -> list[list[Points]]:
+        """The strokes of each piece where they belong."""
+        room = self.manner.room
+        standing = [piece for piece in pieces if isinstance(piece, Standing)]
+        places = [(piece.box[0], piece.box[2]) for piece in standing]
+        ruler = Ruler(places, [reach(piece.strokes) for piece in standing], room)
+        return [piece.put(ruler) for piece in (cleared(pieces, ruler) if room else pieces)]
 
 
 class _Chosen:
@@ -186,7 +200,7 @@ def _spanning(one: Placed) -> bool:
     return one.kind in _SPANNING and (one.kind is not Kind.ACCENT or wide)
 
 
-def _moved(one: Placed, hand: Hand) -> tuple[float, float, float, float]:
+def _moved(one: Placed, hand: Hand) -> Box:
     """A place in the hand's own spacing: symbols move, what spans others grows along."""
     left, top, right, bottom = one.box
     if _spanning(one):
@@ -203,6 +217,6 @@ def _moved(one: Placed, hand: Hand) -> tuple[float, float, float, float]:
     return across[0], down[0], across[1], down[1]
 
 
-def _inner(one: Placed, hand: Hand) -> tuple[float, float, float, float]:
+def _inner(one: Placed, hand: Hand) -> Box:
     left, top, right, bottom = one.inner or one.box
     return left * hand.across, top * hand.down, right * hand.across, bottom * hand.down

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from im2tex.ink.corners import rounded
 from im2tex.ink.ink import Stroke
 
 Points = NDArray[np.float64]
@@ -41,15 +43,30 @@ def fitted(strokes: Sequence[Stroke], width: float, height: float, stretch: floa
     return [(stroke - middle) * (across, down) for stroke in strokes]
 
 
-def filled(strokes: Sequence[Stroke], width: float, height: float) -> list[Points]:
-    """A sample that fills a place, its middle at (0, 0); what is flat stays flat."""
+def filled(
+    strokes: Sequence[Stroke], width: float, height: float, straight: float = math.inf
+) -> list[Points]:
+    """A sample that fills a place, its middle at (0, 0); what is flat stays flat.
+
+    Args:
+        strokes: from their left top corner, in any unit.
+        width: of the place.
+        height: of the place.
+        straight: length beyond which a line's ups and downs grow with the root of its length only,
+            as in people's: a long bar that rises like a short one runs through what it divides.
+    """
     points = np.concatenate(strokes)
     low, high = points.min(axis=0), points.max(axis=0)
     own = high - low
     longest = max(float(own.max()), _FLAT)
+    length = max(width, height, _LEAST)
+    if length > straight:
+        # Of a short line made long, the steps of the tablet would be seen.
+        strokes = [rounded(stroke) for stroke in strokes]
+    flat = length / longest * min(1.0, math.sqrt(straight / length))
     # What is hardly wide (or high) at all has no shape to stretch along that side.
     across, down = (
-        (place / side if side > 0.15 * longest else max(width, height) / longest)
+        place / side if side > 0.15 * longest else flat
         for place, side in zip((width, height), own.tolist(), strict=True)
     )
     return [(stroke - (low + high) / 2) * (across, down) for stroke in strokes]

@@ -8,6 +8,7 @@ on a line that is not quite one, larger here and tighter there.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,9 @@ class Manner:
         signs: size of operators and relations, a factor; TeX sets them wider than people do.
         stretch: how far a symbol may be narrower or wider than its sample, a factor, to fill the
             place that TeX gives it.
+        room: share of what a symbol is wider than its place that it gets: at 1 it keeps the
+            distance from its neighbours that TeX gives them, at 0 it may run into them.
+        straight: length beyond which bars and other lines are drawn straighter.
     """
 
     keeping: float = 0.0
@@ -49,6 +53,8 @@ class Manner:
     turn: float = 0.0
     signs: float = 1.0
     stretch: float = 1.5
+    room: float = 0.0
+    straight: float = math.inf
 
     def hand(self, rng: np.random.Generator) -> Hand:
         """One writer's hand in one formula."""
@@ -83,6 +89,8 @@ NATURAL = Manner(
     turn=0.05,
     signs=0.8,
     stretch=1.25,
+    room=0.85,
+    straight=1.5,
 )
 """As people write."""
 
