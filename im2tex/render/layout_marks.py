@@ -19,6 +19,8 @@ from dataclasses import dataclass, replace
 
 from im2tex.render import allowed
 from im2tex.render import layout_commands as commands
+from im2tex.render import layout_sizes as sizes
+from im2tex.render.layout_cursor import Cursor
 from im2tex.render.markup import Piece
 
 DEFINITIONS = r"""
@@ -26,10 +28,8 @@ DEFINITIONS = r"""
 \def\immark#1{\imspecial{#1}}
 \def\imin{\imspecial{+}}
 \def\imout{\imspecial{-}}
-\def\imrows{\def\arraystretch{1.2}\array{@{}l@{\quad}l@{}}}
-\def\endimrows{\endarray}
 """
-"""For the head of the format: the marks, before \\special loses its name, and bare `cases`."""
+"""For the head of the format: the marks, before \\special loses its name."""
 
 IN, OUT = "\\imin ", "\\imout "
 
@@ -70,27 +70,6 @@ class Marked:
     marks: tuple[Mark, ...]
 
 
-def single_braced(pieces: Sequence[Piece]) -> list[Piece]:
-    r"""Takes the second brace from `cases` in normal form.
-
-    The form writes `\left\{ \begin{cases} … \end{cases} \right.`, for agreement with the paper's
-    labels; what is meant, and seen in the paper's pictures, has one brace.
-    """
-    found = list(pieces)
-    solid = [index for index, piece in enumerate(found) if piece.text != " "]
-    opened: list[bool] = []
-    for at, index in enumerate(solid):
-        text = found[index].text
-        if text == "\\begin{cases}":
-            before = [found[other].text for other in solid[max(0, at - 2) : at]]
-            opened.append(before == ["\\left", "\\{"])
-            if opened[-1]:
-                found[index] = found[index]._replace(text="\\begin{imrows}")
-        elif text == "\\end{cases}" and opened and opened.pop():
-            found[index] = found[index]._replace(text="\\end{imrows}")
-    return found
-
-
 def marked(pieces: Sequence[Piece]) -> Marked:
     """Puts a mark in front of everything that draws.
 
@@ -117,12 +96,11 @@ def _joined(out: Sequence[str]) -> str:
 _CELL_ENDS = frozenset(["&", "\\\\", "\\cr"])
 
 
-class _Marker:
+class _Marker(Cursor):
     """One walk over a formula's pieces. Each method writes what begins where it stands."""
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
-        self.pieces = pieces
-        self.at = 0
+        super().__init__(pieces)
         self.style = ""
         self.size = 0  # TeX's style, as in `Mark`
         self.text = False  # whether this is text, where `'` is an apostrophe
@@ -146,10 +124,10 @@ class _Marker:
             first: number of the row's first mark.
         """
         for number in range(first, len(self.marks)):
-            size = _smaller(self.marks[number].size)
+            size = sizes.smaller(self.marks[number].size)
             self.marks[number] = replace(self.marks[number], size=size)
         mark = self.mark()
-        self.size = _smaller(self.size)
+        self.size = sizes.smaller(self.size)
         command = [self.take()]
         if command[0].endswith("withdelims"):
             command += [self.take_solid(), self.take_solid()]
@@ -169,7 +147,7 @@ class _Marker:
         if piece == "'" and not self.text:
             return self.primes()
         if piece in ("^", "_", "\\sp", "\\sb") and not self.text:
-            return [self.take(), *self.argument(_script(self.size))]
+            return [self.take(), *self.argument(sizes.script(self.size))]
         if piece in (" ", "~", "&") or piece in commands.INVISIBLE or piece in _CELL_ENDS:
             return [self.take(), *self.verbatim()]
         if piece in commands.DELIMITING:
@@ -233,7 +211,7 @@ class _Marker:
         if self.next_solid() == "[":
             out.append(self.take_solid())
             if command in commands.CONTENT_BRACKETS:
-                size, self.size = self.size, 3 if command == "\\sqrt" else _script(self.size)
+                size, self.size = self.size, 3 if command == "\\sqrt" else sizes.script(self.size)
                 out += [IN, *self.row(frozenset("]")), OUT, self.take()]
                 self.size = size
             else:
@@ -244,7 +222,7 @@ class _Marker:
         self.style = commands.FONTS.get(command, style)
         self.text = (text or command in commands.TEXT) and command != "\\ensuremath"
         for number in range(arguments - sum(length[0] == "{" for length in lengths)):
-            out += [*lengths, *self.argument(_argument_size(command, number, self.size))]
+            out += [*lengths, *self.argument(sizes.of_argument(command, number, self.size))]
             lengths = []
         self.style, self.text = style, text
         return out + lengths
@@ -290,7 +268,7 @@ class _Marker:
     def primes(self) -> list[str]:
         r"""Primes and the superscript behind them, which TeX makes one: as `^{\prime …}`."""
         out = ["^", "{", IN]
-        size, self.size = self.size, _script(self.size)
+        size, self.size = self.size, sizes.script(self.size)
         while self.next_solid() == "'":
             self.take_spaces()
             out += [self.mark("\\prime"), "\\prime"]
@@ -386,73 +364,6 @@ class _Marker:
             Mark(token or piece.text, piece.start, self.style, delimiter, size=self.size)
         )
         return f"\\immark{{{len(self.marks) - 1}}}"
-
-    def peek(self) -> str:
-        """The piece that stands here; empty at the end."""
-        return self.pieces[self.at].text if self.at < len(self.pieces) else ""
-
-    def next_solid(self) -> str:
-        """The next piece that is no space."""
-        at = self.at
-        while at < len(self.pieces) and self.pieces[at].text == " ":
-            at += 1
-        return self.pieces[at].text if at < len(self.pieces) else ""
-
-    def take(self) -> str:
-        """The piece that stands here, read."""
-        piece = self.peek()
-        self.at += 1
-        return piece
-
-    def take_solid(self) -> str:
-        """The next piece that is no space, read."""
-        self.take_spaces()
-        return self.take()
-
-    def take_spaces(self) -> None:
-        """Passes over spaces."""
-        while self.peek() == " ":
-            self.at += 1
-
-    def verbatim(self) -> list[str]:
-        """Lengths and column specifications: pieces that were put together already."""
-        out = []
-        while len(self.peek()) > 1 and self.peek()[0] in "{[":
-            out.append(self.take())
-        return out
-
-    def untouched(self) -> list[str]:
-        """An argument that draws nothing, or that no mark must stand in."""
-        out = [self.take_solid()]
-        depth = int(out[0] == "{")
-        while depth and (piece := self.take()):
-            out.append(piece)
-            depth += (piece == "{") - (piece == "}")
-        return out
-
-
-def _script(size: int) -> int:
-    """TeX's style of a script."""
-    return 2 if size < 2 else 3
-
-
-def _smaller(size: int) -> int:
-    """TeX's style in a fraction."""
-    return min(size + 1, 3)
-
-
-def _argument_size(command: str, number: int, size: int) -> int:
-    """TeX's style in an argument of a command."""
-    if command in ("\\frac", "\\binom"):
-        return _smaller(size)
-    if command in ("\\tfrac", "\\tbinom"):
-        return 2
-    if command in ("\\dfrac", "\\dbinom"):
-        return 1
-    if command == "\\cfrac":
-        return 0
-    raised = number == 0 and command in ("\\overset", "\\underset", "\\stackrel")
-    return _script(size) if raised or command in ("\\xleftarrow", "\\xrightarrow") else size
 
 
 def _is_length(piece: str) -> bool:

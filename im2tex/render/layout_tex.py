@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from im2tex.errors import Im2TexError
-from im2tex.render import dvi, layout_dvi, layout_marks, markup, sandbox, template
+from im2tex.render import dvi, layout_cases, layout_dvi, layout_marks, markup, sandbox, template
 from im2tex.render.batches import in_batches
 from im2tex.render.fonts import FontMetrics
 from im2tex.render.layout import Layout, LayoutFailure
@@ -164,7 +164,7 @@ class TexLayouter:
         return [rest]
 
     def _make_format(self) -> None:
-        preamble = layout_marks.DEFINITIONS + template.PREAMBLE
+        preamble = layout_marks.DEFINITIONS + layout_cases.DEFINITIONS + template.PREAMBLE
         outcome = make_format(preamble, self.folder, self._environment, self.limits)
         if outcome is not None:
             raise Im2TexError(
@@ -183,7 +183,7 @@ def _prepared(formula: str | Sequence[str]) -> _Formula:
         tokens = formula
         source = " ".join(tokens)
         starts = list(accumulate((len(token) + 1 for token in tokens[:-1]), initial=0))
-    pieces = layout_marks.single_braced(markup.pieces(source))
+    pieces = layout_cases.single_braced(markup.pieces(source))
     plain = "".join(piece.text for piece in pieces).lstrip(" ")
     return _Formula(tokens, starts, plain, layout_marks.marked(pieces))
 

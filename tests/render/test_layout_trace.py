@@ -76,7 +76,7 @@ def test_a_mark_that_is_none_of_ours_is_refused():
 
 
 def test_pages_that_differ_throughout_take_no_time():
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(Untraced, match="too long"):
         trace(page("ab" * 5000), page("0" + "b" * 10000))
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
