@@ -9,6 +9,7 @@ from tiny import TINY, changed, config, im2tex
 
 from im2tex.data.dataset import FormulaDataset
 from im2tex.data.preprocessing import Preprocessing
+from im2tex.data.sample import Sample
 from im2tex.data.sources.handwriting import HandwritingSource
 from im2tex.data.store import Split, write_split
 from im2tex.data.synthetic import laying
@@ -16,6 +17,8 @@ from im2tex.data.synthetic.formulas import held, listed
 from im2tex.data.variation import Variation
 from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
+from im2tex.ink.typeset import typeset
+from im2tex.latex.crohme import canonical
 
 needs_tex = pytest.mark.skipif(shutil.which("latex") is None, reason="needs latex (TeX)")
 
@@ -57,6 +60,57 @@ def test_a_part_of_a_list_has_its_share_of_validation(tmp_path):
     path.write_text("\n".join(f"x+{number}" for number in range(1000)))
     chosen = listed(path, tmp_path, "crohme", 200, 150).formulas
     assert 0.2 < sum(held(tokens, 0.3) for tokens in chosen) / len(chosen) < 0.4
+
+
+@pytest.mark.parametrize("labels", ["crohme", "norm"])
+def test_no_form_of_a_list_holds_labels_of_crohmes_tests(tmp_path, labels):
+    # As written below, the normal form has \le where CROHME's labels have \leq.
+    held_out = tuple(canonical(r"\sum_{i=1}^n i \le 3"))
+    sample = Sample("0", " ".join(held_out), held_out, typeset(["x"]))
+    write_split(tmp_path / "crohme" / "test_2014.parquet", [sample], {})
+    path = tmp_path / "formulas.txt"
+    path.write_text("\n".join([r"\sum_{i=1}^n i \le 3", "x+1"]))
+    chosen = listed(path, tmp_path, labels, 10, 150)
+    assert chosen.formulas == [("x", "+", "1")]
+    assert ", 1 are labels of CROHME's" in chosen.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "settings", "said"),
+    [
+        ("", {}, "formulas.txt leaves nothing to train on: 0 of 0 formulas"),
+        ("\n".join(FORMULAS), {"max_tokens": 3}, "leaves nothing to train on: 0 of 36"),
+        ("\n".join(FORMULAS), {"max_tokens": 0}, "max_tokens=0 must be at least 1"),
+        (None, {}, "is a folder: source 'handwriting' needs a list"),
+    ],
+)
+def test_a_store_is_not_made_of_nothing(tmp_path, given, settings, said):
+    there = tmp_path / "handwriting" / "train.parquet"
+    write_split(there, [], {})
+    before = there.read_bytes()
+    path = tmp_path / "formulas.txt"
+    if given is None:
+        path.mkdir()
+    else:
+        path.write_text(given)
+    with pytest.raises(Im2TexError, match=said):
+        HandwritingSource(**{**ARGS, **settings}).prepare(tmp_path, str(path))
+    assert there.read_bytes() == before
+
+
+def test_formulas_are_asked_for_in_the_sources_own_name(tmp_path, monkeypatch):
+    monkeypatch.delenv("IM2TEX_DATA", raising=False)
+    with pytest.raises(Im2TexError, match="source 'handwriting' needs formulas"):
+        HandwritingSource(**ARGS).prepare(tmp_path)
+
+
+@needs_tex
+def test_a_store_of_few_formulas_says_that_nothing_is_held_out(tmp_path):
+    path = tmp_path / "formulas.txt"
+    path.write_text("x+1\ny+2")
+    done = HandwritingSource(**{**ARGS, "validation": 1e-6}).prepare(tmp_path, str(path))
+    assert done.splits == {"train": 2, "validation": 0}
+    assert any(line.startswith("validation is empty") for line in done.lines)
 
 
 @needs_tex

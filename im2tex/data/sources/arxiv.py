@@ -175,12 +175,13 @@ class ArxivSource(Source):
         return split
 
 
-def find(origin: str | None, root: Path) -> Path:
+def find(origin: str | None, root: Path, source: str = "arxiv") -> Path:
     """Where the formulas are.
 
     Args:
         origin: a path or a URL.
         root: the data root, where a URL is downloaded to.
+        source: whose formulas they are to be.
 
     Raises:
         Im2TexError: if nothing says it, or there is nothing.
@@ -189,8 +190,8 @@ def find(origin: str | None, root: Path) -> Path:
         data = os.environ.get("IM2TEX_DATA")
         if not data:
             raise Im2TexError(
-                "source 'arxiv' needs formulas: --from a list of them (.tsv, .txt; .gz, .xz), or "
-                "LaTeX sources (a folder or an archive)."
+                f"source '{source}' needs formulas: --from a list of them (.tsv, .txt; .gz, .xz), "
+                "or LaTeX sources (a folder or an archive)."
             )
         origin = str(Path(data) / "arxiv" / "formulas.tsv.xz")
     path = download(origin, root / "downloads") if is_url(origin) else Path(origin)

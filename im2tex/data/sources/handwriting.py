@@ -86,6 +86,8 @@ class HandwritingSource(Source):
             raise Im2TexError(f"source 'handwriting': count={count} must be at least 2.")
         if epoch < 0:
             raise Im2TexError(f"source 'handwriting': epoch={epoch} must not be below 0.")
+        if max_tokens < 1:
+            raise Im2TexError(f"source 'handwriting': max_tokens={max_tokens} must be at least 1.")
         if not 0 < validation < 1:
             raise Im2TexError(
                 f"source 'handwriting': validation={validation} is a share, between 0 and 1."
@@ -126,7 +128,12 @@ class HandwritingSource(Source):
         """
         if labels is not None:
             raise Im2TexError("source 'handwriting' makes its own labels: leave --labels.")
-        path = find(origin, root)
+        path = find(origin, root, self.name)
+        if not path.is_file():
+            raise Im2TexError(
+                f"{path} is a folder: source 'handwriting' needs a list of formulas (.tsv, .txt; "
+                ".gz, .xz)."
+            )
         bank = self._bank(root)
         writer = Writer(Composer(bank, _MANNERS[self.manner]), self.seed)
         made_of = {
@@ -139,6 +146,8 @@ class HandwritingSource(Source):
         }
         workshop = Workshop(root / self.name, made_of)
         chosen = _kept(workshop, lambda: self._choose(path, root))
+        if not chosen.formulas:
+            raise Im2TexError(f"{path} leaves nothing to train on: {'; '.join(chosen.lines)}.")
         share = self.made_with["validation"]
         splits = {self.epoch_name(self.epoch): [f for f in chosen.formulas if not held(f, share)]}
         if not self.epoch:
@@ -159,6 +168,8 @@ class HandwritingSource(Source):
                 )
                 for reason, number in laying.left_out.most_common():
                     prepared.lines.append(f"{number:,} left out of {split}: {reason}")
+                if not prepared.splits[split]:
+                    self._without(split, prepared.lines)
         workshop.publish()
         return prepared
 
@@ -205,6 +216,20 @@ class HandwritingSource(Source):
             *(sys.executable, "-m", "im2tex", "data", "prepare", self.name, "--root", str(root)),
             *("--from", str(self.origin), "--source_args", json.dumps(settings)),
         ]
+
+    def _without(self, split: str, lines: list[str]) -> None:
+        """What to do about a split without samples.
+
+        Raises:
+            Im2TexError: if it is one to train on.
+        """
+        if split != "validation":
+            raise Im2TexError(f"there is nothing left to train on: {'; '.join(lines)}.")
+        share = self.made_with["validation"]
+        lines.append(
+            f"validation is empty, at a share of {share:g}: without it no checkpoint is the best. "
+            "More formulas (count) or a larger share (validation) fill it."
+        )
 
     def _settings_of(self, root: Path, name: str) -> dict[str, Any]:
         settings: dict[str, Any] = read_about(self.path(root, name)).get("settings", {})

@@ -75,8 +75,8 @@ def listed(
             last.
     """
     markup = (one.latex for one in read_list(source))
-    found = _crohme(markup) if labels == "crohme" else _norm(markup)
-    held_out = set(held_out_labels(root)) if labels == "crohme" else set()
+    found = map(_label, markup) if labels == "crohme" else _norm(markup)
+    held_out = set(held_out_labels(root))
     total = unread = long = kept_out = 0
     seen: set[tuple[str, ...]] = set()
     for tokens in found:
@@ -85,7 +85,7 @@ def listed(
             unread += 1
         elif len(tokens) > max_tokens:
             long += 1
-        elif tokens in held_out:
+        elif held_out and (tokens if labels == "crohme" else _label(" ".join(tokens))) in held_out:
             kept_out += 1
         else:
             seen.add(tokens)
@@ -131,9 +131,9 @@ def _norm(markup: Iterable[str]) -> Iterator[tuple[str, ...] | None]:
         yield None if both is None else tuple(both[0].split())
 
 
-def _crohme(markup: Iterable[str]) -> Iterator[tuple[str, ...] | None]:
-    for one in markup:
-        try:
-            yield tuple(canonical(one))
-        except LatexError:
-            yield None
+def _label(markup: str) -> tuple[str, ...] | None:
+    """A formula as CROHME's labels have it; None if it cannot be read."""
+    try:
+        return tuple(canonical(markup))
+    except LatexError:
+        return None
