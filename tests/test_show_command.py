@@ -5,7 +5,10 @@ import pytest
 from PIL import Image
 
 from im2tex.cli import main
+from im2tex.data.sample import Sample
 from im2tex.data.source import SOURCES
+from im2tex.data.store import write_split
+from im2tex.ink.typeset import typeset
 from im2tex.report.sample_sheet import sample_sheet
 
 
@@ -33,7 +36,19 @@ def test_each_split_has_a_block_and_a_choice_that_its_seed_decides(root, tmp_pat
     assert (one == again).all()
     assert (one != other).any()
     assert (one < 128).any()
-    assert "6 of each of grammar:train" in capsys.readouterr().out
+    assert "6 of grammar:train" in capsys.readouterr().out
+
+
+def test_a_store_is_shown_without_repeating_how_it_was_made(tmp_path, capsys):
+    ink = typeset(["x"])
+    write_split(
+        tmp_path / "handwriting" / "train.parquet",
+        [Sample(str(k), "x", ("x",), ink) for k in range(3)],
+        {"source": "handwriting", "settings": {"count": 3}},
+    )
+    given = ["handwriting:train", "--source_args", "{glyphs: built-in}"]
+    assert show(tmp_path, tmp_path / "a.png", *given) == 0
+    assert "3 of handwriting:train" in capsys.readouterr().out  # not the 40 that were asked for
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,9 @@ def show(
         if not colon:
             raise Im2TexError(f"expected SOURCE:SPLIT, such as crohme:train, got '{given}'.")
         source = SOURCES.build(name, settings if number == 0 else {})
-        source.ensure(root)
+        # What lies there is looked at, whatever settings it was made with.
+        if not source.path(root, part).exists():
+            source.ensure(root)
         split = source.split(root, part)
         chosen = np.random.default_rng(seed).permutation(len(split))[:count]
         batch = FormulaDataset(split, preprocessing)
@@ -64,4 +66,4 @@ def show(
             pictures.append(one.images[0, 0, :height, :width].numpy())
         groups[given] = pictures
     save_png(out, sample_sheet(groups, columns))
-    print(f"{out}: {count} of each of {', '.join(groups)}")
+    print(f"{out}: {', '.join(f'{len(shown)} of {name}' for name, shown in groups.items())}")
