@@ -13,6 +13,9 @@ from im2tex.registry import Registry
 class Encoder(nn.Module, ABC):
     """Turns images into a `Grid`.
 
+    A batch may be one image of one cell. One with batch normalisation, which PyTorch bars from
+    that in training, calls `lone_cells.allow_lone_cells(self)` once it is built.
+
     Attributes:
         width: D, the number of features of a fine cell.
         stride: pixels a fine cell covers, (vertical, horizontal). Preprocessing rounds image
