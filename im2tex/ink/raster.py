@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+from scipy import ndimage
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Stroke
@@ -29,7 +30,8 @@ FINE = 3
 """Canvas cells a pixel, each way."""
 _STEP = 0.5  # pixels between kept points; a corner is cut by less than a quarter of a pixel
 _FAINT = 16  # grey levels of 255 that the darkest ink must stand out from the paper
-_EDGE = 64  # stretched level from which a pixel counts as ink when the margins are cut off
+_EDGE = 64  # stretched level from which a pixel counts as ink, when the margins are cut off too
+_SHADED = 2  # pixels beside such ink whose fainter shades are its edge
 
 
 def size(
@@ -241,8 +243,16 @@ def _opened(source: bytes | Image.Image | NDArray[np.uint8]) -> Image.Image:
                 opened.load()
                 return ImageOps.exif_transpose(opened)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        excess = str(error).partition(",")[0]  # behind it Pillow speaks of attacks
         raise Im2TexError(
-            f"the picture is too large: {error}. Crop or shrink it to one formula."
+            f"the picture is too large: {excess}. Crop or shrink it to one formula."
+        ) from None
+    except UnidentifiedImageError:
+        raise Im2TexError(
+            "this is no picture that can be read: it is in no format such as PNG, JPEG or TIFF. "
+            "Make a picture of a PDF or SVG first."
+            if source
+            else "this is no picture that can be read: it is empty."
         ) from None
     except (OSError, SyntaxError, TypeError, ValueError, struct.error) as error:
         raise Im2TexError(f"this is no picture that can be read: {error}") from None
@@ -268,7 +278,7 @@ def _grey_layers(picture: Image.Image) -> list[NDArray[np.uint8]]:
 
 def _ink_of(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """Stretched and cropped ink, or None where nothing stands out."""
-    if int(grey.max()) - int(grey.min()) < _FAINT:
+    if not grey.size or int(grey.max()) - int(grey.min()) < _FAINT:
         return None
     grey, paper, noise = _told(grey)
     if noise > 0:  # a photograph's; a clean picture has one level of paper
@@ -280,8 +290,11 @@ def _ink_of(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         return None
     floor = paper - 4 * noise
     ink = np.clip((floor - grey.astype(np.float32)) * (255 / (floor - darkest)), 0, 255)
-    rows = np.flatnonzero((ink > _EDGE).any(axis=1))
-    columns = np.flatnonzero((ink > _EDGE).any(axis=0))
+    sure = ink > _EDGE
+    # Shades belong to ink at its edges; elsewhere they are the grain of a dithered paper.
+    ink *= ndimage.maximum_filter(sure, 2 * _SHADED + 1)
+    rows = np.flatnonzero(sure.any(axis=1))
+    columns = np.flatnonzero(sure.any(axis=0))
     cropped = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     out: NDArray[np.uint8] = np.rint(cropped).astype(np.uint8)
     return out

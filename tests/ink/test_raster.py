@@ -120,15 +120,38 @@ def test_paper_noise_is_no_ink():
     assert raster.load_picture(encoded(Image.fromarray(noisy))).shape == (3, 20)
 
 
+def test_the_grain_of_a_dithered_paper_is_no_ink():
+    # Paper of a colour that a palette lacks: one pixel in nine is darker by a fifth of the ink.
+    paper = np.full((30, 60), 255, np.uint8)
+    paper[::3, ::3] = 204
+    paper[10:14, 10:50] = 0
+    ink = raster.load_picture(encoded(Image.fromarray(paper)))
+    assert ink.shape == (4, 40)
+    paper[4:8, 30:34] = 0  # further ink, so that paper lies within the crop
+    paper[20, 20] = 0
+    ink = raster.load_picture(encoded(Image.fromarray(paper)))
+    assert ink.shape == (17, 40)
+    assert not ink[1, :15].any()  # grain, away from ink
+    assert ink[6, 2] == ink[9, 20] == 255
+
+
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_blank_picture_is_an_error(level):
     with pytest.raises(Im2TexError, match="blank"):
         raster.load_picture(encoded(Image.new("L", (30, 20), level)))
 
 
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
+def test_a_picture_without_pixels_is_blank(shape):
+    with pytest.raises(Im2TexError, match="blank"):
+        raster.load_picture(np.zeros(shape, np.uint8))
+
+
 def test_unreadable_and_truncated_pictures_are_errors():
-    with pytest.raises(Im2TexError, match="no picture"):
-        raster.load_picture(b"not a picture")
+    for content, reason in ((b"%PDF-1.7", "no picture .* no format such as PNG"), (b"", "empty")):
+        with pytest.raises(Im2TexError, match=reason) as caught:
+            raster.load_picture(content)
+        assert "BytesIO" not in str(caught.value)
     rng = np.random.default_rng(0)
     whole = encoded(Image.fromarray(rng.integers(0, 255, (50, 50), dtype=np.uint8)))
     with pytest.raises(Im2TexError, match="no picture"):
@@ -137,5 +160,5 @@ def test_unreadable_and_truncated_pictures_are_errors():
 
 def test_a_decompression_bomb_is_an_error(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(Im2TexError, match="too large"):
+    with pytest.raises(Im2TexError, match=r"too large: Image size .* pixels\. Crop"):
         raster.load_picture(encoded(Image.new("L", (15, 10))))
