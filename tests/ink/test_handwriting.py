@@ -173,6 +173,9 @@ def test_a_roots_bar_is_lifted_off_what_it_covers():
     (lifted, content) = cleared([root, high], Ruler([], [], room=1))
     assert lifted.box == pytest.approx((0, -air, 200, 120))
     assert content.box == high.box
+    # One that ends at its lowest point has no bar; its top stands for it.
+    odd = Root((0, 0, 200, 120), (70, 20, 200, 110), (line((0, 0.5), (0.4, 0), (1, 1)),), 0.4)
+    assert cleared([odd, high], Ruler([], [], room=1))[0].box == pytest.approx((0, -air, 200, 120))
 
 
 def test_a_root_has_its_hook_before_its_content_and_its_bar_over_it():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from im2tex.ink.handwriting.fitting import Points
 from im2tex.ink.handwriting.pieces import Piece, Root, Spanning
-from im2tex.ink.handwriting.room import Ruler
+from im2tex.ink.handwriting.room import Ruler, reaches
 from im2tex.render.layout import UNIT
 
 _AIR = 0.06 * UNIT  # between a bar and what stands at it
@@ -34,8 +34,8 @@ def cleared(pieces: Sequence[Piece], ruler: Ruler) -> list[Piece]:
     """
     if not any(_is_bar(piece) for piece in pieces):
         return list(pieces)
-    drawn = [np.concatenate(piece.put(ruler)) for piece in pieces]
-    low, high = np.array([(ink[:, 1].min(), ink[:, 1].max()) for ink in drawn]).T  # (n,), (n,)
+    drawn = [piece.put(ruler) for piece in pieces]
+    low, high = reaches(drawn, 1).T  # (n,), (n,)
     left, _, right, _ = np.array([ruler.span(piece.box) for piece in pieces]).T
     across, width = (left + right) / 2, right - left
     down, lift = np.zeros(len(pieces)), np.zeros(len(pieces))
@@ -43,7 +43,7 @@ def cleared(pieces: Sequence[Piece], ruler: Ruler) -> list[Piece]:
     order = sorted(range(len(pieces)), key=lambda k: (width[k], isinstance(pieces[k], Spanning)))
     bars = [k for k in order if _is_bar(pieces[k])]
     for number, bar in enumerate(bars):
-        line = _line(pieces[bar], drawn[bar])
+        line = _line(pieces[bar], np.concatenate(drawn[bar]))
         level = np.interp(across, line[:, 0], line[:, 1]) + down[bar]  # (n,) at each piece
         at = (across > left[bar]) & (across < right[bar]) & (width <= width[bar])
         at[bar] = False
@@ -74,7 +74,8 @@ def _line(piece: Piece, ink: Points) -> Points:
     if isinstance(piece, Root):
         low, high = ink[:, 1].min(), ink[:, 1].max()
         foot = ink[np.argmax(ink[:, 1]), 0]
-        ink = ink[(ink[:, 0] > foot) & (ink[:, 1] < low + _ROOF * (high - low))]
+        bar = (ink[:, 0] > foot) & (ink[:, 1] < low + _ROOF * (high - low))
+        ink = ink[bar] if bar.any() else ink[[np.argmin(ink[:, 1])]]
     return ink[np.argsort(ink[:, 0], kind="stable")]
 
 

@@ -7,7 +7,7 @@ fractions too. The ink knows its symbols, so that what is trained on it can be t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby, pairwise
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from im2tex.ink.handwriting.clearing import cleared
 from im2tex.ink.handwriting.fitting import Points, bar_begins, filled, fitted
 from im2tex.ink.handwriting.hand import NATURAL, Hand, Manner
 from im2tex.ink.handwriting.pieces import Box, Piece, Root, Spanning, Standing
-from im2tex.ink.handwriting.room import Ruler, reach
+from im2tex.ink.handwriting.room import Ruler, reaches
 from im2tex.ink.ink import Ink, Symbol
 from im2tex.render.layout import UNIT, Kind, Layout, Placed
 
@@ -77,10 +77,9 @@ class Composer:
             numbers = range(len(strokes), len(strokes) + len(written))
             strokes += written
             symbols.append(Symbol(token, tuple(numbers), position))
-        return Ink(
-            tuple(hand.bend(stroke, UNIT).astype(np.float32) for stroke in strokes),
-            tuple(symbols),
-        )
+        points = hand.bend(np.concatenate(strokes), UNIT).astype(np.float32)  # (P, 2)
+        ends = accumulate(map(len, strokes), initial=0)
+        return Ink(tuple(points[a:b] for a, b in pairwise(ends)), tuple(symbols))
 
     def _writer(self, rng: np.random.Generator) -> str:
         return self._writers[int(rng.integers(len(self._writers)))] if self._writers else ""
@@ -144,10 +143,13 @@ class Composer:
     def _placed(self, pieces: Sequence[Piece]) -> list[list[Points]]:
         """The strokes of each piece where they belong."""
         room = self.manner.room
+        if not room:
+            unmoved = Ruler([], [], 0)
+            return [piece.put(unmoved) for piece in pieces]
         standing = [piece for piece in pieces if isinstance(piece, Standing)]
         places = [(piece.box[0], piece.box[2]) for piece in standing]
-        ruler = Ruler(places, [reach(piece.strokes) for piece in standing], room)
-        return [piece.put(ruler) for piece in (cleared(pieces, ruler) if room else pieces)]
+        ruler = Ruler(places, reaches([piece.strokes for piece in standing], 0), room)
+        return [piece.put(ruler) for piece in cleared(pieces, ruler)]
 
 
 class _Chosen:

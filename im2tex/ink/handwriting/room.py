@@ -9,6 +9,7 @@ behind what carries it and a bar over all that it divides.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,34 +31,51 @@ class Ruler:
     def __init__(
         self,
         places: Sequence[tuple[float, float]],
-        reaches: Sequence[tuple[float, float]],
+        reaches: Sequence[tuple[float, float]] | NDArray[np.float64],
         room: float,
     ) -> None:
-        left, right = np.array(places, np.float64).reshape(-1, 2).T  # (n,), (n,)
-        low, high = np.array(reaches, np.float64).reshape(-1, 2).T
+        self._from, self._to = [0.0, 1.0], [0.0, 1.0]
+        if not (room and places):
+            return
+        left, right = np.array(places, np.float64).T  # (n,), (n,)
+        low, high = np.array(reaches, np.float64).T
         middle = (left + right) / 2
         # Either half of a place is a stretch of its own.
         starts, ends = np.concatenate([left, middle]), np.concatenate([middle, right])  # (2 n,)
         wanted = np.concatenate([-low, high]) / np.maximum(ends - starts, _LEAST)
         growth = 1 + room * np.maximum(wanted - 1, 0)
-        self._from = np.unique(np.concatenate([starts, ends, [0.0]]))  # (e + 1,)
-        steps = np.diff(self._from)
-        if room:
-            covers = (starts[:, None] <= self._from[:-1]) & (ends[:, None] >= self._from[1:])
-            steps = steps * np.where(covers, growth[:, None], 1).max(axis=0, initial=1)  # (e,)
-        self._to = self._from[0] + np.concatenate([[0.0], np.cumsum(steps)])
+        marks = np.unique(np.concatenate([starts, ends, self._from]))  # (e + 1,)
+        covers = (starts[:, None] <= marks[:-1]) & (ends[:, None] >= marks[1:])  # (2 n, e)
+        steps = np.diff(marks) * np.where(covers, growth[:, None], 1).max(axis=0)  # (e,)
+        self._from = marks.tolist()
+        self._to = [self._from[0], *(self._from[0] + np.cumsum(steps)).tolist()]
 
     def __call__(self, x: float) -> float:
         """Where an x of the layout comes to lie."""
-        inside = min(max(x, float(self._from[0])), float(self._from[-1]))
-        return float(np.interp(inside, self._from, self._to)) + x - inside
+        last = len(self._from) - 1
+        if x <= self._from[0]:
+            return self._to[0] + x - self._from[0]
+        if x >= self._from[last]:
+            return self._to[last] + x - self._from[last]
+        k = bisect_right(self._from, x)
+        share = (x - self._from[k - 1]) / (self._from[k] - self._from[k - 1])
+        return self._to[k - 1] + share * (self._to[k] - self._to[k - 1])
 
     def span(self, box: Sequence[float]) -> tuple[float, float, float, float]:
         """A box whose sides go where they come to lie: of what spans other ink."""
         return self(box[0]), box[1], self(box[2]), box[3]
 
 
-def reach(strokes: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
-    """How far strokes about (0, 0) reach to the left and to the right."""
-    across = np.concatenate(strokes)[:, 0]
-    return float(across.min()), float(across.max())
+def reaches(symbols: Sequence[Sequence[NDArray[np.float64]]], axis: int) -> NDArray[np.float64]:
+    """How far the strokes of each symbol reach along an axis, (n, 2).
+
+    Args:
+        symbols: the strokes of each, of two columns.
+        axis: 0 from left to right, 1 downwards.
+    """
+    if not symbols:
+        return np.zeros((0, 2))
+    along = np.concatenate([stroke[:, axis] for strokes in symbols for stroke in strokes])
+    lengths = [sum(map(len, strokes)) for strokes in symbols]
+    starts = np.cumsum([0, *lengths[:-1]])
+    return np.stack([np.minimum.reduceat(along, starts), np.maximum.reduceat(along, starts)], 1)
