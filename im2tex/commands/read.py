@@ -33,6 +33,8 @@ def read(
     Raises:
         Im2TexError: if there is no such model, or a number is out of range.
     """
+    if beam_size < 1:
+        raise Im2TexError(f"--beam_size must be at least 1, got {beam_size}.")
     if not 1 <= n_best <= beam_size:
         raise Im2TexError(f"--n_best must be from 1 to --beam_size ({beam_size}), got {n_best}.")
     reader = Im2Tex.from_pretrained(model)
@@ -43,11 +45,17 @@ def read(
             with warnings.catch_warnings(record=True) as caught:
                 found = reader.transcribe(picture, beam_size=beam_size, n_best=n_best)[0]
         except Im2TexError as error:
-            print(f"im2tex read: {error}", file=sys.stderr)
+            what = "standard input: " if name == "-" else ""  # others name their file
+            print(f"im2tex read: {what}{error}", file=sys.stderr)
             failed += 1
             continue
         for warning in caught:
             print(f"im2tex read: {name}: {warning.message}", file=sys.stderr)
+        if not found.finished:
+            print(
+                f"im2tex read: {name}: the reading did not come to an end: is this one formula?",
+                file=sys.stderr,
+            )
         _show(name, found, several=len(images) > 1, as_json=as_json)
     return failed
 
