@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -84,6 +85,11 @@ def load(path: str | Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise Im2TexError(f"there is no checkpoint {path}.") from None
+    except UnpicklingError as error:
+        # What torch says here runs over many lines, and advises to trust the file.
+        raise Im2TexError(
+            f"{path} cannot be read as a checkpoint: it is damaged, or no file of im2tex."
+        ) from error
     except Exception as error:
         raise Im2TexError(f"{path} cannot be read as a checkpoint: {error}") from error
     if not isinstance(checkpoint, dict):

@@ -396,7 +396,13 @@ class Im2Tex(LightningModule):
         settings, state, reading = read_model(folder)
         others = [str(member(folder, k)) for k in range(1, 1 + reading.get("members", 0))]
         model = cls(**settings, ensemble=others, views=reading.get("views"))
-        model.load_state_dict(state)
+        try:
+            model.load_state_dict(state)
+        except RuntimeError as error:
+            raise Im2TexError(
+                f"{folder}: its weights are not those of its settings. Fetch or export the model "
+                "again."
+            ) from error
         return model.eval()
 
     def save_pretrained(self, folder: str | Path) -> int:

@@ -123,6 +123,8 @@ def read_model(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[st
     if not isinstance(settings, dict):
         raise Im2TexError(f"{folder / CONFIG} holds no settings.")
     verify(settings, str(folder / CONFIG))
+    if not isinstance(settings.get("hyper_parameters"), dict):
+        raise Im2TexError(f"{folder / CONFIG} holds no settings.")
     try:
         state = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:

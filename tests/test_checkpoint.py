@@ -73,7 +73,8 @@ def test_a_truncated_checkpoint_is_named(share, checkpoint, tmp_path, capsys):
 
 
 def test_a_file_that_is_none_is_named(tmp_path, capsys):
-    for name, content in (("text.ckpt", b"hello"), ("folder.ckpt", None)):
+    contents = {"text.ckpt": b"hello", "words.ckpt": b"nonsense", "folder.ckpt": None}
+    for name, content in contents.items():
         path = tmp_path / name
         if content is None:
             path.mkdir()

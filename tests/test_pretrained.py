@@ -1,6 +1,8 @@
 """Models as folders: exported, read back, and used by `im2tex read`."""
 
+import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from im2tex import pretrained
 from im2tex.checkpoint import load
 from im2tex.errors import Im2TexError
 from im2tex.module import Im2Tex
+from im2tex.reading import Reading
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +87,24 @@ def test_read_prints_what_the_model_reads(folder, picture, tmp_path, capsys):
     assert str(missing) in printed.err
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_read_says_when_a_reading_did_not_end(folder, picture, capsys, monkeypatch, finished):
+    reading = Reading("1 1", ["1", "1"], -1.0, finished, [("1 1", -1.0)])
+    monkeypatch.setattr(Im2Tex, "transcribe", lambda *_, **__: [reading])
+    assert im2tex("read", picture, "--model", folder) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "11\n"
+    assert (f"{picture}: the reading did not come to an end" in printed.err) is not finished
+
+
+def test_read_names_standard_input_and_a_beam_of_nothing(folder, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert im2tex("read", "-", "--model", folder) == 1
+    assert "standard input: this is no picture" in capsys.readouterr().err
+    assert im2tex("read", "-", "--model", folder, "--beam_size", "0") == 2
+    assert "--beam_size must be at least 1, got 0" in capsys.readouterr().err
+
+
 def test_an_inkml_file_and_a_picture_as_bytes_are_read(folder, picture, tmp_path):
     ink = tmp_path / "a.inkml"
     ink.write_text("<ink><trace>0 0, 50 20, 10 20</trace></ink>")
@@ -110,6 +131,20 @@ def test_wrong_models_are_named(folder, tmp_path):
     (broken / "config.json").write_text('{"im2tex": {"format": 99, "version": "9"}}')
     with pytest.raises(Im2TexError, match="format 99"):
         Im2Tex.from_pretrained(broken)
+
+
+def test_settings_and_weights_that_do_not_belong_together_are_named(folder, tmp_path):
+    mixed = tmp_path / "mixed"
+    shutil.copytree(folder, mixed)
+    settings = json.loads((mixed / "config.json").read_text())
+    settings["hyper_parameters"]["decoder_args"]["width"] += 8
+    (mixed / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(Im2TexError, match="mixed: its weights are not those of its settings"):
+        Im2Tex.from_pretrained(mixed)
+    del settings["hyper_parameters"]
+    (mixed / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(Im2TexError, match=r"config\.json holds no settings"):
+        Im2Tex.from_pretrained(mixed)
 
 
 def test_weights_beyond_half_precision_are_refused(tmp_path):
