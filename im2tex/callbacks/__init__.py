@@ -2,6 +2,7 @@
 
 from im2tex.callbacks.attention_pictures import AttentionPictures
 from im2tex.callbacks.ema import EMA
+from im2tex.callbacks.learning_rate import LogLearningRate
 from im2tex.callbacks.log_line import LogLine
 from im2tex.callbacks.progress import Progress
 from im2tex.callbacks.run_config import SaveRunConfig
@@ -11,6 +12,7 @@ from im2tex.callbacks.validation_pictures import ValidationPictures
 __all__ = [
     "EMA",
     "AttentionPictures",
+    "LogLearningRate",
     "LogLine",
     "Progress",
     "SaveRunConfig",

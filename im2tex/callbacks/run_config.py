@@ -48,8 +48,11 @@ class SaveRunConfig(SaveConfigCallback):
         text = self.parser.dump(self.config, skip_none=False)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
-                # A sweep has set some of these values, and a resumed run all: both may be changed.
-                logger.experiment.config.update(yaml.safe_load(text), allow_val_change=True)
+                # A resumed run has these values already, and may change them; a sweep has set and
+                # locked those of its parameters that are names here, and would warn of each.
+                known = logger.experiment.config
+                new = {k: v for k, v in yaml.safe_load(text).items() if known.get(k) != v}
+                known.update(new, allow_val_change=True)
         if folder is not None:
             try:
                 _save(folder, self.config_filename, text)

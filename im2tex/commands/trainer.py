@@ -19,7 +19,14 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 
 from im2tex.attention import ATTENTIONS
-from im2tex.callbacks import EMA, LogLine, Progress, SaveRunConfig, ValidationPictures
+from im2tex.callbacks import (
+    EMA,
+    LogLearningRate,
+    LogLine,
+    Progress,
+    SaveRunConfig,
+    ValidationPictures,
+)
 from im2tex.callbacks.predictions import WritePredictions
 from im2tex.callbacks.run_checkpoints import RunCheckpoints
 from im2tex.callbacks.run_summary import RunSummary
@@ -27,6 +34,7 @@ from im2tex.callbacks.test_report import TestReport
 from im2tex.checkpoint import CheckpointFiles, load
 from im2tex.commands.layers import CHOICES, Layer, drop_stale, effective, flatten, split_layers
 from im2tex.commands.messages import from_worker, of_files, of_parser
+from im2tex.commands.wandb_runs import own_run, place
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.decoders import DECODERS
 from im2tex.decoders.base import NO_ATTENTION
@@ -83,7 +91,8 @@ def run(arguments: Sequence[str]) -> None:
             listed.append(f"--ckpt_path={path}")
         _warnings()
         try:
-            FormulaCLI(subcommand, listed, checkpoint)
+            with own_run():
+                FormulaCLI(subcommand, listed, checkpoint)
         except ArgumentError as error:
             raise Im2TexError(of_parser(error, subcommand, _flags())) from error
         except MisconfigurationException as error:
@@ -147,6 +156,7 @@ class FormulaCLI(LightningCLI):
         if self.checkpoint is not None:
             trained = self.checkpoint["hyper_parameters"]
             _refuse_conflicts(settings.model, trained, going_on=self.subcommand == "fit")
+        place(settings.trainer.get("logger"), settings.trainer.get("default_root_dir") or RUNS)
         super().instantiate_classes()
         if self.checkpoint is not None:
             self.model.init_from = None  # for a fresh fit only
@@ -180,7 +190,13 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _callbacks(settings: Any) -> list[Callback]:
-    callbacks: list[Callback] = [Progress(), LogLine(), RunSummary(), ValidationPictures()]
+    callbacks: list[Callback] = [
+        Progress(),
+        LogLine(),
+        LogLearningRate(),
+        RunSummary(),
+        ValidationPictures(),
+    ]
     if settings.ema:
         try:
             callbacks.append(EMA(settings.ema))
