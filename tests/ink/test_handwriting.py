@@ -161,21 +161,27 @@ def test_what_runs_into_a_fractions_bar_is_moved_off_it_as_one():
     high = Standing((110, 20, 190, 80), [line((-40, -30), (40, 30))])
     below = Standing((60, 140, 140, 200), [line((-40, -30), (40, 30))])
     beside = Standing((220, 60, 300, 100), [line((-40, -20), (40, 22.5))])
-    moved = cleared([bar, low, high, below, beside], still)
-    assert [one.box[1] for one in moved] == pytest.approx([100, 60 - air, 20 - air, 140, 60])
-    assert moved[1].box[3] - moved[1].box[1] == pytest.approx(40)
+    pieces = [bar, low, high, below, beside]
+    moved = [
+        one[0] - piece.put(still)[0]
+        for one, piece in zip(cleared(pieces, still), pieces, strict=True)
+    ]
+    for move, down in zip(moved, (0, -air, -air, 0, 0), strict=True):
+        assert move == pytest.approx(np.tile((0, down), (2, 1)))
 
 
 def test_a_roots_bar_is_lifted_off_what_it_covers():
     air = 0.06 * UNIT
     root = Root((0, 0, 200, 120), (70, 20, 200, 110), (), 0.0)
     high = Standing((90, 10, 170, 110), [line((-40, -60), (40, 50))])  # its ink begins at 0
-    (lifted, content) = cleared([root, high], Ruler([], [], room=1))
-    assert lifted.box == pytest.approx((0, -air, 200, 120))
-    assert content.box == high.box
+    still = Ruler([], [], room=1)
+    ((sign,), (content,)) = cleared([root, high], still)
+    assert (sign[:, 1].min(), sign[:, 1].max()) == pytest.approx((-air, 120))
+    assert content == pytest.approx(high.put(still)[0])
     # One that ends at its lowest point has no bar; its top stands for it.
     odd = Root((0, 0, 200, 120), (70, 20, 200, 110), (line((0, 0.5), (0.4, 0), (1, 1)),), 0.4)
-    assert cleared([odd, high], Ruler([], [], room=1))[0].box == pytest.approx((0, -air, 200, 120))
+    ((sign,), _) = cleared([odd, high], still)
+    assert (sign[:, 1].min(), sign[:, 1].max()) == pytest.approx((-air, 120))
 
 
 def test_a_root_has_its_hook_before_its_content_and_its_bar_over_it():

@@ -22,8 +22,8 @@ _MOST = 0.4 * UNIT  # that anything is moved for one bar
 _ROOF = 0.5  # of a root's height: how far below its top its bar may sag
 
 
-def cleared(pieces: Sequence[Piece], ruler: Ruler) -> list[Piece]:
-    """The pieces, moved up and down so far that none runs into a bar.
+def cleared(pieces: Sequence[Piece], ruler: Ruler) -> list[list[Points]]:
+    """The strokes of pieces in their places, or so far above and below that none runs into a bar.
 
     A fraction's bar stays, what stands above it moves up as one and what stands below it down. A
     root's content stays, and its bar moves up.
@@ -32,9 +32,9 @@ def cleared(pieces: Sequence[Piece], ruler: Ruler) -> list[Piece]:
         pieces: of a formula.
         ruler: where they stand from left to right.
     """
-    if not any(_is_bar(piece) for piece in pieces):
-        return list(pieces)
     drawn = [piece.put(ruler) for piece in pieces]
+    if not any(_is_bar(piece) for piece in pieces):
+        return drawn
     low, high = reaches(drawn, 1).T  # (n,), (n,)
     left, _, right, _ = np.array([ruler.span(piece.box) for piece in pieces]).T
     across, width = (left + right) / 2, right - left
@@ -59,10 +59,14 @@ def cleared(pieces: Sequence[Piece], ruler: Ruler) -> list[Piece]:
             moved = _needed(level + _AIR - low, under) * under
             moved = moved - _needed(high + _AIR - level, over) * over
             down, low, high = down + moved, low + moved, high + moved
-    return [
-        replace(piece, box=(piece.box[0], piece.box[1] + d - up, piece.box[2], piece.box[3] + d))
-        for piece, d, up in zip(pieces, down.tolist(), lift.tolist(), strict=True)
-    ]
+    for k in np.flatnonzero(down).tolist():
+        move = np.array([0.0, down[k]])
+        drawn[k] = [points + move for points in drawn[k]]
+    for k in np.flatnonzero(lift).tolist():
+        x, top, end, bottom = pieces[k].box
+        box = (x, top + down[k] - lift[k], end, bottom + down[k])
+        drawn[k] = replace(pieces[k], box=box).put(ruler)
+    return drawn
 
 
 def _is_bar(piece: Piece) -> bool:

@@ -149,7 +149,7 @@ class Composer:
         standing = [piece for piece in pieces if isinstance(piece, Standing)]
         places = [(piece.box[0], piece.box[2]) for piece in standing]
         ruler = Ruler(places, reaches([piece.strokes for piece in standing], 0), room)
-        return [piece.put(ruler) for piece in cleared(pieces, ruler)]
+        return cleared(pieces, ruler)
 
 
 class _Chosen:
