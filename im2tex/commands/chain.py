@@ -29,18 +29,22 @@ def chain(steps: Sequence[str], folder: Path, *, flags: Sequence[str] = (), name
     Args:
         steps: a configuration each, with flags of `im2tex fit` behind it if need be.
         folder: where everything of this chain lies.
-        flags: of `im2tex fit`, for every step.
+        flags: of `im2tex fit`, for every step; a step's own win over them.
         name: of the result; the folder's if not given.
 
     Raises:
-        Im2TexError: if a configuration is missing, another chain lies in the folder, or a step
-            fails.
+        Im2TexError: if a configuration is missing, its flags cannot be told apart, another chain
+            lies in the folder, or a step fails.
     """
-    parts = [shlex.split(step) for step in steps]
+    try:
+        parts = [shlex.split(step) for step in steps]
+    except ValueError as error:
+        raise Im2TexError(f"a step's quotes do not match ({error}): {' | '.join(steps)}.") from None
     for part in parts:
         if not part or not Path(part[0]).is_file():
             raise Im2TexError(f"there is no configuration {part[0] if part else '(empty)'}.")
-    _claim(folder, [shlex.join([*part, *flags]) for part in parts])
+    made_of = [shlex.join([config, *flags, *own]) for config, *own in parts]
+    _claim(folder, made_of)
     best: Path | None = None
     for number, (config, *own) in enumerate(parts, 1):
         place = folder / f"{number}-{Path(config).stem}"
@@ -50,7 +54,7 @@ def chain(steps: Sequence[str], folder: Path, *, flags: Sequence[str] = (), name
             start = ["--model.init_from", str(best)] if best else []
             going_on = _newest(place, "last.ckpt") is not None
             _run(
-                *("fit", "--config", config, *own, *flags, *start),
+                *("fit", "--config", config, *flags, *own, *start),
                 *("--trainer.default_root_dir", str(place)),
                 *(("--ckpt_path", "last") if going_on else ()),
             )
@@ -70,7 +74,7 @@ def chain(steps: Sequence[str], folder: Path, *, flags: Sequence[str] = (), name
     # A test knows its checkpoint; how that came to be, only the chain does.
     record = read_result(written)
     if "chain" not in record:
-        record["chain"] = [shlex.join([*part, *flags]) for part in parts]
+        record["chain"] = made_of
         write_whole(written, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 

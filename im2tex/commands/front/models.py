@@ -132,7 +132,8 @@ def chain(commands: Commands) -> None:
         help="trainings in a row, each from the one before, then a test",
         description="Fits each configuration from the best checkpoint of the one before, and tests"
         " the last. Repeated after an interruption, it goes on where it stopped. What follows"
-        " after -- are flags of `im2tex fit` for every step.",
+        " after -- are flags of `im2tex fit` for every step, which win over the configurations but"
+        " not over a step's own.",
     )
     parser.add_argument(
         "steps",
