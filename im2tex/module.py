@@ -132,6 +132,11 @@ class Im2Tex(LightningModule):
         self.init_from = init_from
         self.search_options = SearchOptions(beam_size, output_length, length_penalty, n_best)
         self.company = Company(ensemble or (), (1.0,) if views is None else views)
+        if initial_range is not None and (encoder_args or {}).get("pretrained"):
+            raise Im2TexError(
+                "model.initial_range would overwrite the weights that "
+                "model.encoder_args.pretrained fetches: set the one to null or the other to false."
+            )
         self.encoder = ENCODERS.build(encoder, encoder_args)
         # A stride in the arguments would only repeat what the encoder says.
         settings = {**(preprocessing or {}), "stride": self.encoder.stride}

@@ -86,6 +86,12 @@ def test_the_initial_range_is_the_papers_where_it_is_asked_for():
     assert sum(extremes) / len(extremes) > 0.03
 
 
+def test_an_initial_range_does_not_overwrite_weights_that_were_fetched():
+    arguments = {"model": "resnet18", "pretrained": True}
+    with pytest.raises(Im2TexError, match=r"model\.initial_range would overwrite"):
+        Im2Tex(initial_range=0.05, encoder="timm", encoder_args=arguments)
+
+
 def test_a_checkpoint_is_loaded_by_its_path_alone(checkpoint):
     model = Im2Tex.load_from_checkpoint(checkpoint)
     content = load(checkpoint)
