@@ -11,7 +11,6 @@ from PIL import Image
 from tiny import TINY, changed, config, im2tex
 
 from im2tex.callbacks import AttentionPictures, attention_pictures
-from im2tex.decoders.lstm import LSTMDecoder
 from im2tex.module import Example, Im2Tex
 
 CALLBACK = "im2tex.callbacks.AttentionPictures"
@@ -58,19 +57,11 @@ def test_with_an_average_of_weights_it_is_the_average_that_looks(tmp_path, monke
     assert torch.equal(looking[-1], validated[-1])
 
 
-def test_a_decoder_without_steps_is_one_warning(tmp_path, monkeypatch):
+def test_a_decoder_without_steps_is_one_warning(tmp_path):
     """Such as one that reads all of the picture at once."""
-    from im2tex.decoders.search import Hypothesis
-
-    monkeypatch.delattr(LSTMDecoder, "step")
-    monkeypatch.setattr(
-        LSTMDecoder,
-        "search",
-        lambda _, grid, __: [[Hypothesis([4], -1, -1, True)]] * len(grid.mask),
-    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit(tmp_path, epochs=2)
+        fit(tmp_path, "--model.decoder", "ctc", epochs=2)
     said = [str(one.message) for one in caught if "no attention pictures" in str(one.message)]
     assert len(said) == 1
     assert "does not read token by token" in said[0]
