@@ -68,6 +68,8 @@ class Logged:
 
 def runs(folder):
     """The offline runs below a folder, the oldest first."""
+    if wandb.run is None:
+        wandb.teardown()  # its process has written all of it when it has ended
     files = Path(folder).glob("**/offline-run-*/*.wandb")
     return [Logged(path) for path in sorted(files, key=lambda path: path.stat().st_mtime)]
 
