@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
-from tiny import im2tex
+from tiny import TINY, config, im2tex
 
 from im2tex.decoders import SearchOptions
 from im2tex.errors import Im2TexError
@@ -190,13 +190,12 @@ def test_a_key_that_there_is_not(checkpoint, capsys):
     assert "test has no sample none; its keys are such as" in capsys.readouterr().err
 
 
-def test_a_decoder_without_steps(checkpoint, picture, tmp_path, monkeypatch, capsys):
-    from im2tex.decoders.lstm import LSTMDecoder
-
-    monkeypatch.delattr(LSTMDecoder, "step")
+def test_a_decoder_without_steps(picture, tmp_path, capsys):
+    assert im2tex("fit", "--config", config(tmp_path, TINY), "--model.decoder", "ctc") == 0
+    checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
     given = ("--ckpt_path", checkpoint, "--out", tmp_path / "p.html")
     assert report(*given, "--images", picture) == 2
-    assert "decoder 'lstm', which does not read token by token" in capsys.readouterr().err
+    assert "decoder 'ctc', which does not read token by token" in capsys.readouterr().err
 
 
 def test_the_end_is_a_step(model, picture):
