@@ -6,6 +6,9 @@
 #   im2tex data glyphs --out data/glyphs/bank.parquet
 #   im2tex data prepare handwriting --from FORMULAS
 #   sh results/transfer/study.sh
+#
+# The results here were trained at commit 13b09ce. Natural handwriting has changed since, at 322c2f7:
+# its symbols have the room they need.
 set -eu
 synthetic=configs/synthetic_small.yaml
 crohme=configs/crohme_small.yaml
