@@ -17,7 +17,7 @@ from torch import Tensor
 
 from im2tex.decoders.base import Decoder, StepDecoder, Targets
 from im2tex.decoders.directions import search_both_ways
-from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search, looked_at
+from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search, log_softmax, looked_at
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import PAD
@@ -78,7 +78,7 @@ def search(parts: Sequence[Part], options: SearchOptions) -> list[list[Hypothesi
     if not all(one.both_ways for one in members):
         return beam_search(ensemble, start, batch, options, device, _looked_at)
 
-    def likelihood(images: Tensor, tokens: Tensor, backwards: Tensor) -> Tensor:
+    def joint(images: Tensor, tokens: Tensor, backwards: Tensor) -> Tensor:
         each = [
             one.token_log_p(own, images, tokens, backwards)
             for one, own in zip(members, start, strict=True)
@@ -88,7 +88,7 @@ def search(parts: Sequence[Part], options: SearchOptions) -> list[list[Hypothesi
     turned = [one.turned(own) for one, own in zip(members, start, strict=True)]
     cells = max(math.prod(grid.mask.shape[1:]) for grid in grids)
     return search_both_ways(
-        ensemble, (start, turned), batch, likelihood, cells, options, device, _looked_at
+        ensemble, (start, turned), batch, joint, cells, options, device, _looked_at
     )
 
 
@@ -112,9 +112,7 @@ def likelihood(parts: Sequence[Part], targets: Targets) -> dict[str, Tensor]:
     tokens = targets.tokens
     each = []
     for one, (_, grid) in zip(_stepping(parts), parts, strict=True):
-        logits, _ = one.forced(grid, tokens)  # (B, T, V)
-        dtype = torch.promote_types(logits.dtype, torch.float32)
-        log_p = logits.log_softmax(2, dtype=dtype)
+        log_p = log_softmax(one.forced(grid, tokens)[0])  # (B, T, V)
         each.append(log_p.gather(2, tokens.unsqueeze(2)).squeeze(2))  # (B, T)
     real = tokens != PAD
     return {"nll": -(_mean(each) * real).sum(), "tokens": real.sum()}

@@ -26,7 +26,14 @@ from im2tex.attention.base import ATTENTIONS, Glimpse
 from im2tex.decoders.base import DECODERS, StepDecoder, Targets, check_regularisers
 from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
 from im2tex.decoders.reinforce import Reinforce
-from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search, looked_at, pick
+from im2tex.decoders.search import (
+    Hypothesis,
+    SearchOptions,
+    beam_search,
+    log_softmax,
+    looked_at,
+    pick,
+)
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
 
@@ -146,7 +153,7 @@ class LSTMDecoder(StepDecoder):
         logits, glimpses = self._forced(grid, tokens, paths)  # (B, K, T, V)
         real = (tokens != PAD).unsqueeze(1)  # (B, 1, T)
         gold = tokens.unsqueeze(1).expand(-1, paths, -1)
-        log_p = logits.log_softmax(3, dtype=torch.promote_types(logits.dtype, torch.float32))
+        log_p = log_softmax(logits)
         token_log_p = log_p.gather(3, gold.unsqueeze(3)).squeeze(3)  # (B, K, T)
         nll, count = -(token_log_p * real).sum() / paths, real.sum()
         objective = nll
@@ -220,8 +227,7 @@ class LSTMDecoder(StepDecoder):
         )
         state, glimpse = self._advance(given, state)
         logits = self.output(state.output)
-        dtype = torch.promote_types(logits.dtype, torch.float32)
-        return logits.log_softmax(2, dtype=dtype), replace(state, glimpse=glimpse)
+        return log_softmax(logits), replace(state, glimpse=glimpse)
 
     def reorder(self, state: LSTMState, parents: Tensor) -> LSTMState:
         """See `Steps.reorder`."""

@@ -100,6 +100,11 @@ class Steps(Protocol):
         ...
 
 
+def log_softmax(logits: Tensor) -> Tensor:
+    """Over the vocabulary, the last dimension, in at least float32."""
+    return logits.log_softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+
+
 Lookups = Callable[[Any], tuple[Tensor, Tensor]]
 """From a state to the coarse and fine cells, (B, K) each, scored in the step that led to it."""
 

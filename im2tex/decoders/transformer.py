@@ -25,7 +25,7 @@ from im2tex.decoders.base import DECODERS, StepDecoder, Targets, check_regularis
 from im2tex.decoders.coverage_refinement import CoverageRefinement
 from im2tex.decoders.directions import mirrored, search_both_ways
 from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
-from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search, looked_at
+from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search, log_softmax, looked_at
 from im2tex.decoders.transformer_layers import GridMemory, positions
 from im2tex.decoders.transformer_stack import Past, TransformerStack
 from im2tex.grid import Grid
@@ -161,7 +161,7 @@ class TransformerDecoder(StepDecoder):
         backwards = torch.arange(both.shape[1], device=tokens.device).bool().expand(both.shape[:2])
         logits, weights = self._forced(self.prepare(grid), both, backwards)
         real = both != PAD
-        log_p = _log_softmax(logits)
+        log_p = log_softmax(logits)
         token_nll = -log_p.gather(3, both.unsqueeze(3)).squeeze(3) * real  # (B, K, T)
         nll, count = token_nll.sum((0, 2)), real[:, 0].sum()
         objective = nll.mean()
@@ -270,7 +270,7 @@ class TransformerDecoder(StepDecoder):
         looked = len(self.stack.layers) * state.memory.mask.sum(1, dtype=torch.float32)
         fine = looked.unsqueeze(1).expand(tokens.shape)  # (B, K)
         glimpse = Glimpse(read, weights, None, torch.zeros_like(fine), fine)
-        log_p = _log_softmax(self.output(outputs))
+        log_p = log_softmax(self.output(outputs))
         return log_p, TransformerState(state.memory, past, state.backwards, glimpse)
 
     def reorder(self, state: TransformerState, parents: Tensor) -> TransformerState:
@@ -287,7 +287,7 @@ class TransformerDecoder(StepDecoder):
     ) -> Tensor:
         """See `StepDecoder.token_log_p`."""
         logits, _ = self._forced(state.memory.select(images), tokens, backwards)
-        return _log_softmax(logits).gather(3, tokens.unsqueeze(3)).squeeze(3)  # (B', C, T)
+        return log_softmax(logits).gather(3, tokens.unsqueeze(3)).squeeze(3)  # (B', C, T)
 
     def _likelihood(
         self, state: TransformerState, images: Tensor, tokens: Tensor, backwards: Tensor
@@ -295,8 +295,3 @@ class TransformerDecoder(StepDecoder):
         """Log p of C formulas of some images: (B'), (B', C, T), (B', C) -> (B', C)."""
         log_p = self.token_log_p(state, images, tokens, backwards)
         return (log_p * (tokens != PAD)).sum(2)
-
-
-def _log_softmax(logits: Tensor) -> Tensor:
-    """Over the vocabulary, in at least float32."""
-    return logits.log_softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32))
