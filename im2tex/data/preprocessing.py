@@ -17,8 +17,8 @@ from PIL import Image
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink
 from im2tex.ink.raster import draw, draw_middle, load_picture, middle_size, size
-from im2tex.ink.redraw import Middle, clean, hair_lines
-from im2tex.ink.scale import ink_size, symbol_size
+from im2tex.ink.redraw import Middle, hair_lines
+from im2tex.ink.scale import ink_size, picture_size, symbol_size
 
 Pixels = NDArray[np.uint8]
 
@@ -191,7 +191,8 @@ class Preprocessing:
         """Pixels for each of a picture: as asked for, and the most within the limits."""
         asked = 1.0
         if self.symbol_size:
-            asked = self.symbol_size / symbol_size(clean(ink) if self._redraws else ink)
+            measure = picture_size if self._redraws else symbol_size
+            asked = self.symbol_size / measure(ink)
         room = 2 * self.padding + (self._line(1.0) + 1 if self._redraws else 0)
         tallest, widest = self._limits()
         return asked, min((tallest - room) / ink.shape[0], (widest - room) / ink.shape[1])

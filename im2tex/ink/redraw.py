@@ -14,16 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
-from im2tex.ink.pen import pen_width
+from im2tex.ink.parts import Parts, inked
 from im2tex.ink.raster import FINE
 from im2tex.ink.thinning import thin
 
-_INK = 0.35  # of the darkest: a line of one pixel between two rows of pixels has half of it in each
 _HAIR = 0.9  # of the pen: lines that would come out thinner are redrawn
-_SPECK = 0.3  # of a pen's width squared: smaller parts are dirt
-_EIGHT = np.ones((3, 3), dtype=bool)
 
 
 class Middle(NamedTuple):
@@ -36,15 +32,6 @@ class Middle(NamedTuple):
 
     cells: NDArray[np.bool_]
     corner: tuple[float, float]
-
-
-def clean(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What of a picture is ink, without specks: 255, or 0.
-
-    Args:
-        picture: (H, W), 0 = paper … 255 = ink; with ink in it.
-    """
-    return np.where(_without_specks(_inked(picture)), np.uint8(255), np.uint8(0))
 
 
 def hair_lines(picture: NDArray[np.uint8], scale: float, thickness: float) -> Middle | None:
@@ -61,22 +48,18 @@ def hair_lines(picture: NDArray[np.uint8], scale: float, thickness: float) -> Mi
     finer = scale * FINE
     if finer < 1:  # or a line much narrower than a cell would be lost
         many = math.floor(1 / finer)
-        picture = _largest(255 * _inked(picture).astype(np.uint8), many)
+        picture = _largest(255 * inked(picture).astype(np.uint8), many)
         finer *= many
     shape = tuple(max(1, round(n * finer)) for n in picture.shape)
     how = Image.Resampling.BOX if finer < 1 else Image.Resampling.BICUBIC
     resized = Image.fromarray(picture).resize((shape[1], shape[0]), how)
-    ink = _without_specks(_inked(np.asarray(resized)))
-    if pen_width(np.pad(ink, 1)) >= _HAIR * thickness * FINE:
+    parts = Parts.of(inked(np.asarray(resized))).without_specks()
+    if parts.pen >= _HAIR * thickness * FINE:
         return None
-    cells = thin(ink)
+    cells = thin(parts.ink)
     rows, columns = (np.flatnonzero(cells.any(axis)) for axis in (1, 0))
     corner = (float(columns[0]) / (scale * FINE), float(rows[0]) / (scale * FINE))
     return Middle(cells[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], corner)
-
-
-def _inked(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return picture > _INK * 255
 
 
 def _largest(picture: NDArray[np.uint8], many: int) -> NDArray[np.uint8]:
@@ -86,14 +69,4 @@ def _largest(picture: NDArray[np.uint8], many: int) -> NDArray[np.uint8]:
     height, width = blocks.shape
     blocks = blocks.reshape(height // many, many, width // many, many)
     found: NDArray[np.uint8] = blocks.max((1, 3))
-    return found
-
-
-def _without_specks(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    ink = np.pad(ink, 1)
-    labels, count = ndimage.label(ink, _EIGHT)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)
-    kept = areas >= min(_SPECK * pen_width(ink) ** 2, areas[1:].max())
-    kept[0] = False
-    found: NDArray[np.bool_] = kept[labels][1:-1, 1:-1]
     return found

@@ -21,10 +21,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from im2tex.ink.ink import Ink
-from im2tex.ink.pen import pen_width
+from im2tex.ink.parts import Parts, inked
 from im2tex.ink.raster import draw
 
 _BAND = (0.2, 0.5)  # shares of the weight
@@ -32,7 +31,6 @@ _DOT = 3.0  # pens: a picture with nothing larger is a dot, not a formula of sma
 _TRIAL = 16.0  # pixels a symbol at which an ink is drawn to be measured
 _TRIAL_PEN = 1.6  # pixels
 _TRIAL_SIDE = 3000.0  # pixels: the longest trial drawing
-_EIGHT = np.ones((3, 3), dtype=bool)
 
 
 def symbol_size(image: NDArray[np.uint8]) -> float:
@@ -50,16 +48,19 @@ def symbol_size(image: NDArray[np.uint8]) -> float:
     darkest = int(image.max(initial=0))
     if darkest == 0:
         raise ValueError("a picture without ink has no symbol size")
-    ink = np.pad(image > darkest // 2, 1)
-    labels, count = ndimage.label(ink, _EIGHT)
-    boxes = ndimage.find_objects(labels)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:].astype(np.float64)
-    sides = np.array([max(r.stop - r.start, c.stop - c.start) for r, c in boxes], dtype=np.float64)
-    pen = pen_width(ink)
-    longest = float(sides.max()) - pen
-    if longest < _DOT * pen:
-        return max(longest, _DOT * pen)
-    return _band_mean(np.maximum(sides - pen, 0.5 * pen), np.sqrt(areas))
+    return _size(Parts.of(image > darkest // 2))
+
+
+def picture_size(picture: NDArray[np.uint8]) -> float:
+    """The same of somebody's picture: thin pale lines count as ink, specks of dirt do not.
+
+    Args:
+        picture: (H, W), 0 = paper … 255 = ink, its darkest ink near 255.
+
+    Returns:
+        Pixels, as `symbol_size`.
+    """
+    return _size(Parts.of(inked(picture)).without_specks())
 
 
 def ink_size(ink: Ink) -> float:
@@ -84,6 +85,15 @@ def ink_size(ink: Ink) -> float:
     sides = np.maximum(sides.astype(np.float64), 0.01 * longest)
     scale = min(_TRIAL / _band_mean(sides, np.sqrt(sides)), _TRIAL_SIDE / longest)
     return symbol_size(draw(ink.strokes, scale, _TRIAL_PEN, 0)) / scale
+
+
+def _size(parts: Parts) -> float:
+    """The characteristic size of symbols, pixels."""
+    sides, pen = parts.sides, parts.pen
+    longest = float(sides.max()) - pen
+    if longest < _DOT * pen:
+        return max(longest, _DOT * pen)
+    return _band_mean(np.maximum(sides - pen, 0.5 * pen), np.sqrt(parts.areas[1:]))
 
 
 def _band_mean(sizes: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
