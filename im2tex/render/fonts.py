@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 
 from im2tex.render import dvi, sandbox
+from im2tex.render.tfm import Metrics, read_tfm
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
@@ -24,21 +25,22 @@ class FontMetrics:
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self._folder = folder
         self._environment = environment
-        self._known: dict[str, dvi.Metrics] = {}
+        self._known: dict[str, Metrics] = {}
         self._lock = Lock()
 
-    def of(self, data: bytes) -> Callable[[str], dvi.Metrics]:
+    def of(self, data: bytes) -> Callable[[str], Metrics]:
         """Looks up the fonts of a DVI file, and gives their metrics by name.
 
         Raises:
-            dvi.DviError: if a file cannot be read.
+            DviError: if the file is not one that TeX has finished.
+            TfmError: if the metrics of a font cannot be read.
         """
         names = {name for name, _ in dvi.fonts(data).values()}
         with self._lock:
             missing = sorted(name for name in names - self._known.keys() if _NAME.fullmatch(name))
             if missing:
                 for path in font_files(missing, ".tfm", self._folder, self._environment):
-                    self._known[path.stem] = dvi.read_tfm(path.read_bytes())
+                    self._known[path.stem] = read_tfm(path.read_bytes())
         return self._known.__getitem__
 
 

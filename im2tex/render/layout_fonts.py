@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 
-from im2tex.render import dvi
 from im2tex.render.fonts import font_files
+from im2tex.render.tfm import Metrics
 
 Extent = tuple[float, float, float, float]
 """Left, bottom, right and top about the reference point, y upwards, in sizes of the font."""
@@ -36,9 +36,7 @@ class GlyphBoxes:
         self._known: dict[str, dict[int, Extent]] = {}
         self._lock = Lock()
 
-    def of(
-        self, names: set[str], metrics: Mapping[str, dvi.Metrics]
-    ) -> dict[str, dict[int, Extent]]:
+    def of(self, names: set[str], metrics: Mapping[str, Metrics]) -> dict[str, dict[int, Extent]]:
         """Every glyph's ink, by font and number.
 
         Args:
@@ -64,7 +62,7 @@ def read_afm(text: str) -> dict[int, Extent]:
     return boxes
 
 
-def _by_type(metrics: dvi.Metrics) -> dict[int, Extent]:
+def _by_type(metrics: Metrics) -> dict[int, Extent]:
     one = 1 << 20
     sizes = zip(metrics.widths, metrics.heights, metrics.depths, strict=True)
     return {

@@ -27,7 +27,7 @@ from im2tex.render.layout_entries import lay_out
 from im2tex.render.layout_fonts import GlyphBoxes
 from im2tex.render.layout_trace import Untraced, trace
 from im2tex.render.rendering import Cause, Undrawable
-from im2tex.render.tex import INSTALL, LATEX, blame, environment, make_format, said
+from im2tex.render.tex_runs import INSTALL, LATEX, blame, environment, make_format, said
 
 _PROGRAMS = ("latex", "kpsewhich")
 _SPACE = re.compile(r"\S+")

@@ -18,15 +18,16 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from im2tex.errors import Im2TexError
-from im2tex.render import dvi, markup, sandbox, template
+from im2tex.render import dvi, markup, page_sizes, sandbox, template
 from im2tex.render.batches import in_batches
 from im2tex.render.fonts import FontMetrics
+from im2tex.render.page_sizes import Page
 from im2tex.render.rendering import (
     Cause,
     Failure,
@@ -36,28 +37,12 @@ from im2tex.render.rendering import (
     decode,
     encode,
 )
-
-INSTALL = (
-    "apt-get install --no-install-recommends texlive-latex-base texlive-latex-recommended "
-    "texlive-fonts-recommended dvipng"
-)
-"""How to get it on Debian and Ubuntu."""
+from im2tex.render.tex_runs import INSTALL, LATEX, blame, environment, make_format, said
 
 MAX_SIDE = 32_000  # pixels
 MAX_AREA = 16_000_000  # pixels
 
 _PROGRAMS = ("latex", "dvipng", "kpsewhich")
-_ERROR = re.compile(r"^! (.*(?:\n(?!l\.\d|<|\s*$).*)?)", re.MULTILINE)
-LATEX = (
-    "latex",
-    "-fmt=im2tex",
-    "-interaction=nonstopmode",
-    "-halt-on-error",
-    "-no-shell-escape",
-    "-no-mktex=tfm",
-)
-LINE = re.compile(r"^l\.(\d+)", re.MULTILINE)
-MARK = re.compile(r"\[(\d+)\]")
 
 
 class TexRenderer:
@@ -164,12 +149,12 @@ class TexRenderer:
             drawn.pop(failed[0], None)
         return drawn, failed, doubtful
 
-    def _pages(self, output: Path) -> list[dvi.Page]:
+    def _pages(self, output: Path) -> list[Page]:
         """The pages of a DVI file; none where TeX could not finish it."""
         data = output.read_bytes() if output.exists() else b""
-        return dvi.pages(data, self._metrics.of(data)) if dvi.complete(data) else []
+        return page_sizes.pages(data, self._metrics.of(data)) if dvi.complete(data) else []
 
-    def _draw_pages(self, pages: Sequence[dvi.Page], job: Path) -> dict[int, Rendering]:
+    def _draw_pages(self, pages: Sequence[Page], job: Path) -> dict[int, Rendering]:
         renderings: dict[int, Rendering] = {}
         sound: list[int] = []
         for page in pages:
@@ -194,7 +179,7 @@ class TexRenderer:
                 groups += [[number] for number in rest]
         return renderings
 
-    def _fault(self, page: dvi.Page) -> Failure | None:
+    def _fault(self, page: Page) -> Failure | None:
         if page.fault:
             return Failure(Cause.LIMIT, page.fault)
         if not page.width or not page.height:
@@ -254,100 +239,12 @@ class TexRenderer:
     def _versions(self) -> str:
         lines = []
         for program in ("latex", "dvipng"):
-            said = sandbox.run([program, "--version"], self.folder, self._environment, self.limits)
-            first = next(iter(said.output.splitlines()), program)
+            answer = sandbox.run(
+                [program, "--version"], self.folder, self._environment, self.limits
+            )
+            first = next(iter(answer.output.splitlines()), program)
             lines.append(re.sub(r"\(preloaded.*|Copyright.*", "", first).strip())
         return ", ".join(lines)
-
-
-def environment(home: Path) -> dict[str, str]:
-    """All that the programs know of their surroundings.
-
-    Args:
-        home: an empty folder, for whatever looks for settings of a person's own.
-    """
-    nowhere = str(home)
-    return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LC_ALL": "C",
-        "HOME": nowhere,
-        "TMPDIR": nowhere,
-        "TEXMFHOME": nowhere,
-        "TEXMFVAR": nowhere,
-        "TEXMFCONFIG": nowhere,
-        "TEXINPUTS": ".",
-        "TEXFORMATS": str(home.parent),
-        "openin_any": "p",
-        "openout_any": "p",
-        "shell_escape": "f",
-        "MKTEXPK": "0",
-        "MKTEXTFM": "0",
-        "MKTEXMF": "0",
-        "MKTEXFMT": "0",
-        "max_print_line": "1000",
-        "SOURCE_DATE_EPOCH": "0",
-        "FORCE_SOURCE_DATE": "1",
-    }
-
-
-def make_format(
-    preamble: str, folder: Path, environment: Mapping[str, str], limits: sandbox.Limits
-) -> sandbox.Outcome | None:
-    """Makes the format `im2tex.fmt` of a preamble, for `LATEX` to start from.
-
-    Returns:
-        None, or how it ended where there is no format.
-    """
-    (folder / "im2tex.tex").write_text(preamble, encoding="utf-8")
-    command = ["latex", "-ini", "-interaction=nonstopmode", "-halt-on-error"]
-    # The packages are found where TeX keeps them.
-    where = {k: v for k, v in environment.items() if k not in ("TEXINPUTS", "TEXFORMATS")}
-    outcome = sandbox.run(
-        [*command, "-no-shell-escape", "&latex", "im2tex.tex"], folder, where, limits
-    )
-    return outcome if outcome.status or not (folder / "im2tex.fmt").exists() else None
-
-
-def blame(
-    numbers: Sequence[int], done: Collection[int], outcome: sandbox.Outcome
-) -> tuple[int, Failure, bool]:
-    """The page that TeX stopped at, why, and whether another's markup may be the reason.
-
-    Args:
-        numbers: of the batch's pages, in the order in which they stand, a line each.
-        done: of those that are complete.
-        outcome: of the run.
-    """
-    if outcome.killed:
-        # The marks of finished pages are flushed one by one, the pages themselves are not.
-        reached = {int(mark) for mark in MARK.findall(outcome.output)} | set(done)
-        number = next((n for n in numbers if n not in reached), numbers[0])
-        return number, Failure(Cause.LIMIT, "TeX took too much time or memory"), True
-    number = next(n for n in numbers if n not in done)
-    failure = said(outcome)
-    line = LINE.search(outcome.output)
-    own = line is not None and int(line[1]) == numbers.index(number) + 1
-    return number, failure, failure.cause is Cause.LIMIT or not own
-
-
-def said(outcome: sandbox.Outcome) -> Failure:
-    """TeX's first error, in its words.
-
-    Raises:
-        Im2TexError: if it ended without one: then it is no formula's fault.
-    """
-    match = _ERROR.search(outcome.output)
-    if match is None:
-        if outcome.status:
-            last = " ".join(outcome.output.split()[-30:])
-            raise Im2TexError(
-                f"engine tex: latex ended with status {outcome.status} without an error of a "
-                f"formula's; is the disk full? It said: {last[-300:]}"
-            )
-        return Failure(Cause.TEX, "TeX drew no page for it")
-    reason = " ".join(match[1].split()).replace("\\imformula", "the formula")[:200]
-    limit = "TeX capacity exceeded" in reason
-    return Failure(Cause.LIMIT if limit else Cause.TEX, reason)
 
 
 def _ranges(numbers: Sequence[int]) -> str:

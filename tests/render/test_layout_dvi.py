@@ -2,28 +2,18 @@
 
 import struct
 
-import pytest
+from dvi_files import SIZE, dvi_file
 
-from im2tex.render import dvi, layout_dvi
+from im2tex.render import layout_dvi
 from im2tex.render.layout_dvi import MARK, RULE, Item
 from im2tex.render.layout_fonts import read_afm
+from im2tex.render.tfm import Metrics
 
-METRICS = dvi.Metrics(65, [1 << 20, 1 << 19], [0, 0], [0, 0])  # `A` 1 wide, `B` half
-SIZE = 10 * dvi.POINT
+METRICS = Metrics(65, [1 << 20, 1 << 19], [0, 0], [0, 0])  # `A` 1 wide, `B` half
 
 
 def pages(*bodies):
-    """The pages of a file with one font, number 0, of 10 points."""
-    font = bytes([243, 0]) + struct.pack(">3I", 0, SIZE, SIZE) + bytes([0, 3]) + b"cmx"
-    data = bytes([247, 2]) + struct.pack(">3I", 25400000, 473628672, 1000) + bytes([0])
-    for number, body in enumerate(bodies):
-        first = font if number == 0 else b""
-        data += bytes([139]) + struct.pack(">11i", number, *[0] * 9, -1) + first + body
-        data += bytes([140])
-    start = len(data)
-    data += bytes([248]) + struct.pack(">6I", 0, 25400000, 473628672, 1000, 0, 0) + bytes(4)
-    data += font + bytes([249]) + struct.pack(">I", start) + bytes([2]) + b"\xdf" * 4
-    return layout_dvi.pages(data, {"cmx": METRICS}.__getitem__)
+    return layout_dvi.pages(dvi_file(*bodies), {"cmx": METRICS}.__getitem__)
 
 
 def test_glyphs_rules_and_marks_in_order_and_in_place():
@@ -54,15 +44,6 @@ def test_moves_that_repeat_and_pages_that_begin_anew():
     found = pages(w + bytes([147]) + z + bytes([166]) + put, bytes([171]) + bytes([128, 65]))
     assert found[0] == [Item(RULE, "", 0, 600, -400, 10, 10)]
     assert found[1] == [Item(65, "cmx", SIZE, 0, 0)]
-
-
-def test_what_is_none_of_tex_s_is_an_error():
-    with pytest.raises(dvi.DviError):
-        layout_dvi.pages(b"nothing", {}.__getitem__)
-    with pytest.raises(dvi.DviError):
-        pages(bytes([171]) + b"Z")
-    with pytest.raises(dvi.DviError):
-        pages(bytes([251]))
 
 
 def test_ink_boxes_from_an_afm_file():
