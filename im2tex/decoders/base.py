@@ -7,8 +7,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
+from im2tex.decoders.directions import search_grids
 from im2tex.decoders.search import Hypothesis, SearchOptions
 from im2tex.grid import Grid
 from im2tex.registry import Registry
@@ -59,12 +61,16 @@ class Decoder(nn.Module, ABC):
 
 
 class StepDecoder(Decoder):
-    """Reads a token at a time (see `search.Steps`), and so may read together with others."""
+    """Reads a token at a time: it gives its steps, and is searched by them, alone or in company.
 
-    @property
-    def both_ways(self) -> bool:
-        """Whether it was trained to read from right to left, too."""
-        return False
+    It is a `directions.Reader`; one that reads from left to right only leaves `both_ways`,
+    `turned` and `token_log_p` as they are.
+    """
+
+    @torch.no_grad()
+    def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
+        """See `Decoder.search`."""
+        return search_grids(self, self.start(grid), [grid], options)
 
     @abstractmethod
     def start(self, grid: Grid) -> Any:
@@ -94,22 +100,21 @@ class StepDecoder(Decoder):
             Logits (B, T, V) and attention weights (B, T, h w).
         """
 
+    def looked_at(self, state: Any) -> tuple[Tensor, Tensor]:
+        """See `Reader.looked_at`."""
+        return state.glimpse.coarse_lookups, state.glimpse.fine_lookups
+
+    @property
+    def both_ways(self) -> bool:
+        """See `Reader.both_ways`."""
+        return False
+
     def turned(self, state: Any) -> Any:
-        """The state to start from right to left with, of a decoder that reads both ways."""
+        """See `Reader.turned`."""
         raise NotImplementedError
 
     def token_log_p(self, state: Any, images: Tensor, tokens: Tensor, backwards: Tensor) -> Tensor:
-        """Log p of each token of given readings, of a decoder that reads both ways.
-
-        Args:
-            state: before the first step.
-            images: (B') which of its images.
-            tokens: (B', C, T) targets of C readings each, in the order in which they are read.
-            backwards: (B', C) bool.
-
-        Returns:
-            (B', C, T).
-        """
+        """See `Reader.token_log_p`."""
         raise NotImplementedError
 
 

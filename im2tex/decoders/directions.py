@@ -1,4 +1,4 @@
-"""Both reading directions of one decoder, and the joint ranking of what each of them found.
+"""The search of whatever reads a token at a time: one direction, or both and their joint ranking.
 
 BTTR (Zhao et al. 2021), sections 3.3 and 3.4, and CoMER: one model learns every formula from left
 to right and from right to left. In use each direction searches by itself; then every candidate is
@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from math import prod
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from im2tex.decoders.search import Hypothesis, Lookups, SearchOptions, Steps, beam_search
+from im2tex.decoders.search import Hypothesis, SearchOptions, Steps, beam_search
+from im2tex.grid import Grid
 from im2tex.latex.vocabulary import EOS, PAD
 
 UNITS = 2**16
@@ -27,7 +30,38 @@ as many take a CPU twice as long, whose caches they leave."""
 
 Likelihood = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From images (B',), tokens (B', C, T) as they are read, and whether that is backwards (B', C), to
-log p (B', C)."""
+log p of each token (B', C, T), anything where there is padding."""
+
+
+class Reader(Steps, Protocol):
+    """A decoder, or several together, whose steps make readings in one direction or in both."""
+
+    @property
+    def both_ways(self) -> bool:
+        """Whether it was trained to read from right to left, too."""
+        ...
+
+    def looked_at(self, state: Any) -> tuple[Tensor, Tensor]:
+        """Coarse and fine cells, (B, K) each, scored in the step that led to a state."""
+        ...
+
+    def turned(self, state: Any) -> Any:
+        """The state to start from right to left with, where it reads both ways."""
+        ...
+
+    def token_log_p(self, state: Any, images: Tensor, tokens: Tensor, backwards: Tensor) -> Tensor:
+        """Log p of each token of given readings, where it reads both ways.
+
+        Args:
+            state: before the first step.
+            images: (B') which of its images.
+            tokens: (B', C, T) targets of C readings each, in the order in which they are read.
+            backwards: (B', C) bool.
+
+        Returns:
+            (B', C, T).
+        """
+        ...
 
 
 def mirrored(tokens: Tensor) -> Tensor:
@@ -58,35 +92,30 @@ class _Candidate:
         return [*tokens, EOS] if self.finished else tokens
 
 
-def search_both_ways(
-    steps: Steps,
-    starts: tuple[Any, Any],
-    batch: int,
-    likelihood: Likelihood,
-    cells: int,
-    options: SearchOptions,
-    device: torch.device,
-    lookups: Lookups,
+def search_grids(
+    reader: Reader, start: Any, grids: Sequence[Grid], options: SearchOptions
 ) -> list[list[Hypothesis]]:
-    """Searches in each direction, then ranks what both found.
+    """Searches from left to right; in both directions where the reader knows both.
 
     Args:
-        steps: the decoder.
-        starts: its states of the B images from left to right, and from right to left.
-        batch: B.
-        likelihood: scores readings of some images.
-        cells: of the grid, for `rank_jointly`.
+        reader: a decoder, or several together.
+        start: its state of the B images from left to right, before the first step.
+        grids: of the B images, all that it is shown.
         options: see `SearchOptions`.
-        device: where the model is.
-        lookups: for `beam_search`.
 
     Returns:
         `n_best` hypotheses an image, best first.
     """
+    batch, device = len(grids[0].features), grids[0].features.device
+    if not reader.both_ways:
+        return beam_search(reader, start, batch, options, device, reader.looked_at)
     every = replace(options, n_best=options.beam_size)
     forwards, backwards = (
-        beam_search(steps, start, batch, every, device, lookups) for start in starts
+        beam_search(reader, one, batch, every, device, reader.looked_at)
+        for one in (start, reader.turned(start))
     )
+    likelihood = partial(reader.token_log_p, start)
+    cells = max(prod(grid.mask.shape[1:]) for grid in grids)
     return rank_jointly(forwards, backwards, likelihood, cells, options, device)
 
 
@@ -179,8 +208,9 @@ def _score_some(
             target = candidate.target(way)
             tokens[row, column, : len(target)] = torch.tensor(target, dtype=torch.long)
             ways[row, column] = way
-    log_p = likelihood(images, tokens.to(device), ways.to(device)).tolist()
-    for part, values in zip(parts, log_p, strict=True):
+    tokens = tokens.to(device)
+    log_p = likelihood(images, tokens, ways.to(device)) * (tokens != PAD)  # (B', C, T)
+    for part, values in zip(parts, log_p.sum(2).tolist(), strict=True):
         for (candidate, way), value in zip(part, values, strict=False):
             candidate.log_p[way] = value
 

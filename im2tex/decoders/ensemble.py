@@ -9,15 +9,15 @@ and perplexities stay what they are for one model.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from im2tex.decoders.base import Decoder, StepDecoder, Targets
-from im2tex.decoders.directions import search_both_ways
-from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search, log_softmax, looked_at
+from im2tex.decoders.directions import search_grids
+from im2tex.decoders.search import Hypothesis, SearchOptions, log_softmax
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import PAD
@@ -27,7 +27,7 @@ Part = tuple[Decoder, Grid]
 
 
 class Ensemble:
-    """Members as one decoder for `beam_search`; its state is the list of theirs.
+    """Members as one `directions.Reader`; its state is the list of theirs.
 
     Args:
         members: of one vocabulary; one that is shown several grids is there several times.
@@ -36,18 +36,48 @@ class Ensemble:
     def __init__(self, members: Sequence[StepDecoder]) -> None:
         self.members = list(members)
 
+    def _each(self, own: Sequence[Any]) -> Iterator[tuple[StepDecoder, Any]]:
+        """Each member with its own."""
+        return zip(self.members, own, strict=True)
+
+    def start(self, grids: Sequence[Grid]) -> list[Any]:
+        """The state before the first step from left to right, of a grid a member."""
+        return [one.start(grid) for one, grid in self._each(grids)]
+
     def step(self, tokens: Tensor, state: list[Any]) -> tuple[Tensor, list[Any]]:
         """See `Steps.step`."""
-        steps = [one.step(tokens, own) for one, own in zip(self.members, state, strict=True)]
+        steps = [one.step(tokens, own) for one, own in self._each(state)]
         return _mean([log_p for log_p, _ in steps]), [own for _, own in steps]
 
     def reorder(self, state: list[Any], parents: Tensor) -> list[Any]:
         """See `Steps.reorder`."""
-        return [one.reorder(own, parents) for one, own in zip(self.members, state, strict=True)]
+        return [one.reorder(own, parents) for one, own in self._each(state)]
 
     def select(self, state: list[Any], images: Tensor) -> list[Any]:
         """See `Steps.select`."""
-        return [one.select(own, images) for one, own in zip(self.members, state, strict=True)]
+        return [one.select(own, images) for one, own in self._each(state)]
+
+    def looked_at(self, state: list[Any]) -> tuple[Tensor, Tensor]:
+        """See `Reader.looked_at`; all members' together."""
+        each = [one.looked_at(own) for one, own in self._each(state)]
+        coarse, fine = (torch.stack(cells).sum(0) for cells in zip(*each, strict=True))
+        return coarse, fine
+
+    @property
+    def both_ways(self) -> bool:
+        """See `Reader.both_ways`; a single member that reads one way makes all do so."""
+        return all(one.both_ways for one in self.members)
+
+    def turned(self, state: list[Any]) -> list[Any]:
+        """See `Reader.turned`."""
+        return [one.turned(own) for one, own in self._each(state)]
+
+    def token_log_p(
+        self, state: list[Any], images: Tensor, tokens: Tensor, backwards: Tensor
+    ) -> Tensor:
+        """See `Reader.token_log_p`."""
+        each = self._each(state)
+        return _mean([one.token_log_p(own, images, tokens, backwards) for one, own in each])
 
 
 @torch.no_grad()
@@ -70,26 +100,9 @@ def search(parts: Sequence[Part], options: SearchOptions) -> list[list[Hypothesi
     if len(parts) == 1:
         decoder, grid = parts[0]
         return decoder.search(grid, options)
-    members = _stepping(parts)
+    ensemble = Ensemble(_stepping(parts))
     grids = [grid for _, grid in parts]
-    device, batch = grids[0].features.device, len(grids[0].features)
-    ensemble = Ensemble(members)
-    start = [one.start(grid) for one, grid in zip(members, grids, strict=True)]
-    if not all(one.both_ways for one in members):
-        return beam_search(ensemble, start, batch, options, device, _looked_at)
-
-    def joint(images: Tensor, tokens: Tensor, backwards: Tensor) -> Tensor:
-        each = [
-            one.token_log_p(own, images, tokens, backwards)
-            for one, own in zip(members, start, strict=True)
-        ]
-        return (_mean(each) * (tokens != PAD)).sum(2)
-
-    turned = [one.turned(own) for one, own in zip(members, start, strict=True)]
-    cells = max(math.prod(grid.mask.shape[1:]) for grid in grids)
-    return search_both_ways(
-        ensemble, (start, turned), batch, joint, cells, options, device, _looked_at
-    )
+    return search_grids(ensemble, ensemble.start(grids), grids, options)
 
 
 @torch.no_grad()
@@ -132,9 +145,3 @@ def _stepping(parts: Sequence[Part]) -> list[StepDecoder]:
                 "model.views out."
             )
     return [decoder for decoder, _ in parts if isinstance(decoder, StepDecoder)]
-
-
-def _looked_at(state: list[Any]) -> tuple[Tensor, Tensor]:
-    each = [looked_at(own) for own in state]
-    coarse, fine = (torch.stack(cells).sum(0) for cells in zip(*each, strict=True))
-    return coarse, fine

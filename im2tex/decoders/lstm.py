@@ -26,14 +26,7 @@ from im2tex.attention.base import ATTENTIONS, Glimpse
 from im2tex.decoders.base import DECODERS, StepDecoder, Targets, check_regularisers
 from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
 from im2tex.decoders.reinforce import Reinforce
-from im2tex.decoders.search import (
-    Hypothesis,
-    SearchOptions,
-    beam_search,
-    log_softmax,
-    looked_at,
-    pick,
-)
+from im2tex.decoders.search import log_softmax, pick
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
 
@@ -201,13 +194,6 @@ class LSTMDecoder(StepDecoder):
             glimpses.append(glimpse)
         # T x (B, K, D) -> (B, K, T, V)
         return self.output(self.dropout(torch.stack(outputs, 2))), glimpses
-
-    @torch.no_grad()
-    def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
-        """See `Decoder.search`."""
-        device = grid.features.device
-        start = self.start(grid)
-        return beam_search(self, start, len(grid.features), options, device, looked_at)
 
     def start(self, grid: Grid) -> LSTMState:
         """See `StepDecoder.start`."""

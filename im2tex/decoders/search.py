@@ -109,11 +109,6 @@ Lookups = Callable[[Any], tuple[Tensor, Tensor]]
 """From a state to the coarse and fine cells, (B, K) each, scored in the step that led to it."""
 
 
-def looked_at(state: Any) -> tuple[Tensor, Tensor]:
-    """`Lookups` of a state that keeps the glimpse of its step."""
-    return state.glimpse.coarse_lookups, state.glimpse.fine_lookups
-
-
 @torch.no_grad()
 def beam_search(
     decoder: Steps,

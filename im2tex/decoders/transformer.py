@@ -14,7 +14,6 @@ Training sees all steps at once. A search keeps keys and values (`token_cache`).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal
 
 import torch
@@ -23,9 +22,9 @@ from torch import Tensor, nn
 from im2tex.attention.base import Glimpse
 from im2tex.decoders.base import DECODERS, StepDecoder, Targets, check_regularisers
 from im2tex.decoders.coverage_refinement import CoverageRefinement
-from im2tex.decoders.directions import mirrored, search_both_ways
+from im2tex.decoders.directions import mirrored
 from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
-from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search, log_softmax, looked_at
+from im2tex.decoders.search import log_softmax
 from im2tex.decoders.transformer_layers import GridMemory, positions
 from im2tex.decoders.transformer_stack import Past, TransformerStack
 from im2tex.grid import Grid
@@ -146,7 +145,7 @@ class TransformerDecoder(StepDecoder):
 
     @property
     def both_ways(self) -> bool:
-        """See `StepDecoder`."""
+        """See `Reader.both_ways`."""
         return self.directions == "both"
 
     # ---------------------------------------------------------------- training
@@ -236,34 +235,17 @@ class TransformerDecoder(StepDecoder):
 
     # ---------------------------------------------------------------- search
 
-    @torch.no_grad()
-    def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
-        """See `Decoder.search`; look-ups are those of all layers and both directions."""
-        start, device, batch = self.start(grid), grid.features.device, len(grid.features)
-        if not self.both_ways:
-            return beam_search(self, start, batch, options, device, looked_at)
-        return search_both_ways(
-            self,
-            (start, self.turned(start)),
-            batch,
-            partial(self._likelihood, start),
-            start.memory.mask.shape[1],
-            options,
-            device,
-            looked_at,
-        )
-
     def start(self, grid: Grid) -> TransformerState:
         """See `StepDecoder.start`."""
         memory = self.prepare(grid)
         return TransformerState(memory, self.stack.start(memory), backwards=False)
 
     def turned(self, state: TransformerState) -> TransformerState:
-        """See `StepDecoder.turned`."""
+        """See `Reader.turned`."""
         return replace(state, backwards=True)
 
     def step(self, tokens: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState]:
-        """See `Steps.step`."""
+        """See `Steps.step`; look-ups are those of all layers."""
         ways = torch.full_like(tokens, state.backwards, dtype=torch.bool).unsqueeze(2)
         inputs = self._embed(tokens.unsqueeze(2), ways, state.past.length).squeeze(2)  # (B, K, D)
         outputs, read, weights, past = self.stack.step(inputs, state.memory, state.past)
@@ -285,13 +267,6 @@ class TransformerDecoder(StepDecoder):
     def token_log_p(
         self, state: TransformerState, images: Tensor, tokens: Tensor, backwards: Tensor
     ) -> Tensor:
-        """See `StepDecoder.token_log_p`."""
+        """See `Reader.token_log_p`."""
         logits, _ = self._forced(state.memory.select(images), tokens, backwards)
         return log_softmax(logits).gather(3, tokens.unsqueeze(3)).squeeze(3)  # (B', C, T)
-
-    def _likelihood(
-        self, state: TransformerState, images: Tensor, tokens: Tensor, backwards: Tensor
-    ) -> Tensor:
-        """Log p of C formulas of some images: (B'), (B', C, T), (B', C) -> (B', C)."""
-        log_p = self.token_log_p(state, images, tokens, backwards)
-        return (log_p * (tokens != PAD)).sum(2)

@@ -91,13 +91,13 @@ def test_scoring_in_small_portions_changes_nothing(monkeypatch):
     options = SearchOptions(5, 7, n_best=5, length_penalty=0.5)
     together = model.search(cells, options)
     passes = []
-    likelihood = model._likelihood
+    token_log_p = model.token_log_p
     for units in (1, 30, 200):
         monkeypatch.setattr(module, "UNITS", units)
         monkeypatch.setattr(
             model,
-            "_likelihood",
-            lambda *given: passes.append(given[2].numel() * 6) or likelihood(*given),
+            "token_log_p",
+            lambda *given: passes.append(given[2].numel() * 6) or token_log_p(*given),
         )
         passes.clear()
         for one, other in zip(model.search(cells, options), together, strict=True):
