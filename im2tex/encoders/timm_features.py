@@ -32,6 +32,9 @@ from im2tex.grid import Grid
 LOOKING = (nn.Conv2d, nn.AvgPool2d, nn.MaxPool2d)
 """Layers that look beyond one cell, if their kernel is larger."""
 
+_USUAL = {32: -1, 16: -2, 8: -3, 4: -4, 2: -5}
+"""By stride, where most networks have their last map of it, from behind."""
+
 
 @ENCODERS.register("timm")
 class TimmFeatures(Encoder):
@@ -64,11 +67,12 @@ class TimmFeatures(Encoder):
         super().__init__()
         if width < 0:
             raise ValueError(f"width is at least 0; got {width}")
-        arguments = {**(model_args or {}), "out_indices": (_index(model, stride, model_args),)}
-        self._missing = _download(model, arguments) if pretrained else ""
+        self.network, arguments = _cut(model, stride, model_args or {})
         # What could not be downloaded is not yet missed: a checkpoint's weights may be on their
         # way, and need none of it.
-        self.network = _network(model, arguments, pretrained and not self._missing)
+        self._missing = ""
+        if pretrained:
+            self.network, self._missing = _pretrained(self.network, model, arguments)
         self.register_load_state_dict_pre_hook(_found)  # type: ignore[no-untyped-call]
         self._mask: Tensor | None = None
         for layer in self.network.modules():
@@ -148,11 +152,17 @@ class TimmFeatures(Encoder):
         self.network.train()
 
 
-def _index(model: str, stride: int, model_args: dict[str, Any] | None) -> int:
-    """The last of a network's feature maps that has the stride.
+def _cut(model: str, stride: int, model_args: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """A network that gives its last feature map of the stride.
+
+    Where that map lies, only a network that is built can tell: so it is built with the map where
+    most have it, and anew if it lies elsewhere.
+
+    Returns:
+        The network, and the arguments that timm builds it with.
 
     Raises:
-        ValueError: if there is no such network or map.
+        ValueError: if there is no such network or map, or timm cannot build it.
     """
     import timm  # noqa: PLC0415 - takes seconds
 
@@ -163,16 +173,25 @@ def _index(model: str, stride: int, model_args: dict[str, Any] | None) -> int:
             + (f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else ".")
             + " List some by `python -c \"import timm; print(timm.list_models('*resnet*'))\"`"
         )
-    info = _network(model, model_args or {}, False).feature_info
+    arguments = {**model_args, "out_indices": (_USUAL.get(stride, -1),)}
+    try:
+        network = _built(model, arguments)
+    except ValueError:  # it has fewer maps; or it cannot be built at all, which is said here
+        network, arguments = _built(model, model_args), {}
+    info = network.feature_info
     strides = info.reduction(list(range(len(info.info))))
     if stride not in strides:
         offered = ", ".join(str(known) for known in sorted(set(strides)))
         raise ValueError(f"'{model}' has feature maps of stride {offered}; got stride {stride}")
-    return len(strides) - 1 - strides[::-1].index(stride)  # type: ignore[no-any-return]
+    behind = strides[::-1].index(stride) + 1
+    if arguments.get("out_indices") == (-behind,):
+        return network, arguments
+    arguments = {**model_args, "out_indices": (len(strides) - behind,)}
+    return _built(model, arguments), arguments
 
 
-def _network(model: str, arguments: dict[str, Any], pretrained: bool) -> Any:
-    """A network that gives its feature maps.
+def _built(model: str, arguments: dict[str, Any]) -> Any:
+    """A network that gives feature maps, untrained.
 
     Raises:
         ValueError: if timm cannot build it so.
@@ -180,18 +199,28 @@ def _network(model: str, arguments: dict[str, Any], pretrained: bool) -> Any:
     import timm  # noqa: PLC0415
 
     try:
-        return timm.create_model(
-            model, pretrained=pretrained, features_only=True, in_chans=1, **arguments
-        )
-    except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+        return timm.create_model(model, features_only=True, in_chans=1, **arguments)
+    except (
+        AssertionError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise ValueError(f"timm cannot build '{model}': {_line(error)}") from error
 
 
-def _download(model: str, arguments: dict[str, Any]) -> str:
-    """Fetches pretrained weights into timm's cache.
+def _pretrained(network: Any, model: str, arguments: dict[str, Any]) -> tuple[Any, str]:
+    """The network with timm's weights, downloaded into its cache.
+
+    Args:
+        network: the untrained one.
+        model: its name.
+        arguments: what timm builds it with.
 
     Returns:
-        What went wrong and the way out, or nothing.
+        It, and nothing; or the untrained one, and what went wrong and the way out.
 
     Raises:
         ValueError: if there are no such weights anywhere.
@@ -202,15 +231,17 @@ def _download(model: str, arguments: dict[str, Any]) -> str:
     if settings is None or not settings.has_weights:
         raise ValueError(f"timm has no pretrained weights of '{model}'; set pretrained: false")
     try:
-        timm.create_model(model, pretrained=True, features_only=True, in_chans=1, **arguments)
+        trained = timm.create_model(
+            model, pretrained=True, features_only=True, in_chans=1, **arguments
+        )
     except Exception as error:  # of a network, a disk, a hub: they have no class in common
-        return (
+        return network, (
             f"encoder 'timm': the pretrained weights of '{model}' cannot be loaded "
             f"({type(error).__name__}: {_line(error)}). Connect to the network once, so that they "
             "are kept in the cache that HF_HOME names, or set "
             "model.encoder_args.pretrained to false."
         )
-    return ""
+    return trained, ""
 
 
 def _found(encoder: TimmFeatures, *_: Any) -> None:

@@ -49,6 +49,47 @@ def test_a_network_is_cut_at_its_stride_and_projected(model, stride, model_args)
     assert any(one.requires_grad for one in encoder.network.parameters())
 
 
+@pytest.fixture
+def built(monkeypatch):
+    """The networks that timm is asked to build: their names, and whether with weights."""
+    found = []
+    create = timm.create_model
+
+    def create_model(name, pretrained=False, **arguments):
+        found.append((name, pretrained))
+        return create(name, **arguments)
+
+    monkeypatch.setattr(timm, "create_model", create_model)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("model", "stride", "place"),
+    [("test_resnet", 16, 3), ("test_convnext", 4, 0), ("test_efficientnet", 2, 0)],
+)
+def test_a_network_is_built_once_and_cut_behind_its_last_map_of_the_stride(
+    built, model, stride, place
+):
+    encoder = TimmFeatures(model, stride)
+    assert built == [(model, False)]
+    cut = timm.create_model(model, features_only=True, in_chans=1, out_indices=(place,))
+    assert encoder.network.state_dict().keys() == cut.state_dict().keys()
+    assert encoder.network.feature_info.reduction() == [stride]
+
+
+def test_a_map_where_few_networks_have_it_is_found():
+    # All maps of a transformer have one stride: the last is taken, though 16 is often last but one.
+    encoder = TimmFeatures("test_vit", 16, width=0, model_args={"dynamic_img_size": True})
+    whole = timm.create_model("test_vit", features_only=True, in_chans=1)
+    info = encoder.network.feature_info
+    assert info.module_name()[-1] == whole.feature_info.info[-1]["module"]
+
+
+def test_with_weights_it_is_built_once_more(built):
+    TimmFeatures(**SMALL, pretrained=True)
+    assert built == [("test_resnet", False), ("test_resnet", True)]
+
+
 def test_without_a_projection_the_width_is_the_network_s():
     encoder = TimmFeatures("resnet18", 8, width=0)
     assert encoder.width == 128  # the third stage of a ResNet-18
@@ -170,6 +211,7 @@ def test_pretrained_weights_are_those_of_the_network(monkeypatch):
         ({"model": "resnet8"}, "has no model 'resnet8'; did you mean .*'resnet18'"),
         ({"model": "zzz"}, r"has no model 'zzz'\. List some by"),
         ({"stride": 5}, "'test_resnet' has feature maps of stride 2, 4, .*; got stride 5"),
+        ({"model": "test_convnext", "stride": 2}, "of stride 4, 8, 16, 32; got stride 2"),
         ({"width": -1}, "width is at least 0; got -1"),
         ({"width": 10, "positions": "sinusoidal"}, "a multiple of 4; got 10"),
         ({"model_args": {"colour": 1}}, "cannot build 'test_resnet': .*argument 'colour'"),
