@@ -126,6 +126,35 @@ def test_what_was_asked_for_and_is_not_there_is_an_error(tmp_path, capsys):
     assert "--out" in error(capsys)
 
 
+def test_a_mistake_leaves_nothing_behind(tmp_path, stores, capsys):
+    out = tmp_path / "new" / "folder" / "bank.parquet"
+    page = tmp_path / "pages" / "sheet.png"
+    flags = ("--out", out, "--root", stores, "--sheet", page)
+    before = sorted(tmp_path.rglob("*"))
+    for wrong in (
+        ("--detexify", tmp_path / "none"),
+        ("--crohme", tmp_path / "none"),
+        ("--left_out", tmp_path / "more" / "l.txt"),
+        ("--left_out", stores / "crohme" / "train.parquet" / "l.png"),
+    ):
+        error(capsys, *flags, *wrong)
+        assert sorted(tmp_path.rglob("*")) == before, wrong
+    # A store that only tells which symbols are needed is looked at before the work, too.
+    (stores / "other").mkdir()
+    (stores / "other" / "train.parquet").write_text("no store")
+    assert "other" in error(capsys, *flags)
+    assert not out.parent.parent.exists()
+    assert not page.parent.exists()
+
+
+def test_folders_are_made_for_what_is_written(tmp_path, stores):
+    page = tmp_path / "new" / "sheets" / "s.png"
+    out = tmp_path / "b.parquet"
+    assert im2tex("data", "glyphs", "--out", out, "--root", stores, "--sheet", page) == 0
+    assert Image.open(page.with_name("s-01.png")).format == "PNG"
+    assert not [path for path in page.parent.iterdir() if path.suffix != ".png"]
+
+
 def test_files_that_cannot_be_written_are_found_before_the_work(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert "cannot write" in error(capsys, "--out", tmp_path / "file" / "b.parquet")

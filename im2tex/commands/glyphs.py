@@ -17,6 +17,7 @@ from rich.text import Text
 from im2tex.data.progress import bar
 from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
+from im2tex.files import replacing
 from im2tex.ink.glyphs import coverage, crohme, detexify, font, stand_ins
 from im2tex.ink.glyphs.bank import Drawn, GlyphBank
 from im2tex.ink.glyphs.making import Made, make_bank
@@ -71,12 +72,13 @@ def glyphs(
     """
     started = time.monotonic()
     missing: Counter[str] = Counter()
+    split = _crohme(crohme_root, root)
+    samples = _detexify(detexify_path)
+    stores = {path.parent.name: Split(path) for path in sorted(root.glob(f"*/{_TRAIN}"))}
     _check(out, "--out", ())
     for page, flag in ((sheet, "--sheet"), (left_out_sheet, "--left_out")):
         if page is not None:
             _check(page, flag, (".png",))
-    split = _crohme(crohme_root, root)
-    samples = _detexify(detexify_path)
     if split is None:
         yield (
             f"CROHME: no {root / 'crohme' / _TRAIN}, so letters and digits are those of the "
@@ -93,7 +95,7 @@ def glyphs(
         made = make_bank(drawn, {"licences": _ABOUT}, shown=progress.advance)
     made.bank.save(out)
     yield from _contents(made, missing, out, time.monotonic() - started)
-    uses = _uses(root)
+    uses = {name: coverage.count_symbols(store.tokens()) for name, store in stores.items()}
     for name, counts in uses.items():
         yield _summary(name, coverage.coverage(made.bank, counts))
     total = sum(uses.values(), Counter[str]())
@@ -150,7 +152,7 @@ def _detexify(given: Path | None) -> Path | None:
 
 
 def _check(path: Path, flag: str, endings: Collection[str]) -> None:
-    """Finds out before all the work whether a file can be written.
+    """Finds out before all the work whether a file can be written, and makes nothing yet.
 
     Raises:
         Im2TexError: if it cannot.
@@ -158,10 +160,12 @@ def _check(path: Path, flag: str, endings: Collection[str]) -> None:
     if endings and path.suffix.lower() not in endings:
         raise Im2TexError(f"{flag} {path}: the name should end with .png.")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise Im2TexError(f"{flag} {path} is a folder: name a file in it.")
-        if not os.access(path.parent, os.W_OK):
+        folder = next(place for place in path.absolute().parents if place.exists())
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{folder} is a file")
+        if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise Im2TexError(f"{flag}: cannot write {path}: {error.strerror or error}.") from None
@@ -178,14 +182,6 @@ def _shown(drawn: Iterable[Drawn], advance: Callable[[], None]) -> Iterator[Draw
     for one in drawn:
         yield one
         advance()
-
-
-def _uses(root: Path) -> dict[str, Counter[str]]:
-    """How often each symbol is drawn, in the training formulas of each store there is."""
-    return {
-        path.parent.name: coverage.count_symbols(Split(path).tokens())
-        for path in sorted(root.glob(f"*/{_TRAIN}"))
-    }
 
 
 def _contents(made: Made, missing: Counter[str], out: Path, seconds: float) -> Iterator[str]:
@@ -263,7 +259,8 @@ def _saved(path: Path, rows: Iterable[Row]) -> str:
     ]
     try:
         for page, file in zip(pages, files, strict=True):
-            page.save(file)
+            with replacing(file) as part:
+                page.save(part, format="PNG")
     except OSError as error:
         raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from None
     if not files:
