@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 
+from im2tex.callbacks.pictures import Pictures
 from im2tex.callbacks.run_folder import run_folder
 from im2tex.errors import Im2TexError
 from im2tex.looking import look
 from im2tex.module import Example, Im2Tex
 from im2tex.report.attention_strip import attention_sheet
-from im2tex.report.png import save_png
 
 
 class AttentionPictures(Callback):
@@ -25,8 +24,9 @@ class AttentionPictures(Callback):
     Reads some of the module's `validation_examples`, from the shortest to the longest, once more,
     greedily, on the first process: two pictures cost less than a batch. A model whose decoder has
     no attention to show gives one warning and no picture, and a sheet that cannot be written is a
-    warning, too. Put it before `EMA` in a list of callbacks, as the command does: the sheet then
-    shows the averaged weights, those that were validated and that a checkpoint holds.
+    warning, too (see `Pictures`). Put it before `EMA` in a list of callbacks, as the command does:
+    the sheet then shows the averaged weights, those that were validated and that a checkpoint
+    holds.
 
     In a configuration:
 
@@ -48,6 +48,7 @@ class AttentionPictures(Callback):
             raise ValueError(f"every and count are at least 1; got {every} and {count}.")
         self.every = every
         self.count = count
+        self._pictures = Pictures("attention")
         self._validations = 0
         self._off = False
 
@@ -71,27 +72,15 @@ class AttentionPictures(Callback):
         if not isinstance(pl_module, Im2Tex):
             return
         examples = _some(pl_module.validation_examples, self.count)
-        step = trainer.global_step
         try:
             looks = [look(pl_module, one.image, gold=one.gold) for one in examples]
         except Im2TexError as error:
             self._off = True  # it will be no different next time
             warnings.warn(f"no attention pictures: {error}", stacklevel=2)
             return
-        if not looks:
-            return
-        sheet = attention_sheet(looks, f"step {step}")
-        try:
-            save_png(folder / "attention" / f"step-{step:07d}.png", sheet)
-        except Im2TexError as error:
-            warnings.warn(f"no attention picture: {error}", stacklevel=2)
-            return
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_image("val/attention", [sheet], step=step)
-            elif isinstance(logger, TensorBoardLogger):
-                pixels = np.asarray(sheet)
-                logger.experiment.add_image("val/attention", pixels, step, dataformats="HWC")
+        if looks:
+            sheet = attention_sheet(looks, f"step {trainer.global_step}")
+            self._pictures.put(sheet, folder, trainer)
 
 
 def _some(examples: Sequence[Example], count: int) -> list[Example]:

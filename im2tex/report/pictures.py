@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 from rapidfuzz.distance import Levenshtein
-
-from im2tex.report.png import save_png
 
 # All in pixels.
 _WIDTH = 1200
@@ -82,25 +79,6 @@ def examples_sheet(examples: Iterable[Example], title: str = "") -> Image.Image:
     for card in cards:
         sheet.paste(card, (0, top))
         top += card.height
-    return sheet
-
-
-def save_sheet(path: Path, examples: Iterable[Example], title: str = "") -> Image.Image:
-    """Draws a sheet and writes it as PNG, whole or not at all.
-
-    Args:
-        path: the file; folders are made.
-        examples: see `examples_sheet`.
-        title: likewise.
-
-    Returns:
-        The sheet.
-
-    Raises:
-        Im2TexError: if the file cannot be written.
-    """
-    sheet = examples_sheet(examples, title)
-    save_png(path, sheet)
     return sheet
 
 

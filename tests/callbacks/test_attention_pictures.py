@@ -75,40 +75,6 @@ def test_a_module_of_another_kind_gives_no_picture(tmp_path):
     assert not list(tmp_path.rglob("*.png"))
 
 
-class Recorder(CSVLogger):
-    """Takes pictures as W&B's logger does, and as TensorBoard's writer."""
-
-    def __init__(self, folder):
-        super().__init__(folder)
-        self.pictures = []
-
-    def log_image(self, key, images, step):
-        self.pictures.append((key, images[0].size[::-1], step))
-
-    def add_image(self, tag, pixels, step, dataformats):
-        assert dataformats == "HWC"
-        self.pictures.append((tag, pixels.shape[:2], step))
-
-    @property
-    def experiment(self):
-        return self
-
-
-@pytest.mark.parametrize("kind", ["WandbLogger", "TensorBoardLogger"])
-def test_the_sheet_is_logged(kind, checkpoint, tmp_path, monkeypatch):
-    monkeypatch.setattr(attention_pictures, kind, Recorder)
-    model = Im2Tex.load_from_checkpoint(checkpoint)
-    image = np.zeros((16, 32), np.uint8)
-    image[4:8, 4:20] = 255
-    model.validation_examples = [Example(image, ["x"], ["y"], -1.0)]
-    logger = Recorder(tmp_path)
-    trainer = small_trainer(tmp_path, logger=logger)
-    AttentionPictures().on_validation_epoch_end(trainer, model)
-    sheet = next(tmp_path.rglob("attention/step-0000000.png"))
-    with Image.open(sheet) as picture:
-        assert logger.pictures == [("val/attention", picture.size[::-1], 0)]
-
-
 def test_short_and_long_formulas(checkpoint, tmp_path, monkeypatch):
     seen = []
 
@@ -128,16 +94,6 @@ def test_short_and_long_formulas(checkpoint, tmp_path, monkeypatch):
         seen.clear()
         AttentionPictures(count=count).on_validation_epoch_end(trainer, model)
         assert seen == expected
-
-
-def test_a_sheet_that_cannot_be_written_is_a_warning(checkpoint, tmp_path):
-    model = Im2Tex.load_from_checkpoint(checkpoint)
-    model.validation_examples = [Example(np.full((16, 32), 255, np.uint8), [], [], 0.0)]
-    trainer = small_trainer(tmp_path, logger=CSVLogger(tmp_path, "a", "b"))
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    (tmp_path / "a" / "b" / "attention").write_text("a file in the way")
-    with pytest.warns(UserWarning, match="no attention picture: cannot write"):
-        AttentionPictures().on_validation_epoch_end(trainer, model)
 
 
 def test_numbers_below_one():

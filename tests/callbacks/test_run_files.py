@@ -102,16 +102,6 @@ def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path):
         fit(command(tmp_path, csv(tmp_path)))
 
 
-def test_a_picture_that_cannot_be_written_is_a_warning(tmp_path):
-    logger = CSVLogger(tmp_path, "logs", version="x")
-    (tmp_path / "logs" / "x").mkdir(parents=True)
-    (tmp_path / "logs" / "x" / "pictures").write_text("a file in the way")
-    trainer = small_trainer(tmp_path, ValidationPictures(), logger=logger)
-    with pytest.warns(UserWarning, match="no validation picture: cannot write"):
-        trainer.fit(Small(), batches(1), batches(1))
-    assert trainer.current_epoch == 2
-
-
 def test_a_module_without_examples_gives_no_picture(tmp_path):
     for examples in ([], None):
         module = Small()

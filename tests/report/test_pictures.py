@@ -11,7 +11,8 @@ from PIL import Image
 
 from im2tex.errors import Im2TexError
 from im2tex.metrics import token_edits
-from im2tex.report.pictures import differences, examples_sheet, save_sheet
+from im2tex.report.pictures import differences, examples_sheet
+from im2tex.report.png import save_png
 
 
 @dataclass
@@ -73,7 +74,7 @@ def test_long_formulas_wrap_and_long_tokens_are_cut():
 
 def test_no_example_is_a_sheet_that_says_so(tmp_path):
     assert examples_sheet([]).height < 100
-    save_sheet(tmp_path / "a" / "x.png", [], "step 3")
+    save_png(tmp_path / "a" / "x.png", examples_sheet([], "step 3"))
     with Image.open(tmp_path / "a" / "x.png") as image:
         assert image.format == "PNG"
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["x.png"]
@@ -84,7 +85,7 @@ def test_errors_are_said(tmp_path):
         examples_sheet([Example(np.zeros((2, 2)), [], [])])
     (tmp_path / "file").write_text("")
     with pytest.raises(Im2TexError, match="cannot write"):
-        save_sheet(tmp_path / "file" / "x.png", [])
+        save_png(tmp_path / "file" / "x.png", examples_sheet([]))
 
 
 TOKENS = st.lists(st.sampled_from("xy{}"), max_size=8)
