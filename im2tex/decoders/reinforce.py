@@ -15,6 +15,8 @@ out what a look does for tokens far ahead, for less variance.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, distributed, nn
 
@@ -31,7 +33,9 @@ class Reinforce(nn.Module):
         sampling: discount, rate of the baseline, bonus and scale.
 
     Attributes:
-        baseline: (STEPS,), kept in checkpoints; the same on all processes.
+        baseline: (STEPS,), kept in checkpoints; the same on all processes. In at least float32,
+            whatever the module is cast to: a small share of a small difference is less than
+            half precision can add.
     """
 
     baseline: Tensor
@@ -39,7 +43,16 @@ class Reinforce(nn.Module):
     def __init__(self, sampling: Sampling) -> None:
         super().__init__()
         self.sampling = sampling
-        self.register_buffer("baseline", torch.zeros(STEPS))
+        self.register_buffer("baseline", torch.zeros(STEPS, dtype=torch.float32))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Reinforce:
+        """What `to`, `half`, `cuda` and the like come to: the baseline follows, but not down."""
+        exact = self.baseline
+        super()._apply(fn, recurse)
+        dtype = torch.promote_types(self.baseline.dtype, torch.float32)
+        if dtype != self.baseline.dtype:
+            self.baseline = exact.to(self.baseline.device, dtype)
+        return self
 
     def forward(
         self, rewards: Tensor, real: Tensor, log_probability: Tensor, choices: Tensor

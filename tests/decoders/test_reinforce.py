@@ -268,6 +268,40 @@ def test_the_baseline_is_moved_after_it_was_used_by_the_real_steps():
     assert module.baseline[:3].tolist() == pytest.approx([*second, 0.0])
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_cast_to_half_precision_the_baseline_still_moves(dtype):
+    """A hundredth of what is left is below half precision's steps long before it is there."""
+    module = Reinforce(Sampling(discount=0.0)).to(dtype)
+    for _ in range(300):
+        paid(module, [[[-4.0]]], [1])
+    assert module.baseline.dtype == torch.float32
+    assert module.baseline[0].item() == pytest.approx(-4 * (1 - 0.99**300), rel=1e-5)
+
+
+def test_the_baseline_is_cast_up_and_not_down_and_comes_through_a_cast_unrounded():
+    model = decoder()
+    model.reinforce.baseline[0] = 1 / 3  # float64
+    for cast in (model.bfloat16, model.half, model.float):
+        cast()
+        assert model.reinforce.baseline.dtype == torch.float32
+        assert model.reinforce.baseline[0].item() == pytest.approx(1 / 3, rel=1e-7)
+    assert model.output.weight.dtype == torch.float32
+    assert model.double().reinforce.baseline.dtype == torch.float64
+    assert model.to("meta").reinforce.baseline.device.type == "meta"
+
+
+def test_a_model_built_in_half_precision_keeps_its_baseline_in_float32():
+    """As Lightning builds one under `--trainer.precision bf16-true`."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        model = LSTMDecoder(V, "hard", {}, D, coarse_width=3, width=3, embedding=2)
+    finally:
+        torch.set_default_dtype(before)
+    assert model.output.weight.dtype == torch.bfloat16
+    assert model.reinforce.baseline.dtype == torch.float32
+
+
 def test_steps_beyond_the_last_baseline_share_it(monkeypatch):
     monkeypatch.setattr(reinforce, "STEPS", 2)
     module = Reinforce(Sampling(discount=0.0, baseline_rate=0.5))
