@@ -8,11 +8,12 @@ its neighbours. The symbols are those of LaTeX, amsmath, amssymb and mathrsfs.
 from __future__ import annotations
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """Names of commands as the commands."""
     return frozenset("\\" + word for word in text.split())
 
 
-SYMBOLS = _words(
+SYMBOLS = words(
     """
     alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
     upsilon phi chi psi omega varepsilon vartheta varpi varrho varsigma varphi varkappa digamma
@@ -76,7 +77,7 @@ SYMBOLS = _words(
 )
 """Symbols, names of functions and spaces: no arguments."""
 
-STYLES = _words(
+STYLES = words(
     """
     displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits displaylimits
     rm bf it sf tt sl sc cal mit em Bbb bold frak boldmath unboldmath bfseries mdseries rmfamily
@@ -91,7 +92,7 @@ STYLES = _words(
 
 ARGUMENTS: dict[str, int] = {
     **dict.fromkeys(
-        _words(
+        words(
             """
             mathrm mathbf mathsf mathtt mathit mathnormal mathcal mathbb mathfrak mathscr
             operatorname mathop mathbin mathrel mathord mathopen mathclose mathpunct mathinner
@@ -103,15 +104,15 @@ ARGUMENTS: dict[str, int] = {
         ),
         1,
     ),
-    **dict.fromkeys(_words("frac dfrac tfrac binom dbinom tbinom stackrel rule"), 2),
-    **dict.fromkeys(_words("raisebox buildrel"), 2),
+    **dict.fromkeys(words("frac dfrac tfrac binom dbinom tbinom stackrel rule"), 2),
+    **dict.fromkeys(words("raisebox buildrel"), 2),
     "\\multicolumn": 3,
 }
 """Commands whose arguments are set once, and how many they take."""
 
 REPEATING: dict[str, int] = {
     **dict.fromkeys(
-        _words(
+        words(
             """
             text textrm textbf textit textsf texttt textsl textsc textup textnormal textmd
             phantom hphantom vphantom smash overrightarrow overleftarrow overleftrightarrow
@@ -121,14 +122,14 @@ REPEATING: dict[str, int] = {
         ),
         1,
     ),
-    **dict.fromkeys(_words("overset underset cfrac root"), 2),
-    **dict.fromkeys(_words("xleftarrow xrightarrow"), 2),
+    **dict.fromkeys(words("overset underset cfrac root"), 2),
+    **dict.fromkeys(words("xleftarrow xrightarrow"), 2),
     "\\sideset": 3,
     "\\mathchoice": 4,
 }
 """Commands that set their arguments several times over: nested, the work grows exponentially."""
 
-BRACKETED = _words(
+BRACKETED = words(
     "sqrt raisebox makebox rule xleftarrow xrightarrow cfrac smash framebox hline"
 ) | {"\\\\"}
 """Commands that may take an argument in square brackets."""
@@ -163,7 +164,7 @@ REFERENCES = frozenset(["\\ref", "\\eqref", "\\pageref", "\\cite"])
 LENGTHS: dict[str, int] = {"\\hspace": 1, "\\vspace": 1, "\\raisebox": 1, "\\rule": 2}
 """Commands with lengths as arguments, which normalised markup spells letter by letter."""
 
-BARE_LENGTHS = _words("kern mkern hskip mskip mspace vskip raise lower above")
+BARE_LENGTHS = words("kern mkern hskip mskip mspace vskip raise lower above")
 """Commands with a length behind them, without braces."""
 
 WORDS = SYMBOLS | STYLES | ARGUMENTS.keys() | REPEATING.keys() | CONTROL_SYMBOLS | {"\\framebox"}

@@ -3,13 +3,8 @@ r"""What marks have to know of commands: which draw, what they take, in which si
 from __future__ import annotations
 
 from im2tex.render import allowed
+from im2tex.render.allowed import words
 from im2tex.render.layout import STYLES
-
-
-def words(text: str) -> frozenset[str]:
-    """Names of commands as the commands."""
-    return frozenset("\\" + word for word in text.split())
-
 
 ACCENTS = words(
     """

@@ -19,7 +19,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from im2tex.errors import Im2TexError
-from im2tex.render import dvi, layout_cases, layout_dvi, layout_marks, markup, sandbox, template
+from im2tex.render import (
+    dvi,
+    layout_cases,
+    layout_dvi,
+    layout_marking,
+    layout_marks,
+    markup,
+    sandbox,
+    template,
+)
 from im2tex.render.batches import in_batches
 from im2tex.render.fonts import FontMetrics
 from im2tex.render.layout import Layout, LayoutFailure
@@ -39,7 +48,7 @@ class _Formula(NamedTuple):
     tokens: Sequence[str]
     starts: list[int]
     plain: str
-    marked: layout_marks.Marked
+    marked: layout_marking.Marked
 
 
 @contextmanager
@@ -185,7 +194,7 @@ def _prepared(formula: str | Sequence[str]) -> _Formula:
         starts = list(accumulate((len(token) + 1 for token in tokens[:-1]), initial=0))
     pieces = layout_cases.single_braced(markup.pieces(source))
     plain = "".join(piece.text for piece in pieces).lstrip(" ")
-    return _Formula(tokens, starts, plain, layout_marks.marked(pieces))
+    return _Formula(tokens, starts, plain, layout_marking.marked(pieces))
 
 
 def _laid_out(

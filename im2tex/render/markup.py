@@ -13,11 +13,11 @@ formula may stay.
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
 from im2tex.render import allowed
+from im2tex.render.markup_cursor import TokenCursor, as_length
 from im2tex.render.rendering import Cause, Undrawable
 
 MAX_CHARACTERS = 20_000
@@ -25,12 +25,8 @@ MAX_DEPTH = 100  # TeX's own limit is 255 levels, of which some constructs take 
 MAX_WORK = 400_000  # tokens set, repetitions counted: about a second of TeX
 MAX_COLUMNS = 50  # of `*{n}{…}`
 
-MAX_LENGTH = 24  # characters of a length that has no braces
-
 _REPETITIONS = 5  # \mathchoice sets four times, \boldsymbol measures once more
-_LENGTH = re.compile(r"[+-]*\d*[.,]?\d*(?:true)?(?:pt|pc|in|bp|cm|mm|dd|cc|sp|em|ex|mu)")
 _DELIMITERS = {("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")}
-_NUMBER = re.compile(r"\d{1,6}")
 
 
 class Piece(NamedTuple):
@@ -83,16 +79,17 @@ def pieces(markup: str) -> list[Piece]:
     return [Piece(*piece) for piece in zip(checker.out, checker.starts, strict=False)]
 
 
-class _Checker:
+class _Checker(TokenCursor):
     """One pass over the tokens, with a stack of what is open.
 
     Args:
-        tokens: those of the formula, spaces kept.
+        tokens: those of the formula, or of a part of it, spaces kept.
+        depth: of what is open around the part.
     """
 
-    def __init__(self, tokens: list[Token]) -> None:
-        self.tokens = tokens
-        self.at = 0
+    def __init__(self, tokens: list[Token], depth: int = 0) -> None:
+        super().__init__(tokens)
+        self.depth = depth
         self.out: list[str] = []
         self.starts: list[int] = []  # of each piece, where it comes from; may outlast the pieces
         self.start = 0
@@ -156,7 +153,7 @@ class _Checker:
             self._environment(text)
         elif text in allowed.DROPPED or text in allowed.REFERENCES:
             for _ in range(allowed.DROPPED.get(text, 1)):
-                self._skip_argument(text)
+                self.skip_argument(text)
             if text in allowed.REFERENCES:
                 self._put("\\imreference")
         elif text not in allowed.WORDS:
@@ -182,7 +179,7 @@ class _Checker:
             self._bare_length()
 
     def _environment(self, text: str) -> None:
-        name = "".join(token.text for token in self._group(text) if token.kind is not Kind.SPACE)
+        name = "".join(token.text for token in self.group(text) if token.kind is not Kind.SPACE)
         if name not in allowed.ENVIRONMENTS:
             raise Undrawable(
                 Cause.REFUSED, f"{text}{{{name[:40]}}} is no environment of a formula's inside"
@@ -194,15 +191,15 @@ class _Checker:
         self._enter(f"\\end{{{name}}}")
         self._put(f"\\begin{{{name}}}")
         if name in allowed.COLUMNED:
-            self._spaces()
-            if self._peek() == "[":
-                end = self._close("]", "[")
+            self.take_spaces()
+            if self.peek() == "[":
+                end = self.closing("]", "[")
                 place = "".join(token.text for token in self.tokens[self.at + 1 : end]).strip()
                 if place not in ("t", "c", "b", ""):
                     raise Undrawable(Cause.REFUSED, f"[{place[:40]}] behind \\begin{{{name}}}")
                 self._put(f"[{place}]")
                 self.at = end + 1
-            columns = self._columns(self._group(f"\\begin{{{name}}}"))
+            columns = self._columns(self.group(f"\\begin{{{name}}}"))
             # Columns that no row uses take no place.
             self._put("{" + (columns or f"*{{{MAX_COLUMNS}}}{{c}}") + "}")
 
@@ -214,12 +211,12 @@ class _Checker:
             token = tokens[checker.at]
             checker.at += 1
             if token.text in ("@", "p"):
-                inside = _Checker(checker._group(token.text))
+                inside = _Checker(checker.group(token.text), self.depth + len(self.open))
                 checker._put(token.text + "{" + inside.run() + "}")
                 self.work += inside.work * self.levels[-1][0]
             elif token.text == "*" and not repeated:
                 repeated = True
-                count = checker._number()
+                count = checker.number("* in a column specification")
                 if count > MAX_COLUMNS:
                     raise Undrawable(Cause.LIMIT, f"{count} columns; {MAX_COLUMNS} are the most")
                 checker._put(f"*{{{count}}}")
@@ -233,8 +230,8 @@ class _Checker:
         """Takes the lines of a table out of the group that begins here: they stand before it."""
         while True:
             at = self.at
-            self._spaces()
-            if self._peek() != "\\hline":
+            self.take_spaces()
+            if self.peek() != "\\hline":
                 self.at = at
                 return
             self.at += 1
@@ -242,20 +239,10 @@ class _Checker:
 
     def _between_primes(self) -> bool:
         """Whether a space here keeps a prime from the prime or exponent that it belongs to."""
-        return bool(self.out) and self.out[-1] == "'" and self._peek() in ("'", "^")
-
-    def _number(self) -> int:
-        self._spaces()
-        braced = self._peek() == "{"
-        tokens = self._group("*") if braced else self.tokens[self.at : self.at + 1]
-        self.at += not braced
-        digits = "".join(token.text for token in tokens).strip()
-        if not _NUMBER.fullmatch(digits):
-            raise Undrawable(Cause.UNREADABLE, "no number behind * in a column specification")
-        return int(digits)
+        return bool(self.out) and self.out[-1] == "'" and self.peek() in ("'", "^")
 
     def _enter(self, end: str) -> None:
-        if len(self.open) >= MAX_DEPTH:
+        if self.depth + len(self.open) >= MAX_DEPTH:
             raise Undrawable(Cause.LIMIT, f"nested more than {MAX_DEPTH} deep")
         times, arguments = self.levels[-1]
         if end == "}" and arguments:
@@ -282,88 +269,41 @@ class _Checker:
         self.out.append(text)
         self.starts.append(self.start)
 
-    def _peek(self) -> str:
-        return self.tokens[self.at].text if self.at < len(self.tokens) else ""
-
-    def _spaces(self) -> None:
-        while self._peek() == " ":
-            self.at += 1
-
-    def _group(self, owner: str) -> list[Token]:
-        """Takes the tokens of a group in braces, which must come next."""
-        self._spaces()
-        if self._peek() != "{":
-            raise Undrawable(Cause.UNREADABLE, f"no {{…}} behind {owner}")
-        end = self._close("}", owner)
-        tokens = self.tokens[self.at + 1 : end]
-        self.at = end + 1
-        return tokens
-
-    def _skip_argument(self, owner: str) -> None:
-        """Leaves out what a command takes: a group, or a single token."""
-        self._spaces()
-        if self._peek() in ("{", "}", ""):
-            self._group(owner)
-        else:
-            self.at += 1
-
-    def _close(self, closing: str, owner: str) -> int:
-        """Where the group or bracket that opens here closes."""
-        depth = 0
-        for index in range(self.at + 1, len(self.tokens)):
-            kind, text = self.tokens[index].kind, self.tokens[index].text
-            if depth == 0 and text == closing:
-                return index
-            depth += (kind is Kind.OPEN) - (kind is Kind.CLOSE)
-            if depth < 0:
-                break
-        raise Undrawable(Cause.UNREADABLE, f"no {closing} for the argument of {owner}")
-
     def _bracket(self, *, length: bool) -> None:
         """Makes sure that a bracket that comes next also closes; joins a length inside."""
-        self._spaces()
-        if self._peek() == "*":
+        self.take_spaces()
+        if self.peek() == "*":
             self.at += 1
             self._put("*")
-            self._spaces()
-        if self._peek() != "[":
+            self.take_spaces()
+        if self.peek() != "[":
             return
-        end = self._close("]", "[")
-        joined = _joined(self.tokens[self.at + 1 : end])
-        if length and joined:
+        end = self.closing("]", "[")
+        joined = as_length(self.tokens[self.at + 1 : end]) if length else ""
+        if joined:
             self._put(f"[{joined}]")
             self.at = end + 1
 
     def _length(self) -> None:
         """Joins a length in braces that comes next; anything else is left to TeX."""
-        self._spaces()
-        if self._peek() == "*":
+        self.take_spaces()
+        if self.peek() == "*":
             self.at += 1
             self._put("*")
-            self._spaces()
-        if self._peek() == "{":
-            end = self._close("}", "a length")
-            joined = _joined(self.tokens[self.at + 1 : end])
+            self.take_spaces()
+        if self.peek() == "{":
+            end = self.closing("}", "a length")
+            joined = as_length(self.tokens[self.at + 1 : end])
             if joined:
                 self._put(f"{{{joined}}}")
                 self.at = end + 1
 
     def _bare_length(self) -> None:
         """Joins a length without braces that comes next; anything else is left to TeX."""
-        joined, ends = "", [self.at]
-        while len(joined) < MAX_LENGTH and self.at < len(self.tokens):
-            token = self.tokens[self.at]
-            if token.kind not in (Kind.SPACE, Kind.CHARACTER):
-                break
-            self.at += 1
-            if token.kind is Kind.CHARACTER:
-                joined += token.text
-                ends.append(self.at)
-        match = _LENGTH.match(joined)
-        self.at = ends[match.end()] if match else ends[0]
-        if match:
-            self._spaces()
-            self._put(match[0] + " ")
+        found = self.bare_length()
+        if found:
+            self.take_spaces()
+            self._put(found + " ")
 
 
 def _without_delimiters(tokens: list[Token]) -> list[Token]:
@@ -374,11 +314,6 @@ def _without_delimiters(tokens: list[Token]) -> list[Token]:
             break
         tokens = tokens[inked[0] + 1 : inked[-1]]
     return tokens
-
-
-def _joined(tokens: list[Token]) -> str:
-    joined = "".join(token.text for token in tokens if token.kind is not Kind.SPACE)
-    return joined if _LENGTH.fullmatch(joined) else ""
 
 
 def _refused(text: str) -> Undrawable:

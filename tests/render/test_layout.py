@@ -35,6 +35,10 @@ FORMULAS = [
 ]
 
 
+# Deep without braces: Python's calls would not reach so far.
+DEEP = ["accents without braces", "fractions without braces", "columns within columns"]
+
+
 @pytest.fixture(scope="module")
 def layouter():
     with open_layouter(workers=2) as found:
@@ -279,6 +283,7 @@ def test_failures_are_their_own_and_neighbours_do_not_notice(layouter):
 @pytest.mark.parametrize(
     ("formula", "cause"),
     [
+        *((ATTACKS[name], Cause.LIMIT) for name in DEEP),
         (r"x { ", Cause.UNREADABLE),
         (r"\immark { 0 } x", Cause.REFUSED),
         (r"\imin x", Cause.REFUSED),

@@ -99,6 +99,21 @@ def test_what_does_not(markup, cause, reason):
     assert reason in found.reason
 
 
+def test_columns_are_as_deep_as_what_holds_them():
+    def within(times):
+        return r"\begin{array}{@{" * times + "x" + r"}}y\end{array}" * times
+
+    assert prepare(within(100)) == within(100)
+    assert failure(within(101)).reason == "nested more than 100 deep"
+
+
+@pytest.mark.parametrize("opening", [r"\\[", r"\sqrt[", r"\makebox["])
+def test_brackets_that_all_end_in_one_are_given_up(opening):
+    assert prepare(opening * 20 + "]x").endswith("]x")
+    found = failure(opening * (MAX_CHARACTERS // len(opening) - 1) + "]x")
+    assert (found.cause, found.reason) == (Cause.LIMIT, "too many arguments within arguments")
+
+
 def test_what_real_formulas_nest_is_far_from_the_limit():
     prepare(r"\text{a $\sqrt{\overrightarrow{x} + \boldsymbol{y}}$}" * 20)
 

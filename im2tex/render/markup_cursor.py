@@ -1,0 +1,124 @@
+"""A place in the tokens of a formula that is being checked, and how to read on from there."""
+
+from __future__ import annotations
+
+import re
+
+from im2tex.latex.tokens import Kind, Token
+from im2tex.render.rendering import Cause, Undrawable
+
+MAX_LENGTH = 24  # characters of a length that has no braces
+MAX_LOOKED = 400_000  # tokens looked at for what closes: a bracket in a bracket looks for its own
+
+_LENGTH = re.compile(r"[+-]*\d*[.,]?\d*(?:true)?(?:pt|pc|in|bp|cm|mm|dd|cc|sp|em|ex|mu)")
+_NUMBER = re.compile(r"\d{1,6}")
+
+
+class TokenCursor:
+    """A place in a formula.
+
+    Args:
+        tokens: those of the formula, spaces kept.
+
+    Attributes:
+        tokens: the same.
+        at: the number of the token that comes next.
+    """
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens = tokens
+        self.at = 0
+        self._looked = 0
+
+    def peek(self) -> str:
+        """The token that stands here; empty at the end."""
+        return self.tokens[self.at].text if self.at < len(self.tokens) else ""
+
+    def take_spaces(self) -> None:
+        """Passes over spaces."""
+        while self.peek() == " ":
+            self.at += 1
+
+    def group(self, owner: str) -> list[Token]:
+        """Takes the tokens of a group in braces, which must come next.
+
+        Args:
+            owner: whose argument it is, for the message.
+
+        Raises:
+            Undrawable: if there is none.
+        """
+        self.take_spaces()
+        if self.peek() != "{":
+            raise Undrawable(Cause.UNREADABLE, f"no {{…}} behind {owner}")
+        end = self.closing("}", owner)
+        tokens = self.tokens[self.at + 1 : end]
+        self.at = end + 1
+        return tokens
+
+    def skip_argument(self, owner: str) -> None:
+        """Leaves out what a command takes: a group, or a single token.
+
+        Raises:
+            Undrawable: as `group`.
+        """
+        self.take_spaces()
+        if self.peek() in ("{", "}", ""):
+            self.group(owner)
+        else:
+            self.at += 1
+
+    def number(self, owner: str) -> int:
+        """Takes a number, in braces or of one digit.
+
+        Raises:
+            Undrawable: if there is none.
+        """
+        self.take_spaces()
+        braced = self.peek() == "{"
+        tokens = self.group(owner) if braced else self.tokens[self.at : self.at + 1]
+        self.at += not braced
+        digits = "".join(token.text for token in tokens).strip()
+        if not _NUMBER.fullmatch(digits):
+            raise Undrawable(Cause.UNREADABLE, f"no number behind {owner}")
+        return int(digits)
+
+    def closing(self, closing: str, owner: str) -> int:
+        """Where the group or bracket that opens here closes.
+
+        Raises:
+            Undrawable: if nowhere.
+        """
+        depth = 0
+        for index in range(self.at + 1, len(self.tokens)):
+            kind, text = self.tokens[index].kind, self.tokens[index].text
+            self._looked += 1
+            if depth == 0 and text == closing:
+                return index
+            depth += (kind is Kind.OPEN) - (kind is Kind.CLOSE)
+            if depth < 0:
+                break
+            if self._looked > MAX_LOOKED:
+                raise Undrawable(Cause.LIMIT, "too many arguments within arguments")
+        raise Undrawable(Cause.UNREADABLE, f"no {closing} for the argument of {owner}")
+
+    def bare_length(self) -> str:
+        """Takes a length without braces, put together; gives nothing where there is none."""
+        joined, ends = "", [self.at]
+        while len(joined) < MAX_LENGTH and self.at < len(self.tokens):
+            token = self.tokens[self.at]
+            if token.kind not in (Kind.SPACE, Kind.CHARACTER):
+                break
+            self.at += 1
+            if token.kind is Kind.CHARACTER:
+                joined += token.text
+                ends.append(self.at)
+        match = _LENGTH.match(joined)
+        self.at = ends[match.end()] if match else ends[0]
+        return match[0] if match else ""
+
+
+def as_length(tokens: list[Token]) -> str:
+    """A length put together from its tokens; nothing if they are none."""
+    joined = "".join(token.text for token in tokens if token.kind is not Kind.SPACE)
+    return joined if _LENGTH.fullmatch(joined) else ""
