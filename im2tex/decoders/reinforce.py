@@ -48,7 +48,7 @@ class Reinforce(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Reinforce:
         """What `to`, `half`, `cuda` and the like come to: the baseline follows, but not down."""
         exact = self.baseline
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         dtype = torch.promote_types(self.baseline.dtype, torch.float32)
         if dtype != self.baseline.dtype:
             self.baseline = exact.to(self.baseline.device, dtype)

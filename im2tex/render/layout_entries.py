@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from im2tex.render.dvi import POINT
 from im2tex.render.layout import STYLES, UNIT, Box, Kind, Layout, Placed, plain, settled
-from im2tex.render.layout_commands import ACCENTS, FENCED, FRAMES, PAIRED, words
+from im2tex.render.allowed import words
+from im2tex.render.layout_commands import ACCENTS, FENCED, FRAMES, PAIRED
 from im2tex.render.layout_dvi import RULE
 from im2tex.render.layout_fonts import Extent
 from im2tex.render.layout_marks import Mark
