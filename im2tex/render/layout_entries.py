@@ -6,9 +6,9 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from im2tex.render.allowed import words
 from im2tex.render.dvi import POINT
 from im2tex.render.layout import STYLES, UNIT, Box, Kind, Layout, Placed, plain, settled
-from im2tex.render.allowed import words
 from im2tex.render.layout_commands import ACCENTS, FENCED, FRAMES, PAIRED
 from im2tex.render.layout_dvi import RULE
 from im2tex.render.layout_fonts import Extent
