@@ -17,3 +17,12 @@ done
 im2tex chain "$config --trainer.max_epochs=6 $coarse=hierarchical" \
     "$config --trainer.max_epochs=3 --trainer.check_val_every_n_epoch=1 --model.decoder_args.guided_attention=0 \
      --model.optimizer_args.lr=3.0e-4 $coarse=hard" --out $runs/hard
+
+mkdir -p results/attention
+cp $runs/*/results/*.json $runs/*/results/*.md results/attention/
+im2tex report study results/attention --out results/attention/README.md
+# What a step of each takes, with nothing else at work on the machine:
+best() { echo "$1=$(echo $runs/"$1"/"$2"-crohme_small/version_*/checkpoints/best.ckpt)"; }
+python benchmarks/reading.py data/crohme/test_2014.parquet "$(best standard 1)" \
+    "$(best coarse_only 1)" "$(best hierarchical 1)" "$(best sparsemax 1)" "$(best hard 2)" \
+    >results/attention/steps.txt

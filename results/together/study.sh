@@ -1,0 +1,40 @@
+#!/bin/sh
+# Which models and sizes of the pictures read together in the package's `handwritten_small`: chosen
+# on CROHME's validation split, then tested once. The models are those of results/transfer, of the
+# same size and data but for seed, manner and number of synthetic formulas. Repeated after an
+# interruption, it goes on where it stopped.
+#
+#   sh results/transfer/study.sh
+#   sh results/together/study.sh
+set -eu
+best() { # the one of a run's last continuation
+    for found in runs/transfer/"$1"/2-crohme_small/version_*/checkpoints/best.ckpt; do :; done
+    echo "$found"
+}
+first=$(best pretrained_seed0)
+second=$(best pretrained_seed1)
+all=$second,$(best faithful),$(best synthetic_16k)
+sizes="--model.views=[0.8,1,1.25]"
+
+run() { # NAME, flags
+    name=$1
+    shift
+    if [ ! -e "runs/together/results/$name.json" ]; then
+        im2tex test --ckpt_path "$first" --trainer.default_root_dir "runs/together/$name" \
+            --report.folder runs/together --report.study results --report.name "$name" "$@"
+    fi
+}
+validate() {
+    run "$@" --data.test_splits="[validation]"
+}
+
+validate one
+validate one_views "$sizes"
+validate two --model.ensemble="[$second]"
+validate two_views --model.ensemble="[$second]" "$sizes"
+validate four --model.ensemble="[$all]"
+validate four_views --model.ensemble="[$all]" "$sizes"
+run handwritten_small --model.ensemble="[$second]" "$sizes"
+
+cp runs/together/results/*.json runs/together/results/*.md results/together/
+im2tex report study results/together --out results/together/README.md
