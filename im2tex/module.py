@@ -132,6 +132,7 @@ class Im2Tex(LightningModule):
         self.init_from = init_from
         self.search_options = SearchOptions(beam_size, output_length, length_penalty, n_best)
         self.company = Company(ensemble or (), (1.0,) if views is None else views)
+        _check_numbers(min_count, clip_norm, initial_range, examples)
         if initial_range is not None and (encoder_args or {}).get("pretrained"):
             raise Im2TexError(
                 "model.initial_range would overwrite the weights that "
@@ -145,7 +146,6 @@ class Im2Tex(LightningModule):
         )
         self.optimizer = OPTIMIZERS.build(optimizer, optimizer_args)
         self.schedule = SCHEDULES.build(schedule, schedule_args)
-        # What is built only once there is a vocabulary is checked now, before any data is read.
         DECODERS.check(decoder, decoder_args)
         self.hparams["attention"] = choose_attention(decoder, attention, attention_args)
         self.decoder: Decoder | None = None
@@ -156,6 +156,8 @@ class Im2Tex(LightningModule):
         self.unknown_tokens = 0
         if vocabulary is not None:
             self.bind(Vocabulary(vocabulary))
+        else:
+            self._try_decoder()
 
     # ---------------------------------------------------------------- construction
 
@@ -169,21 +171,34 @@ class Im2Tex(LightningModule):
             raise Im2TexError("this model already has a vocabulary")
         self.vocabulary = vocabulary
         self.hparams["vocabulary"] = list(vocabulary.ordinary)
-        self.decoder = DECODERS.build(
-            self.hparams["decoder"],
-            self.hparams["decoder_args"],
-            vocabulary_size=len(vocabulary),
-            attention=self.hparams["attention"],
-            attention_args=self.hparams["attention_args"] or {},
-            grid_width=self.encoder.width,
-            coarse_width=self.encoder.coarse_width,
-        )
+        self.decoder = self._new_decoder(len(vocabulary))
         reach = self.hparams["initial_range"]
         if reach is not None:
             for parameter in self.parameters():
                 nn.init.uniform_(parameter, -reach, reach)
         if self.hparams["channels_last"]:
             self.encoder.to(memory_format=torch.channels_last)
+
+    def _new_decoder(self, vocabulary_size: int) -> Decoder:
+        """A decoder for this encoder."""
+        return DECODERS.build(
+            self.hparams["decoder"],
+            self.hparams["decoder_args"],
+            vocabulary_size=vocabulary_size,
+            attention=self.hparams["attention"],
+            attention_args=self.hparams["attention_args"] or {},
+            grid_width=self.encoder.width,
+            coarse_width=self.encoder.coarse_width,
+        )
+
+    def _try_decoder(self) -> None:
+        """Builds a small decoder and drops it, so that what does not fit is refused at once.
+
+        The vocabulary comes from the data, and to read them may take minutes. Not on PyTorch's
+        `meta` device: there the first random number imports a compiler, for seconds.
+        """
+        with torch.random.fork_rng(devices=[]), torch.device("cpu"):  # as if it had not been
+            self._new_decoder(5)
 
     def configure_model(self) -> None:
         """Binds a fresh model to the labels of the training split, then starts from `init_from`.
@@ -477,3 +492,21 @@ class Im2Tex(LightningModule):
     def drawn(self, picture: Picture) -> np.ndarray:
         """A picture as the model sees it: see `im2tex.reading.drawn`."""
         return drawn(picture, self.preprocessing)
+
+
+def _check_numbers(
+    min_count: int, clip_norm: float, initial_range: float | None, examples: int
+) -> None:
+    """Refuses what would be noticed late or never, such as a gradient turned round.
+
+    Raises:
+        Im2TexError: if a number is out of range.
+    """
+    if min_count < 1:
+        raise Im2TexError(f"model.min_count is at least 1; got {min_count}.")
+    if not clip_norm >= 0:
+        raise Im2TexError(f"model.clip_norm is at least 0, which is no limit; got {clip_norm}.")
+    if initial_range is not None and not 0 < initial_range < float("inf"):
+        raise Im2TexError(f"model.initial_range is above 0, or null; got {initial_range}.")
+    if examples < 0:
+        raise Im2TexError(f"model.examples is at least 0; got {examples}.")

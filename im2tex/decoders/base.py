@@ -118,18 +118,23 @@ class StepDecoder(Decoder):
         raise NotImplementedError
 
 
-def check_regularisers(label_smoothing: float, **weights: float) -> None:
-    """Refuses what would make a loss reward what it should punish.
-
-    Args:
-        label_smoothing: a share.
-        **weights: of losses that are added, by their names.
+def check_shares(**shares: float) -> None:
+    """Refuses a dropout, or the like, that would leave nothing, or more than there is.
 
     Raises:
         ValueError: if a value is out of range.
     """
-    if not 0 <= label_smoothing < 1:
-        raise ValueError(f"label_smoothing is at least 0 and below 1; got {label_smoothing}")
+    for name, share in shares.items():
+        if not 0 <= share < 1:
+            raise ValueError(f"{name} is at least 0 and below 1; got {share}")
+
+
+def check_weights(**weights: float) -> None:
+    """Refuses what would make an added loss reward what it should punish.
+
+    Raises:
+        ValueError: if a value is out of range.
+    """
     for name, weight in weights.items():
         if not 0 <= weight < math.inf:
             raise ValueError(f"{name} is at least 0; got {weight}")

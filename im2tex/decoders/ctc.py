@@ -18,7 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from im2tex.decoders.base import DECODERS, Decoder, Targets
+from im2tex.decoders.base import DECODERS, Decoder, Targets, check_shares
 from im2tex.decoders.prefix_search import prefix_search
 from im2tex.decoders.search import Hypothesis, SearchOptions
 from im2tex.encoders.rows import RowEncoder
@@ -50,7 +50,7 @@ class CTCDecoder(Decoder):
             of tokens (`tokens`).
 
     Raises:
-        ValueError: if a number is too small, or the width is odd.
+        ValueError: if a number is out of range, or the width is odd.
     """
 
     attentions = ()
@@ -75,6 +75,7 @@ class CTCDecoder(Decoder):
             )
         if width % 2:
             raise ValueError(f"width is shared by two directions, so it is even; got {width}")
+        check_shares(dropout=dropout)
         self.upsample = upsample
         self.pool = pool
         self.reduction = reduction

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.attention.base import ATTENTIONS, Glimpse
-from im2tex.decoders.base import DECODERS, StepDecoder, Targets, check_regularisers
+from im2tex.decoders.base import DECODERS, StepDecoder, Targets, check_shares, check_weights
 from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
 from im2tex.decoders.reinforce import Reinforce
 from im2tex.decoders.search import log_softmax, pick
@@ -104,9 +104,8 @@ class LSTMDecoder(StepDecoder):
         super().__init__()
         if min(width, embedding) < 1:
             raise ValueError(f"width and embedding are at least 1; got {width} and {embedding}")
-        check_regularisers(
-            label_smoothing, guided_attention=guided_attention, symbol_loss=symbol_loss
-        )
+        check_shares(dropout=dropout, label_smoothing=label_smoothing)
+        check_weights(guided_attention=guided_attention, symbol_loss=symbol_loss)
         if ATTENTIONS.get(attention).needs_coarse and coarse_width is None:
             raise ValueError(
                 f"attention '{attention}' needs a coarse grid, and this encoder makes none; "

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.attention.base import Glimpse
-from im2tex.decoders.base import DECODERS, StepDecoder, Targets, check_regularisers
+from im2tex.decoders.base import DECODERS, StepDecoder, Targets, check_shares, check_weights
 from im2tex.decoders.coverage_refinement import CoverageRefinement
 from im2tex.decoders.directions import mirrored
 from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
@@ -114,9 +114,8 @@ class TransformerDecoder(StepDecoder):
                 "width, layers, heads, feedforward and coverage_width are at least 1; got "
                 f"{width}, {layers}, {heads}, {feedforward} and {coverage_width}"
             )
-        check_regularisers(
-            label_smoothing, guided_attention=guided_attention, symbol_loss=symbol_loss
-        )
+        check_shares(dropout=dropout, label_smoothing=label_smoothing)
+        check_weights(guided_attention=guided_attention, symbol_loss=symbol_loss)
         if width % heads or width % 2:
             raise ValueError(f"width is even and a multiple of heads; got {width} and {heads}")
         if coverage and layers < 2:

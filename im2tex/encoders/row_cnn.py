@@ -37,7 +37,7 @@ class RowCNN(Encoder):
         block: side s of the square of fine cells that a coarse cell covers.
 
     Raises:
-        ValueError: if the lists differ in length, a pool is no `HxW`, a number is too small,
+        ValueError: if the lists differ in length, a pool is no `HxW`, a number is out of range,
             `row_width` is odd, or it differs from the last number of channels with `residual` on.
     """
 
@@ -64,6 +64,8 @@ class RowCNN(Encoder):
                 "channels are at least one convolution's, each at least 1, and rows at least 0; "
                 f"got {channels} and {rows}"
             )
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is at least 0 and below 1; got {dropout}")
         self.pools = [_pool(text) for text in pools]
         self.convolutions = nn.ModuleList()
         previous = 1
