@@ -97,6 +97,22 @@ def test_pictures_and_a_checkpoint(checkpoint, picture, tmp_path, capsys):
     assert re.search(r"page\.html: 2 pictures, \d+ kB\. Open it in a browser\.", said)
 
 
+def test_of_models_that_read_together_the_first_is_shown_and_the_page_says_so(
+    checkpoint, picture, tmp_path
+):
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    for folder, views in ((alone, ()), (together, ("--views", 0.8, 1))):
+        assert im2tex("export", "--ckpt_path", checkpoint, *views, "--out", folder) == 0
+        out = tmp_path / f"{folder.name}.html"
+        assert report("--model", folder, "--images", picture, "--out", out) == 0
+    of_one, of_two = shown(tmp_path / "alone.html"), shown(tmp_path / "together.html")
+    assert "shown" not in dict(of_one["about"])
+    assert dict(of_two["about"])["shown"] == (
+        "one model, one size; `im2tex read` reads with models=1, views=0.8/1"
+    )
+    assert of_two["pictures"] == of_one["pictures"]
+
+
 def test_samples_of_the_checkpoints_own_data(checkpoint, trained, tmp_path):
     out = tmp_path / "page.html"
     given = ("--ckpt_path", checkpoint, "--out", out, "--beam_size", 1)

@@ -120,6 +120,8 @@ def attention(
     }
     if split:
         about["split"] = split
+    if not reader.company.alone:
+        about["shown"] = f"one model, one size; `im2tex read` reads with {reader.company}"
     size = save_attention_page(out, _printed(looks, printer), about)
     print(f"{out}: {_count(len(looks))}, {size / 1000:.0f} kB. Open it in a browser.")
     if strip is not None:
