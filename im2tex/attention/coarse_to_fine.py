@@ -18,9 +18,13 @@ from im2tex.attention.blocks import Blocks, inner_softmax
 from im2tex.attention.cells import Cells
 from im2tex.grid import Grid
 
-AT_ONCE = 2**18
-"""Features taken out at a time on a CPU: what stays in its cache, and is not asked of the system
-anew at every step, which takes longer than the rest."""
+MANY = 2**18
+"""Features taken out at a time on a CPU, at most: what stays in its cache, and is not asked of the
+system anew at every step, which takes longer than the rest. And no more than standard attention
+would have scores, so that a step takes less memory than one of standard attention."""
+
+FEW = 2**15
+"""Scores that take so little memory that no piece of a few blocks could take less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +98,6 @@ def look(memory: Levels, query: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]
     Returns:
         The contexts of the blocks (P, D), and p(z | z') (P, S).
     """
-    size = max(1, AT_ONCE // (memory.blocks.rows.shape[1] * query.shape[1]))
-    if len(chosen) <= size or query.device.type != "cpu":
-        return _look(memory, query, chosen)
-    pieces = [
-        _look(memory, query[at : at + size], chosen[at : at + size])
-        for at in range(0, len(chosen), size)
-    ]
-    return torch.cat([one for one, _ in pieces]), torch.cat([one for _, one in pieces])
-
-
-def _look(memory: Levels, query: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
     blocks = memory.blocks
     rows = memory.fine.rows(blocks.rows.index_select(0, chosen))  # (P, S, D)
     # One row times a matrix: a matrix times one column takes ten times as long on a CPU.
@@ -112,6 +105,24 @@ def _look(memory: Levels, query: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor
     outside = blocks.outside.flatten(0, 1).index_select(0, chosen)  # (P, S)
     inner = inner_softmax(scores, outside.unsqueeze(1))
     return (inner.to(rows.dtype) @ rows).squeeze(1), inner.squeeze(1)
+
+
+def pieces(memory: Levels, beam: int, chosen: Tensor) -> list[slice]:
+    """Cuts a list of blocks into pieces whose cells are taken out together.
+
+    Args:
+        memory: of B images.
+        beam: K queries an image.
+        chosen: (P,) blocks.
+    """
+    together = max(1, len(chosen))
+    if chosen.device.type == "cpu":
+        most = MANY
+        scores = beam * memory.fine.mask.numel()
+        if scores > FEW and not torch.is_grad_enabled():  # or they are held for the gradient
+            most = min(MANY, scores)
+        together = max(1, most // (memory.blocks.cells.shape[1] * memory.fine.features.shape[2]))
+    return [slice(at, at + together) for at in range(0, max(1, len(chosen)), together)]
 
 
 def spread(memory: Levels, weights: Tensor, queries: Tensor, chosen: Tensor, beam: int) -> Tensor:

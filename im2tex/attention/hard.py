@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from im2tex.attention.base import ATTENTIONS, Glimpse, Sampling
-from im2tex.attention.coarse_to_fine import CoarseToFine, Levels, look, spread
+from im2tex.attention.coarse_to_fine import CoarseToFine, Levels, look, pieces, spread
 
 
 @ATTENTIONS.register("hard")
@@ -58,6 +58,7 @@ class HardAttention(CoarseToFine):
         """See `Attention.forward`."""
         coarse, fine = self.queries(query)
         scores = memory.coarse.masked_scores(coarse)  # (B, K, M)
+        del coarse  # not held beside the cells taken out
         log_probability = None
         if self.training:
             log_p = scores.log_softmax(2)
@@ -67,7 +68,9 @@ class HardAttention(CoarseToFine):
             chosen = scores.argmax(2)
         b, k, m = scores.shape
         blocks = (chosen + m * torch.arange(b, device=chosen.device).unsqueeze(1)).flatten()
-        context, weights = look(memory, fine.flatten(0, 1), blocks)  # (B K, D), (B K, S)
+        rows = fine.flatten(0, 1)
+        found = [look(memory, rows[some], blocks[some]) for some in pieces(memory, k, blocks)]
+        context, weights = (torch.cat(parts) for parts in zip(*found, strict=True))
         queries = torch.arange(b * k, device=chosen.device)
         return Glimpse(
             context.reshape(b, k, -1),

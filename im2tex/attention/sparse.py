@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from im2tex.attention.base import ATTENTIONS, Glimpse
-from im2tex.attention.coarse_to_fine import CoarseToFine, Levels, look, spread
+from im2tex.attention.coarse_to_fine import CoarseToFine, Levels, look, pieces, spread
 from im2tex.attention.hierarchical import mixture
 from im2tex.attention.sparsemax import sparsemax
 
@@ -33,6 +33,7 @@ class SparsemaxAttention(CoarseToFine):
         """See `Attention.forward`."""
         coarse, fine = self.queries(query)
         scores = memory.coarse.masked_scores(coarse)
+        del coarse  # not held beside the cells taken out
         choice = sparsemax(scores)  # (B, K, M)
         looked = ((choice > 0) * memory.blocks.sizes.unsqueeze(1)).sum(2)  # (B, K)
         if torch.is_grad_enabled():
@@ -59,9 +60,13 @@ def gathered(
     b, k, m = choice.shape
     share = choice.flatten(0, 1)[queries, blocks].unsqueeze(1)  # (P, 1)
     chosen = queries // k * m + blocks
-    parts, inner = look(memory, query.flatten(0, 1).index_select(0, queries), chosen)
-    parts = parts * share.to(parts.dtype)  # (P, D)
-    context = parts.new_zeros(b * k, parts.shape[1]).index_add_(0, queries, parts)
+    rows = query.flatten(0, 1)
+    context = torch.zeros_like(rows, dtype=memory.fine.features.dtype)  # (B K, D)
+    inner = share.new_empty(len(chosen), memory.blocks.cells.shape[1])  # (P, S)
+    for some in pieces(memory, k, chosen):
+        asking = queries[some]
+        part, inner[some] = look(memory, rows.index_select(0, asking), chosen[some])
+        context.index_add_(0, asking, (part * share[some]).to(context.dtype))
     return Glimpse(
         context.reshape(b, k, -1),
         lambda: spread(memory, inner * share, queries, chosen, k),

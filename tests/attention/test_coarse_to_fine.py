@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from im2tex.attention import ATTENTIONS, coarse_to_fine, hard, sparse
+from im2tex.attention.cells import Cells
 from im2tex.attention.sparsemax import sparsemax
 from im2tex.attention.standard import StandardAttention
 from im2tex.decoders.grounding import guided_attention_loss
@@ -344,10 +345,27 @@ def test_many_blocks_are_taken_out_in_pieces(kind, monkeypatch):
     attention, cells, query = build(kind), grid(), queries(beam=5)
     with torch.no_grad():
         whole = attention(query, attention.prepare(cells), None)
-        monkeypatch.setattr(coarse_to_fine, "AT_ONCE", 2 * 4 * D)  # two blocks
+        monkeypatch.setattr(coarse_to_fine, "MANY", 2 * 4 * D)  # two blocks
         pieces = attention(query, attention.prepare(cells), None)
     torch.testing.assert_close(pieces.context, whole.context, rtol=0, atol=1e-12)
     torch.testing.assert_close(pieces.weights, whole.weights, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["sparsemax", "hard"])
+def test_no_more_features_are_taken_out_at_a_time_than_standard_attention_has_scores(
+    kind, monkeypatch
+):
+    taken = []
+    rows = Cells.rows
+    monkeypatch.setattr(Cells, "rows", lambda self, index: taken.append(index) or rows(self, index))
+    monkeypatch.setattr(coarse_to_fine, "FEW", 0)
+    monkeypatch.setattr(sparse, "PRICE", 0)
+    attention, cells = build(kind), grid([[4, 10]] * 32, block=4)
+    with torch.no_grad():
+        attention(queries(32, 1), attention.prepare(cells), None)
+    scores, features = 32 * 4 * 10, [index.numel() * D for index in taken]
+    assert sum(features) > scores  # more in all
+    assert max(features) <= scores
 
 
 @pytest.mark.parametrize("kind", [*KINDS[:2], "coarse_only"])
