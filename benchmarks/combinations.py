@@ -3,6 +3,9 @@
     python benchmarks/combinations.py                      # a table, some minutes
     python benchmarks/combinations.py --only transformer   # those with a word in their name
 
+The additive score, one weight for the scores of both levels (`share`), and the transformer without
+coverage or from left to right only are combinations of their own. Seconds are processor time.
+
 Each trains at a small size on one batch of made-up formulas until a greedy reading of all of them
 is right, or the steps are used up: a check that the parts fit and that gradients arrive, not a
 comparison. Hard attention starts from the hierarchical model, as in the paper, and its steps are
@@ -18,10 +21,12 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from header import announce
 from torch import nn
 
 from im2tex import Im2Tex
@@ -41,8 +46,8 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "densenet": {"growth": 8, "layers": 3, "blocks": 2, "width": 48, "dropout": 0.0},
     "timm": {"model": "resnet18", "stride": 8, "width": 48, "positions": "sinusoidal"},
 }
-LSTM = {"width": 64, "embedding": 16, "reduction": "tokens"}
 DECODERS: dict[str, dict[str, Any]] = {
+    "lstm": {"width": 64, "embedding": 16, "reduction": "tokens"},
     "transformer": {
         **{"width": 48, "layers": 2, "heads": 4, "feedforward": 96, "dropout": 0.0},
         **{"coverage_width": 8},
@@ -53,49 +58,67 @@ DECODERS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Combination:
-    """Parts of a model by name, and the one whose weights it starts from."""
+    """Parts of a model by name, what is special about them, and whose weights it starts from."""
 
     encoder: str
     attention: str
     decoder: str
     coarse: bool = False
-    start: str | None = None
+    variant: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)
+    start: str | None = None
 
     @property
     def name(self) -> str:
         """All parts in a word."""
-        return f"{self.encoder}{'+coarse' if self.coarse else ''} {self.attention} {self.decoder}"
+        encoder = f"{self.encoder}{'+coarse' if self.coarse else ''}"
+        return f"{encoder} {self.attention} {self.decoder} {self.variant}".rstrip()
 
 
 def combinations() -> list[Combination]:
-    """Those that make sense: CTC and the transformer take no attention, four need a coarse grid."""
+    """Those that make sense: CTC and the transformer take no attention, four need a coarse grid.
+
+    Arguments are those of the attention, or of the decoder that takes none.
+    """
     found = [
-        Combination(encoder, attention, "lstm")
+        Combination(encoder, attention, "lstm", variant=variant, arguments=arguments)
         for encoder in ENCODERS
-        for attention in ("standard", "coverage")
+        for attention, variant, arguments in (
+            ("standard", "", {}),
+            ("standard", "additive", {"score": "additive"}),
+            ("coverage", "", {"kernel": 5, "channels": 16}),
+        )
     ]
+    found.append(Combination("row_cnn", "coarse_only", "lstm", coarse=True))
+    for variant, shared in (("", {}), ("share", {"share": True})):
+        of = partial(Combination, "row_cnn", decoder="lstm", coarse=True, variant=variant)
+        found.append(start := of("hierarchical", arguments=shared))
+        found.append(of("sparsemax", arguments=shared))
+        found.append(of("hard", arguments={"samples": 4, **shared}, start=start.name))
     found += [
-        Combination("row_cnn", attention, "lstm", coarse=True)
-        for attention in ("coarse_only", "hierarchical", "sparsemax")
+        Combination(encoder, "none", decoder, variant=variant, arguments=arguments)
+        for encoder in ENCODERS
+        for decoder, variant, arguments in (
+            ("transformer", "", {}),
+            ("transformer", "without coverage", {"coverage": False}),
+            ("transformer", "left to right", {"directions": "left"}),
+            ("ctc", "", {}),
+        )
     ]
-    start = found[-2].name
-    found.append(Combination("row_cnn", "hard", "lstm", True, start, {"samples": 4}))
-    found += [Combination(encoder, "none", decoder) for encoder in ENCODERS for decoder in DECODERS]
     return found
 
 
 def build(one: Combination, words: list[str]) -> Im2Tex:
     encoder = {**ENCODERS[one.encoder], **({"coarse": True, "block": 2} if one.coarse else {})}
-    attention = {"kernel": 5, "channels": 16} if one.attention == "coverage" else one.arguments
+    alone = one.attention == "none"
     return Im2Tex(
         vocabulary=words,
         encoder=one.encoder,
         encoder_args=encoder,
         attention=one.attention,
-        attention_args=attention,
+        attention_args={} if alone else one.arguments,
         decoder=one.decoder,
-        decoder_args=LSTM if one.decoder == "lstm" else DECODERS[one.decoder],
+        decoder_args={**DECODERS[one.decoder], **(one.arguments if alone else {})},
         preprocessing={"symbol_size": 14, "thickness": 0.12},
     )
 
@@ -140,15 +163,16 @@ def by_batch_statistics(model: Im2Tex) -> Im2Tex:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--only", default="", help="combinations with this in their name")
-    parser.add_argument("--steps", type=int, default=1000, help="at most (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=3000, help="at most (default: %(default)s)")
     options = parser.parse_args()
+    announce()
     with tempfile.TemporaryDirectory() as folder:
         arguments = {"size_train": FORMULAS, "size_validation": 2, "size_test": 2}
         source = SOURCES.build("grammar", arguments)
         source.ensure(Path(folder))
         split = source.split(Path(folder), "train")
         words = list(Vocabulary.count(split.tokens()).ordinary)
-        print(f"{'combination':36} {'parameters':>10} {'right':>6} {'steps':>6} {'seconds':>8}")
+        print(f"{'combination':40} {'parameters':>10} {'right':>6} {'steps':>6} {'seconds':>8}")
         failed = 0
         states: dict[str, dict[str, Any]] = {}
         for one in combinations():
@@ -160,15 +184,15 @@ def main() -> None:
             batch = FormulaDataset(split, Preprocessing(**settings))[0, list(range(FORMULAS))]
             if one.start is not None:
                 model.load_state_dict(states[one.start], strict=False)
-            begun = time.perf_counter()
+            begun = time.process_time()
             steps, wrong = learn(model, batch, options.steps)
             states[one.name] = model.state_dict()
             failed += bool(wrong)
             right = FORMULAS - len(wrong)
             size = sum(parameter.numel() for parameter in model.parameters())
-            taken = time.perf_counter() - begun
+            taken = time.process_time() - begun
             print(
-                f"{one.name:36} {size:10,} {right:3}/{FORMULAS} {steps:6} {taken:8.1f}", flush=True
+                f"{one.name:40} {size:10,} {right:3}/{FORMULAS} {steps:6} {taken:8.1f}", flush=True
             )
             for line in wrong:
                 print(f"    misread {line}")
