@@ -14,7 +14,7 @@ from typing import Any
 from jsonargparse import ArgumentError
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 
@@ -40,7 +40,6 @@ from im2tex.decoders import DECODERS
 from im2tex.decoders.base import NO_ATTENTION
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
-from im2tex.latex.vocabulary import Vocabulary
 from im2tex.module import Im2Tex
 from im2tex.optim import OPTIMIZERS, SCHEDULES
 from im2tex.registry import Registry
@@ -156,11 +155,13 @@ class FormulaCLI(LightningCLI):
         if self.checkpoint is not None:
             trained = self.checkpoint["hyper_parameters"]
             _refuse_conflicts(settings.model, trained, going_on=self.subcommand == "fit")
+            # So that it is built as one that has weights, whatever else its settings say.
+            given, settings.model.vocabulary = settings.model.vocabulary, trained["vocabulary"]
         place(settings.trainer.get("logger"), settings.trainer.get("default_root_dir") or RUNS)
         super().instantiate_classes()
         if self.checkpoint is not None:
             self.model.init_from = None  # for a fresh fit only
-            self.model.bind(Vocabulary(self.checkpoint["hyper_parameters"]["vocabulary"]))
+            settings.model.vocabulary = given  # a run's configuration holds none
 
     def before_test(self) -> None:
         """Turns Lightning's own table off: `TestReport` prints one that can be read."""
@@ -181,6 +182,12 @@ class FormulaCLI(LightningCLI):
         except ValueError as error:  # of a strategy, a precision, ... that there is not
             raise Im2TexError(" ".join(str(error).split())) from error
 
+    def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
+        """Without `RunCheckpoints` where there are to be none: Lightning refuses both together."""
+        if config.get("enable_checkpointing") is False:
+            callbacks = [one for one in callbacks if not isinstance(one, RunCheckpoints)]
+        return super()._instantiate_trainer(config, callbacks)
+
 
 def _listed(value: Any) -> list[Any]:
     """What Lightning takes as one, a list, or none."""
@@ -190,13 +197,12 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _callbacks(settings: Any) -> list[Callback]:
-    callbacks: list[Callback] = [
-        Progress(),
-        LogLine(),
-        LogLearningRate(),
-        RunSummary(),
-        ValidationPictures(),
-    ]
+    """Those that every run has; our progress bar unless there is to be none, or another one."""
+    trainer = settings.trainer
+    callbacks: list[Callback] = [LogLine(), LogLearningRate(), RunSummary(), ValidationPictures()]
+    others = any(isinstance(one, ProgressBar) for one in _listed(trainer.get("callbacks")))
+    if trainer.get("enable_progress_bar") is not False and not others:
+        callbacks.insert(0, Progress())
     if settings.ema:
         try:
             callbacks.append(EMA(settings.ema))
