@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
@@ -25,6 +26,7 @@ from im2tex.encoders import ENCODERS
 from im2tex.ensemble import Company
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid, size_mask
+from im2tex.idle_options import idle_options
 from im2tex.latex.vocabulary import EOS, PAD, UNK, Vocabulary
 from im2tex.metrics import FormulaMetrics, Perplexity
 from im2tex.optim import OPTIMIZERS, SCHEDULES
@@ -99,6 +101,7 @@ class Im2Tex(LightningModule):
 
     validation_examples: list[Example]
     tests: dict[str, SplitTest]
+    _boxes_awaited = False
 
     def __init__(
         self,
@@ -158,6 +161,7 @@ class Im2Tex(LightningModule):
             self.bind(Vocabulary(vocabulary))
         else:
             self._try_decoder()
+        self._say_idle()
 
     # ---------------------------------------------------------------- construction
 
@@ -199,6 +203,17 @@ class Im2Tex(LightningModule):
         """
         with torch.random.fork_rng(devices=[]), torch.device("cpu"):  # as if it had not been
             self._new_decoder(5)
+
+    def _say_idle(self) -> None:
+        """Refuses options that would do nothing; warns of them where they came with weights.
+
+        Raises:
+            Im2TexError: if there is one in a model that starts from nothing.
+        """
+        for sentence in idle_options(self.hparams):
+            if self.decoder is None and self.init_from is None:
+                raise Im2TexError(sentence)
+            rank_zero_warn(sentence)
 
     def configure_model(self) -> None:
         """Binds a fresh model to the labels of the training split, then starts from `init_from`.
@@ -280,6 +295,10 @@ class Im2Tex(LightningModule):
 
     # ---------------------------------------------------------------- steps
 
+    def on_train_start(self) -> None:
+        """Looks for boxes in the first batch, where the decoder learns from them."""
+        self._boxes_awaited = self.ready.grounded
+
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Makes the randomness of a step (dropout, sampling) depend on the step alone."""
         data = getattr(self.trainer, "datamodule", None)
@@ -289,6 +308,9 @@ class Im2Tex(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One batch of training."""
+        if self._boxes_awaited:
+            self._boxes_awaited = False
+            self._say_if_no_boxes(batch)
         loss, logs = self.ready.loss(self.encode(batch), self.targets(batch))
         size = len(batch.keys)
         self.log("train/loss", loss.detach(), prog_bar=True, batch_size=size)
@@ -298,6 +320,18 @@ class Im2Tex(LightningModule):
         if "nll" in logs:
             self.log("train/nll", logs["nll"] / logs["tokens"], prog_bar=True, batch_size=size)
         return loss
+
+    def _say_if_no_boxes(self, batch: Batch) -> None:
+        """Warns of losses that learn from where symbols lie, if a batch says it of none."""
+        if batch.boxes is not None and (batch.boxes[:, :, 2] >= batch.boxes[:, :, 0]).any():
+            return
+        arguments = self.hparams["decoder_args"] or {}
+        names = [name for name in ("guided_attention", "symbol_loss") if arguments.get(name)]
+        rank_zero_warn(
+            f"model.decoder_args: {' and '.join(names)} learn from where each symbol lies, which "
+            "the first batch does not say of any; only inks whose strokes are told apart do. If "
+            "your data have none, they do nothing: set them to 0."
+        )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """One batch of validation: likelihood, and greedy reading."""

@@ -102,9 +102,8 @@ class Registry(Generic[T]):
         Raises:
             Im2TexError: for an unknown argument, a missing one, or a value of another type.
         """
-        return check_arguments(
-            f"{self.kind} '{name}'", self.get(name), arguments, hidden=self._given
-        )
+        owner = f"{self.kind} '{name}'"
+        return check_arguments(owner, self.get(name), arguments, self._given, self._elsewhere)
 
     def build(self, name: str, arguments: Mapping[str, Any] | None = None, **given: Any) -> T:
         """An instance of the component `name`.
@@ -133,6 +132,13 @@ class Registry(Generic[T]):
             return cls(**checked, **given)
         except ValueError as error:
             raise Im2TexError(f"{self.kind} '{name}': {error}") from error
+
+    def _elsewhere(self, argument: str) -> str:
+        """Which of the classes at hand do take an argument, for messages; "" if none does."""
+        takers = [name for name, cls in self._classes.items() if argument in _accepted(cls)]
+        if not takers or argument in self._given:
+            return ""
+        return f" It is one of {self.kind} {' and '.join(map(repr, sorted(takers)))}."
 
     def _load(self) -> None:
         if self._loaded:
@@ -165,6 +171,7 @@ def check_arguments(
     cls: type,
     arguments: Mapping[str, Any] | None,
     hidden: Collection[str] = (),
+    elsewhere: Callable[[str], str] = lambda _: "",
 ) -> dict[str, Any]:
     """Arguments of a constructor, coerced to the types of its signature.
 
@@ -173,6 +180,7 @@ def check_arguments(
         cls: the class to construct.
         arguments: what a configuration says.
         hidden: parameters that a configuration may not set.
+        elsewhere: what to add of an argument that is another component's.
 
     Raises:
         Im2TexError: for an unknown argument, or a value of another type.
@@ -187,7 +195,7 @@ def check_arguments(
         if key not in accepted:
             raise Im2TexError(
                 f"{owner} takes no argument '{key}'{_nearest(key, accepted)} "
-                f"Accepted: {', '.join(accepted) or 'none'}."
+                f"Accepted: {', '.join(accepted) or 'none'}.{elsewhere(key)}"
             )
         try:
             checked[key] = _coerce(value, hints.get(key, Any))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -133,10 +133,12 @@ class Attention(nn.Module, ABC):
 
     Attributes:
         needs_coarse: whether the encoder has to give a coarse grid.
+        idle: arguments that do nothing where another has a value: its name and that value.
         sampling: how it is trained if it samples in training; else None.
     """
 
     needs_coarse: ClassVar[bool] = False
+    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {}
     sampling: Sampling | None = None
 
     @abstractmethod

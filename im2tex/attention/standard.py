@@ -7,8 +7,9 @@ al. 2015), is what its text writes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,8 @@ class StandardAttention(Attention):
     Raises:
         ValueError: if `hidden` is not positive.
     """
+
+    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {"hidden": ("score", "bilinear")}
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -40,10 +41,14 @@ class Decoder(nn.Module, ABC):
         attentions: names of the attentions it works with; None for any, () where it takes none:
             `model.attention` is then left out, and the hyper-parameter says `NO_ATTENTION`.
         by_token: names of the parameters that have a row a token.
+        idle: arguments that do nothing where another has a value: its name and that value.
+        grounded: whether its loss is taught by the boxes of the targets too.
     """
 
     attentions: ClassVar[tuple[str, ...] | None] = None
     by_token: ClassVar[tuple[str, ...]] = ()
+    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {}
+    grounded: bool = False
 
     @abstractmethod
     def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:

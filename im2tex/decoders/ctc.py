@@ -13,7 +13,8 @@ The blank is `PAD`, so that every parameter by token has the vocabulary's rows.
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +56,7 @@ class CTCDecoder(Decoder):
 
     attentions = ()
     by_token = ("output.weight", "output.bias")
+    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {"width": ("layers", 0)}
 
     def __init__(
         self,

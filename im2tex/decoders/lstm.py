@@ -135,6 +135,7 @@ class LSTMDecoder(StepDecoder):
         self.reduction = reduction
         self.guided_attention = guided_attention
         self.symbol_loss = symbol_loss
+        self.grounded = bool(guided_attention or symbol_loss)
         self.symbols = SymbolLoss(grid_width, vocabulary_size) if symbol_loss else None
 
     def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:

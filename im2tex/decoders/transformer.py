@@ -13,8 +13,9 @@ Training sees all steps at once. A search keeps keys and values (`token_cache`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -89,6 +90,10 @@ class TransformerDecoder(StepDecoder):
         "symbols.classify.weight",
         "symbols.classify.bias",
     )
+    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {
+        "coverage_width": ("coverage", False),
+        "coverage_kernel": ("coverage", False),
+    }
 
     def __init__(
         self,
@@ -140,6 +145,7 @@ class TransformerDecoder(StepDecoder):
         self.reduction = reduction
         self.guided_attention = guided_attention
         self.symbol_loss = symbol_loss
+        self.grounded = bool(guided_attention or symbol_loss)
         self.symbols = SymbolLoss(grid_width, vocabulary_size) if symbol_loss else None
 
     @property

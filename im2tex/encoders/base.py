@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -21,11 +23,13 @@ class Encoder(nn.Module, ABC):
         stride: pixels a fine cell covers, (vertical, horizontal). Preprocessing rounds image
             sizes up to multiples of it.
         coarse_width: the number of features of a coarse cell, or None without a coarse grid.
+        idle: arguments that do nothing where another has a value: its name and that value.
     """
 
     width: int
     stride: tuple[int, int]
     coarse_width: int | None = None
+    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {}
 
     @abstractmethod
     def forward(self, images: Tensor, mask: Tensor) -> Grid:

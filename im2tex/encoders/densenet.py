@@ -15,7 +15,8 @@ all but n times `growth` are copies.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +49,8 @@ class DenseNet(Encoder):
     Raises:
         ValueError: if a size is not positive, or the width does not fit the positions.
     """
+
+    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {"reduction": ("blocks", 1)}
 
     def __init__(
         self,

@@ -8,6 +8,9 @@ after every convolution, where the paper only batches images of one size.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from torch import Tensor, nn
 
 from im2tex.encoders.base import ENCODERS, Encoder
@@ -40,6 +43,8 @@ class RowCNN(Encoder):
         ValueError: if the lists differ in length, a pool is no `HxW`, a number is out of range,
             `row_width` is odd, or it differs from the last number of channels with `residual` on.
     """
+
+    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {"block": ("coarse", False)}
 
     def __init__(
         self,
