@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from by_heart import pictures, read, teach
 from torch import nn
 
 from im2tex.attention import ATTENTIONS
@@ -241,18 +240,6 @@ def test_what_is_read_in_an_image_does_not_depend_on_its_batch(dtype, tolerance)
             alone = encoder(image[None, None], torch.ones(1, *image.shape, dtype=torch.bool))
             expected, _ = model.forced(alone, tokens[row : row + 1])
             torch.testing.assert_close(logits[row], expected[0], rtol=0, atol=tolerance)
-
-
-def test_a_few_formulas_are_learnt_by_heart():
-    """Among them one token three times, and the same five times over."""
-    torch.manual_seed(0)
-    encoder = RowCNN([8, 16], ["2x2", "2x2"], [True, True], row_width=0)
-    settings = {"kernel": 3, "channels": 8}
-    model = LSTMDecoder(12, "coverage", settings, 16, width=32, embedding=8, reduction="tokens")
-    labels = [[0, 1, 2], [3], [4, 5], [3, 3, 3, 3, 3], [2, 2], [5, 3, 1], [3, 3, 3], [0, 6, 4]]
-    given = pictures(labels=labels)
-    teach(encoder, model, given, steps=100, rate=0.01)
-    assert read(encoder, model, given, beam_size=3) == labels
 
 
 # ------------------------------------------------------------------ arguments

@@ -2,13 +2,10 @@
 
 import pytest
 import torch
-from by_heart import pictures as made_up
-from by_heart import read, teach
 from torch import nn
 
 from im2tex.attention import sparse
 from im2tex.decoders import DECODERS, SearchOptions, Targets
-from im2tex.decoders.lstm import LSTMDecoder
 from im2tex.encoders.row_cnn import RowCNN
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import BOS, EOS, PAD
@@ -178,31 +175,3 @@ def test_without_a_coarse_grid_the_line_to_add_is_named(kind):
             "lstm", {}, vocabulary_size=V, attention=kind, attention_args={}, grid_width=D,
             coarse_width=None,
         )  # fmt: skip
-
-
-PICTURES = made_up()
-
-
-def taught(kind, steps, start=None, **arguments):
-    """Encoder and decoder after some steps on sixteen images."""
-    torch.manual_seed(0)
-    encoder = RowCNN([16], ["2x2"], [True], row_width=16, residual=True, coarse=True, block=2)
-    decoder = LSTMDecoder(
-        12, kind, arguments, 16, 16, width=32, embedding=8, reduction="tokens"
-    )  # fmt: skip
-    if start is not None:
-        encoder.load_state_dict(start[0].state_dict())
-        decoder.load_state_dict(start[1].state_dict(), strict=False)
-    teach(encoder, decoder, PICTURES, steps, 0.02 if start is None else 0.005)
-    return encoder, decoder
-
-
-@pytest.mark.parametrize("kind", ["coarse_only", "sparsemax"])
-def test_sixteen_images_are_learnt_by_heart(kind):
-    assert read(*taught(kind, 60), PICTURES) == PICTURES.labels
-
-
-def test_hard_attention_started_from_hierarchical_learns_them_too():
-    start = taught("hierarchical", 60)
-    assert read(*start, PICTURES) == PICTURES.labels
-    assert read(*taught("hard", 40, start, samples=4), PICTURES) == PICTURES.labels

@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-from by_heart import pictures, read, teach
 from grids import random_grid
 from tiny import TINY, changed, config, im2tex
 from torch import nn
@@ -193,15 +192,6 @@ def test_a_model_with_it_has_no_attention():
     assert model.hparams["attention"] == "none"
     with pytest.raises(Im2TexError, match="takes no attention"):
         Im2Tex(decoder="ctc", attention="standard", attention_args={"score": "additive"})
-
-
-def test_encoder_and_decoder_learn_sixteen_images_by_heart():
-    torch.manual_seed(0)
-    encoder = RowCNN([8, 16], ["2x2", "2x1"], [True, True], row_width=16, residual=True)
-    model = CTCDecoder(12, 16, upsample=1, width=32, layers=1, reduction="tokens")
-    given = pictures()
-    teach(encoder, model, given)
-    assert read(encoder, model, given) == given.labels
 
 
 def test_bfloat16_autocast_stays_close_forwards_and_backwards():

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from by_heart import pictures, read, teach
 from grids import random_grid
 from torch import nn
 
@@ -245,15 +244,6 @@ def test_an_attention_that_needs_a_coarse_grid_is_refused_with_the_line_to_add(m
     with pytest.raises(Im2TexError, match="add `coarse: true` to model"):
         DECODERS.build("lstm", {}, **given, coarse_width=None)
     DECODERS.build("lstm", {"width": W}, **given, coarse_width=3)
-
-
-def test_encoder_attention_and_decoder_learn_sixteen_images_by_heart():
-    torch.manual_seed(0)
-    encoder = RowCNN([8, 16], ["2x2", "2x2"], [True, True], row_width=16, residual=True)
-    model = LSTMDecoder(12, "standard", {}, 16, width=32, embedding=8, reduction="tokens")
-    given = pictures()
-    teach(encoder, model, given)
-    assert read(encoder, model, given) == given.labels
 
 
 def test_bfloat16_autocast_stays_close_forwards_and_backwards():

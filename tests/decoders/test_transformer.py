@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from by_heart import pictures, read, teach
 from small_transformer import TOKENS, V, alone, decoder, grid
 from torch import nn
 
@@ -16,7 +15,6 @@ from im2tex.decoders.search import beam_search
 from im2tex.decoders.tracing import trace
 from im2tex.decoders.transformer import TransformerDecoder
 from im2tex.decoders.transformer_layers import masked_weights, positions
-from im2tex.encoders.row_cnn import RowCNN
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import BOS, EOS, PAD
 
@@ -374,23 +372,3 @@ def test_at_comers_sizes_it_has_comers_parameters(grid_width, total):
     if grid_width != d:
         expected += grid_width * d + d + 2 * d
     assert sum(p.numel() for p in model.parameters()) == expected == total
-
-
-# ---------------------------------------------------------------- learning
-
-
-def test_encoder_and_decoder_learn_sixteen_images_by_heart_in_both_directions():
-    torch.manual_seed(0)
-    encoder = RowCNN([8, 16], ["2x2", "2x2"], [True, True], row_width=16, residual=True)
-    sizes = {"width": 32, "layers": 2, "heads": 4, "feedforward": 64, "coverage_width": 8}
-    model = TransformerDecoder(12, 16, dropout=0.0, coverage_kernel=3, **sizes)
-    given = pictures()
-    teach(encoder, model, given, rate=0.005)
-    assert read(encoder, model, given) == given.labels
-    with torch.no_grad():
-        start = replace(model.start(encoder(given.images, given.mask)), backwards=True)
-        back = beam_search(
-            model, start, len(given.labels), SearchOptions(1, 10), torch.device("cpu")
-        )
-    found = [[token - 4 for token in best[0].tokens][::-1] for best in back]
-    assert found == given.labels

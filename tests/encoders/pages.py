@@ -1,11 +1,9 @@
-"""What every encoder is asked: batches with padding, a few formulas by heart, a checkpoint."""
+"""What every encoder is asked: batches with padding, gradients, a checkpoint."""
 
 import lightning
 import torch
-from by_heart import pictures, read, teach
 from torch import nn
 
-from im2tex.decoders.lstm import LSTMDecoder
 from im2tex.grid import size_mask
 from im2tex.module import Im2Tex
 
@@ -86,15 +84,6 @@ def assert_every_parameter_learns(model):
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
             assert parameter.grad.abs().max() > 0, name
-
-
-def read_by_heart(encoder, steps=60):
-    """Labels of sixteen formulas, and what is read in them after some steps of training."""
-    torch.manual_seed(0)
-    decoder = LSTMDecoder(12, "standard", {}, encoder.width, width=32, embedding=8)
-    given = pictures(encoder.stride)
-    teach(encoder, decoder, given, steps, 0.01)
-    return given.labels, read(encoder, decoder, given)
 
 
 def restored(path, name, **arguments):

@@ -10,7 +10,6 @@ from pages import (
     assert_alone_as_in_a_batch,
     assert_every_parameter_learns,
     batch_of,
-    read_by_heart,
     restored,
     settled,
 )
@@ -137,12 +136,6 @@ def test_elsewhere_padding_tells_and_images_of_one_size_do_not(model, stride, mo
     torch.testing.assert_close(beside, alone, rtol=0, atol=1e-9)
     error = (padded - alone).norm() / alone.norm()
     assert 1e-3 < error < most
-
-
-def test_a_few_formulas_are_learnt_by_heart():
-    torch.manual_seed(0)
-    labels, readings = read_by_heart(TimmFeatures(**SMALL), steps=100)
-    assert readings == labels
 
 
 def test_a_checkpoint_restores_it(tmp_path):
