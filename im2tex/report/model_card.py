@@ -67,7 +67,7 @@ def model_card(
         attention=settings["attention"],
         decoder=settings["decoder"],
         parameters=parameters / 1e6,
-        company=f" {company}" if company else "",
+        company=f"\n{company}" if company else "",
         tokens=len(settings["vocabulary"]),
         sources="\n".join(f"- {source}" for source in sources),
         scores="\n\n".join(_scores(*test) for test in tests) or "Not measured.",
