@@ -20,3 +20,21 @@ def test_the_versions_of_python_named_are_those_that_ci_runs():
     assert named == set(tested)
     least = min(tested, key=lambda version: tuple(map(int, version.split("."))))
     assert project["requires-python"] == f">={least}"
+
+
+def test_what_an_installation_carries_beside_modules_is_all_that_lies_there():
+    """A model that reads with others has folders within its own."""
+    tools = tomllib.loads((HERE / "pyproject.toml").read_text())["tool"]
+    package = HERE / "im2tex"
+    carried = {
+        path
+        for pattern in tools["setuptools"]["package-data"]["im2tex"]
+        for path in package.glob(pattern)
+        if path.is_file()
+    }
+    lying = {
+        path
+        for path in package.rglob("*")
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
+    }
+    assert carried == lying
