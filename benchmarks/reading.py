@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from decode import Reader, inks
+from header import announce
 
 from im2tex import Im2Tex
 from im2tex.decoders import SearchOptions
@@ -50,6 +51,7 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    announce()
     device = torch.device(args.device)
     paths = dict(one.partition("=")[::2] for one in args.models)
     models = {
