@@ -22,7 +22,10 @@ mkdir -p results/attention
 cp $runs/*/results/*.json $runs/*/results/*.md results/attention/
 im2tex report study results/attention --out results/attention/README.md
 # What a step of each takes, with nothing else at work on the machine:
-best() { echo "$1=$(echo $runs/"$1"/"$2"-crohme_small/version_*/checkpoints/best.ckpt)"; }
+best() { # NAME=CHECKPOINT of the last continuation of a run's part
+    for found in "$runs/$1/$2"-crohme_small/version_*/checkpoints/best.ckpt; do :; done
+    echo "$1=$found"
+}
 python benchmarks/reading.py data/crohme/test_2014.parquet "$(best standard 1)" \
     "$(best coarse_only 1)" "$(best hierarchical 1)" "$(best sparsemax 1)" "$(best hard 2)" \
     >results/attention/steps.txt
