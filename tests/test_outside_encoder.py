@@ -1,115 +1,177 @@
-"""The encoder of CONTRIBUTING.md is what it says: short, outside of the package, and it trains."""
+"""The encoders of README.md and CONTRIBUTING.md: short, outside of the package, and they work.
+
+What is tested is the text of these files: their code, entry points and command.
+"""
 
 import re
+import shlex
 import sys
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
-from tiny import TINY, changed, config, im2tex
+from by_heart import VOCABULARY, pictures, read, teach
+from PIL import Image, ImageDraw
+from tiny import im2tex, lines
 
-from im2tex.data.dataset import Batch
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
 from im2tex.module import Im2Tex
 
-TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
 
 
-def block(language):
-    """The one block of code in a language."""
-    (code,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
-    return code
+@dataclass
+class Example:
+    """What a file shows.
+
+    Attributes:
+        file: its name.
+        name: what the encoder registers as.
+        code: the Python of it.
+        module: the module that its entry point names.
+        points: entry points by group.
+        command: the arguments of `im2tex` that train it.
+    """
+
+    file: str
+    name: str
+    code: str
+    module: str
+    points: dict[str, dict[str, str]]
+    command: list[str]
+
+    @classmethod
+    def of(cls, file):
+        text = (ROOT / file).read_text(encoding="utf-8")
+        (code,) = (one for one in blocks(text, "python") if "ENCODERS.register" in one)
+        (table,) = (one for one in blocks(text, "toml") if "im2tex.encoders" in one)
+        points = tomllib.loads(table)["project"]["entry-points"]
+        ((name, value),) = points["im2tex.encoders"].items()
+        (command,) = re.findall(rf"im2tex (fit [^`\n]*--model\.encoder {name}\b[^`\n]*)", text)
+        return cls(file, name, code, value.partition(":")[0], points, shlex.split(command))
 
 
-@pytest.fixture
-def forgotten():
-    """What is registered in a test is not there in the next."""
+def blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.fixture(params=["README.md", "CONTRIBUTING.md"])
+def example(request):
+    """An example, whose encoder no later test knows."""
+    found = Example.of(request.param)
     ENCODERS.names()
     classes, points = dict(ENCODERS._classes), list(ENCODERS._points)
-    yield
+    yield found
     ENCODERS._classes, ENCODERS._points = classes, points
-    sys.modules.pop("my_encoders", None)
+    sys.modules.pop(found.module, None)
 
 
 @pytest.fixture
-def installed(tmp_path, monkeypatch, forgotten):
+def registered(example):
+    """The example in a script, where its decorator is enough."""
+    exec(compile(example.code, example.file, "exec"), {})  # under test: that it runs
+    return example
+
+
+@pytest.fixture
+def installed(example, tmp_path, monkeypatch):
     """The package as pip would leave it: the module, and its entry points beside it."""
     site = tmp_path / "site"
-    metadata = site / "my_encoders-1.0.dist-info"
+    metadata = site / f"{example.module}-1.0.dist-info"
     metadata.mkdir(parents=True)
-    (site / "my_encoders.py").write_text(block("python"), encoding="utf-8")
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my-encoders\nVersion: 1.0\n")
-    groups = tomllib.loads(block("toml"))["project"]["entry-points"]
-    lines = [
+    (site / f"{example.module}.py").write_text(example.code, encoding="utf-8")
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
+    groups = [
         f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items())
-        for group, points in groups.items()
+        for group, points in example.points.items()
     ]
-    (metadata / "entry_points.txt").write_text("".join(lines))
+    (metadata / "entry_points.txt").write_text("".join(groups))
     monkeypatch.syspath_prepend(str(site))
     ENCODERS._loaded = False  # as in a process that starts after the installation
-    return site
+    return example
 
 
-def test_it_is_twenty_lines():
-    lines = [line for line in block("python").splitlines() if line.strip()]
-    assert len(lines) <= 20
+def test_it_is_twenty_lines(example):
+    assert len([line for line in example.code.splitlines() if line.strip()]) <= 20
 
 
-def test_a_script_registers_it_and_it_learns(forgotten):
-    exec(compile(block("python"), "CONTRIBUTING.md", "exec"), {})  # under test: that it runs
+def test_a_script_registers_it_and_it_learns_sixteen_formulas_by_heart(registered):
     torch.manual_seed(0)
     model = Im2Tex(
-        vocabulary=["x", "+"],
-        encoder="strided",
+        vocabulary=[str(number) for number in range(VOCABULARY - 4)],
+        encoder=registered.name,
         encoder_args={"width": 32},
-        decoder_args={"width": 16, "embedding": 8},
+        decoder_args={"width": 32, "embedding": 8, "reduction": "tokens"},
     )
     assert model.encoder.width == 32
-    assert model.preprocessing.stride == (8, 8)
-    images = torch.randint(0, 256, (2, 1, 16, 24), dtype=torch.uint8)
-    batch = Batch(["a", "b"], images, torch.tensor([[16, 24], [8, 16]]), [["x"], ["x", "+", "x"]])
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    losses = []
-    for _ in range(8):
-        loss, _ = model.ready.loss(model.encode(batch), model.targets(batch))
-        optimizer.zero_grad()
-        loss.backward()
-        assert all(one.grad.abs().max() > 0 for one in model.encoder.parameters())
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.8 * losses[0]
+    assert model.preprocessing.stride == model.encoder.stride
+    given = pictures(model.encoder.stride)
+    teach(model.encoder, model.ready, given, steps=200, rate=0.01)
+    for name, parameter in model.encoder.named_parameters():
+        assert parameter.grad.abs().max() > 0, name
+    assert read(model.encoder, model.ready, given) == given.labels
 
 
-def test_it_keeps_the_contract_of_the_mask(forgotten):
-    exec(compile(block("python"), "CONTRIBUTING.md", "exec"), {})
+def test_it_keeps_the_contract_of_the_mask(registered):
+    """An image's cells in double precision, alone and beside a larger one."""
     torch.manual_seed(0)
-    encoder = ENCODERS.build("strided", {"width": 8}).double().eval()
-    images = torch.rand(2, 1, 24, 32, dtype=torch.float64)
-    mask = torch.zeros(2, 24, 32, dtype=torch.bool)
-    mask[0], mask[1, :16, :8] = True, True
+    encoder = ENCODERS.build(registered.name, {"width": 8}).double().eval()
+    down, right = encoder.stride
+    images = torch.rand(2, 1, 3 * down, 4 * right, dtype=torch.float64)
+    mask = torch.zeros(2, 3 * down, 4 * right, dtype=torch.bool)
+    mask[0], mask[1, : 2 * down, :right] = True, True
     with torch.no_grad():
         together = encoder(images, mask)
-        alone = encoder(images[1:, :, :16, :8], mask[1:, :16, :8])
+        alone = encoder(images[1:, :, : 2 * down, :right], mask[1:, : 2 * down, :right])
     assert together.features.shape == (2, 3, 4, 8)
     assert together.mask[1].sum() == 2
+    assert together.stride == encoder.stride
     assert (together.features[~together.mask] == 0).all()
     found = together.features[1, :2, :1]
+    assert found.abs().max() > 1e-3
     torch.testing.assert_close(found, alone.features[0], rtol=0, atol=1e-9)
 
 
-def test_the_command_finds_it_by_its_entry_point_and_trains_it(installed, tmp_path, capsys):
-    assert "strided" in ENCODERS.names()
-    assert list(ENCODERS.parameters("strided")) == ["width"]
-    with pytest.raises(Im2TexError, match="encoder 'strided' takes no argument 'widht'; did you"):
-        ENCODERS.build("strided", {"widht": 3})
+def test_the_registry_knows_it_by_its_entry_point(installed, capsys):
+    assert installed.name in ENCODERS.names()
+    assert list(ENCODERS.parameters(installed.name)) == ["width"]
+    with pytest.raises(
+        Im2TexError, match=f"encoder '{installed.name}' takes no argument 'widht'; did you"
+    ):
+        ENCODERS.build(installed.name, {"widht": 3})
     assert im2tex("components", "encoders") == 0
-    assert re.search(r"strided\b.*width", capsys.readouterr().out, re.DOTALL)
-    settings = changed(TINY, model={"encoder": "strided", "encoder_args": {"width": "8"}})
-    path = config(tmp_path, settings)
-    assert im2tex("fit", "--config", path, "--trainer.max_steps", "1") == 0
-    checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
+    assert re.search(rf"{installed.name}\b.*width", capsys.readouterr().out, re.DOTALL)
+
+
+def test_its_command_trains_it_and_the_checkpoint_is_tested_and_reads(
+    installed, tmp_path, monkeypatch, capsys
+):
+    """The very command, on less data for two steps; then without a word of the encoder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").symlink_to(ROOT / "configs", target_is_directory=True)
+    few = {"trainer.max_steps": 2, "data.batch_size": 4, "data.workers": 0}
+    few |= {f"data.source_args.size_{split}": 8 for split in ("train", "validation", "test")}
+    few |= {"model.decoder_args.width": 16, "model.output_length": 12}
+    flags = [str(part) for name, value in few.items() for part in (f"--{name}", value)]
+    assert im2tex(*installed.command, *flags, "--trainer.accelerator", "cpu") == 0
+    (checkpoint,) = tmp_path.glob("runs/**/last.ckpt")
     model = Im2Tex.load_from_checkpoint(checkpoint)
-    assert type(model.encoder).__module__ == "my_encoders"
-    assert model.encoder.width == 8
+    assert type(model.encoder).__module__ == installed.module
+    assert model.encoder.width == 32
+
+    of_a_test = ["--ckpt_path", checkpoint, "--report.engine", "none", "--model.output_length", 12]
+    assert im2tex("test", *of_a_test) == 0
+    (samples,) = tmp_path.glob("runs/**/test.*samples.jsonl")
+    assert len(lines(samples)) == 8
+
+    picture = tmp_path / "picture.png"
+    drawing = Image.new("L", (90, 60), 255)
+    ImageDraw.Draw(drawing).line([(20, 15), (45, 45), (70, 15)], fill=0, width=3)
+    drawing.save(picture)
+    assert im2tex("export", "--ckpt_path", checkpoint, "--out", tmp_path / "exported") == 0
+    capsys.readouterr()
+    assert im2tex("read", picture, "--model", tmp_path / "exported", "--json") == 0
+    assert '"latex"' in capsys.readouterr().out
