@@ -15,7 +15,7 @@ from im2tex.errors import Im2TexError
 from im2tex.files import replacing
 
 if TYPE_CHECKING:
-    from im2tex.module import Im2Tex
+    from im2tex.network import Network
 
 FORMAT = 1
 _KEY = "im2tex"
@@ -98,7 +98,7 @@ def load(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
-def initialise(model: Im2Tex, path: str) -> str:
+def initialise(model: Network, path: str) -> str:
     """Starts a model from another one's weights.
 
     Weights are matched by name. Where two differ only in the size of the vocabulary, the rows of

@@ -14,7 +14,7 @@ from im2tex.decoders.ensemble import Part
 from im2tex.errors import Im2TexError
 
 if TYPE_CHECKING:
-    from im2tex.module import Im2Tex
+    from im2tex.transcription import Transcriber
 
 SMALLEST, LARGEST = 0.25, 4.0
 
@@ -34,7 +34,7 @@ class Company:
 
     paths: Sequence[str] = ()
     views: Sequence[float] = (1.0,)
-    models: list[Im2Tex] = field(default_factory=list)
+    models: list[Transcriber] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         wrong = [view for view in self.views if not SMALLEST <= view <= LARGEST]
@@ -61,7 +61,7 @@ class Company:
         who = "It sees" if count == 1 else f"{count} models of one kind read together; each sees"
         return f"{who} a picture in the sizes {sizes}; probabilities are averaged."
 
-    def others(self, model: Im2Tex) -> list[Im2Tex]:
+    def others(self, model: Transcriber) -> list[Transcriber]:
         """The other models.
 
         Args:
@@ -74,7 +74,7 @@ class Company:
             self.models = [_load(path, model) for path in self.paths]
         return self.models
 
-    def parts(self, model: Im2Tex, batch: Batch) -> list[Part]:
+    def parts(self, model: Transcriber, batch: Batch) -> list[Part]:
         """What reads a batch: the decoder of each model with its grid of each view.
 
         Args:
@@ -90,7 +90,7 @@ class Company:
         return [(one.ready, one.encode(view)) for view in shown for one in (model, *others)]
 
 
-def _load(path: str, first: Im2Tex) -> Im2Tex:
+def _load(path: str, first: Transcriber) -> Transcriber:
     """Another model, of the same vocabulary and preprocessing."""
     cls = type(first)
     if Path(path).is_file():
