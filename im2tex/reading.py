@@ -62,6 +62,10 @@ def drawn(picture: Picture, preprocessing: Preprocessing) -> np.ndarray:
     """
     if not isinstance(picture, str | Path):
         return preprocessing.picture(picture).image
+    if Path(picture).is_dir():
+        raise Im2TexError(
+            f"{picture} is a folder: name its pictures, such as {Path(picture) / '*.png'}."
+        )
     try:
         if Path(picture).suffix.lower() == ".inkml":
             return preprocessing.draw(read_inkml(picture).ink).image

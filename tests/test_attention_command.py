@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
-from tiny import TINY, config, im2tex
+from tiny import TINY, changed, config, im2tex
 
 from im2tex.decoders import SearchOptions
 from im2tex.errors import Im2TexError
@@ -185,6 +185,7 @@ def test_readings_in_print(checkpoint, picture, tmp_path, monkeypatch, capsys):
         (("--split", "test"), "name the source, too, such as crohme:test"),
         (("--split", "grammar:test", "--root", "nowhere"), "no split 'test' under nowhere"),
         (("--split", "nothing:test"), "nothing"),
+        (("--images", "."), ". is a folder: name its pictures, such as *.png"),
         (("--images", "a", "--limit", "0"), "--limit is at least 1"),
         (("--images", "a", "--strip_width", "5"), "--strip_width at least 200"),
         (("--images", "a", "--beam_size", "0"), "at least 1"),
@@ -212,6 +213,15 @@ def test_a_decoder_without_steps(picture, tmp_path, capsys):
     given = ("--ckpt_path", checkpoint, "--out", tmp_path / "p.html")
     assert report(*given, "--images", picture) == 2
     assert "decoder 'ctc', which does not read token by token" in capsys.readouterr().err
+
+
+def test_an_encoder_that_sees_nothing(picture, tmp_path, capsys):
+    settings = changed(TINY, model={"encoder": "none", "encoder_args": {}})
+    assert im2tex("fit", "--config", config(tmp_path, settings), "--trainer.max_steps", 1) == 0
+    checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
+    assert report("--ckpt_path", checkpoint, "--out", tmp_path / "p.html", "--images", picture) == 2
+    assert "encoder 'none', which hides the picture" in capsys.readouterr().err
+    assert not (tmp_path / "p.html").exists()
 
 
 def test_the_end_is_a_step(model, picture):

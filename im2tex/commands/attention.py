@@ -93,11 +93,7 @@ def attention(
     options = SearchOptions(beam_size=beam_size)
     printer = choose(engine)
     reader, data = _model(ckpt_path, model)
-    if not can_trace(reader.ready):
-        raise Im2TexError(
-            f"{ckpt_path or model} has the decoder '{reader.hparams['decoder']}', which does not "
-            "read token by token: there is no attention to show."
-        )
+    _check(reader, str(ckpt_path or model))
     pictures = _samples(reader, split, keys, limit, data, root) if split else _files(reader, images)
     looks: list[Look] = []
     failed = 0
@@ -142,6 +138,17 @@ def _model(ckpt_path: Path | None, name: str) -> tuple[Im2Tex, Mapping[str, Any]
     model = Im2Tex(**settings)
     model.load_state_dict(content["state_dict"])
     return model.eval(), content.get("datamodule_hyper_parameters", {})
+
+
+def _check(model: Im2Tex, name: str) -> None:
+    """Refuses a model that has no attention to show."""
+    why = ""
+    if not can_trace(model.ready):
+        why = f"the decoder '{model.hparams['decoder']}', which does not read token by token"
+    elif model.hparams["encoder"] == "none":
+        why = "the encoder 'none', which hides the picture from its decoder"
+    if why:
+        raise Im2TexError(f"{name} has {why}: there is no attention to show.")
 
 
 def _files(model: Im2Tex, images: Sequence[str]) -> Iterator[_Picture]:

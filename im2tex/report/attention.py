@@ -83,12 +83,33 @@ class Look:
         return cells
 
     @property
+    def lit(self) -> Maps:
+        """(T, h, w) how much of each step's light falls on a fine cell: its weight.
+
+        Where no fine cell was ever looked at, the probability of the coarse cell that it lies in.
+        Its share of that would not do: a coarse cell cut off by the edge of the picture has few
+        fine cells to share with, and would outshine a likelier one.
+        """
+        if self._seen is self.fine or self.coarse_stride is None:
+            return self.fine
+        sides = zip(self.coarse_stride, self.stride, strict=True)
+        down, right = (coarse // fine for coarse, fine in sides)
+        h, w = self.fine.shape[1:]
+        return self._seen.repeat(down, 1).repeat(right, 2)[:, :h, :w]  # (T, h', w') -> (T, h, w)
+
+    @property
+    def _seen(self) -> Maps:
+        """The weights of the cells that were scored: coarse ones, if they alone were."""
+        return self.fine if self.coarse is None or self.lookups[:, 1].any() else self.coarse
+
+    @property
     def spread(self) -> Maps:
         """(T,) how many cells each step looked at in effect: e to the entropy of its weights.
 
-        1 for a step that looked at one cell alone, h w for one that looked at all alike.
+        1 for a step that looked at one cell alone, h w for one that looked at all alike. Coarse
+        cells are counted where no fine one was looked at.
         """
-        flat = np.nan_to_num(self.fine).reshape(len(self.fine), -1).astype(np.float64)
+        flat = np.nan_to_num(self._seen).reshape(len(self.fine), -1).astype(np.float64)
         p = flat / np.maximum(flat.sum(1, keepdims=True), 1e-12)
         entropy = -(p * np.log(np.maximum(p, 1e-300))).sum(1)
         spread: Maps = np.exp(entropy).astype(np.float32)

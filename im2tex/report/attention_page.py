@@ -149,7 +149,7 @@ def _picture(look: Look) -> dict[str, Any]:
         "likely": [[[token, _number(p)] for token, p in step] for step in look.likely],
         "lookups": look.lookups.tolist(),
         "spread": [_number(value) for value in look.spread],
-        "fine": {"cell": list(look.stride), **packed(look.fine)},
+        "fine": {"cell": list(look.stride), **packed(look.lit)},
         "coarse": coarse,
         "gold": _gold(look),
         "drawing": None if look.drawing is None else _data(look.drawing),

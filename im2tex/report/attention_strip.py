@@ -67,7 +67,8 @@ def attention_strip(
     if width < NARROWEST or (columns is not None and columns < 1):
         raise ValueError(f"a strip is at least {NARROWEST} pixels wide, and a column.")
     scale, columns = _layout(look.image.shape[1], width, columns, len(chosen))
-    panels = [_panel(look, step, scale) for step in chosen]
+    lit = np.nan_to_num(look.lit).astype(np.float64)
+    panels = [_panel(look, step, lit[step], scale) for step in chosen]
     across, down = panels[0].width + _GAP, panels[0].height + _TEXT + _GAP
     rows = -(-len(panels) // columns)
     strip = Image.new("RGB", (columns * across - _GAP, rows * down - _GAP), "white")
@@ -128,10 +129,9 @@ def _layout(picture: int, width: int, columns: int | None, panels: int) -> tuple
     return scale, max(1, min(panels, (width + _GAP) // across))
 
 
-def _panel(look: Look, step: int, scale: float) -> Image.Image:
-    """The picture with the weights of one step over it."""
+def _panel(look: Look, step: int, weights: npt.NDArray[np.float64], scale: float) -> Image.Image:
+    """The picture with the weights of one step over it, (h, w)."""
     height, width = look.image.shape
-    weights = np.nan_to_num(look.fine[step])
     share = (weights / max(float(weights.max()), 1e-12)) ** 0.75 * 0.9  # (h, w)
     share = _over(share, look.stride, (height, width))[:, :, None]  # (H, W, 1)
     marker = (1 - share) + share * (np.array(_HEAT) / 255)  # (H, W, 3)

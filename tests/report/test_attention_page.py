@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -85,6 +86,26 @@ def test_what_is_in_it():
     # Steps 0 and 1 lie in the first block of 2 x 2 cells, 2 and 3 in the second.
     assert one["coarse"]["chosen"] == [0, 0, 1, 1]
     assert one["spread"] == [1, 1, 1, 1]  # all on one cell
+
+
+def test_where_coarse_cells_alone_are_looked_at_a_cell_is_lit_as_its_block_is_likely():
+    """The block of the last row is cut off by the edge: two fine cells share what four do above."""
+    coarse = np.array([[[0.6, 0.0], [0.4, 0.0]]], np.float32)
+    shares = np.array([[[0.15, 0.15], [0.15, 0.15], [0.2, 0.2]]], np.float32)
+    look = replace(
+        a_look(("x",), h=3, w=4),
+        fine=np.pad(shares, ((0, 0), (0, 0), (0, 2))),
+        coarse=coarse,
+        coarse_stride=(16, 16),
+        lookups=np.array([[4, 0]]),
+    )
+    (one,) = Page(attention_page([look], {})).data["pictures"]
+    expected = [[[0.6, 0.6, 0, 0], [0.6, 0.6, 0, 0], [0.4, 0.4, 0, 0]]]
+    np.testing.assert_allclose(unpacked(one["fine"]), expected, atol=0.6 / 255)
+    np.testing.assert_allclose(unpacked(one["coarse"]), coarse, atol=0.6 / 255)
+    assert look.chosen == [0]
+    # e to the entropy of 0.6 and 0.4: coarse cells are what was looked at.
+    assert look.spread == pytest.approx([0.6**-0.6 * 0.4**-0.4])
 
 
 def test_spread_is_the_number_of_cells_looked_at_alike():

@@ -1,5 +1,7 @@
 """Attention as a picture for a paper."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from looks import a_look
@@ -36,6 +38,21 @@ def test_the_chosen_coarse_cell_is_framed():
     middle, inside = strip[16, 2 * (96 + 16) + 32 + 1], strip[16, 2 * (96 + 16) + 70]
     assert near(middle, CELL)
     assert near(inside, (255, 255, 255))
+
+
+def test_the_likeliest_coarse_cell_glows_most_though_the_edge_cuts_off_another():
+    look = replace(
+        a_look(("x",), h=3, w=2),
+        fine=np.array([[[0.15, 0.15], [0.15, 0.15], [0.2, 0.2]]], np.float32),
+        coarse=np.array([[[0.6], [0.4]]], np.float32),
+        coarse_stride=(16, 16),
+        lookups=np.array([[2, 0]]),
+    )
+    strip = np.asarray(attention_strip(look, columns=1, width=200)).astype(int)
+    height = strip.shape[1] * 3 // 2  # of the picture, 16 by 24 pixels
+    upper, lower = (strip[height * row // 12, strip.shape[1] * 3 // 4] for row in (6, 10))
+    assert near(upper, HEAT)
+    assert lower[2] > upper[2] + 20  # paler
 
 
 def test_rows_wrap_at_the_width():

@@ -217,7 +217,7 @@
         ["probability", percent(probability(total))],
         ["log p", nats(total, 2)],
         ["look-ups a step", lookups(picture, [0, 1].map((k) => mean(picture.lookups.map((one) => one[k]))))],
-        ["looked at, on average", cells(mean(picture.spread))],
+        ["looked at, on average", cells(picture, mean(picture.spread))],
       ];
       if (least >= 0) rows.push(["least sure of", `${shown(picture.tokens[least])}, step ${least + 1}`]);
       panel.replaceChildren(
@@ -229,9 +229,9 @@
       ["probability", percent(probability(picture.logp[step]))],
       ["log p", nats(picture.logp[step], 3)],
       ["look-ups", lookups(picture, picture.lookups[step])],
-      ["looked at, in effect", cells(picture.spread[step])],
-      ["most on one cell", percent(fine.peaks[step])],
+      ["looked at, in effect", cells(picture, picture.spread[step])],
     ];
+    if (picture.lookups[step][1]) rows.push(["most on one cell", percent(fine.peaks[step])]);
     if (picture.coarse) {
       const cell = picture.coarse.chosen[step];
       const columns = picture.coarse.grid[1];
@@ -253,8 +253,11 @@
     return coarse || picture.coarse ? `${Math.round(coarse)} coarse + ${text}` : text;
   }
 
-  const cells = (spread) => (spread === null ? "unknown"
-    : `${spread < 10 ? spread.toFixed(1) : Math.round(spread)} cells`);
+  function cells(picture, spread) {
+    if (spread === null) return "unknown";
+    const kind = picture.lookups.some(([, fine]) => fine) ? "cells" : "coarse cells";
+    return `${spread < 10 ? spread.toFixed(1) : Math.round(spread)} ${kind}`;
+  }
 
   function open(newNumber, newStep, quiet) {
     number = Math.max(0, Math.min(newNumber, pictures.length - 1));
