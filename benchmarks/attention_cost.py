@@ -4,15 +4,17 @@
     python benchmarks/attention_cost.py --quick
     python benchmarks/attention_cost.py --device cuda --precision bfloat16
 
-Four tables, on random features of the paper's widths, all in the same run.
+Three tables, on random features of the paper's widths, all in the same run. What a step is to
+reading and to training as a whole is measured by `attention_reading.py`.
 
 *A step*, without gradients, on grids from 40 x 8 to 480 x 160 cells with the paper's blocks of
-4 x 4: time, features looked at, memory that the step takes for itself at its peak, and look-ups.
+4 x 4, for one query an image and for a beam of 5: time, memory that PyTorch's allocator gives to
+the step at its peak, its result included and the grid not, and look-ups as in the paper's table 4.
 The coarse scores are scaled so that sparsemax finds the paper's 4.6 blocks a query on average.
 *Growth*: the hard attention's step where the side of a block grows as the square root of the
 grid's side, so that coarse and fine look-ups balance and grow as the square root of the cells.
-*Decoding*: greedy search, the LSTM and the layout of the grid included, at a fixed number of
-tokens. *Training*: a decoder's loss and its backward pass down to both grids.
+*Price*: what a cell costs sparsemax where it is taken out, in cells of a grid read as a whole
+(`im2tex.attention.sparse.PRICE` decides between the two).
 
 Times are the best of several; one thread by its processor time, or more of them, or a GPU, by the
 clock. Grids beyond --memory are left out.
@@ -21,26 +23,27 @@ clock. Grids beyond --memory are left out.
 from __future__ import annotations
 
 import argparse
-import statistics
+import json
 import sys
+import tempfile
 import time
-import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
+from header import announce
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.profiler import ProfilerActivity, profile
 
 from im2tex.attention import ATTENTIONS, Attention
+from im2tex.attention.coarse_to_fine import CoarseToFine
+from im2tex.attention.hierarchical import mixture
+from im2tex.attention.sparse import PRICE, gathered
 from im2tex.attention.sparsemax import sparsemax
-from im2tex.decoders import SearchOptions, Targets
-from im2tex.decoders.lstm import LSTMDecoder
 from im2tex.grid import Grid
-from im2tex.latex.vocabulary import EOS
 
 WIDTH = 512
 SUPPORT = 74 / 16
@@ -80,36 +83,26 @@ class Machine:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
-
-class Peak(TorchDispatchMode):
-    """Bytes of the tensors made inside and alive at a time, at most."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.most = self._now = 0
-        self._known: set[int] = set()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        before = {leaf.untyped_storage().data_ptr() for leaf in tensors((args, kwargs))}
-        made = func(*args, **(kwargs or {}))
-        for one in tensors(made):
-            storage = one.untyped_storage()
-            place = storage.data_ptr()
-            if place in before or place in self._known or not place:
-                continue  # a view, or written in place
-            self._known.add(place)
-            self._now += storage.nbytes()
-            self.most = max(self.most, self._now)
-            weakref.finalize(one, self._gone, place, storage.nbytes())
-        return made
-
-    def _gone(self, place: int, size: int) -> None:
-        self._known.discard(place)
-        self._now -= size
-
-
-def tensors(tree: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+    def peak(self, run: Callable[[], Any]) -> int:
+        """Most bytes that PyTorch gives out at a time, beyond what it held before."""
+        if self.device.type == "cuda":
+            held = torch.cuda.memory_allocated()
+            torch.cuda.reset_peak_memory_stats()
+            run()
+            return torch.cuda.max_memory_allocated() - held
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+            kept = run()
+        del kept
+        with tempfile.TemporaryDirectory() as folder:
+            trace = Path(folder, "trace.json")
+            profiler.export_chrome_trace(str(trace))
+            events = json.loads(trace.read_text())["traceEvents"]
+        given = [event for event in events if event["name"] == "[memory]"]
+        held = most = 0
+        for event in sorted(given, key=lambda event: event["ts"]):
+            held += event["args"]["Bytes"]  # less than 0 where some are given back
+            most = max(most, held)
+        return most
 
 
 def grid_of(batch: int, size: tuple[int, int], block: int, machine: Machine) -> Grid:
@@ -153,13 +146,13 @@ def steps(
 ) -> None:
     print(
         f"A step of attention, {beam} quer{'y' if beam == 1 else 'ies'} an image, blocks of 4 x 4; "
-        "ratios against standard attention\n"
+        "ratios are how many times less than standard attention\n"
     )
     print(
-        f"{'cells':<9}{'batch':>6}  {'attention':<13}{'ms':>9}{'ratio':>8}{'MB seen':>10}"
-        f"{'ratio':>9}{'MB taken':>10}{'ratio':>8}{'#C':>7}{'#F':>9}"
+        f"{'cells':<9}{'batch':>6}  {'attention':<13}{'ms':>9}{'ratio':>8}{'peak MB':>10}"
+        f"{'ratio':>8}{'#C':>7}{'#F':>9}"
     )
-    slower = []
+    slower, larger = [], []
     for size in sizes:
         for batch in batches:
             name = f"{size[0]}x{size[1]}"
@@ -169,33 +162,36 @@ def steps(
                 continue
             grid = grid_of(batch, size, 4, at)
             query = torch.randn(batch, beam, WIDTH, device=at.device, dtype=at.dtype)
-            base: tuple[float, float, int] | None = None
+            base: tuple[float, int] | None = None
             for kind in KINDS:
                 attention = attention_of(kind, at)
                 if kind not in ("standard", "coarse_only"):
                     scale(attention, query, grid)
-                held = attention.prepare(grid)
-                seconds = at.best(partial(attention, query, held, None))
-                with Peak() as peak:
-                    glimpse = attention(query, held, None)
+                step = partial(attention, query, attention.prepare(grid), None)
+                seconds, peak, glimpse = at.best(step), at.peak(step), step()
                 coarse = glimpse.coarse_lookups.mean().item()
                 fine = glimpse.fine_lookups.mean().item()
-                seen = batch * beam * (coarse + fine) * WIDTH * at.dtype.itemsize
-                base = base or (seconds, seen, peak.most)
-                if kind != "standard" and seconds > base[0]:
+                base = base or (seconds, peak)
+                if seconds > base[0]:
                     slower.append(f"{kind} at {name}, batch {batch}")
+                if peak > base[1]:
+                    larger.append(f"{kind} at {name}, batch {batch}")
                 print(
                     f"{name:<9}{batch:>6}  {kind:<13}{seconds * 1e3:>9.3f}"
-                    f"{base[0] / seconds:>7.1f}x{seen / 1e6:>10.2f}{base[1] / seen:>8.1f}x"
-                    f"{peak.most / 1e6:>10.3f}{base[2] / peak.most:>7.2f}x"
-                    f"{coarse:>7.0f}{fine:>9.1f}"
+                    f"{base[0] / seconds:>7.1f}x{peak / 1e6:>10.3f}{base[1] / peak:>7.2f}x"
+                    f"{coarse:>7.0f}{fine:>9.1f}",
+                    flush=True,
                 )
-            del grid, held
-    print(f"\nSlower than standard attention: {'; '.join(slower) or 'none'}.\n")
+            del grid, step, glimpse
+    print(f"\nSlower than standard attention: {'; '.join(slower) or 'none'}.")
+    print(f"More memory than standard attention: {'; '.join(larger) or 'none'}.\n")
 
 
 def growth(sizes: list[tuple[int, int]], batch: int, memory: float, at: Machine) -> None:
-    print(f"Hard attention with a growing block, batch {batch}\n")
+    print(
+        f"Hard attention with a growing block, batch {batch}; look-ups counted, the mean of 64 "
+        "queries an image\n"
+    )
     print(
         f"{'cells':<9}{'block':>6}{'look-ups':>10}{'2 sqrt(cells)':>15}{'ms':>9}"
         f"{'standard ms':>13}{'ratio':>8}"
@@ -206,75 +202,48 @@ def growth(sizes: list[tuple[int, int]], batch: int, memory: float, at: Machine)
         cells = size[0] * size[1]
         block = round(cells**0.25)
         grid = grid_of(batch, size, block, at)
-        query = torch.randn(batch, 1, WIDTH, device=at.device, dtype=at.dtype)
+        queries = torch.randn(batch, 64, WIDTH, device=at.device, dtype=at.dtype)
         seconds = []
         for kind in ("standard", "hard"):
             attention = attention_of(kind, at)
             held = attention.prepare(grid)
-            seconds.append(at.best(partial(attention, query, held, None)))
-            glimpse = attention(query, held, None)
-        looked = glimpse.coarse_lookups.mean().item() + block**2  # of a block within the grid
+            seconds.append(at.best(partial(attention, queries[:, :1], held, None)))
+        glimpse = attention(queries, held, None)
+        looked = (glimpse.coarse_lookups + glimpse.fine_lookups).mean().item()
         print(
             f"{size[0]}x{size[1]:<9}"[:9] + f"{block:>6}{looked:>10.0f}{2 * cells**0.5:>15.0f}"
-            f"{seconds[1] * 1e3:>9.3f}{seconds[0] * 1e3:>13.3f}{seconds[0] / seconds[1]:>7.1f}x"
+            f"{seconds[1] * 1e3:>9.3f}{seconds[0] * 1e3:>13.3f}{seconds[0] / seconds[1]:>7.1f}x",
+            flush=True,
         )
-        del grid, held
+        del grid, held, glimpse
+    if batch == 1:
+        print("(a few tenths of a millisecond are the calls themselves, whatever they work on)")
     print()
 
 
-def decoding(sizes: list[tuple[int, int]], batch: int, tokens: int, at: Machine) -> None:
-    print(f"Greedy decoding of {tokens} tokens, batch {batch}: LSTM, attention and search\n")
-    print(f"{'cells':<9}" + "".join(f"{kind:>21}" for kind in KINDS))
+def prices(sizes: list[tuple[int, int]], batch: int, at: Machine) -> None:
+    print(f"Price of a cell that sparsemax takes out, batch {batch}; PRICE is {PRICE}\n")
+    print(f"{'cells':<9}{'queries':>8}{'taken out ms':>14}{'whole ms':>10}{'cells':>8}{'price':>7}")
     for size in sizes:
         grid = grid_of(batch, size, 4, at)
-        line = f"{size[0]}x{size[1]}".ljust(9)
-        base = None
-        for kind in KINDS:
-            torch.manual_seed(0)
-            decoder = LSTMDecoder(500, kind, {}, WIDTH, WIDTH).to(at.device, at.dtype).eval()
-            decoder.output.bias[EOS] = -1e4  # goes on to the end
-            if kind not in ("standard", "coarse_only"):
-                query = torch.randn(batch, 1, WIDTH, device=at.device, dtype=at.dtype)
-                # The states of an untrained LSTM are a tenth as large as these queries.
-                scale(decoder.attention, query / 10, grid)
-            options = SearchOptions(beam_size=1, max_length=tokens)
-            seconds = at.best(partial(decoder.search, grid, options))
-            looked = statistics.mean(
-                one[0].lookups[1] / one[0].steps for one in decoder.search(grid, options)
+        for beam in (1, 5, 10):
+            attention = attention_of("sparsemax", at)
+            assert isinstance(attention, CoarseToFine)
+            query = torch.randn(batch, beam, WIDTH, device=at.device, dtype=at.dtype)
+            scale(attention, query, grid)
+            held = attention.prepare(grid)
+            coarse, fine = attention.queries(query)
+            choice = sparsemax(held.coarse.masked_scores(coarse))
+            asking, blocks = choice.flatten(0, 1).nonzero(as_tuple=True)
+            few = at.best(partial(gathered, choice, fine, held, choice, asking, blocks))
+            whole = at.best(partial(mixture, choice, fine, held, choice))
+            share = len(blocks) * 16 / (batch * size[0] * size[1])
+            print(
+                f"{size[0]}x{size[1]:<9}"[:9] + f"{beam:>8}{few * 1e3:>14.3f}{whole * 1e3:>10.3f}"
+                f"{share:>8.1%}{few / share / whole:>7.2f}",
+                flush=True,
             )
-            base = base or seconds
-            line += f"{seconds * 1e3:>8.0f} ms {base / seconds:>4.1f}x{looked:>5.0f}"
-        print(line)
-        del grid
-    print("\n(milliseconds in all, ratio to standard, fine look-ups a step)\n")
-
-
-def training(sizes: list[tuple[int, int]], batch: int, tokens: int, at: Machine) -> None:
-    print(f"Training: loss and gradients, {tokens} tokens, batch {batch}\n")
-    print(f"{'cells':<9}" + "".join(f"{kind:>17}" for kind in KINDS))
-    for size in sizes:
-        grid = grid_of(batch, size, 4, at)
-        assert grid.coarse is not None
-        grid.features.requires_grad_()
-        grid.coarse.features.requires_grad_()
-        targets = Targets(torch.randint(4, 500, (batch, tokens), device=at.device))
-        line = f"{size[0]}x{size[1]}".ljust(9)
-        base = None
-        for kind in KINDS:
-            torch.manual_seed(0)
-            decoder = LSTMDecoder(500, kind, {}, WIDTH, WIDTH).to(at.device, at.dtype).train()
-
-            def step(decoder: LSTMDecoder = decoder, grid: Grid = grid) -> None:
-                with torch.enable_grad():
-                    loss, _ = decoder.loss(grid, targets)  # noqa: B023 - the same for all
-                    torch.autograd.backward(loss)
-
-            seconds = at.best(step)
-            base = base or seconds
-            line += f"{seconds * 1e3:>9.0f} ms {base / seconds:>4.1f}x"
-        print(line)
-        del grid, step
-    print("\n(milliseconds, ratio to standard)")
+    print()
 
 
 @torch.no_grad()
@@ -282,7 +251,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="grids of up to 120 x 40, batch 8")
     parser.add_argument("--memory", type=float, default=8.0, help="GB of features at most")
-    parser.add_argument("--beam", type=int, default=1, help="queries an image in the first table")
+    parser.add_argument("--beams", type=int, nargs="+", default=[1, 5], help="queries an image")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
@@ -295,11 +264,14 @@ def main() -> int:
         0.02 if args.quick else 0.5,
     )
     sizes, batch = (SIZES[:3], 8) if args.quick else (SIZES, 32)
-    print(f"{args.device}, {args.threads} thread(s), {args.precision}, {WIDTH} features\n")
-    steps(sizes, [1, batch], args.beam, args.memory, at)
-    growth(sizes, 1, args.memory, at)
-    decoding(SIZES[:3], batch, 10 if args.quick else 30, at)
-    training([(48, 8), (60, 20)], 4 if args.quick else 20, 10 if args.quick else 20, at)
+    announce()
+    print(f"{args.device}, {args.precision}, {WIDTH} features a cell\n")
+    for beam in args.beams:
+        steps(sizes, [1, batch], beam, args.memory, at)
+    for images in (1, batch):
+        growth(sizes, images, args.memory, at)
+    for images in (1, batch):
+        prices(SIZES[:3], images, at)
     return 0
 
 

@@ -21,10 +21,9 @@ def announce() -> None:
     # Where the checkout lies is no one's business.
     command = shlex.join(["python", f"benchmarks/{Path(script).name}", *arguments])
     commit, _, changed = (current_commit() or "unknown").partition("-")
-    print(command)
-    print(
-        f"commit {commit[:7]}{' and changes' * bool(changed)}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, "
-        f"torch {version('torch')}, {torch.get_num_threads()} thread(s)"
-    )
+    commit = commit[:7] + (" and changes" if changed else "")
+    date = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    threads = f"{torch.get_num_threads()} thread(s)"
+    print(f"{command}\ncommit {commit}, {date}, torch {version('torch')}, {threads}")
     busy = f"{os.getloadavg()[0]:.1f} processes at work in the minute before"
     print(f"{machine_line(describe_machine())}; {busy}\n", flush=True)
