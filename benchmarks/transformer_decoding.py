@@ -9,14 +9,16 @@ The straightforward way repeats an image's grid for every hypothesis of its beam
 and runs the decoder over the whole prefix at every step; it scores the other direction's candidates
 likewise. Both ways search in both directions with joint rescoring, read the same images in batches
 of one size in the same run, as many of them as `--compared` says, and how many readings agree is
-printed. Weights are random, and every
+printed. From left to right only, with caches, is beside them: what the second direction and the
+joint ranking cost. Weights are random, and every
 reading is made to end at the length of its label, so that the work is that of a model which knows
 how long formulas are. Encoding is timed apart. One thread by its processor time, or more of them,
 or a GPU, by the clock. Peak memory is what the process (on a GPU: PyTorch) holds at most beyond
 what it held before, in either way; Linux only.
 
 Training is a step forwards and backwards of encoder and decoder in both directions, without
-augmentation, against the same step with the grid laid out for each direction.
+augmentation, against the same step with the grid laid out for each direction, as in CoMER's code,
+and against one direction only.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from decode import Timed, Timer, inks, memory
+from header import announce
 from torch import Tensor
 
 from im2tex import Im2Tex
@@ -102,10 +105,18 @@ def plain_likelihood(
 
 
 def search(
-    decoder: TransformerDecoder, grid: Grid, ends: Tensor, options: SearchOptions, cached: bool
+    decoder: TransformerDecoder,
+    grid: Grid,
+    ends: Tensor,
+    options: SearchOptions,
+    cached: bool = True,
+    both: bool = True,
 ) -> list[list[Hypothesis]]:
-    """Both directions and their joint ranking, every reading as long as it is told."""
+    """Both directions and their joint ranking, every reading as long as it is told; or one."""
     device, batch = grid.features.device, len(grid.features)
+    if not both:
+        state = Timed(decoder.start(grid), ends, 0)
+        return beam_search(Timer(decoder), state, batch, options, device)
     every = replace(options, n_best=options.beam_size)
     found = []
     start = decoder.start(grid) if cached else None
@@ -128,6 +139,14 @@ def plain_loss(decoder: TransformerDecoder, grid: Grid, tokens: Tensor) -> Tenso
     ways = torch.arange(2, device=tokens.device).bool().repeat(len(tokens)).unsqueeze(1)
     logits, _ = decoder._forced(decoder.prepare(repeated(grid, 2)), both.unsqueeze(1), ways)
     return torch.nn.functional.cross_entropy(logits.flatten(0, 2), both.flatten(), ignore_index=PAD)
+
+
+def left_loss(decoder: TransformerDecoder, grid: Grid, tokens: Tensor) -> Tensor:
+    """The loss of reading from left to right only."""
+    logits, _ = decoder.forced(grid, tokens)
+    return torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), tokens.flatten(), ignore_index=PAD
+    )
 
 
 class Clock:
@@ -169,6 +188,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
+    announce()
     device = torch.device(args.device)
     drawn, labels = inks(args.store, args.images)
     known = sorted({token for label in labels for token in label})
@@ -187,7 +207,7 @@ def main() -> None:
         f"{len(images)} images of {args.store or 'the built-in handwriting'}, {height:.0f} x "
         f"{width:.0f} pixels and {tokens:.1f} tokens on average; {args.encoder} "
         f"{millions[0]:.2f} M parameters, transformer {millions[1]:.2f} M\nbeam {args.beam}, "
-        f"batches of up to {args.batch}, {device}, {args.threads} thread(s), {clock.name}\n"
+        f"batches of up to {args.batch}, {device}, {clock.name}\n"
     )
     batches = []
     for numbers in group(range(len(images)), sizes, Budget(args.batch, 1_200_000, 1_000_000)):
@@ -214,7 +234,11 @@ def decoding(
     args: argparse.Namespace,
 ) -> None:
     options = SearchOptions(args.beam, length_penalty=1.0)
-    ways = {"every prefix anew": False, "with caches": True}
+    ways: dict[str, dict[str, bool]] = {
+        "every prefix anew": {"cached": False},
+        "with caches": {},
+        "left to right only": {"both": False},
+    }
     compared = len(batches) if args.compared is None else args.compared
     among = set(torch.randperm(len(batches))[:compared].tolist())  # batches are sorted by size
     took = {name: np.full(len(batches), np.inf) for name in ways}
@@ -228,13 +252,13 @@ def decoding(
             (grid,) = grids
             cells += int(grid.mask.sum())
             ends = torch.tensor([len(label) for label in batch.tokens], device=model.device)
-            search(decoder, grid, ends.clamp_max(2), options, cached=True)  # kernels are made
+            search(decoder, grid, ends.clamp_max(2), options)  # kernels are made
             for _ in range(args.passes):
-                for name, cached in ways.items():
-                    if not cached and number not in among:
+                for name, way in ways.items():
+                    if "cached" in way and number not in among:
                         continue
                     found: list[list[Hypothesis]] = []
-                    run = partial(search, decoder, grid, ends, options, cached)
+                    run = partial(search, decoder, grid, ends, options, **way)
                     seconds, held = clock(lambda f=found, r=run: f.extend(r()))
                     took[name][number] = min(took[name][number], seconds)
                     peak[name] = max(peak[name], held)
@@ -248,9 +272,10 @@ def decoding(
         if read.any():
             speed = sizes[read].sum() / seconds[read].sum()
             print(f"{name:<20}{speed:>16.2f}{peak[name]:>9.0f}")
-    plain, ours = took.values()
+    plain, ours, left = took.values()
+    print(f"both directions take {ours.sum() / left.sum():.1f} times as long as one")
     if among:
-        texts, others = readings.values()
+        texts, others, _ = readings.values()
         same = sum(text == others[key] for key, text in texts.items())
         ratio = plain[[*among]].sum() / ours[[*among]].sum()
         print(f"caches: {ratio:.1f}x as fast; {same} of {len(texts)} readings are the same")
@@ -278,7 +303,16 @@ def training(
         loss(batch).backward()
         model.zero_grad()
 
-    ways = {"encoder alone": encoder, "a grid a direction": plain, "one grid for both": ours}
+    def left(batch: Batch) -> Tensor:
+        return left_loss(decoder, model.encode(batch), model.targets(batch).tokens)
+
+    ways = {
+        "encoder alone": encoder,
+        "left to right only": left,
+        "a grid a direction": plain,
+        "one grid for both": ours,
+    }
+    spent = {}
     count = sum(len(batch.keys) for batch in batches)
     print(f"{'a training step':<20}{'images a second':>16}{'peak MB':>9}")
     for name, loss in ways.items():
@@ -287,7 +321,14 @@ def training(
             for number, batch in enumerate(batches):
                 took, held = clock(partial(step, loss, batch))
                 seconds[number], peak = min(seconds[number], took), max(peak, held)
-        print(f"{name:<20}{count / seconds.sum():>16.2f}{peak:>9.0f}")
+        print(f"{name:<20}{count / seconds.sum():>16.2f}{peak:>9.0f}", flush=True)
+        spent[name] = seconds.sum()
+    alone, one, plainly, both = spent.values()
+    print(
+        f"one grid for both is {plainly / both:.2f}x as fast as a grid a direction, "
+        f"{(plainly - alone) / (both - alone):.2f}x without the encoder; both directions take "
+        f"{both / one:.2f} times as long as one"
+    )
 
 
 if __name__ == "__main__":
