@@ -65,8 +65,19 @@ def of_files(error: OSError) -> str | None:
     )
 
 
-def from_worker(error: RuntimeError) -> str | None:
-    """The message of our own error, where a loader process passed it on within a traceback."""
+def of_processes(error: Exception) -> str | None:
+    """What another process found: our own error, or a weight that several devices wait for."""
+    if "were not used in producing" in str(error):
+        return (
+            "some weights have no part in the loss, as the fine rows under attention coarse_only, "
+            "and several devices wait for their gradients: add "
+            "--trainer.strategy=ddp_find_unused_parameters_true."
+        )
+    return _from_worker(error)
+
+
+def _from_worker(error: Exception) -> str | None:
+    """The message of our own error, where another process passed it on within a traceback."""
     mark = "im2tex.errors.Im2TexError: "
     text = str(error)
     return text.rsplit(mark, 1)[1].strip() if mark in text else None

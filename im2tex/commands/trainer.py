@@ -17,6 +17,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
+from torch.multiprocessing import ProcessRaisedException
 
 from im2tex.attention import ATTENTIONS
 from im2tex.callbacks import (
@@ -33,7 +34,7 @@ from im2tex.callbacks.run_summary import RunSummary
 from im2tex.callbacks.test_report import TestReport
 from im2tex.checkpoint import CheckpointFiles, load
 from im2tex.commands.layers import CHOICES, Layer, drop_stale, effective, flatten, split_layers
-from im2tex.commands.messages import from_worker, of_files, of_parser
+from im2tex.commands.messages import of_files, of_parser, of_processes
 from im2tex.commands.wandb_runs import own_run, place
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.decoders import DECODERS
@@ -96,8 +97,8 @@ def run(arguments: Sequence[str]) -> None:
             raise Im2TexError(of_parser(error, subcommand, _flags())) from error
         except MisconfigurationException as error:
             raise Im2TexError(" ".join(str(error).split())) from error
-        except (OSError, RuntimeError) as error:
-            message = of_files(error) if isinstance(error, OSError) else from_worker(error)
+        except (OSError, RuntimeError, ProcessRaisedException) as error:
+            message = of_files(error) if isinstance(error, OSError) else of_processes(error)
             if message is None:
                 raise
             raise Im2TexError(message) from error

@@ -1,0 +1,78 @@
+"""Each kind of decoder on two processes of a CPU; the one that cannot says which flag it needs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny import TINY, changed, close, config
+
+SCRIPT = """
+import sys
+from im2tex.cli import main
+
+two = ["--trainer.accelerator", "cpu", "--trainer.devices", "2", "--trainer.strategy", "ddp_fork"]
+one = ["--trainer.accelerator", "cpu", "--trainer.devices", "1"]
+for name in sys.argv[1:]:
+    print("fit", name, main(["fit", "--config", f"{name}/tiny.yaml", *two]), flush=True)
+    last = f"{name}/runs/version_0/checkpoints/last.ckpt"
+    for folder, devices in ("two", two), ("one", one):
+        flags = ["--ckpt_path", last, "--report.folder", f"{name}/{folder}"]
+        print("test", name, main(["test", *flags, *devices]), flush=True)
+"""
+
+COARSE = {"encoder_args": TINY["model"]["encoder_args"] | {"coarse": True, "block": 2}}
+LSTM = {"width": 16, "embedding": 8}
+MODELS = {
+    "hierarchical": COARSE
+    | {"attention": "hierarchical", "decoder_args": LSTM | {"guided_attention": 1.0}},
+    "transformer": {
+        "decoder": "transformer",
+        "decoder_args": {"width": 16, "layers": 2, "heads": 2, "feedforward": 16},
+    },
+    "ctc": {"decoder": "ctc", "decoder_args": {"width": 16, "upsample": 8}},
+    "coarse_only": COARSE | {"attention": "coarse_only"},
+}
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """The folder, and the script after it ran there."""
+    folder = tmp_path_factory.mktemp("devices")
+    data = {"source_args": {"size_train": 24, "size_validation": 7, "size_test": 9}}
+    data |= {"batch_size": 4, "eval_factor": 4}  # nine samples are not shared evenly
+    for name, model in MODELS.items():
+        (folder / name).mkdir()
+        trainer = {"limit_train_batches": 3, "limit_val_batches": 0}
+        config(folder / name, changed(TINY, data=data, model=model, trainer=trainer))
+    (folder / "two.py").write_text(SCRIPT, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "two.py", *MODELS],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    return folder, done
+
+
+def scores(folder: Path):
+    text = (folder / "grammar" / "test.json").read_text(encoding="utf-8")
+    return json.loads(text)["metrics"]["test"]
+
+
+@pytest.mark.parametrize("name", ["hierarchical", "transformer", "ctc"])
+def test_it_is_trained_by_two_and_tested_by_two_as_by_one(name, ran):
+    folder, done = ran
+    assert f"fit {name} 0\n" in done.stdout, done.stderr[-3000:]
+    assert done.stdout.count(f"test {name} 0\n") == 2, done.stderr[-3000:]
+    # An untrained perplexity is e to the power of many nats, and shows their rounding.
+    assert close(scores(folder / name / "two"), scores(folder / name / "one"), 1e-4)
+
+
+def test_coarse_only_says_which_strategy_it_needs(ran):
+    _, done = ran
+    assert "fit coarse_only 2\n" in done.stdout
+    assert "add --trainer.strategy=ddp_find_unused_parameters_true" in done.stderr
