@@ -98,6 +98,20 @@ def load(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
+def require_start(path: str) -> None:
+    """Refuses a checkpoint to start from that is not there.
+
+    Raises:
+        Im2TexError: if there is none.
+    """
+    if not Path(path).exists():
+        raise Im2TexError(
+            f"model.init_from: there is no checkpoint {path}. Make one by pretraining with "
+            "`im2tex fit` (its checkpoints lie in the run's folder), or set model.init_from to "
+            "null to start from scratch."
+        )
+
+
 def initialise(model: Network, path: str) -> str:
     """Starts a model from another one's weights.
 
@@ -114,12 +128,7 @@ def initialise(model: Network, path: str) -> str:
     Raises:
         Im2TexError: if the checkpoint is missing or unreadable, or nothing in it fits.
     """
-    if not Path(path).exists():
-        raise Im2TexError(
-            f"model.init_from: there is no checkpoint {path}. Make one by pretraining with "
-            "`im2tex fit` (its checkpoints lie in the run's folder), or set model.init_from to "
-            "null to start from scratch."
-        )
+    require_start(path)
     checkpoint = load(path)
     theirs: dict[str, Tensor] = checkpoint["state_dict"]
     known = checkpoint["hyper_parameters"]["vocabulary"]

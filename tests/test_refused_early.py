@@ -23,6 +23,7 @@ HARD = COARSE | {"attention": "hard"}
         (["--model.attention=hierarchical"], ["needs a coarse grid", "coarse: true"]),
         (["--model.decoder=transformer", "--model.decoder_args.width=100"], ["heads; got 100"]),
         (["--model.clip_norm=-1"], ["model.clip_norm", "at least 0", "-1"]),
+        (["--model.init_from=nowhere.ckpt"], ["there is no checkpoint nowhere.ckpt"]),
     ],
 )
 def test_the_command_says_so_in_one_line_and_makes_no_data(flags, words, tmp_path, capsys):

@@ -17,7 +17,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
-from torch.multiprocessing import ProcessRaisedException
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from im2tex.attention import ATTENTIONS
 from im2tex.callbacks import (
@@ -32,7 +32,7 @@ from im2tex.callbacks.predictions import WritePredictions
 from im2tex.callbacks.run_checkpoints import RunCheckpoints
 from im2tex.callbacks.run_summary import RunSummary
 from im2tex.callbacks.test_report import TestReport
-from im2tex.checkpoint import CheckpointFiles, load
+from im2tex.checkpoint import CheckpointFiles, load, require_start
 from im2tex.commands.layers import CHOICES, Layer, drop_stale, effective, flatten, split_layers
 from im2tex.commands.messages import of_files, of_parser, of_processes
 from im2tex.commands.wandb_runs import own_run, place
@@ -163,6 +163,11 @@ class FormulaCLI(LightningCLI):
         if self.checkpoint is not None:
             self.model.init_from = None  # for a fresh fit only
             settings.model.vocabulary = given  # a run's configuration holds none
+
+    def before_fit(self) -> None:
+        """Looks for the weights to start from now, and not once the data are read."""
+        if self.model.init_from:
+            require_start(self.model.init_from)
 
     def before_test(self) -> None:
         """Turns Lightning's own table off: `TestReport` prints one that can be read."""
