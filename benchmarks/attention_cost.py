@@ -184,7 +184,11 @@ def steps(
                 )
             del grid, step, glimpse
     print(f"\nSlower than standard attention: {'; '.join(slower) or 'none'}.")
-    print(f"More memory than standard attention: {'; '.join(larger) or 'none'}.\n")
+    print(f"More memory than standard attention: {'; '.join(larger) or 'none'}.")
+    print(
+        f"A block that is taken out is {16 * WIDTH:,} numbers, a score of standard attention is one: "
+        "memory is\nsaved where a batch has more scores than a few blocks have features.\n"
+    )
 
 
 def growth(sizes: list[tuple[int, int]], batch: int, memory: float, at: Machine) -> None:

@@ -21,8 +21,9 @@ from im2tex.attention.hierarchical import mixture
 from im2tex.attention.sparsemax import sparsemax
 
 PRICE = 1.5
-"""What a cell that is taken out costs, in cells of a grid that is read as a whole; on a CPU,
-2 with one query an image, less than 1 with ten."""
+"""What a cell that is taken out costs, in cells of a grid that is read as a whole. On a CPU
+`benchmarks/attention_cost.py` finds 0.7 to 1.7, and more where there are so few cells that the
+calls themselves take the time."""
 
 
 @ATTENTIONS.register("sparsemax")

@@ -1,0 +1,50 @@
+"""How many labels CTC can read in their pictures, by steps of time a column of cells.
+
+    python benchmarks/ctc_columns.py data/im2latex/test.parquet
+
+A label needs a step a token, and one more between two equal ones. No speed is measured: it is what
+`upsample` in `configs/im2latex_ctc.yaml` was chosen by.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from header import announce
+
+from im2tex import Im2Tex
+from im2tex.commands.layers import merged
+from im2tex.data.store import Split
+from im2tex.decoders.ctc import steps_needed
+from im2tex.latex.vocabulary import Vocabulary
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("store", type=Path, help="a split with pictures")
+    parser.add_argument("--config", type=Path, default=Path("configs/im2latex_ctc.yaml"))
+    parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 3, 4, 6, 8])
+    options = parser.parse_args()
+    announce()
+    split = Split(options.store)
+    words = Vocabulary(list(Vocabulary.count(split.tokens()).ordinary))
+    model = Im2Tex(vocabulary=list(words.ordinary), **merged(options.config)["model"])
+    stride = model.encoder.stride[1]
+    needed, columns = [], []
+    for sample in split:
+        if sample.image is None:
+            continue
+        tokens = torch.tensor([words.encode(sample.tokens)])
+        needed.append(steps_needed(tokens, torch.tensor([len(sample.tokens)])))
+        columns.append(model.preprocessing.picture(sample.image).image.shape[1] // stride)
+    enough = torch.cat(needed) / torch.tensor(columns)
+    print(f"{len(columns)} labels of {options.store}, columns of {stride} pixels\n")
+    print(f"{'steps a column':>14}{'labels that fit':>17}")
+    for steps in options.steps:
+        print(f"{steps:>14}{(enough <= steps).float().mean():>17.1%}")
+
+
+if __name__ == "__main__":
+    main()
