@@ -48,9 +48,10 @@ def _switched_off(part: str, registry: Registry[Any], settings: Mapping[str, Any
     for option, (switch, off) in registry.get(name).idle.items():
         value = given.get(option, defaults[option])
         if value != defaults[option] and given.get(switch, defaults[switch]) == off:
+            way = f"set {switch} to {_yaml(not off)}" if isinstance(off, bool) else "change that"
             yield (
                 f"model.{part}_args.{option} is {_yaml(value)}, which does nothing where {switch} "
-                f"is {_yaml(off)}: leave {option} out, or change {switch}."
+                f"is {_yaml(off)}: leave {option} out, or {way}."
             )
 
 

@@ -132,10 +132,17 @@ class Im2Tex(Learner, Transcriber):
         self.validation_examples = []
         self.unknown_tokens = 0
         if vocabulary is not None:
-            self.bind(Vocabulary(vocabulary))
+            self.bind(_vocabulary(vocabulary))
         else:
             self.try_decoder()
         self.say_idle_options()
+
+
+def _vocabulary(tokens: list[str]) -> Vocabulary:
+    try:
+        return Vocabulary(tokens)
+    except ValueError as error:
+        raise Im2TexError(f"model.vocabulary: {error}.") from error
 
 
 def _check_numbers(

@@ -138,7 +138,7 @@ class Registry(Generic[T]):
         takers = [name for name, cls in self._classes.items() if argument in _accepted(cls)]
         if not takers or argument in self._given:
             return ""
-        return f" It is one of {self.kind} {' and '.join(map(repr, sorted(takers)))}."
+        return f" It is an argument of {self.kind} {' and '.join(map(repr, sorted(takers)))}."
 
     def _load(self) -> None:
         if self._loaded:

@@ -30,7 +30,7 @@ IDLE = [
     ),
     (
         {"decoder": "transformer", "decoder_args": {"coverage": False, "coverage_kernel": 3}},
-        "leave coverage_kernel out, or change coverage",
+        "leave coverage_kernel out, or set coverage to true",
     ),
     ({"decoder": "ctc", "decoder_args": {"layers": 0, "width": 8}}, "width is 8"),
     (
@@ -92,5 +92,7 @@ def test_a_checkpoint_that_has_one_is_still_tested_and_gone_on_with(tmp_path, mo
 
 
 def test_an_encoder_without_a_coarse_branch_says_which_one_has_it():
-    with pytest.raises(Im2TexError, match=r"takes no argument 'coarse'.*one of encoder 'row_cnn'"):
+    with pytest.raises(
+        Im2TexError, match=r"takes no argument 'coarse'.*an argument of encoder 'row_cnn'"
+    ):
         Im2Tex(encoder="cnn", encoder_args={"coarse": True}, attention="hard")

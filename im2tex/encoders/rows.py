@@ -21,13 +21,15 @@ class RowEncoder(nn.Module):
         rows: number of trainable initial states, 0 for none.
 
     Raises:
-        ValueError: if `width` is odd.
+        ValueError: if `width` is odd or not positive.
     """
 
     def __init__(self, inputs: int, width: int, rows: int) -> None:
         super().__init__()
-        if width % 2:
-            raise ValueError(f"row_width is shared by two directions, so it is even; got {width}")
+        if width < 2 or width % 2:
+            raise ValueError(
+                f"row_width is at least 2, and shared by two directions, so it is even; got {width}"
+            )
         self.forwards = nn.LSTM(inputs, width // 2, batch_first=True)
         self.backwards = nn.LSTM(inputs, width // 2, batch_first=True)
         # (direction, h or c, row, D / 2)
