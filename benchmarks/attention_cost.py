@@ -186,8 +186,8 @@ def steps(
     print(f"\nSlower than standard attention: {'; '.join(slower) or 'none'}.")
     print(f"More memory than standard attention: {'; '.join(larger) or 'none'}.")
     print(
-        f"A block that is taken out is {16 * WIDTH:,} numbers, a score of standard attention is one: "
-        "memory is\nsaved where a batch has more scores than a few blocks have features.\n"
+        f"A block that is taken out is {16 * WIDTH:,} numbers, a score of standard attention one: "
+        "memory is saved\nwhere a batch has more scores than a few blocks have features.\n"
     )
 
 

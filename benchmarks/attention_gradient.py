@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from header import announce
 from torch import Tensor
 
 from im2tex.attention.standard import StandardAttention, StandardMemory
@@ -111,6 +112,7 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    announce()
     device = torch.device(args.device)
     clock: Callable[[], float] = time.perf_counter
     if args.threads == 1 and device.type == "cpu":

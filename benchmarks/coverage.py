@@ -20,6 +20,7 @@ import time
 
 import torch
 from densenet import keeping
+from header import announce
 from torch import Tensor
 
 from im2tex.attention.coverage import CoverageAttention, CoverageMemory
@@ -49,6 +50,7 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    announce()
     device = torch.device(args.device)
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     torch.manual_seed(0)

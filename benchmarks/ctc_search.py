@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 import torch
+from header import announce
 from torch import Tensor
 
 from im2tex.decoders import SearchOptions
@@ -89,6 +90,7 @@ def main() -> int:
     parser.add_argument("--passes", type=int, default=3)
     args = parser.parse_args()
     torch.set_num_threads(1)
+    announce()
     log_p = emissions(args.images, args.steps, args.vocabulary, args.tokens)
     lengths = torch.full((args.images,), args.steps)
     lines = log_p.tolist()

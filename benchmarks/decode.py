@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from header import announce
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -188,6 +189,7 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    announce()
     device = torch.device(args.device)
     drawn, labels = inks(args.store, args.images)
     model = model_of(args, labels).to(device).eval()

@@ -18,6 +18,7 @@ import sys
 import time
 
 import torch
+from header import announce
 from torch import Tensor
 
 from im2tex.encoders.densenet import DenseBlock, DenseNet
@@ -68,6 +69,7 @@ def main() -> int:
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    announce()
     device = torch.device(args.device)
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     torch.manual_seed(0)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from header import announce
 from PIL import Image, ImageFilter
 
 from im2tex import Im2Tex
@@ -100,6 +101,7 @@ def main() -> None:
     parser.add_argument("--beam", type=int, default=3, help="beam size (default: %(default)s)")
     parser.add_argument("--only", default="", help="pictures with this in their name")
     options = parser.parse_args()
+    announce()
     model = Im2Tex.from_pretrained(options.model)
     split = Split(options.store)
     every = max(1, len(split) // options.count)

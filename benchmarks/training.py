@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from header import announce
 
 from im2tex import Im2Tex
 from im2tex.commands.layers import merged
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--samples", type=int, default=2000)
     options = parser.parse_args()
+    announce()
     settings = merged(options.config)
     split = _split(options.store, options.samples)
     model = Im2Tex(
