@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from im2tex.data.dataset import Batch
 from im2tex.decoders import SearchOptions
 from im2tex.errors import Im2TexError
+from im2tex.idle_options import idle_options
 from im2tex.metrics import FormulaMetrics, Perplexity
 from im2tex.network import Network
 from im2tex.optim import OptimizerRecipe, ScheduleRecipe
@@ -52,6 +53,11 @@ class Learner(Network):
     _boxes_awaited = False
 
     # ---------------------------------------------------------------- training
+
+    def on_fit_start(self) -> None:
+        """Warns of options that do nothing, which came with the weights it goes on from."""
+        for sentence in idle_options(self.hparams):
+            rank_zero_warn(sentence)
 
     def on_train_start(self) -> None:
         """Looks for boxes in the first batch, where the decoder learns from them."""

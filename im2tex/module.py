@@ -14,6 +14,7 @@ from im2tex.decoders.attention_choice import DEFAULT_ATTENTION, choose_attention
 from im2tex.encoders import ENCODERS
 from im2tex.ensemble import Company
 from im2tex.errors import Im2TexError
+from im2tex.idle_options import idle_options
 from im2tex.latex.vocabulary import Vocabulary
 from im2tex.learning import Example, Learner
 from im2tex.metrics import FormulaMetrics, Perplexity
@@ -135,7 +136,10 @@ class Im2Tex(Learner, Transcriber):
             self.bind(_vocabulary(vocabulary))
         else:
             self.try_decoder()
-        self.say_idle_options()
+            idle = idle_options(self.hparams)
+            # Options that came with weights stay as they are: a fit warns of them.
+            if idle and init_from is None:
+                raise Im2TexError(idle[0])
 
 
 def _vocabulary(tokens: list[str]) -> Vocabulary:

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import nn
 
 from im2tex.checkpoint import initialise, stamp, verify
@@ -16,7 +15,6 @@ from im2tex.decoders import DECODERS, Decoder, SearchOptions, Targets
 from im2tex.encoders import Encoder
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid, size_mask
-from im2tex.idle_options import idle_options
 from im2tex.latex.vocabulary import EOS, PAD, UNK, Vocabulary
 
 
@@ -72,17 +70,6 @@ class Network(LightningModule):
         """
         with torch.random.fork_rng(devices=[]), torch.device("cpu"):  # as if it had not been
             self._new_decoder(5)
-
-    def say_idle_options(self) -> None:
-        """Refuses options that would do nothing; warns of them where they came with weights.
-
-        Raises:
-            Im2TexError: if there is one in a model that starts from nothing.
-        """
-        for sentence in idle_options(self.hparams):
-            if self.decoder is None and self.init_from is None:
-                raise Im2TexError(sentence)
-            rank_zero_warn(sentence)
 
     def _new_decoder(self, vocabulary_size: int) -> Decoder:
         return DECODERS.build(

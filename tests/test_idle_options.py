@@ -1,4 +1,4 @@
-"""Options that would do nothing are refused in a fresh fit; where weights come along, a warning."""
+"""Options that would do nothing are refused; those that came with weights are a fit's warning."""
 
 import re
 import warnings
@@ -46,15 +46,11 @@ def test_a_model_to_be_fitted_does_not_take_it(settings, words):
         Im2Tex(**({"encoder_args": SMALL} | settings))
 
 
-@pytest.mark.parametrize("weights", [{"vocabulary": WORDS}, {"init_from": "hierarchical.ckpt"}])
-def test_it_is_a_warning_where_the_settings_came_with_weights(weights):
-    with pytest.warns(UserWarning, match="attention 'standard' never looks at a coarse grid"):
-        Im2Tex(**COARSE, **weights)
-
-
 @pytest.mark.parametrize(
     "settings",
     [
+        COARSE | {"vocabulary": WORDS},  # as a checkpoint's that was made with them
+        COARSE | {"init_from": "hierarchical.ckpt"},
         *(COARSE | {"attention": one} for one in ("coarse_only", "hierarchical", "hard")),
         {"encoder_args": {**SMALL, "coarse": True, "block": 2}, "attention": "sparsemax"},
         {"encoder_args": {**SMALL, "coarse": False, "block": 4}},  # the default, written out
@@ -64,7 +60,7 @@ def test_it_is_a_warning_where_the_settings_came_with_weights(weights):
         {"decoder": "transformer", "decoder_args": {**TRANSFORMER, "coverage_width": 8}},
     ],
 )
-def test_what_does_something_is_taken_without_a_word(settings):
+def test_what_does_something_or_came_with_weights_is_taken_without_a_word(settings):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Im2Tex(**({"encoder_args": SMALL} | settings))
@@ -79,16 +75,19 @@ def test_the_command_refuses_it_before_data_are_read(tmp_path, capsys):
     assert not (tmp_path / "data").exists()
 
 
-def test_a_checkpoint_that_has_one_is_still_tested_and_gone_on_with(tmp_path, monkeypatch):
+def test_a_checkpoint_that_has_one_is_tested_gone_on_with_and_started_from(tmp_path, monkeypatch):
     path = config(tmp_path, changed(TINY, model=COARSE, trainer={"limit_train_batches": 1}))
     with monkeypatch.context() as before:
-        before.setattr("im2tex.network.idle_options", lambda _: [])
+        before.setattr("im2tex.module.idle_options", lambda _: [])
         assert im2tex("fit", "--config", path) == 0
     last = next(tmp_path.rglob("last.ckpt"))
-    with pytest.warns(UserWarning, match="never looks at a coarse grid"):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "model.encoder_args")
         assert im2tex("test", "--ckpt_path", last) == 0
     with pytest.warns(UserWarning, match="never looks at a coarse grid"):
         assert im2tex("fit", "--ckpt_path", last, "--trainer.max_epochs=2") == 0
+    with pytest.warns(UserWarning, match="never looks at a coarse grid"):
+        assert im2tex("fit", "--config", path, "--model.init_from", last) == 0
 
 
 def test_an_encoder_without_a_coarse_branch_says_which_one_has_it():
