@@ -92,9 +92,9 @@ class Learner(Network):
         arguments = self.hparams["decoder_args"] or {}
         names = [name for name in ("guided_attention", "symbol_loss") if arguments.get(name)]
         rank_zero_warn(
-            f"model.decoder_args: for {' and '.join(names)} the data have to say where symbols "
-            "lie, and the first batch says it of none; inks whose strokes are told apart do. If "
-            "none of yours does, set them to 0: they teach nothing."
+            f"model.decoder_args.{' and '.join(names)}: the first batch says of no symbol where it "
+            "lies, from which this learns; inks whose strokes are assigned to symbols say it. If "
+            "none of your data do, set it to 0: it does nothing."
         )
 
     # ---------------------------------------------------------------- validation
