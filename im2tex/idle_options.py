@@ -46,6 +46,8 @@ def _switched_off(part: str, registry: Registry[Any], settings: Mapping[str, Any
     given = registry.check(name, settings[f"{part}_args"])
     defaults = {key: one.default for key, one in registry.parameters(name).items()}
     for option, (switch, off) in registry.get(name).idle.items():
+        if option not in defaults or switch not in defaults:  # of a base, left out by this one
+            continue
         value = given.get(option, defaults[option])
         if value != defaults[option] and given.get(switch, defaults[switch]) == off:
             way = f"set {switch} to {_yaml(not off)}" if isinstance(off, bool) else "change that"

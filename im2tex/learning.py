@@ -23,6 +23,9 @@ from im2tex.network import Network
 from im2tex.optim import OptimizerRecipe, ScheduleRecipe
 from im2tex.split_test import judged
 
+CLIPPING = "set model.clip_norm, not trainer.gradient_clip_val."
+"""What to do about Lightning's own limit of the gradient."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -166,7 +169,7 @@ class Learner(Network):
     ) -> None:
         """Clips the gradient's norm at `clip_norm`, and logs what it was."""
         if gradient_clip_val is not None:
-            raise Im2TexError("set model.clip_norm, not trainer.gradient_clip_val.")
+            raise Im2TexError(CLIPPING)
         limit = self.hparams["clip_norm"] or float("inf")
         norm = nn.utils.clip_grad_norm_(self.parameters(), limit)
         self.log("train/grad_norm", norm)

@@ -41,6 +41,7 @@ from im2tex.decoders import DECODERS
 from im2tex.decoders.base import NO_ATTENTION
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
+from im2tex.learning import CLIPPING
 from im2tex.module import Im2Tex
 from im2tex.optim import OPTIMIZERS, SCHEDULES
 from im2tex.registry import Registry
@@ -165,7 +166,9 @@ class FormulaCLI(LightningCLI):
             settings.model.vocabulary = given  # a run's configuration holds none
 
     def before_fit(self) -> None:
-        """Looks for the weights to start from now, and not once the data are read."""
+        """Refuses now what would be refused once the data are read."""
+        if self.trainer.gradient_clip_val is not None:
+            raise Im2TexError(CLIPPING)
         if self.model.init_from:
             require_start(self.model.init_from)
 

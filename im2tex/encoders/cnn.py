@@ -9,9 +9,6 @@ only difference but for positions, which the paper does not have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
 from torch import Tensor
 
 from im2tex.encoders.base import ENCODERS
@@ -36,8 +33,6 @@ class CNN(RowCNN):
         ValueError: if the lists differ in length, a pool is no `HxW`, a number of channels is less
             than 1, or the width does not fit the positions.
     """
-
-    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {}
 
     def __init__(
         self,
