@@ -172,7 +172,7 @@ def main() -> None:
         source.ensure(Path(folder))
         split = source.split(Path(folder), "train")
         words = list(Vocabulary.count(split.tokens()).ordinary)
-        print(f"{'combination':40} {'parameters':>10} {'right':>6} {'steps':>6} {'seconds':>8}")
+        print(f"{'combination':43} {'parameters':>10} {'right':>6} {'steps':>6} {'seconds':>8}")
         failed = 0
         states: dict[str, dict[str, Any]] = {}
         for one in combinations():
@@ -192,7 +192,7 @@ def main() -> None:
             size = sum(parameter.numel() for parameter in model.parameters())
             taken = time.process_time() - begun
             print(
-                f"{one.name:40} {size:10,} {right:3}/{FORMULAS} {steps:6} {taken:8.1f}", flush=True
+                f"{one.name:43} {size:10,} {right:3}/{FORMULAS} {steps:6} {taken:8.1f}", flush=True
             )
             for line in wrong:
                 print(f"    misread {line}")
