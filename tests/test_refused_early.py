@@ -24,6 +24,7 @@ HARD = COARSE | {"attention": "hard"}
         (["--model.decoder=transformer", "--model.decoder_args.width=100"], ["heads; got 100"]),
         (["--model.clip_norm=-1"], ["model.clip_norm", "at least 0", "-1"]),
         (["--trainer.gradient_clip_val=1"], ["set model.clip_norm"]),
+        (["--trainer.max_epochs=-1"], ["schedule 'cosine' needs the length of the run"]),
         (["--model.init_from=nowhere.ckpt"], ["there is no checkpoint nowhere.ckpt"]),
     ],
 )

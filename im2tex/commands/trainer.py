@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import math
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from jsonargparse import ArgumentError
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
@@ -169,6 +171,9 @@ class FormulaCLI(LightningCLI):
         """Refuses now what would be refused once the data are read."""
         if self.trainer.gradient_clip_val is not None:
             raise Im2TexError(CLIPPING)
+        if self.trainer.max_epochs == -1 and self.trainer.max_steps == -1:
+            unused = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+            self.model.schedule.build(unused, math.inf)  # not every schedule can do without an end
         if self.model.init_from:
             require_start(self.model.init_from)
 
