@@ -11,7 +11,8 @@ from tiny import TINY, changed, config, im2tex
 
 from im2tex.cli import main
 from im2tex.commands.layers import drop_stale, effective, flatten, merged, split_layers
-from im2tex.commands.trainer import FormulaCLI, _checkpoint_layer, _defaults
+from im2tex.commands.trained import checkpoint_layer
+from im2tex.commands.trainer import FormulaCLI, _defaults
 
 
 @pytest.fixture
@@ -261,7 +262,7 @@ def test_what_acts_once_and_how_to_decode_are_not_in_a_checkpoint(checkpoint):
 
 def test_a_vocabulary_does_not_travel_through_the_configuration(checkpoint):
     stored = torch.load(checkpoint, weights_only=True)
-    layer = _checkpoint_layer(stored)
+    layer = checkpoint_layer(stored)
     assert "=" in stored["hyper_parameters"]["vocabulary"]
     assert "model.vocabulary" not in layer.values
 

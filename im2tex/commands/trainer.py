@@ -21,7 +21,6 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 from torch.multiprocessing.spawn import ProcessRaisedException
 
-from im2tex.attention import ATTENTIONS
 from im2tex.callbacks import (
     EMA,
     LogLearningRate,
@@ -35,27 +34,16 @@ from im2tex.callbacks.run_checkpoints import RunCheckpoints
 from im2tex.callbacks.run_summary import RunSummary
 from im2tex.callbacks.test_report import TestReport
 from im2tex.checkpoint import CheckpointFiles, load, require_start
-from im2tex.commands.layers import CHOICES, Layer, drop_stale, effective, flatten, split_layers
+from im2tex.commands.layers import CHOICES, drop_stale, effective, split_layers
 from im2tex.commands.messages import of_files, of_parser, of_processes
+from im2tex.commands.trained import checkpoint_layer, refuse_conflicts, resolve
 from im2tex.commands.wandb_runs import own_run, place
 from im2tex.data.datamodule import FormulaDataModule
-from im2tex.decoders import DECODERS
-from im2tex.decoders.base import NO_ATTENTION
-from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
 from im2tex.learning import CLIPPING
 from im2tex.module import Im2Tex
-from im2tex.optim import OPTIMIZERS, SCHEDULES
-from im2tex.registry import Registry
 
 RUNS = "runs"
-_ARCHITECTURE: dict[str, Registry[Any]] = {
-    "encoder": ENCODERS,
-    "attention": ATTENTIONS,
-    "decoder": DECODERS,
-}
-_RECIPE: dict[str, Registry[Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
-_FORGOTTEN = ("vocabulary",)  # hyper-parameters that do not travel through a configuration
 _NO_RUN = ("-h", "--help", "--print_config", "--print_config=")
 
 
@@ -80,9 +68,9 @@ def run(arguments: Sequence[str]) -> None:
                 "checkpoint or `last` for the newest one of a run."
             )
     else:
-        path = _resolve(str(path), layers)
+        path = resolve(str(path), str(effective(layers, "trainer.default_root_dir") or RUNS))
         checkpoint = load(path)
-        layers.insert(0, _checkpoint_layer(checkpoint))
+        layers.insert(0, checkpoint_layer(checkpoint))
     with tempfile.TemporaryDirectory() as folder:
         for number, layer in enumerate(layers):
             if layer.content is not None:
@@ -158,7 +146,7 @@ class FormulaCLI(LightningCLI):
         settings = self.config[self.subcommand]
         if self.checkpoint is not None:
             trained = self.checkpoint["hyper_parameters"]
-            _refuse_conflicts(settings.model, trained, going_on=self.subcommand == "fit")
+            refuse_conflicts(settings.model, trained, going_on=self.subcommand == "fit")
             # So that it is built as one that has weights, whatever else its settings say.
             given, settings.model.vocabulary = settings.model.vocabulary, trained["vocabulary"]
         place(settings.trainer.get("logger"), settings.trainer.get("default_root_dir") or RUNS)
@@ -223,74 +211,6 @@ def _callbacks(settings: Any) -> list[Callback]:
         except ValueError as error:
             raise Im2TexError(f"--ema {settings.ema}: {error}") from error
     return callbacks
-
-
-def _resolve(path: str, layers: Sequence[Layer]) -> str:
-    """A checkpoint's path; `last` is the newest `last.ckpt` below the folder of runs.
-
-    Raises:
-        Im2TexError: if there is none.
-    """
-    if path != "last":
-        return path
-    root = Path(str(effective(layers, "trainer.default_root_dir") or RUNS))
-    found = sorted(root.glob("**/checkpoints/last.ckpt"), key=lambda file: file.stat().st_mtime)
-    if not found:
-        raise Im2TexError(
-            f"--ckpt_path last: there is no checkpoints/last.ckpt below {root}. Give the path of "
-            "a checkpoint, or set --trainer.default_root_dir to the folder of the run."
-        )
-    return str(found[-1])
-
-
-def _checkpoint_layer(checkpoint: Mapping[str, Any]) -> Layer:
-    """A checkpoint's settings of model and data, and of its average of weights, as a layer."""
-    model = checkpoint["hyper_parameters"]
-    settings = {
-        "model": {name: value for name, value in model.items() if name not in _FORGOTTEN},
-        "data": dict(checkpoint.get("datamodule_hyper_parameters", {})),
-        "ema": checkpoint.get("callbacks", {}).get("EMA", {}).get("decay", 0.0),
-    }
-    return Layer([], flatten(settings), settings)
-
-
-def _refuse_conflicts(asked: Any, trained: Mapping[str, Any], going_on: bool) -> None:
-    """A checkpoint's weights fit its own architecture and vocabulary only.
-
-    And a fit that goes on, goes on with its optimiser, whose state would overrule other settings
-    without a word.
-
-    Raises:
-        Im2TexError: if a setting asks for another one.
-    """
-    words = trained["vocabulary"]
-    pairs = [("vocabulary", asked.get("vocabulary") or words, words)]
-    for part, registry in (_ARCHITECTURE | (_RECIPE if going_on else {})).items():
-        if trained[part] == NO_ATTENTION:  # the model itself says what its decoder does not take
-            continue
-        pairs.append((part, asked[part], trained[part]))
-        if asked[part] == trained[part]:
-            arguments = asked.get(f"{part}_args"), trained.get(f"{part}_args")
-            wanted, known = (_complete(registry, trained[part], one) for one in arguments)
-            pairs += [(f"{part}_args.{name}", wanted[name], known[name]) for name in wanted]
-    for name, wanted, known in pairs:
-        if wanted != known:
-            raise Im2TexError(
-                f"model.{name} is {_short(wanted)}, but the checkpoint was trained with "
-                f"{_short(known)}, which goes with its weights: leave the setting out, or use "
-                "model.init_from to start another fit from the weights alone."
-            )
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:76]} …"
-
-
-def _complete(registry: Registry[Any], name: str, arguments: Any) -> dict[str, Any]:
-    """A component's arguments, checked, with the defaults of those not given."""
-    defaults = {key: one.default for key, one in registry.parameters(name).items()}
-    return defaults | registry.check(name, dict(arguments or {}))
 
 
 def _defaults() -> dict[str, Any]:
