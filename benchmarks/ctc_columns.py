@@ -29,7 +29,7 @@ def main() -> None:
     options = parser.parse_args()
     announce()
     split = Split(options.store)
-    words = Vocabulary(list(Vocabulary.count(split.tokens()).ordinary))
+    words = Vocabulary.count(split.tokens())
     model = Im2Tex(vocabulary=list(words.ordinary), **merged(options.config)["model"])
     stride = model.encoder.stride[1]
     needed, columns = [], []

@@ -50,7 +50,8 @@ def _switched_off(part: str, registry: Registry[Any], settings: Mapping[str, Any
             continue
         value = given.get(option, defaults[option])
         if value != defaults[option] and given.get(switch, defaults[switch]) == off:
-            way = f"set {switch} to {_yaml(not off)}" if isinstance(off, bool) else "change that"
+            other = isinstance(off, bool)
+            way = f"set {switch} to {_yaml(not off)}" if other else f"choose another {switch}"
             yield (
                 f"model.{part}_args.{option} is {_yaml(value)}, which does nothing where {switch} "
                 f"is {_yaml(off)}: leave {option} out, or {way}."

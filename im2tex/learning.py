@@ -94,10 +94,11 @@ class Learner(Network):
             return
         arguments = self.hparams["decoder_args"] or {}
         names = [name for name in ("guided_attention", "symbol_loss") if arguments.get(name)]
+        who = " and ".join(names) or f"the decoder '{self.hparams['decoder']}'"
         rank_zero_warn(
-            f"model.decoder_args.{' and '.join(names)}: the first batch says of no symbol where it "
-            "lies, from which this learns; inks whose strokes are assigned to symbols say it. If "
-            "none of your data do, set it to 0: it does nothing."
+            f"{who} would learn from where symbols lie, and the first batch says that of none. "
+            "Only inks whose strokes are assigned to symbols say it. If none of your data do, "
+            "nothing is learnt from it: set the weights of these losses to 0."
         )
 
     # ---------------------------------------------------------------- validation

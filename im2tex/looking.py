@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from im2tex.data.dataset import Batch, stack
 from im2tex.decoders import SearchOptions
-from im2tex.decoders.tracing import trace
+from im2tex.decoders.tracing import can_trace, trace
+from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import EOS
 from im2tex.module import Im2Tex
 from im2tex.report.attention import END, Look
@@ -36,8 +37,9 @@ def look(
         options: how to search for the reading; greedily if not given.
 
     Raises:
-        Im2TexError: if the model's decoder has no attention that can be traced.
+        Im2TexError: as `check_can_look`, or if the decoder's attention cannot be traced.
     """
+    check_can_look(model)
     training = model.training
     model.eval()
     try:
@@ -70,3 +72,22 @@ def look(
         coarse_stride=None if found.coarse is None or grid.coarse is None else grid.coarse.stride,
         gold=gold,
     )
+
+
+def check_can_look(model: Im2Tex, name: str = "the model") -> None:
+    """Refuses a model that has no attention to show.
+
+    Args:
+        model: with a vocabulary.
+        name: what to call it in the message.
+
+    Raises:
+        Im2TexError: if its decoder does not read token by token, or sees no picture.
+    """
+    why = ""
+    if not can_trace(model.ready):
+        why = f"the decoder '{model.hparams['decoder']}', which does not read token by token"
+    elif model.hparams["encoder"] == "none":
+        why = "the encoder 'none', which hides the picture from its decoder"
+    if why:
+        raise Im2TexError(f"{name} has {why}: there is no attention to show.")

@@ -157,6 +157,10 @@ def _check_numbers(
     Raises:
         Im2TexError: if a number is out of range.
     """
+    numbers = {"min_count": min_count, "clip_norm": clip_norm, "examples": examples}
+    for name, value in numbers.items():
+        if not isinstance(value, int | float):
+            raise Im2TexError(f"model.{name} is a number; got {value!r}.")
     if min_count < 1:
         raise Im2TexError(f"model.min_count is at least 1; got {min_count}.")
     if not clip_norm >= 0:

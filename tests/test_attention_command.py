@@ -107,9 +107,9 @@ def test_of_models_that_read_together_the_first_is_shown_and_the_page_says_so(
         assert report("--model", folder, "--images", picture, "--out", out) == 0
     of_one, of_two = shown(tmp_path / "alone.html"), shown(tmp_path / "together.html")
     assert "shown" not in dict(of_one["about"])
-    assert dict(of_two["about"])["shown"] == (
-        "one model, one size; `im2tex read` reads with models=1, views=0.8/1"
-    )
+    about = dict(of_two["about"])
+    assert about["reading"].startswith("It sees a picture in the sizes 0.8, 1;")
+    assert about["shown"] == "the first model, a picture in its own size"
     assert of_two["pictures"] == of_one["pictures"]
 
 

@@ -58,6 +58,7 @@ def test_the_command_says_so_in_one_line_and_makes_no_data(flags, words, tmp_pat
         ({"initial_range": 0}, "model.initial_range is above 0, or null; got 0"),
         ({"min_count": 0}, "model.min_count is at least 1; got 0"),
         ({"clip_norm": float("nan")}, "model.clip_norm is at least 0"),
+        ({"clip_norm": None}, "model.clip_norm is a number; got None"),
         ({"vocabulary": ["x", "x"]}, "model.vocabulary: tokens occur twice in a vocabulary: x"),
         ({"encoder_args": {"row_width": -2}}, "row_width is at least 2"),
         ({"schedule_args": {"warmup_steps": -1}}, "warmup_steps is at least 0; got -1"),

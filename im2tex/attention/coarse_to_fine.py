@@ -21,7 +21,8 @@ from im2tex.grid import Grid
 MANY = 2**18
 """Features taken out at a time on a CPU, at most: what stays in its cache, and is not asked of the
 system anew at every step, which takes longer than the rest. And no more than standard attention
-would have scores, so that a step takes less memory than one of standard attention."""
+would have scores, where those are more than `FEW`: then a step takes less memory than one of
+standard attention."""
 
 FEW = 2**15
 """Scores that take so little memory that no piece of a few blocks could take less."""

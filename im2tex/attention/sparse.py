@@ -22,8 +22,8 @@ from im2tex.attention.sparsemax import sparsemax
 
 PRICE = 1.5
 """What a cell that is taken out costs, in cells of a grid that is read as a whole. On a CPU
-`benchmarks/attention_cost.py` finds 0.7 to 1.7, and more where there are so few cells that the
-calls themselves take the time."""
+`benchmarks/attention_cost.py` finds 0.7 to 1.7 mostly; 2 to 19 where few are taken out at a time,
+be it that there are no more or that more would take more memory (`pieces`)."""
 
 
 @ATTENTIONS.register("sparsemax")

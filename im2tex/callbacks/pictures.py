@@ -59,5 +59,7 @@ class Pictures:
                 self._failed.add(place)
                 reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
                 warnings.warn(
-                    f"no picture {self.name} in {place}: {reason}. The fit goes on.", stacklevel=4
+                    f"a picture of {self.name}/ could not be put into {place}: {reason}. "
+                    "The fit goes on.",
+                    stacklevel=4,
                 )

@@ -18,9 +18,8 @@ from im2tex.data.dataset import FormulaDataset
 from im2tex.data.source import SOURCES
 from im2tex.decoders import SearchOptions
 from im2tex.decoders.base import NO_ATTENTION
-from im2tex.decoders.tracing import can_trace
 from im2tex.errors import Im2TexError
-from im2tex.looking import look
+from im2tex.looking import check_can_look, look
 from im2tex.module import Im2Tex
 from im2tex.report.attention import Look
 from im2tex.report.attention_page import save_attention_page
@@ -93,7 +92,7 @@ def attention(
     options = SearchOptions(beam_size=beam_size)
     printer = choose(engine)
     reader, data = _model(ckpt_path, model)
-    _check(reader, str(ckpt_path or model))
+    check_can_look(reader, str(ckpt_path or model))
     pictures = _samples(reader, split, keys, limit, data, root) if split else _files(reader, images)
     looks: list[Look] = []
     failed = 0
@@ -117,7 +116,8 @@ def attention(
     if split:
         about["split"] = split
     if not reader.company.alone:
-        about["shown"] = f"one model, one size; `im2tex read` reads with {reader.company}"
+        about["reading"] = reader.company.in_words()
+        about["shown"] = "the first model, a picture in its own size"
     size = save_attention_page(out, _printed(looks, printer), about)
     print(f"{out}: {_count(len(looks))}, {size / 1000:.0f} kB. Open it in a browser.")
     if strip is not None:
@@ -138,17 +138,6 @@ def _model(ckpt_path: Path | None, name: str) -> tuple[Im2Tex, Mapping[str, Any]
     model = Im2Tex(**settings)
     model.load_state_dict(content["state_dict"])
     return model.eval(), content.get("datamodule_hyper_parameters", {})
-
-
-def _check(model: Im2Tex, name: str) -> None:
-    """Refuses a model that has no attention to show."""
-    why = ""
-    if not can_trace(model.ready):
-        why = f"the decoder '{model.hparams['decoder']}', which does not read token by token"
-    elif model.hparams["encoder"] == "none":
-        why = "the encoder 'none', which hides the picture from its decoder"
-    if why:
-        raise Im2TexError(f"{name} has {why}: there is no attention to show.")
 
 
 def _files(model: Im2Tex, images: Sequence[str]) -> Iterator[_Picture]:

@@ -69,8 +69,8 @@ def of_processes(error: Exception) -> str | None:
     """What another process found: our own error, or a weight that several devices wait for."""
     if "were not used in producing" in str(error):
         return (
-            "some weights have no part in the loss, as the fine rows under attention coarse_only, "
-            "and several devices wait for their gradients: add "
+            "some weights have no part in the loss (the fine rows under attention coarse_only, for "
+            "one), and several devices wait for their gradients: add "
             "--trainer.strategy=ddp_find_unused_parameters_true."
         )
     return _from_worker(error)

@@ -209,7 +209,7 @@ def _score_some(
             tokens[row, column, : len(target)] = torch.tensor(target, dtype=torch.long)
             ways[row, column] = way
     tokens = tokens.to(device)
-    log_p = likelihood(images, tokens, ways.to(device)) * (tokens != PAD)  # (B', C, T)
+    log_p = likelihood(images, tokens, ways.to(device)).masked_fill(tokens == PAD, 0)  # (B', C, T)
     for part, values in zip(parts, log_p.sum(2).tolist(), strict=True):
         for (candidate, way), value in zip(part, values, strict=False):
             candidate.log_p[way] = value

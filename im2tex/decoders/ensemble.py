@@ -128,7 +128,7 @@ def likelihood(parts: Sequence[Part], targets: Targets) -> dict[str, Tensor]:
         log_p = log_softmax(one.forced(grid, tokens)[0])  # (B, T, V)
         each.append(log_p.gather(2, tokens.unsqueeze(2)).squeeze(2))  # (B, T)
     real = tokens != PAD
-    return {"nll": -(_mean(each) * real).sum(), "tokens": real.sum()}
+    return {"nll": -_mean(each).masked_fill(~real, 0).sum(), "tokens": real.sum()}
 
 
 def _mean(log_p: Sequence[Tensor]) -> Tensor:

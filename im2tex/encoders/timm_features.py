@@ -12,8 +12,8 @@ reads an image as if it were alone. Others mix cells in ways of their own: squee
 (EfficientNet) and global attention look at all of a batch's height and width, windowed attention
 (Swin) across an image's edge, PoolFormer counts the cells that it averages. There an image's cells
 depend on its padding; untrained, and with as much padding as image, by less than a tenth of their
-length in timm's `test_efficientnet` and less than three tenths in its `test_vit`, as the tests hold
-down. In batches of images of one size they do not.
+length in timm's `test_efficientnet` and less than three tenths in its `test_vit`, as the tests
+ensure. In batches of images of one size they do not.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
 from im2tex.render import allowed
-from im2tex.render.markup_cursor import TokenCursor, as_length
+from im2tex.render.markup_cursor import Effort, TokenCursor, as_length
 from im2tex.render.rendering import Cause, Undrawable
 
 MAX_CHARACTERS = 20_000
@@ -85,10 +85,11 @@ class _Checker(TokenCursor):
     Args:
         tokens: those of the formula, or of a part of it, spaces kept.
         depth: of what is open around the part.
+        effort: see `TokenCursor`.
     """
 
-    def __init__(self, tokens: list[Token], depth: int = 0) -> None:
-        super().__init__(tokens)
+    def __init__(self, tokens: list[Token], depth: int = 0, effort: Effort | None = None) -> None:
+        super().__init__(tokens, effort)
         self.depth = depth
         self.out: list[str] = []
         self.starts: list[int] = []  # of each piece, where it comes from; may outlast the pieces
@@ -205,13 +206,14 @@ class _Checker(TokenCursor):
 
     def _columns(self, tokens: list[Token]) -> str:
         """A column specification: l, c, r, |, @{…}, p{…} and *{n}{…}."""
-        checker = _Checker(tokens)
+        checker = _Checker(tokens, effort=self.effort)
         repeated = False
         while checker.at < len(tokens):
             token = tokens[checker.at]
             checker.at += 1
             if token.text in ("@", "p"):
-                inside = _Checker(checker.group(token.text), self.depth + len(self.open))
+                part = checker.group(token.text)
+                inside = _Checker(part, self.depth + len(self.open), self.effort)
                 checker._put(token.text + "{" + inside.run() + "}")
                 self.work += inside.work * self.levels[-1][0]
             elif token.text == "*" and not repeated:

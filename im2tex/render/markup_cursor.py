@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from im2tex.latex.tokens import Kind, Token
 from im2tex.render.rendering import Cause, Undrawable
@@ -10,25 +11,35 @@ from im2tex.render.rendering import Cause, Undrawable
 MAX_LENGTH = 24  # characters of a length that has no braces
 MAX_LOOKED = 400_000  # tokens looked at for what closes: a bracket in a bracket looks for its own
 
-_LENGTH = re.compile(r"[+-]*\d*[.,]?\d*(?:true)?(?:pt|pc|in|bp|cm|mm|dd|cc|sp|em|ex|mu)")
+# Possessive: nothing that was taken is given back, or long numbers would take their square in time.
+_LENGTH = re.compile(r"[+-]*+\d*+[.,]?+\d*+(?:true)?+(?:pt|pc|in|bp|cm|mm|dd|cc|sp|em|ex|mu)")
 _NUMBER = re.compile(r"\d{1,6}")
+
+
+@dataclass
+class Effort:
+    """How many tokens were looked at for what closes, in a formula and in the parts within it."""
+
+    looked: int = 0
 
 
 class TokenCursor:
     """A place in a formula.
 
     Args:
-        tokens: those of the formula, spaces kept.
+        tokens: those of the formula, or of a part of it, spaces kept.
+        effort: of the whole formula so far; none yet if not given.
 
     Attributes:
         tokens: the same.
+        effort: likewise.
         at: the number of the token that comes next.
     """
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], effort: Effort | None = None) -> None:
         self.tokens = tokens
+        self.effort = effort or Effort()
         self.at = 0
-        self._looked = 0
 
     def peek(self) -> str:
         """The token that stands here; empty at the end."""
@@ -92,13 +103,13 @@ class TokenCursor:
         depth = 0
         for index in range(self.at + 1, len(self.tokens)):
             kind, text = self.tokens[index].kind, self.tokens[index].text
-            self._looked += 1
+            self.effort.looked += 1
             if depth == 0 and text == closing:
                 return index
             depth += (kind is Kind.OPEN) - (kind is Kind.CLOSE)
             if depth < 0:
                 break
-            if self._looked > MAX_LOOKED:
+            if self.effort.looked > MAX_LOOKED:
                 raise Undrawable(Cause.LIMIT, "too many arguments within arguments")
         raise Undrawable(Cause.UNREADABLE, f"no {closing} for the argument of {owner}")
 

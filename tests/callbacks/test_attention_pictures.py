@@ -57,14 +57,20 @@ def test_with_an_average_of_weights_it_is_the_average_that_looks(tmp_path, monke
     assert torch.equal(looking[-1], validated[-1])
 
 
-def test_a_decoder_without_steps_is_one_warning(tmp_path):
-    """Such as one that reads all of the picture at once."""
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (("--model.decoder", "ctc"), "does not read token by token"),
+        (("--model.encoder", "none"), "hides the picture from its decoder"),
+    ],
+)
+def test_a_model_without_attention_to_show_is_one_warning(flags, why, tmp_path):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit(tmp_path, "--model.decoder", "ctc", epochs=2)
+        fit(tmp_path, *flags, epochs=2)
     said = [str(one.message) for one in caught if "no attention pictures" in str(one.message)]
     assert len(said) == 1
-    assert "does not read token by token" in said[0]
+    assert why in said[0]
     assert not sheets(tmp_path)
 
 

@@ -64,7 +64,7 @@ def fit(folder, logger, epochs=4):
         warnings.simplefilter("always")
         trainer.fit(Small(), batches(1), batches(1))
     assert trainer.current_epoch == epochs
-    return [str(one.message) for one in caught if "no picture" in str(one.message)]
+    return [str(one.message) for one in caught if "a picture" in str(one.message)]
 
 
 @pytest.mark.parametrize("kind", ["WandbLogger", "TensorBoardLogger"])
@@ -81,7 +81,7 @@ def test_a_logger_that_fails_is_said_once_and_tried_again(tmp_path, monkeypatch)
     monkeypatch.setattr(pictures, "WandbLogger", Recorder)
     logger = Unreachable(tmp_path)
     (said,) = fit(tmp_path, logger)
-    assert said.startswith("no picture pictures in Unreachable: [Errno ")
+    assert said.startswith("a picture of pictures/ could not be put into Unreachable: [Errno ")
     assert said.endswith("Connection lost. The fit goes on.")
     assert [step for _, _, step in logger.pictures] == [3, 4]
     files = sorted(path.name for path in tmp_path.glob("a/b/pictures/*.png"))
@@ -97,7 +97,7 @@ def test_a_full_disk_is_said_once_and_the_loggers_have_the_pictures(tmp_path, mo
     monkeypatch.setattr(Image.Image, "save", save)
     logger = Recorder(tmp_path)
     (said,) = fit(tmp_path, logger)
-    assert "in the run's folder: cannot write" in said
+    assert "into the run's folder: cannot write" in said
     assert said.endswith("step-0000001.png: No space left on device. The fit goes on.")
     assert [step for _, _, step in logger.pictures] == [1, 2, 3, 4]
     assert not list((tmp_path / "a" / "b" / "pictures").iterdir()), "no piece of a file is left"

@@ -102,6 +102,25 @@ def test_a_decoder_reads_with_itself_as_it_does_alone(model):
                 assert a.log_probability == pytest.approx(b.log_probability, abs=1e-9)
 
 
+def test_what_a_decoder_says_of_padding_does_not_matter(monkeypatch):
+    model, cells = lstm(1), grid(seed=1)
+    tokens = torch.tensor([[4, EOS, PAD], [4, 5, EOS]])
+    expected = likelihood([(model, cells)] * 2, Targets(tokens))["nll"].item()
+    forced = model.forced
+
+    def impossible(cells, tokens):
+        scores, *rest = forced(cells, tokens)
+        scores = scores.clone()
+        scores[..., PAD] = -math.inf  # never said
+        return scores, *rest
+
+    monkeypatch.setattr(model, "forced", impossible)
+    found = likelihood([(model, cells)] * 2, Targets(tokens))["nll"].item()
+    p = forced(cells, tokens)[0].softmax(2)[..., PAD]
+    excluded = (-p).log1p()[tokens != PAD].sum().item()  # what is left is a little likelier
+    assert found == pytest.approx(expected + excluded, abs=1e-9)
+
+
 def test_the_likelihood_of_labels_is_that_of_the_search():
     parts = [(lstm(1), grid(seed=1)), (lstm(2), grid(seed=2))]
     labels = [[5, 4], [6]]

@@ -115,6 +115,7 @@ ATTACKS = {
     "fractions without braces": r"x \over " * 2000,
     "degrees without end": r"\sqrt[" * 3000 + "]x",
     "line ends within a bracket": r"\\[" * 6000 + "]x",
+    "a long length": r"\hspace{" + "1" * 19_900 + "}",
     "columns within columns": r"\begin{array}{@{" * 250 + "x" + r"}}y\end{array}" * 250,
     "many accents": r"\hat{" * 90 + "x" + "}" * 90,
     "end of input": r"\endinput x",

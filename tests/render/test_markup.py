@@ -114,6 +114,16 @@ def test_brackets_that_all_end_in_one_are_given_up(opening):
     assert (found.cause, found.reason) == (Cause.LIMIT, "too many arguments within arguments")
 
 
+def test_columns_share_what_may_be_looked_at():
+    def table(columns):
+        column = "@{" + r"\\[" * 500 + "]x}"
+        return r"\begin{array}{" + column * columns + r"}y\end{array}"
+
+    assert prepare(table(1)).endswith(r"y\end{array}")
+    found = failure(table(10))
+    assert (found.cause, found.reason) == (Cause.LIMIT, "too many arguments within arguments")
+
+
 def test_what_real_formulas_nest_is_far_from_the_limit():
     prepare(r"\text{a $\sqrt{\overrightarrow{x} + \boldsymbol{y}}$}" * 20)
 
