@@ -21,7 +21,7 @@ im2tex chain "$config --trainer.max_epochs=6 $coarse=hierarchical" \
 mkdir -p results/attention
 cp $runs/*/results/*.json $runs/*/results/*.md results/attention/
 im2tex report study results/attention --out results/attention/README.md
-# What a step of each takes, with nothing else at work on the machine:
+# What a step of each takes, in turns, by the processor time of one thread:
 best() { # NAME=CHECKPOINT of the last continuation of a run's part
     for found in "$runs/$1/$2"-crohme_small/version_*/checkpoints/best.ckpt; do :; done
     echo "$1=$found"
