@@ -1,8 +1,8 @@
 #!/bin/sh
 # Which models and sizes of the pictures read together in the package's `handwritten_small`: chosen
-# on CROHME's validation split, then tested once. The models are those of results/transfer, of the
-# same size and data but for seed, manner and number of synthetic formulas. Repeated after an
-# interruption, it goes on where it stopped.
+# on CROHME's validation split, then tested once and exported. The models are those of
+# results/transfer, of the same size and data but for seed, manner and number of synthetic formulas.
+# Repeated after an interruption, it goes on where it stopped.
 #
 #   sh results/transfer/study.sh
 #   sh results/together/study.sh
@@ -38,3 +38,7 @@ run handwritten_small --model.ensemble="[$second]" "$sizes"
 
 cp runs/together/results/*.json runs/together/results/*.md results/together/
 im2tex report study results/together --out results/together/README.md
+im2tex export --ckpt_path "$first" --ensemble "$second" --views 0.8 1 1.25 \
+    --result results/together/handwritten_small.json --trained_on "synthetic handwriting, composed \
+of Detexify's samples (ODbL) and symbols of CROHME's training inks (CC BY-NC-SA 3.0), of formulas \
+sampled from arXiv's" --out im2tex/models/handwritten_small
