@@ -43,17 +43,17 @@ def idle_options(settings: Mapping[str, Any]) -> list[str]:
 def _switched_off(part: str, registry: Registry[Any], settings: Mapping[str, Any]) -> Iterator[str]:
     """Arguments of a component, other than their defaults, that another one switches off."""
     name = settings[part]
-    given = registry.check(name, settings[f"{part}_args"])
-    defaults = {key: one.default for key, one in registry.parameters(name).items()}
+    used = registry.complete(name, settings[f"{part}_args"])
+    parameters = registry.parameters(name)
     for option, (switch, off) in registry.get(name).idle.items():
-        if option not in defaults or switch not in defaults:  # of a base, left out by this one
+        if option not in used or switch not in used:  # of a base, left out by this one
             continue
-        value = given.get(option, defaults[option])
-        if value != defaults[option] and given.get(switch, defaults[switch]) == off:
+        if used[option] != parameters[option].default and used[switch] == off:
             other = isinstance(off, bool)
             way = f"set {switch} to {_yaml(not off)}" if other else f"choose another {switch}"
+            value = _yaml(used[option])
             yield (
-                f"model.{part}_args.{option} is {_yaml(value)}, which does nothing where {switch} "
+                f"model.{part}_args.{option} is {value}, which does nothing where {switch} "
                 f"is {_yaml(off)}: leave {option} out, or {way}."
             )
 

@@ -64,7 +64,7 @@ class Learner(Network):
 
     def on_train_start(self) -> None:
         """Looks for boxes in the first batch, where the decoder learns from them."""
-        self._boxes_awaited = self.ready.grounded
+        self._boxes_awaited = bool(self.ready.grounded)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Makes the randomness of a step (dropout, sampling) depend on the step alone."""
@@ -92,9 +92,7 @@ class Learner(Network):
         """Warns of losses that learn from where symbols lie, if a batch says it of none."""
         if batch.boxes is not None and (batch.boxes[:, :, 2] >= batch.boxes[:, :, 0]).any():
             return
-        arguments = self.hparams["decoder_args"] or {}
-        names = [name for name in ("guided_attention", "symbol_loss") if arguments.get(name)]
-        who = " and ".join(names) or f"the decoder '{self.hparams['decoder']}'"
+        who = " and ".join(self.ready.grounded)
         rank_zero_warn(
             f"{who} would learn from where symbols lie, and the first batch says that of none. "
             "Only inks whose strokes are assigned to symbols say it. If none of your data do, "

@@ -105,6 +105,15 @@ class Registry(Generic[T]):
         owner = f"{self.kind} '{name}'"
         return check_arguments(owner, self.get(name), arguments, self._given, self._elsewhere)
 
+    def complete(self, name: str, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
+        """As `check`, with the defaults of what is not given.
+
+        Raises:
+            Im2TexError: as `check`.
+        """
+        defaults = {key: one.default for key, one in self.parameters(name).items()}
+        return defaults | self.check(name, arguments)
+
     def build(self, name: str, arguments: Mapping[str, Any] | None = None, **given: Any) -> T:
         """An instance of the component `name`.
 

@@ -79,7 +79,7 @@ def refuse_conflicts(asked: Any, trained: Mapping[str, Any], going_on: bool) -> 
         pairs.append((part, asked[part], trained[part]))
         if asked[part] == trained[part]:
             arguments = asked.get(f"{part}_args"), trained.get(f"{part}_args")
-            wanted, known = (_complete(registry, trained[part], one) for one in arguments)
+            wanted, known = (registry.complete(trained[part], dict(one or {})) for one in arguments)
             pairs += [(f"{part}_args.{name}", wanted[name], known[name]) for name in wanted]
     for name, wanted, known in pairs:
         if wanted != known:
@@ -93,9 +93,3 @@ def refuse_conflicts(asked: Any, trained: Mapping[str, Any], going_on: bool) -> 
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:76]} …"
-
-
-def _complete(registry: Registry[Any], name: str, arguments: Any) -> dict[str, Any]:
-    """A component's arguments, checked, with the defaults of those not given."""
-    defaults = {key: one.default for key, one in registry.parameters(name).items()}
-    return defaults | registry.check(name, dict(arguments or {}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,13 +41,13 @@ class Decoder(nn.Module, ABC):
             `model.attention` is then left out, and the hyper-parameter says `NO_ATTENTION`.
         by_token: names of the parameters that have a row a token.
         idle: arguments that do nothing where another has a value: its name and that value.
-        grounded: whether its loss is taught by the boxes of the targets too.
+        grounded: names of its arguments that weigh losses taught by the boxes of the targets.
     """
 
     attentions: ClassVar[tuple[str, ...] | None] = None
     by_token: ClassVar[tuple[str, ...]] = ()
     idle: ClassVar[Mapping[str, tuple[str, Any]]] = {}
-    grounded: bool = False
+    grounded: tuple[str, ...] = ()
 
     @abstractmethod
     def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
@@ -121,28 +120,6 @@ class StepDecoder(Decoder):
     def token_log_p(self, state: Any, images: Tensor, tokens: Tensor, backwards: Tensor) -> Tensor:
         """See `Reader.token_log_p`."""
         raise NotImplementedError
-
-
-def check_shares(**shares: float) -> None:
-    """Refuses a dropout, or the like, that would leave nothing, or more than there is.
-
-    Raises:
-        ValueError: if a value is out of range.
-    """
-    for name, share in shares.items():
-        if not 0 <= share < 1:
-            raise ValueError(f"{name} is at least 0 and below 1; got {share}")
-
-
-def check_weights(**weights: float) -> None:
-    """Refuses what would make an added loss reward what it should punish.
-
-    Raises:
-        ValueError: if a value is out of range.
-    """
-    for name, weight in weights.items():
-        if not 0 <= weight < math.inf:
-            raise ValueError(f"{name} is at least 0; got {weight}")
 
 
 DECODERS: Registry[Decoder] = Registry(

@@ -23,12 +23,13 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.attention.base import ATTENTIONS, Glimpse
-from im2tex.decoders.base import DECODERS, StepDecoder, Targets, check_shares, check_weights
+from im2tex.decoders.base import DECODERS, StepDecoder, Targets
 from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
 from im2tex.decoders.reinforce import Reinforce
 from im2tex.decoders.search import log_softmax, pick
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
+from im2tex.ranges import check_shares, check_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class LSTMDecoder(StepDecoder):
         if min(width, embedding) < 1:
             raise ValueError(f"width and embedding are at least 1; got {width} and {embedding}")
         check_shares(dropout=dropout, label_smoothing=label_smoothing)
-        check_weights(guided_attention=guided_attention, symbol_loss=symbol_loss)
+        weights = {"guided_attention": guided_attention, "symbol_loss": symbol_loss}
+        check_weights(**weights)
         if ATTENTIONS.get(attention).needs_coarse and coarse_width is None:
             raise ValueError(
                 f"attention '{attention}' needs a coarse grid, and this encoder makes none; "
@@ -135,7 +137,7 @@ class LSTMDecoder(StepDecoder):
         self.reduction = reduction
         self.guided_attention = guided_attention
         self.symbol_loss = symbol_loss
-        self.grounded = bool(guided_attention or symbol_loss)
+        self.grounded = tuple(name for name, weight in weights.items() if weight)
         self.symbols = SymbolLoss(grid_width, vocabulary_size) if symbol_loss else None
 
     def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:

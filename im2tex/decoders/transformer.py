@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.attention.base import Glimpse
-from im2tex.decoders.base import DECODERS, StepDecoder, Targets, check_shares, check_weights
+from im2tex.decoders.base import DECODERS, StepDecoder, Targets
 from im2tex.decoders.coverage_refinement import CoverageRefinement
 from im2tex.decoders.directions import mirrored
 from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
@@ -30,6 +30,7 @@ from im2tex.decoders.transformer_layers import GridMemory, positions
 from im2tex.decoders.transformer_stack import Past, TransformerStack
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
+from im2tex.ranges import check_shares, check_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,8 @@ class TransformerDecoder(StepDecoder):
                 f"{width}, {layers}, {heads}, {feedforward} and {coverage_width}"
             )
         check_shares(dropout=dropout, label_smoothing=label_smoothing)
-        check_weights(guided_attention=guided_attention, symbol_loss=symbol_loss)
+        weights = {"guided_attention": guided_attention, "symbol_loss": symbol_loss}
+        check_weights(**weights)
         if width % heads or width % 2:
             raise ValueError(f"width is even and a multiple of heads; got {width} and {heads}")
         if coverage and layers < 2:
@@ -146,7 +148,7 @@ class TransformerDecoder(StepDecoder):
         self.reduction = reduction
         self.guided_attention = guided_attention
         self.symbol_loss = symbol_loss
-        self.grounded = bool(guided_attention or symbol_loss)
+        self.grounded = tuple(name for name, weight in weights.items() if weight)
         self.symbols = SymbolLoss(grid_width, vocabulary_size) if symbol_loss else None
 
     @property

@@ -11,6 +11,7 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from im2tex.errors import Im2TexError
+from im2tex.ranges import check_least
 from im2tex.registry import Registry
 
 
@@ -44,7 +45,7 @@ class Constant(ScheduleRecipe):
     """
 
     def __init__(self, warmup_steps: int = 0) -> None:
-        _check_least(0, warmup_steps=warmup_steps)
+        check_least(0, warmup_steps=warmup_steps)
         self.warmup_steps = warmup_steps
 
     def build(self, optimizer: torch.optim.Optimizer, total_steps: float) -> dict[str, Any]:
@@ -71,9 +72,9 @@ class Cosine(ScheduleRecipe):
     ) -> None:
         if not 0 <= floor <= 1:
             raise ValueError(f"floor is a share of the peak rate, 0 to 1; got {floor}")
-        _check_least(0, warmup_steps=warmup_steps)
+        check_least(0, warmup_steps=warmup_steps)
         if total_steps is not None:
-            _check_least(1, total_steps=total_steps)
+            check_least(1, total_steps=total_steps)
         self.warmup_steps = warmup_steps
         self.floor = floor
         self.total_steps = total_steps
@@ -116,7 +117,7 @@ class Plateau(ScheduleRecipe):
     def __init__(self, factor: float = 0.5, patience: int = 0, floor: float = 1e-5) -> None:
         if not 0 < factor < 1:
             raise ValueError(f"factor lowers the rate, so it lies between 0 and 1; got {factor}")
-        _check_least(0, patience=patience, floor=floor)
+        check_least(0, patience=patience, floor=floor)
         self.factor = factor
         self.patience = patience
         self.floor = floor
@@ -133,17 +134,6 @@ class Plateau(ScheduleRecipe):
         # The module moves it after each validation. Lightning would want a score at the end of
         # every epoch, validated or not: it is told to ask for none.
         return {"scheduler": scheduler, "monitor": "val/perplexity", "frequency": sys.maxsize}
-
-
-def _check_least(least: int, **numbers: float) -> None:
-    """Refuses what would turn a learning rate negative, and so learning round.
-
-    Raises:
-        ValueError: if a number is smaller.
-    """
-    for name, number in numbers.items():
-        if not number >= least:
-            raise ValueError(f"{name} is at least {least}; got {number}")
 
 
 def _warm(step: int, warmup: int) -> float:
