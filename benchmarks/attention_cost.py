@@ -26,7 +26,6 @@ import argparse
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from header import announce
+from header import Clock, begin
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
@@ -64,8 +63,7 @@ class Machine:
 
     def best(self, run: Callable[[], Any]) -> float:
         """Seconds of the best of several runs, after a first one that does not count."""
-        one = self.device.type == "cpu" and self.threads == 1
-        clock = time.process_time if one else time.perf_counter
+        clock = Clock(self.device, self.threads).now
         found: list[float] = []
         for number in range(51):
             self.wait()
@@ -256,19 +254,15 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="grids of up to 120 x 40, batch 8")
     parser.add_argument("--memory", type=float, default=8.0, help="GB of features at most")
     parser.add_argument("--beams", type=int, nargs="+", default=[1, 5], help="queries an image")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    args = begin(parser)
     at = Machine(
-        torch.device(args.device),
+        args.device,
         getattr(torch, args.precision),
         args.threads,
         0.02 if args.quick else 0.5,
     )
     sizes, batch = (SIZES[:3], 8) if args.quick else (SIZES, 32)
-    announce()
     print(f"{args.device}, {args.precision}, {WIDTH} features a cell\n")
     for beam in args.beams:
         steps(sizes, [1, batch], beam, args.memory, at)

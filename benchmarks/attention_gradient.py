@@ -18,13 +18,11 @@ import contextlib
 import gc
 import re
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from header import announce
+from header import begin
 from torch import Tensor
 
 from im2tex.attention.standard import StandardAttention, StandardMemory
@@ -108,18 +106,11 @@ class Steps:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--passes", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    announce()
-    device = torch.device(args.device)
-    clock: Callable[[], float] = time.perf_counter
-    if args.threads == 1 and device.type == "cpu":
-        clock = time.process_time
+    args = begin(parser)
+    device, clock = args.device, args.clock.now
     print(
         f"decoder and attention, forwards and backwards, {device}, {args.threads} thread(s), "
-        f"{'processor time' if clock is time.process_time else 'wall time'}\n"
+        f"{args.clock.name}\n"
     )
     print(
         f"{'sizes':<17}{'precision':<11}{'plain ms':>9}{'deferred ms':>12}{'ratio':>7}"

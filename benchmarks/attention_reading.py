@@ -23,7 +23,7 @@ from functools import partial
 
 import torch
 from attention_cost import KINDS, SIZES, WIDTH, Machine, grid_of, scale
-from header import announce
+from header import begin
 
 from im2tex.decoders import SearchOptions, Targets
 from im2tex.decoders.lstm import LSTMDecoder
@@ -127,15 +127,11 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--beam", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=60)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    args = begin(parser)
     seconds = 0.02 if args.quick else 0.5
-    at = Machine(torch.device(args.device), getattr(torch, args.precision), args.threads, seconds)
+    at = Machine(args.device, getattr(torch, args.precision), args.threads, seconds)
     batch, tokens = (4, 10) if args.quick else (args.batch, args.tokens)
-    announce()
     print(f"{args.device}, {args.precision}, the paper's sizes, 500 tokens to choose from\n")
     for beam in dict.fromkeys((args.beam, 1)):
         reading(SIZES[:3], batch, beam, tokens, at)

@@ -16,11 +16,10 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-import time
 
 import torch
 from densenet import keeping
-from header import announce
+from header import begin
 from torch import Tensor
 
 from im2tex.attention.coverage import CoverageAttention, CoverageMemory
@@ -47,12 +46,8 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=20)
     parser.add_argument("--beam", type=int, default=5)
     parser.add_argument("--passes", type=int, default=2)
-    parser.add_argument("--device", default="cpu")
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    announce()
-    device = torch.device(args.device)
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    args = begin(parser)
+    device, clock = args.device, args.clock.now
     torch.manual_seed(0)
     decoder = LSTMDecoder(111, "coverage", {}, 256, width=256, embedding=256).to(device)
     shape = (args.images, args.rows, args.columns)

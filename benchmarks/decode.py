@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from header import announce
+from header import begin
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -185,19 +184,14 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--beam", type=int, default=10)
     parser.add_argument("--passes", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    announce()
-    device = torch.device(args.device)
+    args = begin(parser)
+    device = args.device
     drawn, labels = inks(args.store, args.images)
     model = model_of(args, labels).to(device).eval()
     images = [model.preprocessing.draw(ink).image for ink in drawn]
-    clock: Callable[[], float] = time.perf_counter
-    if args.threads == 1 and device.type == "cpu":
-        clock = time.process_time
-    read = Reader(model, images, labels, SearchOptions(args.beam), not args.checkpoint, clock)
+    read = Reader(
+        model, images, labels, SearchOptions(args.beam), not args.checkpoint, args.clock.now
+    )
     height, width = np.array([image.shape for image in images]).mean(0)
     print(
         f"{len(images)} images of {args.store or 'the built-in handwriting'}, {height:.0f} x "
@@ -205,7 +199,7 @@ def main() -> int:
     )
     print(
         f"{args.checkpoint or args.config}, beam {args.beam}, {device}, {args.threads} thread(s), "
-        f"{'processor time' if clock is time.process_time else 'wall time'}\n"
+        f"{args.clock.name}\n"
     )
     ways = {"one at a time": 1, f"batches of {args.batch}": args.batch}
     seconds = {name: np.full(2, np.inf) for name in ways}

@@ -15,10 +15,9 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
-import time
 
 import torch
-from header import announce
+from header import begin
 from torch import Tensor
 
 from im2tex.encoders.densenet import DenseBlock, DenseNet
@@ -66,12 +65,8 @@ def main() -> int:
     parser.add_argument("--height", type=int, default=96)
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--passes", type=int, default=3)
-    parser.add_argument("--device", default="cpu")
-    args = parser.parse_args()
-    torch.set_num_threads(1)
-    announce()
-    device = torch.device(args.device)
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    args = begin(parser)
+    device, clock = args.device, args.clock.now
     torch.manual_seed(0)
     encoder = DenseNet(dropout=0.0).to(device)
     images = torch.rand(args.images, 1, args.height, args.width, device=device)

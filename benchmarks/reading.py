@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from decode import Reader, inks
-from header import announce
+from header import begin
 
 from im2tex import Im2Tex
 from im2tex.decoders import SearchOptions
@@ -47,15 +46,10 @@ def main() -> int:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--beam", type=int, nargs="+", default=[1, 5])
     parser.add_argument("--passes", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    announce()
-    device = torch.device(args.device)
+    args = begin(parser)
     paths = dict(one.partition("=")[::2] for one in args.models)
     models = {
-        name: Im2Tex.load_from_checkpoint(path, map_location="cpu").to(device).eval()
+        name: Im2Tex.load_from_checkpoint(path, map_location="cpu").to(args.device).eval()
         for name, path in paths.items()
     }
     drawn, labels = inks(args.store, args.images)
@@ -63,13 +57,11 @@ def main() -> int:
     images = [first.preprocessing.draw(ink).image for ink in drawn]
     if any(one.preprocessing != first.preprocessing for one in models.values()):
         parser.error("the models do not see the same pixels: they cannot be compared")
-    alone = args.threads == 1 and device.type == "cpu"
-    clock = time.process_time if alone else time.perf_counter
     height, width = np.array([image.shape for image in images]).mean(0)
     print(
         f"{len(images)} images of {args.store}, {height:.0f} x {width:.0f} pixels and "
-        f"{np.mean([len(label) for label in labels]):.1f} tokens on average; {device}, "
-        f"{args.threads} thread(s), {'processor time' if alone else 'wall time'}\n"
+        f"{np.mean([len(label) for label in labels]):.1f} tokens on average; {args.device}, "
+        f"{args.threads} thread(s), {args.clock.name}\n"
     )
     print(
         f"{'batch':>5}{'beam':>5}  {'model':<14}{'right':>7}{'encoded ms':>12}{'searched ms':>13}"
@@ -77,7 +69,7 @@ def main() -> int:
     )
     for batch in args.batch:
         for beam in args.beam:
-            compare(models, images, labels, SearchOptions(beam), batch, args.passes, clock)
+            compare(models, images, labels, SearchOptions(beam), batch, args.passes, args.clock.now)
     return 0
 
 

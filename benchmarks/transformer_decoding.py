@@ -26,7 +26,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -35,7 +34,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from decode import Timed, Timer, inks, memory
-from header import announce
+from header import Clock, begin
 from torch import Tensor
 
 from im2tex import Im2Tex
@@ -149,14 +148,11 @@ def left_loss(decoder: TransformerDecoder, grid: Grid, tokens: Tensor) -> Tensor
     )
 
 
-class Clock:
+class Costs:
     """Seconds and peak memory of the ways to do a thing, the best of several passes."""
 
-    def __init__(self, device: torch.device, threads: int) -> None:
-        self.device = device
-        one = device.type == "cpu" and threads == 1
-        self.name = "processor time" if one else "wall time"
-        self.now: Callable[[], float] = time.process_time if one else time.perf_counter
+    def __init__(self, device: torch.device, clock: Clock) -> None:
+        self.device, self.clock = device, clock
 
     def __call__(self, run: Callable[[], object]) -> tuple[float, float]:
         """Seconds, and MB at most beyond what was held before."""
@@ -170,7 +166,7 @@ class Clock:
     def _synchronised(self) -> float:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
-        return self.now()
+        return self.clock.now()
 
 
 def main() -> None:
@@ -182,14 +178,10 @@ def main() -> None:
     parser.add_argument("--beam", type=int, default=10)
     parser.add_argument("--passes", type=int, default=1)
     parser.add_argument("--compared", type=int, help="batches read in both ways; all by default")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--only", choices=["decoding", "training"], help="leave the other out")
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    args = begin(parser)
     torch.manual_seed(0)
-    announce()
-    device = torch.device(args.device)
+    device = args.device
     drawn, labels = inks(args.store, args.images)
     known = sorted({token for label in labels for token in label})
     # A vocabulary as large as CROHME's: the softmax is part of the work.
@@ -202,12 +194,12 @@ def main() -> None:
     sizes = np.array([(*image.shape, n) for image, n in zip(images, lengths, strict=True)])
     height, width, tokens = sizes.mean(0)
     millions = [sum(p.numel() for p in one.parameters()) / 1e6 for one in (model.encoder, decoder)]
-    clock = Clock(device, args.threads)
+    costs = Costs(device, args.clock)
     print(
         f"{len(images)} images of {args.store or 'the built-in handwriting'}, {height:.0f} x "
         f"{width:.0f} pixels and {tokens:.1f} tokens on average; {args.encoder} "
         f"{millions[0]:.2f} M parameters, transformer {millions[1]:.2f} M\nbeam {args.beam}, "
-        f"batches of up to {args.batch}, {device}, {clock.name}\n"
+        f"batches of up to {args.batch}, {device}, {args.clock.name}\n"
     )
     batches = []
     for numbers in group(range(len(images)), sizes, Budget(args.batch, 1_200_000, 1_000_000)):
@@ -221,16 +213,16 @@ def main() -> None:
             )
         )
     if args.only != "training":
-        decoding(model.eval(), decoder, batches, clock, args)
+        decoding(model.eval(), decoder, batches, costs, args)
     if args.only != "decoding":
-        training(model.train(), decoder, batches, clock, args)
+        training(model.train(), decoder, batches, costs, args)
 
 
 def decoding(
     model: Im2Tex,
     decoder: TransformerDecoder,
     batches: list[Batch],
-    clock: Clock,
+    costs: Costs,
     args: argparse.Namespace,
 ) -> None:
     options = SearchOptions(args.beam, length_penalty=1.0)
@@ -248,7 +240,7 @@ def decoding(
     with torch.inference_mode():
         for number, batch in enumerate(batches):
             grids: list[Grid] = []
-            encoding += clock(lambda b=batch, g=grids: g.append(model.encode(b)))[0]
+            encoding += costs(lambda b=batch, g=grids: g.append(model.encode(b)))[0]
             (grid,) = grids
             cells += int(grid.mask.sum())
             ends = torch.tensor([len(label) for label in batch.tokens], device=model.device)
@@ -259,7 +251,7 @@ def decoding(
                         continue
                     found: list[list[Hypothesis]] = []
                     run = partial(search, decoder, grid, ends, options, **way)
-                    seconds, held = clock(lambda f=found, r=run: f.extend(r()))
+                    seconds, held = costs(lambda f=found, r=run: f.extend(r()))
                     took[name][number] = min(took[name][number], seconds)
                     peak[name] = max(peak[name], held)
                     for key, one in zip(batch.keys, found, strict=True):
@@ -287,7 +279,7 @@ def training(
     model: Im2Tex,
     decoder: TransformerDecoder,
     batches: list[Batch],
-    clock: Clock,
+    costs: Costs,
     args: argparse.Namespace,
 ) -> None:
     def encoder(batch: Batch) -> Tensor:
@@ -319,7 +311,7 @@ def training(
         seconds, peak = np.full(len(batches), np.inf), 0.0
         for _ in range(args.passes + 1):  # kernels are made in the first
             for number, batch in enumerate(batches):
-                took, held = clock(partial(step, loss, batch))
+                took, held = costs(partial(step, loss, batch))
                 seconds[number], peak = min(seconds[number], took), max(peak, held)
         print(f"{name:<20}{count / seconds.sum():>16.2f}{peak:>9.0f}", flush=True)
         spent[name] = seconds.sum()
