@@ -38,7 +38,7 @@ class SaveRunConfig(SaveConfigCallback):
         super().__init__(parser, config, config_filename=config_filename, save_to_log_dir=False)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Saves, once a run. A folder that cannot be written is a warning, not an end."""
+        """Saves, once a run. A file that cannot be written is a warning, not an end."""
         if self.already_saved:
             return
         self.already_saved = True

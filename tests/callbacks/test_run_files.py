@@ -1,6 +1,5 @@
 """A run's configuration and pictures lie in its own folder, whichever logger it has."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -95,11 +94,12 @@ def test_the_folder_is_the_checkpoints_parent(tmp_path):
         assert Path(checkpoints.dirpath).parent == run_folder(trainer)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path):
-    tmp_path.chmod(0o500)
+def test_a_configuration_that_cannot_be_saved_is_a_warning(tmp_path):
+    """Here for a folder of its name; nobody, not even root, writes over one."""
+    (tmp_path / "logs" / "x" / "config.yaml").mkdir(parents=True)
     with pytest.warns(UserWarning, match="not saved"):
-        fit(command(tmp_path, csv(tmp_path)))
+        folder = fit(command(tmp_path, csv(tmp_path, "x")))
+    assert "metrics.csv" in files(folder), "the fit went on"
 
 
 def test_a_module_without_examples_gives_no_picture(tmp_path):
