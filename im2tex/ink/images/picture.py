@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
 from im2tex.errors import Im2TexError
+from im2tex.ink.images.grey import grey_layers
 from im2tex.ink.images.opening import open_picture
+from im2tex.ink.images.rules import without_rules
+from im2tex.ink.images.surroundings import without_surroundings
 from im2tex.ink.lighting import evenly_lit
 
 _FAINT = 16  # grey levels of 255 that the darkest ink must stand out from the paper
@@ -18,54 +20,54 @@ _EDGE = 64  # stretched level from which a pixel counts as ink, when the margins
 _SHADED = 2  # pixels beside such ink whose fainter shades are its edge
 
 
+class Loaded(NamedTuple):
+    """A picture's ink.
+
+    Attributes:
+        ink: (H, W), 0 = paper … 255 = ink, cropped to the ink.
+        notes: what a person should know about the picture.
+    """
+
+    ink: NDArray[np.uint8]
+    notes: tuple[str, ...]
+
+
 def load_picture(source: Any) -> NDArray[np.uint8]:
+    """The ink alone: see `read_picture`."""
+    return read_picture(source).ink
+
+
+def read_picture(source: Any) -> Loaded:
     """A person's picture as ink on paper, whatever its mode, contrast or polarity.
 
-    Transparency lies on white (a picture that is blank there, white ink on nothing, is read from
-    its transparency). Ink is whatever is rarer, counted over the whole picture and along its
-    border alike; grey levels are stretched from the paper's own level to the darkest ink's.
-    A photograph's light is made even before (`lighting`).
+    What surrounds the sheet is taken out first (`surroundings`). Ink is whatever is rarer, counted
+    over the whole picture and along its border alike; grey levels are stretched from the paper's
+    own level to the darkest ink's. A photograph's light is made even before (`lighting`), and the
+    lines of ruled and squared paper are taken out (`rules`).
 
     Args:
         source: anything that `open_picture` opens.
 
-    Returns:
-        (H, W), 0 = paper … 255 = ink, cropped to the ink.
-
     Raises:
         Im2TexError: if it cannot be read, is too large to be opened safely, or is blank.
     """
-    layers = _grey_layers(open_picture(source).image)
-    for grey in layers:
+    opened = open_picture(source)
+    for grey in grey_layers(opened.image):
         ink = _ink_of(grey)
         if ink is not None:
-            return ink
+            cleaned = without_rules(ink)
+            notes = opened.notes
+            if cleaned.lines:
+                notes = (*notes, "the paper has lines; they were taken out.")
+            return Loaded(_cropped(cleaned.ink), notes)
     raise Im2TexError("the picture is blank: no ink stands out from the paper.")
 
 
-def _grey_layers(picture: Image.Image) -> list[NDArray[np.uint8]]:
-    """8-bit grey on white; second, where there is transparency, the transparency itself."""
-    if picture.mode.startswith("I;16"):
-        return [(np.asarray(picture).astype(np.uint32) // 257).astype(np.uint8)]
-    if picture.mode in ("I", "F"):
-        values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
-        low, high = float(values.min()), float(values.max())
-        if picture.mode == "I" and low >= 0:
-            low, high = 0.0, 65535.0 if high > 255 else 255.0
-        return [((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)]
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        grey = Image.alpha_composite(white, picture).convert("L")
-        return [np.asarray(grey), 255 - np.asarray(picture.getchannel("A"))]
-    return [np.asarray(picture.convert("RGB").convert("L"))]
-
-
 def _ink_of(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """Stretched and cropped ink, or None where nothing stands out."""
+    """Stretched ink, or None where nothing stands out."""
     if not grey.size or int(grey.max()) - int(grey.min()) < _FAINT:
         return None
-    grey, paper, noise = _told(grey)
+    grey, paper, noise = _told(without_surroundings(grey))
     if noise > 0:  # a photograph's; a clean picture has one level of paper
         lit = evenly_lit(grey)
         if lit is not None:
@@ -75,13 +77,18 @@ def _ink_of(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         return None
     floor = paper - 4 * noise
     ink = np.clip((floor - grey.astype(np.float32)) * (255 / (floor - darkest)), 0, 255)
+    out: NDArray[np.uint8] = np.rint(ink).astype(np.uint8)
+    return out
+
+
+def _cropped(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
     sure = ink > _EDGE
     # Shades belong to ink at its edges; elsewhere they are the grain of a dithered paper.
-    ink *= ndimage.maximum_filter(sure, 2 * _SHADED + 1)
+    near = ndimage.maximum_filter(sure, 2 * _SHADED + 1)
     rows = np.flatnonzero(sure.any(axis=1))
     columns = np.flatnonzero(sure.any(axis=0))
-    cropped = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    out: NDArray[np.uint8] = np.rint(cropped).astype(np.uint8)
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    out: NDArray[np.uint8] = ink[box] * near[box]
     return out
 
 
