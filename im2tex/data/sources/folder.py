@@ -15,8 +15,9 @@ from im2tex.data.sample import Sample
 from im2tex.data.source import SOURCES, Prepared, Source
 from im2tex.data.store import Split, write_split
 from im2tex.errors import Im2TexError
+from im2tex.ink.images.files import file_bytes
+from im2tex.ink.images.picture import load_picture
 from im2tex.ink.inkml import read_inkml
-from im2tex.ink.raster import load_picture
 from im2tex.latex.crohme import canonical
 from im2tex.latex.tokens import LatexError
 
@@ -198,7 +199,7 @@ class _Entry:
         if self.file.suffix.lower() == _INK:
             ink = read_inkml(self.file, self.key).ink
             return Sample(self.key, self.latex, self.tokens, ink=ink)
-        return Sample(self.key, self.latex, self.tokens, image=self.file.read_bytes())
+        return Sample(self.key, self.latex, self.tokens, image=file_bytes(self.file))
 
 
 def _told(problems: list[str]) -> list[str]:
@@ -214,7 +215,7 @@ def _checked(key: str, file: Path, markup: str | None, problems: list[str]) -> _
     if file.suffix.lower() == _INK:
         markup = markup or read_inkml(file, key).latex
     else:
-        load_picture(file.read_bytes())
+        load_picture(file)
     latex = (markup or "").strip()
     return _Entry(key, file, latex, _tokens(key, latex, problems))
 
