@@ -116,8 +116,8 @@ class _Walk:
                 raise
             except Exception as error:  # the libraries raise what they like at damaged archives
                 raise Im2TexError(
-                    f"{path} is damaged or cut off ({_reason(error)}). Download it again, or give "
-                    "--from the folder it was unpacked to."
+                    f"{path} is damaged or cut off ({_reason(error)}). Delete it and download it "
+                    "again, or give --from the folder it was unpacked to."
                 ) from error
         elif self._wanted(path.name):
             yield self._file(path, name)
