@@ -244,9 +244,9 @@ def _too_large(address: str, largest: int) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong in a line, without the names of the library's objects."""
-    text = " ".join(str(error).split())
-    return re.sub(r"<[^<>]*object at 0x[0-9a-f]+>[:,]?\s*", "", text)[:200] or type(error).__name__
+    """What went wrong: the innermost cause of those that the library's message nests."""
+    text = " ".join(str(error).split()).rpartition(": ")[2].strip("\"')")
+    return text[:200] or type(error).__name__
 
 
 def _sha256(path: Path) -> str:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -265,6 +266,15 @@ def test_folder_with_caption_txt_and_names_without_ending_is_labelled(tmp_path):
         both.prepare(tmp_path / "root")
     with pytest.raises(Im2TexError, match="--labels"):
         both.ensure(tmp_path / "root")
+
+
+def test_folder_labels_given_by_a_relative_path_are_used(tmp_path, monkeypatch):
+    picture(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "labels.txt").write_text("a.png\tx\n")
+    monkeypatch.chdir(tmp_path)
+    prepared = FolderSource("in", validation=0).prepare(tmp_path, labels=Path("in/labels.txt"))
+    assert prepared.splits == {"all": 1, "train": 1}
+    assert len(prepared.lines) == 1
 
 
 def test_folder_label_files_that_are_not_used_are_mentioned(tmp_path):

@@ -140,5 +140,6 @@ def test_match_several_labels_for_one_file_are_named():
     assert found == {"a.png": ""}
     assert "several labels: 'a.jpg' (line 1), 'a.bmp' (line 2)" in problems["a.png"]
     assert matched([("a", "x"), ("a", "x")], ["a.png"]) == ({"a.png": "x"}, {})
+    assert matched([("a", "")], ["a.png"])[1] == {"a.png": "its label is empty (line 1)"}
     with pytest.raises(Im2TexError, match="line 2: a has a label already"):
         matched([("a", "x"), ("./a", "y")], ["a.png"])

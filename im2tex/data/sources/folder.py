@@ -50,7 +50,8 @@ class Problem(NamedTuple):
     outcome: str
 
     def __str__(self) -> str:
-        return " ".join(f"{self.file}: {self.reason}".split())
+        line = " ".join(f"{self.file}: {self.reason}".split())
+        return "".join(one if one.isprintable() else "\ufffd" for one in line)
 
 
 @SOURCES.register("folder")

@@ -91,7 +91,7 @@ def labels_file(folder: Path, files: Files, given: Path | None) -> Path | None:
         Im2TexError: if there are several.
     """
     if given is not None:
-        return given
+        return given.expanduser().absolute()
     top = [name for name in files.labels if "/" not in name]
     candidates = top or sorted(files.labels)
     if len(candidates) > 1:

@@ -84,6 +84,8 @@ def _pass(
             matched.labels[key] = ""
         else:
             matched.labels[key] = ours[0].latex
+            if not ours[0].latex:
+                matched.problems.append((key, f"its label is empty ({ours[0].where})"))
     return left
 
 
