@@ -12,6 +12,7 @@ from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 from lightning.pytorch.loggers import WandbLogger
 
 from im2tex.callbacks.run_folder import run_folder
+from im2tex.data.datamodule import FormulaDataModule
 
 
 class SaveRunConfig(SaveConfigCallback):
@@ -45,7 +46,11 @@ class SaveRunConfig(SaveConfigCallback):
         folder = run_folder(trainer)
         if not trainer.is_global_zero:
             return
-        text = self.parser.dump(self.config, skip_none=False)
+        config = self.config.clone()
+        data = getattr(trainer, "datamodule", None)
+        if isinstance(data, FormulaDataModule):
+            config["data.source_args"] = data.hparams["source_args"]  # with absolute paths
+        text = self.parser.dump(config, skip_none=False)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 # A resumed run has these values already, and may change them; a sweep has set and

@@ -59,7 +59,7 @@ def given_settings(source_args: str | None) -> Mapping[str, Any]:
     """
     try:
         found = yaml.safe_load(source_args or "{}")
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: no such date
         found = None
     if not isinstance(found, Mapping):
         raise Im2TexError(

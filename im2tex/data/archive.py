@@ -2,40 +2,47 @@
 
 Nothing is ever extracted to disk by name, so a member's path can do no harm: it is only a label. An
 archive inside an archive is copied to an anonymous temporary file, in memory while it is small.
+Links and devices inside archives are not followed; in a folder, only regular files are read.
 """
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import lzma
-import os
-import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
+from im2tex.data.tar_members import Readable, TarReader, is_tar
+from im2tex.data.walking import walk
+from im2tex.data.zip_members import open_zip
 from im2tex.errors import Im2TexError
 
 _ZIP = (".zip",)
-_TAR = (".tar", ".tgz", ".tar.gz", ".txz", ".tar.xz", ".tbz2", ".tar.bz2")
-_UNREADABLE = (".rar", ".7z", ".zipx")
-_CHUNK = 1 << 20
+_TAR = (
+    *(".tar", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.lzma"),
+    *(".tgz", ".txz", ".tbz2", ".tbz", ".tlz"),
+)
+_UNREADABLE = (".rar", ".7z", ".zipx", ".tar.zst", ".tzst", ".tar.lz", ".tar.z", ".taz")
 _PIECE = 1 << 16
-# What the standard library raises on damaged archives; an OSError may also be a bad gzip header.
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError)
+_SMALL_PIECE = 1 << 6  # 40 bytes of bzip2 may unpack to 46 MB
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is refused, in bytes but for the depth: an honest archive is far below all of them.
+    """What is refused, in bytes but for ratio and depth; an honest archive is far below it.
 
     Attributes:
         member: the largest file handed out.
         nested: the largest archive inside another.
         total: everything unpacked together.
+        ratio: what an archive may unpack to for each byte of it, beyond `small`; text and
+            pictures are below 50.
+        small: what any archive may unpack to.
         depth: archives inside archives.
         memory: a nested archive up to this size is not written to a temporary file.
     """
@@ -43,6 +50,8 @@ class Limits:
     member: int = 64 << 20
     nested: int = 16 << 30
     total: int = 128 << 30
+    ratio: int = 200
+    small: int = 256 << 20
     depth: int = 5
     memory: int = 64 << 20
 
@@ -68,13 +77,15 @@ def members(
     """The files under a folder or in an archive, archives inside included.
 
     Args:
-        origin: a folder, an archive (.zip, .tar, .tar.gz, .tar.xz, .tar.bz2), or one file.
+        origin: a folder, an archive (.zip, .tar, .tar.gz, .tar.xz, .tar.bz2, .tar.lzma), or one
+            file.
         suffixes: lower-case endings of the names that are wanted.
         limits: what is refused.
 
     Yields:
-        Each wanted file, in a fixed order. One that cannot be read (a damaged member, a damaged
-        inner archive, one that is too large) comes without data and with its problem.
+        Each wanted file, in a fixed order. One that cannot be read (damaged, encrypted, a link, of
+        an unknown version, too large; an inner archive that is damaged) comes without data and
+        with its problem, and so does the archive where files of no known name are lost.
 
     Raises:
         Im2TexError: if the origin does not exist, is of no known kind, is damaged as a whole, or
@@ -90,19 +101,24 @@ class _Walk:
         self.suffixes = suffixes
         self.limits = limits
         self.spent = 0
+        self.allowance = 0
 
     def origin(self, path: Path) -> Iterator[Member]:
         name = PurePosixPath(path.resolve().name)
         if path.is_dir():
             yield from self._folder(path, name)
-        elif zipfile.is_zipfile(path) or _is_tar(path):
+        elif not path.is_file():
+            raise Im2TexError(f"{path} is a pipe or a device. Give --from a folder or an archive.")
+        elif _packed(path.name) or _is_archive(path):
             try:
-                with path.open("rb") as stream:
-                    yield from self._archive(stream, name, 1)
-            except _DAMAGE as error:
-                raise Im2TexError(_damaged(path, str(error))) from error
-        elif _packed(path.name):
-            raise Im2TexError(_damaged(path, "its beginning or its end is not an archive's"))
+                yield from self._outermost(path, name)
+            except Im2TexError:
+                raise
+            except Exception as error:  # the libraries raise what they like at damaged archives
+                raise Im2TexError(
+                    f"{path} is damaged or cut off ({_reason(error)}). Delete it and download it "
+                    "again, or give --from the folder it was unpacked to."
+                ) from error
         elif self._wanted(path.name):
             yield self._file(path, name)
         else:
@@ -112,21 +128,22 @@ class _Walk:
             )
 
     def _folder(self, folder: Path, name: PurePosixPath) -> Iterator[Member]:
-        for parent, folders, files in os.walk(folder):
-            folders.sort()
-            below = name / Path(parent).relative_to(folder).as_posix()
-            for file in sorted(files):
-                path = Path(parent) / file
-                if self._wanted(file):
-                    yield self._file(path, below / file)
-                elif _packed(file):
-                    try:
-                        with path.open("rb") as stream:
-                            yield from self._archive(stream, below / file, 1)
-                    except _DAMAGE as error:
-                        yield Member(below / file, None, f"an archive that cannot be read: {error}")
-                elif file.lower().endswith(_UNREADABLE):
-                    yield Member(below / file, None, "an archive of a kind that cannot be read")
+        for found in walk(folder):
+            path = name / found.name
+            if found.problem:
+                if self._interesting(path.name) or not path.suffix:
+                    yield Member(path, None, f"cannot be read: {found.problem}")
+            elif self._wanted(path.name):
+                yield self._file(found.path, path)
+            elif _packed(path.name):
+                try:
+                    yield from self._outermost(found.path, path)
+                except Im2TexError:
+                    raise
+                except Exception as error:  # see above
+                    yield Member(path, None, f"an archive that cannot be read: {_reason(error)}")
+            elif self._interesting(path.name):
+                yield Member(path, None, "an archive of a kind that cannot be read")
 
     def _file(self, path: Path, name: PurePosixPath) -> Member:
         try:
@@ -135,86 +152,100 @@ class _Walk:
         except OSError as error:
             return Member(name, None, f"cannot be read: {error.strerror or error}")
 
+    def _outermost(self, path: Path, name: PurePosixPath) -> Iterator[Member]:
+        """The files in an archive that lies in the file system."""
+        size = path.stat().st_size
+        honest = max(self.limits.small, self.limits.ratio * size)
+        self.allowance = min(self.limits.total, self.spent + honest)
+        with path.open("rb") as stream:
+            yield from self._archive(stream, name, 1)
+
     def _archive(self, stream: IO[bytes], name: PurePosixPath, depth: int) -> Iterator[Member]:
         if depth > self.limits.depth:
             raise Im2TexError(f"{name}: archives inside archives, {depth} deep. That is no data.")
-        if zipfile.is_zipfile(stream):
+        kind = _kind(stream)
+        if kind == "zip":
             yield from self._zip(stream, name, depth)
-        else:
-            stream.seek(0)
+        elif kind == "tar":
             yield from self._tar(stream, name, depth)
+        else:
+            raise ValueError("its beginning is not an archive's")
 
     def _zip(self, stream: IO[bytes], name: PurePosixPath, depth: int) -> Iterator[Member]:
-        with zipfile.ZipFile(stream) as archive:
-            for info in archive.infolist():
-                path = name / _inside(info.filename)
-                if info.is_dir() or not self._interesting(path.name):
+        with open_zip(stream) as (archive, entries):
+            for entry in entries:
+                inside = _inside(entry.name)
+                path = name / inside
+                if not self._interesting(inside.name):
                     continue
+                if entry.problem:
+                    yield Member(path, None, f"cannot be unpacked: {entry.problem}")
+                    continue
+                piece = _PIECE
                 try:
-                    with archive.open(info) as member:
-                        yield from self._member(member, path, depth)
-                except (*_DAMAGE, RuntimeError, NotImplementedError) as error:
-                    # RuntimeError: encrypted; NotImplementedError: an exotic compression.
-                    yield Member(path, None, f"cannot be unpacked: {error}")
+                    with archive.open(entry.info) as member:
+                        if entry.info.compress_type in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+                            # Here the library unpacks at once all that it reads.
+                            piece = cast(zipfile.ZipExtFile, member).MIN_READ_SIZE = _SMALL_PIECE
+                        source = _Counted(self, member, path, piece)
+                        yield from self._member(source, path, depth)
+                except Im2TexError:
+                    raise
+                except Exception as error:  # see above
+                    yield Member(path, None, f"cannot be unpacked: {_reason(error)}")
 
     def _tar(self, stream: IO[bytes], name: PurePosixPath, depth: int) -> Iterator[Member]:
-        # "|": read once from front to back, which a compressed tar wants.
-        with tarfile.open(fileobj=stream, mode="r|*") as archive:
-            for info in archive:
-                path = name / _inside(info.name)
-                if not info.isfile() or not self._interesting(path.name):
-                    continue
-                member = archive.extractfile(info)
-                if member is not None:
-                    yield from self._member(member, path, depth)
+        reader = TarReader(_Counted(self, _unpacking(stream), name, _PIECE))
+        for entry in reader:
+            inside = _inside(entry.name)
+            path = name / inside
+            if not entry.name and entry.problem:
+                yield Member(name, None, entry.problem)
+            elif entry.folder or not self._interesting(inside.name):
+                continue
+            elif entry.problem:
+                yield Member(path, None, f"cannot be unpacked: {entry.problem}")
+            else:
+                yield from self._member(reader, path, depth)
 
-    def _member(self, stream: IO[bytes], path: PurePosixPath, depth: int) -> Iterator[Member]:
+    def _member(self, stream: Readable, path: PurePosixPath, depth: int) -> Iterator[Member]:
         if self._wanted(path.name):
             yield self._read(stream, path)
         elif _packed(path.name):
             with tempfile.SpooledTemporaryFile(max_size=self.limits.memory) as copy:
                 size = 0
-                while chunk := stream.read(_CHUNK):
-                    size += len(chunk)
-                    self._spend(len(chunk), path)
+                while piece := stream.read(_PIECE):
+                    size += len(piece)
                     if size > self.limits.nested:
                         raise Im2TexError(
                             f"{path} unpacks to more than {self.limits.nested} bytes."
                         )
                     try:
-                        copy.write(chunk)
+                        copy.write(piece)
                     except OSError as error:
                         raise Im2TexError(
                             f"no room to unpack {path} in {tempfile.gettempdir()}: "
                             f"{error.strerror or error}. Point TMPDIR elsewhere, or make room."
                         ) from error
-                copy.seek(0)
                 try:
-                    yield from self._archive(copy, path, depth + 1)
-                except _DAMAGE as error:
-                    yield Member(path, None, f"an archive that cannot be read: {error}")
+                    yield from self._archive(cast(IO[bytes], copy), path, depth + 1)
+                except Im2TexError:
+                    raise
+                except Exception as error:  # see above
+                    yield Member(path, None, f"an archive that cannot be read: {_reason(error)}")
         else:
             yield Member(path, None, "an archive of a kind that cannot be read")
 
-    def _read(self, stream: IO[bytes], path: PurePosixPath) -> Member:
+    def _read(self, stream: Readable, path: PurePosixPath) -> Member:
         # In pieces, since some streams set aside at once what they are asked for at most.
         pieces: list[bytes] = []
         size = 0
         while size <= self.limits.member and (piece := stream.read(_PIECE)):
             pieces.append(piece)
             size += len(piece)
-        self._spend(size, path)
         if size > self.limits.member:
             return Member(path, None, f"larger than {self.limits.member} bytes")
         return Member(path, b"".join(pieces))
-
-    def _spend(self, size: int, path: PurePosixPath) -> None:
-        self.spent += size
-        if self.spent > self.limits.total:
-            raise Im2TexError(
-                f"{path.parts[0]} unpacks to more than {self.limits.total} bytes, at {path}. "
-                "That is no data set; nothing was written."
-            )
 
     def _wanted(self, name: str) -> bool:
         # macOS leaves a "._" twin beside each file it packs.
@@ -224,25 +255,72 @@ class _Walk:
         return self._wanted(name) or _packed(name) or name.lower().endswith(_UNREADABLE)
 
 
-def _damaged(path: Path, reason: str) -> str:
-    return (
-        f"{path} is damaged or cut off ({reason}). Download it again, or give --from the folder it "
-        "was unpacked to."
-    )
+class _Counted:
+    """What comes out of an archive, counted against the limits of the walk."""
+
+    def __init__(self, walk: _Walk, stream: Readable, path: PurePosixPath, piece: int) -> None:
+        self.walk = walk
+        self.stream = stream
+        self.path = path
+        self.piece = piece
+
+    def read(self, size: int, /) -> bytes:
+        data = self.stream.read(min(size, self.piece))
+        self.walk.spent += len(data)
+        if self.walk.spent > self.walk.allowance:
+            raise Im2TexError(
+                f"{self.path.parts[0]} unpacks to more than {self.walk.allowance} bytes, at "
+                f"{self.path}. That is no data set; nothing was written."
+            )
+        return data
+
+
+def _reason(error: Exception) -> str:
+    """What a library says, on a line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _packed(name: str) -> bool:
     return name.lower().endswith(_ZIP + _TAR) and not name.startswith("._")
 
 
-def _is_tar(path: Path) -> bool:
+def _is_archive(path: Path) -> bool:
     try:
-        return tarfile.is_tarfile(path)
-    except _DAMAGE:
-        return False
+        with path.open("rb") as stream:
+            return _kind(stream) != ""
+    except OSError as error:
+        raise Im2TexError(f"cannot read {path}: {error.strerror or error}.") from error
+
+
+def _kind(stream: IO[bytes]) -> str:
+    """`zip`, `tar` (packed or not), or ""; by the beginning, since a tar may end in a zip."""
+    stream.seek(0)
+    if stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06"):
+        return "zip"
+    try:
+        if is_tar(_unpacking(stream).read(512)):
+            return "tar"
+    except Exception:  # damaged within the first bytes, or something else that begins like this
+        return ""
+    return "zip" if zipfile.is_zipfile(stream) else ""
+
+
+def _unpacking(stream: IO[bytes]) -> Readable:
+    """A stream without its compression, from the beginning."""
+    stream.seek(0)
+    start = stream.read(6)
+    stream.seek(0)
+    if start.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=stream, mode="rb")
+    if start.startswith(b"BZh"):
+        return bz2.BZ2File(stream)
+    if start.startswith((b"\xfd7zXZ\0", b"]\0\0")):
+        return lzma.LZMAFile(stream)
+    return stream
 
 
 def _inside(name: str) -> PurePosixPath:
     """A member's name as a relative path, however it was meant."""
-    parts = PurePosixPath(name.replace("\\", "/")).parts
+    printable = "".join(one if one.isprintable() else "\ufffd" for one in name)
+    parts = PurePosixPath(printable.replace("\\", "/")).parts
     return PurePosixPath(*(part for part in parts if part not in ("/", "..", ".")))

@@ -130,6 +130,7 @@ class FormulaDataModule(LightningDataModule):
             # Kept as a number, so that a run goes on with its own from its checkpoint alone.
             self.hparams["seed"] = int(os.environ.get("PL_GLOBAL_SEED", "0"))
         self.source: Source = SOURCES.build(source, source_args)
+        self.hparams["source_args"] = self.source.portable(source_args)
         self.root = Path(root)
         self._check()
         if buckets is not None:

@@ -1,31 +1,35 @@
-"""Files from the web: resumed where they broke off, and checked before anyone reads them.
+"""Files from the web, fetched with `requests`: whole, or not at all.
 
-A download grows as `NAME.part` beside `NAME.part.json`, which remembers the server's mark (ETag or
-date) and the full size. The next attempt asks for the rest under the condition that the file on
-the server is still the same one (RFC 9110, If-Range).
+A download goes to a temporary name and takes its place once all of it has come, as the server's
+own length (or the end mark of a chunked body) tells. One that breaks off begins again: nothing is
+put together from two answers.
 """
 
 from __future__ import annotations
 
 import hashlib
-import http.client
-import json
 import re
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
-from email.message import Message
 from pathlib import Path
-from typing import Any
+
+import requests
+import urllib3
 
 from im2tex.data.progress import bar
 from im2tex.errors import Im2TexError
+from im2tex.files import replacing
+
+LARGEST = 64 << 30
+"""Bytes of the largest file that is downloaded."""
 
 _CHUNK = 1 << 18
 _LATER = (408, 425, 429, 500, 502, 503, 504)
+_REDIRECTS = 10
+_BROWSER = "download the file with a browser and give its path to --from"
+_NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +37,21 @@ class Retry:
     """How patient a download is.
 
     Attributes:
-        attempts: requests in all, each going on where the last one broke off.
+        attempts: downloads in all, each from the beginning.
         pause: seconds before the second one; doubled each time.
-        timeout: seconds without a byte that count as broken off.
+        timeout: seconds without an answer, or with less than `least` bytes, that count as broken
+            off.
+        least: bytes that must come in `timeout` seconds.
     """
 
     attempts: int = 4
     pause: float = 1.0
     timeout: float = 30.0
+    least: int = 1 << 14
 
 
 class _BrokenOffError(Exception):
-    """The connection ended early; the next attempt goes on from there."""
+    """The connection ended early, or never began; another attempt may do better."""
 
 
 def is_url(origin: str) -> bool:
@@ -52,42 +59,35 @@ def is_url(origin: str) -> bool:
     return re.match(r"(?i)[a-z][a-z0-9+.-]*://", origin) is not None
 
 
-def download(url: str, folder: Path, retry: Retry | None = None) -> Path:
+def download(url: str, folder: Path, retry: Retry | None = None, largest: int = LARGEST) -> Path:
     """Downloads a file, or finds it downloaded already.
 
     Args:
         url: its address; with `#sha256=HEX` at the end its content must have that checksum.
         folder: where it goes; made if need be.
         retry: how patient to be.
+        largest: bytes that it may have.
 
     Returns:
         The path of the complete file.
 
     Raises:
-        Im2TexError: if the address does not answer, answers with a web page, ends early, has
-            another checksum than said, or the folder cannot be written. What has arrived is kept
-            for the next attempt.
+        Im2TexError: if the address is none of http or https, does not answer, answers with
+            something else than a file, ends early, does not tell its length, is too large, has
+            another checksum than said, or the folder cannot be written. Nothing is kept then.
     """
-    retry = retry or Retry()
     address, _, fragment = url.partition("#")
-    parts = urllib.parse.urlsplit(address)
-    if parts.scheme.lower() not in ("http", "https"):
-        raise Im2TexError(f"{url}: only http and https addresses can be downloaded.")
+    _check_scheme(address, url)
     # The address is part of the name: many servers call every file "download".
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", Path(urllib.parse.unquote(parts.path)).name)
-    target = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:8]}-{stem[-80:] or 'file'}"
+    last = urllib.parse.unquote(urllib.parse.urlsplit(address).path).rpartition("/")[2]
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", last)[-80:] or "file"
+    target = folder / f"{hashlib.sha256(address.encode()).hexdigest()[:8]}-{stem}"
     wanted = fragment.removeprefix("sha256=").lower() if fragment.startswith("sha256=") else None
-    transfer = _Transfer(address, target, retry)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not target.exists():
-            transfer.run()
-        if wanted is not None and (found := _sha256(target)) != wanted:
-            target.unlink()
-            raise Im2TexError(
-                f"{address} has the checksum {found}, not {wanted}. It was deleted; download it "
-                "again, or check the address."
-            )
+        if not target.exists() or (wanted is not None and _sha256(target) != wanted):
+            target.unlink(missing_ok=True)
+            _fetch(address, target, wanted, retry or Retry(), largest)
     except OSError as error:
         raise Im2TexError(
             f"cannot write the download to {folder}: {error.strerror or error}. Choose another "
@@ -96,115 +96,157 @@ def download(url: str, folder: Path, retry: Retry | None = None) -> Path:
     return target
 
 
-class _Transfer:
-    """One file on its way.
+def _fetch(address: str, target: Path, wanted: str | None, retry: Retry, largest: int) -> None:
+    """Downloads with as many attempts as there are.
 
-    Args:
-        address: the URL without its fragment.
-        target: the complete file's path.
-        retry: how patient to be.
+    Raises:
+        Im2TexError: see `download`.
     """
-
-    def __init__(self, address: str, target: Path, retry: Retry) -> None:
-        self.address = address
-        self.target = target
-        self.part = target.with_name(f"{target.name}.part")
-        self.about = target.with_name(f"{target.name}.part.json")
-        self.retry = retry
-
-    def run(self) -> None:
-        for attempt in range(1, self.retry.attempts + 1):
-            try:
-                self._attempt()
-                break
-            except _BrokenOffError as error:
-                if attempt == self.retry.attempts:
-                    have = self.part.stat().st_size if self.part.exists() else 0
-                    raise Im2TexError(
-                        f"{self.address}: {error}, {attempt} times. {have} bytes have arrived and "
-                        "are kept: run the command again to go on from there."
-                    ) from error
-                time.sleep(self.retry.pause * 2 ** (attempt - 1))
-        self.part.replace(self.target)
-        self.about.unlink(missing_ok=True)
-
-    def _attempt(self) -> None:
-        known = self._known()
-        have = self.part.stat().st_size if self.part.exists() and known else 0
-        headers = {"User-Agent": "im2tex", "Accept-Encoding": "identity"}
-        if have:
-            headers |= {"Range": f"bytes={have}-", "If-Range": str(known["mark"])}
-        request = urllib.request.Request(self.address, headers=headers)
+    for attempt in range(1, retry.attempts + 1):
         try:
-            with urllib.request.urlopen(request, timeout=self.retry.timeout) as response:
-                self._receive(response, have)
-        except urllib.error.HTTPError as error:
-            self._refused(error, have, known)
-        except urllib.error.URLError as error:
-            raise _BrokenOffError(f"no answer ({error.reason})") from error
-        except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
-            raise _BrokenOffError(f"the connection broke ({error})") from error
+            with replacing(target) as part:
+                _attempt(address, part, wanted, retry, largest)
+            return
+        except _BrokenOffError as error:
+            if attempt == retry.attempts:
+                raise Im2TexError(
+                    f"{address}: {error}, {attempt} times. Nothing was kept: run the command "
+                    f"again later, or {_BROWSER}."
+                ) from error
+        time.sleep(retry.pause * 2 ** (attempt - 1))
 
-    def _refused(self, error: urllib.error.HTTPError, have: int, known: dict[str, Any]) -> None:
-        if error.code == 416 and have and have == known.get("size"):
-            return  # nothing is left to send: the last attempt ended just before the renaming
-        if error.code == 416 and have:
-            self.part.unlink()
-            raise _BrokenOffError("the file on the server is another one now") from error
-        if error.code in _LATER:
-            raise _BrokenOffError(f"the server answers {error.code} {error.reason}") from error
-        raise Im2TexError(
-            f"{self.address}: the server answers {error.code} {error.reason}. Check the address, "
-            "or download the file with a browser and give its path to --from."
-        ) from error
 
-    def _receive(self, response: Any, have: int) -> None:
-        headers: Message = response.headers
-        if headers.get_content_type() in ("text/html", "application/xhtml+xml"):
-            raise Im2TexError(
-                f"{self.address} gives a web page, not a file: perhaps a page to log in or to "
-                "accept a licence on. Download the file with a browser and give its path to --from."
-            )
-        length = int(headers["Content-Length"]) if headers["Content-Length"] else None
-        span = re.match(r"bytes (\d+)-", headers.get("Content-Range", ""))
-        if response.status != 206:
-            have = 0  # the server sends all of it, whatever was asked
-        elif span is None or int(span[1]) != have:
-            self.part.unlink()
-            raise _BrokenOffError("the server sends another part than asked for")
-        size = None if length is None else have + length
-        mark = headers["ETag"] or headers["Last-Modified"]
-        if mark and not mark.startswith("W/"):
-            self.about.write_text(json.dumps({"mark": mark, "size": size}))
-        else:
-            self.about.unlink(missing_ok=True)
-        with (
-            self.part.open("ab" if have else "wb") as file,
-            bar(self.target.name, size, done=have, in_bytes=True) as shown,
-        ):
-            arrived = have
-            while chunk := _reading(response.read):
-                file.write(chunk)
+def _attempt(address: str, part: Path, wanted: str | None, retry: Retry, largest: int) -> None:
+    with requests.Session() as session, _answer(session, address, retry) as response:
+        size = _expected(response, address, wanted, largest)
+        digest = hashlib.sha256()
+        arrived = 0
+        with part.open("wb") as file, bar("downloading", size, in_bytes=True) as shown:
+            for chunk in _chunks(response, retry):
                 arrived += len(chunk)
+                if arrived > largest:
+                    raise Im2TexError(_too_large(address, largest))
+                file.write(chunk)
+                digest.update(chunk)
                 shown.advance(len(chunk))
-        if size is not None and arrived != size:
-            raise _BrokenOffError(f"the connection ended at {arrived} of {size} bytes")
+    if size is not None and arrived != size:
+        raise _BrokenOffError(f"the connection ended at {arrived} of {size} bytes")
+    if not arrived:
+        raise Im2TexError(f"{address}: the server sends an empty file. Check the address.")
+    if wanted is not None and digest.hexdigest() != wanted:
+        raise Im2TexError(
+            f"{address} has the checksum {digest.hexdigest()}, not {wanted}. It was deleted; "
+            "download it again, or check the address."
+        )
 
-    def _known(self) -> dict[str, Any]:
-        """What is remembered of the file on the server; nothing means start again."""
+
+def _answer(session: requests.Session, address: str, retry: Retry) -> requests.Response:
+    """The answer with the file in it, redirections followed.
+
+    Raises:
+        Im2TexError: if there is none.
+        _BrokenOffError: if there may be one later.
+    """
+    here = address
+    for _ in range(_REDIRECTS):
+        headers = {"User-Agent": "im2tex", "Accept-Encoding": "identity"}
         try:
-            about = json.loads(self.about.read_text())
-        except (OSError, ValueError):
-            return {}
-        return about if isinstance(about, dict) and about.get("mark") else {}
+            # Not `session.get`, which reads the body of a redirection whole, however long it is.
+            request = session.prepare_request(requests.Request("GET", here, headers))
+            settings = session.merge_environment_settings(here, {}, True, None, None)
+            response = session.get_adapter(here).send(
+                request, timeout=retry.timeout, **{**settings, "stream": True}
+            )
+            requests.cookies.extract_cookies_to_jar(session.cookies, request, response.raw)
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise _BrokenOffError(f"no answer ({_reason(error)})") from error
+        except (*_NETWORK, ValueError) as error:
+            raise Im2TexError(f"{address} cannot be asked for: {_reason(error)}.") from error
+        if not response.is_redirect:
+            return response
+        response.close()
+        try:
+            here = urllib.parse.urljoin(here, response.headers["location"])
+        except ValueError:
+            here = response.headers["location"]
+        _check_scheme(here, address, f" (it leads to {here[:200]!r})")
+    raise Im2TexError(f"{address} leads from one address to the next, {_REDIRECTS} times.")
 
 
-def _reading(read: Callable[[int], bytes]) -> bytes:
-    """Reads a chunk; what breaks here is the network, not the disk."""
+def _expected(
+    response: requests.Response, address: str, wanted: str | None, largest: int
+) -> int | None:
+    """How many bytes will come; None where the body says itself where it ends.
+
+    Raises:
+        Im2TexError: if what will come is no file that can be known to be whole.
+        _BrokenOffError: if there may be one later.
+    """
+    status = f"{response.status_code} {response.reason or ''}".rstrip()
+    if response.status_code in _LATER:
+        raise _BrokenOffError(f"the server answers {status}")
+    if response.status_code != requests.codes.ok:
+        raise Im2TexError(
+            f"{address}: the server answers {status}. Check the address, or {_BROWSER}."
+        )
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind in ("text/html", "application/xhtml+xml"):
+        raise Im2TexError(
+            f"{address} gives a web page, not a file: perhaps a page to log in or to accept a "
+            f"licence on. Then {_BROWSER}."
+        )
+    length = response.headers.get("Content-Length", "").strip()
+    if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
+        return None
+    if re.fullmatch(r"[0-9]{1,18}", length):
+        if int(length) > largest:
+            raise Im2TexError(_too_large(address, largest))
+        return int(length)
+    if wanted is not None:
+        return None
+    raise Im2TexError(
+        f"{address}: the server says {repr(length[:50]) if length else 'nothing'} of the file's "
+        "length, so half of it would look like all. Add #sha256= and its checksum to the "
+        f"address, or {_BROWSER}."
+    )
+
+
+def _chunks(response: requests.Response, retry: Retry) -> Iterator[bytes]:
+    """The body as it arrives; what breaks here is the network, not the disk."""
+    since, came = time.monotonic(), 0
+    while True:
+        try:
+            chunk: bytes = response.raw.read1(_CHUNK, decode_content=False)
+        except (*_NETWORK, ValueError) as error:
+            raise _BrokenOffError(f"the connection broke ({_reason(error)})") from error
+        if not chunk:
+            return
+        yield chunk
+        came += len(chunk)
+        if (now := time.monotonic()) - since >= retry.timeout:
+            if came < retry.least:
+                raise _BrokenOffError(f"{came} bytes came in {now - since:.0f} seconds")
+            since, came = now, 0
+
+
+def _check_scheme(address: str, given: str, more: str = "") -> None:
     try:
-        return read(_CHUNK)
-    except (OSError, http.client.HTTPException) as error:
-        raise _BrokenOffError(f"the connection broke ({error})") from error
+        parts = urllib.parse.urlsplit(address)
+        valid = parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise Im2TexError(f"{given}: only http and https addresses can be downloaded{more}.")
+
+
+def _too_large(address: str, largest: int) -> str:
+    return f"{address} is larger than {largest} bytes, the most that is downloaded."
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong: the innermost cause of those that the library's message nests."""
+    text = " ".join(str(error).split()).rpartition(": ")[2].strip("\"')")
+    return text[:200] or type(error).__name__
 
 
 def _sha256(path: Path) -> str:

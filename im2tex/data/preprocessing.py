@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from im2tex.errors import Im2TexError
+from im2tex.ink.images.picture import load_picture
 from im2tex.ink.ink import Ink
-from im2tex.ink.raster import draw, draw_middle, load_picture, middle_size, size
+from im2tex.ink.raster import draw, draw_middle, middle_size, size
 from im2tex.ink.redraw import Middle, hair_lines
 from im2tex.ink.scale import ink_size, picture_size, symbol_size
 
@@ -122,7 +124,7 @@ class Preprocessing:
         image = draw(ink.strokes, scale, line, self.padding)
         return Drawn(self._fill(image), scale, (left, top), self.padding + line / 2, limited)
 
-    def picture(self, source: bytes | Image.Image | NDArray[np.uint8]) -> Drawn:
+    def picture(self, source: Any) -> Drawn:
         """Reads a picture: encoded bytes, a PIL image or an (H, W[, C]) uint8 array.
 
         Raises:
@@ -141,7 +143,7 @@ class Preprocessing:
             place = (0.0, 0.0), float(self.padding)
         return Drawn(self._fill(image), scale, *place, limited=asked > most)
 
-    def picture_extent(self, source: bytes | Image.Image | NDArray[np.uint8]) -> tuple[int, int]:
+    def picture_extent(self, source: Any) -> tuple[int, int]:
         """Height and width in pixels that a picture asks for, before any limit.
 
         Raises:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from im2tex.data.store import Split
 from im2tex.data.stream import Stream
@@ -72,6 +73,17 @@ class Source(ABC):
                 f"{self.path(root, self.train)} does not exist. Make it with "
                 f"`im2tex data prepare {self.name} --from PATH --root {root}`."
             )
+
+    def portable(self, arguments: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """The settings as a run keeps them, for a later command in another working directory.
+
+        Args:
+            arguments: what this source was made of, as given.
+
+        Returns:
+            The same; sources whose settings name files make the paths absolute.
+        """
+        return None if arguments is None else dict(arguments)
 
     def path(self, root: Path, split: str) -> Path:
         """The store file of a split."""

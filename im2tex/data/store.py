@@ -25,6 +25,10 @@ from im2tex.render.layout import Layout
 
 FORMAT = 1
 _META = b"im2tex"
+# What a damaged or hostile file makes the libraries raise; text that is not UTF-8, or no JSON, is a
+# ValueError.
+_DAMAGE = (pa.ArrowException, OSError, ValueError)
+_LATER_COLUMNS = ("layout", "written")  # which stores made before have not
 _SCHEMA = pa.schema(
     [
         ("key", pa.string()),
@@ -73,7 +77,7 @@ def write_split(
     try:
         with (
             replacing(path) as part,
-            pq.ParquetWriter(part, schema, compression="zstd") as writer,
+            pq.ParquetWriter(part, schema, compression="zstd", write_page_checksum=True) as writer,
         ):
             rows: list[dict[str, Any]] = []
             for sample in samples:
@@ -104,8 +108,8 @@ def read_about(path: Path) -> dict[str, Any]:
         return _about(path, pq.read_schema(path).metadata)
     except FileNotFoundError:
         raise Im2TexError(f"{path} does not exist.") from None
-    except (pa.ArrowException, OSError) as error:
-        raise Im2TexError(f"{path} cannot be read as a store: {error}") from error
+    except _DAMAGE as error:
+        raise Im2TexError(_damaged(path, error)) from error
 
 
 class Split(Sequence[Sample]):
@@ -126,12 +130,15 @@ class Split(Sequence[Sample]):
         self.path = path
         self.writer: Writer | None = None
         try:
-            table = pq.read_table(path, memory_map=True)
+            table = pq.read_table(path, memory_map=True, page_checksum_verification=True)
+            self.about = _about(path, table.schema.metadata)
+            missing = {*_SCHEMA.names} - {*table.column_names, *_LATER_COLUMNS}
+            if missing:
+                raise ValueError(f"it has no column {', '.join(sorted(missing))}")
         except FileNotFoundError:
             raise Im2TexError(f"{path} does not exist.") from None
-        except (pa.ArrowException, OSError) as error:
-            raise Im2TexError(f"{path} cannot be read as a store: {error}") from error
-        self.about = _about(path, table.schema.metadata)
+        except _DAMAGE as error:
+            raise Im2TexError(_damaged(path, error)) from error
         self._table = table.combine_chunks()
 
     def __len__(self) -> int:
@@ -144,6 +151,12 @@ class Split(Sequence[Sample]):
             index += len(self)
         if not 0 <= index < len(self):
             raise IndexError(index)
+        try:
+            return self._sample(index)
+        except (*_DAMAGE, KeyError, TypeError) as error:
+            raise Im2TexError(_damaged(self.path, f"row {index}: {error}")) from error
+
+    def _sample(self, index: int) -> Sample:
         row = {name: self._table.column(name)[index] for name in self._table.column_names}
         strokes = row["strokes"]
         ink = None
@@ -217,11 +230,18 @@ class Split(Sequence[Sample]):
         return list(self._table.column("key").to_pylist())
 
 
+def _damaged(path: Path, reason: object) -> str:
+    text = " ".join(str(reason).split())
+    return f"{path} cannot be read as a store: {text}. Make it again with `im2tex data prepare`."
+
+
 def _about(path: Path, metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
     if _META not in (metadata or {}):
         raise Im2TexError(f"{path} is a Parquet file, but not one of im2tex's stores.")
     assert metadata is not None
     about: dict[str, Any] = json.loads(metadata[_META])
+    if not isinstance(about, dict):
+        raise ValueError("what is said of it is no JSON object")
     if about.get("format") != FORMAT:
         raise Im2TexError(
             f"{path} has store format {about.get('format')}; this version reads {FORMAT}. Make it "

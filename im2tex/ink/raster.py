@@ -1,4 +1,4 @@
-"""Strokes to pixels, and a person's picture to the same kind of pixels.
+"""Strokes to pixels.
 
 `draw` lays hair lines on a canvas `FINE` times as fine as the output (Pillow, in C), widens them
 with a round pen by a few shifted maxima over the whole canvas, and averages blocks down. The cost
@@ -9,29 +9,20 @@ with the obvious ways.
 
 from __future__ import annotations
 
-import io
 import math
-import struct
-import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
-from scipy import ndimage
+from PIL import Image, ImageDraw
 
-from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Stroke
-from im2tex.ink.lighting import evenly_lit
 
 FINE = 3
 """Canvas cells a pixel, each way."""
 _STEP = 0.5  # pixels between kept points; a corner is cut by less than a quarter of a pixel
-_FAINT = 16  # grey levels of 255 that the darkest ink must stand out from the paper
-_EDGE = 64  # stretched level from which a pixel counts as ink, when the margins are cut off too
-_SHADED = 2  # pixels beside such ink whose fainter shades are its edge
 
 
 def size(
@@ -202,110 +193,3 @@ def _widen(fine: NDArray[np.uint8], pen: int) -> NDArray[np.uint8]:
                 view = out[:offset]
                 np.maximum(view, run[-offset:], out=view)
     return out.reshape(fine.shape)
-
-
-def load_picture(source: bytes | Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A person's picture as ink on paper, whatever its mode, contrast or polarity.
-
-    Transparency lies on white (a picture that is blank there, white ink on nothing, is read from
-    its transparency). Ink is whatever is rarer, counted over the whole picture and along its
-    border alike; grey levels are stretched from the paper's own level to the darkest ink's.
-    A photograph's light is made even before (`lighting`).
-
-    Args:
-        source: an encoded picture, any format Pillow reads, of several frames the first; or a
-            picture already open; or an array (H, W) or (H, W, 1, 3 or 4).
-
-    Returns:
-        (H, W), 0 = paper … 255 = ink, cropped to the ink.
-
-    Raises:
-        Im2TexError: if it cannot be read, is too large to be opened safely, or is blank.
-    """
-    layers = _grey_layers(_opened(source))
-    for grey in layers:
-        ink = _ink_of(grey)
-        if ink is not None:
-            return ink
-    raise Im2TexError("the picture is blank: no ink stands out from the paper.")
-
-
-def _opened(source: bytes | Image.Image | NDArray[np.uint8]) -> Image.Image:
-    try:
-        if isinstance(source, np.ndarray):
-            flat = source.ndim == 3 and source.shape[2] == 1
-            return Image.fromarray(source[:, :, 0] if flat else source)
-        if isinstance(source, Image.Image):
-            return ImageOps.exif_transpose(source)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(source)) as opened:
-                opened.load()
-                return ImageOps.exif_transpose(opened)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        excess = str(error).partition(",")[0]  # behind it Pillow speaks of attacks
-        raise Im2TexError(
-            f"the picture is too large: {excess}. Crop or shrink it to one formula."
-        ) from None
-    except UnidentifiedImageError:
-        raise Im2TexError(
-            "this is no picture that can be read: it is in no format such as PNG, JPEG or TIFF. "
-            "Make a picture of a PDF or SVG first."
-            if source
-            else "this is no picture that can be read: it is empty."
-        ) from None
-    except (OSError, SyntaxError, TypeError, ValueError, struct.error) as error:
-        raise Im2TexError(f"this is no picture that can be read: {error}") from None
-
-
-def _grey_layers(picture: Image.Image) -> list[NDArray[np.uint8]]:
-    """8-bit grey on white; second, where there is transparency, the transparency itself."""
-    if picture.mode.startswith("I;16"):
-        return [(np.asarray(picture).astype(np.uint32) // 257).astype(np.uint8)]
-    if picture.mode in ("I", "F"):
-        values = np.nan_to_num(np.asarray(picture, dtype=np.float64))
-        low, high = float(values.min()), float(values.max())
-        if picture.mode == "I" and low >= 0:
-            low, high = 0.0, 65535.0 if high > 255 else 255.0
-        return [((values - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)]
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        grey = Image.alpha_composite(white, picture).convert("L")
-        return [np.asarray(grey), 255 - np.asarray(picture.getchannel("A"))]
-    return [np.asarray(picture.convert("RGB").convert("L"))]
-
-
-def _ink_of(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """Stretched and cropped ink, or None where nothing stands out."""
-    if not grey.size or int(grey.max()) - int(grey.min()) < _FAINT:
-        return None
-    grey, paper, noise = _told(grey)
-    if noise > 0:  # a photograph's; a clean picture has one level of paper
-        lit = evenly_lit(grey)
-        if lit is not None:
-            grey, paper, noise = _told(lit)
-    darkest = float(grey.min())
-    if paper - darkest < max(_FAINT, 8 * noise):
-        return None
-    floor = paper - 4 * noise
-    ink = np.clip((floor - grey.astype(np.float32)) * (255 / (floor - darkest)), 0, 255)
-    sure = ink > _EDGE
-    # Shades belong to ink at its edges; elsewhere they are the grain of a dithered paper.
-    ink *= ndimage.maximum_filter(sure, 2 * _SHADED + 1)
-    rows = np.flatnonzero(sure.any(axis=1))
-    columns = np.flatnonzero(sure.any(axis=0))
-    cropped = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    out: NDArray[np.uint8] = np.rint(cropped).astype(np.uint8)
-    return out
-
-
-def _told(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, float]:
-    """Dark ink on light paper, the paper's level, and how far it usually is from that."""
-    dark = grey < (int(grey.min()) + int(grey.max()) + 1) / 2
-    border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
-    if dark.mean() + border.mean() > 1:
-        grey, dark = 255 - grey, ~dark
-    sheet = grey[~dark].astype(np.float32)
-    paper = float(np.median(sheet))
-    return grey, paper, float(np.median(np.abs(sheet - paper)))

@@ -95,12 +95,29 @@ def test_hostile_names_are_only_labels(tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_links_in_a_tar_are_not_followed(tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        (tarfile.SYMTYPE, "link"),
+        (tarfile.LNKTYPE, "link"),
+        (tarfile.CHRTYPE, "device"),
+        (tarfile.FIFOTYPE, "pipe"),
+        (tarfile.GNUTYPE_SPARSE, "sparse"),
+        (b"Q", "unknown kind"),
+    ],
+)
+def test_tar_entry_that_is_no_file_is_named_and_not_followed(tmp_path, kind, problem):
     with tarfile.open(tmp_path / "x.tar", "w") as archive:
         info = tarfile.TarInfo("a.inkml")
-        info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        info.type, info.linkname = kind, "/etc/passwd"
         archive.addfile(info)
-    assert found(tmp_path / "x.tar") == {}
+        info = tarfile.TarInfo("b.inkml")
+        info.size = 1
+        archive.addfile(info, io.BytesIO(b"B"))
+    first, second = members(tmp_path / "x.tar")
+    assert first.data is None
+    assert problem in first.problem
+    assert second.data == b"B"
 
 
 def test_a_file_that_is_too_large_is_named_and_the_rest_is_read(tmp_path):

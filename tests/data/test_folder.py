@@ -1,11 +1,15 @@
 """A person's own files: read, named, labelled, split by label, and complained about by name."""
 
+import csv
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from im2tex.data.datamodule import FormulaDataModule
 from im2tex.data.source import SOURCES
 from im2tex.data.sources.folder import FolderSource
 from im2tex.errors import Im2TexError
@@ -167,3 +171,147 @@ def test_a_run_says_each_time_which_files_it_leaves_out(tmp_path, capsys):
         said = capsys.readouterr().err
         assert "1 problems" in said
         assert "bad.png" in said
+
+
+def problems(root):
+    with (root / "folder" / "problems.tsv").open(encoding="utf-8", newline="") as file:
+        return {row["file"]: row for row in csv.DictReader(file, delimiter="\t")}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a.bmp", "a.webp", "a.tif", "a.TIFF", "a.gif", "a.ppm", "a.pgm", "a.jfif", "a.JPG"),
+        *("a.jp2", "a.pcx", "a.dib"),
+    ],
+)
+def test_folder_picture_of_every_format_is_read_and_labelled(tmp_path, name):
+    picture(tmp_path / "in" / name)
+    (tmp_path / "in" / "labels.tsv").write_text(f"{name}\tx\n")
+    source = FolderSource(str(tmp_path / "in"), validation=0)
+    assert source.prepare(tmp_path).splits == {"all": 1, "train": 1}
+    assert problems(tmp_path) == {}
+
+
+def test_folder_files_without_an_ending_are_told_by_their_beginning(tmp_path):
+    picture(tmp_path / "in" / "x.png")
+    (tmp_path / "in" / "x.png").rename(tmp_path / "in" / "x")
+    (tmp_path / "in" / "ink.xml").write_text(INKML)
+    (tmp_path / "in" / "program.exe").write_bytes(b"MZ" + bytes(100))
+    (tmp_path / "in" / "README").write_text("BM and II* are no pictures")
+    FolderSource(str(tmp_path / "in")).prepare(tmp_path)
+    found = by_key(FolderSource(), tmp_path, "all")
+    assert set(found) == {"x", "ink.xml"}
+    assert found["ink.xml"].tokens == ("x", "^", "{", "2", "}")
+
+
+@pytest.mark.timeout(60)
+def test_folder_links_pipes_and_empty_files_are_read_or_named(tmp_path):
+    place, outside = tmp_path / "in", tmp_path / "outside"
+    picture(place / "a.png")
+    picture(outside / "b.png")
+    (place / "inside.png").symlink_to("a.png")
+    (place / "outside.png").symlink_to(outside / "b.png")
+    (place / "far").symlink_to(outside)
+    (outside / "back").symlink_to(place)
+    (place / "self").symlink_to(".")
+    (place / "up").symlink_to("..")
+    (place / "broken.png").symlink_to("nowhere.png")
+    (place / "loop.png").symlink_to("loop.png")
+    (place / "empty.png").write_bytes(b"")
+    (place / "empty.inkml").write_bytes(b"")
+    (place / "paper.pdf").write_bytes(b"%PDF-1.4 ...")
+    os.mkfifo(place / "pipe.png")
+    (place / os.fsdecode(b"\xe9.png")).write_bytes((place / "a.png").read_bytes())
+    (place / "labels.tsv").write_text("pipe.png\tx\na.png\ty\n")
+    source = FolderSource(str(place))
+    source.prepare(tmp_path)
+    found = set(by_key(source, tmp_path, "all"))
+    assert found == {"a.png", "inside.png", "outside.png", "far/b.png"}
+    named = problems(tmp_path)
+    assert {name: row["outcome"] for name, row in named.items()} == dict.fromkeys(
+        (
+            *("up", "broken.png", "loop.png", "empty.png", "empty.inkml", "paper.pdf"),
+            *("pipe.png", "\\xe9.png"),
+        ),
+        "left out",
+    )
+    assert "empty" in named["empty.png"]["reason"]
+    assert str(place) not in " ".join(row["reason"] for row in named.values())
+
+
+def test_folder_problems_are_told_by_their_outcome(tmp_path):
+    for name in ("a.png", "b.png", "c.png", "c.jpg", "d.png"):
+        picture(tmp_path / "in" / name)
+    (tmp_path / "in" / "labels.tsv").write_text(
+        "a.png\t\\frac{\ngone.png\ty\nc\tz\nd.jpg\tx\nd.bmp\ty\nb\tx\n"
+    )
+    FolderSource(str(tmp_path / "in")).prepare(tmp_path)
+    assert {name: row["outcome"] for name, row in problems(tmp_path).items()} == {
+        "a.png": "kept without a label",
+        "gone.png": "label not used",
+        "c": "label not used",
+        "d.png": "kept without a label",
+    }
+
+
+def test_folder_with_caption_txt_and_names_without_ending_is_labelled(tmp_path):
+    for year in ("2014", "2016"):
+        picture(tmp_path / year / "img" / "own_0.bmp")
+        (tmp_path / year / "caption.txt").write_text("own_0\tx ^ { 2 }\n")
+    source = FolderSource(str(tmp_path / "2014"), validation=0)
+    assert source.prepare(tmp_path / "root").splits == {"all": 1, "train": 1}
+    both = FolderSource(str(tmp_path))
+    with pytest.raises(Im2TexError, match=r"several labels files: 2014/caption.txt, 2016/caption"):
+        both.prepare(tmp_path / "root")
+    with pytest.raises(Im2TexError, match="--labels"):
+        both.ensure(tmp_path / "root")
+
+
+def test_folder_labels_given_by_a_relative_path_are_used(tmp_path, monkeypatch):
+    picture(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "labels.txt").write_text("a.png\tx\n")
+    monkeypatch.chdir(tmp_path)
+    prepared = FolderSource("in", validation=0).prepare(tmp_path, labels=Path("in/labels.txt"))
+    assert prepared.splits == {"all": 1, "train": 1}
+    assert len(prepared.lines) == 1
+
+
+def test_folder_label_files_that_are_not_used_are_mentioned(tmp_path):
+    picture(tmp_path / "in" / "sub" / "a.png")
+    (tmp_path / "in" / "formulas.txt").write_text("a.png\tx\n")
+    source = FolderSource(str(tmp_path / "in"), validation=0)
+    (line,) = source.prepare(tmp_path).lines[1:]
+    assert "expected labels.tsv, .csv" in line
+    assert "Seen there: formulas.txt" in line
+    (tmp_path / "in" / "sub" / "labels.csv").write_text("file,latex\na.png,x\n")
+    assert source.prepare(tmp_path).splits == {"all": 1, "train": 1}
+    (tmp_path / "in" / "labels.json").write_text('{"sub/a.png": "y"}')
+    assert "not used: sub/labels.csv" in source.prepare(tmp_path).lines[-1]
+    assert by_key(source, tmp_path, "train")["sub/a.png"].latex == "y"
+
+
+def test_folder_names_in_another_unicode_form_are_labelled(tmp_path):
+    picture(tmp_path / "in" / "e\u0301quation.png")
+    picture(tmp_path / "in" / "\u00fc.png")
+    (tmp_path / "in" / "labels.tsv").write_text(
+        "\u00e9quation.png\tx\nu\u0308.png\ty\n", encoding="utf-16"
+    )
+    FolderSource(str(tmp_path / "in"), validation=0).prepare(tmp_path)
+    found = by_key(FolderSource(), tmp_path, "train")
+    assert found["e\u0301quation.png"].latex == "x"
+    assert found["\u00fc.png"].latex == "y"
+
+
+def test_folder_named_relative_to_one_place_is_found_from_another(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = FormulaDataModule("folder", {"path": "mine"}, root=str(tmp_path / "root"))
+    kept = data.hparams["source_args"]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert kept == {"path": str(folder)}
+    source = SOURCES.build("folder", kept)
+    source.ensure(tmp_path / "root")
+    written = source.path(tmp_path / "root", "all").stat().st_mtime_ns
+    data.source.ensure(tmp_path / "root")
+    assert source.path(tmp_path / "root", "all").stat().st_mtime_ns == written

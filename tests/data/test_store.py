@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 
 import numpy as np
 import pyarrow as pa
@@ -164,3 +165,42 @@ def test_what_was_said_of_a_split_without_its_samples(path, tmp_path):
     path.write_bytes(b"PAR1")
     with pytest.raises(Im2TexError, match="cannot be read as a store"):
         store.read_about(path)
+
+
+def test_store_with_changed_bytes_is_a_named_error_or_as_it_was(path):
+    """Pages have checksums: no byte changes a sample without a word."""
+    whole = path.read_bytes()
+    keys = [sample.key for sample in Split(path)]
+    footer = len(whole) - int.from_bytes(whole[-8:-4], "little") - 8
+    rng = random.Random(15)
+    for trial in range(400):
+        data = bytearray(whole)
+        at = rng.randrange(footer if trial % 2 else 0, len(data))
+        data[at] = (data[at] + rng.randrange(1, 256)) % 256
+        path.write_bytes(data)
+        try:
+            found = [sample.key for sample in Split(path)]
+        except Im2TexError as error:
+            assert str(path) in str(error)  # noqa: PT017
+            continue
+        assert trial % 2 or found == keys
+
+
+def test_store_cut_short_is_a_named_error(path):
+    whole = path.read_bytes()
+    for size in (0, 3, 4, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(Im2TexError, match="cannot be read as a store"):
+            Split(path)
+
+
+def test_store_whose_notes_are_damaged_is_a_named_error(path, tmp_path):
+    for notes in (b"[1]", b"{", b"\xff"):
+        table = pq.read_table(path).replace_schema_metadata({b"im2tex": notes})
+        pq.write_table(table, tmp_path / "x.parquet")
+        for read in (Split, store.read_about):
+            with pytest.raises(Im2TexError, match="cannot be read as a store"):
+                read(tmp_path / "x.parquet")
+    pq.write_table(pq.read_table(path).drop_columns(["tokens"]), tmp_path / "x.parquet")
+    with pytest.raises(Im2TexError, match="no column tokens"):
+        Split(tmp_path / "x.parquet")

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from im2tex.ink.images.picture import load_picture
 from im2tex.ink.lighting import evenly_lit
-from im2tex.ink.raster import draw, load_picture
+from im2tex.ink.raster import draw
 from im2tex.ink.typeset import typeset
 
 INK = typeset(("2", "x", "+", "3", "=", "y"))

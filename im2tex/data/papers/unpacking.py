@@ -9,11 +9,11 @@ from __future__ import annotations
 import gzip
 import io
 import re
-import tarfile
 import zlib
 from pathlib import PurePosixPath
 
 from im2tex.data.papers.paper import TEX
+from im2tex.data.tar_members import TarReader, is_tar
 
 LARGEST_PACKAGE = 256 << 20
 """Bytes that a package may unpack to, pictures included."""
@@ -30,7 +30,7 @@ READ_ALONG = (".sty", ".cls", ".def", ".mac", ".inc", ".tikz")
 _TEX_COMMAND = re.compile(rb"\\[A-Za-z]{2}")
 _BLOCK = 512
 _PIECE = 1 << 16
-_DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError)
+_DAMAGE = (OSError, EOFError, zlib.error, ValueError, OverflowError)
 
 
 class RefusedError(Exception):
@@ -56,7 +56,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
             raise RefusedError("no TeX in it")
         with gzip.open(io.BytesIO(data)) as stream:
             bounded = _Bounded(stream)
-            if _is_tar(start):
+            if is_tar(start):
                 return _files(bounded)
             file = _whole(bounded)
             if not _TEX_COMMAND.search(file):
@@ -76,18 +76,21 @@ def wanted(name: str) -> bool:
 
 def _files(stream: _Bounded) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
-    # "|": read once from front to back, so that no header can send it back and forth.
-    with tarfile.open(fileobj=stream, mode="r|") as archive:
-        for number, info in enumerate(archive):
-            if number >= MOST_FILES:
-                raise RefusedError(f"more than {MOST_FILES} files in it")
-            if not info.isreg() or info.issparse() or not wanted(info.name):
-                continue
-            member = archive.extractfile(info)
-            if member is not None and info.size <= LARGEST_FILE:
-                parts = PurePosixPath(info.name).parts
-                path = "/".join(part for part in parts if part not in ("/", "..", "."))
-                files[path] = member.read()
+    reader = TarReader(stream)
+    for number, entry in enumerate(reader):
+        if number >= MOST_FILES:
+            raise RefusedError(f"more than {MOST_FILES} files in it")
+        if entry.problem or entry.folder or not wanted(entry.name):
+            continue
+        pieces: list[bytes] = []
+        size = 0
+        while size <= LARGEST_FILE and (piece := reader.read(_PIECE)):
+            pieces.append(piece)
+            size += len(piece)
+        if size <= LARGEST_FILE:
+            parts = PurePosixPath(entry.name).parts
+            path = "/".join(part for part in parts if part not in ("/", "..", "."))
+            files[path] = b"".join(pieces)
     return files
 
 
@@ -100,14 +103,6 @@ def _whole(stream: _Bounded) -> bytes:
         if size > LARGEST_FILE:
             raise RefusedError(f"a file larger than {LARGEST_FILE} bytes")
     return b"".join(pieces)
-
-
-def _is_tar(block: bytes) -> bool:
-    try:
-        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    except tarfile.TarError:
-        return False
-    return True
 
 
 class _Bounded(io.RawIOBase):

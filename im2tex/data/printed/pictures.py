@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from im2tex.errors import Im2TexError
+from im2tex.ink.images.opening import open_picture
 
 DPI = 200
 """Pixels an inch of the rendering, before it is halved."""
@@ -58,11 +59,7 @@ def from_file(data: bytes, page_height: int = 1500) -> Picture:
     Raises:
         Im2TexError: if it cannot be decoded, or is blank.
     """
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            grey = _grey(opened)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise Im2TexError(f"no picture that can be read: {error}") from error
+    grey = _grey(open_picture(data).image)
     if grey.height < page_height:
         return _encoded(grey)
     pixels = np.asarray(grey)

@@ -2,48 +2,80 @@ r"""Source `folder`: a person's own pictures and InkML files, with or without la
 
 from __future__ import annotations
 
+import csv
 import hashlib
-import json
-import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from im2tex.data.sample import Sample
 from im2tex.data.source import SOURCES, Prepared, Source
+from im2tex.data.sources.folder_files import (
+    Files,
+    endings,
+    find_files,
+    is_ink,
+    labels_file,
+    listed,
+    sample_bytes,
+)
+from im2tex.data.sources.folder_labels import EXPECTED, read_labels
+from im2tex.data.sources.folder_matching import Matched, match
 from im2tex.data.store import Split, write_split
 from im2tex.errors import Im2TexError
-from im2tex.ink.inkml import read_inkml
-from im2tex.ink.raster import load_picture
+from im2tex.files import replacing
+from im2tex.ink.images.picture import load_picture
+from im2tex.ink.inkml import InkmlError, read_inkml
 from im2tex.latex.crohme import canonical
 from im2tex.latex.tokens import LatexError
 
-_PICTURES = frozenset([".png", ".jpg", ".jpeg"])
-_INK = ".inkml"
-_LABELS = ("labels.tsv", "labels.txt", "labels.jsonl")
 _CHUNK = 64  # photographs held in memory at a time
 _NAMED = 10  # files named one by one in a report
+_LEFT_OUT, _UNLABELLED, _UNUSED = "left out", "kept without a label", "label not used"
+
+
+class Problem(NamedTuple):
+    """A line of `problems.tsv`.
+
+    Attributes:
+        file: relative to the folder, or a name in the labels file.
+        reason: what is wrong.
+        outcome: what became of it.
+    """
+
+    file: str
+    reason: str
+    outcome: str
+
+    def __str__(self) -> str:
+        line = " ".join(f"{self.file}: {self.reason}".split())
+        return "".join(one if one.isprintable() else "\ufffd" for one in line)
 
 
 @SOURCES.register("folder")
 class FolderSource(Source):
-    r"""PNG, JPEG and InkML files of a folder, its subfolders included.
+    r"""Pictures in any format that `im2tex read` takes, and InkML files, of a folder and below it.
 
-    Labels are optional. They come from `labels.tsv`, `labels.txt` or `labels.jsonl` in the folder,
-    or from a file named by `labels`:
+    Labels are optional. They come from a file in the folder, or one named by `labels`:
 
-    - TSV or TXT: a line a formula, `file<TAB>latex`, the file relative to the folder;
-    - JSON lines: an object a line, `{"file": "a/b.png", "latex": "x^{2}"}`.
+    - `labels.tsv`, `labels.txt` or `caption.txt`: a line a formula, `file<TAB>latex`;
+    - `labels.csv`: `file,latex`, with quotes around what has commas;
+    - `labels.json`, `labels.jsonl`: an object of formulas by file, or objects such as
+      `{"file": "a/b.png", "latex": "x^{2}"}`, in a list or one a line.
 
-    Empty lines and lines that begin with `#` are passed over. An InkML file without a line there
-    is labelled by its own truth, if it has one. Labels are brought to the canonical token form.
+    A first row of names (`file`, `latex` and the like) is understood. Files are named relative to
+    the folder or to the labels file; the Unicode form, the case, the ending and the folders of a
+    name may differ where it still means one file. Empty lines and lines that begin with `#` are
+    passed over. An InkML file without a line there is labelled by its own truth, if it has one.
+    Labels are brought to the canonical token form.
 
     Splits: `all` holds every file that can be read, and is what to predict on. Labelled files are
     also in `train` and `validation`, cut by a hash of the label, so that no label is in both.
     Keys are paths relative to the folder. Files that cannot be read, and labels that cannot be
-    understood or whose file is not there, are counted and named.
+    understood or whose file is not there, are counted, and named in `problems.tsv` beside the
+    store.
 
     Args:
         path: the folder; `--from` of `im2tex data prepare` says it too.
@@ -64,37 +96,49 @@ class FolderSource(Source):
             raise Im2TexError(
                 f"source 'folder': validation={validation} is a share, from 0 to below 1."
             )
-        self.folder = None if path is None else Path(path)
-        self.labels = None if labels is None else Path(labels)
+        self.folder = None if path is None else Path(path).expanduser().absolute()
+        self.labels = None if labels is None else Path(labels).expanduser().absolute()
         self.share = validation
+
+    def portable(self, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
+        """See `Source.portable`: path and labels are absolute."""
+        paths = {"path": self.folder, "labels": self.labels}
+        absolute = {name: str(path) for name, path in paths.items() if path is not None}
+        return {**(arguments or {}), **absolute}
 
     def prepare(
         self, root: Path, origin: str | None = None, labels: Path | None = None
     ) -> Prepared:
         """See `Source.prepare`; `origin` is the folder."""
-        folder = self.folder if origin is None else Path(origin)
+        folder = self.folder if origin is None else Path(origin).expanduser().absolute()
         if folder is None:
             raise Im2TexError(
                 "source 'folder' needs a folder: --from PATH, or path in data.source_args."
             )
-        files = _files(folder)
-        if not files:
-            raise Im2TexError(f"{folder} holds no PNG, JPEG or InkML file.")
-        markup = _read_labels(folder, labels or self.labels)
-        prepared = Prepared()
-        problems: list[str] = [
-            f"{key}: has a label, but is not in the folder" for key in markup if key not in files
+        files = find_files(folder)
+        if not files.samples and not files.problems:
+            raise Im2TexError(
+                f"{folder} holds no PNG, JPEG, other picture or InkML file"
+                + (f"; it holds {listed(files.texts)}." if files.texts else ".")
+            )
+        given = labels_file(folder, files, labels or self.labels)
+        matched = _matched(folder, files, given)
+        problems = [Problem(*one, _LEFT_OUT) for one in files.problems]
+        problems += [
+            Problem(*one, _UNLABELLED if one[0] in files.samples else _UNUSED)
+            for one in matched.problems
         ]
         entries: list[_Entry] = []
-        for key, file in files.items():
+        for key, file in files.samples.items():
             try:
-                entries.append(_checked(key, file, markup.get(key), problems))
+                entries.append(_checked(key, file, matched.labels.get(key), problems))
             except (Im2TexError, OSError) as error:
-                text = str(error)
-                problems.append(text if text.startswith(key) else f"{key}: {text}")
+                reason = error.reason if isinstance(error, InkmlError) else str(error)
+                problems.append(Problem(key, reason.removeprefix(f"{key}: "), _LEFT_OUT))
         if not entries:
             raise Im2TexError(
-                f"none of the {len(files)} files in {folder} can be read: {'; '.join(problems[:3])}"
+                f"none of the {len(files.samples) + len(files.problems)} files in {folder} can be "
+                f"read: {'; '.join(map(str, problems[:3]))}"
             )
         labelled = [entry for entry in entries if entry.tokens]
         held = self._held_out({entry.tokens for entry in labelled})
@@ -105,9 +149,10 @@ class FolderSource(Source):
         }
         about = {
             "source": self.name,
-            "settings": self._settings(folder, files, labels),
-            "problems": problems,
+            "settings": self._settings(folder, files, labels or self.labels),
+            "problems": [str(problem) for problem in problems],
         }
+        prepared = Prepared()
         for split, chosen in splits.items():
             if chosen:
                 samples = (entry.sample() for entry in chosen)
@@ -116,11 +161,14 @@ class FolderSource(Source):
                 )
             else:
                 self.path(root, split).unlink(missing_ok=True)
+        _write_problems(self._problems(root), problems)
         prepared.lines.append(
-            f"{len(entries)} of {len(files)} files read, {len(labelled)} of them labelled"
+            f"{len(entries)} of {len(files.samples) + len(files.problems)} files read, "
+            f"{len(labelled)} of them labelled"
         )
         if problems:
-            prepared.lines += _told(problems)
+            prepared.lines += _told(list(map(str, problems)), self._problems(root))
+        prepared.lines += _about_labels(folder, files, given)
         return prepared
 
     def ensure(self, root: Path) -> None:
@@ -130,13 +178,17 @@ class FolderSource(Source):
             if not store.exists():
                 self.prepare(root)
             return
-        settings = self._settings(self.folder, _files(self.folder), None)
+        settings = self._settings(self.folder, find_files(self.folder), self.labels)
         if not store.exists() or Split(store).about.get("settings") != settings:
             self.prepare(root)
         problems = Split(store).about.get("problems") or []
         if problems:
             # A run says so every time: what is left out of it would otherwise go unnoticed.
-            print("\n".join([f"{self.folder}:", *_told(problems)]), file=sys.stderr)
+            lines = _told(problems, self._problems(root))
+            print("\n".join([f"{self.folder}:", *lines]), file=sys.stderr)
+
+    def _problems(self, root: Path) -> Path:
+        return root / self.name / "problems.tsv"
 
     def _held_out(self, labels: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
         """Labels for validation: by their own hash, so that files added later move no other."""
@@ -153,36 +205,19 @@ class FolderSource(Source):
                 held.remove(max(hashes, key=lambda label: hashes[label]))
         return held
 
-    def _settings(
-        self, folder: Path, files: dict[str, Path], labels: Path | None
-    ) -> dict[str, Any]:
+    def _settings(self, folder: Path, files: Files, labels: Path | None) -> dict[str, Any]:
         """What a store depends on; differs whenever it would have to be made again."""
-        named = labels or self.labels
-        notes = [folder / name for name in _LABELS] if named is None else [named]
+        notes = list(files.labels.values()) if labels is None else [labels]
         digest = hashlib.sha256()
-        for file in [*files.values(), *(note for note in notes if note.exists())]:
+        for file in [*files.samples.values(), *(note for note in notes if note.exists())]:
             status = file.stat()
             digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
         return {
-            "path": str(folder.absolute()),
-            "labels": None if named is None else str(named.absolute()),
+            "path": str(folder),
+            "labels": None if labels is None else str(labels.absolute()),
             "validation": self.share,
             "files": digest.hexdigest(),
         }
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    """The readable kinds of files below a folder by relative path, sorted; hidden ones left out."""
-    if not folder.is_dir():
-        raise Im2TexError(f"{folder} is not a folder.")
-    found = {}
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in names:
-            file = Path(place) / name
-            if file.suffix.lower() in {*_PICTURES, _INK} and not name.startswith("."):
-                found[file.relative_to(folder).as_posix()] = file
-    return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,72 +230,73 @@ class _Entry:
     tokens: tuple[str, ...]
 
     def sample(self) -> Sample:
-        if self.file.suffix.lower() == _INK:
-            ink = read_inkml(self.file, self.key).ink
-            return Sample(self.key, self.latex, self.tokens, ink=ink)
-        return Sample(self.key, self.latex, self.tokens, image=self.file.read_bytes())
+        data = sample_bytes(self.file)
+        if is_ink(self.file, data):
+            return Sample(self.key, self.latex, self.tokens, ink=read_inkml(data, self.key).ink)
+        return Sample(self.key, self.latex, self.tokens, image=data)
 
 
-def _told(problems: list[str]) -> list[str]:
+def _matched(folder: Path, files: Files, labels: Path | None) -> Matched:
+    """The labels of the files by key."""
+    if labels is None:
+        return Matched({}, [])
+    place = labels.parent.absolute()
+    below = place.relative_to(folder).as_posix() if place.is_relative_to(folder) else ""
+    keys = [*files.samples, *(name for name, _ in files.problems)]
+    matched = match(read_labels(labels), keys, "" if below == "." else below, set(endings()))
+    bad = {name for name, _ in files.problems}
+    return Matched(
+        {key: latex for key, latex in matched.labels.items() if key not in bad}, matched.problems
+    )
+
+
+def _told(problems: Sequence[str], path: Path) -> list[str]:
     """The problems, counted, the first few by name."""
     lines = [f"{len(problems)} problems:", *problems[:_NAMED]]
     if len(problems) > _NAMED:
-        lines.append(f"… and {len(problems) - _NAMED} more, in the store's notes")
+        lines.append(f"… and {len(problems) - _NAMED} more, in {path}")
     return lines
 
 
-def _checked(key: str, file: Path, markup: str | None, problems: list[str]) -> _Entry:
+def _about_labels(folder: Path, files: Files, used: Path | None) -> list[str]:
+    """Which files might be labels and are not used; where none is used, what is expected."""
+    others = [name for name, path in files.labels.items() if path != used]
+    if used is not None:
+        return [f"labels from {used}; not used: {listed(others)}"] if others else []
+    seen = f" Seen there: {listed(files.texts)}." if files.texts else ""
+    return [f"no labels file in {folder}: expected {EXPECTED}, or --labels FILE.{seen}"]
+
+
+def _write_problems(path: Path, problems: Sequence[Problem]) -> None:
+    try:
+        with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+            writer.writerow(Problem._fields)
+            writer.writerows(problems)
+    except OSError as error:
+        raise Im2TexError(
+            f"cannot write {path}: {error.strerror or error}. Choose another folder with --root, "
+            "or make room there."
+        ) from error
+
+
+def _checked(key: str, file: Path, markup: str | None, problems: list[Problem]) -> _Entry:
     """Reads a file, so that a bad one is known now and not in the middle of a run."""
-    if file.suffix.lower() == _INK:
-        markup = markup or read_inkml(file, key).latex
+    data = sample_bytes(file)
+    if is_ink(file, data):
+        markup = markup or read_inkml(data, key).latex
     else:
-        load_picture(file.read_bytes())
+        load_picture(data)
     latex = (markup or "").strip()
     return _Entry(key, file, latex, _tokens(key, latex, problems))
 
 
-def _tokens(key: str, markup: str, problems: list[str]) -> tuple[str, ...]:
+def _tokens(key: str, markup: str, problems: list[Problem]) -> tuple[str, ...]:
     if not markup:
         return ()
     try:
         return tuple(canonical(markup))
     except LatexError as error:
-        problems.append(f"{key}: its label cannot be understood, so it counts as without: {error}")
+        reason = f"its label cannot be understood, so it counts as without: {error}"
+        problems.append(Problem(key, reason, _UNLABELLED))
         return ()
-
-
-def _read_labels(folder: Path, file: Path | None) -> dict[str, str]:
-    if file is None:
-        file = next((folder / name for name in _LABELS if (folder / name).exists()), None)
-        if file is None:
-            return {}
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Im2TexError(f"the labels file {file} cannot be read: {error}") from error
-    found: dict[str, str] = {}
-    for number, name, latex in _lines(file, text):
-        key = name.replace("\\", "/").removeprefix("./")
-        if key in found:
-            raise Im2TexError(f"{file}, line {number}: {key} has a label already.")
-        found[key] = latex
-    return found
-
-
-def _lines(file: Path, text: str) -> Iterator[tuple[int, str, str]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        if file.suffix.lower() in (".jsonl", ".json"):
-            try:
-                row = json.loads(line)
-                yield number, str(row["file"]), str(row["latex"])
-            except (ValueError, KeyError, TypeError):
-                raise Im2TexError(
-                    f'{file}, line {number}: expected {{"file": "…", "latex": "…"}}.'
-                ) from None
-        else:
-            key, tab, latex = line.rstrip("\r").partition("\t")
-            if not tab:
-                raise Im2TexError(f"{file}, line {number}: expected file<TAB>latex.")
-            yield number, key.strip(), latex.strip()

@@ -1,0 +1,48 @@
+"""Arrays of any number type as PIL images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def image_of_array(array: NDArray[Any]) -> Image.Image:
+    """An array as a picture.
+
+    Args:
+        array: (H, W) or (H, W, C): grey, grey and opacity, colour, colour and opacity. Booleans,
+            integers and floats; uint8 is taken as it is. Colours of other types are from 0 to 1
+            where none is above 1 and the type is a float, else up to 255 or to the largest value.
+
+    Returns:
+        Mode F for a grey picture of another type than uint8, uint16 and boolean: its values are
+        kept. Values that are not finite count as the median of the others.
+
+    Raises:
+        ValueError: for another shape or type.
+    """
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] > 4):
+        raise ValueError(f"an array of shape {array.shape} is no picture: (H, W) or (H, W, 1 to 4)")
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"an array of {array.dtype} is no picture: integers or floats")
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * np.uint8(255)
+    if array.dtype == np.uint8:
+        return Image.fromarray(np.ascontiguousarray(array))
+    if array.ndim == 2 and array.dtype == np.uint16:
+        return Image.fromarray(np.ascontiguousarray(array.astype(np.uint16)))
+    with np.errstate(over="ignore"):
+        values = array.astype(np.float32)
+    finite = np.isfinite(values)
+    if not finite.all():
+        values[~finite] = np.median(values[finite]) if finite.any() else 0
+    if array.ndim == 2:
+        return Image.fromarray(values)
+    highest = float(values.max(initial=0))
+    full = 1.0 if array.dtype.kind == "f" and highest <= 1 else max(highest, 255.0)
+    return Image.fromarray((values * (255 / full)).clip(0, 255).astype(np.uint8))

@@ -1,0 +1,61 @@
+"""The files below a folder: links followed once, and nothing that could block opened."""
+
+import os
+
+import pytest
+
+from im2tex.data.archive import members
+from im2tex.data.walking import walk
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "in"
+    (place / "sub").mkdir(parents=True)
+    (place / "sub" / "a.inkml").write_bytes(b"A")
+    return place
+
+
+def found(folder, **arguments):
+    return {one.name: one.problem for one in walk(folder, **arguments)}
+
+
+def test_walk_links_are_followed_once(folder, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "b.inkml").write_bytes(b"B")
+    (folder / "again").symlink_to("sub")
+    (folder / "file.inkml").symlink_to("sub/a.inkml")
+    (folder / "linked").symlink_to(outside)
+    (folder / "linked2").symlink_to(outside)
+    (outside / "back").symlink_to(folder)
+    (folder / "sub" / "here").symlink_to(".")
+    assert found(folder) == {"file.inkml": "", "sub/a.inkml": "", "linked/b.inkml": ""}
+
+
+@pytest.mark.timeout(30)
+def test_walk_what_cannot_be_read_is_named(folder):
+    (folder / "broken.inkml").symlink_to("nowhere")
+    (folder / "loop.inkml").symlink_to("loop.inkml")
+    (folder / "up").symlink_to("../..")
+    os.mkfifo(folder / "pipe.inkml")
+    (folder / os.fsdecode(b"\xe9.inkml")).write_bytes(b"E")
+    problems = found(folder)
+    assert problems.pop("sub/a.inkml") == ""
+    assert {name: text.split()[-1] for name, text in problems.items()} == {
+        "broken.inkml": "exist",
+        "loop.inkml": "links",
+        "up": "one",
+        "pipe.inkml": "file",
+        "\\xe9.inkml": "it",
+    }
+    assert all(one.problem for one in members(folder) if one.data is None)
+    assert [one.data for one in members(folder)].count(None) == 5
+
+
+def test_walk_hidden_files_are_left_out_where_asked(folder):
+    (folder / ".b.inkml").write_bytes(b"")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "c.inkml").write_bytes(b"")
+    assert set(found(folder, hidden=False)) == {"sub/a.inkml"}
+    assert set(found(folder)) == {".b.inkml", ".git/c.inkml", "sub/a.inkml"}
