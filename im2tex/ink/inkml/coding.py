@@ -9,7 +9,6 @@ prefix separates them.
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +19,11 @@ from im2tex.ink.inkml.contexts import TraceFormat
 Points = NDArray[np.float64]
 """Points of a trace, (n, 2): values of X and Y as the file has them."""
 
-_NUMERALS = str.maketrans("", "", "0123456789.+-eE")
 _VALUE = re.compile(
     r"\s*(?P<order>[!'\"]?)\s*(?:"
     r"(?P<sign>[+-]?)\s*(?:#(?P<hex>[0-9A-Fa-f]+)"
     r"|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:nan|inf(?:inity)?)))"
-    r"|(?P<word>[TF*?]))(?=[\s!'\"+\-#TF*?]|$)"
+    r"(?=[\s!'\"+\-#TF*?]|$)|(?P<word>[TF*?]))"
 )
 _MAX_HEX = 64  # digits
 
@@ -50,28 +48,21 @@ def decode(text: str, form: TraceFormat) -> Points:
     rows = [row for row in text.split(",") if row and not row.isspace()]
     if not rows:
         return np.empty((0, 2))
-    plain = _plain(rows, form)
+    # Python's float takes underscores and digits of other scripts too.
+    plain = _plain(rows, form) if text.isascii() and "_" not in text else None
     return _coded(_split(rows, form), form) if plain is None else plain
 
 
 def _plain(rows: list[str], form: TraceFormat) -> Points | None:
-    """Points that are all explicit decimal numbers, as many as there are channels; else None."""
-    width = form.width
-    if max(form.x, form.y) >= width:
+    """Points whose X and Y are explicit decimal numbers between spaces; else None."""
+    x, y, width = form.x, form.y, form.width
+    if max(x, y) >= width:
         return None
-    text = " ".join(rows)
-    rest = text.translate(_NUMERALS)
-    if (rest and not rest.isspace()) or any(len(row.split()) != width for row in rows):
+    try:
+        points = [(float(v[x]), float(v[y])) for v in map(str.split, rows) if len(v) == width]
+    except ValueError:
         return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            flat = np.fromstring(text, dtype=np.float64, sep=" ")
-        except (DeprecationWarning, ValueError):
-            return None
-    if flat.size != len(rows) * width:
-        return None
-    return flat.reshape(-1, width)[:, [form.x, form.y]]  # (n, 2)
+    return np.array(points) if len(points) == len(rows) else None  # (n, 2)
 
 
 def _split(rows: list[str], form: TraceFormat) -> list[str]:

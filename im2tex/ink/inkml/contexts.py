@@ -20,6 +20,7 @@ _REFERENCES = {
     "traceFormatRef": "traceFormat",
     "inkSourceRef": "inkSource",
 }
+_KINDS = tuple(_REFERENCES.values())
 _MAX_LINKS = 16  # contexts that refer to one another
 _METRES = {
     "m": 1.0,
@@ -95,20 +96,18 @@ class Contexts:
         self._elements: dict[tuple[str, str], ET.Element] = {}
         self._formats: dict[ET.Element, TraceFormat | None] = {}
         self.missing: dict[str, None] = {}
-        by_kind: dict[str, list[ET.Element]] = {kind: [] for kind in _REFERENCES.values()}
         for element in root.iter():
-            kind = local(element.tag)
-            if kind in by_kind:
-                by_kind[kind].append(element)
-                identity = element.get(XML_ID) or element.get("id")
-                if identity:
-                    self._elements.setdefault((kind, identity), element)
-        self.only = DEFAULT
-        for kind in ("context", "inkSource", "traceFormat"):  # each holds the ones after it
-            declared = {found for e in by_kind[kind] if (found := self.of(e)) is not None}
-            if declared:
-                self.only = declared.pop() if len(declared) == 1 else DEFAULT
-                break
+            identity = element.get(XML_ID) or element.get("id")
+            if identity and local(element.tag) in _KINDS:
+                self._elements.setdefault((local(element.tag), identity), element)
+        definitions = [child for child in root if local(child.tag) == "definitions"]
+        declared = {
+            self.of(element)
+            for parent in (root, *definitions)
+            for element in parent
+            if local(element.tag) in _KINDS
+        } - {None}
+        self.only = (declared.pop() if len(declared) == 1 else None) or DEFAULT
 
     def of(self, element: ET.Element) -> TraceFormat | None:
         """The format that a `context`, `inkSource` or `traceFormat` element gives, or None."""
@@ -130,7 +129,7 @@ class Contexts:
         reference = (element.get(attribute) or "").strip()
         if not reference or reference == "#DefaultContext":
             return None
-        kinds = (_REFERENCES[attribute], *_REFERENCES.values())
+        kinds = (_REFERENCES[attribute], *_KINDS)
         identity = reference.removeprefix("#")
         found = next((e for k in kinds if (e := self._elements.get((k, identity))) is not None), None)
         if found is None:

@@ -152,7 +152,9 @@ def _decoded(data: bytes, name: str) -> str:
             name,
             f"it declares the encoding '{encoding}', which is not known: save the file as UTF-8",
         ) from None
-    return _XML_DECLARATION.sub("", text.lstrip("\ufeff"), count=1)
+    text = text.lstrip("\ufeff")
+    declaration = _XML_DECLARATION.match(text)
+    return text[declaration.end() :] if declaration else text
 
 
 def _parse(text: str, name: str) -> ET.Element:

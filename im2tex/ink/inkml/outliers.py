@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_GAP = 2.0  # longer sides of the formula
+_GAP = 1.5  # longer sides of the formula
 _MOST = 0.1  # share of the points that may be left out
-_CORE = (0.05, 0.95)  # quantiles between which the first guess of the formula lies
+_CORE = (0.1, 0.9)  # quantiles between which the first guess of the formula lies
 _ROUNDS = 16
 
 
