@@ -19,10 +19,12 @@ from im2tex.ink.inkml.contexts import TraceFormat
 Points = NDArray[np.float64]
 """Points of a trace, (n, 2): values of X and Y as the file has them."""
 
+# Possessive quantifiers: what matched once is not tried again in another way.
 _VALUE = re.compile(
-    r"\s*(?P<order>[!'\"]?)\s*(?:"
-    r"(?P<sign>[+-]?)\s*(?:#(?P<hex>[0-9A-Fa-f]+)"
-    r"|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:nan|inf(?:inity)?)))"
+    r"\s*+(?P<order>[!'\"]?+)\s*+(?:"
+    r"(?P<sign>[+-]?+)\s*+(?:#(?P<hex>[0-9A-Fa-f]++)"
+    r"|(?P<number>(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+"
+    r"|(?i:nan|inf(?:inity)?+)))"
     r"(?=[\s!'\"+\-#TF*?]|$)|(?P<word>[TF*?]))"
 )
 _MAX_HEX = 64  # digits
