@@ -131,7 +131,9 @@ class Contexts:
             return None
         kinds = (_REFERENCES[attribute], *_KINDS)
         identity = reference.removeprefix("#")
-        found = next((e for k in kinds if (e := self._elements.get((k, identity))) is not None), None)
+        found = next(
+            (e for k in kinds if (e := self._elements.get((k, identity))) is not None), None
+        )
         if found is None:
             self.missing[reference] = None
         return found

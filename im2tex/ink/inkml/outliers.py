@@ -1,59 +1,60 @@
 """Points far away from the formula: a tap at the tablet's corner, a reading that went wrong.
 
-The points are cut into groups wherever, along x or y, there is a gap of more than `_GAP` times the
-longer side of the group with the most points. That group is the formula. What is outside is left
-out if it is at most a tenth of the points; otherwise it may be part of the formula, and is kept.
-No ink of CROHME 2014 has such a gap.
+The formula begins as the box of the middle four fifths of the points and grows by every stroke
+whose box is at most `_GAP` times the longer side of it away. What has not joined it in the end is
+far away; so are single points of a long stroke at that distance, while the ends of a stroke of few
+points may lie anywhere, as those of a fraction bar do. No ink of CROHME 2014 has such points.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 _GAP = 1.5  # longer sides of the formula
-_MOST = 0.1  # share of the points that may be left out
-_CORE = (0.1, 0.9)  # quantiles between which the first guess of the formula lies
+_CORE = (0.1, 0.9)  # quantiles of the coordinates between which the formula begins
+_MOST = 0.1  # share of the points, of all and of a stroke, that may be left out
+_LONG = 8  # points of a stroke from which single ones may be left out
 _ROUNDS = 16
 
 
-def far(points: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which points lie far away from the group of most points.
+def far(strokes: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
+    """Which points lie far away from the formula.
 
     Args:
-        points: (n, 2), finite.
+        strokes: each (n, 2), n >= 1, finite.
 
     Returns:
-        (n,) true for points outside of that group.
+        (all points,) true for those far away, the strokes one after the other.
     """
+    points = np.concatenate(strokes)
+    counts = np.array([len(stroke) for stroke in strokes])
+    starts = np.cumsum(counts) - counts
+    lows = np.minimum.reduceat(points, starts)  # (strokes, 2)
+    highs = np.maximum.reduceat(points, starts)
+    low, high = np.quantile(points, _CORE, axis=0)
     outside = np.zeros(len(points), dtype=np.bool_)
-    if len(points) < 2:
-        return outside
-    core = np.quantile(points, _CORE, axis=0)  # (2, 2)
-    side = float((core[1] - core[0]).max())
     for _ in range(_ROUNDS):
-        if side <= 0:
+        reach = _GAP * float((high - low).max())
+        if reach <= 0:  # nearly all points are one
             return np.zeros(len(points), dtype=np.bool_)
-        outside = ~(_largest(points[:, 0], _GAP * side) & _largest(points[:, 1], _GAP * side))
+        apart = np.maximum(lows - high, low - highs).max(axis=1) > reach  # (strokes,)
+        stray = np.maximum(points - high, low - points).max(axis=1) > reach  # (points,)
+        share = np.add.reduceat(stray, starts, dtype=np.int64) / counts
+        single = (counts >= _LONG) & (share <= _MOST)
+        outside = np.repeat(apart, counts) | (stray & np.repeat(single, counts))
         if outside.all():
             return np.zeros(len(points), dtype=np.bool_)
-        inside = points[~outside]
-        found = float((inside.max(axis=0) - inside.min(axis=0)).max())
-        if found <= side:
+        before = low, high
+        low = np.minimum(low, points[~outside].min(axis=0))
+        high = np.maximum(high, points[~outside].max(axis=0))
+        if (low == before[0]).all() and (high == before[1]).all():
             break
-        side = found
     return outside
 
 
 def may_go(outside: NDArray[np.bool_]) -> bool:
     """Whether the points outside are few enough to be left out."""
     return bool(outside.mean() <= _MOST)
-
-
-def _largest(values: NDArray[np.float64], gap: float) -> NDArray[np.bool_]:
-    """The values of the group with the most members, groups being apart by more than the gap."""
-    order = np.argsort(values, kind="stable")
-    group = np.concatenate([[0], np.cumsum(np.diff(values[order]) > gap)])
-    inside = np.empty(len(values), dtype=np.bool_)
-    inside[order] = group == np.bincount(group).argmax()
-    return inside

@@ -136,8 +136,8 @@ class _Reader:
     def read(self) -> Inkml:
         for child in self.root:
             self._visit(child, shown=True)
-        for number in self._traces_of(self.shown):
-            self.traces[number].shown = True
+        for i in self._traces_of(self.shown):
+            self.traces[i].shown = True
         if self.traces and not any(trace.shown for trace in self.traces):
             self.notes.append("all traces stand in 'definitions'; they are drawn all the same")
             for trace in self.traces:
@@ -287,7 +287,7 @@ class _Reader:
 
     def _near(self, strokes: dict[int, Points]) -> dict[int, Points]:
         """The strokes without points far away from the others."""
-        outside = far(np.concatenate(list(strokes.values())))
+        outside = far(list(strokes.values()))
         if not outside.any():
             return strokes
         if not may_go(outside):

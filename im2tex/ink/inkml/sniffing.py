@@ -28,23 +28,10 @@ def inkml_in(source: Any) -> Inkml | None:
     """
     if isinstance(source, str | Path):
         path = Path(source)
-        if path.suffix.lower() == ".inkml" or is_inkml(_head(path)):
-            return read_inkml(path)
-        return None
-    if isinstance(source, bytes | bytearray | memoryview):
-        data = bytes(source[:HEAD])
-        return read_inkml(bytes(source), _UNNAMED) if is_inkml(data) else None
-    if not (hasattr(source, "read") and hasattr(source, "seek") and hasattr(source, "tell")):
-        return None
-    try:
-        place = source.tell()
-        head = source.read(HEAD)
-        source.seek(place)
-        if not isinstance(head, bytes) or not is_inkml(head):
-            return None
-        return read_inkml(source.read(MAX_BYTES + 1), _UNNAMED)
-    except (OSError, ValueError):  # closed, or it cannot seek after all
-        return None
+        named = path.suffix.lower() == ".inkml"
+        return read_inkml(path) if named or is_inkml(_head(path)) else None
+    data = source if isinstance(source, bytes) else _stream(source)
+    return read_inkml(data, _UNNAMED) if is_inkml(data) else None
 
 
 def _head(path: Path) -> bytes:
@@ -54,4 +41,19 @@ def _head(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(HEAD)
     except (OSError, ValueError):
+        return b""
+
+
+def _stream(source: Any) -> bytes:
+    """What a file object holds from its place on, if it is InkML."""
+    if not all(hasattr(source, name) for name in ("read", "seek", "tell")):
+        return b""
+    try:
+        place = source.tell()
+        head = source.read(HEAD)
+        source.seek(place)
+        if not isinstance(head, bytes) or not is_inkml(head):
+            return b""
+        return bytes(source.read(MAX_BYTES + 1))
+    except (OSError, ValueError):  # closed, or it cannot seek after all
         return b""

@@ -20,7 +20,7 @@ XY = TraceFormat()
         # Each channel keeps its own coding.
         ("0 0,'1 5,1 6", [(0, 0), (1, 5), (2, 6)]),
         # After explicit values the second difference goes on from their velocity.
-        ("0 0,2 3,\"1\"1", [(0, 0), (2, 3), (5, 7)]),
+        ('0 0,2 3,"1"1', [(0, 0), (2, 3), (5, 7)]),
         ("#A #1f,'#2'-#1", [(10, 31), (12, 30)]),
         ("-#A - 5", [(-10, -5)]),
         ("1 2,* 3,4 *", [(1, 2), (1, 3), (4, 3)]),
@@ -69,7 +69,7 @@ def test_position_in_an_intermittent_channel_stays_until_the_next():
         ("1 x", "no number"),
         ("1 2.3.4", "no number"),
         ("1 2_0", "no number"),
-        ("1 ２", "no number"),
+        ("1 \uff12", "no number"),
         ("1 ''2", "no number"),
         ("1 #G", "no number"),
         ("1 --2", "no number"),

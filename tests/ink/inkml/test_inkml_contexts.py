@@ -65,7 +65,7 @@ def test_every_way_to_a_trace_format_is_followed(definitions, reference):
 def test_context_of_a_group_holds_for_its_traces():
     body = (
         f'<definitions>{PEN}{MOUSE}</definitions><traceGroup contextRef="#mouse">'
-        '<trace>9 1 2</trace><traceGroup><trace>9 3 4</trace></traceGroup>'
+        "<trace>9 1 2</trace><traceGroup><trace>9 3 4</trace></traceGroup>"
         '<trace contextRef="#pen">5 6</trace></traceGroup>'
     )
     assert points(body) == [[[1, 2]], [[3, 4]], [[5, 6]]]
@@ -140,9 +140,7 @@ def source(x, y, units="1/cm"):
         f'<channelProperty channel="{name}" name="resolution" value="{value}" units="{units}"/>'
         for name, value in (("X", x), ("Y", y))
     )
-    return (
-        f"<inkSource>{fmt(XY)}<channelProperties>{properties}</channelProperties></inkSource>"
-    )
+    return f"<inkSource>{fmt(XY)}<channelProperties>{properties}</channelProperties></inkSource>"
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_continued_trace_is_one_stroke():
     body = (
         '<trace xml:id="a" continuation="begin">1 2, 3 4</trace><trace xml:id="z">9 9</trace>'
         '<trace xml:id="b" continuation="middle" priorRef="#a">5 6</trace>'
-        "<trace xml:id=\"c\" continuation=\"end\" priorRef=\"#b\">7 8,'1'1</trace>"
+        '<trace xml:id="c" continuation="end" priorRef="#b">7 8,\'1\'1</trace>'
         f"<traceGroup><annotation>x</annotation>{view('#b')}{view('#c')}</traceGroup>"
     )
     found = read(body)
@@ -184,7 +184,8 @@ def test_ink_of_any_unit_and_place_is_drawn_alike(unit, offset):
 
     def drawn(unit, offset):
         traces = "".join(
-            "<trace>" + ",".join(f"{x:.17g} {y:.17g}" for x, y in stroke * unit + offset)
+            "<trace>"
+            + ",".join(f"{x:.17g} {y:.17g}" for x, y in stroke * unit + offset)
             + "</trace>"
             for stroke in strokes
         )
