@@ -143,6 +143,7 @@ class _Reader:
             for trace in self.traces:
                 trace.shown = True
         strokes, number = self._strokes()
+        latex = self._truth()
         groups = []
         for truth, href, references in self.groups:
             members = (number[i] for i in self._traces_of(references) if i in number)
@@ -155,7 +156,7 @@ class _Reader:
         return Inkml(
             ink=Ink(tuple(strokes), tuple(Symbol(g.truth, g.strokes) for g in groups)),
             groups=tuple(groups),
-            latex=self._truth(),
+            latex=latex,
             math=self.math,
             annotations=self.annotations,
             empty=self.empty,
@@ -164,7 +165,10 @@ class _Reader:
 
     def _truth(self) -> str | None:
         told = self.annotations.pop(_TRUTHS[0], None)
-        return told or next(filter(None, map(self.annotations.get, _TRUTHS[1:])), told)
+        truth = told or next(filter(None, map(self.annotations.get, _TRUTHS[1:])), told)
+        if truth and "\ufffd" in truth:
+            self.notes.append("its label has characters that are not of the file's encoding")
+        return truth
 
     def _visit(self, element: ET.Element, *, shown: bool) -> None:
         tag = local(element.tag)

@@ -55,7 +55,9 @@ def test_unknown_encoding_is_named(encoding):
 @pytest.mark.parametrize("declared", ["utf-8", "ascii", "shift_jis", "utf-7"])
 def test_mislabelled_encoding_gives_the_strokes(declared):
     data = (DECLARED.format(declared) + BODY).encode("latin-1")
-    assert len(read_inkml(data).ink.strokes) == 1
+    read = read_inkml(data)
+    assert len(read.ink.strokes) == 1
+    assert read.notes == ("its label has characters that are not of the file's encoding",)
 
 
 @pytest.mark.parametrize(
