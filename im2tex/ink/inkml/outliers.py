@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 _GAP = 1.5  # longer sides of the formula
 _CORE = (0.1, 0.9)  # quantiles of the coordinates between which the formula begins
-_MOST = 0.1  # share of the points, of all and of a stroke, that may be left out
+_MOST = 0.1  # share of all points that may be left out
 _LONG = 8  # points of a stroke from which single ones may be left out
+_SINGLE = 0.15  # share of a stroke's points that are single ones
 _ROUNDS = 16
 
 
@@ -43,7 +44,7 @@ def far(strokes: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
         apart = np.maximum(lows - high, low - highs).max(axis=1) > reach  # (strokes,)
         stray = np.maximum(points - high, low - points).max(axis=1) > reach  # (points,)
         share = np.add.reduceat(stray, starts, dtype=np.int64) / counts
-        single = (counts >= _LONG) & (share <= _MOST)
+        single = (counts >= _LONG) & (share <= _SINGLE)
         outside = np.repeat(apart, counts) | (stray & np.repeat(single, counts))
         if outside.all():
             return np.zeros(len(points), dtype=np.bool_)

@@ -49,6 +49,13 @@ def test_stray_point_of_a_stroke_is_left_out_and_noted(at):
     assert read.notes
 
 
+def test_stray_point_of_a_stroke_of_eight_points_is_left_out():
+    points = zigzag(8)
+    points[0] = (0, 0)
+    read = ink(points, zigzag())
+    assert [len(stroke) for stroke in read.ink.strokes] == [7, 60]
+
+
 def test_symbols_keep_their_strokes_when_one_is_left_out():
     trace = ", ".join(f"{x} {y}" for x, y in zigzag())
     read = read_inkml(
