@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,11 +14,11 @@ from im2tex.data.dataset import Batch, stack
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.decoders import Hypothesis
 from im2tex.errors import Im2TexError
-from im2tex.ink.inkml import InkmlError, read_inkml
+from im2tex.ink.inkml import inkml_in
 from im2tex.latex.vocabulary import Vocabulary
 
 Picture = str | Path | bytes | Image.Image | np.ndarray
-"""A path of a picture or an InkML file, an encoded picture, a PIL image, or a uint8 array."""
+"""A path of a picture or an InkML file, the bytes of either, a PIL image, or a uint8 array."""
 
 
 class Reading(NamedTuple):
@@ -57,9 +58,16 @@ class Reading(NamedTuple):
 def drawn(picture: Picture, preprocessing: Preprocessing) -> np.ndarray:
     """A picture as a model sees it, (H, W) uint8, ink 255 on 0.
 
+    InkML is recognised by its content; what is doubtful about it is warned of.
+
     Raises:
         Im2TexError: if it cannot be opened or shows nothing, naming it.
     """
+    inkml = inkml_in(picture)
+    if inkml is not None:
+        for note in inkml.notes:
+            warnings.warn(note, stacklevel=2)
+        return preprocessing.draw(inkml.ink).image
     if not isinstance(picture, str | Path):
         return preprocessing.picture(picture).image
     if Path(picture).is_dir():
@@ -67,13 +75,9 @@ def drawn(picture: Picture, preprocessing: Preprocessing) -> np.ndarray:
             f"{picture} is a folder: name its pictures, such as {Path(picture) / '*.png'}."
         )
     try:
-        if Path(picture).suffix.lower() == ".inkml":
-            return preprocessing.draw(read_inkml(picture).ink).image
         return preprocessing.picture(Path(picture).read_bytes()).image
     except OSError as error:
         raise Im2TexError(f"cannot open {picture}: {error.strerror or error}.") from error
-    except InkmlError:  # names its file
-        raise
     except Im2TexError as error:
         raise Im2TexError(f"{picture}: {error}") from error
 

@@ -21,7 +21,7 @@ def read(
     A picture that cannot be read is named on standard error, and does not stop the others.
 
     Args:
-        images: paths of pictures or InkML files; `-` for a picture on standard input.
+        images: paths of pictures or InkML files; `-` for either on standard input.
         model: name or folder of a model, see `Im2Tex.from_pretrained`.
         beam_size: hypotheses kept alive.
         n_best: readings printed of each.

@@ -454,3 +454,56 @@ def test_from_a_url(tmp_path):
         server.shutdown()
     assert sum(prepared.splits.values()) == 86
     assert len(list((tmp_path / "out" / "downloads").iterdir())) == 1
+
+
+BAD_INKML = {
+    "shift_jis": b'<?xml version="1.0" encoding="shift_jis"?><ink><trace>1 2, 3 4</trace></ink>',
+    "unknown": b'<?xml version="1.0" encoding="nonsense-5"?><ink><trace>1 2, 3 4</trace></ink>',
+    "utf_16": '<?xml version="1.0" encoding="utf-16"?><ink><trace>1 2</trace></ink>'.encode(
+        "utf-16"
+    )[:-3],
+    "mislabelled": '<?xml version="1.0" encoding="utf-8"?><ink><trace>1 2</trace></ink>'.encode(
+        "utf-32"
+    ),
+    "prefixes": b'<ink xmlns:a="u"><a:trace>1 2</a:trace><trace>7 8</trace></ink>',
+    "far": b"<ink><trace>3e38 3e38, -3e38 -3e38</trace></ink>",
+    "small": b"<ink><trace>0 0, 1e-45 1e-45</trace></ink>",
+    "deep": b"<ink>" + b"<traceGroup>" * 2000 + b"</traceGroup>" * 2000 + b"</ink>",
+    "deep_truth": b"<ink><annotation type='truth'>"
+    + b"\\frac{" * 2000
+    + b"</annotation><trace>1 2</trace></ink>",
+    "deep_mathml": b"<ink><annotationXML><math>"
+    + b"<mrow>" * 2000
+    + b"</mrow>" * 2000
+    + b"</math></annotationXML><trace>1 2</trace></ink>",
+    "digits": b"<ink><trace>1 " + b"9" * 9999 + b"</trace></ink>",
+    "nan": b"<ink><trace>1 nan</trace></ink>",
+    "bomb": b'<!DOCTYPE ink [<!ENTITY a "1 2,"><!ENTITY b "&a;&a;">]><ink><trace>&b;</trace></ink>',
+    "less_than": b"<ink><annotation type='truth'>$a<b$</annotation><trace>1 2</trace></ink>",
+    "stray": b"<ink><annotation type='truth'>x</annotation><trace>"
+    + b"0 0, 9 9, " * 20
+    + b"5 5</trace><trace>900 900</trace></ink>",
+    "empty": b"",
+    "no_xml": b"\x89PNG\r\n\x1a\n",
+    "nothing": b"<ink></ink>",
+}
+
+
+def test_bad_inkml_costs_its_own_file_and_is_named(tmp_path):
+    bad = {f"TestEM2014GT/{name}.inkml": data for name, data in BAD_INKML.items()}
+    data = write(tmp_path / "in", release() | bad)
+    prepared = CrohmeSource().prepare(tmp_path / "out", str(data))
+    found = store(tmp_path / "out")
+    assert len(found["train"]) + len(found["validation"]) == 80
+    rows = {
+        Path(file).stem: (reason, outcome) for file, reason, outcome in problems(tmp_path / "out")
+    }
+    read = set(BAD_INKML) & set(found["test_2014"])
+    assert read == {"shift_jis", "mislabelled", "prefixes", "deep_truth", "less_than", "stray"}
+    assert {name for name, (_, outcome) in rows.items() if outcome == "left out"} == set(
+        BAD_INKML
+    ) - read
+    assert found["test_2014"]["less_than"] == ("a", "<", "b")
+    assert rows["stray"] == ("points far away from the formula are left out: 1", "kept")
+    assert "nonsense-5" in rows["unknown"][0]
+    assert any(f"{len(rows)} with a problem" in line for line in prepared.lines)

@@ -39,7 +39,7 @@ def read(commands: Commands) -> None:
         "images",
         nargs="+",
         metavar="IMAGE",
-        help="a picture or an InkML file; - for a picture on standard input",
+        help="a picture or an InkML file; - for either on standard input",
     )
     parser.add_argument(
         "--model",

@@ -97,6 +97,7 @@ def collect(files: Iterable[Member], captions: Captions | None) -> Collected:
             except InkmlError as error:
                 found.problems.append((error.file, error.reason, "left out"))
                 continue
+            found.problems += [(_relative(file.path), note, "kept") for note in inkml.notes]
             heap[split, file.path.stem].append(_record(inkml, file.path, split, captions))
     splits: defaultdict[str, list[Record]] = defaultdict(list)
     for (split, _), records in heap.items():

@@ -1,0 +1,19 @@
+"""InkML: strokes, truth, and the strokes of each symbol.
+
+The format is the W3C recommendation of 20 September 2011; the files that matter most are those of
+the CROHME competitions (2011 to 2019, seven exporters) and of MathWriting. What is obeyed of the
+recommendation: trace formats, contexts and their references (`contexts`), every value coding of
+section 3.2.1 (`coding`), orientation and units of X and Y, continued and pen-up traces,
+`definitions`, trace groups and trace views (`reader`). Canvas transforms and channel mappings are
+not.
+
+`document` turns untrusted bytes into elements, `outliers` finds points far away from the formula,
+`sniffing` tells InkML from pictures.
+"""
+
+from im2tex.ink.inkml.document import is_inkml
+from im2tex.ink.inkml.errors import InkmlError
+from im2tex.ink.inkml.reader import Group, Inkml, read_inkml
+from im2tex.ink.inkml.sniffing import inkml_in
+
+__all__ = ["Group", "Inkml", "InkmlError", "inkml_in", "is_inkml", "read_inkml"]
