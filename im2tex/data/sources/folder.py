@@ -284,7 +284,9 @@ def _checked(key: str, file: Path, markup: str | None, problems: list[Problem]) 
     """Reads a file, so that a bad one is known now and not in the middle of a run."""
     data = sample_bytes(file)
     if is_ink(file, data):
-        markup = markup or read_inkml(data, key).latex
+        inkml = read_inkml(data, key)
+        problems += [Problem(key, note, "read") for note in inkml.notes]
+        markup = markup or inkml.latex
     else:
         load_picture(data)
     latex = (markup or "").strip()

@@ -15,6 +15,7 @@ from im2tex.data.walking import walk
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.files import file_bytes
 from im2tex.ink.images.formats import formats
+from im2tex.ink.inkml import is_inkml
 
 INK = ".inkml"
 # Pictures that this system may lack the means for: the reason is said, file by file.
@@ -23,7 +24,6 @@ _OTHER_PICTURES = frozenset(
 )
 _TEXTS = frozenset((*ENDINGS, ".md", ".rst", ".tex", ".html", ".htm", ".py", ".yaml", ".log"))
 _HEAD = 4096
-_INK_HEAD = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?ink[\s>]")
 _PICTURE_HEAD = re.compile(
     rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II\*\0|MM\0\*|BM.{12}[\x0c\x28\x6c\x7c]"
     rb"|....ftyp(?:hei|hev|mif|msf|avi)",
@@ -105,7 +105,7 @@ def labels_file(folder: Path, files: Files, given: Path | None) -> Path | None:
 
 def is_ink(path: Path, data: bytes) -> bool:
     """Whether a file is InkML, by its ending or its beginning."""
-    return path.suffix.lower() == INK or _INK_HEAD.search(data[:_HEAD]) is not None
+    return path.suffix.lower() == INK or is_inkml(data)
 
 
 def sample_bytes(path: Path) -> bytes:
@@ -134,4 +134,4 @@ def _begins_like_a_sample(path: Path) -> bool:
             head = file.read(_HEAD)
     except OSError:
         return False
-    return bool(_PICTURE_HEAD.match(head) or _INK_HEAD.search(head))
+    return bool(_PICTURE_HEAD.match(head) or is_inkml(head))
