@@ -17,6 +17,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from sacrebleu.metrics.bleu import MAX_NGRAM_ORDER
 
 _RATES = ("expression_rate", "expression_rate_1", "expression_rate_2", "expression_rate_3")
 _IMAGES = ("image_match", "image_match_no_space", "image_edit_score")
@@ -140,6 +141,22 @@ def sections(scores: Sequence[SplitScores]) -> list[Section]:
     return [*figures, Section("", conditions, conditions=True)]
 
 
+def bleu_note(scores: Iterable[SplitScores]) -> str | None:
+    """Why a BLEU has no value; None where each has one."""
+    undefined = {
+        name
+        for split in scores
+        for name, value in split.metrics.items()
+        if name.startswith("bleu") and math.isnan(value)
+    }
+    if not undefined:
+        return None
+    return (
+        f"- for {', '.join(ordered(undefined))}: not defined. BLEU counts runs of up to "
+        f"{MAX_NGRAM_ORDER} tokens, and no reference has {MAX_NGRAM_ORDER}."
+    )
+
+
 def rich_table(scores: Sequence[SplitScores], title: str | None = None) -> Table:
     """The table for a terminal."""
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
@@ -159,7 +176,7 @@ def rich_table(scores: Sequence[SplitScores], title: str | None = None) -> Table
 def print_table(
     scores: Sequence[SplitScores], title: str | None = None, file: TextIO | None = None
 ) -> None:
-    """Prints the table; into a file or a pipe never cut at 80 columns.
+    """Prints the table and its note; into a file or a pipe never cut at 80 columns.
 
     On a terminal too narrow for all splits side by side they come one below the other.
 
@@ -178,6 +195,9 @@ def print_table(
             console.print(rich_table([split], title))
     else:
         console.print(table)
+    note = bleu_note(scores)
+    if note is not None:
+        console.print(Text(note), soft_wrap=True)
 
 
 def markdown_table(scores: Sequence[SplitScores]) -> str:
