@@ -18,6 +18,7 @@ from im2tex.report.results import RunResult, SampleResult, command_line
 from im2tex.report.scoring import Scored, score_samples
 from im2tex.report.summary import conditions, engine_note, save_report
 from im2tex.report.table import SplitScores, print_table
+from im2tex.untrusted_text import plain
 
 GIVEN = "given"
 FORMS = (GIVEN, *(str(mode) for mode in Mode))
@@ -64,7 +65,7 @@ def score(
     print_table([column], title=f"{Path(predictions).name} against {Path(references).name}")
     note = engine_note([scored])
     if note is not None:
-        print(note)
+        print(plain(note))
     if path is None:
         print("Samples, breakdown and signatures: --out FOLDER/NAME writes them.")
         return
@@ -89,7 +90,7 @@ def score(
         breakdown={split: scored.breakdown},
     )
     save_report(path, result, [column], {split: scored.samples})
-    print(f"Result, breakdown and samples: {path.with_suffix('')}.json, .md, .*.jsonl")
+    print(plain(f"Result, breakdown and samples: {path.with_suffix('')}.json, .md, .*.jsonl"))
 
 
 def _formulas(given: str, role: Role, root: Path) -> tuple[str, list[Entry], dict[str, object]]:
@@ -155,7 +156,13 @@ def _column(split: str, scored: Scored, form: str) -> SplitScores:
 
 
 def _say(paired: Paired, references: int) -> None:
-    """Names what has no partner, on the error stream."""
+    """Names what has no partner or cannot be used, on the error stream."""
+    if paired.faults:
+        print(
+            f"{len(paired.faults):,} of {references:,} samples have a formula that cannot be used "
+            f"and count as wrong: {'; '.join(_some(list(paired.faults.values())))}",
+            file=sys.stderr,
+        )
     for keys, what in (
         (paired.missing, f"of {references:,} references have no prediction and count as wrong"),
         (paired.unknown, "predictions belong to no reference and are left out"),
@@ -165,6 +172,6 @@ def _say(paired: Paired, references: int) -> None:
 
 
 def _some(keys: Sequence[str]) -> Iterator[str]:
-    yield from keys[:_NAMED]
+    yield from map(plain, keys[:_NAMED])
     if len(keys) > _NAMED:
         yield "…"

@@ -8,6 +8,7 @@ from pathlib import Path
 from im2tex.errors import Im2TexError
 from im2tex.report.results import write_whole
 from im2tex.report.study import METRICS, markdown, read_study
+from im2tex.untrusted_text import plain
 
 
 def study(folder: Path, *, metrics: Sequence[str] = (), out: Path | None = None) -> None:
@@ -37,7 +38,7 @@ def study(folder: Path, *, metrics: Sequence[str] = (), out: Path | None = None)
             )
     page = markdown(folder, entries, metrics or METRICS)
     if out is None:
-        print(page, end="")
+        print(plain(page, keep="\n"), end="")
         return
     write_whole(out, page)
-    print(out)
+    print(plain(out))

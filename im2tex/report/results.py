@@ -23,6 +23,7 @@ from im2tex.errors import Im2TexError
 from im2tex.files import replacing
 from im2tex.metrics import token_edits
 from im2tex.report.machine import describe_machine
+from im2tex.untrusted_text import whole_text
 
 FORMAT = 1
 _NAME = re.compile(r"\w[\w.+=-]*")
@@ -279,7 +280,7 @@ def write_whole(path: Path, text: str) -> None:
     """
     try:
         with replacing(path) as part:
-            part.write_text(text, encoding="utf-8")
+            part.write_text(whole_text(text), encoding="utf-8")
     except OSError as error:
         raise Im2TexError(
             f"cannot write {path}: {error.strerror or error}. "

@@ -19,6 +19,8 @@ from rich.table import Table
 from rich.text import Text
 from sacrebleu.metrics.bleu import MAX_NGRAM_ORDER
 
+from im2tex.untrusted_text import plain
+
 _RATES = ("expression_rate", "expression_rate_1", "expression_rate_2", "expression_rate_3")
 _IMAGES = ("image_match", "image_match_no_space", "image_edit_score")
 _GROUPS: dict[str, tuple[str, ...]] = {
@@ -159,17 +161,20 @@ def bleu_note(scores: Iterable[SplitScores]) -> str | None:
 
 def rich_table(scores: Sequence[SplitScores], title: str | None = None) -> Table:
     """The table for a terminal."""
+    title = None if title is None else plain(title)
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     table.add_column("", overflow="fold")
     for split in scores:
-        table.add_column(Text(split.split), justify="right", overflow="fold")
+        table.add_column(Text(plain(split.split)), justify="right", overflow="fold")
     for number, section in enumerate(sections(scores)):
         if number:
             table.add_section()
         if section.title:
             table.add_row(Text(section.title, style="italic"))
         for cells in section.rows:
-            table.add_row(*map(Text, cells), style="dim" if section.conditions else "")
+            table.add_row(
+                *(Text(plain(cell)) for cell in cells), style="dim" if section.conditions else ""
+            )
     return table
 
 
@@ -197,7 +202,7 @@ def print_table(
         console.print(table)
     note = bleu_note(scores)
     if note is not None:
-        console.print(Text(note), soft_wrap=True)
+        console.print(Text(plain(note)), soft_wrap=True)
 
 
 def markdown_table(scores: Sequence[SplitScores]) -> str:

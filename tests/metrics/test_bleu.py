@@ -52,7 +52,7 @@ def test_equals_sacrebleu_on_the_pooled_corpus_however_cut(samples, data):
 @pytest.mark.parametrize("text", ["x", "x +", "a b c"])
 def test_bleu_every_reference_under_four_tokens_is_not_defined(text):
     metric = CorpusBleu()
-    metric.update([text.split(), None, "a b c d e".split()], [text.split()] * 3)
+    metric.update([text.split(), None, ["a", "b", "c", "d", "e"]], [text.split()] * 3)
     assert math.isnan(metric.compute())
 
 
