@@ -63,11 +63,13 @@ def shown(value: object) -> str:
     if value is None or isinstance(value, bool):
         return names[value]
     if isinstance(value, str):
-        clipped = value[: _SHOWN + 1]
-        text = repr(clipped[:_SHOWN])
-        return f"{text}…" if len(clipped) > _SHOWN else text
-    text = str(value)
-    return f"{text[:_SHOWN]}…" if len(text) > _SHOWN else text
+        return repr(value[:_SHOWN]) + ("…" if len(value) > _SHOWN else "")
+    return clipped(str(value))
+
+
+def clipped(text: str) -> str:
+    """The begin of a text for a message: one line, control characters replaced."""
+    return plain(text[:_SHOWN]) + ("…" if len(text) > _SHOWN else "")
 
 
 def has_surrogate(text: str) -> bool:

@@ -7,15 +7,18 @@ samples file (`NAME.SPLIT.samples.jsonl`), whose result is looked for beside it.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from im2tex.errors import Im2TexError
+from im2tex.report.result_checks import check_names
 from im2tex.report.results import SampleResult, read_result, read_samples
 from im2tex.untrusted_text import shown
 
+_LONGEST_NAME = 255  # characters, where file systems end
 _SAMPLES = ".samples.jsonl"
 _EXPECTED = (
     "expected what `im2tex test` or `im2tex score` writes: a result NAME.json, a run's folder with "
@@ -61,6 +64,7 @@ def read_measured(path: Path) -> Measured:
     names = record.get("samples") or {}
     if not isinstance(names, dict) or not names:
         raise Im2TexError(f"{path} lists no samples; {_EXPECTED}.")
+    check_names(f"{path}, samples", names)
     return Measured(
         path, record, {split: _samples(_neighbour(path, name)) for split, name in names.items()}
     )
@@ -75,10 +79,11 @@ def number(value: object) -> float | None:
 
 def _neighbour(result: Path, name: object) -> Path:
     """The samples file of that name beside a result: a result does not lead out of its folder."""
-    if not isinstance(name, str) or not name or Path(name).name != name:
+    known = isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME
+    if not isinstance(name, str) or not known or Path(name).name != name:
         raise Im2TexError(f"{result}: samples lie beside their result, not in {shown(name)}.")
     path = result.with_name(name)
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path's own raises for some names
         raise Im2TexError(
             f"{path}, the samples of {result}, is not there. Samples are not always handed on with "
             "a result: run its command again."

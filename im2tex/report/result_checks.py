@@ -7,7 +7,7 @@ here, so that a mistake is one line, with the place, the value, and what was exp
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from im2tex.errors import Im2TexError
@@ -15,6 +15,7 @@ from im2tex.untrusted_text import shown
 
 _LARGEST = 1e15  # of a verdict: sums of such numbers stay exact enough, and finite
 _LONGEST_KEY = 1_000
+_LONGEST_NAME = 100
 _WAY = "Write the file again with `im2tex test` or `im2tex score`."
 
 Check = Callable[[object], bool]
@@ -31,7 +32,9 @@ def check_result(where: str, record: Mapping[str, Any]) -> None:
         Im2TexError: if a part is missing or of another type.
     """
     _parts(where, record, _RESULT, _REQUIRED)
+    check_names(f"{where}, metrics", record["metrics"])
     for split, figures in record["metrics"].items():
+        check_names(f"{where}, metrics of {shown(split)}", figures)
         _each(
             f"{where}, metrics of {shown(split)}", figures, _is_number_or_null, "a number or null"
         )
@@ -69,6 +72,7 @@ def check_sample(where: str, record: object) -> None:
     if unknown:
         raise Im2TexError(f"{where}: {shown(unknown[0])} is no part of one. {_SAMPLES}")
     _parts(where, record, _SAMPLE, _REQUIRED_OF_SAMPLE, _SAMPLES)
+    check_names(f"{where}, verdicts", record["verdicts"], _SAMPLES)
     for name, verdict in record["verdicts"].items():
         if not _is_verdict(verdict):
             raise _wrong(
@@ -77,6 +81,23 @@ def check_sample(where: str, record: object) -> None:
                 "true, false, null or a number",
                 _SAMPLES,
             )
+
+
+def check_names(where: str, names: Iterable[str], way: str = _WAY) -> None:
+    """Refuses names of splits, metrics or verdicts that could not stand in a table.
+
+    Args:
+        where: the file and part, for the message.
+        names: the names.
+        way: the way out, for the message.
+
+    Raises:
+        Im2TexError: if one is empty, long, or has control characters.
+    """
+    for name in names:
+        if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+            expected = f"1 to {_LONGEST_NAME} characters that can be printed"
+            raise _wrong(f"{where}: a name", name, expected, way)
 
 
 def _is_text(value: object) -> bool:

@@ -35,6 +35,8 @@ def change(path, **changes):
             "'metrics' is an object; expected an object of figures by split",
         ),
         ({"metrics": []}, "'metrics' is a list"),
+        ({"metrics": {"test\n": {}}}, r"metrics: a name is 'test\n'; expected 1 to 100 characters"),
+        ({"metrics": {"test": {"a" * 101: 1}}}, "metrics of 'test': a name is 'aaa"),
         (
             {"data": {"splits": {"test": "6"}}},
             "splits: 'test' is '6'; expected a number of samples",
@@ -109,6 +111,7 @@ def test_read_result_saved_again_as_utf16_is_read(result):
         ({"score": True}, "'score' is true"),
         ({"latex": 1}, "'latex' is 1; expected text or null"),
         ({"failed_at": []}, "'failed_at' is a list"),
+        ({"verdicts": {"a\x1b": True}}, r"verdicts: a name is 'a\\x1b'; expected 1 to 100 char"),
         ({"verdicts": {"a": "1"}}, "verdict 'a' is '1'; expected true, false, null or a number"),
         ({"verdicts": {"a": 1e300}}, "verdict 'a' is 1e.300"),
         ({"verdicts": {"a": 10**200}}, "verdict 'a' is 10{59}…"),
@@ -138,10 +141,9 @@ def test_read_samples_bad_json_is_named_with_its_line(tmp_path, line, message):
 
 
 def test_compare_names_that_are_no_text_for_a_terminal_are_written(tmp_path, capsys):
-    verdicts = {"token_exact\ud800\x1b[2J": True, "token_exact": True}
     for name in ("a", "b"):
         (tmp_path / f"{name}.jsonl").write_text(
-            json.dumps(SAMPLE | {"key": "\udcff\x9b", "verdicts": verdicts, "prediction": [name]})
+            json.dumps(SAMPLE | {"key": "\udcff\x9b", "prediction": [name, "\x1b[2J\ud800"]})
         )
     both = (tmp_path / "a.jsonl", tmp_path / "b.jsonl")
     for out in ("c.jsonl", "c.md"):
