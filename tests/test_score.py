@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -259,3 +260,12 @@ def test_real_predictions_get_the_verdicts_of_the_tools(tmp_path):
         int(row["n_label_errors"]) for row in rows
     ]
     assert len(lines(tmp_path / "out" / "theirs.gold.samples.jsonl")) == len(rows)
+
+
+def test_score_reader_who_has_seen_enough_loses_no_result(tmp_path, references, monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody:
+        monkeypatch.setattr(sys, "stdout", nobody)
+        scored(tmp_path, references, references)
+        assert im2tex("report", "study", tmp_path / "out") == 0

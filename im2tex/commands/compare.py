@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from im2tex.commands.output import reader_may_leave
 from im2tex.errors import Im2TexError
 from im2tex.report.comparison import compare_tests
 from im2tex.report.comparison_files import check_suffix, comparison_record, write_changes
@@ -56,17 +56,13 @@ def compare(
     )
     if out is not None:
         write_changes(out, compared, resamples, seed)
-    try:
+    with reader_may_leave():
         if as_json:
             record = comparison_record(compared, resamples, seed)
             # In ASCII: a key or a name can hold what a terminal obeys.
             print(json.dumps(record, indent=2, allow_nan=False))
         else:
             print_comparisons(compared, show=show, resamples=resamples, seed=seed)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read us has seen enough (`| head`); Python must not complain when it closes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if out is not None:
         changed = sum(len(split.changes) for one in compared for split in one.splits)
         print(f"{changed:,} samples that changed: {plain(out)}", file=sys.stderr)

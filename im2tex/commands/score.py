@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from im2tex.commands.formula_files import Entry, Role, read_formulas
+from im2tex.commands.output import reader_may_leave
 from im2tex.commands.pairing import Paired, pair
 from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError
@@ -62,12 +63,14 @@ def score(
     _say(paired, len(gold))
     scored = score_samples([_in_form(one, form) for one in paired.samples], chosen)
     column = _column(split, scored, form)
-    print_table([column], title=f"{Path(predictions).name} against {Path(references).name}")
-    note = engine_note([scored])
-    if note is not None:
-        print(plain(note))
+    with reader_may_leave():
+        print_table([column], title=f"{Path(predictions).name} against {Path(references).name}")
+        note = engine_note([scored])
+        if note is not None:
+            print(plain(note))
+        if path is None:
+            print("Samples, breakdown and signatures: --out FOLDER/NAME writes them.")
     if path is None:
-        print("Samples, breakdown and signatures: --out FOLDER/NAME writes them.")
         return
     result = RunResult(
         command=command_line(),
@@ -90,7 +93,8 @@ def score(
         breakdown={split: scored.breakdown},
     )
     save_report(path, result, [column], {split: scored.samples})
-    print(plain(f"Result, breakdown and samples: {path.with_suffix('')}.json, .md, .*.jsonl"))
+    with reader_may_leave():
+        print(plain(f"Result, breakdown and samples: {path.with_suffix('')}.json, .md, .*.jsonl"))
 
 
 def _formulas(given: str, role: Role, root: Path) -> tuple[str, list[Entry], dict[str, object]]:
