@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from im2tex.commands.output import reader_may_leave
 from im2tex.errors import Im2TexError
 from im2tex.report.comparison import compare_tests
 from im2tex.report.comparison_files import check_suffix, comparison_record, write_changes
 from im2tex.report.comparison_text import print_comparisons
 from im2tex.report.measured import read_measured
+from im2tex.report.output import reader_may_leave
 from im2tex.untrusted_text import plain
 
 

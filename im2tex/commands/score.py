@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from im2tex.commands.formula_files import Entry, Role, read_formulas
-from im2tex.commands.output import reader_may_leave
 from im2tex.commands.pairing import Paired, pair
 from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError
 from im2tex.latex.normalize import Mode, normalize_or_none
 from im2tex.report.drawing import AUTO, choose
+from im2tex.report.output import reader_may_leave
 from im2tex.report.results import RunResult, SampleResult, command_line
 from im2tex.report.scoring import Scored, score_samples
 from im2tex.report.summary import conditions, engine_note, save_report

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from im2tex.commands.output import reader_may_leave
 from im2tex.errors import Im2TexError
+from im2tex.report.output import reader_may_leave
 from im2tex.report.results import write_whole
 from im2tex.report.study import METRICS, markdown, read_study
 from im2tex.untrusted_text import plain

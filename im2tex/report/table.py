@@ -195,14 +195,15 @@ def print_table(
     console = Console(file=file, width=width)
     table = rich_table(scores, title)
     unlimited = console.options.update(max_width=1_000)
-    if len(scores) > 1 and console.measure(table, options=unlimited).maximum > console.width:
-        for split in scores:
-            console.print(rich_table([split], title))
-    else:
-        console.print(table)
-    note = bleu_note(scores)
-    if note is not None:
-        console.print(Text(plain(note)), soft_wrap=True)
+    together = console.measure(table, options=unlimited).maximum <= console.width
+    # Written at once, so that a reader who has seen enough (`| head`) is the caller's to notice.
+    with console.capture() as text:
+        for one in [table] if together else [rich_table([split], title) for split in scores]:
+            console.print(one)
+        note = bleu_note(scores)
+        if note is not None:
+            console.print(Text(plain(note)), soft_wrap=True)
+    file.write(text.get())
 
 
 def markdown_table(scores: Sequence[SplitScores]) -> str:
