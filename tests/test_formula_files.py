@@ -73,6 +73,12 @@ def test_numbers_are_keys_too(tmp_path):
         (r"\(x\)", "x"),
         (r"\[ x^2 \]", "x ^ 2"),
         ("$x$", "x"),
+        ("$$ x $$", "x"),
+        (r"$x\$", r"x \$"),
+        (r"\begin{equation} x + 1 \end{equation}", "x + 1"),
+        (r"\begin{equation*}x^2\end{equation*}", "x ^ 2"),
+        (r"\[ \begin{math} x \end{math} \]", "x"),
+        (r"$a$ + $b$", "a + b"),  # not `a$ + $b`
         ("x % y", "x"),
         (r"\mbox{if x}", r"\mbox { i f ~ x }"),
         ("{ x", "{ x"),  # cannot be read: cut up all the same

@@ -2,7 +2,7 @@ r"""Files of formulas as people have them: JSON lines, a JSON array or object, T
 
 A formula is text or a list of tokens. Text that is tokenised already, every word of it one token,
 stays as it is; other text is cut up by TeX's rules, as the plain token stream of `latex.tok`.
-Dollars, `\[ \]` and `\( \)` around a formula are no part of it.
+Dollars, `\[ \]`, `\( \)` and environments such as `equation` around a formula are no part of it.
 """
 
 from __future__ import annotations
@@ -34,10 +34,15 @@ _OWN: dict[Role, tuple[str, ...]] = {
     "references": ("gold", "reference", "ref", "label", "truth", "ground_truth", "target"),
 }
 _OTHER: dict[Role, Role] = {"predictions": "references", "references": "predictions"}
-_WRAPPED = tuple(
-    re.compile(rf"\s*{re.escape(left)}(.*){re.escape(right)}\s*", re.DOTALL)
-    for left, right in (("$$", "$$"), ("$", "$"), (r"\[", r"\]"), (r"\(", r"\)"))
+# Around the whole formula: one that ends before the end, as in `$a$ \text{and} $b$`, is not.
+_WRAPPED = re.compile(
+    r"\s*(?:\$\$([^$]+)\$\$|\$([^$]+)(?<!\\)\$"
+    r"|\\\[((?:(?!\\\]).)*)\\\]|\\\(((?:(?!\\\)).)*)\\\)"
+    r"|\\begin\{(?:equation|displaymath|math)\*?\}((?:(?!\\end\{(?:equation|displaymath|math)).)*)"
+    r"\\end\{(?:equation|displaymath|math)\*?\})\s*",
+    re.DOTALL,
 )
+_ROUNDS = 3  # `\[ \begin{equation}…` and the like
 _LONGEST = 100_000  # characters of a formula, far beyond any that is on one picture
 _LONGEST_KEY = 1_000
 _COMPOSITE = re.compile(r"\\(?:left|right)(?:\\[A-Za-z]+|\\?.)|\\(?:begin|end)\{[A-Za-z]+\*?\}")
@@ -84,11 +89,11 @@ def read_formulas(path: Path, role: Role) -> list[Entry]:
 
 def tokens_of(text: str) -> list[str]:
     """A formula's tokens; see the module."""
-    for pattern in _WRAPPED:
-        match = pattern.fullmatch(text)
-        if match:
-            text = match[1]
+    for _ in range(_ROUNDS):
+        match = _WRAPPED.fullmatch(text)
+        if match is None:
             break
+        text = str(match[match.lastindex or 0])
     words = text.split()
     try:
         cut = texts(text)
