@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from im2tex import __version__
 from im2tex.commands.front import PASSES_ON, Parser, add_commands
 from im2tex.errors import Im2TexError
+from im2tex.untrusted_text import plain
 
 _TRAINER_COMMANDS = {
     "fit": "train a model, from scratch or from a checkpoint",
@@ -49,7 +50,8 @@ def main(args: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
         return status
     except Im2TexError as error:
-        print(f"im2tex: error: {error}", file=sys.stderr)
+        said = plain(error, keep="\n")  # a value in it can be anybody's
+        print(f"im2tex: error: {said}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("im2tex: interrupted", file=sys.stderr)

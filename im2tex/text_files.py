@@ -36,7 +36,48 @@ def read_text(path: Path) -> str:
         Im2TexError: if the file cannot be opened, is a folder, a pipe or a device, is larger than
             `LARGEST`, or is not text in one of these encodings.
     """
-    return decode_text(_bytes(path), path)
+    return decode_text(read_bytes(path), path)
+
+
+def read_lines(path: Path) -> list[str]:
+    """Reads a file of formulas, a line each; see `decode_lines`.
+
+    Raises:
+        Im2TexError: if the file cannot be read, see `read_text`.
+    """
+    return decode_lines(read_bytes(path), path)
+
+
+def decode_lines(raw: bytes, name: str | Path) -> list[str]:
+    """Decodes lines, which end with LF alone: data sets have a carriage return inside of formulas.
+
+    Args:
+        raw: the whole file: UTF-16 or UTF-32 where it begins with their mark, else UTF-8, with
+            Latin-1 for a line that is not.
+        name: of the file, for messages.
+
+    Raises:
+        Im2TexError: if the file has a mark of UTF-16 or UTF-32 and is not text in it.
+    """
+    if is_wide(raw):
+        lines = decode_text(raw, name).split("\n")
+    else:
+        lines = [_line(line) for line in raw.removeprefix(codecs.BOM_UTF8).split(b"\n")]
+    if not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def is_wide(raw: bytes) -> bool:
+    """Whether bytes begin with the mark of UTF-16 or UTF-32, as PowerShell writes it."""
+    return raw.startswith(tuple(mark for mark, known in _MARKS if known != "utf-8-sig"))
+
+
+def _line(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
 
 
 def decode_text(raw: bytes, name: str | Path) -> str:
@@ -66,8 +107,12 @@ def decode_text(raw: bytes, name: str | Path) -> str:
     return text
 
 
-def _bytes(path: Path) -> bytes:
-    """The content of a file, refused beyond `LARGEST` bytes."""
+def read_bytes(path: Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        Im2TexError: if it cannot be opened, is no regular file, or is larger than `LARGEST`.
+    """
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,62 @@ def test_other_mistakes_are_said(tmp_path, references, capsys):
     assert result.read_text() == "a\tx\n"
 
 
+def test_score_unusable_predictions_count_as_wrong_and_are_named(tmp_path, references, capsys):
+    predictions = tmp_path / "p.jsonl"
+    given = {"a": '"x + 1"', "b": r'"\ud800 x"', "c": r'["\udc00"]', "d": "null"}
+    predictions.write_text("".join(f'{{"key": "{k}", "latex": {v}}}\n' for k, v in given.items()))
+    result, samples = scored(tmp_path, predictions, references)
+    assert result["metrics"]["gold"]["token_exact"] == 1 / 4
+    assert result["data"]["failed"]["gold"]["read"] == 3
+    assert samples[1].reason == r"half of a surrogate pair in '\ud800 x'"
+    said = capsys.readouterr().err
+    assert "2 of 4 samples have a formula that cannot be used and count as wrong: " in said
+    assert r"p.jsonl, line 2: half of a surrogate pair in '\ud800 x'" in said
+    assert "1 of 4 references have no prediction and count as wrong: d" in said
+
+
+def test_score_unusable_reference_counts_as_wrong(tmp_path, capsys):
+    for name, latex in (("p.jsonl", '"x"'), ("g.jsonl", r'"\ud800"')):
+        (tmp_path / name).write_text(
+            f'{{"key": "a", "latex": {latex}}}\n{{"key": "b", "latex": "y"}}\n'
+        )
+    out = ("--out", tmp_path / "out" / "r", "--engine", "none")
+    both = ("--predictions", tmp_path / "p.jsonl", "--references", tmp_path / "g.jsonl")
+    assert im2tex("score", *both, *out) == 0
+    assert "1 of 2 samples have a formula that cannot be used" in capsys.readouterr().err
+    first, _ = read_samples(tmp_path / "out" / "r.g.samples.jsonl")
+    assert first.verdicts["token_exact"] is False
+    assert first.reason == r"half of a surrogate pair in '\ud800'"
+
+
+def test_score_short_formulas_have_no_bleu(tmp_path, capsys):
+    (tmp_path / "same.txt").write_text("x\nx+\n\\pi\n")
+    result, _ = scored(tmp_path, tmp_path / "same.txt", tmp_path / "same.txt")
+    figures = result["metrics"]["same"]
+    assert {figures[name] for name in ("bleu", "bleu_norm", "bleu_tok")} == {None}
+    printed = capsys.readouterr().out
+    assert "- for bleu_norm, bleu, bleu_tok: not defined." in printed
+    assert "references under 4 tokens" in printed
+    page = (tmp_path / "out" / "theirs.md").read_text("utf-8")
+    assert "| bleu_norm | - |" in page
+    assert "- for bleu_norm, bleu, bleu_tok: not defined." in page
+    result_path = tmp_path / "out" / "theirs.json"
+    assert im2tex("report", "study", tmp_path / "out", "--metrics", "bleu_norm") == 0
+    assert "| theirs | 1 | - |" in capsys.readouterr().out
+    assert im2tex("compare", result_path, result_path) == 0
+
+
+def test_score_names_of_files_and_keys_cannot_command_the_terminal(tmp_path, capsys):
+    name = tmp_path / "p\x1b[2J.jsonl"
+    name.write_text('{"key": "a", "latex": "x"}\n{"key": "\\u001b]0;y", "latex": "\\u001b"}\n')
+    gold = tmp_path / "g\x1b[2J.tsv"
+    gold.write_text("a\tx\n\x1b[1mb\ty\n")
+    assert im2tex("score", "--predictions", name, "--references", gold, "--engine", "none") == 0
+    assert im2tex("score", "--predictions", gold, "--references", tmp_path / "\x1bno") == 2
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
+
+
 @pytest.mark.skipif(
     not REAL.exists(), reason="needs IM2TEX_DATA, a folder with crohme/lgeval_verdicts.tsv"
 )
@@ -203,3 +260,12 @@ def test_real_predictions_get_the_verdicts_of_the_tools(tmp_path):
         int(row["n_label_errors"]) for row in rows
     ]
     assert len(lines(tmp_path / "out" / "theirs.gold.samples.jsonl")) == len(rows)
+
+
+def test_score_reader_who_has_seen_enough_loses_no_result(tmp_path, references, monkeypatch):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody:
+        monkeypatch.setattr(sys, "stdout", nobody)
+        scored(tmp_path, references, references)
+        assert im2tex("report", "study", tmp_path / "out") == 0

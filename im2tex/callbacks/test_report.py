@@ -15,6 +15,7 @@ from im2tex.callbacks.predictions import gathered
 from im2tex.callbacks.run_folder import run_folder
 from im2tex.data.store import Split
 from im2tex.report.drawing import AUTO, Engine, choose
+from im2tex.report.output import reader_may_leave
 from im2tex.report.results import RunResult, SampleResult, command_line, result_path
 from im2tex.report.scoring import Scored, score_samples
 from im2tex.report.summary import conditions, engine_note, save_report
@@ -85,10 +86,11 @@ class TestReport(Callback):
             )
         if not trainer.is_global_zero:
             return
-        print_table(columns)
-        note = engine_note(scored.values())
-        if note is not None:
-            print(note)
+        with reader_may_leave():
+            print_table(columns)
+            note = engine_note(scored.values())
+            if note is not None:
+                print(note)
         for column in columns:
             logged = module.tests[column.split].scores  # by the module itself
             figures = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,8 @@ from im2tex.report.comparison import compare_tests
 from im2tex.report.comparison_files import check_suffix, comparison_record, write_changes
 from im2tex.report.comparison_text import print_comparisons
 from im2tex.report.measured import read_measured
+from im2tex.report.output import reader_may_leave
+from im2tex.untrusted_text import plain
 
 
 def compare(
@@ -55,16 +56,13 @@ def compare(
     )
     if out is not None:
         write_changes(out, compared, resamples, seed)
-    try:
+    with reader_may_leave():
         if as_json:
             record = comparison_record(compared, resamples, seed)
-            print(json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False))
+            # In ASCII: a key or a name can hold what a terminal obeys.
+            print(json.dumps(record, indent=2, allow_nan=False))
         else:
             print_comparisons(compared, show=show, resamples=resamples, seed=seed)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read us has seen enough (`| head`); Python must not complain when it closes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if out is not None:
         changed = sum(len(split.changes) for one in compared for split in one.splits)
-        print(f"{changed:,} samples that changed: {out}", file=sys.stderr)
+        print(f"{changed:,} samples that changed: {plain(out)}", file=sys.stderr)

@@ -2,12 +2,11 @@ r"""Files of formulas as people have them: JSON lines, a JSON array or object, T
 
 A formula is text or a list of tokens. Text that is tokenised already, every word of it one token,
 stays as it is; other text is cut up by TeX's rules, as the plain token stream of `latex.tok`.
-Dollars, `\[ \]` and `\( \)` around a formula are no part of it.
+Dollars, `\[ \]`, `\( \)` and environments such as `equation` around a formula are no part of it.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -15,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from im2tex.commands.render import read_lines
+from im2tex.commands.record_files import read_records
 from im2tex.errors import Im2TexError
 from im2tex.latex.normalize import Mode, normalize_or_none
 from im2tex.latex.tokens import LatexError, texts
+from im2tex.untrusted_text import has_surrogate, shown
 
 Role = Literal["predictions", "references"]
 
@@ -34,10 +34,17 @@ _OWN: dict[Role, tuple[str, ...]] = {
     "references": ("gold", "reference", "ref", "label", "truth", "ground_truth", "target"),
 }
 _OTHER: dict[Role, Role] = {"predictions": "references", "references": "predictions"}
-_WRAPPED = tuple(
-    re.compile(rf"\s*{re.escape(left)}(.*){re.escape(right)}\s*", re.DOTALL)
-    for left, right in (("$$", "$$"), ("$", "$"), (r"\[", r"\]"), (r"\(", r"\)"))
+# Around the whole formula: one that ends before the end, as in `$a$ \text{and} $b$`, is not.
+_WRAPPED = re.compile(
+    r"\s*(?:\$\$([^$]+)\$\$|\$([^$]+)(?<!\\)\$"
+    r"|\\\[((?:(?!\\\]).)*)\\\]|\\\(((?:(?!\\\)).)*)\\\)"
+    r"|\\begin\{(?:equation|displaymath|math)\*?\}((?:(?!\\end\{(?:equation|displaymath|math)).)*)"
+    r"\\end\{(?:equation|displaymath|math)\*?\})\s*",
+    re.DOTALL,
 )
+_ROUNDS = 3  # `\[ \begin{equation}…` and the like
+_LONGEST = 100_000  # characters of a formula, far beyond any that is on one picture
+_LONGEST_KEY = 1_000
 _COMPOSITE = re.compile(r"\\(?:left|right)(?:\\[A-Za-z]+|\\?.)|\\(?:begin|end)\{[A-Za-z]+\*?\}")
 
 
@@ -51,6 +58,7 @@ class Entry:
         tokens: None where there is no formula, as in an empty line.
         latex: the markup as found beside the tokens.
         extra: what else is known: `collection`, `score`, `finished`.
+        fault: why there are no tokens, where the formula given cannot be used.
     """
 
     where: str
@@ -58,6 +66,7 @@ class Entry:
     tokens: Sequence[str] | None
     latex: str | None
     extra: Mapping[str, Any]
+    fault: str | None = None
 
 
 def read_formulas(path: Path, role: Role) -> list[Entry]:
@@ -69,21 +78,10 @@ def read_formulas(path: Path, role: Role) -> list[Entry]:
         role: whose formulas they are, where a record has both sides.
 
     Raises:
-        Im2TexError: if it cannot be read, is CSV or empty, a record has no formula, some entries
-            have a key and others not, or a key occurs twice.
+        Im2TexError: if it cannot be read, is CSV or empty, a record has no formula or a value of
+            the wrong type, some entries have a key and others not, or a key occurs twice.
     """
-    if path.suffix == ".csv":
-        raise Im2TexError(f"{path}: formulas have commas; give tabs instead (.tsv), or JSON lines.")
-    lines = [line.removesuffix("\r") for line in read_lines(path)]
-    if lines:
-        lines[0] = lines[0].removeprefix("\ufeff")
-    if not any(line.strip() for line in lines):
-        raise Im2TexError(f"{path} holds no formulas.")
-    records = _json(path, lines) or _tsv(path, lines)
-    if records is None:
-        records = [
-            (f"{path}, line {number}", {"latex": line}) for number, line in enumerate(lines, 1)
-        ]
+    records = read_records(path, KEYS, (*_EITHER, *_OWN["predictions"], *_OWN["references"]))
     entries = [_entry(where, record, role) for where, record in records]
     _check_keys(path, entries)
     return entries
@@ -91,11 +89,11 @@ def read_formulas(path: Path, role: Role) -> list[Entry]:
 
 def tokens_of(text: str) -> list[str]:
     """A formula's tokens; see the module."""
-    for pattern in _WRAPPED:
-        match = pattern.fullmatch(text)
-        if match:
-            text = match[1]
+    for _ in range(_ROUNDS):
+        match = _WRAPPED.fullmatch(text)
+        if match is None:
             break
+        text = str(match[match.lastindex or 0])
     words = text.split()
     try:
         cut = texts(text)
@@ -107,76 +105,7 @@ def tokens_of(text: str) -> list[str]:
     return cut if stream is None else stream.split()
 
 
-_Records = list[tuple[str, Mapping[str, Any]]]
-
-
-def _json(path: Path, lines: Sequence[str]) -> _Records | None:
-    """The records of JSON in any of its shapes; None where it is none."""
-    first = next(line for line in lines if line.strip()).lstrip()
-    if path.suffix not in (".json", ".jsonl", ".ndjson") and not _is_record(first):
-        return None
-    if path.suffix == ".json":
-        whole = _parsed("\n".join(lines))
-        if isinstance(whole, list):
-            return [
-                (f"{path}, item {number}", one if isinstance(one, dict) else {"latex": one})
-                for number, one in enumerate(whole, 1)
-            ]
-        if isinstance(whole, dict) and _by_key(whole):
-            return [(f"{path}, '{key}'", {"key": key, "latex": one}) for key, one in whole.items()]
-    records: _Records = []
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            record = _parsed(line)
-            if not isinstance(record, dict):
-                raise Im2TexError(f"{path}, line {number}: no JSON object.")
-            records.append((f"{path}, line {number}", record))
-    return records
-
-
-def _is_record(line: str) -> bool:
-    """Whether a line is a JSON object, which a formula can begin like."""
-    return line[1:].lstrip().startswith('"') and isinstance(_parsed(line), dict)
-
-
-def _by_key(record: Mapping[str, Any]) -> bool:
-    """Whether a JSON object has formulas by key, rather than the parts of one record."""
-    return not any(name in record for name in (*KEYS, *_EITHER))
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _tsv(path: Path, lines: Sequence[str]) -> _Records | None:
-    """The records of a table; None where it is none."""
-    cells = [line.split("\t") for line in lines]
-    filled = [row for row, line in zip(cells, lines, strict=True) if line.strip()]
-    if path.suffix != ".tsv" and any(len(row) < 2 for row in filled):
-        return None
-    formulas = (*_EITHER, *_OWN["predictions"], *_OWN["references"])
-    names = [cell.strip().lower() for cell in cells[0]]
-    headed = any(name in KEYS for name in names) and any(name in formulas for name in names)
-    if not headed:
-        names = ["key", "latex"]
-    records: _Records = []
-    for number, row in enumerate(cells, 1):
-        if (number == 1 and headed) or not lines[number - 1].strip():
-            continue
-        # Editors cut off the tab before an empty formula.
-        filled_up = row if headed or len(row) > 1 else [*row, ""]
-        if len(filled_up) != len(names):
-            expected = "as many as line 1" if headed else "a key, a tab, a formula"
-            raise Im2TexError(f"{path}, line {number}: {len(row)} columns; expected {expected}.")
-        records.append((f"{path}, line {number}", dict(zip(names, filled_up, strict=True))))
-    return records
-
-
 def _entry(where: str, record: Mapping[str, Any], role: Role) -> Entry:
-    key = next((record[name] for name in KEYS if name in record), None)
     names = (*_OWN[role], *_EITHER, *_OWN[_OTHER[role]])
     name = next((name for name in names if name in record), None)
     if name is None:
@@ -185,26 +114,65 @@ def _entry(where: str, record: Mapping[str, Any], role: Role) -> Entry:
             "or the like."
         )
     latex = record.get("latex")
-    score, collection = record.get("score"), record.get("collection")
-    extra: dict[str, Any] = {}
-    if isinstance(score, int | float) and math.isfinite(score):
-        extra["score"] = float(score)
-    if isinstance(collection, str) and collection:
-        extra["collection"] = collection
-    finished = record.get("finished", _mapping(record.get("verdicts")).get("finished"))
-    if isinstance(finished, bool):
-        extra["finished"] = finished
+    if name != "latex" and not isinstance(latex, str | None):
+        raise _wrong(where, "latex", latex, "text or null")
+    fault = _fault(record[name])
     return Entry(
         where,
-        None if key is None else str(key),
-        _value(record[name], where, name),
-        latex if isinstance(latex, str) and name != "latex" else None,
-        extra,
+        _key(where, record),
+        None if fault else _value(record[name], where, name),
+        latex if name != "latex" else None,
+        _extra(where, record),
+        fault,
     )
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _key(where: str, record: Mapping[str, Any]) -> str | None:
+    name = next((name for name in KEYS if name in record), None)
+    key = None if name is None else record[name]
+    if name is None or key is None:
+        return None
+    if isinstance(key, bool) or not isinstance(key, str | int):
+        raise _wrong(where, name, key, "text, a whole number or null")
+    key = str(key)
+    if len(key) > _LONGEST_KEY or has_surrogate(key):
+        raise _wrong(where, name, key, f"at most {_LONGEST_KEY:,} characters of Unicode")
+    return key
+
+
+def _extra(where: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What else is known: `collection`, `score` and `finished`, where they are given."""
+    verdicts = record.get("verdicts")
+    if not isinstance(verdicts, dict | None):
+        raise _wrong(where, "verdicts", verdicts, "an object or null")
+    extra: dict[str, Any] = {}
+    collection = record.get("collection")
+    if not isinstance(collection, str | None):
+        raise _wrong(where, "collection", collection, "text or null")
+    if collection:
+        extra["collection"] = collection
+    score = record.get("score")
+    if score is not None:
+        number = isinstance(score, int | float) and not isinstance(score, bool)
+        if not number or not math.isfinite(score):
+            raise _wrong(where, "score", score, "a finite number or null")
+        extra["score"] = float(score)
+    finished = record.get("finished", (verdicts or {}).get("finished"))
+    if finished is not None:
+        if not isinstance(finished, bool):
+            raise _wrong(where, "finished", finished, "true, false or null")
+        extra["finished"] = finished
+    return extra
+
+
+def _fault(value: object) -> str | None:
+    """Why a formula cannot be used, which costs its row alone; None for all others."""
+    parts = value if isinstance(value, list) else [value]
+    strings = [part for part in parts if isinstance(part, str)]
+    if sum(map(len, strings)) > _LONGEST:
+        return f"a formula of more than {_LONGEST:,} characters"
+    broken = next((part for part in strings if has_surrogate(part)), None)
+    return None if broken is None else f"half of a surrogate pair in {shown(broken)}"
 
 
 def _value(value: object, where: str, name: str) -> list[str] | None:
@@ -212,9 +180,21 @@ def _value(value: object, where: str, name: str) -> list[str] | None:
         return None
     if isinstance(value, str):
         return tokens_of(value) if value.strip() else None
-    if isinstance(value, list) and all(isinstance(token, str) for token in value):
-        return list(value)
-    raise Im2TexError(f"{where}: '{name}' is neither text, a list of tokens, nor null.")
+    if isinstance(value, list):
+        strange = next((one for one in value if not isinstance(one, str)), None)
+        if all(isinstance(one, str) for one in value):
+            return list(value)
+        raise Im2TexError(
+            f"{where}: '{name}' is neither text, a list of tokens, nor null: its list holds "
+            f"{shown(strange)}."
+        )
+    raise Im2TexError(
+        f"{where}: '{name}' is neither text, a list of tokens, nor null, but {shown(value)}."
+    )
+
+
+def _wrong(where: str, name: str, value: object, expected: str) -> Im2TexError:
+    return Im2TexError(f"{where}: '{name}' is {shown(value)}; expected {expected}.")
 
 
 def _is_token(word: str) -> bool:
@@ -232,7 +212,7 @@ def _check_keys(path: Path, entries: Sequence[Entry]) -> None:
     for entry in entries:
         if entry.key is not None and entry.key in places:
             raise Im2TexError(
-                f"{path} has the key '{entry.key}' twice: {places[entry.key]}, and {entry.where}. "
-                "Keep one of them."
+                f"{path} has the key {shown(entry.key)} twice: {places[entry.key]}, and "
+                f"{entry.where}. Keep one of them."
             )
         places[entry.key] = entry.where

@@ -103,7 +103,11 @@ def ngram(
 def _labels(given: str, root: Path) -> Labels:
     """The token lists of a prepared split or a file, those without any included."""
     if Path(given).exists():
-        return [entry.tokens or () for entry in read_formulas(Path(given), "references")]
+        entries = read_formulas(Path(given), "references")
+        fault = next((entry for entry in entries if entry.fault is not None), None)
+        if fault is not None:
+            raise Im2TexError(f"{fault.where}: {fault.fault}. Correct it, or leave it out.")
+        return [entry.tokens or () for entry in entries]
     source, split = _origin(given)
     if not split:
         raise Im2TexError(

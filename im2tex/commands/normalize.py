@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import string
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from im2tex.errors import Im2TexError
 from im2tex.latex.normalize import Mode, normalize_or_none
+from im2tex.text_files import decode_lines, is_wide
 
 
 def normalize_lines(lines: Iterable[bytes], output: BinaryIO, mode: Mode) -> tuple[int, int]:
     r"""Writes a line for each line.
 
     Args:
-        lines: formulas as bytes, in UTF-8 or else in Latin-1, ending with `\n` and nothing else:
-            an embedded `\r` is a space, as in IM2LATEX-100K.
+        lines: formulas as bytes, see `decode_lines`; they end with `\n` and nothing else: an
+            embedded `\r` is a space, as in IM2LATEX-100K. Lines in UTF-16 are read to their end
+            before the first is written.
         output: gets the normal forms in UTF-8, with an empty line for each that cannot be parsed.
         mode: the form.
 
     Returns:
         How many lines could not be parsed, and how many there were. An empty line is no failure.
+
+    Raises:
+        Im2TexError: if lines begin as UTF-16 or UTF-32 and are not.
     """
     failed = total = 0
-    for line in lines:
+    for source in _decoded(lines):
         total += 1
-        try:
-            source = line.decode("utf-8")
-        except UnicodeDecodeError:
-            source = line.decode("latin-1")
         result = normalize_or_none(source, mode)
-        failed += result is None and bool(line.strip())
+        failed += result is None and bool(source.strip(string.whitespace))
         output.write((result or "").encode() + b"\n")
     return failed, total
+
+
+def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
+    coming = iter(lines)
+    first = next(coming, b"")
+    if is_wide(first):
+        first = b"".join([first, *coming])  # a wide line end is more than a byte
+    for part in itertools.chain([first], coming):
+        yield from decode_lines(part, "standard input")
 
 
 def normalize_stream(mode: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from im2tex.commands.formula_files import Entry
 from im2tex.errors import Im2TexError
 from im2tex.report.results import SampleResult
+from im2tex.untrusted_text import shown
 
 _FILES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".inkml")
 
@@ -21,11 +22,13 @@ class Paired:
         samples: one a reference, in their order, without verdicts but for `finished`.
         missing: keys of the references without a prediction, which count as wrong.
         unknown: keys of the predictions without a reference, which count for nothing.
+        faults: what is wrong with formulas that cannot be used, by the key of their sample.
     """
 
     samples: list[SampleResult]
     missing: list[str]
     unknown: list[str]
+    faults: dict[str, str]
 
 
 def pair(references: Sequence[Entry], predictions: Sequence[Entry]) -> Paired:
@@ -55,8 +58,14 @@ def pair(references: Sequence[Entry], predictions: Sequence[Entry]) -> Paired:
         _sample(key, reference, found.get(key))
         for key, reference in zip(keys, references, strict=True)
     ]
-    missing = [sample.key for sample in samples if sample.prediction is None]
-    return Paired(samples, missing, unknown)
+    faults = {
+        key: f"{entry.where}: {entry.fault}"
+        for key, reference in zip(keys, references, strict=True)
+        for entry in (reference, found.get(key))
+        if entry is not None and entry.fault is not None
+    }
+    missing = [one.key for one in samples if one.prediction is None and one.key not in faults]
+    return Paired(samples, missing, unknown, faults)
 
 
 def _by_key(
@@ -68,8 +77,8 @@ def _by_key(
         given = _renamed(keys, given)
     if given.keys().isdisjoint(keys):
         raise Im2TexError(
-            f"no prediction has the key of a reference: predictions have '{next(iter(given))}', "
-            f"references '{keys[0]}'."
+            f"no prediction has the key of a reference: predictions have "
+            f"{shown(next(iter(given)))}, references {shown(keys[0])}. Give both the same keys."
         )
     known = set(keys)
     return (
@@ -93,6 +102,7 @@ def _stem(key: str) -> str:
 
 def _sample(key: str, reference: Entry, prediction: Entry | None) -> SampleResult:
     tokens = None if prediction is None else prediction.tokens
+    fault = None if prediction is None else prediction.fault
     known = {} if prediction is None else prediction.extra
     finished = {"finished": known["finished"]} if "finished" in known else {}
     return SampleResult(
@@ -104,7 +114,7 @@ def _sample(key: str, reference: Entry, prediction: Entry | None) -> SampleResul
         latex=reference.latex,
         collection=reference.extra.get("collection"),
         failed_at="read" if tokens is None else None,
-        reason="no prediction" if tokens is None else None,
+        reason=(fault or "no prediction") if tokens is None else reference.fault,
     )
 
 
@@ -112,4 +122,4 @@ def _first(entries: Sequence[Entry]) -> str:
     if not entries:
         return "no predictions"
     key = entries[0].key
-    return f"{entries[0].where}: {'no key' if key is None else f'key {key!r}'}"
+    return f"{entries[0].where}: {'no key' if key is None else f'key {shown(key)}'}"

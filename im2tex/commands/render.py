@@ -15,6 +15,7 @@ from im2tex.data.progress import bar
 from im2tex.errors import Im2TexError
 from im2tex.render import CAUSES, Cause, open_renderer
 from im2tex.render.cache import default_path
+from im2tex.text_files import read_lines
 
 REPORT = "report.jsonl"
 
@@ -36,8 +37,7 @@ def render(
     each line's `signature`.
 
     Args:
-        formulas: a formula a line, in UTF-8 (or Latin-1 where a line is not); lines end with LF
-            alone, since data sets have a carriage return inside of formulas.
+        formulas: a formula a line, see `read_lines`.
         folder: made if it is not there; what an earlier report there lists is removed first.
         engine: `tex` or `builtin`.
         dpi: pixels an inch.
@@ -88,29 +88,6 @@ def render(
     for cause, count in causes.most_common():
         print(f"  {count:,} not: {CAUSES[cause]} ({cause})", file=sys.stderr)
     return failed
-
-
-def read_lines(path: Path) -> list[str]:
-    """A formula a line, split at LF alone.
-
-    Raises:
-        Im2TexError: if the file cannot be read.
-    """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise Im2TexError(f"cannot read {path}: {error.strerror or error}.") from None
-    lines = raw.split(b"\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    return [_decoded(line) for line in lines]
-
-
-def _decoded(line: bytes) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        return line.decode("latin-1")
 
 
 def _size(png: bytes) -> tuple[int, int]:

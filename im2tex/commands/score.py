@@ -14,10 +14,12 @@ from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError
 from im2tex.latex.normalize import Mode, normalize_or_none
 from im2tex.report.drawing import AUTO, choose
+from im2tex.report.output import reader_may_leave
 from im2tex.report.results import RunResult, SampleResult, command_line
 from im2tex.report.scoring import Scored, score_samples
 from im2tex.report.summary import conditions, engine_note, save_report
 from im2tex.report.table import SplitScores, print_table
+from im2tex.untrusted_text import plain
 
 GIVEN = "given"
 FORMS = (GIVEN, *(str(mode) for mode in Mode))
@@ -61,12 +63,14 @@ def score(
     _say(paired, len(gold))
     scored = score_samples([_in_form(one, form) for one in paired.samples], chosen)
     column = _column(split, scored, form)
-    print_table([column], title=f"{Path(predictions).name} against {Path(references).name}")
-    note = engine_note([scored])
-    if note is not None:
-        print(note)
+    with reader_may_leave():
+        print_table([column], title=f"{Path(predictions).name} against {Path(references).name}")
+        note = engine_note([scored])
+        if note is not None:
+            print(plain(note))
+        if path is None:
+            print("Samples, breakdown and signatures: --out FOLDER/NAME writes them.")
     if path is None:
-        print("Samples, breakdown and signatures: --out FOLDER/NAME writes them.")
         return
     result = RunResult(
         command=command_line(),
@@ -89,7 +93,8 @@ def score(
         breakdown={split: scored.breakdown},
     )
     save_report(path, result, [column], {split: scored.samples})
-    print(f"Result, breakdown and samples: {path.with_suffix('')}.json, .md, .*.jsonl")
+    with reader_may_leave():
+        print(plain(f"Result, breakdown and samples: {path.with_suffix('')}.json, .md, .*.jsonl"))
 
 
 def _formulas(given: str, role: Role, root: Path) -> tuple[str, list[Entry], dict[str, object]]:
@@ -155,7 +160,13 @@ def _column(split: str, scored: Scored, form: str) -> SplitScores:
 
 
 def _say(paired: Paired, references: int) -> None:
-    """Names what has no partner, on the error stream."""
+    """Names what has no partner or cannot be used, on the error stream."""
+    if paired.faults:
+        print(
+            f"{len(paired.faults):,} of {references:,} samples have a formula that cannot be used "
+            f"and count as wrong: {'; '.join(_some(list(paired.faults.values())))}",
+            file=sys.stderr,
+        )
     for keys, what in (
         (paired.missing, f"of {references:,} references have no prediction and count as wrong"),
         (paired.unknown, "predictions belong to no reference and are left out"),
@@ -165,6 +176,6 @@ def _say(paired: Paired, references: int) -> None:
 
 
 def _some(keys: Sequence[str]) -> Iterator[str]:
-    yield from keys[:_NAMED]
+    yield from map(plain, keys[:_NAMED])
     if len(keys) > _NAMED:
         yield "…"

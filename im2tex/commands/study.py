@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from im2tex.errors import Im2TexError
+from im2tex.report.output import reader_may_leave
 from im2tex.report.results import write_whole
 from im2tex.report.study import METRICS, markdown, read_study
+from im2tex.untrusted_text import plain
 
 
 def study(folder: Path, *, metrics: Sequence[str] = (), out: Path | None = None) -> None:
@@ -37,7 +39,8 @@ def study(folder: Path, *, metrics: Sequence[str] = (), out: Path | None = None)
             )
     page = markdown(folder, entries, metrics or METRICS)
     if out is None:
-        print(page, end="")
+        with reader_may_leave():
+            print(plain(page, keep="\n"), end="")
         return
     write_whole(out, page)
-    print(out)
+    print(plain(out))

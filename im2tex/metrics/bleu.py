@@ -18,8 +18,10 @@ from im2tex.metrics.pairs import PairMetric, Tokens, pairs
 class CorpusBleu(PairMetric):
     """Corpus BLEU in 0..100, equal to sacrebleu's `corpus_score` on all samples together.
 
-    nan before the first sample; 0 where no 4-gram matches, as there is no smoothing. A missing
-    prediction counts as an empty one.
+    0 where no 4-gram matches, as there is no smoothing. nan, which is undefined, where no reference
+    has as many as 4 tokens, and before the first sample: no prediction could match a 4-gram there,
+    and sacrebleu says 0 of right ones. A shorter reference among longer ones adds its shorter
+    n-grams, as in sacrebleu. A missing prediction counts as an empty one.
 
     Args:
         name: of the metric, where there are several over different forms of the same formulas.
@@ -31,7 +33,7 @@ class CorpusBleu(PairMetric):
     correct: Tensor
     total: Tensor
     lengths: Tensor
-    samples: Tensor
+    long_references: Tensor
 
     def __init__(self, name: str = "bleu", *, sync_on_compute: bool = True) -> None:
         super().__init__(sync_on_compute=sync_on_compute)
@@ -41,7 +43,7 @@ class CorpusBleu(PairMetric):
         self.add_sum("correct", MAX_NGRAM_ORDER)
         self.add_sum("total", MAX_NGRAM_ORDER)
         self.add_sum("lengths", 2)  # predictions, references
-        self.add_sum("samples")
+        self.add_sum("long_references")  # of at least as many tokens as the longest n-grams
 
     @property
     def signature(self) -> str:
@@ -61,11 +63,11 @@ class CorpusBleu(PairMetric):
         self.correct += self.correct.new_tensor(score.counts)
         self.total += self.total.new_tensor(score.totals)
         self.lengths += self.lengths.new_tensor([score.sys_len, score.ref_len])
-        self.samples += len(checked)
+        self.long_references += sum(len(one) >= MAX_NGRAM_ORDER for _, one in checked)
 
     def compute(self) -> Tensor:
         """The score, a scalar."""
-        if not int(self.samples):
+        if not int(self.long_references):
             return self.value(float("nan"))
         prediction_length, reference_length = self.lengths.tolist()
         score = BLEU.compute_bleu(

@@ -23,12 +23,15 @@ class GraphVerdict(NamedTuple):
     """How one prediction's label graph differs from its reference's.
 
     Attributes:
-        comparison: the label errors; None for a reference that cannot be read.
+        comparison: the label errors; None for a reference that cannot be read, unless the strict
+            rules find the prediction the same, token by token.
         read_prediction: whether there is a prediction that can be read.
+        read_reference: whether the reference can be read.
     """
 
     comparison: Comparison | None
     read_prediction: bool
+    read_reference: bool
 
     def shares(self, variant: Variant) -> dict[str, bool]:
         """What the sample adds to each rate, by the rate's name; nothing where it is left out."""
@@ -51,7 +54,9 @@ def compare_graphs(
     same = prediction is not None and list(prediction) == list(reference)
     guess = gold if same else try_label_graph(prediction, strict=strict)
     comparison = None if gold is None else compare(guess, gold, strict=strict)
-    return GraphVerdict(comparison, guess is not None)
+    if strict and gold is None and same and reference:
+        comparison = Comparison(0, 0, structure=True)  # what is the same needs no reading
+    return GraphVerdict(comparison, guess is not None, gold is not None)
 
 
 class ExpressionRate(PairMetric):
@@ -63,8 +68,9 @@ class ExpressionRate(PairMetric):
       repository runs them (LaTeX to symLG with pandoc 2.17.1.1, then lgeval), slips included. A
       prediction that they cannot read is compared as an empty one, so that for a reference of one
       symbol it is within 1 error. A reference that they cannot read is left out of all rates.
-    * `strict`, ours: a formula that cannot be read is wrong at every number of errors, upper and
-      lower case are never the same, and entries of matrices and contents of fonts count.
+    * `strict`, ours: a formula that cannot be read is wrong at every number of errors, unless it
+      is the reference token by token; upper and lower case are never the same, and entries of
+      matrices and contents of fonts count.
 
     A missing prediction (None) is one that cannot be read. How many could not be read is in the
     states `unread_predictions` and `unread_references`.
@@ -97,7 +103,7 @@ class ExpressionRate(PairMetric):
     def signature(self) -> str:
         """What makes a figure comparable with others'."""
         if self.variant == "strict":
-            return "label-graph:strict|unread:wrong"
+            return "label-graph:strict|unread:wrong-unless-same"
         return "label-graph:crohme2019(CoMER,pandoc2.17)|unread-prediction:empty|unread-gold:out"
 
     def update(self, predictions: Sequence[Tokens | None], references: Sequence[Tokens]) -> None:
@@ -105,9 +111,10 @@ class ExpressionRate(PairMetric):
         within = [0] * len(_ALLOWED)
         structure = unread_predictions = unread_references = 0
         for pair in pairs(predictions, references):
-            comparison, read_prediction = compare_graphs(*pair, self.variant)
-            unread_predictions += not read_prediction
-            unread_references += comparison is None
+            verdict = compare_graphs(*pair, self.variant)
+            comparison = verdict.comparison
+            unread_predictions += not verdict.read_prediction
+            unread_references += not verdict.read_reference
             if comparison is not None:
                 structure += comparison.structure_exact
                 for i, errors in enumerate(_ALLOWED):

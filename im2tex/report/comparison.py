@@ -28,6 +28,7 @@ from im2tex.report.paired import (
 from im2tex.report.results import SampleResult
 from im2tex.report.significance import holm
 from im2tex.report.table import ordered
+from im2tex.untrusted_text import clipped, shown
 
 Right: TypeAlias = Literal["a", "b", "both", "neither"]
 
@@ -202,8 +203,9 @@ def _pairs(split: str, a: Mapping[str, SampleResult], b: Mapping[str, SampleResu
         one, other = unlike_gold[0]
         raise Im2TexError(
             f"{split}: {len(unlike_gold):,} of {len(pairs):,} samples differ in what is right, "
-            f"such as {one.key!r}: `{' '.join(one.gold)}` and `{' '.join(other.gold)}`. Compare "
-            "tests on the same data, with labels in the same form."
+            f"such as {shown(one.key)}: `{clipped(' '.join(one.gold))}` and "
+            f"`{clipped(' '.join(other.gold))}`. Compare tests on the same data, with labels in "
+            "the same form."
         )
     return pairs
 

@@ -15,6 +15,7 @@ from im2tex.report.comparison import Comparison, Right, SplitComparison
 from im2tex.report.comparison_page import markdown_page
 from im2tex.report.comparison_text import legend, of
 from im2tex.report.results import SampleResult
+from im2tex.untrusted_text import whole_text
 
 SUFFIXES = (".jsonl", ".md")
 
@@ -70,10 +71,10 @@ def write_changes(path: Path, comparisons: Sequence[Comparison], resamples: int,
     try:
         with replacing(path) as part, part.open("w", encoding="utf-8") as file:
             if path.suffix == ".md":
-                file.writelines(markdown_page(comparisons, resamples, seed))
+                file.writelines(map(whole_text, markdown_page(comparisons, resamples, seed)))
             else:
                 for record in change_records(comparisons):
-                    file.write(json.dumps(record, ensure_ascii=False) + "\n")
+                    file.write(whole_text(json.dumps(record, ensure_ascii=False)) + "\n")
     except OSError as error:
         raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from error
 

@@ -7,14 +7,18 @@ samples file (`NAME.SPLIT.samples.jsonl`), whose result is looked for beside it.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from im2tex.errors import Im2TexError
+from im2tex.report.result_checks import check_names
 from im2tex.report.results import SampleResult, read_result, read_samples
+from im2tex.untrusted_text import shown
 
+_LONGEST_NAME = 255  # characters, where file systems end
 _SAMPLES = ".samples.jsonl"
 _EXPECTED = (
     "expected what `im2tex test` or `im2tex score` writes: a result NAME.json, a run's folder with "
@@ -60,6 +64,7 @@ def read_measured(path: Path) -> Measured:
     names = record.get("samples") or {}
     if not isinstance(names, dict) or not names:
         raise Im2TexError(f"{path} lists no samples; {_EXPECTED}.")
+    check_names(f"{path}, samples", names)
     return Measured(
         path, record, {split: _samples(_neighbour(path, name)) for split, name in names.items()}
     )
@@ -74,10 +79,11 @@ def number(value: object) -> float | None:
 
 def _neighbour(result: Path, name: object) -> Path:
     """The samples file of that name beside a result: a result does not lead out of its folder."""
-    if not isinstance(name, str) or Path(name).name != name:
-        raise Im2TexError(f"{result}: samples lie beside their result, not in {name!r}.")
+    known = isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME
+    if not isinstance(name, str) or not known or Path(name).name != name:
+        raise Im2TexError(f"{result}: samples lie beside their result, not in {shown(name)}.")
     path = result.with_name(name)
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path's own raises for some names
         raise Im2TexError(
             f"{path}, the samples of {result}, is not there. Samples are not always handed on with "
             "a result: run its command again."
@@ -103,38 +109,11 @@ def _beside(samples: Path) -> tuple[Mapping[str, Any] | None, str]:
 
 def _samples(path: Path) -> Mapping[str, SampleResult]:
     samples: dict[str, SampleResult] = {}
-    try:
-        for sample in read_samples(path):
-            _check(sample, path)
-            if sample.key in samples:
-                raise Im2TexError(
-                    f"{path} has two samples with the key {sample.key!r}: a key is a sample's own."
-                )
-            samples[sample.key] = sample
-    except Im2TexError as error:
-        if isinstance(error.__cause__, TypeError | ValueError):
-            raise Im2TexError(f"{error} For predictions alone, `im2tex score` makes one.") from None
-        raise
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise Im2TexError(f"{path} holds no samples ({error}); {_EXPECTED}.") from error
+    for number, sample in enumerate(read_samples(path), 1):
+        if sample.key in samples:
+            raise Im2TexError(
+                f"{path} has two samples with the key {shown(sample.key)}, the second on line "
+                f"{number}: a key is a sample's own. Keep one of them."
+            )
+        samples[sample.key] = sample
     return samples
-
-
-def _check(sample: SampleResult, path: Path) -> None:
-    """Refuses what JSON can hold and a sample cannot."""
-    good = (
-        isinstance(sample.key, str)
-        and _is_tokens(sample.gold)
-        and (sample.prediction is None or _is_tokens(sample.prediction))
-        and isinstance(sample.verdicts, dict)
-        and all(isinstance(v, bool | int | float | None) for v in sample.verdicts.values())
-    )
-    if not good:
-        raise Im2TexError(
-            f"{path}, sample {sample.key!r}: a key is text, gold and prediction are lists of "
-            "tokens, and verdicts are true, false or numbers by name."
-        )
-
-
-def _is_tokens(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(token, str) for token in value)

@@ -175,7 +175,8 @@ class _Column:
     samples: int
 
     def compared(self, low: float, high: float) -> VerdictComparison:
-        a, b = (self.parts.sum(axis=0) / self.wholes.sum(axis=0)).tolist()
+        with np.errstate(divide="ignore", invalid="ignore"):  # sums of negative numbers too
+            a, b = (self.parts.sum(axis=0) / self.wholes.sum(axis=0)).tolist()
         result = VerdictComparison(self.name, self.kind, self.samples, a, b, low, high)
         if self.kind == "share":
             result.only_a = int((self.parts[:, 0] > self.parts[:, 1]).sum())

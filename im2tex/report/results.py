@@ -23,6 +23,9 @@ from im2tex.errors import Im2TexError
 from im2tex.files import replacing
 from im2tex.metrics import token_edits
 from im2tex.report.machine import describe_machine
+from im2tex.report.result_checks import check_result, check_sample
+from im2tex.text_files import read_text
+from im2tex.untrusted_text import BadJsonError, parse_json, shown, whole_text
 
 FORMAT = 1
 _NAME = re.compile(r"\w[\w.+=-]*")
@@ -168,18 +171,23 @@ def read_result(path: Path) -> dict[str, Any]:
     """A result file's content.
 
     Raises:
-        Im2TexError: if it is missing, no result file, or of a format this version cannot read.
+        Im2TexError: if it is missing, no result file, of a format this version cannot read, or
+            has parts that are not what they are called.
     """
+    text = read_text(path)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Im2TexError(f"cannot read {path}: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise Im2TexError(f"{path} is no result file: {error}.") from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        given = record.get("format") if isinstance(record, dict) else None
-        raise Im2TexError(f"{path} has result format {given}; this version reads {FORMAT}.")
-    return record
+        record = parse_json(text)
+    except BadJsonError as error:
+        line = "" if error.line is None else f"line {error.line}: "
+        raise Im2TexError(f"{path} is no result file: {line}{error}.") from error
+    given = record.get("format") if isinstance(record, dict) else record
+    if not isinstance(record, dict) or given != FORMAT or isinstance(given, bool):
+        raise Im2TexError(
+            f"{path} has result format {shown(given)}; this version reads {FORMAT}. Give a file "
+            "that `im2tex test` or `im2tex score` wrote, or update im2tex."
+        )
+    check_result(str(path), record)
+    return record | {name: record.get(name) or {} for name in ("data", "signatures", "machine")}
 
 
 def write_samples(path: Path, samples: Iterable[SampleResult]) -> None:
@@ -203,15 +211,19 @@ def read_samples(path: Path) -> Iterator[SampleResult]:
     Raises:
         Im2TexError: if it cannot be read, naming the line.
     """
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    yield SampleResult(**json.loads(line))
-                except (TypeError, ValueError) as error:
-                    raise Im2TexError(f"{path}, line {number}: no sample ({error}).") from error
-    except OSError as error:
-        raise Im2TexError(f"cannot read {path}: {error.strerror or error}.") from error
+    lines = read_text(path).split("\n")
+    for number, line in enumerate(lines, 1):
+        if not line and number == len(lines):
+            return
+        where = f"{path}, line {number}"
+        try:
+            record = parse_json(line)
+        except BadJsonError as error:
+            raise Im2TexError(
+                f"{where}: no sample: {error}. For predictions alone, `im2tex score` makes samples."
+            ) from error
+        check_sample(where, record)
+        yield SampleResult(**record)
 
 
 def command_line(arguments: Sequence[str] | None = None) -> str:
@@ -279,7 +291,7 @@ def write_whole(path: Path, text: str) -> None:
     """
     try:
         with replacing(path) as part:
-            part.write_text(text, encoding="utf-8")
+            part.write_text(whole_text(text), encoding="utf-8")
     except OSError as error:
         raise Im2TexError(
             f"cannot write {path}: {error.strerror or error}. "

@@ -48,6 +48,10 @@ class Entry:
         found = (one["metrics"].get(split, {}).get(metric) for one in self.records)
         return [float(value) for value in found if value is not None]
 
+    def measured(self, split: str) -> set[str]:
+        """The metrics that were measured, those without a value included."""
+        return {name for one in self.records for name in one["metrics"].get(split, {})}
+
 
 def read_study(folder: Path) -> list[Entry]:
     """The results in a folder, by name, seeds together.
@@ -79,12 +83,13 @@ def table(
     """The rows of one split, the heading first.
 
     Several runs show their mean with the least and the greatest in brackets. Metrics that nobody
-    has are left out.
+    measured are left out; one that was and has no value (null) is a dash.
     """
     tested = [entry for entry in entries if any(split in one["metrics"] for one in entry.records)]
     sources = {str(one["data"].get("source")) for entry in tested for one in entry.records}
     others = [row for source in sorted(sources) for row in beside(source) if split in row.metrics]
-    shown = [name for name in metrics if any(entry.values(split, name) for entry in tested)]
+    measured = {name for entry in tested for name in entry.measured(split)}
+    shown = [name for name in metrics if name in measured]
     rows = [["", "runs", *shown]]
     for entry in tested:
         cells = [_spread(name, entry.values(split, name)) for name in shown]
@@ -100,7 +105,7 @@ def table(
 def origin(record: Mapping[str, Any]) -> str:
     """A run in one line: how it was made, from what, when and where."""
     machine = record.get("machine") or {}
-    gpus = ", ".join(machine.get("gpus") or []) or "no GPU"
+    gpus = ", ".join(str(gpu["name"]) for gpu in machine.get("gpus") or []) or "no GPU"
     made = record.get("chain") or [record["command"]]
     counts = record["data"].get("splits") or {}
     tested = ", ".join(f"{split} {count:,}" for split, count in counts.items())
@@ -118,9 +123,26 @@ def markdown(folder: Path, entries: Sequence[Entry], metrics: Sequence[str] = ME
         rows = table(entries, split, metrics)
         rule = ["---", *("---:" for _ in rows[0][1:])]
         parts.append(f"## {split}\n\n{markdown_rows([rows[0], rule, *rows[1:]])}")
+        parts += [f"{note}\n" for note in _notes(entries, split, rows[0])]
     made = [f"- {entry.name}: {origin(record)}" for entry in entries for record in entry.records]
     parts.append("## Runs\n\n" + "\n".join(made) + "\n")
     return "\n".join(parts)
+
+
+def _notes(entries: Sequence[Entry], split: str, names: Sequence[str]) -> list[str]:
+    """What a table does not say: why a metric that was measured has no value."""
+    found = (one["metrics"].get(split, {}) for entry in entries for one in entry.records)
+    nulls = {name for figures in found for name, value in figures.items() if value is None}
+    undefined = [name for name in names if name in nulls]
+    bleu = " BLEU is not defined where every reference is shorter than its longest n-grams."
+    return (
+        [
+            f"Without a value in at least one run: {', '.join(undefined)}."
+            + (bleu if any(name.startswith("bleu") for name in undefined) else "")
+        ]
+        if undefined
+        else []
+    )
 
 
 def _spread(name: str, values: Sequence[float]) -> str:

@@ -6,12 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sacrebleu.metrics.bleu import MAX_NGRAM_ORDER
+
 from im2tex.report.breakdown import FIGURES
 from im2tex.report.machine import machine_line
 from im2tex.report.results import RunResult, SampleResult, write_whole
 from im2tex.report.scoring import Scored
-from im2tex.report.table import SplitScores, format_value, markdown_rows, markdown_table
+from im2tex.report.table import (
+    SplitScores,
+    bleu_note,
+    format_value,
+    markdown_rows,
+    markdown_table,
+)
 
+_SHORT = f"references under {MAX_NGRAM_ORDER} tokens"  # they add no longest n-grams to BLEU
 _GROUPS = {"length": "tokens of the reference", "collection": "collection"}
 
 
@@ -38,7 +47,12 @@ def save_report(
 
 def conditions(scored: Scored) -> dict[str, str]:
     """The rows of the table that say how a split was scored, and what failed."""
-    return {"engine": scored.engine.name} | scored.failed_in_words()
+    short = sum(0 < sample.length < MAX_NGRAM_ORDER for sample in scored.samples)
+    return (
+        {"engine": scored.engine.name}
+        | scored.failed_in_words()
+        | ({_SHORT: f"{short:,}"} if short else {})
+    )
 
 
 def engine_note(scored: Iterable[Scored]) -> str | None:
@@ -51,8 +65,10 @@ def engine_note(scored: Iterable[Scored]) -> str | None:
 
 def markdown_report(result: RunResult, columns: Sequence[SplitScores]) -> str:
     """The page: table, signatures, breakdown of each split."""
+    note = bleu_note(columns)
     parts = [
         markdown_table(columns),
+        *([f"{note}\n"] if note else []),
         f"`{result.command}`, {result.date[:10]}, {machine_line(dict(result.machine))}.\n",
         "".join(f"- {name}: `{said}`\n" for name, said in result.signatures.items()),
     ]

@@ -17,6 +17,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from sacrebleu.metrics.bleu import MAX_NGRAM_ORDER
+
+from im2tex.untrusted_text import plain
 
 _RATES = ("expression_rate", "expression_rate_1", "expression_rate_2", "expression_rate_3")
 _IMAGES = ("image_match", "image_match_no_space", "image_edit_score")
@@ -140,26 +143,45 @@ def sections(scores: Sequence[SplitScores]) -> list[Section]:
     return [*figures, Section("", conditions, conditions=True)]
 
 
+def bleu_note(scores: Iterable[SplitScores]) -> str | None:
+    """Why a BLEU has no value; None where each has one."""
+    undefined = {
+        name
+        for split in scores
+        for name, value in split.metrics.items()
+        if name.startswith("bleu") and math.isnan(value)
+    }
+    if not undefined:
+        return None
+    return (
+        f"- for {', '.join(ordered(undefined))}: not defined. BLEU counts runs of up to "
+        f"{MAX_NGRAM_ORDER} tokens, and no reference has {MAX_NGRAM_ORDER}."
+    )
+
+
 def rich_table(scores: Sequence[SplitScores], title: str | None = None) -> Table:
     """The table for a terminal."""
+    title = None if title is None else plain(title)
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     table.add_column("", overflow="fold")
     for split in scores:
-        table.add_column(Text(split.split), justify="right", overflow="fold")
+        table.add_column(Text(plain(split.split)), justify="right", overflow="fold")
     for number, section in enumerate(sections(scores)):
         if number:
             table.add_section()
         if section.title:
             table.add_row(Text(section.title, style="italic"))
         for cells in section.rows:
-            table.add_row(*map(Text, cells), style="dim" if section.conditions else "")
+            table.add_row(
+                *(Text(plain(cell)) for cell in cells), style="dim" if section.conditions else ""
+            )
     return table
 
 
 def print_table(
     scores: Sequence[SplitScores], title: str | None = None, file: TextIO | None = None
 ) -> None:
-    """Prints the table; into a file or a pipe never cut at 80 columns.
+    """Prints the table and its note; into a file or a pipe never cut at 80 columns.
 
     On a terminal too narrow for all splits side by side they come one below the other.
 
@@ -173,11 +195,15 @@ def print_table(
     console = Console(file=file, width=width)
     table = rich_table(scores, title)
     unlimited = console.options.update(max_width=1_000)
-    if len(scores) > 1 and console.measure(table, options=unlimited).maximum > console.width:
-        for split in scores:
-            console.print(rich_table([split], title))
-    else:
-        console.print(table)
+    together = console.measure(table, options=unlimited).maximum <= console.width
+    # Written at once, so that a reader who has seen enough (`| head`) is the caller's to notice.
+    with console.capture() as text:
+        for one in [table] if together else [rich_table([split], title) for split in scores]:
+            console.print(one)
+        note = bleu_note(scores)
+        if note is not None:
+            console.print(Text(plain(note)), soft_wrap=True)
+    file.write(text.get())
 
 
 def markdown_table(scores: Sequence[SplitScores]) -> str:

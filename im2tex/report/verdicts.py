@@ -108,7 +108,9 @@ def _failures(
     if sample.prediction is None:
         yield sample.failed_at or "read", sample.reason or "no prediction"
     if not sample.gold:
-        yield "reference_score", "no label"
+        # What there was instead of a label, if the sample knows it.
+        known = sample.reason if sample.prediction is not None else None
+        yield "reference_score", known or "no label"
         return
     if compared is not None:
         if compared.prediction is not None:

@@ -13,11 +13,18 @@ from hypothesis import strategies as st
 
 from im2tex.cli import main
 from im2tex.commands.normalize import normalize_lines
+from im2tex.errors import Im2TexError
 from im2tex.latex.crohme import canonical
 from im2tex.latex.normalize import Mode, normalize, normalize_or_none
 from im2tex.latex.reference import DEFECTS, defects
 from im2tex.latex.tokens import LatexError
+from im2tex.text_files import is_wide
 
+LINES = (
+    st.binary(max_size=30)
+    .map(lambda line: line.replace(b"\n", b""))
+    .filter(lambda line: not is_wide(line))  # all lines are of one encoding then
+)
 FORMULA = r"\log_2 x'^2 + {a\over b}"
 
 
@@ -94,7 +101,7 @@ def test_idempotent(source, mode):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")), max_size=5))
+@given(st.lists(LINES, max_size=5))
 def test_bytes_in_lines_out(lines):
     for mode in Mode:
         output = io.BytesIO()
@@ -102,6 +109,21 @@ def test_bytes_in_lines_out(lines):
         written = output.getvalue().split(b"\n")[:-1]
         assert total == len(lines) == len(written)
         assert failed == sum(bool(a.strip()) and not b for a, b in zip(lines, written, strict=True))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_normalize_lines_marked_encoding_is_read(encoding):
+    raw = "x^2\r\n\n{\n\u03b1+1\n".encode(encoding)
+    output = io.BytesIO()
+    lines = raw.splitlines(keepends=True)  # as a stream gives them, cut within a wide line end
+    assert normalize_lines(lines, output, Mode.TOK) == (1, 4)
+    written = output.getvalue().decode().split("\n")
+    assert (len(written), written[:3]) == (5, ["x ^ 2", "", ""])
+
+
+def test_normalize_lines_bytes_that_are_not_in_their_encoding_are_named():
+    with pytest.raises(Im2TexError, match="standard input is not text in UTF-16"):
+        normalize_lines([b"\xff\xfex\0\n"], io.BytesIO(), Mode.TOK)
 
 
 @pytest.mark.parametrize("depth", [20, 40, 60, 95, 10_000])

@@ -345,7 +345,7 @@ def test_what_is_no_result_is_refused_by_name(tmp_path):
         samples.write_text(lines)
         refused("line 1: no sample.*`im2tex score`", samples)
     samples.write_bytes(b"\xff\xfe\n")
-    refused("holds no samples", samples)
+    refused("is not text in UTF-16", samples)
     good = {"key": "k", "gold": ["x"], "prediction": None, "verdicts": {}}
     wrong = [{"key": 1}, {"gold": "x"}, {"prediction": [1]}, {"verdicts": []}]
     for changed in [*wrong, {"verdicts": {"exact": "yes"}}]:

@@ -1,6 +1,7 @@
 """The results of a folder as one table."""
 
 import json
+import math
 
 import pytest
 
@@ -99,3 +100,21 @@ def test_a_metric_that_nobody_has_is_named_with_those_that_there_are(folder, cap
     said = capsys.readouterr().err
     assert "'bleu'" in said
     assert "bleu_norm, perplexity, token_exact" in said
+
+
+def test_study_metric_without_a_value_is_a_dash_with_a_note(tmp_path):
+    result(tmp_path, "short", test={"bleu_norm": math.nan, "token_exact": 1.0})
+    entries = read_study(tmp_path)
+    assert cells(table(entries, "test"), "short", "bleu_norm") == "-"
+    page = markdown(tmp_path, entries)
+    assert "Without a value in at least one run: bleu_norm. BLEU is not defined where" in page
+    assert "Without a value" not in markdown(tmp_path, entries, ["token_exact"])
+
+
+def test_study_a_machine_with_gpus_is_named(tmp_path):
+    result(tmp_path, "run", test={"token_exact": 1.0})
+    path = tmp_path / "run.json"
+    machine = {"cores": 8, "cpu": "A", "gpus": [{"name": "G", "memory_gib": 1.0}, {"name": "H"}]}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"machine": machine}))
+    (entry,) = read_study(tmp_path)
+    assert "8 cores of A, G, H; commit" in origin(entry.records[0])

@@ -139,3 +139,20 @@ def test_no_split_at_all_is_an_empty_table():
     out = io.StringIO()
     print_table([], file=out)
     assert "samples" in out.getvalue()
+
+
+def test_print_table_undefined_bleu_is_a_dash_with_a_note():
+    out = io.StringIO()
+    print_table([SplitScores("test", {"bleu": math.nan, "bleu_norm": 50.0}, 3)], file=out)
+    lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
+    assert "bleu -" in lines
+    assert "bleu_norm 50.00" in lines
+    assert lines[-1] == (
+        "- for bleu: not defined. BLEU counts runs of up to 4 tokens, and no reference has 4."
+    )
+
+
+def test_print_table_defined_bleu_has_no_note():
+    out = io.StringIO()
+    print_table([SplitScores("test", {"bleu": 0.0, "perplexity": math.nan}, 3)], file=out)
+    assert "not defined" not in out.getvalue()
