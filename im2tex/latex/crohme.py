@@ -61,6 +61,8 @@ def canonical(source: str, *, strict: bool = False) -> list[str]:
     Raises:
         LatexError: where something is missing, or cannot be written in this form.
     """
+    if (len(source) - len(source.rstrip("\\"))) % 2:
+        raise LatexError("a backslash with nothing behind it", len(source) - 1, source)
     # Some truths were escaped twice, and hold `&lt;` in their text.
     source = _ENTITY.sub(lambda match: html.unescape(match.group()), source)
     source = _JOINED.sub(r"\\\1 ", source)

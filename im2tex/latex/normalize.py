@@ -38,7 +38,8 @@ def normalize(source: str, mode: Mode | str = Mode.NORM) -> str:
     """
     mode = Mode(mode)
     if mode is Mode.CROHME:
-        return " ".join(canonical(source))
+        # Behind a backslash at the end, as in the other forms, comes a space.
+        return " ".join(canonical(source + " "))
     found = source
     for _ in range(_PASSES):
         again = _read_once(found, mode)
