@@ -100,6 +100,9 @@ RENAMED = {
 POINTERS = _names(r"\ref \eqref \pageref \cite")
 """Commands that point to something outside the formula."""
 
+PLACELESS = _names(r"\[ \] \( \) \vrule \hrule \noalign \char")
+"""Commands that no label has a place for."""
+
 TEXT_ACCENTS = _names(r"\' \` \^ " + '\\"')
 """Accents of text, whose argument is whatever comes next."""
 

@@ -11,6 +11,7 @@ from im2tex.latex.crohme_symbols import (
     CONTENTS,
     DROPPED,
     FONT_SWITCHES,
+    PLACELESS,
     PLAIN_SYMBOLS,
     POINTERS,
     RENAMED,
@@ -43,7 +44,6 @@ _LARGE_NAMES = (
     "sum prod coprod int iint iiint oint bigcap bigcup bigvee bigwedge bigoplus bigotimes bigodot"
     " bigsqcup biguplus"
 )
-_BRACKETS = frozenset(["\\[", "\\]", "\\(", "\\)"])
 _ENVIRONMENTS = frozenset(["matrix", "aligned", "alignedat", "gathered", "split"])
 # Operators that would take a script behind an empty group for their own.
 _LARGE = frozenset(f"\\{name}" for name in _LARGE_NAMES.split()) | frozenset(OPERATORS)
@@ -116,7 +116,7 @@ def _symbol(token: str, follower: Node | None) -> list[str]:
         return []
     if token[0] != "\\":
         return [SYNONYMS.get(sign, sign) for sign in token]  # a dash may be two
-    if token in _BRACKETS:
+    if token in PLACELESS:
         raise _refused(f"{token} has no place in a label")
     if token in ARGUMENTS and token not in FONTS:
         raise _refused(f"an argument of {token} is missing")
@@ -257,17 +257,19 @@ def _array(array: Array) -> list[str]:
 
 def _rows(array: Array) -> list[str]:
     out: list[str] = []
-    for number, row in enumerate(array.rows):
-        if number:
+    for row in array.rows:
+        cells = [_row(cell) for cell in row.cells]
+        if cells == [[]] and not row.rules:
+            continue  # a row of spacing
+        if out:
             out.append("\\\\")
+            if cells[0][:1] in (["["], ["*"]) and not row.rules:
+                out += ["{", "}"]  # TeX would take it for an argument of the line break
         out += ["\\hline"] * row.rules
-        for i, cell in enumerate(row.cells):
+        for i, cell in enumerate(cells):
             if i:
                 out.append("&")
-            inside = _row(cell)
-            if out[-1:] == ["\\\\"] and inside[:1] in (["["], ["*"]):
-                out += ["{", "}"]  # TeX would take it for an argument of the line break
-            out += inside
+            out += cell
     return out
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from im2tex.latex.characters import to_ascii
 from im2tex.latex.display import without_display
-from im2tex.latex.roles import OPENING, TEXT
+from im2tex.latex.roles import ARGUMENTS, OPENING, TEXT
 from im2tex.latex.tokens import LatexError
 
 # What is no part of the formula. A backslash takes the next character with it, so that `\%` begins
@@ -23,6 +23,7 @@ _NOISE_SIGN = re.compile(r"%|\\label|\\[>~]")
 # TeX's own skip, where it has a plain length, is LaTeX's.
 _SKIP = re.compile(
     r"\\hskip\s*+((?:[-+]\s*+)?(?:\d++(?:\.\d*+)?|\.\d++)\s*+(?:true)?(?:cm|in|pt|mm|em))"
+    r"(?!\s*(?:plus|minus))"
 )
 _GAP = re.compile(r"(\\(?:left|right|begin|end)(?![A-Za-z]))\s+(?![A-Za-z])")
 _TOKEN = (
@@ -181,22 +182,42 @@ def _with_text(pieces: list[str], *, dollars: bool, ties: bool = False) -> list[
         ties: the pieces are a token stream, whose ties stand for spaces.
     """
     tokens: list[str] = []
-    depth = 0
-    announced = spaced = False
+    # What each open brace or dollar returns to: text or not, None for a dollar.
+    stack: list[bool | None] = []
+    text = announced = spaced = False
     for piece in pieces:
-        if piece[0] == " " or (piece == "$" and depth and not dollars):
-            if depth and not spaced:
+        if piece[0] == " " or (piece == "$" and text and not dollars):
+            if text and not spaced and not _swallows_spaces(tokens[-1], dollars):
                 tokens.append("~")
                 spaced = True
             continue
+        if ties and piece == "~" and spaced:
+            continue
         spaced = ties and piece == "~"
         tokens.append(piece)
-        if depth:
-            depth += (piece in OPENING) - (piece == "}")
-        elif announced:
-            depth = int(piece == "{")
+        if piece in OPENING:
+            stack.append(text)
+            text = text or (announced and piece == "{")
+        elif piece == "}":
+            while stack and stack[-1] is None:
+                stack.pop()
+            text = bool(stack and stack.pop())
+        elif piece == "$" and (text or (stack and stack[-1] is None)):
+            if text:
+                stack.append(None)
+            else:
+                stack.pop()
+            text = not text
         announced = piece in _TEXT_COMMANDS
     return tokens
+
+
+def _swallows_spaces(token: str, dollars: bool) -> bool:
+    r"""Whether a space behind a token is none: behind a control word.
+
+    The paper's script has a tie there, which is right but where the word takes an argument.
+    """
+    return token in ARGUMENTS or (dollars and token[0] == "\\" and token[-1].isalpha())
 
 
 def _without_numbers(tokens: list[str], source: str) -> list[str]:
