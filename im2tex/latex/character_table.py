@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001
+# ruff: noqa: RUF001, RUF002
 """Which LaTeX command draws a character beyond ASCII.
 
 Characters that Unicode itself explains (x², ½, 𝑥, ｘ, é) are not here: `im2tex.latex.characters`

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF002
 r"""Characters beyond ASCII as the LaTeX that draws them: x² is `x^{2}`, ≤ is `\leq`, 𝑥 is `x`.
 
 No character is lost without a word. What has no ink (zero-width spaces, direction marks, soft
@@ -69,16 +70,16 @@ def _without_invisible(source: str) -> str:
     out: list[str] = []
     skipped = False
     for character in source:
-        if not character.isascii():
-            if _is_invisible(character):
-                skipped = True
-                continue
-            if unicodedata.category(character)[0] == "Z" or character == "\x85":
-                character = " "
+        if not character.isascii() and _is_invisible(character):
+            skipped = True
+            continue
         if skipped and character.isalpha() and re.search(r"\\[A-Za-z]+$", "".join(out[-30:])):
             out.append(" ")  # it parted a command from a letter
         skipped = False
-        out.append(character)
+        space = not character.isascii() and (
+            unicodedata.category(character)[0] == "Z" or character == "\x85"
+        )
+        out.append(" " if space else character)
     return "".join(out)
 
 
@@ -251,16 +252,14 @@ class _Writer:
             if part in name:
                 if letter.isascii() and not letters.fullmatch(letter):
                     self._refuse(character)
-                if not letter.isascii():
-                    font = "\\boldsymbol" if "BOLD" in name else ""
-                return f"{font}{{{markup.strip()}}}" if font else markup
+                bold = "\\boldsymbol" if "BOLD" in name else ""
+                command = font if letter.isascii() else bold
+                return f"{command}{{{markup.strip()}}}" if command else markup
         return markup
 
     def _refuse(self, character: str) -> NoReturn:
         name = unicodedata.name(character, "no character of Unicode")
-        raise LatexError(
-            f"LaTeX cannot draw U+{ord(character):04X} ({name})", self.at, self.source
-        )
+        raise LatexError(f"LaTeX cannot draw U+{ord(character):04X} ({name})", self.at, self.source)
 
 
 def _is_combining(text: str) -> bool:

@@ -42,7 +42,6 @@ SYNONYMS = {
 """One spelling for each symbol."""
 
 
-
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
@@ -106,10 +105,17 @@ PLACELESS = _names(r"\[ \] \( \) \vrule \hrule \noalign \char")
 TEXT_ACCENTS = _names(r"\' \` \^ " + '\\"')
 """Accents of text, whose argument is whatever comes next."""
 
-PLAIN_SYMBOLS = frozenset(NEGATABLE) | frozenset(OTHERS) | SPACES | frozenset(FUNCTIONS) | _names(
-    r"\not \i \j \colon \bmod \mod \iint \iiint \hline \vline \S \P \copyright \ell \dotsc \dotsb"
-    r" \varlimsup \varliminf \varinjlim \varprojlim \injlim \projlim \iff \idotsint \ss \ae \oe"
-    r" \aa \o \l \L \O \AA \AE \OE \lq \rq \prime \smallint \intop \ointop \And \gvertneqq"
-    r" \lvertneqq \textbullet \textdegree \dotso \dotsm \dotsi \sb \sp"
+PLAIN_SYMBOLS = frozenset([*NEGATABLE, *OTHERS, *SPACES, *FUNCTIONS]) | _names(
+    r"\not \i \j \bmod \mod \hline \vline \S \P \copyright \ss \ae \oe \aa \o \l \L \O \AA \AE \OE"
+    r" \lq \rq \smallint \intop \ointop \And \idotsint \varlimsup \varliminf \varinjlim"
+    r" \varprojlim \injlim \projlim \iff \gvertneqq \lvertneqq \textbullet \textdegree \dotso"
+    r" \dotsm \dotsi \sb \sp \Arrowvert \Relbar \arrowvert \bracevert \circledS \dasharrow"
+    r" \diagdown \diagup \doublecap \doublecup \gggtr \joinrel \ldotp \leftarrowfill \lhook"
+    r" \llless \mathellipsis \mathparagraph \mathsection \mathunderscore \ngeqq \nleqq \nshortmid"
+    r" \nshortparallel \nsubseteqq \nsupseteqq \relbar \rhook \rightarrowfill \shortmid"
+    r" \shortparallel \surd \textasciitilde \textbackslash \textquotesingle \thickapprox"
+    r" \thicksim \varDelta \varGamma \varLambda \varOmega \varPhi \varPi \varPsi \varSigma"
+    r" \varTheta \varUpsilon \varXi \varbigtriangledown \varbigtriangleup \varsubsetneqq"
+    r" \varsupsetneq \varsupsetneqq"
 )
 """Commands that take no argument, so that braces behind them are a group of their own."""

@@ -1,9 +1,9 @@
 r"""A formula's source into the tokens that the parser reads and the plain form prints.
 
 Apart from cutting the source up, this drops what is no part of a formula (comments, labels,
-numbers, what makes a display of it), spells characters in ASCII, and makes one token of what is one thing: `\left(`, `\begin{array}`. It is
-`im2tex.latex.tokens` at several times the speed, without places and kinds, and with spaces where
-they count: inside text.
+numbers, what makes a display of it), spells characters in ASCII, and makes one token of what is
+one thing: `\left(`, `\begin{array}`. It is `im2tex.latex.tokens` at several times the speed,
+without places and kinds, and with spaces where they count: inside text.
 """
 
 from __future__ import annotations
@@ -87,6 +87,25 @@ def read(source: str, *, dollars: bool = False) -> Reading:
         LatexError: for a control character, one that LaTeX cannot draw, or a number of an
             equation that never ends.
     """
+    source = _prepared(source)
+    tokens = _tidy(_MATH.findall(source), source)
+    printed = " ".join(tokens) == source.strip()
+    if not printed:
+        if _TEXT.search(source):
+            tokens = _tidy(_with_text(_WITH_SPACES.findall(source), dollars=dollars), source)
+        if "\\operatorname* { " in source:
+            tokens = [part for token in tokens for part in _STAR.split(token) if part]
+    elif not dollars and "$" in tokens:
+        tokens = _with_text(tokens, dollars=False, ties=True)
+    if _RESPELLED.search(source):
+        tokens = [_SPELLINGS.get(token, token) for token in tokens]
+    if _NUMBER.search(source):
+        tokens = _without_numbers(tokens, source)
+    return Reading(tokens, printed)
+
+
+def _prepared(source: str) -> str:
+    """The formula alone, in ASCII, with what the patterns below expect."""
     plain = source.isprintable()
     if not plain:
         _refuse_control_characters(source)
@@ -105,20 +124,7 @@ def read(source: str, *, dollars: bool = False) -> Reading:
         source = _settle_romans(source)
     if "\\left " in source or "\\right " in source or "\\begin " in source or "\\end " in source:
         source = _GAP.sub(r"\1", source)
-    tokens = _tidy(_MATH.findall(source), source)
-    printed = " ".join(tokens) == source.strip()
-    if not printed:
-        if _TEXT.search(source):
-            tokens = _tidy(_with_text(_WITH_SPACES.findall(source), dollars=dollars), source)
-        if "\\operatorname* { " in source:
-            tokens = [part for token in tokens for part in _STAR.split(token) if part]
-    elif not dollars and "$" in tokens:
-        tokens = _with_text(tokens, dollars=False, ties=True)
-    if _RESPELLED.search(source):
-        tokens = [_SPELLINGS.get(token, token) for token in tokens]
-    if _NUMBER.search(source):
-        tokens = _without_numbers(tokens, source)
-    return Reading(tokens, printed)
+    return source
 
 
 def _refuse_control_characters(source: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from im2tex.data.labels import label_tokens
 from im2tex.latex.tokens import LatexError
 from im2tex.render import open_renderer
+from im2tex.render.allowed import SYMBOLS
 
 sys.path.append(str(Path(__file__).parents[1] / "render"))
 from helpers_render import needs_tex
@@ -96,6 +97,11 @@ def test_a_label_keeps_its_symbols_and_read_again_is_itself(markup, expected):
 def test_what_has_no_label_is_refused_by_a_reason(markup, reason):
     with pytest.raises(LatexError, match=reason):
         label_tokens(markup)
+
+
+def test_braces_behind_a_symbol_that_is_drawn_are_no_argument():
+    for symbol in sorted(SYMBOLS - {"\\pod", "\\pmod"}):
+        assert label_tokens(f"a{symbol}{{x}}")[-1] == "x"
 
 
 @needs_tex

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001
-"""Characters beyond ASCII: drawn by commands, left out where they have no ink, or refused by name."""
+"""Characters beyond ASCII: drawn by commands, without ink and left out, or refused by name."""
 
 import unicodedata
 

@@ -79,7 +79,7 @@ def normal(source):
         # Characters beyond ASCII are drawn by commands, never dropped.
         ("xé", r"x \acute { e }"),
         ("x_é", r"x _ { \acute { e } }"),
-        ("x²≤α", r"x ^ { 2 } \leq \alpha"),
+        ("x²≤β", r"x ^ { 2 } \leq \beta"),
         # A line break inside \substack stays one; \buildrel is no fraction.
         (r"\sum_{\substack{i<j\\k}}x", r"\sum _ { \substack { i < j \\ k } } x"),
         (r"a\buildrel b\over=c", r"a \stackrel { b } = c"),
