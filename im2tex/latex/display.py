@@ -27,20 +27,21 @@ _CLOSED = re.compile(r"(?:\\\]|\\\)|\\end\s*\{(\w+\*?)\})(\s*+[.,;:]?\s*+)\Z")
 _ALIGNED = re.compile(r"\\(begin|end)\s*\{(" + "|".join([*_INNER, "eqnarray"]) + r")\*?\}")
 
 
-def without_display(source: str) -> str:
+def without_display(source: str, *, dollars: bool) -> str:
     r"""A formula without what makes a display of it.
 
     Args:
         source: markup without comments and labels. Dollars outside text go wherever they are.
+        dollars: those inside text have to pair; otherwise all become spaces where they do not.
 
     Returns:
         The markup inside, dollars of text kept; environments of lines renamed.
 
     Raises:
-        LatexError: for a dollar in text that has no partner there.
+        LatexError: for a dollar in text that has no partner there, if they have to pair.
     """
     if "$" in source or "\\(" in source:
-        source = _settle_dollars(source)
+        source = _settle_dollars(source, dollars=dollars)
     if "\\[" not in source and "\\(" not in source and "\\begin" not in source:
         return source
     for _ in range(_ROUNDS):
@@ -51,11 +52,13 @@ def without_display(source: str) -> str:
     return _ALIGNED.sub(_renamed, source)
 
 
-def _settle_dollars(source: str) -> str:
+def _settle_dollars(source: str, *, dollars: bool) -> str:
     r"""Without the dollars of the formula; those inside text stay, `\(…\)` there becomes them."""
     out = []
     for piece in pieces(source):
         if piece.place is Place.TORN:
+            if not dollars:
+                return source.replace("$", " ")
             raise LatexError("a dollar in text without its partner", piece.start, source)
         if piece.place is Place.DOLLAR:
             out.append(" ")

@@ -87,7 +87,7 @@ def read(source: str, *, dollars: bool = False) -> Reading:
         LatexError: for a control character, one that LaTeX cannot draw, or a number of an
             equation that never ends.
     """
-    source = _prepared(source)
+    source = _prepared(source, dollars=dollars)
     tokens = _tidy(_MATH.findall(source), source)
     printed = " ".join(tokens) == source.strip()
     if not printed:
@@ -104,7 +104,7 @@ def read(source: str, *, dollars: bool = False) -> Reading:
     return Reading(tokens, printed)
 
 
-def _prepared(source: str) -> str:
+def _prepared(source: str, *, dollars: bool) -> str:
     """The formula alone, in ASCII, with what the patterns below expect."""
     plain = source.isprintable()
     if not plain:
@@ -117,7 +117,7 @@ def _prepared(source: str) -> str:
         source = to_ascii(source)
     if not plain:
         source = re.sub(r"\s", " ", source)
-    source = without_display(source)
+    source = without_display(source, dollars=dollars)
     if "\\hskip" in source:
         source = _SKIP.sub(r"\\hspace{\1}", source)
     if "\\rm" in source and _ROMAN_TWICE.search(source):

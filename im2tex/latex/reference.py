@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from im2tex.latex.roles import ARGUMENTS
+
 _COMMAND = re.compile(r"\\([A-Za-z]+|[,;:!])")
 # A second script of a kind behind the first, perhaps with one of the other kind between.
 _ARGUMENT = r"(?:\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\\[A-Za-z]+|\\?[^\s{}\\])"
@@ -25,7 +27,10 @@ _TORN = re.compile(r"(?:[_^]|\\[a-z]+) \{ \\(?:bm|boldsymbol|text[a-z]*|operator
 _DASHES = re.compile(r"[_^] ?---?")
 _SUBSTACK = re.compile(r"\\substack\s*\{.*\\\\", re.DOTALL)
 _NUMBER = re.compile(r"\\(?:nonumber|notag|tag)(?![A-Za-z])")
-_DOLLAR_IN_FONT = re.compile(r"\\(?:text[a-z]+|emph|fbox)\s*\{[^{}]*\$")
+_DOLLAR_IN_FONT = re.compile(
+    r"\\(?:text[a-z]+|emph|fbox)\s*\{[^{}]*\$|\\(?:text|mbox|hbox)\s*\{[^{}]*\\\("
+)
+_SPACE_TAKEN = re.compile(r"(\\[A-Za-z]+) (?:~|\{ ~ \})")
 _RULE = re.compile(r"(?:^| )ule(?: |$)")
 
 
@@ -89,6 +94,10 @@ def _math_in_text(raw: str, reference: str) -> bool:
     return _DOLLAR_IN_FONT.search(raw) is not None
 
 
+def _space_taken(raw: str, reference: str) -> bool:
+    return any(command in ARGUMENTS for command in _SPACE_TAKEN.findall(reference))
+
+
 def _denominator_lost(raw: str, reference: str) -> bool:
     for match in re.finditer(r"\\[dt]?frac", raw):
         at = _behind_group(raw, match.end())
@@ -125,7 +134,8 @@ DEFECTS: dict[str, Defect] = {
     r"a line break inside \substack became a space": _line_lost,
     r"\buildrel ... \over became a fraction of all that is around it": _relation_torn,
     r"\nonumber was printed": _number_printed,
-    r"math inside \textrm and the like lost its dollars": _math_in_text,
+    r"math inside text lost its borders (\textrm{$x$}, \text{\(x\)})": _math_in_text,
+    r"a space inside text became a command's argument (\bar { ~ } x)": _space_taken,
     r"\frac{a}{\rm b} lost its denominator": _denominator_lost,
 }
 """The defects by name."""

@@ -77,5 +77,7 @@ def test_plain_tokens_of_text_have_the_normal_form_of_their_source():
 def test_half_a_display_is_refused(source, mode):
     if source == r"\[x" and mode is not Mode.CROHME:
         pytest.skip("papers define it as a symbol, which the other forms print")
+    if "$" in source and mode is not Mode.TOK:
+        pytest.skip("dollars inside text are spaces in the other forms")
     with pytest.raises(LatexError):
         normalize(source, mode)

@@ -182,7 +182,11 @@ DEFECTIVE = {
         r"\frac { a \buildrel b } { = c }",
     ),
     r"\nonumber was printed": (r"x\nonumber", r"x \nonumber"),
-    r"math inside \textrm and the like lost its dollars": (
+    r"a space inside text became a command's argument (\bar { ~ } x)": (
+        r"\text{a $\bar x$}",
+        r"\mathrm { a ~ \bar { ~ } x ~ }",
+    ),
+    r"math inside text lost its borders (\textrm{$x$}, \text{\(x\)})": (
         r"\textrm{a $b_1$}",
         r"\textrm { a b _ 1 }",
     ),
@@ -216,7 +220,7 @@ def test_the_reference_on_arxiv_formulas():
     rows = [row for row in _real("arxiv/formulas.tsv.xz", 4)[::13] if int(row[0]) % 2]
     sound = [(raw, reference) for _, _, reference, raw in rows if not defects(raw, reference)]
     equal = sum(normalize_or_none(raw) == reference for raw, reference in sound)
-    assert len(rows) - len(sound) <= 0.01 * len(rows)
+    assert len(rows) - len(sound) <= 0.015 * len(rows)
     assert equal >= 0.99 * len(sound)
 
 
@@ -228,12 +232,17 @@ def test_the_reference_on_im2latex_formulas():
     sample = _real("im2latex100k/sample_1200_raw.tsv.xz", 4)
     pairs = [(raw, known[s, n]) for s, n, _, raw in sample if (s, n) in known]
     assert len(pairs) > 150
+    aside = 0
     for raw, references in pairs:
-        assert normalize(raw) in references
+        sound = [one for one in references if not defects(raw, one)]
+        aside += not sound
+        assert normalize(raw) in sound or not sound
+    assert aside <= 1  # it ends with \\nonumber
 
 
 def test_normal_forms_of_im2latex_are_normal():
-    broken = ("[object Object]", " ule ")
+    # The last ones are no part of a formula, and go.
+    broken = ("[object Object]", " ule ", "\\label ", "\\nonumber ", "\\notag ", "\\tag ")
     for _, _, _, _, reference in _real("im2latex100k/formulas_val_test.tsv.xz", 5)[::7]:
         if reference and not any(trace in f" {reference} " for trace in broken):
             assert normalize(reference) == reference
