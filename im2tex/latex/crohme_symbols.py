@@ -93,16 +93,21 @@ RENAMED = {
     "\\`": "\\grave",
     "\\^": "\\hat",
     '\\"': "\\ddot",
+    "\\=": "\\bar",
+    "\\.": "\\dot",
+    "\\u": "\\breve",
+    "\\v": "\\check",
+    "\\r": "\\mathring",
 }
 """Commands that another one with as many arguments stands for."""
 
 POINTERS = _names(r"\ref \eqref \pageref \cite")
 """Commands that point to something outside the formula."""
 
-PLACELESS = _names(r"\[ \] \( \) \vrule \hrule \noalign \char")
+PLACELESS = _names(r"\[ \] \( \) \vrule \hrule \noalign \char \c \d \b \t \H \k")
 """Commands that no label has a place for."""
 
-TEXT_ACCENTS = _names(r"\' \` \^ " + '\\"')
+TEXT_ACCENTS = _names(r"\' \` \^ \= \. \u \v \r " + '\\"')
 """Accents of text, whose argument is whatever comes next."""
 
 PLAIN_SYMBOLS = frozenset([*NEGATABLE, *OTHERS, *SPACES, *FUNCTIONS]) | _names(

@@ -23,6 +23,7 @@ from im2tex.latex.roles import (
     INFIXES,
     LINES,
     OPERATORS,
+    PROSE,
     ROLES,
     ROMAN_ARGUMENT,
     ROMAN_BRACE,
@@ -64,13 +65,15 @@ def parse(source: str, *, lenient: bool = False, dollars: bool = False) -> Formu
 class _Parser(ConstructReader):
     """The descent. A method that reads something is called where its first token stands."""
 
-    __slots__ = ("again", "lenient", "text")
+    __slots__ = ("again", "lenient", "prose", "text")
 
     def __init__(self, source: str, reading: Reading, lenient: bool) -> None:
         super().__init__(source, reading)
         self.lenient = lenient
         self.again = False  # whether a second script of a kind comes next
         self.text = False  # whether this is text, where a prime is an apostrophe
+        # Whether it is text in every form, where no \mathrm may stand: 1, or 2 between dollars.
+        self.prose = 0
 
     def formula(self) -> list[Node]:
         body = self.row()
@@ -115,6 +118,8 @@ class _Parser(ConstructReader):
 
     def symbol(self, token: str) -> str:
         """A token that stands for itself."""
+        if token == "$" and self.prose:
+            self.prose = 3 - self.prose
         if len(token) > 3 and _INCOMPLETE.match(token):
             raise self.error(f"{token} is not complete")
         self.at += 1
@@ -247,7 +252,9 @@ class _Parser(ConstructReader):
             return node
         name = SPELLINGS.get(token, token)
         option = None
-        text = self.text
+        text, prose = self.text, self.prose
+        if token in TEXT or token in PROSE:
+            self.prose = int(token in PROSE or prose == 1)
         if token in TEXT or (self.printed and token == "\\mathrm"):
             self.text = text or self.holds_spaces()
         elif token in STARS and self.tokens[self.at] == "*":
@@ -262,8 +269,10 @@ class _Parser(ConstructReader):
             arguments = [Group([])] if token in GROUPED and self.tokens[self.at] == "\\rm" else []
         else:
             arguments = [self.argument(f"an argument of {token}") for _ in range(ARGUMENTS[token])]
-        self.text = text
+        self.text, self.prose = text, prose
         self.depth -= 1
+        if token in TEXT and prose == 1:
+            return grouped(arguments)
         if not arguments and (option is not None or name != token):
             raise self.error(f"an argument of {token} is missing")
         return self.completed(Command(name, arguments, option), token)

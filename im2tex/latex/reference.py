@@ -28,7 +28,7 @@ _DASHES = re.compile(r"[_^] ?---?")
 _SUBSTACK = re.compile(r"\\substack\s*\{.*\\\\", re.DOTALL)
 _NUMBER = re.compile(r"\\(?:nonumber|notag|tag)(?![A-Za-z])")
 _DOLLAR_IN_FONT = re.compile(
-    r"\\(?:text[a-z]+|emph|fbox)\s*\{[^{}]*\$|\\(?:text|mbox|hbox)\s*\{[^{}]*\\\("
+    r"\\(?:text[a-z]+|emph|fbox|raisebox\s*\{[^{}]*\})\s*\{[^{}]*\$|\\(?:text|mbox|hbox)\s*\{[^{}]*\\\("
 )
 _SPACE_TAKEN = re.compile(r"(\\[A-Za-z]+) (?:~|\{ ~ \})")
 _RULE = re.compile(r"(?:^| )ule(?: |$)")

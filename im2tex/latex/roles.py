@@ -40,14 +40,24 @@ TEXT = ("\\text", "\\mbox", "\\hbox")
 """Commands whose argument is text: spaces count in it."""
 
 
-TEXT_COMMANDS = frozenset(
+TEXT_FONTS = frozenset(
     "\\" + name
     for name in (
-        *("text", "mbox", "hbox", "fbox", "makebox", "framebox", "emph", "textrm", "textit"),
-        *("textbf", "textsf", "texttt", "textsl", "textsc", "textup", "textnormal", "textmd"),
+        *("fbox", "makebox", "framebox", "emph", "textrm", "textit", "textbf", "textsf"),
+        *("texttt", "textsl", "textsc", "textup", "textnormal", "textmd"),
     )
 )
-"""All commands whose argument TeX sets as text, where a dollar begins math."""
+"""Commands that stay text in every form."""
+
+PROSE = TEXT_FONTS | {"\\raisebox", "\\colorbox", "\\fcolorbox"}
+"""Commands in whose argument text is written as it is."""
+
+TEXT_ARGUMENTS = {
+    **dict.fromkeys([*TEXT, *TEXT_FONTS], 0),
+    **dict.fromkeys(["\\raisebox", "\\colorbox", "\\parbox"], 1),
+    "\\fcolorbox": 2,
+}
+"""Commands with an argument that TeX sets as text, and how many others in braces precede it."""
 
 
 def _names(text: str) -> frozenset[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from im2tex.latex.roles import TEXT_COMMANDS
+from im2tex.latex.roles import TEXT_ARGUMENTS
 
 _PIECE = re.compile(r"\\[A-Za-z@]+|\\.|.", re.DOTALL)
 
@@ -46,28 +46,34 @@ def pieces(source: str) -> Iterator[Piece]:
     Args:
         source: the markup; need not be well-formed.
     """
-    # What each open brace or dollar returns to; a dollar also says so.
-    stack: list[tuple[bool, bool]] = []
-    text = announced = False
+    # What each open brace or dollar returns to: text or not, and, for a brace, how many more
+    # groups come before the one that is text (None where there is none to come).
+    stack: list[tuple[bool, int | None, bool]] = []
+    text = optional = False
+    wait: int | None = None
     for match in _PIECE.finditer(source):
         piece = match[0]
         place = Place.TEXT if text else Place.MATH
-        if piece in ("$", "\\(", "\\)"):
+        expected, wait = wait, None
+        if optional or (expected is not None and (piece in "[*" or piece.isspace())):
+            optional = (optional or piece == "[") and piece != "]"
+            wait = expected
+        elif piece in ("$", "\\(", "\\)"):
             if text:
-                stack.append((text, True))
+                stack.append((text, None, True))
                 text, place = False, Place.BORDER
-            elif stack and stack[-1][1]:
+            elif stack and stack[-1][2]:
                 text, place = stack.pop()[0], Place.BORDER
             elif piece == "$":
                 place = Place.DOLLAR
         elif piece == "{":
-            stack.append((text, False))
-            text = text or announced
+            stack.append((text, expected - 1 if expected else None, False))
+            text = text or expected == 0
         elif piece == "}":
-            while stack and stack[-1][1]:
+            while stack and stack[-1][2]:
                 stack.pop()
                 place = Place.TORN
-            text = stack.pop()[0] if stack else False
-        if not piece.isspace():
-            announced = piece in TEXT_COMMANDS
+            text, wait, _ = stack.pop() if stack else (False, None, False)
+        else:
+            wait = TEXT_ARGUMENTS.get(piece)
         yield Piece(piece, match.start(), place)

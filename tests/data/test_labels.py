@@ -64,7 +64,8 @@ LABELS = [
     (r"\begin{equation}x\end{equation}", "x"),
     (r"\begin{align*}a&=b\end{align*}", r"\begin{aligned} a & = b \end{aligned}"),
     (r"\text{if $x_1$}\;y", "i f x _ { 1 } y"),
-    (r"caf\'e", r"c a f \acute { e }"),
+    (r"caf\'e \v{s}", r"c a f \acute { e } \check { s }"),
+    (r"\raisebox{1pt}{$x_1$ a}", "x _ { 1 } a"),
     # Characters beyond ASCII.
     ("x\u200b^2", "x ^ { 2 }"),
     ("f\u2061(x)", "f ( x )"),
@@ -91,6 +92,7 @@ def test_a_label_keeps_its_symbols_and_read_again_is_itself(markup, expected):
         (r"\begin{theorem}x\end{theorem}", "theorem has no place"),
         (r"\vrule height 1pt{x}", "no place in a label"),
         (r"a\over b\over c", "in one group"),
+        (r"\c{c}", "no place in a label"),
         (r"\text{中}", "CJK UNIFIED IDEOGRAPH-4E2D"),
     ],
 )

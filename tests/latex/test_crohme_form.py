@@ -153,6 +153,7 @@ def tokens_of(body: str) -> str:
         ),
         ("<mo>{</mo><mo>\\lt</mo><mi>sin</mi><mi>max</mi>", "\\{ < \\sin m a x"),
         ("<mi>\u03b1</mi><mo>\u2212</mo>", "\\alpha -"),
+        ("<mi>\u03c9</mi><mo>\u2261</mo><mo>\u27f6</mo>", "\\omega \\equiv \\rightarrow"),
     ],
 )
 def test_from_mathml(body, expected):
@@ -172,7 +173,9 @@ def test_mathml_in_a_namespace_keeps_its_ids():
     ]
 
 
-@pytest.mark.parametrize("body", ["<mtable/>", "<mfrac><mi>a</mi></mfrac>", "<msub/>"])
+@pytest.mark.parametrize(
+    "body", ["<mtable/>", "<mi>\u4e2d</mi>", "<mfrac><mi>a</mi></mfrac>", "<msub/>"]
+)
 def test_mathml_that_cannot_be_read(body):
     with pytest.raises(MathmlError):
         math(body)

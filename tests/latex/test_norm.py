@@ -45,6 +45,10 @@ def normal(source):
         (r"x_{\rm a}", r"x _ { \mathrm { a } }"),
         (r"\mbox{if } x", r"\mathrm { i f ~ } x"),
         (r"\textrm{if } x", r"\textrm { i f } x"),
+        # No \mathrm inside text, where TeX refuses it.
+        (r"\textbf{\mbox{a b}}", r"\textbf { { a ~ b } }"),
+        (r"\textbf{$\mbox{a}$}", r"\textbf { $ \mathrm { a } $ }"),
+        (r"\raisebox{1pt}{$x_1$}", r"\raisebox { 1 p t } { $ x _ { 1 } $ }"),
         (r"x^\text a", r"x ^ { \mathrm { a } }"),
         (r"\text{don't, $P_i$}", r"\mathrm { d o n ' t , ~ P _ i ~ }"),
         (r"{\bf x}\mathbf y", r"{ \bf x } \mathbf y"),
