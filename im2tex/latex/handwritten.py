@@ -157,13 +157,13 @@ def _scripts(node: Scripts, out: list[str]) -> None:
         return
     signs = "_" * bool(lower) + "^" * bool(upper)
     if base:
-        head, found = _cut_scripts(base)
-        if found and not set(found) & set(signs) and head:
-            base = head
+        end, found = _scripts_at_end(base)
+        if found and not set(found) & set(signs) and end:
+            base = base[:end]
             lower, upper = found.get("_", lower), found.get("^", upper)
         elif found:
             base = ["{", *base, "}"]
-    elif out and not node.again and (out[-1] in _LARGE or _cut_scripts(out)[1]):
+    elif out and not node.again and (out[-1] in _LARGE or _scripts_at_end(out)[1]):
         base = ["{", "}"]
     out += base
     if lower:
@@ -172,8 +172,8 @@ def _scripts(node: Scripts, out: list[str]) -> None:
         out += ["^", "{", *upper, "}"]
 
 
-def _cut_scripts(tokens: list[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """Tokens without the scripts at their end, and the contents of those by their signs."""
+def _scripts_at_end(tokens: list[str]) -> tuple[int, dict[str, list[str]]]:
+    """How many tokens stand in front of the scripts at the end, and what those hold, by sign."""
     found: dict[str, list[str]] = {}
     end = len(tokens)
     while end and tokens[end - 1] == "}":
@@ -188,7 +188,7 @@ def _cut_scripts(tokens: list[str]) -> tuple[list[str], dict[str, list[str]]]:
             break
         found[sign] = tokens[at + 1 : end - 1]
         end = at - 1
-    return tokens[:end], found
+    return end, found
 
 
 def _command(node: Command) -> list[str]:
@@ -215,7 +215,7 @@ def _command(node: Command) -> list[str]:
 def _infix(node: Command) -> list[str]:
     above, below = node.arguments
     option = [token for token in node.option or [] if isinstance(token, str)]
-    return [*_inside(above), node.name, *option, *_inside(below)]
+    return [*_row([above]), node.name, *option, *_row([below])]
 
 
 def _braced(node: Node) -> list[str]:

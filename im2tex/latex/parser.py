@@ -145,9 +145,9 @@ class _Parser(ConstructReader):
     def without_base(self, sign: str) -> Node:
         """A script with nothing in front of it, or an apostrophe."""
         self.at += 1
+        again, self.again = self.again, False
         if sign == "'":
             return sign
-        again, self.again = self.again, False
         script = self.argument(f"the script behind {sign}")
         return Scripts(None, [(sign, script)], literal=True, again=again)
 

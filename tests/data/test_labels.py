@@ -33,6 +33,8 @@ LABELS = [
     (r"1+{n \choose k}+2", r"1 + \binom { n } { k } + 2"),
     (r"1+{n \brack k}+2", r"1 + { n \brack k } + 2"),
     (r"x_{a\atop b}", r"x _ { a \atop b }"),
+    (r"{a\atop{b\atop c}}", r"{ a \atop { b \atop c } }"),
+    (r"{{a\over b}\brace c}", r"{ \frac { a } { b } \brace c }"),
     (r"{a\overwithdelims()b}", r"{ a \overwithdelims ( ) b }"),
     (r"{a\above1pt b}", r"{ a \above 1 p t b }"),
     (r"\genfrac(){0pt}{}{n}{k}", r"\binom { n } { k }"),
