@@ -11,14 +11,9 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
-from im2tex.latex.crohme import (
-    SYNONYMS,
-    Leaf,
-    Leaves,
-    fraction,
-    radical,
-    scripts,
-)
+from im2tex.latex.character_table import COMMANDS
+from im2tex.latex.crohme import Leaf, Leaves, fraction, radical, scripts
+from im2tex.latex.crohme_symbols import SYNONYMS
 
 _ID = "{http://www.w3.org/XML/1998/namespace}id"
 
@@ -97,7 +92,12 @@ def symbol(name: str) -> list[str]:
         return [SYNONYMS.get(name, name)]
     if name in _WORD_SET:
         return [SYNONYMS.get("\\" + name, "\\" + name)]
-    return [_NAMES.get(c, SYNONYMS.get(c, c)) for c in name if not c.isspace()]
+    return [_character(c) for c in name if not c.isspace()]
+
+
+def _character(character: str) -> str:
+    found = _NAMES.get(character) or COMMANDS.get(character, character)
+    return SYNONYMS.get(found, found)
 
 
 def canonical(math: ET.Element) -> Leaves:
@@ -110,7 +110,8 @@ def canonical(math: ET.Element) -> Leaves:
         The tokens, each with the `xml:id` of its element.
 
     Raises:
-        MathmlError: for an element that is not known or has another number of children.
+        MathmlError: for an element that is not known or has another number of children, or a
+            character that LaTeX has no command for.
     """
     return _row(list(math))
 
@@ -123,7 +124,11 @@ def _element(element: ET.Element) -> Leaves:
     name = element.tag.rpartition("}")[2].rpartition(":")[2]
     identity = element.get(_ID)
     if name in _TOKENS:
-        return [Leaf(token, identity) for token in symbol(element.text or "")]
+        tokens = symbol(element.text or "")
+        strange = next((token for token in tokens if not token.isascii()), None)
+        if strange is not None:
+            raise MathmlError(f"the character {strange!r} has no place in a label")
+        return [Leaf(token, identity) for token in tokens]
     if name in _EMPTY:
         return []
     if name in _ROWS:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from im2tex.latex.roles import ARGUMENTS
+
 _COMMAND = re.compile(r"\\([A-Za-z]+|[,;:!])")
 # A second script of a kind behind the first, perhaps with one of the other kind between.
 _ARGUMENT = r"(?:\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}|\\[A-Za-z]+|\\?[^\s{}\\])"
@@ -23,6 +25,12 @@ _UNUSUAL_COLUMN = re.compile(r"\{array\}\s*\{[^{}]*(?:\*\s*\{?\s*\d|[pmb]\s*\{|>
 _POSITION = re.compile(r"\\begin\s*\{\w+\*?\}\s*\[[a-z\s]*\]")
 _TORN = re.compile(r"(?:[_^]|\\[a-z]+) \{ \\(?:bm|boldsymbol|text[a-z]*|operatorname) \}")
 _DASHES = re.compile(r"[_^] ?---?")
+_SUBSTACK = re.compile(r"\\substack\s*\{.*\\\\", re.DOTALL)
+_NUMBER = re.compile(r"\\(?:nonumber|notag|tag)(?![A-Za-z])")
+_DOLLAR_IN_FONT = re.compile(
+    r"\\(?:text[a-z]+|emph|fbox|raisebox\s*\{[^{}]*\})\s*\{[^{}]*\$|\\(?:text|mbox|hbox)\s*\{[^{}]*\\\("
+)
+_SPACE_TAKEN = re.compile(r"(\\[A-Za-z]+) (?:~|\{ ~ \})")
 _RULE = re.compile(r"(?:^| )ule(?: |$)")
 
 
@@ -70,6 +78,26 @@ def _double_rule(raw: str, reference: str) -> bool:
     return "\\hline { \\hline" in reference
 
 
+def _line_lost(raw: str, reference: str) -> bool:
+    return _SUBSTACK.search(raw) is not None
+
+
+def _relation_torn(raw: str, reference: str) -> bool:
+    return "\\buildrel" in raw
+
+
+def _number_printed(raw: str, reference: str) -> bool:
+    return _NUMBER.search(reference) is not None
+
+
+def _math_in_text(raw: str, reference: str) -> bool:
+    return _DOLLAR_IN_FONT.search(raw) is not None
+
+
+def _space_taken(raw: str, reference: str) -> bool:
+    return any(command in ARGUMENTS for command in _SPACE_TAKEN.findall(reference))
+
+
 def _denominator_lost(raw: str, reference: str) -> bool:
     for match in re.finditer(r"\\[dt]?frac", raw):
         at = _behind_group(raw, match.end())
@@ -103,6 +131,11 @@ DEFECTS: dict[str, Defect] = {
     "two minus signs behind ^ or _ both became the script": _dashes_joined,
     r"\rule lost its head (ule)": _rule_beheaded,
     r"a second \hline was put into a cell": _double_rule,
+    r"a line break inside \substack became a space": _line_lost,
+    r"\buildrel ... \over became a fraction of all that is around it": _relation_torn,
+    r"\nonumber was printed": _number_printed,
+    r"math inside text lost its borders (\textrm{$x$}, \text{\(x\)})": _math_in_text,
+    r"a space inside text became a command's argument (\bar { ~ } x)": _space_taken,
     r"\frac{a}{\rm b} lost its denominator": _denominator_lost,
 }
 """The defects by name."""

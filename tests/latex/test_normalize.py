@@ -140,8 +140,10 @@ def test_the_command_in_process(monkeypatch, capsysbinary):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
     assert main(["normalize"]) == 0
     out, err = capsysbinary.readouterr()
-    assert out == b"x _ { 1 } ^ { 2 }\n\n\n\\frac 1 2\nb\n"
-    assert err == b"1 of 5 formulas could not be parsed\n"
+    assert out == b"x _ { 1 } ^ { 2 }\n\n\n\\frac 1 2\n\\acute { e } b\n"
+    assert err == (
+        b"1 of 5 formulas could not be parsed\n  1 x a brace is never closed, first in line 3\n"
+    )
 
 
 def test_an_unknown_mode_is_said_and_exits_with_2(monkeypatch, capsys):
@@ -154,7 +156,10 @@ def test_the_command_as_a_process():
     command = [sys.executable, "-m", "im2tex", "normalize", "--mode", "tok"]
     done = subprocess.run(command, input=b"a_1\nb^\n", capture_output=True, check=True)
     assert done.stdout == b"a _ 1\n\n"
-    assert done.stderr == b"1 of 2 formulas could not be parsed\n"
+    assert done.stderr == (
+        b"1 of 2 formulas could not be parsed\n"
+        b"  1 x the script behind ^ is missing, first in line 2\n"
+    )
 
 
 # What the reference made of each, in one defect each.
@@ -190,6 +195,23 @@ DEFECTIVE = {
         r"\begin{array}{c}\hline\hline 1\end{array}",
         r"\begin{array} { c } \hline { \hline 1 } \\ \end{array}",
     ),
+    r"a line break inside \substack became a space": (
+        r"\substack{a\\b}",
+        r"\substack { a \, b }",
+    ),
+    r"\buildrel ... \over became a fraction of all that is around it": (
+        r"a\buildrel b\over = c",
+        r"\frac { a \buildrel b } { = c }",
+    ),
+    r"\nonumber was printed": (r"x\nonumber", r"x \nonumber"),
+    r"a space inside text became a command's argument (\bar { ~ } x)": (
+        r"\text{a $\bar x$}",
+        r"\mathrm { a ~ \bar { ~ } x ~ }",
+    ),
+    r"math inside text lost its borders (\textrm{$x$}, \text{\(x\)})": (
+        r"\textrm{a $b_1$}",
+        r"\textrm { a b _ 1 }",
+    ),
     r"\frac{a}{\rm b} lost its denominator": (r"\frac{a}{\rm b}", r"\frac { a } { a } { b }"),
 }
 
@@ -220,7 +242,7 @@ def test_the_reference_on_arxiv_formulas():
     rows = [row for row in _real("arxiv/formulas.tsv.xz", 4)[::13] if int(row[0]) % 2]
     sound = [(raw, reference) for _, _, reference, raw in rows if not defects(raw, reference)]
     equal = sum(normalize_or_none(raw) == reference for raw, reference in sound)
-    assert len(rows) - len(sound) <= 0.01 * len(rows)
+    assert len(rows) - len(sound) <= 0.015 * len(rows)
     assert equal >= 0.99 * len(sound)
 
 
@@ -232,12 +254,17 @@ def test_the_reference_on_im2latex_formulas():
     sample = _real("im2latex100k/sample_1200_raw.tsv.xz", 4)
     pairs = [(raw, known[s, n]) for s, n, _, raw in sample if (s, n) in known]
     assert len(pairs) > 150
+    aside = 0
     for raw, references in pairs:
-        assert normalize(raw) in references
+        sound = [one for one in references if not defects(raw, one)]
+        aside += not sound
+        assert normalize(raw) in sound or not sound
+    assert aside <= 1  # it ends with \\nonumber
 
 
 def test_normal_forms_of_im2latex_are_normal():
-    broken = ("[object Object]", " ule ")
+    # The last ones are no part of a formula, and go.
+    broken = ("[object Object]", " ule ", "\\label ", "\\nonumber ", "\\notag ", "\\tag ")
     for _, _, _, _, reference in _real("im2latex100k/formulas_val_test.tsv.xz", 5)[::7]:
         if reference and not any(trace in f" {reference} " for trace in broken):
             assert normalize(reference) == reference

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+from im2tex.data.labels import label_tokens
 from im2tex.data.sample import Sample
 from im2tex.data.source import SOURCES, Prepared, Source
 from im2tex.data.sources.folder_files import (
@@ -28,7 +29,6 @@ from im2tex.errors import Im2TexError
 from im2tex.files import replacing
 from im2tex.ink.images.picture import load_picture
 from im2tex.ink.inkml import InkmlError, read_inkml
-from im2tex.latex.crohme import canonical
 from im2tex.latex.tokens import LatexError
 
 _CHUNK = 64  # photographs held in memory at a time
@@ -297,7 +297,7 @@ def _tokens(key: str, markup: str, problems: list[Problem]) -> tuple[str, ...]:
     if not markup:
         return ()
     try:
-        return tuple(canonical(markup))
+        return label_tokens(markup)
     except LatexError as error:
         reason = f"its label cannot be understood, so it counts as without: {error}"
         problems.append(Problem(key, reason, _UNLABELLED))
