@@ -5,8 +5,10 @@ import os
 import pytest
 from tiny import TINY, config, im2tex
 
-# Runs so small are slowed down by threads, and two test processes by each other's.
+# Runs so small are slowed down by threads, and two test processes by each other's, which spin while
+# they wait.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 
 @pytest.fixture(scope="session")

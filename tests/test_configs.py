@@ -1,12 +1,21 @@
-"""Every shipped configuration says what it is, is parsed and built, and learns for a step."""
+"""Every shipped configuration says what it is, is parsed and built, and learns for a step.
 
+A step at a paper's sizes takes seconds to minutes, so each configuration is built at its own sizes
+and learns for a step with narrower layers, all else as it says. A model of each architecture
+learns for a step at its own sizes.
+"""
+
+import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from tiny import TINY, changed, config, im2tex, steps
 
-from im2tex.cli import main
+from im2tex import Im2Tex
 from im2tex.commands.layers import merged
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.printed.settings import Settings
@@ -18,6 +27,17 @@ from im2tex.ink.glyphs import built_in_bank
 from im2tex.render.rendering import encode
 
 PRINTED = ("arxiv", "im2latex")
+NARROW = {
+    "row_cnn": {"channels": [4, 4, 8, 8, 8, 8], "row_width": 8},
+    "cnn": {"channels": [4, 4, 8, 8, 8, 8]},
+    "densenet": {"growth": 4, "layers": 2, "width": 16},
+    "none": {},
+    "lstm": {"width": 16, "embedding": 8},
+    "ctc": {"width": 16},
+    "transformer": {"width": 16, "heads": 2, "feedforward": 16, "coverage_width": 4},
+}
+"""Sizes by component, for layers as many as by default."""
+NOT_OF_THE_ARCHITECTURE = {"dropout", "reduction", "guided_attention", "symbol_loss"}
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
 
@@ -67,17 +87,64 @@ def test_the_header_gives_the_command_and_what_was_measured(path):
     assert re.search(r"Measured: .*\d|not measured", header), "no value, and not said to be missing"
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_a_step_of_training_and_of_validation(path, root, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
+def architecture(path):
+    """What the shapes of a configuration's weights, and the way through them, follow from."""
+    model = merged(path)["model"]
+    parts = []
+    for kind in ("encoder", "attention", "decoder"):
+        arguments = model.get(f"{kind}_args", {}).items()
+        sizes = {name: one for name, one in arguments if name not in NOT_OF_THE_ARCHITECTURE}
+        parts.append((model.get(kind), sizes))
+    return json.dumps(parts, sort_keys=True)
+
+
+ARCHITECTURES = list({architecture(path): path for path in CONFIGS}.values())
+
+
+def learns_for_a_step(path, root, *flags):
+    """Runs a step of training and one of validation; returns the exit status."""
     settings = merged(path)
-    flags = [f"--data.root={root}", "--data.workers=0", "--trainer.fast_dev_run=1"]
+    flags = [f"--data.root={root}", "--data.workers=0", "--trainer.fast_dev_run=1", *flags]
+    flags += ["--trainer.accelerator=cpu", "--trainer.devices=1"]
     if settings["data"]["source"] == "grammar":
         # The store of the fixture, which another size would make anew.
         flags.append("--data.source_args={size_train: 24, size_validation: 4, size_test: 4}")
-    status = main(
-        ["fit", "--config", str(path), *flags, "--trainer.accelerator=cpu", "--trainer.devices=1"]
-    )
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        # There bfloat16 is emulated, and a step takes ten times as long and more.
+        flags.append("--trainer.precision=32-true")
+    return im2tex("fit", "--config", path, *flags)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_it_is_built_at_its_own_sizes_and_learns_for_a_step_with_narrow_layers(path, root, capsys):
+    model = merged(path)["model"]
+    own = Im2Tex(vocabulary=["x", "+"], **model)
+    assert own.hparams["encoder"] == model["encoder"]
+    flags = [
+        f"--model.{kind}_args.{name}={value}"
+        for kind in ("encoder", "decoder")
+        for name, value in NARROW[model[kind]].items()
+    ]
+    status = learns_for_a_step(path, root, *flags)
     said = capsys.readouterr()
     assert status == 0, said.err
     assert "24 of 24 samples" in said.out
+
+
+@pytest.mark.parametrize("path", ARCHITECTURES, ids=lambda path: path.stem)
+def test_each_architecture_learns_for_a_step_at_its_own_sizes(path, root, capsys):
+    status = learns_for_a_step(path, root, "--data.batch_size=2", "--data.eval_factor=1")
+    said = capsys.readouterr()
+    assert status == 0, said.err
+    assert "24 of 24 samples" in said.out
+
+
+def test_a_small_model_learns_in_bfloat16_on_any_processor(tmp_path):
+    """The configurations that ask for it do so only where the processor has it."""
+    settings = changed(TINY, trainer={"precision": "bf16-mixed", "limit_train_batches": 2})
+    assert im2tex("fit", "--config", config(tmp_path, settings)) == 0
+    run = tmp_path / "runs" / "version_0"
+    losses = [loss for (loss,) in steps(run, "train/loss").values()]
+    assert len(losses) == 2
+    assert all(map(math.isfinite, losses))
+    assert steps(run, "val/perplexity")

@@ -99,20 +99,25 @@ def test_it_is_twenty_lines(example):
 
 
 def test_a_script_registers_it_and_it_learns_sixteen_formulas_by_heart(registered):
+    """By a decoder that sees where it has looked: the cells themselves do not say where they lie.
+
+    Without that, which of a formula's cells comes first is a guess that not every seed makes.
+    """
     torch.manual_seed(0)
     model = Im2Tex(
         vocabulary=[str(number) for number in range(VOCABULARY - 4)],
         encoder=registered.name,
         encoder_args={"width": 32},
-        decoder_args={"width": 32, "embedding": 8, "reduction": "tokens"},
+        decoder="transformer",
+        decoder_args={"width": 32, "layers": 2, "heads": 4, "feedforward": 64, "dropout": 0.0},
     )
     assert model.encoder.width == 32
     assert model.preprocessing.stride == model.encoder.stride
     given = pictures(model.encoder.stride)
-    teach(model.encoder, model.ready, given, steps=200, rate=0.01)
+    teach(model, given, rate=0.005)
     for name, parameter in model.encoder.named_parameters():
         assert parameter.grad.abs().max() > 0, name
-    assert read(model.encoder, model.ready, given) == given.labels
+    assert read(model, given) == given.labels
 
 
 def test_it_keeps_the_contract_of_the_mask(registered):

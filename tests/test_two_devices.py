@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from tiny import TINY, changed, close, config
 
+# Processes that wait for each other take long where others wait for the processor too.
+pytestmark = pytest.mark.timeout(600)
+
 SCRIPT = """
 import sys
 from im2tex.cli import main
@@ -53,7 +56,7 @@ def ran(tmp_path_factory):
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=580,
     )
     return folder, done
 

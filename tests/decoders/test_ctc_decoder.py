@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from by_heart import train
 from grids import random_grid
 from tiny import TINY, changed, config, im2tex
 from torch import nn
@@ -233,16 +234,18 @@ def test_a_model_learns_formulas_of_one_line_by_heart(tmp_path):
     parts = stack([model.preprocessing.draw(sample.ink).image for sample in samples])
     labels = [sample.tokens for sample in samples]
     batch = Batch([""] * 8, parts["images"], parts["sizes"], labels)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(100):
-        loss, logs = model.ready.loss(model.encode(batch), model.targets(batch))
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimizer.step()
-    assert logs["left_out"] == 0
-    found = model.eval()(batch, SearchOptions(beam_size=4))
-    assert [tuple(model.words.decode(best[0].tokens)) for best in found] == labels
+
+    def loss():
+        value, logs = model.ready.loss(model.encode(batch), model.targets(batch))
+        assert logs["left_out"] == 0
+        return value
+
+    def found():
+        hypotheses = model(batch, SearchOptions(beam_size=4))
+        return [tuple(model.words.decode(best[0].tokens)) for best in hypotheses]
+
+    train([model], loss, lambda: found() == labels, rate=0.01)
+    assert found() == labels
 
 
 def test_it_is_fitted_tested_and_started_from(tmp_path, capsys):
