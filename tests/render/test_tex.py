@@ -138,6 +138,7 @@ HARMLESS = {
     "many lines of a table",
     "largest font",
     "endless lengths",
+    "equation inside",
 }
 
 
