@@ -26,6 +26,7 @@ from im2tex.render.rendering import Cause, Undrawable
 MAX_CHARACTERS = 20_000
 
 _MAX_NESTED = 10  # column specifications with arrays in them, within each other
+_OTHER_PLACES = frozenset("hHlrm")  # LaTeX centres an array whose place it does not know
 _UNKNOWN_COLUMNS = "*{50}{c}"  # columns that no row uses take no place
 
 
@@ -280,7 +281,7 @@ class _Checker(TokenCursor):
             return
         end = self.closing("]", "[")
         place = "".join(token.text for token in self.tokens[self.at + 1 : end]).strip()
-        if place in ("t", "c", "b", ""):
+        if place in ("t", "c", "b", "") or (name in allowed.COLUMNED and place in _OTHER_PLACES):
             self._put(f"[{place}]")
             self.at = end + 1
         elif name in allowed.COLUMNED:
