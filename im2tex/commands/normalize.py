@@ -4,14 +4,46 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from im2tex.errors import Im2TexError
-from im2tex.latex.normalize import Mode, normalize_or_none
+from im2tex.latex.normalize import Mode, normalize
+from im2tex.latex.tokens import LatexError
+
+_NAMED = 10  # reasons that are told one by one
 
 
-def normalize_lines(lines: Iterable[bytes], output: BinaryIO, mode: Mode) -> tuple[int, int]:
+@dataclass
+class Refused:
+    """Lines for which there is no form.
+
+    Attributes:
+        counts: how many by reason.
+        first: the first line of each reason, from 1.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, int] = field(default_factory=dict)
+
+    def add(self, line: int, reason: str) -> None:
+        """Counts one more."""
+        self.counts[reason] += 1
+        self.first.setdefault(reason, line)
+
+    def lines(self) -> Iterator[str]:
+        """The reasons in words, the most frequent ones first."""
+        for reason, count in self.counts.most_common(_NAMED):
+            yield f"  {count} x {reason}, first in line {self.first[reason]}"
+        if len(self.counts) > _NAMED:
+            yield f"  and {len(self.counts) - _NAMED} other reasons"
+
+
+def normalize_lines(
+    lines: Iterable[bytes], output: BinaryIO, mode: Mode, refused: Refused | None = None
+) -> tuple[int, int]:
     r"""Writes a line for each line.
 
     Args:
@@ -19,10 +51,12 @@ def normalize_lines(lines: Iterable[bytes], output: BinaryIO, mode: Mode) -> tup
             an embedded `\r` is a space, as in IM2LATEX-100K.
         output: gets the normal forms in UTF-8, with an empty line for each that cannot be parsed.
         mode: the form.
+        refused: gets the reasons for those.
 
     Returns:
         How many lines could not be parsed, and how many there were. An empty line is no failure.
     """
+    refused = Refused() if refused is None else refused
     failed = total = 0
     for line in lines:
         total += 1
@@ -30,9 +64,15 @@ def normalize_lines(lines: Iterable[bytes], output: BinaryIO, mode: Mode) -> tup
             source = line.decode("utf-8")
         except UnicodeDecodeError:
             source = line.decode("latin-1")
-        result = normalize_or_none(source, mode)
-        failed += result is None and bool(line.strip())
-        output.write((result or "").encode() + b"\n")
+        result, reason = "", "nothing is left of it"
+        try:
+            result = normalize(source, mode)
+        except LatexError as error:
+            reason = error.reason
+        if not result and line.strip():
+            failed += 1
+            refused.add(total, reason)
+        output.write(result.encode() + b"\n")
     return failed, total
 
 
@@ -51,10 +91,13 @@ def normalize_stream(mode: str) -> None:
         known = ", ".join(Mode)
         raise Im2TexError(f"--mode {mode}: the forms are {known}") from None
     try:
-        failed, total = normalize_lines(sys.stdin.buffer, sys.stdout.buffer, form)
+        refused = Refused()
+        failed, total = normalize_lines(sys.stdin.buffer, sys.stdout.buffer, form, refused)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         # Whoever read us has seen enough (`| head`); Python must not complain when it closes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     print(f"{failed} of {total} formulas could not be parsed", file=sys.stderr)
+    for said in refused.lines():
+        print(said, file=sys.stderr)

@@ -14,7 +14,8 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from im2tex.latex.crohme import FUNCTIONS, best_effort, mark
+from im2tex.latex.crohme import best_effort, mark
+from im2tex.latex.crohme_symbols import FUNCTIONS
 
 K = TypeVar("K", bound=Hashable)
 

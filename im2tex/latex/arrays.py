@@ -1,4 +1,4 @@
-r"""Environments with rows and cells, and plain TeX's `\matrix{…}`: how they are read."""
+r"""How environments with rows and cells are read, and `\matrix{…}` and `\substack{…}`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ class ArrayReader(Cursor):
     def row(self) -> list[Node]:
         """Material up to what ends it."""
 
+    @abstractmethod
+    def argument(self, what: str) -> Node:
+        """One token, group or command with its own arguments."""
+
     def environment(self, token: str) -> Array:
         r"""An environment.
 
@@ -45,6 +49,8 @@ class ArrayReader(Cursor):
             self._skip_position()
         start = self.at
         columns = self._columns() if name in COLUMNED else None
+        if name == "alignedat":
+            columns = [self._count(name)]
         repeated = "*" in self.tokens[start : self.at]
         rows = self._rows()
         end = self.tokens[self.at]
@@ -55,6 +61,27 @@ class ArrayReader(Cursor):
         if columns and repeated:
             _drop_idle(columns, array.rows)
         return array
+
+    def _count(self, name: str) -> str:
+        """The number of pairs of columns, an argument of its own."""
+        self.expect("{", f"the number of columns of {name} is missing")
+        digits = "".join(self.tokens[self.at : self.at + 3]).partition("}")[0]
+        if not (digits.isdecimal() and digits.isascii()):
+            raise self.error(f"the number of columns of {name} is missing")
+        self.at += len(digits)
+        self.expect("}", f"the number of columns of {name} has no end")
+        return digits
+
+    def substack(self) -> Node:
+        r"""The lines of `\substack`, whose command is read already."""
+        if self.tokens[self.at] != "{":
+            return Array("substack", None, [Row([[self.argument("an argument of \\substack")]])])
+        self.at += 1
+        rows = self._rows()
+        if any(len(row.cells) > 1 for row in rows):
+            raise self.error("& in \\substack")
+        self.expect("}", "\\substack is never closed")
+        return Array("substack", None, [row for row in rows if not _is_empty(row)])
 
     def plain_matrix(self, token: str) -> Array:
         r"""Plain TeX's array in braces.

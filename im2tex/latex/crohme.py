@@ -2,7 +2,8 @@ r"""CROHME's canonical token form, from LaTeX.
 
 The form is the one of the captions most papers train on: one token a symbol, braces around every
 argument of `^`, `_`, `\frac` and `\sqrt` and nowhere else, the lower script before the upper one,
-no delimiter sizes, no fonts, no spacing, one spelling for each symbol (`<`, not `\lt`).
+no delimiter sizes, no fonts, no spacing, one spelling for each symbol (`<`, not `\lt`). What
+becomes of each command, `im2tex.latex.crohme_symbols` says; `im2tex.latex.handwritten` prints it.
 `im2tex.latex.mathml` brings the files' MathML to the same form through the helpers here.
 """
 
@@ -10,9 +11,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from im2tex.latex.crohme_symbols import DROPPED, SYNONYMS
+from im2tex.latex.handwritten import handwritten
+from im2tex.latex.parser import parse
 from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
 
 
@@ -33,76 +37,42 @@ class Leaf(NamedTuple):
 
 Leaves = list[Leaf]
 
-FUNCTIONS = ("\\sin", "\\cos", "\\tan", "\\log", "\\lim")
-"""Function names that CROHME writes as one symbol; others (`max`) are letters."""
-
-SYNONYMS = {
-    "\\lt": "<",
-    "\\gt": ">",
-    "\\to": "\\rightarrow",
-    "\\longrightarrow": "\\rightarrow",
-    "\\le": "\\leq",
-    "\\leqslant": "\\leq",
-    "\\ge": "\\geq",
-    "\\geqslant": "\\geq",
-    "\\ne": "\\neq",
-    "\\dots": "\\ldots",
-    "\\dotsc": "\\ldots",
-    "\\dotsb": "\\cdots",
-    "\\lbrack": "[",
-    "\\rbrack": "]",
-    "\\lbrace": "\\{",
-    "\\rbrace": "\\}",
-    "\\vert": "|",
-    "\\lvert": "|",
-    "\\rvert": "|",
-    "\\mid": "|",
-    "\\dfrac": "\\frac",
-    "\\tfrac": "\\frac",
-    "\\cfrac": "\\frac",
-    "'": "\\prime",
-}
-"""One spelling for each symbol."""
-
-_SPACING = r"\, \; \: \! \> \/ \quad \qquad \thinspace \medspace \thickspace \negthinspace"
-_STYLES = r"\limits \nolimits \displaystyle \textstyle \scriptstyle \scriptscriptstyle"
-_SIZES = (
-    r"\big \Big \bigg \Bigg \bigl \Bigl \biggl \Biggl \bigr \Bigr \biggr \Biggr"
-    r" \bigm \Bigm \biggm \Biggm"
+# Digits beyond seven name no character; a million of them are no number to be read.
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-fA-F]{1,6}|[A-Za-z]{1,31});")
+# `\ltN`, which a careless tool made from `&lt;N`; `\ltimes` is a symbol.
+_JOINED = re.compile(
+    r"\\([lg]t)(?!(?:imes|rapprox|rdot|reqless|reqqless|rless|rsim)(?![A-Za-z]))(?=[A-Za-z])"
 )
-# What a wrapper wraps stays; its braces go like all others.
-_WRAPPERS = (
-    r"\mbox \hbox \text \textrm \textit \textbf \mathrm \mathit \mathbf \mathsf \mathtt"
-    r" \mathnormal \boldsymbol \bm \rm \it \bf \operatorname \mathop \mathrel \mathbin"
-    r" \mathord \mathopen \mathclose"
-)
-DROPPED = frozenset([*f"{_SPACING} {_STYLES} {_SIZES} {_WRAPPERS}".split(), "\\ "])
-"""Commands that say nothing of the symbols: spacing, style, size, font; contents stay."""
-_ACCENTS = (
-    r"\overline \underline \hat \widehat \bar \vec \dot \ddot \tilde \widetilde \overrightarrow"
-    r" \overleftarrow \overbrace \underbrace \mathbb \mathcal \mathfrak \mathscr"
-)
-# Commands that keep their arguments in braces, and how many they take.
-_ARGUMENTS = {
-    **dict.fromkeys(_ACCENTS.split(), 1),
-    **dict.fromkeys(["\\binom", "\\stackrel", "\\overset", "\\underset"], 2),
-}
-_ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z]+);")
+_PASSES = 10
+_UNWRITTEN = frozenset(["{", "}", "_", "^", "&", "\\\\", "\\substack"])
 
 
-def canonical(source: str) -> list[str]:
+def canonical(source: str, *, strict: bool = False) -> list[str]:
     r"""LaTeX in CROHME's canonical tokens.
 
     Args:
         source: a formula as found in a file's truth, with or without dollars.
+        strict: refuses two scripts of a kind on one base, as TeX does; labels of CROHME have them.
 
     Returns:
-        The tokens. Commands that are not known pass through as they are.
+        The tokens; read again, they are the same. Commands that are not known and have no braces
+        behind them pass through as they are.
 
     Raises:
-        LatexError: where a brace or an argument is missing.
+        LatexError: where something is missing, or cannot be written in this form.
     """
-    return [leaf.token for leaf in leaves(source)]
+    if (len(source) - len(source.rstrip("\\"))) % 2:
+        raise LatexError("a backslash with nothing behind it", len(source) - 1, source)
+    # Some truths were escaped twice, and hold `&lt;` in their text.
+    source = _ENTITY.sub(lambda match: html.unescape(match.group()), source)
+    source = _JOINED.sub(r"\\\1 ", source)
+    tokens = handwritten(parse(source, lenient=not strict))
+    for _ in range(_PASSES):
+        again = handwritten(parse(" ".join(tokens), lenient=not strict))
+        if again == tokens:
+            return tokens
+        tokens = again
+    raise LatexError(f"no stable form after {_PASSES} passes", 0, source)
 
 
 def leaves(source: str) -> Leaves:
@@ -111,8 +81,7 @@ def leaves(source: str) -> Leaves:
     Raises:
         LatexError: as `canonical`.
     """
-    # Some truths were escaped twice, and hold `&lt;` in their text.
-    return _Parser(_ENTITY.sub(lambda match: html.unescape(match.group()), source)).formula()
+    return mark(canonical(source))
 
 
 def best_effort(source: str) -> list[str]:
@@ -134,7 +103,7 @@ def mark(tokens: Sequence[str]) -> Leaves:
     depth = 0
     indices: list[int] = []  # brace depths at which an index of \sqrt is open
     for i, token in enumerate(tokens):
-        written = token not in ("{", "}", "_", "^")
+        written = token not in _UNWRITTEN and token[:7] != "\\begin{" and token[:5] != "\\end{"
         depth += (token == "{") - (token == "}")
         if token == "[" and i and tokens[i - 1] == "\\sqrt":
             indices.append(depth)
@@ -205,118 +174,3 @@ def _prepared(tokens: list[Token]) -> list[Token]:
         else:
             result.append(token)
     return result
-
-
-_DEEPEST = 100  # levels; people write a dozen, and Python recurses a few times a level
-
-
-class _Parser:
-    """Recursive descent over the tokens of one formula."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.tokens = _prepared(tokenize(source))
-        self.at = 0
-        self.depth = 0
-
-    def formula(self) -> Leaves:
-        result = self.row()
-        if self.at < len(self.tokens):
-            raise self.error("a closing brace without its opening one")
-        return result
-
-    def row(self, until: str = "") -> Leaves:
-        """Atoms up to a closing brace, the token `until`, or the end."""
-        result: Leaves = []
-        while (token := self.peek()) is not None and token.kind is not Kind.CLOSE:
-            if token.text == until:
-                break
-            if token.text == "\\over":
-                self.at += 1
-                result = fraction(result, self.descend(lambda: self.row(until)))
-            else:
-                result += self.atom_with_scripts()
-        return result
-
-    def atom_with_scripts(self) -> Leaves:
-        base: Leaves = []
-        token = self.peek()
-        if token is not None and token.kind not in (Kind.SUBSCRIPT, Kind.SUPERSCRIPT):
-            base = self.atom()
-        sub: Leaves | None = None
-        sup: Leaves | None = None
-        primes: Leaves = []
-        while (token := self.peek()) is not None:
-            if token.kind is Kind.SUBSCRIPT and sub is None:
-                self.at += 1
-                sub = self.argument("a subscript")
-            elif token.kind is Kind.SUPERSCRIPT and sup is None:
-                self.at += 1
-                sup = self.argument("a superscript")
-            elif token.text == "'" and sup is None:
-                # TeX: a prime is a superscript that an explicit one joins.
-                self.at += 1
-                primes.append(Leaf("\\prime"))
-            else:
-                break
-        return scripts(base, sub, primes + (sup or []))
-
-    def argument(self, what: str) -> Leaves:
-        token = self.peek()
-        if token is None or token.kind in (Kind.CLOSE, Kind.SUBSCRIPT, Kind.SUPERSCRIPT):
-            raise self.error(f"{what} is missing")
-        return self.atom()
-
-    def atom(self) -> Leaves:
-        """One token, group or command with its arguments."""
-        return self.descend(self._atom)
-
-    def descend(self, read: Callable[[], Leaves]) -> Leaves:
-        """Reads one level deeper, as far as levels go."""
-        if self.depth == _DEEPEST:
-            raise self.error(f"nesting deeper than {_DEEPEST} levels")
-        self.depth += 1
-        try:
-            return read()
-        finally:
-            self.depth -= 1
-
-    def _atom(self) -> Leaves:
-        token = self.tokens[self.at]
-        self.at += 1
-        if token.kind is Kind.OPEN:
-            return self.closed(token, "}", "an opening brace is never closed")
-        text = SYNONYMS.get(token.text, token.text)
-        if text == "\\frac":
-            numerator = self.argument("the numerator of \\frac")
-            return fraction(numerator, self.argument("the denominator of \\frac"))
-        if text == "\\sqrt":
-            index = None
-            follower = self.peek()
-            if follower is not None and follower.text == "[":
-                self.at += 1
-                index = self.closed(token, "]", "the index of \\sqrt is never closed")
-            return radical(self.argument("the body of \\sqrt"), index)
-        if text in ("\\begin", "\\end"):
-            name = "".join(leaf.token for leaf in self.argument(f"the environment of {text}"))
-            return [_mark(f"{text}{{{name}}}")]
-        result = [Leaf(text)]
-        for _ in range(_ARGUMENTS.get(text, 0)):
-            result += group(self.argument(f"an argument of {text}"))
-        return result
-
-    def closed(self, opening: Token, closing: str, complaint: str) -> Leaves:
-        """A row and the token that closes it."""
-        result = self.row("" if closing == "}" else closing)
-        token = self.peek()
-        if token is None or token.text != closing:
-            raise LatexError(complaint, opening.start, self.source)
-        self.at += 1
-        return result
-
-    def peek(self) -> Token | None:
-        return self.tokens[self.at] if self.at < len(self.tokens) else None
-
-    def error(self, reason: str) -> LatexError:
-        token = self.peek()
-        return LatexError(reason, len(self.source) if token is None else token.start, self.source)

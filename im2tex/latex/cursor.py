@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from im2tex.latex.reader import Reading
-from im2tex.latex.roles import END
+from im2tex.latex.roles import END, OPENING
 from im2tex.latex.tokens import LatexError
 
 DEPTH = 100
@@ -47,7 +47,7 @@ class Cursor:
         """The place behind the group, or the single token, that begins at a place."""
         depth = 0
         while self.tokens[at] != END:
-            depth += (self.tokens[at] == "{") - (self.tokens[at] == "}")
+            depth += (self.tokens[at] in OPENING) - (self.tokens[at] == "}")
             at += 1
             if depth <= 0:
                 break

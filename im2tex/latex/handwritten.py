@@ -1,136 +1,277 @@
-r"""CROHME's canonical form, from the tree.
+r"""CROHME's canonical form, printed from the tree.
 
-`im2tex.latex.crohme` says what the form is and brings markup to it. From the tree it can be had
-for normal forms as well, whose function names are letters (`\operatorname { l o g }`) and whose
-cells have braces.
+`im2tex.latex.crohme` says what the form is, `im2tex.latex.crohme_symbols` what becomes of each
+command. The form has no braces around a base, where it can do without: in `{x'}_i` the scripts
+join, in `{x^a}^b` the braces stay.
 """
 
 from __future__ import annotations
 
-from im2tex.latex.crohme import canonical
-from im2tex.latex.roles import COLUMNED, MATRIX_FENCES, STARRED
+from im2tex.latex.crohme_symbols import (
+    CONTENTS,
+    DROPPED,
+    FONT_SWITCHES,
+    PLACELESS,
+    PLAIN_SYMBOLS,
+    POINTERS,
+    RENAMED,
+    SYNONYMS,
+    TEXT_ACCENTS,
+    VANISHING,
+)
+from im2tex.latex.roles import (
+    ARGUMENTS,
+    COLUMNED,
+    FONTS,
+    KEPT_INFIXES,
+    MATRIX_FENCES,
+    OPERATORS,
+)
 from im2tex.latex.tokens import LatexError
-from im2tex.latex.tree import Array, Command, Fenced, Formula, Group, Node, Operator, Scripts
+from im2tex.latex.tree import (
+    Array,
+    Command,
+    Fenced,
+    Formula,
+    Group,
+    Node,
+    Operator,
+    Scripts,
+    Verbatim,
+)
 
-_PASSES = 10
+_LARGE_NAMES = (
+    "sum prod coprod int iint iiint oint bigcap bigcup bigvee bigwedge bigoplus bigotimes bigodot"
+    " bigsqcup biguplus"
+)
+_ENVIRONMENTS = frozenset(["matrix", "aligned", "alignedat", "gathered", "split"])
+# Operators that would take a script behind an empty group for their own.
+_LARGE = frozenset(f"\\{name}" for name in _LARGE_NAMES.split()) | frozenset(OPERATORS)
 
 
 def handwritten(formula: Formula) -> list[str]:
-    r"""A formula in CROHME's canonical tokens.
+    """A formula in CROHME's canonical tokens.
 
     Args:
         formula: its tree.
 
     Returns:
-        The tokens: those that `im2tex.latex.crohme.canonical` gives for markup with one command
-        for each function name and `matrix` as its only array.
-    """
-    out: list[str] = []
-    _write(formula.body, out)
-    return _stable(canonical(" ".join(out)))
-
-
-def _stable(tokens: list[str]) -> list[str]:
-    """Canonical tokens that reading again does not change.
-
-    The form has no braces around a base, so that `{x'}_i` loses its own: then scripts stand in an
-    order that the form does not know, or two superscripts behind each other.
-
-    Args:
-        tokens: canonical tokens.
-
-    Returns:
-        The same, put in order as often as needed.
+        The tokens.
 
     Raises:
-        LatexError: if they cannot be read, or never come to rest.
+        LatexError: for what the form has no way to write.
     """
-    if not _scripts_collide(tokens):
-        return tokens
-    for _ in range(_PASSES):
-        again = canonical(" ".join(tokens))
-        if again == tokens:
-            return tokens
-        tokens = again
-    raise LatexError(f"scripts in disorder after {_PASSES} passes", 0, " ".join(tokens))
+    return _row(formula.body)
 
 
-def _scripts_collide(tokens: list[str]) -> bool:
-    """Whether a script follows another one, other than an upper one a lower one."""
-    opened: list[str] = []
-    before = ""
-    closed = ""  # the sign of the script that ended with the token before
-    for token in tokens:
-        if closed and token in ("_", "^") and (closed, token) != ("_", "^"):
-            return True
-        closed = ""
-        if token == "{":
-            opened.append(before if before in ("_", "^") else "")
-        elif token == "}" and opened:
-            closed = opened.pop()
-        before = token
-    return False
-
-
-def _write(nodes: list[Node], out: list[str]) -> None:
-    """Markup as plain as possible: each argument in braces, nothing spelled out."""
-    for node in nodes:
-        if isinstance(node, str):
-            out.append("~" if node == "\\" else node)  # a control space
-        elif isinstance(node, Group):
-            _braced(node, out)
-        elif isinstance(node, Scripts):
+def _row(nodes: list[Node]) -> list[str]:
+    out: list[str] = []
+    at = 0
+    while at < len(nodes):
+        node = nodes[at]
+        at += 1
+        if isinstance(node, Scripts):
             _scripts(node, out)
-        elif isinstance(node, Command):
-            _command(node, out)
-        elif isinstance(node, Operator):
-            out.append(f"\\{node.name}")
-        elif isinstance(node, Fenced):
-            out.append(node.left)
-            _write(node.body, out)
-            out.append(node.right)
+        elif not isinstance(node, str):
+            out += _compound(node)
+        elif node in FONT_SWITCHES and node not in FONTS:
+            inside = _row(nodes[at:])
+            return [*out, FONT_SWITCHES[node], "{", *inside, "}"] if inside else out
+        elif node == "\\middle":
+            at += nodes[at : at + 1] == ["."]
+        elif node in TEXT_ACCENTS:
+            _text_accent(node, nodes[at] if at < len(nodes) else None, out)
+            at += 1
         else:
-            _array(node, out)
+            out += _symbol(node, nodes[at] if at < len(nodes) else None)
+    return out
+
+
+def _compound(node: Node) -> list[str]:
+    """A node that is neither a leaf nor has scripts."""
+    if isinstance(node, Group):
+        return _row(node.body)
+    if isinstance(node, Command):
+        return _command(node)
+    if isinstance(node, Operator):
+        return [f"\\{node.name}"]
+    if isinstance(node, Fenced):
+        left, right = node.left[len("\\left") :], node.right[len("\\right") :]
+        return [*_delimiter(left), *_row(node.body), *_delimiter(right)]
+    if isinstance(node, Verbatim):
+        if node.tokens[0] not in VANISHING:
+            raise _refused(f"{node.tokens[0]} has no place in a label")
+        return []
+    return _array(node) if isinstance(node, Array) else _row([node])
+
+
+def _symbol(token: str, follower: Node | None) -> list[str]:
+    """A leaf.
+
+    Args:
+        token: as written.
+        follower: the node behind it.
+    """
+    if token in DROPPED or token in ("~", "\\", "$"):
+        return []
+    if token[0] != "\\":
+        return [SYNONYMS.get(sign, sign) for sign in token]  # a dash may be two
+    if token in PLACELESS:
+        raise _refused(f"{token} has no place in a label")
+    if token in ARGUMENTS and token not in FONTS:
+        raise _refused(f"an argument of {token} is missing")
+    base = follower.base if isinstance(follower, Scripts) else follower
+    known = token in PLAIN_SYMBOLS or token in SYNONYMS or token in OPERATORS
+    if isinstance(base, Group) and not known:
+        raise _refused(f"{token} is not known, and what is in braces behind it may belong to it")
+    return [SYNONYMS.get(token, token)]
+
+
+def _delimiter(token: str) -> list[str]:
+    return [] if token == "." else [SYNONYMS.get(token, token)]
+
+
+def _text_accent(token: str, argument: Node | None, out: list[str]) -> None:
+    if isinstance(argument, Scripts) and argument.base is not None:
+        accented = Command(RENAMED[token], [argument.base])
+        _scripts(Scripts(accented, argument.marks), out)
+    elif argument is None or isinstance(argument, Scripts):
+        raise _refused(f"an argument of {token} is missing")
+    else:
+        out += [RENAMED[token], *_braced(argument)]
 
 
 def _scripts(node: Scripts, out: list[str]) -> None:
-    if node.base is not None:
-        _write([node.base], out)
+    base = [] if node.base is None else _row([node.base])
+    lower: list[str] = []
+    upper: list[str] = []
     for sign, script in node.marks:
-        out.append(sign)
         if sign != "'":
-            _braced(script, out)
+            (lower if sign == "_" else upper).extend(_inside(script))
+        elif node.base == "'":
+            base.append("\\prime")
+        else:
+            upper.append("\\prime")
+    if not lower and not upper:
+        out += base
+        return
+    signs = "_" * bool(lower) + "^" * bool(upper)
+    if base:
+        head, found = _cut_scripts(base)
+        if found and not set(found) & set(signs) and head:
+            base = head
+            lower, upper = found.get("_", lower), found.get("^", upper)
+        elif found:
+            base = ["{", *base, "}"]
+    elif out and not node.again and (out[-1] in _LARGE or _cut_scripts(out)[1]):
+        base = ["{", "}"]
+    out += base
+    if lower:
+        out += ["_", "{", *lower, "}"]
+    if upper:
+        out += ["^", "{", *upper, "}"]
 
 
-def _command(node: Command, out: list[str]) -> None:
-    out.append("\\operatorname" if node.name == STARRED else node.name)
-    if node.option is not None:
-        out.append("[")
-        _write(node.option, out)
-        out.append("]")
+def _cut_scripts(tokens: list[str]) -> tuple[list[str], dict[str, list[str]]]:
+    """Tokens without the scripts at their end, and the contents of those by their signs."""
+    found: dict[str, list[str]] = {}
+    end = len(tokens)
+    while end and tokens[end - 1] == "}":
+        at, depth = end, 0
+        while at:
+            at -= 1
+            depth += (tokens[at] == "}") - (tokens[at] == "{")
+            if depth == 0:
+                break
+        sign = tokens[at - 1] if at else ""
+        if sign not in ("_", "^") or sign in found:
+            break
+        found[sign] = tokens[at + 1 : end - 1]
+        end = at - 1
+    return tokens[:end], found
+
+
+def _command(node: Command) -> list[str]:
+    name = node.name.partition(" ")[0]
+    if name in KEPT_INFIXES:
+        return ["{", *_infix(node), "}"]
+    if name in VANISHING:
+        return []
+    if name in POINTERS:
+        raise _refused(f"{name} points to something outside the formula")
+    if name == "\\mathchoice":
+        return _row(node.arguments[:1])
+    if name in CONTENTS:
+        return _row(node.arguments[-1:])
+    out = [RENAMED.get(name, name)]
+    if node.option is not None and name not in RENAMED:
+        inside = _row(node.option)
+        out += ["[", "{", *inside, "}", "]"] if "]" in inside else ["[", *inside, "]"]
     for argument in node.arguments:
-        _braced(argument, out)
+        out += _braced(argument)
+    return out
 
 
-def _braced(node: Node, out: list[str]) -> None:
-    out.append("{")
-    _write(node.body if isinstance(node, Group) else [node], out)
-    out.append("}")
+def _infix(node: Command) -> list[str]:
+    above, below = node.arguments
+    option = [token for token in node.option or [] if isinstance(token, str)]
+    return [*_inside(above), node.name, *option, *_inside(below)]
 
 
-def _array(array: Array, out: list[str]) -> None:
-    """An array as it is written by hand: with its delimiters, without a column specification."""
+def _braced(node: Node) -> list[str]:
+    return ["{", *_inside(node), "}"]
+
+
+def _inside(node: Node) -> list[str]:
+    """What stands between the braces of an argument."""
+    body = [node]
+    while len(body) == 1 and isinstance(body[0], Group):
+        body = body[0].body
+    only = body[0] if len(body) == 1 else None
+    if isinstance(only, Command) and only.name in KEPT_INFIXES:
+        return _infix(only)
+    return _row(body)
+
+
+def _array(array: Array) -> list[str]:
+    """An array as it is written by hand: with its delimiters and its lines."""
     left, name, right = MATRIX_FENCES.get(array.name, ("", array.name, ""))
-    name = "matrix" if name in COLUMNED or name == "cases" else name
-    out += [left] * bool(left)
+    if name in ("substack", "subarray"):
+        return ["\\substack", "{", *_rows(array), "}"]
+    columns = ["c" if letter != "|" else "|" for letter in array.columns or []]
+    if name == "alignedat":
+        columns = array.columns or []
+    elif name in COLUMNED and "|" in columns:
+        name = "array"
+    elif name in COLUMNED or name in ("cases", "smallmatrix"):
+        name, columns = "matrix", []
+    elif name not in _ENVIRONMENTS:
+        raise _refused(f"the environment {name} has no place in a label")
+    out = _delimiter(left[len("\\left") :]) if left else []
     out.append(f"\\begin{{{name}}}")
-    for number, row in enumerate(array.rows):
-        if number:
+    out += ["{", *columns, "}"] if columns else []
+    out += _rows(array)
+    out.append(f"\\end{{{name}}}")
+    return out + (_delimiter(right[len("\\right") :]) if right else [])
+
+
+def _rows(array: Array) -> list[str]:
+    out: list[str] = []
+    for row in array.rows:
+        cells = [_row(cell) for cell in row.cells]
+        if cells == [[]] and not row.rules:
+            continue  # a row of spacing
+        if out:
             out.append("\\\\")
+            if cells[0][:1] in (["["], ["*"]) and not row.rules:
+                out += ["{", "}"]  # TeX would take it for an argument of the line break
         out += ["\\hline"] * row.rules
-        for i, cell in enumerate(row.cells):
+        for i, cell in enumerate(cells):
             if i:
                 out.append("&")
-            _write(cell, out)
-    out.append(f"\\end{{{name}}}")
-    out += [right] * bool(right)
+            out += cell
+    return out
+
+
+def _refused(reason: str) -> LatexError:
+    return LatexError(reason, 0, "")

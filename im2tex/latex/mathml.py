@@ -11,14 +11,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
-from im2tex.latex.crohme import (
-    SYNONYMS,
-    Leaf,
-    Leaves,
-    fraction,
-    radical,
-    scripts,
-)
+from im2tex.latex.crohme import Leaf, Leaves, fraction, radical, scripts
+from im2tex.latex.crohme_symbols import SYNONYMS
 
 _ID = "{http://www.w3.org/XML/1998/namespace}id"
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from im2tex.latex.roles import ACCENTS, FRACTIONS, LINES, MATRIX_FENCES, PAIRED, STARRED
+from im2tex.latex.roles import ACCENTS, FRACTIONS, KEPT_INFIXES, LINES, MATRIX_FENCES, PAIRED
 from im2tex.latex.tree import (
     Array,
     Command,
@@ -26,6 +26,7 @@ from im2tex.latex.tree import (
     Node,
     Operator,
     Scripts,
+    Verbatim,
 )
 
 
@@ -40,7 +41,7 @@ def norm(formula: Formula) -> list[str]:
     """
     out: list[str] = []
     _nodes(formula.body, out)
-    return [token for token in out if token.isascii()]
+    return out
 
 
 def _nodes(nodes: list[Node], out: list[str]) -> None:
@@ -52,13 +53,10 @@ def _nodes(nodes: list[Node], out: list[str]) -> None:
 
 
 def _argument(node: Node, out: list[str]) -> None:
-    """A node that something in front of it needs: one that cannot be printed leaves braces."""
-    if type(node) is not str:
-        _PRINTERS[type(node)](node, out)
-    elif node.isascii():
+    if type(node) is str:
         out.append(node)
     else:
-        out += ["{", "}"]
+        _PRINTERS[type(node)](node, out)
 
 
 def _braced(node: Node, out: list[str]) -> None:
@@ -118,10 +116,10 @@ def _begins_bare(nodes: list[Node]) -> bool:
 
 def _command(node: Command, out: list[str]) -> None:
     name = node.name
-    if name == STARRED:
-        out += ["\\operatorname", "*"]
-    else:
-        out.append(name)
+    if name in KEPT_INFIXES:
+        _infix(node, out)
+        return
+    out += name.split(" ")
     if node.option is not None:
         out.append("[")
         _nodes(node.option, out)
@@ -140,6 +138,18 @@ def _command(node: Command, out: list[str]) -> None:
             _argument(argument, out)
 
 
+def _infix(node: Command, out: list[str]) -> None:
+    above, below = node.arguments
+    _nodes(above.body if isinstance(above, Group) else [above], out)
+    out.append(node.name)
+    _nodes(node.option or [], out)
+    _nodes(below.body if isinstance(below, Group) else [below], out)
+
+
+def _verbatim(node: Verbatim, out: list[str]) -> None:
+    out += node.tokens
+
+
 def _operator(node: Operator, out: list[str]) -> None:
     out += ["\\operatorname*" if node.limits else "\\operatorname", "{", *node.name, "}"]
 
@@ -150,7 +160,20 @@ def _fenced(node: Fenced, out: list[str]) -> None:
     out.append(node.right)
 
 
+def _substack(node: Array, out: list[str]) -> None:
+    out += ["\\substack", "{"]
+    for number, row in enumerate(node.rows):
+        if number:
+            out.append("\\\\")
+        out += ["\\hline"] * row.rules
+        _nodes(row.cells[0], out)
+    out.append("}")
+
+
 def _array(node: Array, out: list[str]) -> None:
+    if node.name == "substack":
+        _substack(node, out)
+        return
     left, name, right = MATRIX_FENCES.get(node.name, ("", node.name, ""))
     if left:
         out.append(left)
@@ -181,4 +204,5 @@ _PRINTERS: dict[type, Callable[[Any, list[str]], None]] = {
     Operator: _operator,
     Fenced: _fenced,
     Array: _array,
+    Verbatim: _verbatim,
 }

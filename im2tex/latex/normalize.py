@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import html
-import re
 from enum import StrEnum
 
-from im2tex.latex.cursor import DEPTH
-from im2tex.latex.handwritten import handwritten
+from im2tex.latex.crohme import canonical
 from im2tex.latex.norm import norm
 from im2tex.latex.parser import parse
 from im2tex.latex.tok import tok
 from im2tex.latex.tokens import LatexError
 
-# Printed, a formula is less than three times as deep as it was written.
-_SAFE_DEPTH = DEPTH // 3
-_ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[A-Za-z]+);")
+_PASSES = 10
 
 
 class Mode(StrEnum):
@@ -43,14 +38,21 @@ def normalize(source: str, mode: Mode | str = Mode.NORM) -> str:
     """
     mode = Mode(mode)
     if mode is Mode.CROHME:
-        # Some of CROHME's labels were escaped twice.
-        source = _ENTITY.sub(lambda match: html.unescape(match.group()), source)
-        return " ".join(handwritten(parse(source, lenient=True)))
-    formula = parse(source)
-    result = " ".join(norm(formula) if mode is Mode.NORM else tok(formula))
-    if formula.depth > _SAFE_DEPTH:
-        parse(result)
-    return result
+        # Behind a backslash at the end, as in the other forms, comes a space.
+        return " ".join(canonical(source + " "))
+    found = source
+    for _ in range(_PASSES):
+        again = _read_once(found, mode)
+        if again == found:
+            return found
+        found = again
+    raise LatexError(f"no stable form after {_PASSES} passes", 0, source)
+
+
+def _read_once(source: str, mode: Mode) -> str:
+    if mode is Mode.NORM:
+        return " ".join(norm(parse(source)))
+    return " ".join(tok(parse(source, dollars=True)))
 
 
 def normalize_or_none(source: str, mode: Mode | str = Mode.NORM) -> str | None:

@@ -9,11 +9,14 @@ or executed; `\input` and `\def` are symbols like any other.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from im2tex.latex.arrays import ArrayReader
+from im2tex.latex.construct_reader import ConstructReader, grouped
 from im2tex.latex.reader import Reading, read
 from im2tex.latex.roles import (
     ARGUMENTS,
+    BRACKETED,
+    CONSTRUCTS,
     END,
     FONTS,
     GROUPED,
@@ -21,9 +24,11 @@ from im2tex.latex.roles import (
     LINES,
     OPERATORS,
     ROLES,
+    ROMAN_ARGUMENT,
     ROMAN_BRACE,
     SPELLINGS,
     STARRED,
+    STARS,
     TEXT,
     Role,
 )
@@ -36,13 +41,14 @@ _ARGUMENT = frozenset([Role.OPEN, Role.COMMAND, Role.OPERATOR])
 _PRINTED_FENCE = ("\\left\\{", "\\begin{cases}")
 
 
-def parse(source: str, *, lenient: bool = False) -> Formula:
+def parse(source: str, *, lenient: bool = False, dollars: bool = False) -> Formula:
     """Reads a formula.
 
     Args:
         source: its markup, with or without dollars.
         lenient: takes a second script of a kind for the script of nothing. TeX refuses it, but
             labels of handwriting have it.
+        dollars: keeps those inside text, which are a space otherwise.
 
     Returns:
         Its tree and its tokens.
@@ -50,19 +56,20 @@ def parse(source: str, *, lenient: bool = False) -> Formula:
     Raises:
         LatexError: if it cannot be read, for whatever reason.
     """
-    parser = _Parser(source, read(source), lenient)
+    parser = _Parser(source, read(source, dollars=dollars), lenient)
     body = parser.formula()
     return Formula(parser.tokens[:-1], body, parser.deepest)
 
 
-class _Parser(ArrayReader):
+class _Parser(ConstructReader):
     """The descent. A method that reads something is called where its first token stands."""
 
-    __slots__ = ("lenient", "text")
+    __slots__ = ("again", "lenient", "text")
 
     def __init__(self, source: str, reading: Reading, lenient: bool) -> None:
         super().__init__(source, reading)
         self.lenient = lenient
+        self.again = False  # whether a second script of a kind comes next
         self.text = False  # whether this is text, where a prime is an apostrophe
 
     def formula(self) -> list[Node]:
@@ -78,14 +85,7 @@ class _Parser(ArrayReader):
             until: a token that ends it, besides those that always do.
         """
         items = self.items(until)
-        infix = self.tokens[self.at]
-        if infix not in INFIXES:
-            return items
-        self.at += 1
-        numerator, items = items, self.items(until)
-        if self.tokens[self.at] in INFIXES:
-            raise self.error(f"{self.tokens[self.at]} behind {infix} in one group")
-        return [Command(SPELLINGS[infix], [_grouped(numerator), _grouped(items)])]
+        return [self.infix(items, until)] if self.tokens[self.at] in INFIXES else items
 
     def items(self, until: str) -> list[Node]:
         r"""Material up to what ends it, `\over` included."""
@@ -142,7 +142,9 @@ class _Parser(ArrayReader):
         self.at += 1
         if sign == "'":
             return sign
-        return Scripts(None, [(sign, self.argument(f"the script behind {sign}"))], literal=True)
+        again, self.again = self.again, False
+        script = self.argument(f"the script behind {sign}")
+        return Scripts(None, [(sign, script)], literal=True, again=again)
 
     def scripts(self, base: Node) -> Node:
         """The scripts behind a base, which is read already."""
@@ -158,6 +160,7 @@ class _Parser(ArrayReader):
                 break
             if sign in seen or (sign == "'" and "^" in seen):
                 if self.lenient:
+                    self.again = True
                     break
                 raise self.error(f"{sign} on a base that has such a script")
             self.at += 1
@@ -173,6 +176,8 @@ class _Parser(ArrayReader):
         if not self.at_argument():
             raise self.error(f"{what} is missing")
         token = self.tokens[self.at]
+        if token == ROMAN_BRACE:
+            self.tokens[self.at] = ROMAN_ARGUMENT
         role = ROLES.get(token)
         return self.symbol(token) if role is None else self.atom(token, role)
 
@@ -196,6 +201,7 @@ class _Parser(ArrayReader):
             Role.LEFT: self.fenced,
             Role.MATRIX: self.plain_matrix,
             Role.CELL: self.line_break,
+            Role.LENGTH: self.length,
         }
         return readers[role](token)
 
@@ -234,24 +240,32 @@ class _Parser(ArrayReader):
         """A command and its arguments."""
         self.deeper()
         self.at += 1
+        reader = _CONSTRUCTS.get(token)
+        if reader is not None and (token not in CONSTRUCTS or self.at_argument()):
+            node = reader(self)
+            self.depth -= 1
+            return node
         name = SPELLINGS.get(token, token)
         option = None
         text = self.text
         if token in TEXT or (self.printed and token == "\\mathrm"):
             self.text = text or self.holds_spaces()
-        elif token == "\\operatorname" and self.tokens[self.at] == "*":
+        elif token in STARS and self.tokens[self.at] == "*":
             self.at += 1
-            name = STARRED
-        elif token == "\\sqrt" and self.tokens[self.at] == "[":
-            option = self.index()
+            name = STARRED if token == "\\operatorname" else f"{token} *"
+        elif token in BRACKETED and self.tokens[self.at] == "[":
+            option = self.index(token)
         if token == ROMAN_BRACE:
             arguments: list[Node] = [self.braced()]
-        elif token in FONTS and not self.at_argument():
-            arguments = []  # papers define \bm and its like as symbols of their own
+        elif (token in FONTS or token in CONSTRUCTS) and not self.at_argument():
+            # Papers define \bm and its like as symbols of their own; TeX takes a lone \rm.
+            arguments = [Group([])] if token in GROUPED and self.tokens[self.at] == "\\rm" else []
         else:
             arguments = [self.argument(f"an argument of {token}") for _ in range(ARGUMENTS[token])]
         self.text = text
         self.depth -= 1
+        if not arguments and (option is not None or name != token):
+            raise self.error(f"an argument of {token} is missing")
         return self.completed(Command(name, arguments, option), token)
 
     def completed(self, command: Command, token: str) -> Node:
@@ -260,7 +274,7 @@ class _Parser(ArrayReader):
         if not arguments:
             return name
         if token in GROUPED:
-            command.arguments = [_grouped(arguments)]
+            command.arguments = [grouped(arguments)]
         elif self.printed and name in LINES:
             command.arguments = [_unwrapped(arguments[0])]
         elif name in ("\\operatorname", "\\operatorname*"):
@@ -269,12 +283,13 @@ class _Parser(ArrayReader):
                 return Operator(word, name != "\\operatorname")
         return command
 
-    def index(self) -> list[Node]:
-        """The index of a root, in square brackets."""
+    def index(self, token: str) -> list[Node]:
+        """The index of a root, or another argument in square brackets."""
         self.at += 1
         cells, self.cells = self.cells, False
         option = self.row("]")
-        self.expect("]", "the index of a root is never closed")
+        what = "the index of a root" if token == "\\sqrt" else f"the bracket behind {token}"
+        self.expect("]", f"{what} is never closed")
         self.cells = cells
         return option
 
@@ -282,11 +297,6 @@ class _Parser(ArrayReader):
         r"""Whether the group ahead reads as text, `\mathrm { i f ~ n ' t }`, in our own print."""
         ahead = self.tokens[self.at : self.behind_group(self.at)]
         return "~" in ahead or "'" in ahead
-
-
-def _grouped(nodes: list[Node]) -> Node:
-    """Nodes as one group: themselves, if they are one."""
-    return nodes[0] if len(nodes) == 1 and isinstance(nodes[0], Group) else Group(nodes)
 
 
 def _unwrapped(node: Node) -> Node:
@@ -298,3 +308,11 @@ def _word(node: Node) -> str:
     """The letters in a group, or nothing if something else is there."""
     letters = [x for x in node.body if isinstance(x, str)] if isinstance(node, Group) else []
     return "".join(letters) if isinstance(node, Group) and len(letters) == len(node.body) else ""
+
+
+_CONSTRUCTS: dict[str, Callable[[_Parser], Node]] = {
+    "\\buildrel": _Parser.built_relation,
+    "\\root": _Parser.plain_root,
+    "\\genfrac": _Parser.general_fraction,
+    "\\substack": _Parser.substack,
+}

@@ -23,6 +23,9 @@ _UNUSUAL_COLUMN = re.compile(r"\{array\}\s*\{[^{}]*(?:\*\s*\{?\s*\d|[pmb]\s*\{|>
 _POSITION = re.compile(r"\\begin\s*\{\w+\*?\}\s*\[[a-z\s]*\]")
 _TORN = re.compile(r"(?:[_^]|\\[a-z]+) \{ \\(?:bm|boldsymbol|text[a-z]*|operatorname) \}")
 _DASHES = re.compile(r"[_^] ?---?")
+_SUBSTACK = re.compile(r"\\substack\s*\{.*\\\\", re.DOTALL)
+_NUMBER = re.compile(r"\\(?:nonumber|notag|tag)(?![A-Za-z])")
+_DOLLAR_IN_FONT = re.compile(r"\\(?:text[a-z]+|emph|fbox)\s*\{[^{}]*\$")
 _RULE = re.compile(r"(?:^| )ule(?: |$)")
 
 
@@ -70,6 +73,22 @@ def _double_rule(raw: str, reference: str) -> bool:
     return "\\hline { \\hline" in reference
 
 
+def _line_lost(raw: str, reference: str) -> bool:
+    return _SUBSTACK.search(raw) is not None
+
+
+def _relation_torn(raw: str, reference: str) -> bool:
+    return "\\buildrel" in raw
+
+
+def _number_printed(raw: str, reference: str) -> bool:
+    return _NUMBER.search(reference) is not None
+
+
+def _math_in_text(raw: str, reference: str) -> bool:
+    return _DOLLAR_IN_FONT.search(raw) is not None
+
+
 def _denominator_lost(raw: str, reference: str) -> bool:
     for match in re.finditer(r"\\[dt]?frac", raw):
         at = _behind_group(raw, match.end())
@@ -103,6 +122,10 @@ DEFECTS: dict[str, Defect] = {
     "two minus signs behind ^ or _ both became the script": _dashes_joined,
     r"\rule lost its head (ule)": _rule_beheaded,
     r"a second \hline was put into a cell": _double_rule,
+    r"a line break inside \substack became a space": _line_lost,
+    r"\buildrel ... \over became a fraction of all that is around it": _relation_torn,
+    r"\nonumber was printed": _number_printed,
+    r"math inside \textrm and the like lost its dollars": _math_in_text,
     r"\frac{a}{\rm b} lost its denominator": _denominator_lost,
 }
 """The defects by name."""

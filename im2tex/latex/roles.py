@@ -21,6 +21,7 @@ class Role(Enum):
     COMMAND = "takes arguments"
     OPERATOR = "names a function"
     MATRIX = "takes rows in braces"
+    LENGTH = "has a length behind it"
 
 
 END = ""
@@ -29,8 +30,24 @@ END = ""
 ROMAN_BRACE = "\\rm{"
 r"""`\rm{` as one token: whoever writes it means `\mathrm{`, and the paper's script reads it so."""
 
+ROMAN_ARGUMENT = "\\mathrm{"
+"""The same where it is an argument: only so does it stay one when it is read again."""
+
+OPENING = frozenset(["{", ROMAN_BRACE, ROMAN_ARGUMENT])
+"""Tokens that end with an opening brace."""
+
 TEXT = ("\\text", "\\mbox", "\\hbox")
 """Commands whose argument is text: spaces count in it."""
+
+
+TEXT_COMMANDS = frozenset(
+    "\\" + name
+    for name in (
+        *("text", "mbox", "hbox", "fbox", "makebox", "framebox", "emph", "textrm", "textit"),
+        *("textbf", "textsf", "texttt", "textsl", "textsc", "textup", "textnormal", "textmd"),
+    )
+)
+"""All commands whose argument TeX sets as text, where a dollar begins math."""
 
 
 def _names(text: str) -> frozenset[str]:
@@ -56,6 +73,9 @@ FONTS = _names(
 STARRED = "\\operatorname *"
 r"""`\operatorname*` as people write it: in the reference the star is a token of its own."""
 
+STARS = _names(r"\operatorname \hspace \vspace")
+"""Commands that a star may follow."""
+
 GROUPED = frozenset([*TEXT, "\\phantom"])
 """Commands printed with braces whether or not they were written."""
 
@@ -68,6 +88,9 @@ SWITCHES = _names(
 
 SPELLINGS = {
     **dict.fromkeys(["\\dfrac", "\\tfrac", "\\cfrac", "\\over"], "\\frac"),
+    "\\operatornamewithlimits": STARRED,
+    "\\buildrel": "\\stackrel",
+    "\\root": "\\sqrt",
     **dict.fromkeys(["\\dbinom", "\\tbinom", "\\choose"], "\\binom"),
     **dict.fromkeys([*TEXT, ROMAN_BRACE], "\\mathrm"),
 }
@@ -76,8 +99,19 @@ SPELLINGS = {
 FRACTIONS = frozenset(["\\frac", "\\binom"])
 """What those become that set one thing over another."""
 
-INFIXES = ("\\over", "\\choose")
+KEPT_INFIXES = {
+    **dict.fromkeys(["\\atop", "\\brace", "\\brack"], 0),
+    **dict.fromkeys(["\\overwithdelims", "\\atopwithdelims"], 2),
+    "\\above": 0,
+    "\\abovewithdelims": 2,
+}
+"""Infix commands that no other one replaces, and how many delimiters follow them."""
+
+INFIXES = ("\\over", "\\choose", *KEPT_INFIXES)
 """Commands that stand between their two arguments, the rest of the group on either side."""
+
+LENGTHS = _names(r"\kern \mkern \hskip \mskip \vskip \raise \lower \moveleft \moveright")
+"""Commands with a length behind them, without braces."""
 
 OPERATORS = {
     **dict.fromkeys(
@@ -110,7 +144,7 @@ COLUMNED = frozenset(["array", "tabular", "subarray"])
 POSITIONED = COLUMNED | {"aligned", "alignedat", "gathered"}
 r"""Environments that a position may follow, as in `\begin{array}[t]`."""
 
-PAIRED = frozenset(["aligned", "align", "align*", "split"])
+PAIRED = frozenset(["aligned", "alignedat", "split"])
 """Environments whose every other column begins behind a relation sign."""
 
 DELIMITERS = _names(
@@ -121,10 +155,40 @@ DELIMITERS = _names(
 )
 r"""What may follow `\left` and `\right`."""
 
+CONSTRUCTS: dict[str, int] = {
+    **dict.fromkeys(
+        _names(
+            r"\underbrace \overbrace \overbracket \underbracket \overparen \underparen"
+            r" \overrightarrow \overleftarrow \overleftrightarrow \underrightarrow \underleftarrow"
+            r" \underleftrightarrow \underbar \ddddot \widecheck \boxed \fbox \framebox \makebox"
+            r" \xrightarrow \xleftarrow \hspace \vspace \mspace \smash \hphantom \vphantom \mathop"
+            r" \mathrel \mathbin \mathord \mathopen \mathclose \mathpunct \mathinner \rlap \llap"
+            r" \clap \mathrlap \mathllap \mathclap \ensuremath \lefteqn \pmb \emph \textmd \mathds"
+            r" \mathbbm \mathpzc \color \cancel \bcancel \xcancel \ref \eqref \pageref \cite \cline"
+            r" \hdotsfor \operatornamewithlimits \pmod \pod \substack"
+        ),
+        1,
+    ),
+    **dict.fromkeys(
+        _names(r"\stackrel \overset \underset \rule \raisebox \textcolor \colorbox \sideset"), 2
+    ),
+    **dict.fromkeys(_names(r"\multicolumn \fcolorbox"), 3),
+    "\\mathchoice": 4,
+    "\\genfrac": 6,
+}
+"""Commands that the reference form prints as they are; without an argument they are symbols."""
+
+BRACKETED = _names(
+    r"\sqrt \cfrac \xrightarrow \xleftarrow \smash \color \textcolor \rule \raisebox \makebox"
+    r" \framebox \colorbox"
+)
+"""Commands that an argument in square brackets may follow."""
+
 ARGUMENTS: dict[str, int] = {
     **dict.fromkeys([*ACCENTS, *WIDE_ACCENTS, *LINES, *FONTS, *TEXT, ROMAN_BRACE], 1),
     "\\sqrt": 1,
     **dict.fromkeys(_names(r"\frac \dfrac \tfrac \cfrac \binom \dbinom \tbinom"), 2),
+    **CONSTRUCTS,
 }
 """How many arguments a command takes."""
 
@@ -134,7 +198,8 @@ ROLES: dict[str, Role] = {
     **dict.fromkeys(["&", "\\\\", "\\cr"], Role.CELL),
     **dict.fromkeys("^_'", Role.SCRIPT),
     "{": Role.OPEN,
-    **dict.fromkeys(ARGUMENTS, Role.COMMAND),
+    **dict.fromkeys([*ARGUMENTS, "\\buildrel", "\\root"], Role.COMMAND),
+    **dict.fromkeys(LENGTHS, Role.LENGTH),
     **dict.fromkeys(OPERATORS, Role.OPERATOR),
     **{f"\\left{delimiter}": Role.LEFT for delimiter in DELIMITERS},
     **dict.fromkeys(PLAIN_MATRICES, Role.MATRIX),

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from im2tex.latex.crohme import DROPPED, SYNONYMS
+from im2tex.latex.crohme_symbols import DROPPED, SYNONYMS
 from im2tex.latex.tree import Array, Command, Fenced, Group, Node, Operator, Scripts
 
 FRACTION, OVER, FRACTION_END = "\\frac{", "}{", "}/"
@@ -88,7 +88,7 @@ def _write(nodes: Iterable[Node], out: list[str]) -> None:
             _fence(node.left[len("\\left") :], out)
             _write(node.body, out)
             _fence(node.right[len("\\right") :], out)
-        else:
+        elif isinstance(node, Array):
             _array(node, out)
 
 

@@ -7,7 +7,7 @@ formula: its normal form is that of the source, but for what spacing alone had t
 
 from __future__ import annotations
 
-from im2tex.latex.roles import ROMAN_BRACE
+from im2tex.latex.roles import ROMAN_ARGUMENT, ROMAN_BRACE
 from im2tex.latex.tree import Formula
 
 
@@ -15,15 +15,15 @@ def tok(formula: Formula) -> list[str]:
     """A formula's tokens.
 
     Args:
-        formula: the formula as read.
+        formula: the formula as read, dollars inside text kept.
 
     Returns:
         The tokens in the order written.
     """
     tokens = []
     for token in formula.tokens:
-        if token == ROMAN_BRACE:
-            tokens += ["\\rm", "{"]
+        if token in (ROMAN_BRACE, ROMAN_ARGUMENT):
+            tokens += [token[:-1], "{"]
         else:
-            tokens.append(token)
+            tokens.append(token.replace(" ", ""))  # \begin{ array }
     return tokens

@@ -31,11 +31,13 @@ class Scripts:
         marks: each script in the order written: `_` or `^` with its argument, or `'` with an empty
             group for each prime.
         literal: written inside text, where the reference form does not touch them.
+        again: a second script of a kind on the base in front of it, which TeX refuses.
     """
 
     base: Node | None
     marks: list[tuple[str, Node]]
     literal: bool = False
+    again: bool = field(default=False, compare=False)
 
 
 @dataclass(slots=True)
@@ -44,9 +46,11 @@ class Command:
 
     Attributes:
         name: the command, such as `\frac`; `\over` and `\choose` become `\frac` and `\binom`,
-            `{\rm x}` becomes `\mathrm` with a group.
-        arguments: a `Group` where there were braces.
-        option: what stood in square brackets in front of them, or None.
+            `{\rm x}` becomes `\mathrm` with a group; a star follows behind a space.
+        arguments: a `Group` where there were braces; those of `\atop` and its like stand on
+            either side of it.
+        option: what stood in square brackets in front of them, or None; behind `\above` and its
+            like, delimiters and thickness.
     """
 
     name: str
@@ -97,11 +101,14 @@ class Row:
 
 @dataclass(slots=True)
 class Array:
-    r"""An environment with rows and cells; `\pmatrix{…}` and `\cases{…}` are read as one, too.
+    r"""An environment with rows and cells.
+
+    `\pmatrix{…}`, `\cases{…}` and `\substack{…}` are read as one, too.
 
     Attributes:
         name: the environment, such as `array` or `pmatrix`.
-        columns: the column specification, letters and bars; None where it takes none.
+        columns: the column specification, letters and bars, or the number of columns of
+            `alignedat`; None where it takes none.
         rows: the rows; an empty last one without rule is not there.
     """
 
@@ -110,7 +117,18 @@ class Array:
     rows: list[Row] = field(default_factory=list)
 
 
-Node: TypeAlias = str | Group | Scripts | Command | Operator | Fenced | Array
+@dataclass(slots=True)
+class Verbatim:
+    r"""A command and what only makes sense behind it, printed as it is.
+
+    Attributes:
+        tokens: such as `\kern`, `1`, `p`, `t`.
+    """
+
+    tokens: list[str]
+
+
+Node: TypeAlias = str | Group | Scripts | Command | Operator | Fenced | Array | Verbatim
 
 
 @dataclass(slots=True)

@@ -19,9 +19,11 @@ from im2tex.latex.tokens import LatexError
         (r"$\phi(x)$", r"\phi ( x )"),
         ("x^2", "x ^ { 2 }"),
         ("x_{10}", "x _ { 1 0 }"),
-        # The lower script first, however they were written, but each on its own base.
+        # The lower script first, however they were written.
         (r"\int^{a}_{0} x", r"\int _ { 0 } ^ { a } x"),
-        (r"{x^2}_3", r"x ^ { 2 } _ { 3 }"),
+        (r"{x^2}_3", r"x _ { 3 } ^ { 2 }"),
+        (r"{x^a}^b", r"{ x ^ { a } } ^ { b }"),
+        (r"x^1{}^2", r"x ^ { 1 } { } ^ { 2 }"),
         (r"x_1_2", r"x _ { 1 } _ { 2 }"),
         # Braces that only group vanish, and so do wrappers, sizes, styles and spacing.
         (r"{ { \alpha } ^ { \mbox { h } } { \theta \mbox { C } } }", r"\alpha ^ { h } \theta C"),
@@ -39,7 +41,8 @@ from im2tex.latex.tokens import LatexError
         (r"x^\frac ab", r"x ^ { \frac { a } { b } }"),
         (r"x^\mathrm{ab}", "x ^ { a b }"),
         (r"\sqrt[3]{x}", r"\sqrt [ 3 ] { x }"),
-        (r"\sqrt[\sqrt[2]{a}]b", r"\sqrt [ \sqrt [ 2 ] { a } ] { b }"),
+        # TeX ends an index at the first bracket outside braces.
+        (r"\sqrt[{\sqrt[2]{a}}]b", r"\sqrt [ { \sqrt [ 2 ] { a } } ] { b }"),
         (r"{a+b \over c}", r"\frac { a + b } { c }"),
         (r"\overline{ab}c", r"\overline { a b } c"),
         # One spelling for each symbol.

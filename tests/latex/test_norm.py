@@ -76,8 +76,25 @@ def normal(source):
         (r"a \\ b", r"a \, b"),
         (r"x \label{eq} $ % rest", "x"),
         (r"5\%", r"5 \%"),
-        ("xé", "x"),
-        ("x_é", "x _ { }"),
+        # Characters beyond ASCII are drawn by commands, never dropped.
+        ("xé", r"x \acute { e }"),
+        ("x_é", r"x _ { \acute { e } }"),
+        ("x²≤β", r"x ^ { 2 } \leq \beta"),
+        # A line break inside \substack stays one; \buildrel is no fraction.
+        (r"\sum_{\substack{i<j\\k}}x", r"\sum _ { \substack { i < j \\ k } } x"),
+        (r"a\buildrel b\over=c", r"a \stackrel { b } = c"),
+        (r"\root 3\of{x}", r"\sqrt [ 3 ] { x }"),
+        (r"\genfrac{}{}{0pt}{}{a}{b}", r"{ a \atop b }"),
+        (r"\genfrac(){0pt}{}{a}{b}", r"\binom { a } { b }"),
+        (r"\genfrac[]{1pt}1{a}{b}", r"\left[ \frac { a } { b } \right]"),
+        (r"{n\atop k}{a\above1pt b}", r"{ n \atop k } { a \above 1 p t b }"),
+        (r"\hspace*{1cm}x", r"\hspace * { 1 c m } x"),
+        (
+            r"\begin{alignedat}{2}a&=b\end{alignedat}",
+            r"\begin{alignedat} { 2 } { a } & { { } = b } \\ \end{alignedat}",
+        ),
+        # An argument that TeX would take, too.
+        (r"\phantom\rm x", r"\phantom { } \mathrm { x }"),
         ("a--b", "a -- b"),
         ("a^--b", "a ^ { - } - b"),
     ],

@@ -118,8 +118,10 @@ def test_the_command_in_process(monkeypatch, capsysbinary):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
     assert main(["normalize"]) == 0
     out, err = capsysbinary.readouterr()
-    assert out == b"x _ { 1 } ^ { 2 }\n\n\n\\frac 1 2\nb\n"
-    assert err == b"1 of 5 formulas could not be parsed\n"
+    assert out == b"x _ { 1 } ^ { 2 }\n\n\n\\frac 1 2\n\\acute { e } b\n"
+    assert err == (
+        b"1 of 5 formulas could not be parsed\n  1 x a brace is never closed, first in line 3\n"
+    )
 
 
 def test_an_unknown_mode_is_said_and_exits_with_2(monkeypatch, capsys):
@@ -132,7 +134,10 @@ def test_the_command_as_a_process():
     command = [sys.executable, "-m", "im2tex", "normalize", "--mode", "tok"]
     done = subprocess.run(command, input=b"a_1\nb^\n", capture_output=True, check=True)
     assert done.stdout == b"a _ 1\n\n"
-    assert done.stderr == b"1 of 2 formulas could not be parsed\n"
+    assert done.stderr == (
+        b"1 of 2 formulas could not be parsed\n"
+        b"  1 x the script behind ^ is missing, first in line 2\n"
+    )
 
 
 # What the reference made of each, in one defect each.
@@ -167,6 +172,19 @@ DEFECTIVE = {
     r"a second \hline was put into a cell": (
         r"\begin{array}{c}\hline\hline 1\end{array}",
         r"\begin{array} { c } \hline { \hline 1 } \\ \end{array}",
+    ),
+    r"a line break inside \substack became a space": (
+        r"\substack{a\\b}",
+        r"\substack { a \, b }",
+    ),
+    r"\buildrel ... \over became a fraction of all that is around it": (
+        r"a\buildrel b\over = c",
+        r"\frac { a \buildrel b } { = c }",
+    ),
+    r"\nonumber was printed": (r"x\nonumber", r"x \nonumber"),
+    r"math inside \textrm and the like lost its dollars": (
+        r"\textrm{a $b_1$}",
+        r"\textrm { a b _ 1 }",
     ),
     r"\frac{a}{\rm b} lost its denominator": (r"\frac{a}{\rm b}", r"\frac { a } { a } { b }"),
 }

@@ -10,7 +10,7 @@ from im2tex.latex.tokens import LatexError, texts
 
 
 def stream(source):
-    return " ".join(tok(parse(source)))
+    return " ".join(tok(parse(source, dollars=True)))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,17 @@ def stream(source):
         (r"a \\ b", r"a \, b"),
         (r"$x$ \label{a} % b", "x"),
         (r"\hskip 3mm", r"\hspace { 3 m m }"),
-        ("é", "é"),
+        # Characters beyond ASCII are drawn by commands.
+        ("é", r"\acute { e }"),
+        (r"\text{café m²}", r"\text { c a f \' { e } ~ m $ ^ { 2 } $ }"),
+        # Dollars inside text begin math; those of the formula are no part of it.
+        (r"$\text{if $x_1$ then}$", r"\text { i f ~ $ x _ 1 $ ~ t h e n }"),
+        (r"\mbox{a \(b\)}", r"\mbox { a ~ $ b $ }"),
+        # As an argument it stays one.
+        (r"x^\rm{2}", r"x ^ \mathrm { 2 }"),
+        (r"\frac{a}\rm{b}", r"\frac { a } \mathrm { b }"),
+        (r"\substack{a\\b}", r"\substack { a \\ b }"),
+        (r"a \lt b \tag{1}", "a < b"),
     ],
 )
 def test_golden(source, expected):

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from im2tex.data.labels import label_tokens
 from im2tex.data.sample import Sample
 from im2tex.data.source import SOURCES, Prepared, Source
 from im2tex.data.store import Split, write_split
 from im2tex.errors import Im2TexError
 from im2tex.ink.inkml import read_inkml
 from im2tex.ink.raster import load_picture
-from im2tex.latex.crohme import canonical
 from im2tex.latex.tokens import LatexError
 
 _PICTURES = frozenset([".png", ".jpg", ".jpeg"])
@@ -223,7 +223,7 @@ def _tokens(key: str, markup: str, problems: list[str]) -> tuple[str, ...]:
     if not markup:
         return ()
     try:
-        return tuple(canonical(markup))
+        return label_tokens(markup)
     except LatexError as error:
         problems.append(f"{key}: its label cannot be understood, so it counts as without: {error}")
         return ()

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from im2tex.data.formulas import Profile, builtin_profile, sample_formulas
+from im2tex.data.labels import label_tokens
 from im2tex.data.printed.formulas import forms
 from im2tex.data.printed.lists import read_list
 from im2tex.data.store import Split
-from im2tex.latex.crohme import canonical
 from im2tex.latex.tokens import LatexError
 
 _SALT = "im2tex handwriting split 1"
@@ -134,6 +134,6 @@ def _norm(markup: Iterable[str]) -> Iterator[tuple[str, ...] | None]:
 def _label(markup: str) -> tuple[str, ...] | None:
     """A formula as CROHME's labels have it; None if it cannot be read."""
     try:
-        return tuple(canonical(markup))
+        return label_tokens(markup)
     except LatexError:
         return None

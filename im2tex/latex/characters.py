@@ -1,0 +1,290 @@
+# ruff: noqa: RUF002
+r"""Characters beyond ASCII as the LaTeX that draws them: x² is `x^{2}`, ≤ is `\leq`, 𝑥 is `x`.
+
+No character is lost without a word. What has no ink (zero-width spaces, direction marks, soft
+hyphens) is left out, spaces of any width are spaces, and what LaTeX's usual fonts cannot draw is
+refused by its name.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NoReturn
+
+from im2tex.latex.character_table import (
+    ACCENTS,
+    COMMANDS,
+    DOTLESS,
+    ESCAPED,
+    PLAIN,
+    PRIMES,
+    TEXT,
+    TEXT_ACCENTS,
+)
+from im2tex.latex.text_mode import Piece, Place, pieces
+from im2tex.latex.tokens import LatexError
+
+_NO_INK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+_STROKE = "\u0338"  # the combining stroke of a negation
+_ROOTS = {"\u221a": "\\sqrt", "\u221b": "\\sqrt[3]", "\u221c": "\\sqrt[4]"}
+_RADICAND = re.compile(r"\s*(?=\{)|([0-9]+|[^\W\d_])")
+_KINDS = frozenset(["<font>", "<wide>", "<narrow>", "<compat>", "<noBreak>", "<small>"])
+# Parts of Unicode's names of letters, the fonts they mean, and the letters that those have.
+_ANY = re.compile(r"[A-Za-z0-9]")
+_LETTER = re.compile(r"[A-Za-z]")
+_CAPITAL = re.compile(r"[A-Z]")
+_FONTS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
+    ("DOUBLE-STRUCK ITALIC", "", _LETTER),
+    ("FRAKTUR", "\\mathfrak", _LETTER),
+    ("BLACK-LETTER", "\\mathfrak", _LETTER),
+    ("DOUBLE-STRUCK", "\\mathbb", _CAPITAL),
+    ("SCRIPT", "\\mathcal", _CAPITAL),
+    ("MONOSPACE", "\\mathtt", _ANY),
+    ("SANS-SERIF", "\\mathsf", _ANY),
+    ("BOLD ITALIC", "\\boldsymbol", _ANY),
+    ("BOLD", "\\mathbf", _ANY),
+)
+
+
+def to_ascii(source: str) -> str:
+    """Markup whose every character is ASCII and that draws the same.
+
+    Args:
+        source: the markup.
+
+    Returns:
+        The source itself, if it is ASCII already.
+
+    Raises:
+        LatexError: for a character that cannot be written so, with its name.
+    """
+    if source.isascii():
+        return source
+    source = _without_invisible(unicodedata.normalize("NFC", source))
+    return _Writer(source).write()
+
+
+def _without_invisible(source: str) -> str:
+    """Without characters that have no ink, and with plain spaces."""
+    out: list[str] = []
+    skipped = False
+    for character in source:
+        if not character.isascii() and _is_invisible(character):
+            skipped = True
+            continue
+        if skipped and character.isalpha() and re.search(r"\\[A-Za-z]+$", "".join(out[-30:])):
+            out.append(" ")  # it parted a command from a letter
+        skipped = False
+        space = not character.isascii() and (
+            unicodedata.category(character)[0] == "Z" or character == "\x85"
+        )
+        out.append(" " if space else character)
+    return "".join(out)
+
+
+def _is_invisible(character: str) -> bool:
+    return (
+        unicodedata.category(character) == "Cf"
+        or character in _NO_INK
+        or "\ufe00" <= character <= "\ufe0f"
+        or "\U000e0100" <= character <= "\U000e01ef"
+    )
+
+
+class _Writer:
+    """One pass over the markup.
+
+    Args:
+        source: the markup, in NFC and without what has no ink.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.at = 0
+        self.out: list[str] = []
+
+    def write(self) -> str:
+        found = list(pieces(self.source))
+        number = 0
+        while number < len(found):
+            piece = found[number]
+            self.at = piece.start
+            after = number + 1
+            while after < len(found) and _is_combining(found[after].text):
+                after += 1
+            marks = [mark.text for mark in found[number + 1 : after]]
+            if piece.text.isascii() and not marks:
+                self.out.append(piece.text)
+            elif piece.text[0] == "\\":
+                self.at += not piece.text.isascii()
+                self._refuse(marks[0] if marks else piece.text[1])
+            elif (kind := _script_kind(piece.text)) and not marks and piece.place is not Place.TEXT:
+                after = self._script(found, number, kind)
+            elif piece.text in _ROOTS and not marks and piece.place is not Place.TEXT:
+                after = self._root(found, number)
+            elif piece.place is Place.TEXT:
+                self._put(self._in_text(piece.text, marks))
+            else:
+                self._put(self._accented(piece.text, marks))
+            number = after
+        return "".join(self.out)
+
+    def _put(self, markup: str) -> None:
+        before = "".join(self.out[-4:]).rstrip()
+        script = before[-1:] in ("^", "_") and before[-2:-1] != "\\"
+        alone = len(markup) == 1 or re.fullmatch(r"\\[A-Za-z]+ ", markup)
+        self.out.append(markup if alone or not script else f"{{{markup}}}")
+
+    def _script(self, found: list[Piece], start: int, kind: str) -> int:
+        """A run of raised or lowered characters, primes included."""
+        end = start
+        while end < len(found) and _script_kind(found[end].text) in (kind, "'"):
+            end += 1
+        if kind == "'":
+            # Primes alone, or in front of raised characters, which they stand together with.
+            while end < len(found) and _script_kind(found[end].text) in ("^", "'"):
+                kind = "^"
+                end += 1
+        run = [piece.text for piece in found[start:end]]
+        if kind == "'":
+            self.out.append("'" * sum(PRIMES[one] for one in run))
+            return end
+        inside = "".join(
+            "\\prime " * PRIMES[one] if one in PRIMES else self._expanded(one) for one in run
+        )
+        self.out.append(f"{kind}{{{inside.strip()}}}")
+        return end
+
+    def _root(self, found: list[Piece], start: int) -> int:
+        """A radical sign and the number or letter behind it."""
+        sign = found[start].text
+        match = _RADICAND.match(self.source, self.at + 1)
+        if match is None:
+            if _ROOTS[sign] != "\\sqrt":
+                self._refuse(sign)
+            self._put("\\surd ")
+            return start + 1
+        if match[1] is None:
+            self._put(_ROOTS[sign])
+            return start + 1
+        end = start + 1
+        while end < len(found) and found[end].start < match.end():
+            end += 1
+        inside = "".join(self._accented(piece.text, []) for piece in found[start + 1 : end])
+        self._put(f"{_ROOTS[sign]}{{{inside.strip()}}}")
+        return end
+
+    def _in_text(self, character: str, marks: list[str]) -> str:
+        if not marks and character in TEXT:
+            return TEXT[character]
+        base, marks = _taken_apart(character, marks)
+        base = DOTLESS.get(base, base)
+        if base.isascii() and base.isalpha() and all(mark in TEXT_ACCENTS for mark in marks):
+            for mark in marks:
+                base = f"{TEXT_ACCENTS[mark]}{{{base}}}"
+            return base
+        markup = self._script_in_text(character) if not marks else ""
+        markup = markup or self._accented(character, marks).strip()
+        return markup if re.fullmatch(r"[A-Za-z0-9 .,;:!?/()\[\]*+=-]+", markup) else f"${markup}$"
+
+    def _script_in_text(self, character: str) -> str:
+        kind = _script_kind(character)
+        return f"{kind}{{{self._expanded(character).strip()}}}" if kind in ("^", "_") else ""
+
+    def _accented(self, character: str, marks: list[str]) -> str:
+        """A character of math and the accents over it."""
+        if marks and marks[-1] == _STROKE and len(marks) == 1:
+            return f"\\not {self._character(character)}"
+        if not marks and (character.isascii() or self._known(character)):
+            return self._character(character)
+        base, marks = _taken_apart(character, marks)
+        if not marks:
+            return self._character(character)
+        if not _is_letter(base):
+            self._refuse(marks[0] if character == base else character)
+        markup = {"i": "\\imath", "j": "\\jmath"}.get(base) or self._character(base).strip()
+        for mark in marks:
+            if mark not in ACCENTS:
+                self._refuse(character if character != base else mark)
+            if mark in ("\u0305", "\u0332"):  # lines leave a letter its dot
+                markup = {"\\imath": "i", "\\jmath": "j"}.get(markup, markup)
+            markup = f"{ACCENTS[mark]}{{{markup}}}"
+        return markup
+
+    @staticmethod
+    def _known(character: str) -> bool:
+        return character in PLAIN or character in COMMANDS or character in PRIMES
+
+    def _character(self, character: str) -> str:
+        """One character of math."""
+        if character in PLAIN:
+            return PLAIN[character]
+        if character in COMMANDS:
+            return COMMANDS[character] + " "
+        if character in PRIMES:
+            return "'" * PRIMES[character]
+        return character if character.isascii() else self._expanded(character)
+
+    def _expanded(self, character: str) -> str:
+        """What Unicode says that a character is made of."""
+        kind, _, codes = unicodedata.decomposition(character).partition(" ")
+        parts = [chr(int(code, 16)) for code in codes.split()]
+        if kind == "<fraction>" and parts[-1] != "\u2044":
+            above, _, below = "".join(parts).partition("\u2044")
+            return f"\\frac{{{above}}}{{{below}}}"
+        if kind not in _KINDS | {"<super>", "<sub>"} or " " in parts:
+            self._refuse(character)
+        markup = "".join(
+            ESCAPED[part] + " " if part in ESCAPED else self._part(character, part)
+            for part in parts
+        )
+        return self._in_font(character, parts[0], markup) if kind == "<font>" else markup
+
+    def _part(self, whole: str, part: str) -> str:
+        if not part.isascii() and not self._known(part) and _has_no_parts(part):
+            self._refuse(whole)
+        return self._accented(part, [])
+
+    def _in_font(self, character: str, letter: str, markup: str) -> str:
+        name = unicodedata.name(character, "")
+        for part, font, letters in _FONTS:
+            if part in name:
+                if letter.isascii() and not letters.fullmatch(letter):
+                    self._refuse(character)
+                bold = "\\boldsymbol" if "BOLD" in name else ""
+                command = font if letter.isascii() else bold
+                return f"{command}{{{markup.strip()}}}" if command else markup
+        return markup
+
+    def _refuse(self, character: str) -> NoReturn:
+        name = unicodedata.name(character, "no character of Unicode")
+        raise LatexError(f"LaTeX cannot draw U+{ord(character):04X} ({name})", self.at, self.source)
+
+
+def _is_combining(text: str) -> bool:
+    return not text.isascii() and unicodedata.category(text[0])[0] == "M"
+
+
+def _is_letter(character: str) -> bool:
+    return unicodedata.category(character)[0] in ("L", "N")
+
+
+def _has_no_parts(character: str) -> bool:
+    return not unicodedata.decomposition(character)
+
+
+def _taken_apart(character: str, marks: list[str]) -> tuple[str, list[str]]:
+    """A letter and its accents, each a character of its own."""
+    whole = unicodedata.normalize("NFD", character)
+    return whole[0], [*whole[1:], *marks]
+
+
+def _script_kind(text: str) -> str:
+    """`^` for a raised character, `_` for a lowered one, `'` for a prime, or nothing."""
+    if text.isascii():
+        return ""
+    if text in PRIMES:
+        return "'"
+    kind = unicodedata.decomposition(text[0]).partition(" ")[0] if len(text) == 1 else ""
+    return {"<super>": "^", "<sub>": "_"}.get(kind, "")

@@ -1,0 +1,112 @@
+# ruff: noqa: RUF001
+"""Labels of one's own pictures: whole, drawn by TeX, or refused by a named reason."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from im2tex.data.labels import label_tokens
+from im2tex.latex.tokens import LatexError
+from im2tex.render import open_renderer
+from im2tex.render.allowed import SYMBOLS
+
+sys.path.append(str(Path(__file__).parents[1] / "render"))
+from helpers_render import needs_tex
+
+LABELS = [
+    # Arrays keep what is written: bars, lines, brackets behind a line break.
+    (r"\begin{array}{cc}a&b\\c&d\end{array}", r"\begin{matrix} a & b \\ c & d \end{matrix}"),
+    (r"\begin{array}{c|c}a&b\end{array}", r"\begin{array} { c | c } a & b \end{array}"),
+    (r"\begin{matrix}a\\[b]\end{matrix}", r"\begin{matrix} a \\ { } [ b ] \end{matrix}"),
+    (r"\begin{matrix}a\\[2mm]b\end{matrix}", r"\begin{matrix} a \\ b \end{matrix}"),
+    (r"\begin{cases}a\\b\end{cases}", r"\{ \begin{matrix} a \\ b \end{matrix}"),
+    (
+        r"\begin{alignedat}{2}a&=b\end{alignedat}",
+        r"\begin{alignedat} { 2 } a & = b \end{alignedat}",
+    ),
+    (r"\sum_{\substack{i<j\\k}}x", r"\sum _ { \substack { i < j \\ k } } x"),
+    # Operators keep their letters, stars go.
+    (r"\operatorname*{argmax}_x f", "a r g m a x _ { x } f"),
+    (r"\operatorname{log}x", r"\log x"),
+    # Infix commands are groups.
+    (r"1+{n \choose k}+2", r"1 + \binom { n } { k } + 2"),
+    (r"1+{n \brack k}+2", r"1 + { n \brack k } + 2"),
+    (r"x_{a\atop b}", r"x _ { a \atop b }"),
+    (r"{a\overwithdelims()b}", r"{ a \overwithdelims ( ) b }"),
+    (r"{a\above1pt b}", r"{ a \above 1 p t b }"),
+    (r"\genfrac(){0pt}{}{n}{k}", r"\binom { n } { k }"),
+    (r"\genfrac{}{}{}0ab", r"\frac { a } { b }"),
+    # Spacing, colours, invisible material, names and numbers are dropped whole.
+    (r"E=mc^2 \label{eq:e}", "E = m c ^ { 2 }"),
+    (r"a\hspace{1cm}b\hspace*{-2pt}c", "a b c"),
+    (r"a\kern1pt b\hskip 1pt plus 2pt c\mspace{3mu}d", "a b c d"),
+    (r"{\color{red}x}+y", "x + y"),
+    (r"\textcolor{red}{x}+\colorbox{blue}{y}", "x + y"),
+    (r"a\phantom{b}c\vphantom{\int}", "a c"),
+    (r"\smash[b]{x}\raisebox{2pt}{y}\mathop{z}\limits_a", "x y z _ { a }"),
+    # Material over, under and around symbols is kept whole.
+    (r"\boxed{x=1}+2", r"\boxed { x = 1 } + 2"),
+    (r"\xrightarrow[a]{b}", r"\xrightarrow [ a ] { b }"),
+    (r"\stackrel{a}{=}\buildrel b\over=", r"\stackrel { a } { = } \stackrel { b } { = }"),
+    (r"\underbrace{a+b}_n", r"\underbrace { a + b } _ { n }"),
+    (r"\acute{}_q\check x", r"\acute { } _ { q } \check { x }"),
+    (r"\sqrt[{]}]{x}", r"\sqrt [ { ] } ] { x }"),
+    (r"\root 3\of x", r"\sqrt [ 3 ] { x }"),
+    (r"{\cal F}\Bbb R", r"\mathcal { F } \mathbb { R }"),
+    # Scripts.
+    (r"f^{''}", r"f ^ { \prime \prime }"),
+    (r"{x^a}^b", r"{ x ^ { a } } ^ { b }"),
+    (r"x^1{}^2", r"x ^ { 1 } { } ^ { 2 }"),
+    (r"{}^{14}C", "^ { 1 4 } C"),
+    # Displays and text.
+    (r"\[ x \]", "x"),
+    (r"\begin{equation}x\end{equation}", "x"),
+    (r"\begin{align*}a&=b\end{align*}", r"\begin{aligned} a & = b \end{aligned}"),
+    (r"\text{if $x_1$}\;y", "i f x _ { 1 } y"),
+    (r"caf\'e", r"c a f \acute { e }"),
+    # Characters beyond ASCII.
+    ("x\u200b^2", "x ^ { 2 }"),
+    ("f\u2061(x)", "f ( x )"),
+    ("a\u00a0b", "a b"),
+    ("x−y²≤ℝ→𝑥", r"x - y ^ { 2 } \leq \mathbb { R } \rightarrow x"),
+]
+
+
+@pytest.mark.parametrize(("markup", "expected"), LABELS)
+def test_a_label_keeps_its_symbols_and_read_again_is_itself(markup, expected):
+    assert " ".join(label_tokens(markup)) == expected
+    assert " ".join(label_tokens(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    ("markup", "reason"),
+    [
+        (r"\mymacro{x}", r"\\mymacro is not known"),
+        (r"\mymacro x", r"\\mymacro is not among the commands"),
+        (r"x_1_2", "_ on a base that has such a script"),
+        (r"\frac{a}", "an argument of"),
+        (r"\boxed", "an argument of"),
+        (r"see \ref{a}", "points to something outside"),
+        (r"\begin{theorem}x\end{theorem}", "theorem has no place"),
+        (r"\vrule height 1pt{x}", "no place in a label"),
+        (r"a\over b\over c", "in one group"),
+        (r"\text{中}", "CJK UNIFIED IDEOGRAPH-4E2D"),
+    ],
+)
+def test_what_has_no_label_is_refused_by_a_reason(markup, reason):
+    with pytest.raises(LatexError, match=reason):
+        label_tokens(markup)
+
+
+def test_braces_behind_a_symbol_that_is_drawn_are_no_argument():
+    for symbol in sorted(SYMBOLS - {"\\pod", "\\pmod"}):
+        assert label_tokens(f"a{symbol}{{x}}")[-1] == "x"
+
+
+@needs_tex
+def test_every_label_is_drawn_by_tex():
+    labels = [" ".join(label_tokens(markup)) for markup, _ in LABELS]
+    with open_renderer("tex") as renderer:
+        drawn = list(renderer.render(labels))
+    assert [label for label, one in zip(labels, drawn, strict=True) if one.png is None] == []
