@@ -79,7 +79,9 @@ class BuiltinRenderer:
                 "engine builtin draws with matplotlib, which is not installed: "
                 "pip install matplotlib"
             ) from None
-        self.signature = f"builtin:matplotlib {mpl.__version__} cm|12pt|dpi:{dpi}"
+        self.signature = (
+            f"builtin:matplotlib {mpl.__version__} cm|12pt|markup {markup.VERSION}|dpi:{dpi}"
+        )
         self._dpi = dpi
         self._font = FontProperties(size=12, math_fontfamily="cm")
         # Typed by hand: matplotlib's own types say less than is true.

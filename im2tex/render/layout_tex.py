@@ -205,6 +205,8 @@ def _prepared(formula: str | Sequence[str]) -> _Formula:
         tokens = formula
         source = " ".join(tokens)
         starts = list(accumulate((len(token) + 1 for token in tokens[:-1]), initial=0))
+    if not source.isascii():
+        raise Undrawable(Cause.UNSUPPORTED, "characters beyond ASCII have no layout")
     pieces = layout_cases.single_braced(markup.pieces(source))
     plain = "".join(piece.text for piece in pieces).lstrip(" ")
     return _Formula(tokens, starts, plain, layout_marking.marked(pieces))

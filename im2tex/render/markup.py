@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from im2tex.latex.characters import to_ascii
 from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
 from im2tex.render import allowed
 from im2tex.render.markup_columns import MAX_COLUMNS, Columns
@@ -22,6 +23,9 @@ from im2tex.render.markup_cursor import Effort, TokenCursor, as_length
 from im2tex.render.markup_forms import text_in_tokens, without_display
 from im2tex.render.markup_levels import Levels, shown
 from im2tex.render.rendering import Cause, Undrawable
+
+VERSION = 2
+"""Part of a renderer's signature: to be raised whenever markup is read in another way."""
 
 MAX_CHARACTERS = 20_000
 
@@ -60,14 +64,15 @@ def prepare(markup: str) -> str:
 def pieces(markup: str) -> list[Piece]:
     """As `prepare`, in pieces that know where they come from.
 
+    Where the markup has characters beyond ASCII, that is a place in its ASCII form.
+
     Raises:
         Undrawable: as `prepare`.
     """
-    if len(markup) > MAX_CHARACTERS:
-        raise Undrawable(
-            Cause.LIMIT, f"{len(markup):,} characters; a formula may have {MAX_CHARACTERS:,}"
-        )
+    _check_length(markup)
     try:
+        markup = to_ascii(markup)
+        _check_length(markup)
         # Behind the formula comes a line end, which makes a space of a backslash at its end.
         tokens = tokenize(markup + "\n", spaces=True)
     except LatexError as error:
@@ -362,6 +367,13 @@ class _Checker(TokenCursor):
         if found:
             self.take_spaces()
             self._put(found + " ")
+
+
+def _check_length(markup: str) -> None:
+    if len(markup) > MAX_CHARACTERS:
+        raise Undrawable(
+            Cause.LIMIT, f"{len(markup):,} characters; a formula may have {MAX_CHARACTERS:,}"
+        )
 
 
 def _refused(text: str) -> Undrawable:

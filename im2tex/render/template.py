@@ -51,7 +51,7 @@ PREAMBLE = r"""
 \def\imletter#1,{\ifx\relax#1\else\imcopy{im:#1}{#1}\expandafter\protected
   \expandafter\def\csname #1\endcsname{\ifmmode\text{\csname im:#1\endcsname}\else
   \csname im:#1\endcsname\fi}\expandafter\imletter\fi}
-\imletter aa,AA,ae,AE,oe,OE,o,O,l,L,i,j,\relax,
+\imletter aa,AA,ae,AE,oe,OE,o,O,l,L,i,j,ss,\relax,
 % The number of a line stands behind it: the paper's margin is no part of a formula.
 \def\imtag#1{\imtags{(#1)}}
 \def\imtags#1{\qquad\text{#1}}

@@ -90,7 +90,7 @@ class TexRenderer:
         except BaseException:
             self.close()
             raise
-        self.signature = f"tex:{versions}|{template.VERSION}|dpi:{dpi}"
+        self.signature = f"tex:{versions}|{template.VERSION}|markup {markup.VERSION}|dpi:{dpi}"
 
     def close(self) -> None:
         """Removes the working folder."""

@@ -84,6 +84,16 @@ def test_markup_as_people_and_normal_forms_have_it(tex):
 
 
 PAIRS = [
+    ("x²", "x^2"),
+    ("a\u00d7b", r"a\times b"),
+    ("a±b", r"a\pm b"),
+    ("a·b", r"a\cdot b"),
+    ("£5", r"\pounds 5"),
+    ("½+x", r"\frac{1}{2}+x"),
+    ("x•y", r"x\bullet y"),
+    ("\u03b1\u2264\u03b2\u22121", r"\alpha\leq\beta-1"),
+    ("x\u200by\ufeff", "xy"),
+    (r"\text{“é”}", r"\text{``\'e''}"),
     (r"\text{max}", r"\mathrm{max}"),
     (r"x_{\text{max}}", r"x_{\mathrm{max}}"),
     (r"\text { m a x }", r"\mathrm{max}"),
@@ -137,6 +147,17 @@ def test_two_ways_of_writing_one_formula_draw_one_picture(tex, written, meant):
     first, second = tex.render([written, meant])
     assert first.failure is None
     assert first.png == second.png
+
+
+@pytest.mark.parametrize("engine", ["tex", "builtin"])
+@pytest.mark.parametrize("formula", ["x☃", "漢", r"\text{漢}", "x\u0301\u0363", "\U0001f4a3", "Ж"])
+def test_character_without_latex_is_a_named_failure(engine, formula):
+    if engine == "builtin":
+        pytest.importorskip("matplotlib", reason="needs matplotlib (engine builtin)")
+    with open_renderer(engine, workers=1) as renderer:
+        (found,) = renderer.render([formula])
+    assert found.png is None
+    assert "U+" in found.failure.reason
 
 
 def test_substack_sets_its_lines_below_each_other(tex):
