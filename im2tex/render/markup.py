@@ -13,6 +13,7 @@ formula may stay.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import NamedTuple
 
 from im2tex.latex.characters import to_ascii
@@ -20,7 +21,7 @@ from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
 from im2tex.render import allowed
 from im2tex.render.markup_columns import MAX_COLUMNS, Columns
 from im2tex.render.markup_cursor import Effort, TokenCursor, as_length
-from im2tex.render.markup_forms import text_in_tokens, without_display
+from im2tex.render.markup_forms import LETTERS, text_in_tokens, without_display
 from im2tex.render.markup_levels import Levels, shown
 from im2tex.render.rendering import Cause, Undrawable
 
@@ -71,7 +72,7 @@ def pieces(markup: str) -> list[Piece]:
     """
     _check_length(markup)
     try:
-        markup = to_ascii(markup)
+        markup = to_ascii(unicodedata.normalize("NFC", markup).translate(LETTERS))
         _check_length(markup)
         # Behind the formula comes a line end, which makes a space of a backslash at its end.
         tokens = tokenize(markup + "\n", spaces=True)

@@ -8,6 +8,29 @@ from __future__ import annotations
 
 from im2tex.latex.tokens import Kind, Token
 
+LETTERS = str.maketrans(
+    {
+        "ß": "\\ss{}",
+        "æ": "\\ae{}",
+        "Æ": "\\AE{}",
+        "œ": "\\oe{}",
+        "Œ": "\\OE{}",
+        "ø": "\\o{}",
+        "Ø": "\\O{}",
+        "ł": "\\l{}",
+        "Ł": "\\L{}",
+        "ç": "\\c{c}",
+        "Ç": "\\c{C}",
+        "ş": "\\c{s}",
+        "Ş": "\\c{S}",
+        "ő": "\\H{o}",
+        "Ő": "\\H{O}",
+        "ű": "\\H{u}",
+        "Ű": "\\H{U}",
+    }
+)
+"""Letters that text is drawn with and math is not, for which normal forms have no spelling."""
+
 _DELIMITERS = {("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")}
 _DISPLAYS = frozenset(["equation", "displaymath", "math", "dmath", "subequations"])
 _ROUNDS = 5  # `$$\begin{equation}…`

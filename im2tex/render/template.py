@@ -48,19 +48,29 @@ PREAMBLE = r"""
 \def\imaccent#1#2{\imcopy{im:#1}{#1}\expandafter\protected\expandafter\def\csname #1\endcsname{%
   \ifmmode\expandafter#2\else\csname im:#1\expandafter\endcsname\fi}}
 \imaccent{'}\acute \imaccent{`}\grave \imaccent{^}\hat \imaccent{"}\ddot
-\def\imletter#1,{\ifx\relax#1\else\imcopy{im:#1}{#1}\expandafter\protected
-  \expandafter\def\csname #1\endcsname{\ifmmode\text{\csname im:#1\endcsname}\else
-  \csname im:#1\endcsname\fi}\expandafter\imletter\fi}
-\imletter aa,AA,ae,AE,oe,OE,o,O,l,L,i,j,ss,\relax,
 % The number of a line stands behind it: the paper's margin is no part of a formula.
 \def\imtag#1{\imtags{(#1)}}
 \def\imtags#1{\qquad\text{#1}}
 \let\split\aligned \let\endsplit\endaligned
 % The companion fonts that LaTeX takes these from are bitmaps, made on demand: not here.
 \DeclareTextSymbolDefault{\textbullet}{OMS}
+\DeclareTextSymbolDefault{\textsection}{OMS}
+\DeclareTextSymbolDefault{\textparagraph}{OMS}
+\DeclareTextSymbolDefault{\textdagger}{OMS}
+\DeclareTextSymbolDefault{\textdaggerdbl}{OMS}
+\DeclareTextSymbolDefault{\textasteriskcentered}{OMS}
+\DeclareTextSymbolDefault{\textperiodcentered}{OMS}
+\DeclareTextSymbolDefault{\textbardbl}{OMS}
 \DeclareTextCommandDefault{\textdegree}{\ensuremath{{}^\circ}}
 \DeclareTextAccentDefault{\textcircled}{OMS}
+\DeclareTextCommandDefault{\textquotesingle}{\ensuremath{{}^\prime}}
 \DeclareTextCommandDefault{\textcopyright}{\textcircled{\scriptsize c}}
+% Letters and signs of text stand in math, too.
+\def\imletter#1,{\ifx\relax#1\else\imcopy{im:#1}{#1}\expandafter\protected
+  \expandafter\def\csname #1\endcsname{\ifmmode\text{\csname im:#1\endcsname}\else
+  \csname im:#1\endcsname\fi}\expandafter\imletter\fi}
+\imletter aa,AA,ae,AE,oe,OE,o,O,l,L,i,j,ss,%
+  textbackslash,textbullet,textdegree,textquotesingle,\relax,
 \nofiles
 % Characters that a font lacks are said where the page is, on the terminal.
 \tracinglostchars2

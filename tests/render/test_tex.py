@@ -94,6 +94,7 @@ PAIRS = [
     ("\u03b1\u2264\u03b2\u22121", r"\alpha\leq\beta-1"),
     ("x\u200by\ufeff", "xy"),
     (r"\text{“é”}", r"\text{``\'e''}"),
+    (r"\text{ßæøłçő}", r"\text{\ss\ae\o\l\c{c}\H{o}}"),
     (r"\text{max}", r"\mathrm{max}"),
     (r"x_{\text{max}}", r"x_{\mathrm{max}}"),
     (r"\text { m a x }", r"\mathrm{max}"),
