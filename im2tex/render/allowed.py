@@ -99,7 +99,7 @@ ARGUMENTS: dict[str, int] = {
             acute grave ddot tilde bar breve check hat vec dot mathring widehat widetilde overline
             underline hbox mbox fbox makebox rlap llap lefteqn substack overbrace underbrace
             Acute Grave Ddot Tilde Bar Breve Check Hat Vec Dot hspace vspace ensuremath cline
-            immatrix impmatrix imcases u v H t c d b r emph xleftarrow xrightarrow hdotsfor sqrtsign
+            immatrix impmatrix imcases u v H t c d b r xleftarrow xrightarrow hdotsfor sqrtsign
             """
         ),
         1,
@@ -107,6 +107,7 @@ ARGUMENTS: dict[str, int] = {
     **dict.fromkeys(words("frac dfrac tfrac binom dbinom tbinom stackrel rule"), 2),
     **dict.fromkeys(words("raisebox buildrel"), 2),
     "\\multicolumn": 3,
+    "\\genfrac": 6,
 }
 """Commands whose arguments are set once, and how many they take."""
 
@@ -117,7 +118,7 @@ REPEATING: dict[str, int] = {
             text textrm textbf textit textsf texttt textsl textsc textup textnormal textmd
             phantom hphantom vphantom smash overrightarrow overleftarrow overleftrightarrow
             underrightarrow underleftarrow underleftrightarrow boldsymbol bm pmb dddot ddddot sqrt
-            boxed
+            boxed emph tag
             """
         ),
         1,
@@ -137,6 +138,30 @@ BRACKETED = words(
 CONTROL_SYMBOLS = frozenset("\\" + c for c in " ,;:!>/-|{}#$%&_'`^\"~=.*\\")
 """Control symbols: spaces, escaped characters, text accents, the line end."""
 
+TEXTUAL = words(
+    """
+    text textrm textbf textit textsf texttt textsl textsc textup textnormal textmd mbox hbox fbox
+    makebox framebox emph tag
+    """
+)
+"""Commands whose argument is text."""
+
+COUNTED = words("multicolumn hdotsfor cline")
+"""Commands whose first argument is a number of columns."""
+
+DELIMITERS = (
+    frozenset("()[]|/.<>")
+    | words(
+        """
+    langle rangle lbrace rbrace lbrack rbrack lceil rceil lfloor rfloor lgroup rgroup lmoustache
+    rmoustache vert Vert lvert rvert lVert rVert arrowvert Arrowvert bracevert backslash ulcorner
+    urcorner llcorner lrcorner uparrow Uparrow downarrow Downarrow updownarrow Updownarrow lt gt
+    """
+    )
+    | {"\\{", "\\}", "\\|"}
+)
+"""What may stand at the sides of a fraction."""
+
 ENVIRONMENTS = frozenset(f"{kind}matrix" for kind in ("", "p", "b", "B", "v", "V", "small")) | {
     "array",
     "subarray",
@@ -152,8 +177,30 @@ ENVIRONMENTS = frozenset(f"{kind}matrix" for kind in ("", "p", "b", "B", "v", "V
 COLUMNED = frozenset(["array", "subarray", "tabular"])
 """Environments that begin with a column specification."""
 
+PLACED = COLUMNED | {"aligned", "alignedat", "gathered", "split"}
+"""Environments that may begin with their place on the line, in brackets."""
+
+DISPLAYS = {
+    name + star: inner
+    for star in ("", "*")
+    for name, inner in {
+        "align": "aligned",
+        "flalign": "aligned",
+        "alignat": "alignedat",
+        "xalignat": "alignedat",
+        "xxalignat": "alignedat",
+        "gather": "gathered",
+        "multline": "gathered",
+        "eqnarray": "array",
+    }.items()
+}
+"""Environments that make a display of several lines, and those that do so inside a formula."""
+
 RENAMED = {"\\matrix": "\\immatrix", "\\pmatrix": "\\impmatrix", "\\cases": "\\imcases"}
 """Plain TeX's arrays, which amsmath takes the names of."""
+
+CHARACTERS = {"\\lt": "<", "\\gt": ">"}
+"""Names that MathJax has for characters."""
 
 DROPPED = {"\\label": 1, "\\nonumber": 0, "\\notag": 0}
 """Commands that draw nothing, left out with their arguments."""

@@ -7,6 +7,7 @@ never be compared with them: the signature says so.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -52,6 +53,7 @@ _SPELLINGS = {
     "\\displaystyle": "",
     "\\limits": "",
 }
+_LOGGER = "matplotlib.mathtext"
 _UNKNOWN = re.compile(r"Unknown symbol: (\\\S+)")
 
 
@@ -77,7 +79,9 @@ class BuiltinRenderer:
                 "engine builtin draws with matplotlib, which is not installed: "
                 "pip install matplotlib"
             ) from None
-        self.signature = f"builtin:matplotlib {mpl.__version__} cm|12pt|dpi:{dpi}"
+        self.signature = (
+            f"builtin:matplotlib {mpl.__version__} cm|12pt|markup {markup.VERSION}|dpi:{dpi}"
+        )
         self._dpi = dpi
         self._font = FontProperties(size=12, math_fontfamily="cm")
         # Typed by hand: matplotlib's own types say less than is true.
@@ -98,12 +102,34 @@ class BuiltinRenderer:
     def _draw(self, formula: str) -> Pixels:
         source = _in_its_words(markup.prepare(formula))
         try:
-            drawn = self._parse(f"${source}$", self._dpi, self._font)
+            with _Complaints() as complaints:
+                drawn = self._parse(f"${source}$", self._dpi, self._font)
         except ValueError as error:
             raise Undrawable(Cause.UNSUPPORTED, _reason(str(error))) from None
         except RecursionError:
             raise Undrawable(Cause.LIMIT, "nested too deep") from None
+        if complaints.said:
+            raise Undrawable(Cause.UNSUPPORTED, _reason(complaints.said))
         return (255 - np.asarray(drawn.image)).astype(np.uint8)
+
+
+class _Complaints(logging.Handler):
+    """Hears what mathtext says of characters that it lacks, for which it draws another one."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps the first thing said."""
+        self.said = self.said or record.getMessage()
+
+    def __enter__(self) -> _Complaints:
+        logging.getLogger(_LOGGER).addHandler(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        logging.getLogger(_LOGGER).removeHandler(self)
 
 
 def _in_its_words(checked: str) -> str:
@@ -113,7 +139,7 @@ def _in_its_words(checked: str) -> str:
     for token in tokens:
         depth += (token.kind is Kind.OPEN) - (token.kind is Kind.CLOSE)
         deepest = max(deepest, depth)
-        if token.text in ("\\begin", "&", "\\\\"):
+        if token.text in ("\\begin", "&", "\\\\", "$"):
             raise Undrawable(Cause.UNSUPPORTED, f"{token.text} needs the engine tex")
     if deepest > MAX_DEPTH or len(tokens) > MAX_TOKENS:
         raise Undrawable(

@@ -28,7 +28,8 @@ def open_renderer(
         engine: one of `ENGINES`.
         dpi: pixels an inch; formulas are in 12 point.
         workers: batches drawn at a time; the number of cores if not given.
-        cache: file of pictures to keep; none are kept if not given.
+        cache: file of pictures to keep; none are kept if not given. One that cannot be used is
+            warned of, and not used.
 
     Raises:
         Im2TexError: if the engine is unknown or not installed, or a setting is out of range.
@@ -45,11 +46,7 @@ def open_renderer(
     else:
         raise Im2TexError(f"no engine {engine!r}; there are {' and '.join(ENGINES)}.")
     if cache is not None:
-        try:
-            renderer = CachedRenderer(renderer, cache)
-        except Im2TexError:
-            renderer.close()
-            raise
+        renderer = CachedRenderer(renderer, cache)
     try:
         yield renderer
     finally:

@@ -295,10 +295,6 @@ class _Marker(Cursor):
         out = [mark, self.take()]
         name = out[1][7:-1]
         out += self.verbatim()
-        if self.peek() == "[" and name in ("aligned", "alignedat", "gathered"):
-            out += [self.take(), self.take(), self.take()]
-        if name == "alignedat":
-            out += self.untouched()
         size, self.size = self.size, commands.CELLS.get(name, 1)
         out += self.cells(frozenset())
         self.size = size

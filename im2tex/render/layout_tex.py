@@ -36,7 +36,16 @@ from im2tex.render.layout_entries import lay_out
 from im2tex.render.layout_fonts import GlyphBoxes
 from im2tex.render.layout_trace import Untraced, trace
 from im2tex.render.rendering import Cause, Undrawable
-from im2tex.render.tex_runs import INSTALL, LATEX, blame, environment, make_format, said
+from im2tex.render.tex_runs import (
+    INSTALL,
+    LATEX,
+    blame,
+    environment,
+    limits_for,
+    lost,
+    make_format,
+    said,
+)
 
 _PROGRAMS = ("latex", "kpsewhich")
 _SPACE = re.compile(r"\S+")
@@ -91,8 +100,7 @@ class TexLayouter:
         self.limits = limits or sandbox.Limits()
         self._home = tempfile.TemporaryDirectory(prefix="im2tex-layout-")
         self.folder = Path(self._home.name)
-        (self.folder / "home").mkdir()
-        self._environment = environment(self.folder / "home")
+        self._environment = environment()
         try:
             self._make_format()
         except BaseException:
@@ -144,7 +152,8 @@ class TexLayouter:
             texts[2 * number] = formula.plain
             texts[2 * number + 1] = formula.marked.markup
         (job / "batch.tex").write_text(template.document(texts), encoding="utf-8")
-        outcome = sandbox.run([*LATEX, "batch.tex"], job, self._environment, self.limits)
+        limits = limits_for(2 * len(group), self.limits)
+        outcome = sandbox.run([*LATEX, "batch.tex"], job, self._environment, limits)
         output = job / "batch.dvi"
         data = output.read_bytes() if output.exists() else b""
         shutil.rmtree(job)
@@ -154,8 +163,12 @@ class TexLayouter:
             pages = layout_dvi.pages(data, metrics)
             names = {name for name, _ in dvi.fonts(data).values()}
             boxes = self._boxes.of(names, {name: metrics(name) for name in names})
+            faults = lost(outcome.output)
             for number, formula in group.items():
-                if 2 * number + 1 in pages and 2 * number in pages:
+                fault = faults.get(2 * number)
+                if fault is not None and 2 * number in pages:
+                    results[number] = _failure(fault.cause, fault.reason)
+                elif 2 * number + 1 in pages and 2 * number in pages:
                     results[number] = _laid_out(
                         formula, pages[2 * number], pages[2 * number + 1], boxes
                     )
@@ -192,6 +205,8 @@ def _prepared(formula: str | Sequence[str]) -> _Formula:
         tokens = formula
         source = " ".join(tokens)
         starts = list(accumulate((len(token) + 1 for token in tokens[:-1]), initial=0))
+    if not source.isascii():
+        raise Undrawable(Cause.UNSUPPORTED, "characters beyond ASCII have no layout")
     pieces = layout_cases.single_braced(markup.pieces(source))
     plain = "".join(piece.text for piece in pieces).lstrip(" ")
     return _Formula(tokens, starts, plain, layout_marking.marked(pieces))

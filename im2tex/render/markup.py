@@ -13,20 +13,26 @@ formula may stay.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import NamedTuple
 
+from im2tex.latex.characters import to_ascii
 from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
 from im2tex.render import allowed
+from im2tex.render.markup_columns import MAX_COLUMNS, Columns
 from im2tex.render.markup_cursor import Effort, TokenCursor, as_length
+from im2tex.render.markup_forms import LETTERS, text_in_tokens, without_display
+from im2tex.render.markup_levels import Levels, shown
 from im2tex.render.rendering import Cause, Undrawable
 
-MAX_CHARACTERS = 20_000
-MAX_DEPTH = 100  # TeX's own limit is 255 levels, of which some constructs take several
-MAX_WORK = 400_000  # tokens set, repetitions counted: about a second of TeX
-MAX_COLUMNS = 50  # of `*{n}{…}`
+VERSION = 2
+"""Part of a renderer's signature: to be raised whenever markup is read in another way."""
 
-_REPETITIONS = 5  # \mathchoice sets four times, \boldsymbol measures once more
-_DELIMITERS = {("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")}
+MAX_CHARACTERS = 20_000
+
+_MAX_NESTED = 10  # column specifications with arrays in them, within each other
+_OTHER_PLACES = frozenset("hHlrm")  # LaTeX centres an array whose place it does not know
+_UNKNOWN_COLUMNS = "*{50}{c}"  # columns that no row uses take no place
 
 
 class Piece(NamedTuple):
@@ -59,21 +65,22 @@ def prepare(markup: str) -> str:
 def pieces(markup: str) -> list[Piece]:
     """As `prepare`, in pieces that know where they come from.
 
+    Where the markup has characters beyond ASCII, that is a place in its ASCII form.
+
     Raises:
         Undrawable: as `prepare`.
     """
-    if len(markup) > MAX_CHARACTERS:
-        raise Undrawable(
-            Cause.LIMIT, f"{len(markup):,} characters; a formula may have {MAX_CHARACTERS:,}"
-        )
+    _check_length(markup)
     try:
+        markup = to_ascii(unicodedata.normalize("NFC", markup).translate(LETTERS))
+        _check_length(markup)
         # Behind the formula comes a line end, which makes a space of a backslash at its end.
         tokens = tokenize(markup + "\n", spaces=True)
     except LatexError as error:
         raise Undrawable(
             Cause.UNREADABLE, f"{error.reason} at character {error.position}"
         ) from None
-    checker = _Checker(_without_delimiters(tokens))
+    checker = _Checker(without_display(tokens))
     if not checker.run():
         raise Undrawable(Cause.BLANK, "there is no markup")
     return [Piece(*piece) for piece in zip(checker.out, checker.starts, strict=False)]
@@ -84,34 +91,38 @@ class _Checker(TokenCursor):
 
     Args:
         tokens: those of the formula, or of a part of it, spaces kept.
-        depth: of what is open around the part.
+        levels: of what is open around the part.
         effort: see `TokenCursor`.
+        nested: how many column specifications the part stands in.
     """
 
-    def __init__(self, tokens: list[Token], depth: int = 0, effort: Effort | None = None) -> None:
+    def __init__(
+        self,
+        tokens: list[Token],
+        levels: Levels | None = None,
+        effort: Effort | None = None,
+        nested: int = 0,
+    ) -> None:
         super().__init__(tokens, effort)
-        self.depth = depth
+        self.levels = levels or Levels()
+        self.nested = nested
+        self.rows = 1 + sum(token.text in ("\\\\", "\\cr") for token in tokens)
         self.out: list[str] = []
         self.starts: list[int] = []  # of each piece, where it comes from; may outlast the pieces
         self.start = 0
-        self.open: list[str] = []  # what closes each open group
-        # For each level: how often its content is set, and how many of the groups to come on it
-        # are arguments of a command that repeats them.
-        self.levels: list[tuple[int, int]] = [(1, 0)]
-        self.work = 0
+        self.letters_until = 0  # up to this token, text is spelt letter by letter
 
     def run(self) -> str:
         """The formula, written anew."""
         while self.at < len(self.tokens):
             token = self.tokens[self.at]
+            self.levels.leave_brackets(self.at)
             self.at += 1
             self.start = token.start
-            self.work += self.levels[-1][0]
-            if self.work > MAX_WORK:
-                raise Undrawable(Cause.LIMIT, "nested so that it would be set millions of times")
+            self.levels.add(1)
             self._token(token)
-        if self.open:
-            raise Undrawable(Cause.UNREADABLE, f"ends before {_shown(self.open[-1])}")
+        if self.levels.end:
+            raise Undrawable(Cause.UNREADABLE, f"ends before {shown(self.levels.end)}")
         while self.out and self.out[-1] == " ":
             self.out.pop()
         return "".join(self.out).lstrip(" ")
@@ -121,7 +132,7 @@ class _Checker(TokenCursor):
         if kind is Kind.WORD:
             self._word(text)
         elif kind is Kind.SYMBOL:
-            if text in ("\\(", "\\)") and self.open:
+            if text in ("\\(", "\\)") and self.levels.end:
                 text = "$"  # math inside of text
             elif text not in allowed.CONTROL_SYMBOLS:
                 raise _refused(text)
@@ -129,21 +140,23 @@ class _Checker(TokenCursor):
             if text in allowed.BRACKETED:
                 self._bracket(length=True)
         elif kind is Kind.OPEN:
-            if self.open and self.open[-1].startswith("\\end{"):
+            if self.levels.end.startswith("\\end{"):
                 self._rules()
-            self._enter("}")
+            self.levels.enter("}")
             self._put("{")
         elif kind is Kind.CLOSE:
-            self._leave("}", "a }")
+            self.levels.leave("}", "a }")
             self._put("}")
-        elif kind is Kind.SHIFT and not self.open:
+        elif kind is Kind.SHIFT and not self.levels.end:
             raise Undrawable(Cause.UNREADABLE, "a $ outside of text ends the formula")
         elif kind is Kind.PARAMETER:
             raise Undrawable(Cause.UNREADABLE, "a bare #")
         elif kind is Kind.SUPERSCRIPT and self.out and self.out[-1].endswith("^"):
             # TeX reads ^^ as a way to spell any character.
             raise Undrawable(Cause.UNREADABLE, "^ directly behind ^")
-        elif not (kind is Kind.SPACE and self._between_primes()):
+        elif kind is not Kind.SPACE or not (
+            self._between_primes() or self.at <= self.letters_until
+        ):
             self._put(text)
 
     def _word(self, text: str) -> None:
@@ -157,6 +170,8 @@ class _Checker(TokenCursor):
                 self.skip_argument(text)
             if text in allowed.REFERENCES:
                 self._put("\\imreference")
+        elif text in allowed.CHARACTERS:
+            self._put(allowed.CHARACTERS[text])
         elif text not in allowed.WORDS:
             raise _refused(text)
         else:
@@ -165,68 +180,131 @@ class _Checker(TokenCursor):
             self._put(at + rest)
 
     def _command(self, text: str) -> None:
-        if text == "\\left":
-            self._enter("\\right")
-        elif text == "\\right":
-            self._leave("\\right", "a \\right")
-        elif text in allowed.REPEATING:
-            self.levels[-1] = (self.levels[-1][0], allowed.REPEATING[text])
-        self._put(text)
+        self._level(text)
+        if text == "\\vspace":
+            # The star keeps the space at the top of a page, of which a formula knows nothing.
+            self._starred(text)
+        self._put(self._starred("\\imtag").replace("*", "s") if text == "\\tag" else text)
         if text in allowed.BRACKETED:
             self._bracket(length=text in allowed.LENGTHS or text == "\\makebox")
+        if text in allowed.TEXTUAL:
+            end = text_in_tokens(self.tokens, self.at)
+            self.letters_until = max(self.letters_until, end)
+            self.effort.look(max(0, end - self.at))
+        if text in allowed.COUNTED:
+            self._count(text)
+        if text == "\\multicolumn":
+            self._put("{" + self._columns(self.operand(text), rows=1) + "}")
+        if text == "\\genfrac":
+            self._fraction()
         for _ in range(allowed.LENGTHS.get(text, 0)):
             self._length()
         if text in allowed.BARE_LENGTHS:
             self._bare_length()
 
+    def _level(self, text: str) -> None:
+        """Says what a command opens, closes or repeats."""
+        if text == "\\left":
+            self.levels.enter("\\right")
+        elif text == "\\right":
+            self.levels.leave("\\right", "a \\right")
+        elif text in ("\\root", "\\of"):
+            self.levels.delimit(ends=text == "\\of")
+        elif text in allowed.REPEATING:
+            self.levels.repeat(allowed.REPEATING[text])
+
+    def _starred(self, text: str) -> str:
+        """A command with the star that may come next."""
+        at = self.at
+        self.take_spaces()
+        if self.peek() == "*":
+            self.at += 1
+            return text + "*"
+        self.at = at
+        return text
+
+    def _count(self, owner: str) -> None:
+        """Takes a number of columns, or a range of them, which TeX would count up to one by one."""
+        self.take_spaces()
+        if self.peek() == "[":
+            end = self.closing("]", "[")
+            factor = "".join(token.text for token in self.tokens[self.at + 1 : end]).strip()
+            if not factor.replace(".", "", 1).isdecimal() or len(factor) > 4:
+                raise Undrawable(Cause.REFUSED, f"[{factor[:40]}] behind {owner}")
+            self._put(f"[{factor}]")
+            self.at = end + 1
+        numbers = self.numbers(owner)
+        if max(numbers) > MAX_COLUMNS:
+            raise Undrawable(Cause.LIMIT, f"{max(numbers):,} columns; {MAX_COLUMNS} are the most")
+        self.levels.add(max(numbers))
+        self._put("{" + "-".join(map(str, numbers)) + "}")
+
+    def _fraction(self) -> None:
+        r"""Takes what `\genfrac` has in front of numerator and denominator."""
+        for _ in range(2):
+            delimiter = [t.text for t in self.operand("\\genfrac") if t.kind is not Kind.SPACE]
+            if len(delimiter) > 1 or not set(delimiter) <= allowed.DELIMITERS:
+                raise Undrawable(Cause.REFUSED, f"{''.join(delimiter)[:40]} as a delimiter")
+            self._put("{" + "".join(delimiter) + "}")
+        thickness, style = self.operand("\\genfrac"), self.operand("\\genfrac")
+        joined = as_length(thickness)
+        number = "".join(token.text for token in style).strip()
+        if number not in ("", "0", "1", "2", "3") or (
+            not joined and "".join(token.text for token in thickness).strip()
+        ):
+            raise Undrawable(Cause.REFUSED, "\\genfrac needs a length and a style from 0 to 3")
+        self._put(f"{{{joined}}}{{{number}}}")
+
     def _environment(self, text: str) -> None:
         name = "".join(token.text for token in self.group(text) if token.kind is not Kind.SPACE)
+        given, name = name, allowed.DISPLAYS.get(name, name)
         if name not in allowed.ENVIRONMENTS:
             raise Undrawable(
-                Cause.REFUSED, f"{text}{{{name[:40]}}} is no environment of a formula's inside"
+                Cause.REFUSED, f"{text}{{{given[:40]}}} is no environment of a formula's inside"
             )
         if text == "\\end":
-            self._leave(f"\\end{{{name}}}", f"an \\end{{{name}}}")
+            self.levels.leave(f"\\end{{{given}}}", f"an \\end{{{given}}}")
             self._put(f"\\end{{{name}}}")
             return
-        self._enter(f"\\end{{{name}}}")
+        self.levels.enter(f"\\end{{{given}}}")
         self._put(f"\\begin{{{name}}}")
-        if name in allowed.COLUMNED:
-            self.take_spaces()
-            if self.peek() == "[":
-                end = self.closing("]", "[")
-                place = "".join(token.text for token in self.tokens[self.at + 1 : end]).strip()
-                if place not in ("t", "c", "b", ""):
-                    raise Undrawable(Cause.REFUSED, f"[{place[:40]}] behind \\begin{{{name}}}")
-                self._put(f"[{place}]")
-                self.at = end + 1
-            columns = self._columns(self.group(f"\\begin{{{name}}}"))
-            # Columns that no row uses take no place.
-            self._put("{" + (columns or f"*{{{MAX_COLUMNS}}}{{c}}") + "}")
+        if name in allowed.PLACED:
+            self._place(name)
+        if given.rstrip("*") == "eqnarray":
+            self._put("{rcl}")
+        elif name in allowed.COLUMNED:
+            columns = self._columns(self.group(f"\\begin{{{name}}}"), rows=self.rows)
+            self._put("{" + (columns or _UNKNOWN_COLUMNS) + "}")
+        elif name == "alignedat":
+            self._count(f"\\begin{{{name}}}")
 
-    def _columns(self, tokens: list[Token]) -> str:
-        """A column specification: l, c, r, |, @{…}, p{…} and *{n}{…}."""
-        checker = _Checker(tokens, effort=self.effort)
-        repeated = False
-        while checker.at < len(tokens):
-            token = tokens[checker.at]
-            checker.at += 1
-            if token.text in ("@", "p"):
-                part = checker.group(token.text)
-                inside = _Checker(part, self.depth + len(self.open), self.effort)
-                checker._put(token.text + "{" + inside.run() + "}")
-                self.work += inside.work * self.levels[-1][0]
-            elif token.text == "*" and not repeated:
-                repeated = True
-                count = checker.number("* in a column specification")
-                if count > MAX_COLUMNS:
-                    raise Undrawable(Cause.LIMIT, f"{count} columns; {MAX_COLUMNS} are the most")
-                checker._put(f"*{{{count}}}")
-            elif token.text in ("l", "c", "r", "|", "{", "}"):
-                checker._put(token.text)
-            elif token.kind is not Kind.SPACE:
-                raise Undrawable(Cause.REFUSED, f"{token.text!r} in a column specification")
-        return "".join(checker.out)
+    def _place(self, name: str) -> None:
+        """Takes where an environment stands on its line."""
+        at = self.at
+        self.take_spaces()
+        if self.peek() != "[":
+            self.at = at
+            return
+        end = self.closing("]", "[")
+        place = "".join(token.text for token in self.tokens[self.at + 1 : end]).strip()
+        if place in ("t", "c", "b", "") or (name in allowed.COLUMNED and place in _OTHER_PLACES):
+            self._put(f"[{place}]")
+            self.at = end + 1
+        elif name in allowed.COLUMNED:
+            raise Undrawable(Cause.REFUSED, f"[{place[:40]}] behind \\begin{{{name}}}")
+        else:
+            # A bracket that belongs to the first cell, kept from being read as a place.
+            self._put("{}")
+
+    def _columns(self, tokens: list[Token], *, rows: int) -> str:
+        """A column specification, checked."""
+        return Columns(self.levels, self.effort, rows, self._inside).check(tokens)
+
+    def _inside(self, tokens: list[Token], levels: Levels) -> str:
+        """What stands between the columns of an array, checked."""
+        if self.nested >= _MAX_NESTED:
+            raise Undrawable(Cause.LIMIT, f"arrays between columns more than {_MAX_NESTED} deep")
+        return _Checker(tokens, levels, self.effort, self.nested + 1).run()
 
     def _rules(self) -> None:
         """Takes the lines of a table out of the group that begins here: they stand before it."""
@@ -242,24 +320,6 @@ class _Checker(TokenCursor):
     def _between_primes(self) -> bool:
         """Whether a space here keeps a prime from the prime or exponent that it belongs to."""
         return bool(self.out) and self.out[-1] == "'" and self.peek() in ("'", "^")
-
-    def _enter(self, end: str) -> None:
-        if self.depth + len(self.open) >= MAX_DEPTH:
-            raise Undrawable(Cause.LIMIT, f"nested more than {MAX_DEPTH} deep")
-        times, arguments = self.levels[-1]
-        if end == "}" and arguments:
-            self.levels[-1] = (times, arguments - 1)
-            times *= _REPETITIONS
-        self.open.append(end)
-        self.levels.append((times, 0))
-
-    def _leave(self, end: str, shown: str) -> None:
-        if not self.open:
-            raise Undrawable(Cause.UNREADABLE, f"{shown} that nothing opened")
-        if self.open[-1] != end:
-            raise Undrawable(Cause.UNREADABLE, f"{shown} where {_shown(self.open[-1])} should be")
-        self.open.pop()
-        self.levels.pop()
 
     def _put(self, text: str) -> None:
         # A control word must not run into letters that stood apart from it.
@@ -285,6 +345,8 @@ class _Checker(TokenCursor):
         if joined:
             self._put(f"[{joined}]")
             self.at = end + 1
+        elif not length:
+            self.levels.enter_bracket(end)
 
     def _length(self) -> None:
         """Joins a length in braces that comes next; anything else is left to TeX."""
@@ -308,19 +370,12 @@ class _Checker(TokenCursor):
             self._put(found + " ")
 
 
-def _without_delimiters(tokens: list[Token]) -> list[Token]:
-    """A formula's tokens without the dollars or brackets around all of it."""
-    for _ in range(2):
-        inked = [i for i, token in enumerate(tokens) if token.kind is not Kind.SPACE]
-        if len(inked) < 2 or (tokens[inked[0]].text, tokens[inked[-1]].text) not in _DELIMITERS:
-            break
-        tokens = tokens[inked[0] + 1 : inked[-1]]
-    return tokens
+def _check_length(markup: str) -> None:
+    if len(markup) > MAX_CHARACTERS:
+        raise Undrawable(
+            Cause.LIMIT, f"{len(markup):,} characters; a formula may have {MAX_CHARACTERS:,}"
+        )
 
 
 def _refused(text: str) -> Undrawable:
     return Undrawable(Cause.REFUSED, f"{text[:40]} is not among the commands of formulas")
-
-
-def _shown(end: str) -> str:
-    return f"the {end}" if end != "}" else "the closing brace"

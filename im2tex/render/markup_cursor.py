@@ -13,7 +13,7 @@ MAX_LOOKED = 400_000  # tokens looked at for what closes: a bracket in a bracket
 
 # Possessive: nothing that was taken is given back, or long numbers would take their square in time.
 _LENGTH = re.compile(r"[+-]*+\d*+[.,]?+\d*+(?:true)?+(?:pt|pc|in|bp|cm|mm|dd|cc|sp|em|ex|mu)")
-_NUMBER = re.compile(r"\d{1,6}")
+_NUMBERS = re.compile(r"[0-9]{1,9}(?:-[0-9]{1,9})?")
 
 
 @dataclass
@@ -21,6 +21,16 @@ class Effort:
     """How many tokens were looked at for what closes, in a formula and in the parts within it."""
 
     looked: int = 0
+
+    def look(self, tokens: int = 1) -> None:
+        """Counts tokens that are looked at.
+
+        Raises:
+            Undrawable: if they are too many.
+        """
+        self.looked += tokens
+        if self.looked > MAX_LOOKED:
+            raise Undrawable(Cause.LIMIT, "too many arguments within arguments")
 
 
 class TokenCursor:
@@ -73,11 +83,19 @@ class TokenCursor:
         Raises:
             Undrawable: as `group`.
         """
+        self.operand(owner)
+
+    def operand(self, owner: str) -> list[Token]:
+        """Takes an argument: the tokens of a group, or a single token.
+
+        Raises:
+            Undrawable: as `group`.
+        """
         self.take_spaces()
         if self.peek() in ("{", "}", ""):
-            self.group(owner)
-        else:
-            self.at += 1
+            return self.group(owner)
+        self.at += 1
+        return self.tokens[self.at - 1 : self.at]
 
     def number(self, owner: str) -> int:
         """Takes a number, in braces or of one digit.
@@ -85,14 +103,19 @@ class TokenCursor:
         Raises:
             Undrawable: if there is none.
         """
-        self.take_spaces()
-        braced = self.peek() == "{"
-        tokens = self.group(owner) if braced else self.tokens[self.at : self.at + 1]
-        self.at += not braced
-        digits = "".join(token.text for token in tokens).strip()
-        if not _NUMBER.fullmatch(digits):
+        return self.numbers(owner)[0]
+
+    def numbers(self, owner: str) -> list[int]:
+        """Takes a number, or a range of two with a dash between them.
+
+        Raises:
+            Undrawable: if there is none.
+        """
+        tokens = self.operand(owner)
+        joined = "".join(token.text for token in tokens if token.kind is not Kind.SPACE)
+        if not _NUMBERS.fullmatch(joined):
             raise Undrawable(Cause.UNREADABLE, f"no number behind {owner}")
-        return int(digits)
+        return [int(digits) for digits in joined.split("-")]
 
     def closing(self, closing: str, owner: str) -> int:
         """Where the group or bracket that opens here closes.
@@ -103,14 +126,12 @@ class TokenCursor:
         depth = 0
         for index in range(self.at + 1, len(self.tokens)):
             kind, text = self.tokens[index].kind, self.tokens[index].text
-            self.effort.looked += 1
+            self.effort.look()
             if depth == 0 and text == closing:
                 return index
             depth += (kind is Kind.OPEN) - (kind is Kind.CLOSE)
             if depth < 0:
                 break
-            if self.effort.looked > MAX_LOOKED:
-                raise Undrawable(Cause.LIMIT, "too many arguments within arguments")
         raise Undrawable(Cause.UNREADABLE, f"no {closing} for the argument of {owner}")
 
     def bare_length(self) -> str:

@@ -21,6 +21,7 @@ class Page:
         number: TeX's `\count0`.
         width: of its ink's bounding box, in DVI units; 0 where there is none.
         height: likewise.
+        rules: their areas together, in squared DVI units; they may lie on one another.
         fault: why it must not be drawn, or None.
     """
 
@@ -28,6 +29,7 @@ class Page:
     width: int
     height: int
     fault: str | None = None
+    rules: int = 0
 
 
 def pages(data: bytes, metrics: Callable[[str], Metrics]) -> list[Page]:
@@ -58,11 +60,12 @@ class _Box:
         self.left = self.top = FAR
         self.right = self.bottom = -FAR
         self.fault: str | None = None
+        self.rules = 0
 
     def page(self) -> Page:
         """The page as far as seen."""
         width, height = max(0, self.right - self.left), max(0, self.bottom - self.top)
-        return Page(self.number, width, height, self.fault)
+        return Page(self.number, width, height, self.fault, self.rules)
 
     def glyph(self, code: int, font: Font, x: int, y: int) -> None:
         first, widths, heights, depths = font.metrics
@@ -76,6 +79,7 @@ class _Box:
 
     def rule(self, width: int, height: int, x: int, y: int) -> None:
         self._add(x, y - height, x + width, y)
+        self.rules += width * height
 
     def special(self, text: bytes, x: int, y: int) -> None:
         self.fault = "it holds a \\special"

@@ -48,15 +48,32 @@ PREAMBLE = r"""
 \def\imaccent#1#2{\imcopy{im:#1}{#1}\expandafter\protected\expandafter\def\csname #1\endcsname{%
   \ifmmode\expandafter#2\else\csname im:#1\expandafter\endcsname\fi}}
 \imaccent{'}\acute \imaccent{`}\grave \imaccent{^}\hat \imaccent{"}\ddot
-\imcopy{im:aa}{aa}\protected\def\aa{\ifmmode\text{\csname im:aa\endcsname}\else
-  \csname im:aa\endcsname\fi}
+% The number of a line stands behind it: the paper's margin is no part of a formula.
+\def\imtag#1{\imtags{(#1)}}
+\def\imtags#1{\qquad\text{#1}}
 \let\split\aligned \let\endsplit\endaligned
 % The companion fonts that LaTeX takes these from are bitmaps, made on demand: not here.
 \DeclareTextSymbolDefault{\textbullet}{OMS}
+\DeclareTextSymbolDefault{\textsection}{OMS}
+\DeclareTextSymbolDefault{\textparagraph}{OMS}
+\DeclareTextSymbolDefault{\textdagger}{OMS}
+\DeclareTextSymbolDefault{\textdaggerdbl}{OMS}
+\DeclareTextSymbolDefault{\textasteriskcentered}{OMS}
+\DeclareTextSymbolDefault{\textperiodcentered}{OMS}
+\DeclareTextSymbolDefault{\textbardbl}{OMS}
 \DeclareTextCommandDefault{\textdegree}{\ensuremath{{}^\circ}}
 \DeclareTextAccentDefault{\textcircled}{OMS}
+\DeclareTextCommandDefault{\textquotesingle}{\ensuremath{{}^\prime}}
 \DeclareTextCommandDefault{\textcopyright}{\textcircled{\scriptsize c}}
+% Letters and signs of text stand in math, too.
+\def\imletter#1,{\ifx\relax#1\else\imcopy{im:#1}{#1}\expandafter\protected
+  \expandafter\def\csname #1\endcsname{\ifmmode\text{\csname im:#1\endcsname}\else
+  \csname im:#1\endcsname\fi}\expandafter\imletter\fi}
+\imletter aa,AA,ae,AE,oe,OE,o,O,l,L,i,j,ss,%
+  textbackslash,textbullet,textdegree,textquotesingle,\relax,
 \nofiles
+% Characters that a font lacks are said where the page is, on the terminal.
+\tracinglostchars2
 \begin{document}
 % Every alphabet once, in both weights: TeX numbers them as they come, for all formulas to come.
 \def\imalphabets{$\mathrm{A}\mathbf{A}\mathsf{A}\mathtt{A}\mathit{A}\mathnormal{A}\mathcal{A}%
@@ -71,8 +88,9 @@ PREAMBLE = r"""
 \ifx\imship\relax \let\imship\shipout \fi
 \let\imend\@@end
 % Behind the display come a penalty, glue, and what \vspace leaves there.
-\def\imstrip{\unskip\unpenalty\unskip\unskip\unpenalty\unskip\unskip\unpenalty\unskip\unskip
-  \unpenalty\unskip\unskip\unpenalty\unskip\unskip\unpenalty\unskip\unskip\unpenalty}
+\def\imstrip{\let\imnext\imstrip
+  \ifcase\numexpr\lastnodetype-11\relax\unskip\or\unkern\or\unpenalty\else\let\imnext\relax\fi
+  \imnext}
 \outer\def\imformula#1#2{\global\count0=#1\relax
   \begingroup
   \setbox0\vbox{\noindent$$#2$$}%

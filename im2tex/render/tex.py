@@ -37,7 +37,16 @@ from im2tex.render.rendering import (
     decode,
     encode,
 )
-from im2tex.render.tex_runs import INSTALL, LATEX, blame, environment, make_format, said
+from im2tex.render.tex_runs import (
+    INSTALL,
+    LATEX,
+    blame,
+    environment,
+    limits_for,
+    lost,
+    make_format,
+    said,
+)
 
 MAX_SIDE = 32_000  # pixels
 MAX_AREA = 16_000_000  # pixels
@@ -73,8 +82,7 @@ class TexRenderer:
         self.limits = limits or sandbox.Limits()
         self._home = tempfile.TemporaryDirectory(prefix="im2tex-tex-")
         self.folder = Path(self._home.name)
-        (self.folder / "home").mkdir()
-        self._environment = environment(self.folder / "home")
+        self._environment = environment()
         try:
             versions = self._versions()
             self._make_format()
@@ -82,7 +90,7 @@ class TexRenderer:
         except BaseException:
             self.close()
             raise
-        self.signature = f"tex:{versions}|{template.VERSION}|dpi:{dpi}"
+        self.signature = f"tex:{versions}|{template.VERSION}|markup {markup.VERSION}|dpi:{dpi}"
 
     def close(self) -> None:
         """Removes the working folder."""
@@ -125,7 +133,11 @@ class TexRenderer:
                 if doubtful and len(group) > 1:
                     # Limits count for the whole group, and an error in another's line may be
                     # another's: alone it has all of the limits, and errors of its own only.
+                    # What came before is not set with what comes behind again, or a batch of
+                    # slow ones would take the square of its time.
                     groups.append({number: text})
+                    groups.append({n: text for n, text in rest.items() if n < number})
+                    rest = {n: text for n, text in rest.items() if n > number}
                 else:
                     results[number] = Rendering(failure=failure)
             groups.append(rest)
@@ -136,7 +148,8 @@ class TexRenderer:
     ) -> tuple[dict[int, Rendering], tuple[int, Failure] | None, bool]:
         """One run of TeX: what it drew, the formula it stumbled over, and whether that is sure."""
         (job / "batch.tex").write_text(template.document(group), encoding="utf-8")
-        outcome = sandbox.run([*LATEX, "batch.tex"], job, self._environment, self.limits)
+        limits = limits_for(len(group), self.limits)
+        outcome = sandbox.run([*LATEX, "batch.tex"], job, self._environment, limits)
         pages = self._pages(job / "batch.dvi")
         done = {page.number for page in pages}
         failed: tuple[int, Failure] | None = None
@@ -144,7 +157,10 @@ class TexRenderer:
         if outcome.killed or len(done) < len(group):
             number, failure, doubtful = blame(list(group), done, outcome)
             failed = number, failure
-        drawn = self._draw_pages([page for page in pages if page.number in group], job)
+        faults = lost(outcome.output)
+        whole = [p for p in pages if p.number in group and p.number not in faults]
+        drawn = self._draw_pages(whole, job)
+        drawn |= {n: Rendering(failure=faults[n]) for n in done & faults.keys() & group.keys()}
         if failed is not None:
             drawn.pop(failed[0], None)
         return drawn, failed, doubtful
@@ -186,6 +202,8 @@ class TexRenderer:
             return Failure(Cause.BLANK, "it draws no ink")
         pixel = dvi.POINT * 72.27 / self.dpi
         width, height = round(page.width / pixel), round(page.height / pixel)
+        if page.rules / pixel**2 > MAX_AREA:
+            return Failure(Cause.LIMIT, "rules of more pixels than a page may have")
         if max(width, height) > MAX_SIDE or width * height > MAX_AREA:
             return Failure(Cause.LIMIT, f"{width:,} by {height:,} pixels")
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from im2tex.errors import Im2TexError
@@ -33,15 +34,24 @@ LATEX = (
 _ERROR = re.compile(r"^! (.*(?:\n(?!l\.\d|<|\s*$).*)?)", re.MULTILINE)
 _LINE = re.compile(r"^l\.(\d+)", re.MULTILINE)
 _MARK = re.compile(r"\[(\d+)\]")
+# What TeX says of a page stands in front of the page's mark.
+_SAID = re.compile(
+    r"^Missing character: There is no (?P<character>.*) in font (?P<font>\S+)!"
+    r"|^LaTeX Warning: Command (?P<command>.+) invalid in math mode"
+    r"|\[(?P<page>\d+)\]",
+    re.MULTILINE,
+)
+_SECONDS = 4  # of processor time for one formula; the bound on its work is far below
+_PER_SECOND = 25  # formulas of a batch: usually a tenth of this
 
 
-def environment(home: Path) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """All that the programs know of their surroundings.
 
-    Args:
-        home: an empty folder, for whatever looks for settings of a person's own.
+    TeX reads `, ; : { } $ ~` in the name of a folder as its own, so that no folder is named but
+    relative to the one where a program runs: two below that of the format, with nothing in it.
     """
-    nowhere = str(home)
+    nowhere = "nowhere"
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LC_ALL": "C",
@@ -51,7 +61,7 @@ def environment(home: Path) -> dict[str, str]:
         "TEXMFVAR": nowhere,
         "TEXMFCONFIG": nowhere,
         "TEXINPUTS": ".",
-        "TEXFORMATS": str(home.parent),
+        "TEXFORMATS": "../..",
         "openin_any": "p",
         "openout_any": "p",
         "shell_escape": "f",
@@ -103,6 +113,41 @@ def blame(
     line = _LINE.search(outcome.output)
     own = line is not None and int(line[1]) == numbers.index(number) + 1
     return number, failure, failure.cause is Cause.LIMIT or not own
+
+
+def lost(output: str) -> dict[int, Failure]:
+    """The pages that lack a part of their formula, though TeX reports no error.
+
+    Args:
+        output: of the run.
+
+    Returns:
+        The first loss of each page by its number.
+    """
+    found: dict[int, Failure] = {}
+    reason = ""
+    for match in _SAID.finditer(output):
+        if match["page"]:
+            if reason:
+                found[int(match["page"])] = Failure(Cause.TEX, reason)
+            reason = ""
+        elif not reason and match["font"]:
+            character = match["character"].encode("unicode_escape").decode()
+            reason = f"the font {match['font']} has no character {character[:20]}"
+        elif not reason:
+            reason = f"{match['command'][:40]} cannot be drawn in math"
+    return found
+
+
+def limits_for(formulas: int, limits: sandbox.Limits) -> sandbox.Limits:
+    """What a run may take: less time where there are few formulas.
+
+    Args:
+        formulas: how many there are.
+        limits: what any run may take at most.
+    """
+    seconds = min(limits.seconds, _SECONDS + formulas // _PER_SECOND)
+    return replace(limits, seconds=seconds)
 
 
 def said(outcome: sandbox.Outcome) -> Failure:

@@ -1,11 +1,12 @@
 """The cache: what was drawn is not drawn again, and nothing else is taken for it."""
 
+import os
+import sqlite3
 import threading
 
 import pytest
 
-from im2tex.errors import Im2TexError
-from im2tex.render import Cause, Failure, Rendering
+from im2tex.render import Cause, Failure, Rendering, cache
 from im2tex.render.cache import CachedRenderer
 
 
@@ -106,8 +107,146 @@ def test_two_at_a_time(tmp_path):
     assert drawn(path, ["0", "399"])[1] == []
 
 
-def test_a_file_that_is_none_is_said(tmp_path):
-    path = tmp_path / "cache"
+def damaged_text(path):
     path.write_bytes(b"not a database, and long enough to be taken for one" * 99)
-    with pytest.raises(Im2TexError, match="--no-cache"):
-        CachedRenderer(Counting(), path)
+
+
+def damaged_header(path):
+    path.write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 40)
+
+
+def damaged_inside(path):
+    drawn(path, [str(n) for n in range(500)])
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+
+
+def damaged_cut(path):
+    drawn(path, [str(n) for n in range(500)])
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def damaged_other_columns(path):
+    base = sqlite3.connect(path)
+    base.execute("CREATE TABLE renderings (key, picture)")
+    base.commit()
+    base.close()
+
+
+def damaged_directory(path):
+    path.mkdir()
+
+
+def damaged_pipe(path):
+    os.mkfifo(path)
+
+
+def damaged_side_pipe(path):
+    drawn(path, ["0"])
+    os.mkfifo(f"{path}-wal")
+
+
+def damaged_parent(path):
+    path.parent.rmdir()
+    path.parent.write_text("a file where the folder should be")
+
+
+def damaged_loop(path):
+    path.symlink_to(path)
+
+
+DAMAGES = [value for name, value in sorted(globals().items()) if name.startswith("damaged_")]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_cache_that_cannot_be_used_is_left_out_with_one_warning(tmp_path, damage):
+    path = tmp_path / "folder" / "cache"
+    path.parent.mkdir()
+    damage(path)
+    with pytest.warns(UserWarning, match="is not used") as told:
+        found, asked = drawn(path, ["a", "b", "a"])
+    assert [item.png for item in found] == [b"one a", b"one b", b"one a"]
+    assert "a" in asked
+    assert len(told) == 1
+    assert "\n" not in str(told[0].message)
+
+
+def test_cache_locked_by_another_is_left_out(tmp_path, monkeypatch):
+    path = tmp_path / "cache"
+    drawn(path, ["a"])
+    monkeypatch.setattr(cache, "_PATIENCE", 0.2)
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA locking_mode=EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.warns(UserWarning, match="locked"):
+        assert drawn(path, ["a"])[1] == ["a"]
+    other.close()
+
+
+def test_cache_that_fails_while_in_use_is_left_out(tmp_path):
+    renderer = Counting()
+    cached = CachedRenderer(renderer, tmp_path / "cache")
+    list(cached.render(["a"]))
+    cached._base.execute("DROP TABLE renderings")
+    with pytest.warns(UserWarning, match="no such table") as told:
+        found = list(cached.render(["a", "b"])) + list(cached.render(["c"]))
+    cached.close()
+    assert [item.png for item in found] == [b"one a", b"one b", b"one c"]
+    assert len(told) == 1
+
+
+def test_cache_on_a_full_disk_is_left_out(tmp_path):
+    cached = CachedRenderer(Counting(), tmp_path / "cache")
+    cached._base.execute("PRAGMA max_page_count=4")
+    with pytest.warns(UserWarning, match="full"):
+        found = list(cached.render([str(n) for n in range(300)]))
+    cached.close()
+    assert [item.png for item in found] == [f"one {n}".encode() for n in range(300)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE renderings SET png = x'00'",
+        "UPDATE renderings SET png = 7",
+        "UPDATE renderings SET png = NULL",
+        "UPDATE renderings SET png = NULL, cause = 'tex', reason = 'made up'",
+        "UPDATE renderings SET cause = 'nonsense'",
+        "UPDATE renderings SET checksum = NULL",
+        # The picture of one formula under the name of the other.
+        "UPDATE renderings SET png = CAST(CASE png WHEN CAST('one a' AS BLOB) THEN 'one b' "
+        "ELSE 'one a' END AS BLOB)",
+    ],
+)
+def test_cache_row_that_is_not_as_written_is_drawn_again(tmp_path, change):
+    path = tmp_path / "cache"
+    drawn(path, ["a", "b"])
+    base = sqlite3.connect(path)
+    base.execute(change)
+    base.commit()
+    base.close()
+    found, asked = drawn(path, ["a", "b"])
+    assert asked == ["a", "b"]
+    assert [item.png for item in found] == [b"one a", b"one b"]
+    assert drawn(path, ["a", "b"])[1] == []
+
+
+def test_cache_of_the_version_without_checksums_is_brought_up_to_date(tmp_path):
+    path = tmp_path / "cache"
+    base = sqlite3.connect(path)
+    columns = "key BLOB PRIMARY KEY, png BLOB, cause TEXT, reason TEXT"
+    base.execute(f"CREATE TABLE renderings ({columns})")
+    base.execute("INSERT INTO renderings VALUES (x'00', x'00', NULL, NULL)")
+    base.commit()
+    base.close()
+    assert drawn(path, ["a"])[1] == ["a"]
+    assert drawn(path, ["a"])[1] == []
+
+
+def test_cache_without_a_home_is_none(monkeypatch):
+    def no_home():
+        raise RuntimeError("no home")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(cache.Path, "home", no_home)
+    assert cache.default_path() is None

@@ -44,11 +44,11 @@ def failure(markup):
         ("x\\", "x\\ "),
         (r"x\ ", "x\\ "),
         (r"\kern - 0 . 4 5 e m x", r"\kern-0.45em x"),
-        (r"\raise 1 p t \hbox { m }", r"\raise1pt \hbox{ m }"),
+        (r"\raise 1 p t \hbox { m }", r"\raise1pt \hbox{m}"),
         (r"\hskip x", r"\hskip x"),
         (r"\text{a $b$ c}", r"\text{a $b$ c}"),
         (r"\text{a \(b\) c}", r"\text{a $b$ c}"),
-        (r"\makebox [ . 5 i n ] { , }", r"\makebox[.5in] { , }"),
+        (r"\makebox [ . 5 i n ] { , }", r"\makebox[.5in]{,}"),
         ("f ' ' ^ { 2 } ' x", "f ''^ { 2 } ' x"),
         ("$ x $", "x"),
         ("$$ x $$\n", "x"),
@@ -69,7 +69,7 @@ def test_what_passes(markup, checked):
     [
         (r"\input{x}", Cause.REFUSED, r"\input is not among the commands of formulas"),
         (r"\foo", Cause.REFUSED, r"\foo is not among the commands of formulas"),
-        (r"\begin{align} x \end{align}", Cause.REFUSED, r"\begin{align} is no environment"),
+        (r"\begin{figure} x \end{figure}", Cause.REFUSED, r"\begin{figure} is no environment"),
         ("{x", Cause.UNREADABLE, "ends before the closing brace"),
         ("x}", Cause.UNREADABLE, "a } that nothing opened"),
         (r"\left( x", Cause.UNREADABLE, r"ends before the \right"),
@@ -88,7 +88,7 @@ def test_what_passes(markup, checked):
         ("x" * (MAX_CHARACTERS + 1), Cause.LIMIT, "20,001 characters"),
         ("{" * 101 + "}" * 101, Cause.LIMIT, "nested more than 100 deep"),
         (r"\text{" * 9 + "x" + "}" * 9, Cause.LIMIT, "set millions of times"),
-        (r"\begin{array}{*{51}{c}} x \end{array}", Cause.LIMIT, "51 columns"),
+        (r"\begin{array}{*{201}{c}} x \end{array}", Cause.LIMIT, "201 columns"),
         (r"\begin{array}[\input]{c} x \end{array}", Cause.REFUSED, r"[\input] behind"),
         (r"\sqrt[3 x", Cause.UNREADABLE, "no ] for the argument"),
     ],
@@ -103,11 +103,17 @@ def test_columns_are_as_deep_as_what_holds_them():
     def within(times):
         return r"\begin{array}{@{" * times + "x" + r"}}y\end{array}" * times
 
-    assert prepare(within(100)) == within(100)
-    assert failure(within(101)).reason == "nested more than 100 deep"
+    assert prepare(within(10)) == within(10)
+    assert failure(within(11)).reason == "arrays between columns more than 10 deep"
+    assert failure(within(250)).cause is Cause.LIMIT
 
 
-@pytest.mark.parametrize("opening", [r"\\[", r"\sqrt[", r"\makebox["])
+def test_brackets_of_content_within_each_other_are_too_much():
+    assert prepare(r"\sqrt[" * 3 + "]x") == r"\sqrt[" * 3 + "]x"
+    assert failure(r"\sqrt[" * 3000 + "]x").cause is Cause.LIMIT
+
+
+@pytest.mark.parametrize("opening", [r"\\[", r"\makebox["])
 def test_brackets_that_all_end_in_one_are_given_up(opening):
     assert prepare(opening * 20 + "]x").endswith("]x")
     found = failure(opening * (MAX_CHARACTERS // len(opening) - 1) + "]x")
@@ -116,7 +122,7 @@ def test_brackets_that_all_end_in_one_are_given_up(opening):
 
 def test_columns_share_what_may_be_looked_at():
     def table(columns):
-        column = "@{" + r"\\[" * 500 + "]x}"
+        column = "@{" + r"\rule[" * 300 + "]x}"
         return r"\begin{array}{" + column * columns + r"}y\end{array}"
 
     assert prepare(table(1)).endswith(r"y\end{array}")

@@ -2,6 +2,7 @@
 
 import os
 import random
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,140 @@ def test_markup_as_people_and_normal_forms_have_it(tex):
         assert first.png == second.png, pair
 
 
+PAIRS = [
+    ("x²", "x^2"),
+    ("a\u00d7b", r"a\times b"),
+    ("a±b", r"a\pm b"),
+    ("a·b", r"a\cdot b"),
+    ("£5", r"\pounds 5"),
+    ("½+x", r"\frac{1}{2}+x"),
+    ("x•y", r"x\bullet y"),
+    ("\u03b1\u2264\u03b2\u22121", r"\alpha\leq\beta-1"),
+    ("x\u200by\ufeff", "xy"),
+    (r"\text{“é”}", r"\text{``\'e''}"),
+    (r"\text{ßæøłçő}", r"\text{\ss\ae\o\l\c{c}\H{o}}"),
+    (r"\text{max}", r"\mathrm{max}"),
+    (r"x_{\text{max}}", r"x_{\mathrm{max}}"),
+    (r"\text { m a x }", r"\mathrm{max}"),
+    (r"x _ { \text { m a x } }", r"x_{\mathrm{max}}"),
+    (r"\mbox { a b }", r"\mbox{ab}"),
+    (r"\text { i f ~ $ x > 0 $ }", r"\text{if $x>0$}"),
+    (r"\text { a \  b }", r"\text{a b}"),
+    (r"\text{ a b }c", r"\text{ a b }c"),
+    (r"\(x\)", "x"),
+    (r"\[x\]", "x"),
+    (r"$$x$$", "x"),
+    (r"\begin{equation} E=mc^2 \end{equation}", "E=mc^2"),
+    (r"\begin { e q u a t i o n * } x \end { e q u a t i o n * } .", "x."),
+    (r"$\begin{displaymath}x\end{displaymath}$", "x"),
+    (
+        r"\begin{align*} a &= b \\ c &= d \end{align*}",
+        r"\begin{aligned} a &= b \\ c &= d \end{aligned}",
+    ),
+    (
+        r"\begin{gather} a \nonumber \\ c \label{x} \end{gather}",
+        r"\begin{gathered} a \\ c \end{gathered}",
+    ),
+    (
+        r"\begin{eqnarray} a &=& b \\ c &=& d \end{eqnarray}",
+        r"\begin{array}{rcl} a &=& b \\ c &=& d \end{array}",
+    ),
+    (
+        r"\begin{alignat}{2} a &= b \end{alignat}",
+        r"\begin{alignedat}{2} a &= b \end{alignedat}",
+    ),
+    (
+        r"\begin{alignedat} [ t ] { 2 } a & = b \end{alignedat}",
+        r"\begin{aligned} a &= b \end{aligned}",
+    ),
+    (r"\begin{align} [x] &= 1 \end{align}", r"[x]=1"),
+    (r"a \lt b \gt c", "a<b>c"),
+    (r"\left\lt x \right\gt", r"\left<x\right>"),
+    (r"\genfrac{(}{)}{0pt}{0}{a}{b}", r"\dbinom{a}{b}"),
+    (r"\genfrac { } { } { } { } { a } { b }", r"\frac{a}{b}"),
+    (r"x \tag{1}", r"x \qquad \text{(1)}"),
+    (r"x \tag * { a $ b $ }", r"x \qquad \text{a$b$}"),
+    (r"x\vspace*{1mm}", "x"),
+    (r"x \vspace * { 1 m m } \vspace{3pt}\vspace*{-2pt}\vspace{1em}" * 2, "xx"),
+    (r"\o\AA\ae", r"\text{\o}\text{\AA}\text{\ae}"),
+    (r"\begin{array}[h]{c} a \\ b \end{array}", r"\begin{array}{c} a \\ b \end{array}"),
+]
+
+
+@pytest.mark.parametrize(("written", "meant"), PAIRS)
+def test_two_ways_of_writing_one_formula_draw_one_picture(tex, written, meant):
+    first, second = tex.render([written, meant])
+    assert first.failure is None
+    assert first.png == second.png
+
+
+@pytest.mark.parametrize("engine", ["tex", "builtin"])
+@pytest.mark.parametrize("formula", ["x☃", "漢", r"\text{漢}", "x\u0301\u0363", "\U0001f4a3", "Ж"])
+def test_character_without_latex_is_a_named_failure(engine, formula):
+    if engine == "builtin":
+        pytest.importorskip("matplotlib", reason="needs matplotlib (engine builtin)")
+    with open_renderer(engine, workers=1) as renderer:
+        (found,) = renderer.render([formula])
+    assert found.png is None
+    assert "U+" in found.failure.reason
+
+
+def test_substack_sets_its_lines_below_each_other(tex):
+    two, one = tex.render([r"\sum_{\substack{i<j \\ k<l}} x", r"\sum_{i<j} x"])
+    assert two.pixels.shape[0] > one.pixels.shape[0] + 10
+    assert two.pixels.shape[1] <= one.pixels.shape[1] + 2
+
+
+@pytest.mark.parametrize(
+    ("formula", "reason"),
+    [
+        (r"\mathscr{La}", "the font rsfs10 has no character a"),
+        (r"x + \mathscr{1}", "the font rsfs10 has no character 1"),
+        (r"\phantom{\mathscr{a}}x", "the font rsfs10 has no character a"),
+        (r"\begin{matrix}\mathscr{L}&\mathscr{a}\end{matrix}", "rsfs10 has no character a"),
+    ],
+)
+def test_character_that_a_font_lacks_fails_its_formula_alone(tex, alone, formula, reason):
+    found = tex.draw([NEIGHBOURS[0], formula, NEIGHBOURS[1], formula, formula])
+    assert [item.png for item in found[::2][:2]] == [alone[text] for text in NEIGHBOURS[:2]]
+    for item in (found[1], *found[3:]):
+        assert item.failure.cause is Cause.TEX
+        assert reason in item.failure.reason
+
+
+def test_rules_on_one_another_are_bounded(tex):
+    (found,) = tex.render([r"\rule{9in}{1in}\kern-9in" * 60 + "x"])
+    assert found.failure.cause is Cause.LIMIT
+    assert "rules" in found.failure.reason
+
+
+def test_slow_formulas_do_not_cost_their_neighbours(alone, monkeypatch):
+    """The bound on work switched off: TeX runs out of its time, twice in one batch."""
+    monkeypatch.setattr(markup, "prepare", lambda text: text)
+    slow = r"\boldsymbol{" * 12 + "x" + "}" * 12
+    renderer = TexRenderer(workers=1, limits=Limits(seconds=2))
+    try:
+        found = renderer.draw([NEIGHBOURS[0], slow, NEIGHBOURS[1], slow, NEIGHBOURS[2]])
+    finally:
+        renderer.close()
+    assert [item.png for item in found[::2]] == [alone[text] for text in NEIGHBOURS[:3]]
+    assert [item.failure.cause for item in found[1::2]] == [Cause.LIMIT] * 2
+
+
+@pytest.mark.parametrize(
+    "name", ["a,b", "a;b", "a:b", "a{b,c}", "~", "#", "a%b", "&", "a b", "ä€", "$HOME"]
+)
+def test_work_folder_of_any_name_is_taken(tmp_path, monkeypatch, name, alone):
+    folder = tmp_path / name
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with open_renderer("tex", workers=1) as renderer:
+        assert Path(renderer.folder).parent == folder
+        (found,) = renderer.render(NEIGHBOURS[:1])
+    assert found.png == alone[NEIGHBOURS[0]]
+    assert not list(folder.iterdir())
+
+
 def test_invisible_markup_does_not_move_pixels(tex):
     plain, spaced = tex.render(["x+y", r"x+y\,\quad"])
     assert plain.png == spaced.png
@@ -138,6 +273,7 @@ HARMLESS = {
     "many lines of a table",
     "largest font",
     "endless lengths",
+    "equation inside",
 }
 
 
