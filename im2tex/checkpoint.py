@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _KEY = "im2tex"
+ENDED = "fit_ended"
+"""The key of a checkpoint that says whether its fit came to its end."""
 
 
 class CheckpointFiles(TorchCheckpointIO):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from im2tex import __version__
 from im2tex.commands.front import PASSES_ON, Parser, add_commands
 from im2tex.errors import Im2TexError
+from im2tex.stopping import Stopped
 
 _TRAINER_COMMANDS = {
     "fit": "train a model, from scratch or from a checkpoint",
@@ -27,8 +28,9 @@ def main(args: Sequence[str] | None = None) -> int:
         args: what stands after `im2tex`; the process's own arguments if not given.
 
     Returns:
-        The exit status: 0; 1 where a command counts failures and there were some; 2 after an
-        error that a person can put right, whose message has then been printed.
+        The exit status: 0; 1 where a command counts failures and there were some, or a fit lost
+        its way; 2 after an error that a person can put right, whose message has then been
+        printed; 143 if SIGTERM ended it before its end, 130 if Ctrl-C did.
     """
     given = list(sys.argv[1:] if args is None else args)
     try:
@@ -50,7 +52,11 @@ def main(args: Sequence[str] | None = None) -> int:
         return status
     except Im2TexError as error:
         print(f"im2tex: error: {error}", file=sys.stderr)
-        return 2
+        return error.status
+    except Stopped as stop:
+        if str(stop):
+            print(f"im2tex: {stop}", file=sys.stderr)
+        return stop.status
     except KeyboardInterrupt:
         print("im2tex: interrupted", file=sys.stderr)
         return 130

@@ -8,6 +8,9 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
+from im2tex.callbacks.finite_loss import require_finite
+from im2tex.callbacks.stop_at_signal import stop_agreed, validates
+from im2tex.checkpoint import ENDED
 from im2tex.errors import Im2TexError
 
 
@@ -59,6 +62,7 @@ class RunCheckpoints(ModelCheckpoint):
             enable_version_counter=False,
         )
         self.steps = every_n_train_steps
+        self._ended = False
 
     def on_train_batch_end(
         self,
@@ -69,9 +73,10 @@ class RunCheckpoints(ModelCheckpoint):
         batch_idx: int,
     ) -> None:
         """Writes `last.ckpt` when it is time, unless a validation comes first."""
-        if not self.steps or trainer.global_step % self.steps:
+        due = bool(self.steps) and trainer.global_step % self.steps == 0
+        if not (due or stop_agreed(trainer)):
             return
-        if trainer.is_last_batch or _validates(trainer, batch_idx):
+        if trainer.is_last_batch or validates(trainer, batch_idx):
             return
         if _training(trainer) and trainer.global_step != self._last_global_step_saved:
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
@@ -81,20 +86,43 @@ class RunCheckpoints(ModelCheckpoint):
         if not _training(trainer):
             return
         self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
-        if self.steps and not trainer.is_last_batch:
+        if (self.steps or stop_agreed(trainer)) and not trainer.is_last_batch:
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes `last.ckpt`."""
         if _training(trainer):
+            self._ended = _at_its_end(trainer)
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Nothing: the last epoch's end has written it."""
 
+    def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
+        """Writes nothing that is broken."""
+        require_finite(trainer)
+        super()._save_checkpoint(trainer, filepath)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Says whether the fit came to its end, for whoever goes on from it or waits for it."""
+        checkpoint[ENDED] = self._ended
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Remembers the best so far, whatever folder it is in."""
         super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+
+
+def _at_its_end(trainer: Trainer) -> bool:
+    """Whether the epoch that ends now is the fit's last one."""
+    epochs, steps = trainer.max_epochs, trainer.max_steps
+    progress: Any = trainer.fit_loop.epoch_progress.current
+    return (
+        (epochs is not None and 0 <= epochs <= progress.processed)
+        or 0 <= steps <= trainer.global_step
+        or trainer.should_stop
+    )
 
 
 def _training(trainer: Trainer) -> bool:
@@ -104,13 +132,3 @@ def _training(trainer: Trainer) -> bool:
         and not trainer.sanity_checking
         and not getattr(trainer, "fast_dev_run", False)
     )
-
-
-def _validates(trainer: Trainer, batch_idx: int) -> bool:
-    """Whether a validation follows a batch within its epoch."""
-    every = trainer.val_check_batch
-    if every is None or every == float("inf"):
-        return False
-    if trainer.check_val_every_n_epoch is None:
-        batch_idx = trainer.fit_loop.epoch_loop.total_batch_idx
-    return (batch_idx + 1) % int(every) == 0
