@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import os
+from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
 
 from im2tex.callbacks.finite_loss import require_finite
 from im2tex.callbacks.stop_at_signal import stop_agreed, validates
@@ -63,6 +69,7 @@ class RunCheckpoints(ModelCheckpoint):
         )
         self.steps = every_n_train_steps
         self._ended = False
+        self._from: Path | None = None  # folder of the checkpoint that the fit goes on from
 
     def on_train_batch_end(
         self,
@@ -109,9 +116,75 @@ class RunCheckpoints(ModelCheckpoint):
         """Says whether the fit came to its end, for whoever goes on from it or waits for it."""
         checkpoint[ENDED] = self._ended
 
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Notes where the checkpoint lies, which the best one lies beside."""
+        self._from = Path(str(trainer.ckpt_path)).parent
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remembers the best so far, whatever folder it is in."""
-        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+        """Remembers the best so far, whatever folder it is in.
+
+        A run whose folder was moved has its best checkpoint where it was, seen from the one that
+        the fit goes on from.
+
+        Raises:
+            Im2TexError: if the state is none.
+        """
+        state = _checked(state_dict)
+        before = state["dirpath"]
+        names = {name: self._moved(name, before) for name in state["best_k_models"]}
+        for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+            state[key] = self._moved(state[key], before)
+        state["best_k_models"] = {names[name]: one for name, one in state["best_k_models"].items()}
+        super().load_state_dict({**state, "dirpath": self.dirpath})
+        best = self.best_model_path
+        if best and not Path(best).is_file():
+            rank_zero_warn(
+                f"the best checkpoint so far, {best}, is not there. Until a validation is better "
+                "than it was, this run has no best.ckpt: put it there, or start a new fit."
+            )
+
+    def _moved(self, path: str, before: str | None) -> str:
+        """Where a file lies that lay at `path` when the run's checkpoints lay in `before`."""
+        if not path or not before or self._from is None or Path(path).is_file():
+            return path
+        places = [self._from / os.path.relpath(path, before), self._from / Path(path).name]
+        return next((os.path.normpath(one) for one in places if one.is_file()), path)
+
+
+def _checked(state: dict[str, Any]) -> dict[str, Any]:
+    """The state with what Lightning would miss.
+
+    Raises:
+        Im2TexError: for a value of another type.
+    """
+    kinds: dict[str, tuple[type, ...]] = {
+        "best_model_score": (Tensor, type(None)),
+        "best_model_path": (str,),
+        "kth_best_model_path": (str,),
+        "kth_value": (Tensor,),
+        "best_k_models": (dict,),
+        "last_model_path": (str,),
+        "dirpath": (str, type(None)),
+    }
+    empty: dict[str, Any] = {
+        "best_model_score": None,
+        "kth_value": torch.tensor(math.inf),
+        "best_k_models": {},
+        "dirpath": None,
+    }
+    found = {name: state.get(name, empty.get(name, "")) for name in kinds}
+    good = all(isinstance(found[name], kind) for name, kind in kinds.items())
+    scores = [*found["best_k_models"].values()] if good else []
+    scores += [one for one in (found["best_model_score"], found["kth_value"]) if one is not None]
+    good = good and all(isinstance(one, Tensor) and one.ndim == 0 for one in scores)
+    if not good or not all(isinstance(name, str) for name in found["best_k_models"]):
+        raise Im2TexError(
+            "the checkpoint's record of the best so far is damaged: go on from another one, or "
+            "start a fit from its weights with --model.init_from."
+        )
+    return found
 
 
 def _at_its_end(trainer: Trainer) -> bool:

@@ -6,6 +6,7 @@ import difflib
 import errno
 import re
 import signal
+import traceback
 from collections.abc import Callable, Collection
 
 from im2tex.callbacks.finite_loss import Diverged
@@ -105,6 +106,32 @@ def of_processes(error: Exception) -> Exception | None:
             "larger (docker: --shm-size), or set --data.workers 0."
         )
     return None
+
+
+def of_restoring(error: BaseException, path: str | None) -> Im2TexError | None:
+    """What to do about a checkpoint that a trainer could not take over; None for all else.
+
+    Args:
+        error: that ended the command.
+        path: of the checkpoint.
+    """
+    if path is None or not isinstance(error, Exception):
+        return None
+    frames = [(f.filename, f.name) for f in traceback.extract_tb(error.__traceback__)]
+    here = any(
+        file.endswith("checkpoint_connector.py") and name.lstrip("_").startswith(("re", "load"))
+        for file, name in frames
+    )
+    if not here and not _RESTORING.search(str(error)):
+        return None
+    said = " ".join(str(error).split())
+    return Im2TexError(
+        f"{path} cannot be gone on from ({type(error).__name__}: {said:.200}): the file is "
+        "damaged, or of another version. Take another checkpoint."
+    )
+
+
+_RESTORING = re.compile(r"checkpoint_connector\.py\", line \d+, in _?(?:restore|resume)")
 
 
 def _stopped(message: str) -> Stopped:

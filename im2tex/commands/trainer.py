@@ -35,6 +35,7 @@ from im2tex.callbacks import (
     SaveRunConfig,
     ValidationPictures,
 )
+from im2tex.callbacks.checked_resume import CheckedResume
 from im2tex.callbacks.finite_loss import FiniteLoss
 from im2tex.callbacks.predictions import WritePredictions
 from im2tex.callbacks.reserved_folder import reserve_folder
@@ -43,8 +44,9 @@ from im2tex.callbacks.run_summary import RunSummary
 from im2tex.callbacks.stop_at_signal import StopAtSignal, how_to_go_on
 from im2tex.callbacks.test_report import TestReport
 from im2tex.checkpoint import CheckpointFiles, load, require_start
+from im2tex.checkpoint_contents import limited, require_fit
 from im2tex.commands.layers import CHOICES, drop_stale, effective, split_layers
-from im2tex.commands.messages import of_files, of_parser, of_processes
+from im2tex.commands.messages import of_files, of_parser, of_processes, of_restoring
 from im2tex.commands.surroundings import wrong_variables, wrong_world
 from im2tex.commands.trained import checkpoint_layer, refuse_conflicts, resolve
 from im2tex.commands.wandb_runs import own_run, place
@@ -98,7 +100,7 @@ def run(arguments: Sequence[str]) -> None:
         except BaseException as error:
             if launched():
                 outlast_launcher()
-            told = _told(error, subcommand)
+            told = _told(error, subcommand) or of_restoring(error, path)
             if told is None:
                 raise
             raise told from error
@@ -182,8 +184,13 @@ class FormulaCLI(LightningCLI):
             # So that it is built as one that has weights, whatever else its settings say.
             given, settings.model.vocabulary = settings.model.vocabulary, trained["vocabulary"]
         place(settings.trainer.get("logger"), settings.trainer.get("default_root_dir") or RUNS)
-        super().instantiate_classes()
-        if self.checkpoint is not None:
+        if self.checkpoint is None:
+            super().instantiate_classes()
+        else:
+            state = self.checkpoint["state_dict"]
+            with limited(state):
+                super().instantiate_classes()
+            require_fit(self.model.state_dict(), state, str(settings.ckpt_path))
             self.model.init_from = None  # for a fresh fit only
             settings.model.vocabulary = given  # a run's configuration holds none
 
@@ -256,7 +263,7 @@ def _callbacks(settings: Any) -> list[Callback]:
     """Those that every run has; our progress bar unless there is to be none, or another one."""
     trainer = settings.trainer
     callbacks: list[Callback] = [LogLine(), LogLearningRate(), RunSummary(), ValidationPictures()]
-    callbacks.append(StopAtSignal())
+    callbacks += [StopAtSignal(), CheckedResume()]
     if settings.get("stop_at_nan", True):
         callbacks.append(FiniteLoss())
     others = any(isinstance(one, ProgressBar) for one in _listed(trainer.get("callbacks")))
