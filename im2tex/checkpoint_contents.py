@@ -49,7 +49,7 @@ def rebuilt(
     state: Mapping[str, Tensor],
     where: str,
     strict: bool = True,
-    **use: Any,
+    use: Mapping[str, Any] | None = None,
 ) -> M:
     """A model of stored settings with stored weights.
 
@@ -59,7 +59,7 @@ def rebuilt(
         state: weights and buffers by name, see `require_state`.
         where: the file, for messages.
         strict: whether every weight must be there and fit.
-        **use: settings that are not stored, or win over the stored ones.
+        use: settings that are not stored, or win over the stored ones.
 
     Raises:
         Im2TexError: if the settings make no model, or the weights are not those of it.
@@ -74,7 +74,7 @@ def rebuilt(
             )
     try:
         with limited(state):
-            model = cls(**(stored | use))
+            model = cls(**(stored | dict(use or {})))
     except Im2TexError as error:
         raise Im2TexError(f"{where}: {error}") from error
     except Exception as error:  # of whatever a constructor does with what it did not expect
@@ -220,11 +220,11 @@ def limited(state: Mapping[str, Tensor]) -> Iterator[None]:
         yield
 
 
-class _Limit(TorchDispatchMode):
+class _Limit(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts what is made, before it is made."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.left = limit
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

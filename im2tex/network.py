@@ -155,7 +155,7 @@ class Network(LightningModule):
         content = load(checkpoint_path)
         settings, state = content["hyper_parameters"], content["state_dict"]
         where, whole = str(checkpoint_path), strict is not False
-        model = rebuilt(cls, settings, state, where, whole, **kwargs)
+        model = rebuilt(cls, settings, state, where, whole, kwargs)
         return model if map_location is None else model.to(map_location)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -136,7 +136,7 @@ class Transcriber(Network):
         settings, state, reading = read_model(folder)
         others = [str(member(folder, k)) for k in range(1, 1 + reading.get("members", 0))]
         use = {"ensemble": others, "views": reading.get("views")}
-        model = rebuilt(cls, settings, state, str(folder), **use)
+        model = rebuilt(cls, settings, state, str(folder), use=use)
         return model.eval()
 
     def save_pretrained(self, folder: str | Path) -> int:

@@ -43,7 +43,7 @@ def export(
     content = load(checkpoint)
     settings = {k: v for k, v in content["hyper_parameters"].items() if not k.startswith("_")}
     use = {"ensemble": [str(path) for path in ensemble], "views": [*views] if views else None}
-    model = rebuilt(Im2Tex, settings, content["state_dict"], str(checkpoint), **use)
+    model = rebuilt(Im2Tex, settings, content["state_dict"], str(checkpoint), use=use)
     tests = [_of_this(read_result(path), path, settings, model) for path in results]
     data = content.get("datamodule_hyper_parameters", {})
     sources = _sources(data, tests) + list(trained_on)
