@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from torch import Tensor
 
 from im2tex import __version__
+from im2tex.checkpoint_contents import require_plain, require_settings, require_state
 from im2tex.errors import Im2TexError
 from im2tex.files import replacing
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _KEY = "im2tex"
+ENDED = "fit_ended"
+"""The key of a checkpoint that says whether its fit came to its end."""
 
 
 class CheckpointFiles(TorchCheckpointIO):
@@ -48,6 +52,16 @@ class CheckpointFiles(TorchCheckpointIO):
                 "make room, then go on from it with --ckpt_path."
             ) from error
 
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> Any:
+        """Reads; whatever is asked for, nothing of the file is run.
+
+        Raises:
+            Im2TexError: if it cannot be read.
+        """
+        return _read(Path(path))
+
 
 def stamp(checkpoint: dict[str, Any]) -> None:
     """Writes the format version into a checkpoint."""
@@ -75,27 +89,76 @@ def verify(checkpoint: dict[str, Any], where: str) -> None:
 
 
 def load(path: str | Path) -> dict[str, Any]:
-    """Reads a checkpoint onto the CPU.
+    """Reads a checkpoint onto the CPU, without running code from it, and looks at what it holds.
 
     Raises:
         Im2TexError: if it is missing, damaged, or not ours.
     """
-    path = Path(path)
+    where = str(path)
+    checkpoint = _read(Path(path))
+    if not isinstance(checkpoint, dict):
+        raise Im2TexError(f"{where} is no checkpoint.")
+    verify(checkpoint, where)
+    require_state(checkpoint.get("state_dict"), where)
+    require_settings(checkpoint.get("hyper_parameters"), where)
+    data = checkpoint.get("datamodule_hyper_parameters", {})
+    require_settings(data, where, "datamodule_hyper_parameters")
+    for name, value in checkpoint.items():
+        if name not in ("state_dict", "hyper_parameters", "datamodule_hyper_parameters"):
+            require_plain(value, f"{where}: {ascii(name)[:80]}", tensors=True)
+    for name, kind in _KINDS.items():
+        value = checkpoint.get(name)
+        if name in checkpoint and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise Im2TexError(
+                f"{where}: its {name} is of type {type(value).__name__}, not {kind.__name__}. The "
+                "file is damaged: take another checkpoint."
+            )
+    for name in ("epoch", "global_step"):
+        if not 0 <= checkpoint.get(name, 0) < 2**62:
+            raise Im2TexError(f"{where}: its {name} is no count. The file is damaged.")
+    states = checkpoint.get("callbacks", {})
+    if not all(isinstance(name, str) and isinstance(one, dict) for name, one in states.items()):
+        raise Im2TexError(f"{where}: its callbacks have no states by name. The file is damaged.")
+    return checkpoint
+
+
+_KINDS: dict[str, type] = {
+    "epoch": int,
+    "global_step": int,
+    "pytorch-lightning_version": str,
+    "loops": dict,
+    "callbacks": dict,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+}
+
+
+def _read(path: Path) -> Any:
+    """What a file holds: tensors and plain values only.
+
+    Raises:
+        Im2TexError: if it is no regular file, or none that torch wrote.
+    """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise Im2TexError(f"there is no checkpoint {path}.") from None
-    except UnpicklingError as error:
+        if not path.exists():
+            raise Im2TexError(f"there is no checkpoint {path}.")
+        if not path.is_file():
+            raise Im2TexError(f"{path} cannot be read as a checkpoint: it is no regular file.")
+        # What torch writes is not compressed: a file does not grow when it is read.
+        with zipfile.ZipFile(path) as archive:
+            if sum(one.file_size for one in archive.infolist()) > path.stat().st_size:
+                raise zipfile.BadZipFile("it would grow when it is read")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Im2TexError:
+        raise
+    except (UnpicklingError, zipfile.BadZipFile) as error:
         # What torch says here runs over many lines, and advises to trust the file.
         raise Im2TexError(
             f"{path} cannot be read as a checkpoint: it is damaged, or no file of im2tex."
         ) from error
     except Exception as error:
-        raise Im2TexError(f"{path} cannot be read as a checkpoint: {error}") from error
-    if not isinstance(checkpoint, dict):
-        raise Im2TexError(f"{path} is no checkpoint.")
-    verify(checkpoint, str(path))
-    return checkpoint
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise Im2TexError(f"{path} cannot be read as a checkpoint: {said}") from error
 
 
 def require_start(path: str) -> None:
@@ -136,6 +199,13 @@ def initialise(model: Network, path: str) -> str:
     pairs = [(k, k) for k in range(4)] + [
         (mine, numbers[token]) for mine, token in enumerate(model.words.tokens) if token in numbers
     ]
+    rows = 4 + len(known)
+    for name in (f"decoder.{one}" for one in model.ready.by_token):
+        if name in theirs and (not theirs[name].ndim or len(theirs[name]) != rows):
+            raise Im2TexError(
+                f"{path}: weight {name} has shape {tuple(theirs[name].shape)}, but its vocabulary "
+                f"needs {rows} rows. The file is damaged: take another checkpoint."
+            )
     to, origin = (torch.tensor(side) for side in zip(*pairs, strict=True))
     by_token = {f"decoder.{name}" for name in model.ready.by_token}
     loaded, mapped, new = [], [], []
@@ -150,7 +220,11 @@ def initialise(model: Network, path: str) -> str:
                     continue
                 value[to] = other[origin].to(value)
                 mapped.append(name)
-            elif other is not None and other.shape == value.shape:
+            elif (
+                other is not None
+                and other.shape == value.shape
+                and other.is_floating_point() == value.is_floating_point()
+            ):
                 value.copy_(other)
                 loaded.append(name)
             else:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from im2tex import __version__
 from im2tex.commands.front import PASSES_ON, Parser, add_commands
 from im2tex.errors import Im2TexError
+from im2tex.stopping import Stopped
 from im2tex.untrusted_text import plain
 
 _TRAINER_COMMANDS = {
@@ -28,8 +29,9 @@ def main(args: Sequence[str] | None = None) -> int:
         args: what stands after `im2tex`; the process's own arguments if not given.
 
     Returns:
-        The exit status: 0; 1 where a command counts failures and there were some; 2 after an
-        error that a person can put right, whose message has then been printed.
+        The exit status: 0; 1 where a command counts failures and there were some, or a fit lost
+        its way; 2 after an error that a person can put right, whose message has then been
+        printed; 143 if SIGTERM ended it before its end, 130 if Ctrl-C did.
     """
     given = list(sys.argv[1:] if args is None else args)
     try:
@@ -52,7 +54,11 @@ def main(args: Sequence[str] | None = None) -> int:
     except Im2TexError as error:
         said = plain(error, keep="\n")  # a value in it can be anybody's
         print(f"im2tex: error: {said}", file=sys.stderr)
-        return 2
+        return error.status
+    except Stopped as stop:
+        if str(stop):
+            print(f"im2tex: {stop}", file=sys.stderr)
+        return stop.status
     except KeyboardInterrupt:
         print("im2tex: interrupted", file=sys.stderr)
         return 130

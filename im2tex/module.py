@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from im2tex.checkpoint_contents import OF_USE
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.decoders import DECODERS, SearchOptions
 from im2tex.decoders.attention_choice import DEFAULT_ATTENTION, choose_attention
@@ -23,17 +24,6 @@ from im2tex.registry import check_arguments
 from im2tex.transcription import Transcriber
 
 __all__ = ["Example", "Im2Tex"]
-
-_OF_USE = [
-    "init_from",
-    "beam_size",
-    "length_penalty",
-    "output_length",
-    "n_best",
-    "ensemble",
-    "views",
-]
-"""Settings that say how a model is used, and are none of a checkpoint's."""
 
 
 class Im2Tex(Learner, Transcriber):
@@ -106,7 +96,7 @@ class Im2Tex(Learner, Transcriber):
         views: list[float] | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(ignore=_OF_USE)
+        self.save_hyperparameters(ignore=list(OF_USE))
         self.init_from = init_from
         self.search_options = SearchOptions(beam_size, output_length, length_penalty, n_best)
         self.company = Company(ensemble or (), (1.0,) if views is None else views)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import nn
 
-from im2tex.checkpoint import initialise, stamp, verify
+from im2tex.checkpoint import initialise, load, stamp, verify
+from im2tex.checkpoint_contents import rebuilt
 from im2tex.data.dataset import Batch
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.decoders import DECODERS, Decoder, SearchOptions, Targets
@@ -125,6 +126,37 @@ class Network(LightningModule):
         return self.vocabulary
 
     # ---------------------------------------------------------------- checkpoints
+
+    @classmethod
+    def load_from_checkpoint(
+        cls,
+        checkpoint_path: Any,
+        map_location: Any = None,
+        hparams_file: Any = None,
+        strict: bool | None = None,
+        weights_only: bool | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """A model of a checkpoint's settings, with its weights.
+
+        Args:
+            checkpoint_path: of the file.
+            map_location: device of the model; the CPU if not given.
+            hparams_file: not used, the settings are the checkpoint's.
+            strict: whether every weight must be there and fit; true if not given.
+            weights_only: always so, nothing of the file is run.
+            **kwargs: settings that win over the checkpoint's.
+
+        Raises:
+            Im2TexError: if it is missing, damaged, or not ours.
+        """
+        if hparams_file is not None:
+            raise Im2TexError("hparams_file: pass settings as keyword arguments instead.")
+        content = load(checkpoint_path)
+        settings, state = content["hyper_parameters"], content["state_dict"]
+        where, whole = str(checkpoint_path), strict is not False
+        model = rebuilt(cls, settings, state, where, whole, kwargs)
+        return model if map_location is None else model.to(map_location)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the format version."""

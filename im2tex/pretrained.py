@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from im2tex.checkpoint import stamp, verify
+from im2tex.checkpoint_contents import require_plain, require_settings, require_state
 from im2tex.errors import Im2TexError
 from im2tex.files import replacing
 
@@ -93,8 +93,7 @@ def write_model(
     stamp(settings)
     try:
         with replacing(folder / WEIGHTS) as part:
-            save_file(kept, part)
-            part.chmod(0o666 & ~_umask())
+            part.write_bytes(save(kept))
         with replacing(folder / CONFIG) as part:
             part.write_text(json.dumps(settings, ensure_ascii=False) + "\n", encoding="utf-8")
     except (OSError, SafetensorError) as error:
@@ -103,34 +102,70 @@ def write_model(
     return (folder / WEIGHTS).stat().st_size
 
 
-def _umask() -> int:
-    """The mask of new files' rights, which safetensors' own do not follow."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def read_model(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
     """Settings, weights, in single precision, and way of reading, as it was written.
 
     Raises:
         Im2TexError: if a file is missing, damaged, or of another format.
     """
+    about, file = folder / CONFIG, folder / WEIGHTS
+    settings = _read_settings(about)
+    verify(settings, str(about))
+    if "hyper_parameters" not in settings:
+        raise Im2TexError(f"{about} holds no settings.")
+    require_settings(settings["hyper_parameters"], str(about))
+    reading = settings.get("reading", {})
+    _require_reading(reading, folder)
     try:
-        settings = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Im2TexError(f"{folder / CONFIG} cannot be read: {error}") from error
-    if not isinstance(settings, dict):
-        raise Im2TexError(f"{folder / CONFIG} holds no settings.")
-    verify(settings, str(folder / CONFIG))
-    if not isinstance(settings.get("hyper_parameters"), dict):
-        raise Im2TexError(f"{folder / CONFIG} holds no settings.")
-    try:
-        state = load_file(folder / WEIGHTS)
-    except (OSError, SafetensorError) as error:
-        raise Im2TexError(
-            f"{folder / WEIGHTS} cannot be read: {error}. Fetch or export the model again."
-        ) from error
+        if not file.is_file():
+            raise OSError("there is no such file")
+        state = load_file(file)
+    except Exception as error:  # whatever a file makes the reader say
+        said = " ".join(str(error).split())[:200]
+        raise Im2TexError(f"{file} cannot be read: {said}. {_AGAIN}") from error
+    require_state(state, str(file))
     half = torch.float16
     weights = {name: t.float() if t.dtype == half else t for name, t in state.items()}
-    return settings["hyper_parameters"], weights, settings.get("reading", {})
+    return settings["hyper_parameters"], weights, reading
+
+
+_AGAIN = "Fetch or export the model again."
+_LARGEST_CONFIG = 2**24  # bytes
+_MOST_MEMBERS = 64
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        if not path.is_file():
+            raise OSError("there is no such file")
+        if path.stat().st_size > _LARGEST_CONFIG:
+            raise OSError(f"it is larger than {_LARGEST_CONFIG} bytes")
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise Im2TexError(f"{path} cannot be read: {said}. {_AGAIN}") from error
+    if not isinstance(settings, dict):
+        raise Im2TexError(f"{path} holds no settings, but a {type(settings).__name__}. {_AGAIN}")
+    require_plain(settings, str(path))
+    return settings
+
+
+def _require_reading(reading: Any, folder: Path) -> None:
+    """Checks how a model reads: the sizes it sees, and the other models, which must be there."""
+    path = folder / CONFIG
+    if not isinstance(reading, dict) or not reading.keys() <= {"views", "members"}:
+        raise Im2TexError(f"{path}: `reading` holds views and members only. {_AGAIN}")
+    members, views = reading.get("members", 0), reading.get("views")
+    if type(members) is not int or not 0 <= members <= _MOST_MEMBERS:
+        raise Im2TexError(
+            f"{path}: `members` is 0 to {_MOST_MEMBERS}, not {members!r:.40}. {_AGAIN}"
+        )
+    for number in range(1, 1 + members):
+        if not (member(folder, number) / CONFIG).is_file():
+            raise Im2TexError(
+                f"{path}: {members} other models read with it, but {member(folder, number)} holds "
+                f"no {CONFIG}. {_AGAIN}"
+            )
+    numbers = isinstance(views, list) and all(type(one) in (int, float) for one in views)
+    if views is not None and not (numbers and len(views) <= _MOST_MEMBERS):
+        raise Im2TexError(f"{path}: `views` is a list of sizes, such as [1.0]. {_AGAIN}")

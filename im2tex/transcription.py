@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from im2tex.checkpoint_contents import rebuilt
 from im2tex.data.dataset import Batch
 from im2tex.decoders import Hypothesis, SearchOptions
 from im2tex.decoders.ensemble import likelihood, search
 from im2tex.ensemble import Company
-from im2tex.errors import Im2TexError
 from im2tex.network import Network
 from im2tex.pretrained import locate, member, read_model, write_model
 from im2tex.reading import Picture, Reading, batches, drawn
@@ -135,14 +135,8 @@ class Transcriber(Network):
         folder = locate(name_or_path)
         settings, state, reading = read_model(folder)
         others = [str(member(folder, k)) for k in range(1, 1 + reading.get("members", 0))]
-        model = cls(**settings, ensemble=others, views=reading.get("views"))
-        try:
-            model.load_state_dict(state)
-        except RuntimeError as error:
-            raise Im2TexError(
-                f"{folder}: its weights are not those of its settings. Fetch or export the model "
-                "again."
-            ) from error
+        use = {"ensemble": others, "views": reading.get("views")}
+        model = rebuilt(cls, settings, state, str(folder), use=use)
         return model.eval()
 
     def save_pretrained(self, folder: str | Path) -> int:

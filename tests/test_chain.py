@@ -1,12 +1,17 @@
 """Trainings in a row: each from the one before, resumed where they stopped."""
 
+import fcntl
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
+import torch
 from tiny import TINY, changed, config, im2tex
 
 from im2tex.checkpoint import load
+from im2tex.commands import chain
 
 EVERY = ("--", "--seed_everything", "7", "--trainer.max_epochs", "1")
 
@@ -91,3 +96,71 @@ def test_a_step_that_fails_ends_the_chain_and_is_named(configurations, tmp_path,
     assert "there is no configuration none.yaml" in capsys.readouterr().err
     assert im2tex("chain", f"{configurations[0]} 'half", "--out", tmp_path / "out") == 2
     assert "quotes do not match (No closing quotation)" in capsys.readouterr().err
+
+
+@pytest.fixture
+def begun(done, tmp_path):
+    """A copy of a finished chain's first step, and the chain of it alone."""
+    folder, (first, _) = done
+    out = tmp_path / "out"
+    shutil.copytree(folder / "1-first", out / "1-first")
+    (last,) = out.glob("**/checkpoints/last.ckpt")
+    return out, last, ("chain", first, "--out", out, *EVERY)
+
+
+def rewritten(path, change):
+    content = torch.load(path, weights_only=True)
+    change(content)
+    torch.save(content, path)
+
+
+def test_a_step_marked_done_whose_fit_was_stopped_is_gone_on_with(begun, capfd):
+    out, last, command = begun
+    rewritten(last, lambda content: content.update(fit_ended=False))
+    assert im2tex(*command) == 2  # its one epoch is over, so that there is nothing to add
+    assert "its last.ckpt is short of the end" in capfd.readouterr().err
+    assert not (out / "1-first" / "done").exists()
+
+
+@pytest.mark.parametrize(("epochs", "believed"), [(1, True), (2, False)])
+def test_an_older_versions_step_is_judged_by_its_epochs(epochs, believed, begun):
+    _, last, _ = begun
+    rewritten(last, lambda content: content.pop("fit_ended"))
+    run = last.parent.parent
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("max_epochs: 1", f"max_epochs: {epochs}"))
+    assert chain._ended(run.parent) is believed
+
+
+def test_a_second_chain_in_the_folder_at_the_same_time_is_refused(begun, capsys):
+    out, _, command = begun
+    assert im2tex(*command) == 0
+    with (out / "chain.txt").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert im2tex(*command) == 2
+    assert "another process of `im2tex chain` is at work" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "expected"),
+    [
+        (143, "was stopped by SIGTERM", 143),
+        (-15, "was stopped by SIGTERM", 143),
+        (130, "was stopped by SIGINT", 130),
+        (-9, "was killed by SIGKILL (did memory run out?)", 2),
+    ],
+)
+def test_a_step_that_was_stopped_or_killed_is_said(
+    status, words, expected, begun, capsys, monkeypatch
+):
+    out, last, command = begun
+    last.unlink()
+    (out / "1-first" / "done").unlink()
+    script = (
+        f"import os, sys; os.kill(os.getpid(), {-status}) if {status} < 0 else sys.exit({status})"
+    )
+    popen = subprocess.Popen
+    monkeypatch.setattr(chain.subprocess, "Popen", lambda _: popen([sys.executable, "-c", script]))
+    assert im2tex(*command) == expected
+    assert words in capsys.readouterr().err
+    assert not (out / "1-first" / "done").exists()

@@ -183,3 +183,32 @@ def test_moved_checkpoints_of_a_finished_fit_can_be_continued(trained, checkpoin
     assert status == 0
     content = load(tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt")
     assert content["global_step"] == 2 * torch.load(checkpoint, weights_only=True)["global_step"]
+
+
+def test_a_moved_runs_best_checkpoint_is_found_where_it_is_now(tmp_path, monkeypatch, capsys):
+    perplexities = iter([2.0, 3.0, 4.0, 5.0])
+    monkeypatch.setattr(Perplexity, "compute", lambda self: torch.tensor(next(perplexities)))
+    path = config(tmp_path, TINY)
+    assert im2tex("fit", "--config", path) == 0
+    shutil.move(tmp_path / "runs", tmp_path / "moved")
+    root = ("--trainer.default_root_dir", tmp_path / "moved")
+    for epochs in (2, 3):  # the second time seen from another run than the best one's
+        given = ("--ckpt_path", "last", "--trainer.max_epochs", epochs)
+        assert im2tex("fit", "--config", path, *root, *given) == 0
+        if epochs == 2:
+            shutil.move(tmp_path / "moved", tmp_path / "again")
+            root = ("--trainer.default_root_dir", tmp_path / "again")
+    said = capsys.readouterr().out
+    best = [line.rsplit(": ", 1)[1] for line in said.splitlines() if "best checkpoint" in line]
+    found = [
+        str(tmp_path / f"{name}/version_0/checkpoints/best.ckpt") for name in ("moved", "again")
+    ]
+    assert best[1:] == found
+
+
+def test_a_best_checkpoint_that_is_nowhere_is_a_warning(tmp_path):
+    path = config(tmp_path, TINY)
+    assert im2tex("fit", "--config", path) == 0
+    (tmp_path / "runs/version_0/checkpoints/best.ckpt").unlink()
+    with pytest.warns(UserWarning, match=r"best checkpoint so far, .*best\.ckpt, is not there"):
+        im2tex("fit", "--config", path, "--ckpt_path", "last", "--trainer.max_epochs", "2")

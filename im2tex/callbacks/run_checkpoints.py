@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import os
+from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
 
+from im2tex.callbacks.finite_loss import require_finite
+from im2tex.callbacks.stop_at_signal import stop_agreed, validates
+from im2tex.checkpoint import ENDED
 from im2tex.errors import Im2TexError
 
 
@@ -59,6 +68,8 @@ class RunCheckpoints(ModelCheckpoint):
             enable_version_counter=False,
         )
         self.steps = every_n_train_steps
+        self._ended = False
+        self._from: Path | None = None  # folder of the checkpoint that the fit goes on from
 
     def on_train_batch_end(
         self,
@@ -69,9 +80,10 @@ class RunCheckpoints(ModelCheckpoint):
         batch_idx: int,
     ) -> None:
         """Writes `last.ckpt` when it is time, unless a validation comes first."""
-        if not self.steps or trainer.global_step % self.steps:
+        due = bool(self.steps) and trainer.global_step % self.steps == 0
+        if not (due or stop_agreed(trainer)):
             return
-        if trainer.is_last_batch or _validates(trainer, batch_idx):
+        if trainer.is_last_batch or validates(trainer, batch_idx):
             return
         if _training(trainer) and trainer.global_step != self._last_global_step_saved:
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
@@ -81,20 +93,109 @@ class RunCheckpoints(ModelCheckpoint):
         if not _training(trainer):
             return
         self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
-        if self.steps and not trainer.is_last_batch:
+        if (self.steps or stop_agreed(trainer)) and not trainer.is_last_batch:
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes `last.ckpt`."""
         if _training(trainer):
+            self._ended = _at_its_end(trainer)
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Nothing: the last epoch's end has written it."""
 
+    def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
+        """Writes nothing that is broken."""
+        require_finite(trainer)
+        super()._save_checkpoint(trainer, filepath)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Says whether the fit came to its end, for whoever goes on from it or waits for it."""
+        checkpoint[ENDED] = self._ended
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Notes where the checkpoint lies, which the best one lies beside."""
+        self._from = Path(str(trainer.ckpt_path)).parent
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remembers the best so far, whatever folder it is in."""
-        super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+        """Remembers the best so far, whatever folder it is in.
+
+        A run whose folder was moved has its best checkpoint where it was, seen from the one that
+        the fit goes on from.
+
+        Raises:
+            Im2TexError: if the state is none.
+        """
+        state = _checked(state_dict)
+        before = state["dirpath"]
+        names = {name: self._moved(name, before) for name in state["best_k_models"]}
+        for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
+            state[key] = self._moved(state[key], before)
+        state["best_k_models"] = {names[name]: one for name, one in state["best_k_models"].items()}
+        super().load_state_dict({**state, "dirpath": self.dirpath})
+        best = self.best_model_path
+        if best and not Path(best).is_file():
+            rank_zero_warn(
+                f"the best checkpoint so far, {best}, is not there. Until a validation is better "
+                "than it was, this run has no best.ckpt: put it there, or start a new fit."
+            )
+
+    def _moved(self, path: str, before: str | None) -> str:
+        """Where a file lies that lay at `path` when the run's checkpoints lay in `before`."""
+        if not path or not before or self._from is None or Path(path).is_file():
+            return path
+        places = [self._from / os.path.relpath(path, before), self._from / Path(path).name]
+        return next((os.path.normpath(one) for one in places if one.is_file()), path)
+
+
+def _checked(state: dict[str, Any]) -> dict[str, Any]:
+    """The state with what Lightning would miss.
+
+    Raises:
+        Im2TexError: for a value of another type.
+    """
+    kinds: dict[str, tuple[type, ...]] = {
+        "best_model_score": (Tensor, type(None)),
+        "best_model_path": (str,),
+        "kth_best_model_path": (str,),
+        "kth_value": (Tensor,),
+        "best_k_models": (dict,),
+        "last_model_path": (str,),
+        "dirpath": (str, type(None)),
+    }
+    empty: dict[str, Any] = {
+        "best_model_score": None,
+        "kth_value": torch.tensor(math.inf),
+        "best_k_models": {},
+        "dirpath": None,
+    }
+    found = {name: state.get(name, empty.get(name, "")) for name in kinds}
+    good = all(isinstance(found[name], kind) for name, kind in kinds.items())
+    scores = [*found["best_k_models"].values()] if good else []
+    scores += [one for one in (found["best_model_score"], found["kth_value"]) if one is not None]
+    good = good and all(isinstance(one, Tensor) and one.ndim == 0 for one in scores)
+    if not good or not all(isinstance(name, str) for name in found["best_k_models"]):
+        raise Im2TexError(
+            "the checkpoint's record of the best so far is damaged: go on from another one, or "
+            "start a fit from its weights with --model.init_from."
+        )
+    return found
+
+
+def _at_its_end(trainer: Trainer) -> bool:
+    """Whether the epoch that ends now is the fit's last one."""
+    epochs, steps = trainer.max_epochs, trainer.max_steps
+    progress: Any = trainer.fit_loop.epoch_progress.current
+    return (
+        (epochs is not None and 0 <= epochs <= progress.processed)
+        or 0 <= steps <= trainer.global_step
+        or trainer.should_stop
+    )
 
 
 def _training(trainer: Trainer) -> bool:
@@ -104,13 +205,3 @@ def _training(trainer: Trainer) -> bool:
         and not trainer.sanity_checking
         and not getattr(trainer, "fast_dev_run", False)
     )
-
-
-def _validates(trainer: Trainer, batch_idx: int) -> bool:
-    """Whether a validation follows a batch within its epoch."""
-    every = trainer.val_check_batch
-    if every is None or every == float("inf"):
-        return False
-    if trainer.check_val_every_n_epoch is None:
-        batch_idx = trainer.fit_loop.epoch_loop.total_batch_idx
-    return (batch_idx + 1) % int(every) == 0

@@ -2,19 +2,29 @@
 
 Pretraining on synthetic handwriting, fine-tuning on CROHME and the test of 2013 and 2014 are one
 command. Repeated after an interruption, it goes on where it stopped.
+
+That a training came to its end is said by its `last.ckpt`, not by its exit status alone.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shlex
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+from im2tex.checkpoint import ENDED, load
 from im2tex.errors import Im2TexError
 from im2tex.report.results import read_result, write_whole
+from im2tex.stopping import REQUEST, Stopped
 
 _DONE = "done"
 
@@ -44,13 +54,30 @@ def chain(steps: Sequence[str], folder: Path, *, flags: Sequence[str] = (), name
         if not part or not Path(part[0]).is_file():
             raise Im2TexError(f"there is no configuration {part[0] if part else '(empty)'}.")
     made_of = [shlex.join([config, *flags, *own]) for config, *own in parts]
-    _claim(folder, made_of)
+    with _claimed(folder, made_of), REQUEST.listening():
+        try:
+            _work(parts, made_of, folder, flags, name or folder.resolve().name)
+        except KeyboardInterrupt:
+            if REQUEST.signum is None:
+                raise
+            raise Stopped(REQUEST.advice(), REQUEST.signum) from None
+
+
+def _work(
+    parts: Sequence[Sequence[str]],
+    made_of: Sequence[str],
+    folder: Path,
+    flags: Sequence[str],
+    result: str,
+) -> None:
+    """The steps and the test, as far as they are not done."""
     best: Path | None = None
     for number, (config, *own) in enumerate(parts, 1):
         place = folder / f"{number}-{Path(config).stem}"
-        if (place / _DONE).exists():
+        if (place / _DONE).exists() and _ended(place):
             print(f"{place}: done before", flush=True)
         else:
+            (place / _DONE).unlink(missing_ok=True)
             start = ["--model.init_from", str(best)] if best else []
             going_on = _newest(place, "last.ckpt") is not None
             _run(
@@ -58,11 +85,15 @@ def chain(steps: Sequence[str], folder: Path, *, flags: Sequence[str] = (), name
                 *("--trainer.default_root_dir", str(place)),
                 *(("--ckpt_path", "last") if going_on else ()),
             )
+            if not _ended(place):
+                raise Im2TexError(
+                    f"{place}: `im2tex fit` ended with status 0, but its last.ckpt is short of the "
+                    "end; repeat the same command to go on from there."
+                )
             (place / _DONE).touch()
         best = _newest(place, "best.ckpt")
         if best is None:
             raise Im2TexError(f"{place} holds no best.ckpt: does its configuration validate?")
-    result = name or folder.resolve().name
     written = folder / "results" / f"{result}.json"
     if written.exists():
         print(f"{written}: tested before", flush=True)
@@ -74,25 +105,47 @@ def chain(steps: Sequence[str], folder: Path, *, flags: Sequence[str] = (), name
     # A test knows its checkpoint; how that came to be, only the chain does.
     record = read_result(written)
     if "chain" not in record:
-        record["chain"] = made_of
+        record["chain"] = list(made_of)
         write_whole(written, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
-def _claim(folder: Path, steps: Sequence[str]) -> None:
-    """Writes down what the folder's chain is, or checks that it is this one."""
+@contextmanager
+def _claimed(folder: Path, steps: Sequence[str]) -> Iterator[None]:
+    """Writes down what the folder's chain is, or checks that it is this one, and locks it."""
     note = folder / "chain.txt"
     text = "\n".join(steps) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not note.exists():
-            note.write_text(text, encoding="utf-8")
-        elif note.read_text(encoding="utf-8") != text:
-            raise Im2TexError(
-                f"{folder} holds another chain, see {note}: choose another --out, or repeat that "
-                "chain's own command to go on with it."
-            )
+        with note.open("a+", encoding="utf-8") as file:
+            if not _locked(file.fileno()):
+                raise Im2TexError(
+                    f"another process of `im2tex chain` is at work in {folder}: wait for it, or "
+                    "choose another --out."
+                )
+            file.seek(0)
+            found = file.read()
+            if not found:
+                file.write(text)
+                file.flush()
+            elif found != text:
+                raise Im2TexError(
+                    f"{folder} holds another chain, see {note}: choose another --out, or repeat "
+                    "that chain's own command to go on with it."
+                )
+            yield
     except OSError as error:
         raise Im2TexError(f"cannot write {note}: {error.strerror or error}.") from error
+
+
+def _locked(file: int) -> bool:
+    """Locks a file until it is closed; where the file system has no locks, it goes without."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _newest(place: Path, name: str) -> Path | None:
@@ -100,12 +153,69 @@ def _newest(place: Path, name: str) -> Path | None:
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 
+def _ended(place: Path) -> bool:
+    """Whether a step's newest fit came to its end; true where no checkpoint can tell."""
+    last = _newest(place, "last.ckpt")
+    if last is None:
+        return True
+    content = load(last)
+    if ENDED in content:
+        return bool(content[ENDED])
+    # Of a version that did not write it: epochs and steps, by the run's own configuration.
+    run = last.parent.parent
+    configs = sorted(run.glob("config*.yaml"), key=lambda path: path.stat().st_mtime)
+    try:
+        settings = yaml.safe_load(configs[-1].read_text(encoding="utf-8"))["trainer"]
+        done = content["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
+        return True
+    limits = (
+        (settings.get("max_epochs"), done),
+        (settings.get("max_steps"), content.get("global_step", 0)),
+    )
+    known = [(limit, reached) for limit, reached in limits if isinstance(limit, int) and limit > 0]
+    stopped_early = any(
+        isinstance(state, dict) and state.get("stopped_epoch") for state in _states(content)
+    )
+    return stopped_early or not known or any(reached >= limit for limit, reached in known)
+
+
+def _states(content: dict[str, Any]) -> Collection[Any]:
+    """The states of the callbacks of a checkpoint."""
+    found = content.get("callbacks")
+    return found.values() if isinstance(found, dict) else ()
+
+
 def _run(*arguments: str) -> None:
-    """One command in a process of its own, so that it leaves no memory and no state behind."""
+    """One command in a process of its own, so that it leaves no memory and no state behind.
+
+    A signal to the chain is passed on to it.
+
+    Raises:
+        Stopped: if a signal ended the chain or the command.
+        Im2TexError: if the command failed.
+    """
     print(f"+ {shlex.join(['im2tex', *arguments])}", flush=True)
-    done = subprocess.run([sys.executable, "-m", "im2tex", *arguments], check=False)
-    if done.returncode:
+    process = subprocess.Popen([sys.executable, "-m", "im2tex", *arguments])
+
+    def pass_on(signum: int) -> bool:
+        with suppress(ProcessLookupError):
+            process.send_signal(signum)
+        return True
+
+    REQUEST.pass_on = pass_on
+    try:
+        status = process.wait()
+    finally:
+        REQUEST.pass_on = None
+    what = f"`im2tex {arguments[0]}`"
+    on = "repeat the same command to go on from there."
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        if REQUEST.signum == signum or status in (-signum, 128 + signum):
+            raise Stopped(f"{what} was stopped by {signum.name}; {on}", signum)
+    if status < 0:
         raise Im2TexError(
-            f"`im2tex {arguments[0]}` ended with {done.returncode}; repeat the same command to go "
-            "on from there."
+            f"{what} was killed by {signal.Signals(-status).name} (did memory run out?); {on}"
         )
+    if status:
+        raise Im2TexError(f"{what} ended with {status}; {on}")

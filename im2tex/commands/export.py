@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from im2tex.checkpoint import load
+from im2tex.checkpoint_contents import rebuilt
 from im2tex.errors import Im2TexError
 from im2tex.files import replacing
 from im2tex.module import Im2Tex
@@ -41,10 +42,8 @@ def export(
     """
     content = load(checkpoint)
     settings = {k: v for k, v in content["hyper_parameters"].items() if not k.startswith("_")}
-    model = Im2Tex(
-        **settings, ensemble=[str(path) for path in ensemble], views=None if not views else [*views]
-    )
-    model.load_state_dict(content["state_dict"])
+    use = {"ensemble": [str(path) for path in ensemble], "views": [*views] if views else None}
+    model = rebuilt(Im2Tex, settings, content["state_dict"], str(checkpoint), use=use)
     tests = [_of_this(read_result(path), path, settings, model) for path in results]
     data = content.get("datamodule_hyper_parameters", {})
     sources = _sources(data, tests) + list(trained_on)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import difflib
 import errno
 import re
-from collections.abc import Collection
+import signal
+import traceback
+from collections.abc import Callable, Collection
+
+from im2tex.callbacks.finite_loss import Diverged
+from im2tex.errors import Im2TexError
+from im2tex.stopping import Stopped
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
@@ -65,19 +71,80 @@ def of_files(error: OSError) -> str | None:
     )
 
 
-def of_processes(error: Exception) -> str | None:
-    """What another process found: our own error, or a weight that several devices wait for."""
-    if "were not used in producing" in str(error):
-        return (
+def of_processes(error: Exception) -> Exception | None:
+    """What to raise instead of what another process, or waiting for one, ended with.
+
+    Args:
+        error: of a process that several devices or the loaders of data need.
+
+    Returns:
+        Our own error, which the other process passed on within a traceback, or what to do about
+        a loader that was killed or weights that several devices wait for; None for all else.
+    """
+    text = str(error)
+    if "were not used in producing" in text:
+        return Im2TexError(
             "some weights have no part in the loss (the fine rows under attention coarse_only, for "
             "one), and several devices wait for their gradients: add "
             "--trainer.strategy=ddp_find_unused_parameters_true."
         )
-    return _from_worker(error)
+    passed_on = _PASSED_ON.findall(text)
+    if passed_on:
+        name, message = passed_on[-1]
+        return _OURS[name](message.strip())
+    worker = _WORKER.search(text)
+    if worker:
+        how = f"by signal {worker[1].rstrip('.')}" if worker[1] else "from outside"
+        return Im2TexError(
+            f"a process that loads data was killed {how}; mostly memory ran out, see the system's "
+            "log. Set --data.workers lower (0: none), or --data.batch_size, then go on from the "
+            "last checkpoint with --ckpt_path last."
+        )
+    if "Bus error" in text or "shared memory" in text:
+        return Im2TexError(
+            "the processes that load data found no room in shared memory (/dev/shm): make it "
+            "larger (docker: --shm-size), or set --data.workers 0."
+        )
+    return None
 
 
-def _from_worker(error: Exception) -> str | None:
-    """The message of our own error, where another process passed it on within a traceback."""
-    mark = "im2tex.errors.Im2TexError: "
-    text = str(error)
-    return text.rsplit(mark, 1)[1].strip() if mark in text else None
+def of_restoring(error: BaseException, path: str | None) -> Im2TexError | None:
+    """What to do about a checkpoint that a trainer could not take over; None for all else.
+
+    Args:
+        error: that ended the command.
+        path: of the checkpoint.
+    """
+    if path is None or not isinstance(error, Exception):
+        return None
+    frames = [(f.filename, f.name) for f in traceback.extract_tb(error.__traceback__)]
+    here = any(
+        file.endswith("checkpoint_connector.py") and name.lstrip("_").startswith(("re", "load"))
+        for file, name in frames
+    )
+    if not here and not _RESTORING.search(str(error)):
+        return None
+    said = " ".join(str(error).split())
+    return Im2TexError(
+        f"{path} cannot be gone on from ({type(error).__name__}: {said:.200}): the file is "
+        "damaged, or of another version. Take another checkpoint."
+    )
+
+
+_RESTORING = re.compile(r"checkpoint_connector\.py\", line \d+, in _?(?:restore|resume)")
+
+
+def _stopped(message: str) -> Stopped:
+    signum = signal.SIGINT if "SIGINT" in message else signal.SIGTERM
+    return Stopped(message, signum)
+
+
+_OURS: dict[str, Callable[[str], Exception]] = {
+    "Im2TexError": Im2TexError,
+    "Diverged": Diverged,
+    "Stopped": _stopped,
+}
+_PASSED_ON = re.compile(rf"^im2tex\.[\w.]*\b({'|'.join(_OURS)}): (.*)", re.MULTILINE)
+_WORKER = re.compile(
+    r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:is killed by signal: (.*?\.)|exited)"
+)

@@ -6,9 +6,13 @@ import inspect
 import json
 import logging
 import math
+import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,9 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
-from torch.multiprocessing.spawn import ProcessRaisedException
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
+from lightning.pytorch.utilities import rank_zero_only
+from torch.multiprocessing.spawn import ProcessException
 
 from im2tex.callbacks import (
     EMA,
@@ -29,19 +35,26 @@ from im2tex.callbacks import (
     SaveRunConfig,
     ValidationPictures,
 )
+from im2tex.callbacks.checked_resume import CheckedResume
+from im2tex.callbacks.finite_loss import FiniteLoss
 from im2tex.callbacks.predictions import WritePredictions
+from im2tex.callbacks.reserved_folder import reserve_folder
 from im2tex.callbacks.run_checkpoints import RunCheckpoints
 from im2tex.callbacks.run_summary import RunSummary
+from im2tex.callbacks.stop_at_signal import StopAtSignal, how_to_go_on
 from im2tex.callbacks.test_report import TestReport
 from im2tex.checkpoint import CheckpointFiles, load, require_start
+from im2tex.checkpoint_contents import limited, require_fit
 from im2tex.commands.layers import CHOICES, drop_stale, effective, split_layers
-from im2tex.commands.messages import of_files, of_parser, of_processes
+from im2tex.commands.messages import of_files, of_parser, of_processes, of_restoring
+from im2tex.commands.surroundings import wrong_variables, wrong_world
 from im2tex.commands.trained import checkpoint_layer, refuse_conflicts, resolve
 from im2tex.commands.wandb_runs import own_run, place
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.errors import Im2TexError
 from im2tex.learning import CLIPPING
 from im2tex.module import Im2Tex
+from im2tex.stopping import REQUEST, Stopped, launched, outlast_launcher
 
 RUNS = "runs"
 _NO_RUN = ("-h", "--help", "--print_config", "--print_config=")
@@ -82,17 +95,32 @@ def run(arguments: Sequence[str]) -> None:
             listed.append(f"--ckpt_path={path}")
         _warnings()
         try:
-            with own_run():
+            with REQUEST.listening(), own_run():
                 FormulaCLI(subcommand, listed, checkpoint)
-        except ArgumentError as error:
-            raise Im2TexError(of_parser(error, subcommand, _flags())) from error
-        except MisconfigurationException as error:
-            raise Im2TexError(" ".join(str(error).split())) from error
-        except (OSError, RuntimeError, ProcessRaisedException) as error:
-            message = of_files(error) if isinstance(error, OSError) else of_processes(error)
-            if message is None:
+        except BaseException as error:
+            if launched():
+                outlast_launcher()
+            told = _told(error, subcommand) or of_restoring(error, path)
+            if told is None:
                 raise
-            raise Im2TexError(message) from error
+            raise told from error
+
+
+def _told(error: BaseException, subcommand: str) -> Exception | None:
+    """What to raise instead of what ended a command; None for what nobody foresaw."""
+    passed_on = of_processes(error) if isinstance(error, RuntimeError | ProcessException) else error
+    if isinstance(passed_on, Stopped) or REQUEST.signum is not None:
+        message = str(passed_on) if isinstance(passed_on, Stopped) else REQUEST.advice()
+        first = getattr(rank_zero_only, "rank", 0) == 0
+        return Stopped(message if first else "", REQUEST.signum or signal.SIGTERM)
+    if isinstance(error, ArgumentError):
+        return Im2TexError(of_parser(error, subcommand, _flags()))
+    if isinstance(error, MisconfigurationException):
+        return Im2TexError(" ".join(str(error).split()))
+    if isinstance(error, OSError):
+        said = of_files(error)
+        return None if said is None else Im2TexError(said)
+    return passed_on if isinstance(passed_on, Exception) and passed_on is not error else None
 
 
 class FormulaCLI(LightningCLI):
@@ -138,6 +166,12 @@ class FormulaCLI(LightningCLI):
             default=0.0,
             help="decay of the moving average of the weights used in validation; 0 for none",
         )
+        parser.add_argument(
+            "--stop_at_nan",
+            type=bool,
+            default=True,
+            help="whether a fit ends once its loss is NaN or infinite; false goes on",
+        )
         parser.add_lightning_class_args(TestReport, "report")
         parser.add_lightning_class_args(WritePredictions, "predictions")
 
@@ -150,8 +184,13 @@ class FormulaCLI(LightningCLI):
             # So that it is built as one that has weights, whatever else its settings say.
             given, settings.model.vocabulary = settings.model.vocabulary, trained["vocabulary"]
         place(settings.trainer.get("logger"), settings.trainer.get("default_root_dir") or RUNS)
-        super().instantiate_classes()
-        if self.checkpoint is not None:
+        if self.checkpoint is None:
+            super().instantiate_classes()
+        else:
+            state = self.checkpoint["state_dict"]
+            with limited(state):
+                super().instantiate_classes()
+            require_fit(self.model.state_dict(), state, str(settings.ckpt_path))
             self.model.init_from = None  # for a fresh fit only
             settings.model.vocabulary = given  # a run's configuration holds none
 
@@ -179,16 +218,38 @@ class FormulaCLI(LightningCLI):
         kwargs["plugins"] = [*_listed(trainer.get("plugins")), CheckpointFiles()]
         if trainer.get("enable_model_summary") is None:
             kwargs["enable_model_summary"] = False  # the run summary says more in fewer lines
+        problem = wrong_variables()
+        if problem is not None:
+            raise Im2TexError(problem)
         try:
-            return super().instantiate_trainer(**kwargs)
+            made = super().instantiate_trainer(**kwargs)
         except ValueError as error:  # of a strategy, a precision, ... that there is not
             raise Im2TexError(" ".join(str(error).split())) from error
+        problem = wrong_world(made.world_size)
+        if problem is not None:
+            raise Im2TexError(problem)
+        for logger in made.loggers:
+            reserve_folder(logger)
+        REQUEST.advice = partial(how_to_go_on, made)
+        launcher = made.strategy.launcher
+        if isinstance(launcher, _MultiProcessingLauncher):
+            REQUEST.pass_on = partial(_pass_on, launcher)
+        return made
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         """Without `RunCheckpoints` where there are to be none: Lightning refuses both together."""
         if config.get("enable_checkpointing") is False:
             callbacks = [one for one in callbacks if not isinstance(one, RunCheckpoints)]
         return super()._instantiate_trainer(config, callbacks)
+
+
+def _pass_on(launcher: _MultiProcessingLauncher, signum: int) -> bool:
+    """Sends a signal to the processes of a run; false if there are none."""
+    alive = [one.pid for one in launcher.procs if one.is_alive() and one.pid is not None]
+    for pid in alive:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signum)
+    return bool(alive)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -202,6 +263,9 @@ def _callbacks(settings: Any) -> list[Callback]:
     """Those that every run has; our progress bar unless there is to be none, or another one."""
     trainer = settings.trainer
     callbacks: list[Callback] = [LogLine(), LogLearningRate(), RunSummary(), ValidationPictures()]
+    callbacks += [StopAtSignal(), CheckedResume()]
+    if settings.get("stop_at_nan", True):
+        callbacks.append(FiniteLoss())
     others = any(isinstance(one, ProgressBar) for one in _listed(trainer.get("callbacks")))
     if trainer.get("enable_progress_bar") is not False and not others:
         callbacks.insert(0, Progress())
@@ -225,7 +289,7 @@ def _defaults() -> dict[str, Any]:
 
 def _flags() -> list[str]:
     """The names of the flags that are ours."""
-    return ["config", "ckpt_path", "ema", "seed_everything"] + [
+    return ["config", "ckpt_path", "ema", "stop_at_nan", "seed_everything"] + [
         f"{group}.{name}"
         for group, cls in (
             ("model", Im2Tex),
@@ -255,4 +319,6 @@ def _warnings() -> None:
 
 
 def _needed(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith(("💡", "TPU available"))
+    return not record.getMessage().startswith(
+        ("💡", "TPU available", "\nDetected KeyboardInterrupt", "Detected KeyboardInterrupt")
+    )
