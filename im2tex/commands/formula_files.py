@@ -99,7 +99,8 @@ def tokens_of(text: str) -> list[str]:
         cut = texts(text)
     except LatexError:
         return words
-    if cut == words or all(_is_token(word) for word in words):
+    # Characters beyond ASCII have spellings of their own in the plain stream.
+    if text.isascii() and (cut == words or all(_is_token(word) for word in words)):
         return words
     stream = normalize_or_none(text, Mode.TOK)
     return cut if stream is None else stream.split()

@@ -18,13 +18,15 @@ def label_tokens(markup: str) -> tuple[str, ...]:
         Its tokens in CROHME's canonical form.
 
     Raises:
-        LatexError: if it cannot be read, the form has no way to write it, or a command in it is
-            none that formulas are drawn with, such as a macro of one's own.
+        LatexError: if it cannot be read, nothing of it can be seen, the form has no way to write
+            it, or a command in it is none that formulas are drawn with, such as a macro of one's
+            own.
     """
     tokens = canonical(markup, strict=True)
+    if not tokens:
+        raise LatexError("nothing of it can be seen", 0, markup)
     try:
-        if tokens:
-            prepare(" ".join(tokens))
+        prepare(" ".join(tokens))
     except Undrawable as error:
         raise LatexError(error.failure.reason, 0, markup) from None
     return tuple(tokens)

@@ -94,6 +94,7 @@ def test_a_label_keeps_its_symbols_and_read_again_is_itself(markup, expected):
         (r"\begin{theorem}x\end{theorem}", "theorem has no place"),
         (r"\vrule height 1pt{x}", "no place in a label"),
         (r"a\over b\over c", "in one group"),
+        (r"\, \phantom{x}", "nothing of it can be seen"),
         (r"\c{c}", "no place in a label"),
         (r"\text{中}", "CJK UNIFIED IDEOGRAPH-4E2D"),
     ],
