@@ -105,17 +105,23 @@ def _lines(ink: NDArray[np.uint8], visible: NDArray[np.bool_]) -> list[_Line]:
         ends = (columns.start <= _END * width) + (columns.stop >= (1 - _END) * width)
         if ends == 2:
             lines.append(_traced(ink, labels[rows] == number, rows.start))
-        elif ends == 1 and (rows.start <= 1 or rows.stop >= height - 1):
+        elif ends == 1:
             cut.append(_traced(ink, labels[rows] == number, rows.start, _CUT))
     found = [line for line in lines if line is not None]
-    if _are_regular(found):  # tilted, some of them leave the picture at its top or bottom
-        found += [line for line in cut if line is not None and _are_parallel(line, found[0])]
+    if _are_regular(found):
+        # Tilted, some leave the picture at its top or bottom; in a shadow, some are seen in part.
+        found += [line for line in cut if line is not None and _is_of(line, found)]
     return found
 
 
-def _are_parallel(one: _Line, other: _Line) -> bool:
-    rises = [line.middle[-1] - line.middle[0] for line in (one, other)]
-    return bool(abs(rises[0] - rises[1]) <= _TILT / 2 * len(one.middle))
+def _is_of(one: _Line, lines: list[_Line]) -> bool:
+    """Whether it is parallel to lines that are regular, and at their distance."""
+    rises = [line.middle[-1] - line.middle[0] for line in (one, lines[0])]
+    if abs(rises[0] - rises[1]) > _TILT / 2 * len(one.middle):
+        return False
+    middles = np.sort([line.middle.mean() for line in lines])
+    steps = np.abs(middles - one.middle.mean()) / np.median(np.diff(middles))
+    return bool(np.abs(steps - np.rint(steps)).min() <= _REGULAR)
 
 
 def _traced(

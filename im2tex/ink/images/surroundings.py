@@ -34,8 +34,11 @@ _WHOLE = 0.97  # of a side that a line covers
 _THIN = 0.08  # of the picture's shorter side
 _CORNER = 0.15  # likewise: how far a piece at a corner reaches
 _CLEAR = 2  # pixels between the ink and the other sides
+_BLOCK = 8  # pixels of a JPEG's
 _LIKE_INK = (0.5, 2.5)  # pens: width of a delimiter
+_OTHER_LEVEL = 64  # levels between a delimiter and the ink
 _FLAT = 40  # levels that a thick part is farther from the paper at its farthest
+_SHOWS = 0.0005  # share of the pixels: more is ink
 _SHEET = 0.9  # of its box that the sheet fills
 _ON_SHEET = 0.55  # of the sheet that is paper
 _WIDE = 0.25  # of the sheet's shorter side: ink is less wide
@@ -143,7 +146,7 @@ def _taken(
         if _is_ring(part):
             taken |= _near_border(part)
         elif _is_edge(part, pen, grey, paper):
-            taken |= cells
+            taken |= _without_ink(cells, pen)
         elif _is_line(part) or _is_corner(part):
             lines.append(part)
     rest = np.isin(labels, worth) & ~taken
@@ -188,15 +191,32 @@ def _near_border(part: _Part) -> NDArray[np.bool_]:
             corners[rows, columns] = True
     if (cells & ~zone & ~corners).sum() > _ATTACHED * cells.sum():
         return cells & zone  # ruled lines, which end at it
-    return cells & (zone | corners)
+    found: NDArray[np.bool_] = cells & (zone | corners)
+    return found
 
 
 def _is_edge(part: _Part, pen: float, grey: NDArray[np.uint8], paper: int) -> bool:
     if max(part.sides) < _COVERED or part.thickness < _THICK * pen:
         return False
-    # Ink in a shadow is farther from the paper than the shadow; a soft edge is nearer.
-    usual, most = np.quantile(np.abs(grey[part.cells].astype(np.float32) - paper), (0.5, 0.995))
-    return bool(most - usual <= _FLAT)
+    # Half of a sheet that lies in a shadow, or in the light, shows ink: farther from the paper's
+    # level than its own, on the other side of it, or as holes. A soft edge is nearer.
+    beyond = grey[part.cells].astype(np.float32) - paper
+    usual, most = np.median(beyond), np.quantile(np.abs(beyond), 0.995)
+    if most - abs(usual) > _FLAT or (beyond * usual < 0).mean() > _SHOWS:
+        return False
+    holes, count = ndimage.label(ndimage.binary_fill_holes(part.cells) & ~part.cells)
+    areas = np.bincount(holes.ravel(), minlength=count + 1)[1:] / grey.size
+    return bool(areas[areas < _PAPER_SHARE].sum() <= _SHOWS)
+
+
+def _without_ink(cells: NDArray[np.bool_], pen: float) -> NDArray[np.bool_]:
+    """A thick part without lines that touch it: what is near a thick place, or the border."""
+    half = max(2, round(_THICK / 2 * pen))
+    core = ndimage.distance_transform_cdt(np.pad(cells, half, mode="edge")) >= half
+    near = ndimage.maximum_filter(core, 2 * half + 2 * _BLOCK + 1)[half:-half, half:-half]
+    near[:half] = near[-half:] = near[:, :half] = near[:, -half:] = True
+    found: NDArray[np.bool_] = cells & near
+    return found
 
 
 def _is_line(part: _Part) -> bool:
@@ -219,6 +239,10 @@ def _is_corner(part: _Part) -> bool:
 
 def _is_clear(ink: NDArray[np.bool_], lines: list[_Part]) -> bool:
     """Whether the ink keeps clear of every side that has no line."""
+    near = np.zeros(ink.shape, bool)  # what JPEG draws around a line is no ink
+    for part in lines:
+        near |= ndimage.maximum_filter(part.cells, 2 * _BLOCK + 1)
+    ink = ink & ~near
     covered = [max(part.sides[side] for part in lines) >= _WHOLE for side in range(4)]
     ends = (ink[:_CLEAR], ink[-_CLEAR:], ink[:, :_CLEAR], ink[:, -_CLEAR:])
     return not any(end.any() for end, line in zip(ends, covered, strict=True) if not line)
@@ -235,7 +259,7 @@ def _delimits(
     lines = [part for part in lines if max(part.sides) >= _WHOLE]
     return all(
         _LIKE_INK[0] * pen <= part.thickness <= _LIKE_INK[1] * pen
-        and abs(float(np.median(grey[part.cells])) - level) < 64
+        and abs(np.median(grey[part.cells]) - level) < _OTHER_LEVEL
         for part in lines
     )
 
@@ -250,4 +274,4 @@ def _is_sheet(taken: NDArray[np.bool_], other: NDArray[np.bool_], ink: NDArray[n
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     if sheet[box].mean() < _SHEET or (sheet & ~other)[box].mean() < _ON_SHEET:
         return False
-    return pen_width(np.pad(ink, 1)) < _WIDE * min(sheet[box].shape)
+    return bool(pen_width(np.pad(ink, 1)) < _WIDE * min(sheet[box].shape))
