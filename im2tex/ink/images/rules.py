@@ -29,6 +29,9 @@ _THICK = 0.35  # of the distance between lines
 _THICKEST = 16  # pixels
 _REGULAR = 0.25  # of the distance by which distances may differ
 _CLEAR = 2  # pixels between ink and border where there are one or two lines
+_THINNER = 0.6  # pens: width of a lone line, or
+_PALER = 0.75  # its level by that of the ink
+_DARKEST = 0.9  # share of the ink's pixels: what is beyond is not its edge
 _DARKER = 1.3  # times a line's own level: ink that crosses it
 
 
@@ -51,11 +54,13 @@ class _Line(NamedTuple):
         middle: (W,) row of its middle in each column.
         thickness: pixels.
         level: its darkness.
+        whole: whether it runs from border to border.
     """
 
     middle: NDArray[np.float64]
     thickness: float
     level: float
+    whole: bool
 
 
 def without_rules(ink: NDArray[np.uint8]) -> Cleaned:
@@ -70,7 +75,7 @@ def without_rules(ink: NDArray[np.uint8]) -> Cleaned:
         return Cleaned(ink, 0)
     rows = _zones(ink, along)
     columns = _zones(ink.T, across).T
-    if not _are_rules(along, across, visible & ~rows & ~columns):
+    if not _are_rules(along, across, ink, visible & ~rows & ~columns):
         return Cleaned(ink, 0)
     # A line of the one direction is no stroke that crosses those of the other.
     cleaned = ink.copy()
@@ -148,7 +153,8 @@ def _traced(
     level = float(
         np.median(ink[np.clip(np.rint(middle), 0, len(ink) - 1).astype(int)[plain], plain])
     )
-    return _Line(middle, thickness, level)
+    whole = bool(columns[0] <= 1 and columns[-1] >= cells.shape[1] - 2)
+    return _Line(middle, thickness, level, whole)
 
 
 def _zones(ink: NDArray[np.uint8], lines: list[_Line]) -> NDArray[np.bool_]:
@@ -174,17 +180,23 @@ def _darker(line: _Line) -> float:
     return _DARKER * line.level + 12 if line.level < 200 else 255
 
 
-def _are_rules(along: list[_Line], across: list[_Line], ink: NDArray[np.bool_]) -> bool:
+def _are_rules(
+    along: list[_Line], across: list[_Line], ink: NDArray[np.uint8], marks: NDArray[np.bool_]
+) -> bool:
     """Whether the lines can only be the paper's, given the ink beside them."""
-    if not ink.any():
+    if not marks.any():
         return False
     if _are_regular(along) or _are_regular(across):
         return True
-    ends = (ink[:_CLEAR], ink[-_CLEAR:], ink[:, :_CLEAR], ink[:, -_CLEAR:])
+    ends = (marks[:_CLEAR], marks[-_CLEAR:], marks[:, :_CLEAR], marks[:, -_CLEAR:])
     if any(end.any() for end in ends):
         return False
-    # A lone line is thinner than the pen, or fainter, or it may be a bar of any kind.
-    return all(line.thickness <= 2 * pen_width(np.pad(ink, 1)) for line in along + across)
+    lines = along + across
+    if not all(line.whole for line in lines):
+        return False
+    # Lone lines are the paper's only if they do not look like the ink, as bars of any kind do.
+    pen, darkest = pen_width(np.pad(marks, 1)), float(np.quantile(ink[marks], _DARKEST))
+    return all(line.thickness < _THINNER * pen or line.level < _PALER * darkest for line in lines)
 
 
 def _are_regular(lines: list[_Line]) -> bool:

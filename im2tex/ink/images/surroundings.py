@@ -33,17 +33,20 @@ _THICK = 4.0  # pens
 _WHOLE = 0.97  # of a side that a line covers
 _THIN = 0.08  # of the picture's shorter side
 _CORNER = 0.15  # likewise: how far a piece at a corner reaches
-_CLEAR = 2  # pixels between the ink and the other sides
+_CLEAR = 0.03  # of the picture's shorter side: between the ink and the other sides
 _BLOCK = 8  # pixels of a JPEG's
-_LIKE_INK = (0.5, 2.5)  # pens: width of a delimiter
-_OTHER_LEVEL = 64  # levels between a delimiter and the ink
+_LIKE_INK = (0.4, 2.6)  # pens: width of a delimiter
+_OTHER_LEVEL = 0.25  # of the ink's contrast: a delimiter has the same
+_DARKEST = 0.9  # share of a part's pixels: what is beyond is not its edge
 _FLAT = 40  # levels that a thick part is farther from the paper at its farthest
 _SHOWS = 0.0005  # share of the pixels: more is ink
 _SHEET = 0.9  # of its box that the sheet fills
+_MOST_INK = 0.25  # of the sheet
 _ON_SHEET = 0.55  # of the sheet that is paper
 _WIDE = 0.25  # of the sheet's shorter side: ink is less wide
 _INK = 0.0002  # of the picture
 _RIM = 2  # pixels beside what is taken out that are its edge
+_LEAST_SIDE = 24  # pixels of a picture that is looked at
 _TURNS = 3
 
 
@@ -57,7 +60,7 @@ def without_surroundings(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
         The same array where there are none.
     """
     for _ in range(_TURNS):  # a frame may lie within a letterbox
-        if min(grey.shape) < 12:
+        if min(grey.shape) < _LEAST_SIDE:
             return grey
         found = _found(grey)
         if found is None:
@@ -137,6 +140,7 @@ def _taken(
     if not worth or len(worth) > 64:
         return None
     pen = pen_width(np.pad(ink, 1))
+    contrast = np.abs(grey.astype(np.int16) - paper).astype(np.uint8)
     taken = np.zeros(grey.shape, bool)
     lines: list[_Part] = []
     for number in worth:
@@ -152,7 +156,12 @@ def _taken(
     rest = np.isin(labels, worth) & ~taken
     for part in lines:
         rest &= ~part.cells
-    if lines and not rest.any() and _is_clear(ink, lines) and not _delimits(lines, pen, grey, ink):
+    if (
+        lines
+        and not rest.any()
+        and _is_clear(ink, lines)
+        and not _delimits(lines, pen, contrast, ink)
+    ):
         for part in lines:
             taken |= part.cells
     if not taken.any() or not _is_sheet(taken, other, ink):
@@ -202,7 +211,7 @@ def _is_edge(part: _Part, pen: float, grey: NDArray[np.uint8], paper: int) -> bo
     # level than its own, on the other side of it, or as holes. A soft edge is nearer.
     beyond = grey[part.cells].astype(np.float32) - paper
     usual, most = np.median(beyond), np.quantile(np.abs(beyond), 0.995)
-    if most - abs(usual) > _FLAT or (beyond * usual < 0).mean() > _SHOWS:
+    if most - abs(usual) > _FLAT or (np.sign(usual) * beyond < -_FLAT).mean() > _SHOWS:
         return False
     holes, count = ndimage.label(ndimage.binary_fill_holes(part.cells) & ~part.cells)
     areas = np.bincount(holes.ravel(), minlength=count + 1)[1:] / grey.size
@@ -244,22 +253,23 @@ def _is_clear(ink: NDArray[np.bool_], lines: list[_Part]) -> bool:
         near |= ndimage.maximum_filter(part.cells, 2 * _BLOCK + 1)
     ink = ink & ~near
     covered = [max(part.sides[side] for part in lines) >= _WHOLE for side in range(4)]
-    ends = (ink[:_CLEAR], ink[-_CLEAR:], ink[:, :_CLEAR], ink[:, -_CLEAR:])
+    clear = max(2, round(_CLEAR * min(ink.shape)))
+    ends = (ink[:clear], ink[-clear:], ink[:, :clear], ink[:, -clear:])
     return not any(end.any() for end, line in zip(ends, covered, strict=True) if not line)
 
 
 def _delimits(
-    lines: list[_Part], pen: float, grey: NDArray[np.uint8], ink: NDArray[np.bool_]
+    lines: list[_Part], pen: float, contrast: NDArray[np.uint8], ink: NDArray[np.bool_]
 ) -> bool:
     """Whether there is a line left and a line right and no other, each like the ink."""
-    covered = [max(part.sides[side] for part in lines) >= _WHOLE for side in range(4)]
+    covered = [max(part.sides[side] for part in lines) >= _COVERED for side in range(4)]
     if covered != [False, False, True, True]:
         return False
-    level = float(np.median(grey[ink]))
-    lines = [part for part in lines if max(part.sides) >= _WHOLE]
+    darkest = np.quantile(contrast[ink], _DARKEST)
+    lines = [part for part in lines if max(part.sides) >= _COVERED]
     return all(
         _LIKE_INK[0] * pen <= part.thickness <= _LIKE_INK[1] * pen
-        and abs(np.median(grey[part.cells]) - level) < _OTHER_LEVEL
+        and abs(np.quantile(contrast[part.cells], _DARKEST) - darkest) < _OTHER_LEVEL * darkest
         for part in lines
     )
 
@@ -272,6 +282,8 @@ def _is_sheet(taken: NDArray[np.bool_], other: NDArray[np.bool_], ink: NDArray[n
     if not len(rows) or not len(columns):
         return False
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if ink[box].sum() > _MOST_INK * sheet[box].sum():
+        return False  # a letter and what it encloses
     if sheet[box].mean() < _SHEET or (sheet & ~other)[box].mean() < _ON_SHEET:
         return False
     return bool(pen_width(np.pad(ink, 1)) < _WIDE * min(sheet[box].shape))
