@@ -88,8 +88,19 @@ _ONE = (str, Path, bytes, bytearray, memoryview, Image.Image, np.ndarray, Binary
 
 
 def listed(images: Picture | Sequence[Picture]) -> list[Picture]:
-    """A single picture as a list of one; a sequence of pictures as a list."""
-    return [images] if isinstance(images, _ONE) else list(images)
+    """A single picture as a list of one; a sequence of pictures as a list.
+
+    Raises:
+        Im2TexError: if it is neither.
+    """
+    if isinstance(images, _ONE):
+        return [images]
+    try:
+        return list(images)
+    except TypeError:
+        raise Im2TexError(
+            f"a {type(images).__name__} is no picture, and no list of them."
+        ) from None
 
 
 def drawn(picture: Picture, preprocessing: Preprocessing) -> np.ndarray:

@@ -8,6 +8,7 @@ taken out as staff lines are from music: where a stroke crosses or is darker, th
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -116,7 +117,31 @@ def _lines(ink: NDArray[np.uint8], visible: NDArray[np.bool_]) -> list[_Line]:
     if _are_regular(found):
         # Tilted, some leave the picture at its top or bottom; in a shadow, some are seen in part.
         found += [line for line in cut if line is not None and _is_of(line, found)]
+        found += _hidden(found, visible)
     return found
+
+
+def _hidden(lines: list[_Line], visible: NDArray[np.bool_]) -> list[_Line]:
+    """Lines between regular ones, and next to the outer ones, that strokes along them hide."""
+    lines = sorted(lines, key=lambda line: float(line.middle.mean()))
+    step = float(np.median(np.diff([line.middle.mean() for line in lines])))
+    found = []
+    for first, second in itertools.pairwise(lines):
+        many = round(float((second.middle - first.middle).mean()) / step)
+        for k in range(1, many):
+            middle = first.middle + (second.middle - first.middle) * (k / many)
+            found.append(first._replace(middle=middle))
+    found.append(lines[0]._replace(middle=lines[0].middle - step))
+    found.append(lines[-1]._replace(middle=lines[-1].middle + step))
+    columns = np.arange(visible.shape[1])
+    kept = []
+    for line in found:
+        rows = np.rint(line.middle).astype(int)
+        if rows.min() >= 1 and rows.max() < len(visible) - 1:
+            seen = visible[rows - 1, columns] | visible[rows, columns] | visible[rows + 1, columns]
+            if seen.mean() >= _REACH:
+                kept.append(line)
+    return kept
 
 
 def _is_of(one: _Line, lines: list[_Line]) -> bool:

@@ -40,6 +40,7 @@ _OTHER_LEVEL = 0.25  # of the ink's contrast: a delimiter has the same
 _DARKEST = 0.9  # share of a part's pixels: what is beyond is not its edge
 _FLAT = 40  # levels that a thick part is farther from the paper at its farthest
 _SHOWS = 0.0005  # share of the pixels: more is ink
+_UNTOLD = 0.3  # of a side that neither paper nor surroundings cover
 _SHEET = 0.9  # of its box that the sheet fills
 _MOST_INK = 0.25  # of the sheet
 _ON_SHEET = 0.55  # of the sheet that is paper
@@ -151,11 +152,14 @@ def _taken(
             taken |= _near_border(part)
         elif _is_edge(part, pen, grey, paper):
             taken |= _without_ink(cells, pen)
-        elif _is_line(part) or _is_corner(part):
+        elif _is_line(part, pen) or _is_corner(part):
             lines.append(part)
-    rest = np.isin(labels, worth) & ~taken
+    large = numbers[np.bincount(labels.ravel(), minlength=count + 1)[numbers] >= pen**2]
+    rest = np.isin(labels, large) & ~taken
     for part in lines:
         rest &= ~part.cells
+    if max(_shares(rest)) > _UNTOLD:
+        return None  # something else along a side: the level is no sheet's
     if (
         lines
         and not rest.any()
@@ -167,6 +171,12 @@ def _taken(
     if not taken.any() or not _is_sheet(taken, other, ink):
         return None
     return taken
+
+
+def _shares(cells: NDArray[np.bool_]) -> tuple[float, ...]:
+    """How much of the top, bottom, left and right side they cover."""
+    ends = (cells[0], cells[-1], cells[:, 0], cells[:, -1])
+    return tuple(float(end.mean()) for end in ends)
 
 
 def _thickness(cells: NDArray[np.bool_]) -> float:
@@ -228,9 +238,9 @@ def _without_ink(cells: NDArray[np.bool_], pen: float) -> NDArray[np.bool_]:
     return found
 
 
-def _is_line(part: _Part) -> bool:
+def _is_line(part: _Part, pen: float) -> bool:
     """Whether it lies along a side: from corner to corner, or half of it and round a corner."""
-    thin = max(4, _THIN * min(part.cells.shape))
+    thin = max(4, _THIN * min(part.cells.shape), _THICK * pen)
     if max(part.sides) >= _WHOLE:
         return bool(part.thickness <= thin)
     rows, columns = (np.ptp(np.flatnonzero(part.cells.any(axis))) for axis in (1, 0))
