@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
 
 from im2tex.data.dataset import Batch, stack
-from im2tex.data.preprocessing import Preprocessing
+from im2tex.data.preprocessing import Drawn, Preprocessing
 from im2tex.decoders import Hypothesis
 from im2tex.errors import Im2TexError
+from im2tex.ink.images.files import file_bytes
 from im2tex.ink.inkml import inkml_in
 from im2tex.latex.vocabulary import Vocabulary
 
-Picture = str | Path | bytes | Image.Image | np.ndarray
-"""A path of a picture or an InkML file, the bytes of either, a PIL image, or a uint8 array."""
+
+@runtime_checkable
+class BinaryFile(Protocol):
+    """An open binary file, such as `io.BytesIO`."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes."""
+        ...
+
+
+Picture = str | Path | bytes | bytearray | memoryview | BinaryFile | Image.Image | np.ndarray
+"""A path of a picture or an InkML file, an encoded picture as bytes or as an open binary file such
+as `io.BytesIO`, a PIL image, or an array (H, W[, C])."""
+
+
+class PictureWarning(UserWarning):
+    """A picture was read, but its reading may be wrong; the message names picture and reason."""
+
+
+class Shown(NamedTuple):
+    """A picture as a model sees it.
+
+    Attributes:
+        image: (H, W) uint8, ink 255 on 0.
+        notes: what a person should know about the picture.
+    """
+
+    image: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 class Reading(NamedTuple):
@@ -33,6 +60,7 @@ class Reading(NamedTuple):
         score: what it was ranked by: log p, nats, by length where a length penalty is set.
         finished: whether it ended by itself within the length limit.
         n_best: the best readings with their scores, the best first.
+        notes: what may be wrong with the picture, such as several lines; empty for most.
     """
 
     latex: str
@@ -40,6 +68,7 @@ class Reading(NamedTuple):
     score: float
     finished: bool
     n_best: list[tuple[str, float]]
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, hypotheses: Sequence[Hypothesis], words: Vocabulary) -> Reading:
@@ -55,31 +84,61 @@ class Reading(NamedTuple):
         )
 
 
-def drawn(picture: Picture, preprocessing: Preprocessing) -> np.ndarray:
-    """A picture as a model sees it, (H, W) uint8, ink 255 on 0.
+_ONE = (str, Path, bytes, bytearray, memoryview, Image.Image, np.ndarray, BinaryFile)
 
-    InkML is recognised by its content; what is doubtful about it is warned of.
+
+def listed(images: Picture | Sequence[Picture]) -> list[Picture]:
+    """A single picture as a list of one; a sequence of pictures as a list.
+
+    Raises:
+        Im2TexError: if it is neither.
+    """
+    if isinstance(images, _ONE):
+        return [images]
+    try:
+        return list(images)
+    except TypeError:
+        raise Im2TexError(
+            f"a {type(images).__name__} is no picture, and no list of them."
+        ) from None
+
+
+def drawn(picture: Picture, preprocessing: Preprocessing) -> np.ndarray:
+    """A picture as a model sees it, (H, W) uint8, ink 255 on 0; see `shown`.
+
+    Raises:
+        Im2TexError: if it cannot be opened or shows nothing, naming it.
+    """
+    return shown(picture, preprocessing).image
+
+
+def shown(picture: Picture, preprocessing: Preprocessing) -> Shown:
+    """A picture as a model sees it, and what a person should know about it.
+
+    InkML is recognised by its content.
 
     Raises:
         Im2TexError: if it cannot be opened or shows nothing, naming it.
     """
     inkml = inkml_in(picture)
     if inkml is not None:
-        for note in inkml.notes:
-            warnings.warn(note, stacklevel=2)
-        return preprocessing.draw(inkml.ink).image
+        found = preprocessing.draw(inkml.ink)
+        return Shown(found.image, (*inkml.notes, *found.notes))
     if not isinstance(picture, str | Path):
-        return preprocessing.picture(picture).image
+        return _shown(preprocessing.picture(picture))
     if Path(picture).is_dir():
         raise Im2TexError(
             f"{picture} is a folder: name its pictures, such as {Path(picture) / '*.png'}."
         )
+    data = file_bytes(picture)
     try:
-        return preprocessing.picture(Path(picture).read_bytes()).image
-    except OSError as error:
-        raise Im2TexError(f"cannot open {picture}: {error.strerror or error}.") from error
+        return _shown(preprocessing.picture(data))
     except Im2TexError as error:
         raise Im2TexError(f"{picture}: {error}") from error
+
+
+def _shown(found: Drawn) -> Shown:
+    return Shown(found.image, found.notes)
 
 
 def batches(images: Sequence[np.ndarray], size: int) -> Iterator[tuple[list[int], Batch]]:

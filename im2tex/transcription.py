@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +17,7 @@ from im2tex.decoders.ensemble import likelihood, search
 from im2tex.ensemble import Company
 from im2tex.network import Network
 from im2tex.pretrained import locate, member, read_model, write_model
-from im2tex.reading import Picture, Reading, batches, drawn
+from im2tex.reading import Picture, PictureWarning, Reading, batches, drawn, listed, shown
 from im2tex.split_test import SplitTest
 
 
@@ -86,8 +87,8 @@ class Transcriber(Network):
         """Reads pictures.
 
         Args:
-            images: paths of pictures or InkML files, PIL images, encoded pictures as bytes, or
-                uint8 arrays (H, W[, C]); or a single one.
+            images: paths of pictures or InkML files, PIL images, encoded pictures as bytes or as
+                open binary files, or arrays (H, W[, C]); or a single one.
             beam_size: hypotheses kept alive an image; 1 is greedy.
             n_best: readings returned an image.
             length_penalty: see `SearchOptions`.
@@ -99,18 +100,26 @@ class Transcriber(Network):
 
         Raises:
             Im2TexError: if a picture cannot be opened or shows nothing, naming it.
+
+        Warns:
+            PictureWarning: if a reading is likely to be wrong, such as for several lines.
         """
-        pictures = [images] if isinstance(images, Picture) else list(images)
+        pictures = listed(images)
         options = SearchOptions(beam_size, max_length, length_penalty, n_best)
-        shown = [self.drawn(picture) for picture in pictures]
+        seen = [shown(picture, self.preprocessing) for picture in pictures]
+        for number, (picture, one) in enumerate(zip(pictures, seen, strict=True), 1):
+            name = str(picture) if isinstance(picture, str | Path) else f"picture {number}"
+            for note in one.notes:
+                warnings.warn(f"{name}: {note}", PictureWarning, stacklevel=3)
         readings: dict[int, Reading] = {}
         training = self.training
         self.eval()
         try:
-            for numbers, batch in batches(shown, batch_size):
+            for numbers, batch in batches([one.image for one in seen], batch_size):
                 found = self(self.transfer_batch_to_device(batch, self.device, 0), options)
                 for number, hypotheses in zip(numbers, found, strict=True):
-                    readings[number] = Reading.of(hypotheses, self.words)
+                    reading = Reading.of(hypotheses, self.words)
+                    readings[number] = reading._replace(notes=seen[number].notes)
         finally:
             self.train(training)
         return [readings[i] for i in range(len(pictures))]

@@ -8,9 +8,10 @@ import warnings
 from collections.abc import Sequence
 
 from im2tex.errors import Im2TexError
+from im2tex.ink.images.files import MOST_BYTES
 from im2tex.latex.compact import compact
 from im2tex.module import Im2Tex
-from im2tex.reading import Reading
+from im2tex.reading import PictureWarning, Reading
 
 
 def read(
@@ -25,7 +26,7 @@ def read(
         model: name or folder of a model, see `Im2Tex.from_pretrained`.
         beam_size: hypotheses kept alive.
         n_best: readings printed of each.
-        as_json: print an object a picture instead, with scores.
+        as_json: print an object a picture instead, with scores and warnings.
 
     Returns:
         How many pictures could not be read.
@@ -41,7 +42,7 @@ def read(
     failed = 0
     for name in images:
         try:
-            picture = sys.stdin.buffer.read() if name == "-" else name
+            picture = sys.stdin.buffer.read(MOST_BYTES + 1) if name == "-" else name
             with warnings.catch_warnings(record=True) as caught:
                 found = reader.transcribe(picture, beam_size=beam_size, n_best=n_best)[0]
         except Im2TexError as error:
@@ -50,7 +51,10 @@ def read(
             failed += 1
             continue
         for warning in caught:
-            print(f"im2tex read: {name}: {warning.message}", file=sys.stderr)
+            if not issubclass(warning.category, PictureWarning):
+                print(f"im2tex read: {name}: {warning.message}", file=sys.stderr)
+        for note in found.notes:
+            print(f"im2tex read: {name}: {note}", file=sys.stderr)
         if not found.finished:
             print(
                 f"im2tex read: {name}: the reading did not come to an end: is this one formula?",
@@ -65,6 +69,7 @@ def _show(name: str, found: Reading, *, several: bool, as_json: bool) -> None:
     if as_json:
         best = [{"latex": latex, "score": score} for latex, score in readings]
         line = {"file": name, "latex": readings[0][0], "finished": found.finished, "n_best": best}
+        line["warnings"] = list(found.notes)
         print(json.dumps(line, ensure_ascii=False), flush=True)
         return
     for latex, _ in readings:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.picture import load_picture
+from im2tex.ink.images.picture import load_picture, read_picture
+from im2tex.ink.images.remarks import remarks
 from im2tex.ink.ink import Ink
 from im2tex.ink.raster import draw, draw_middle, middle_size, size
 from im2tex.ink.redraw import Middle, hair_lines
@@ -35,6 +36,7 @@ class Drawn:
         origin: where the ink's left top corner lies, (x, y) in its own unit.
         offset: where that corner lies in the image, in pixels from either side.
         limited: whether the image had to be made smaller than asked to fit the limits.
+        notes: what a person should know about the picture that it came from.
     """
 
     image: Pixels
@@ -42,6 +44,7 @@ class Drawn:
     origin: tuple[float, float]
     offset: float
     limited: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +128,19 @@ class Preprocessing:
         return Drawn(self._fill(image), scale, (left, top), self.padding + line / 2, limited)
 
     def picture(self, source: Any) -> Drawn:
-        """Reads a picture: encoded bytes, a PIL image or an (H, W[, C]) uint8 array.
+        """Reads a picture.
+
+        Args:
+            source: a path, encoded bytes, an open binary file, a PIL image or an array: whatever
+                `open_picture` opens.
 
         Raises:
             Im2TexError: if it cannot be decoded or shows nothing.
         """
-        ink = load_picture(source)
-        asked, most = self._picture_scales(ink)
+        loaded = read_picture(source)
+        ink = loaded.ink
+        symbol = self._symbol(ink)
+        asked, most = self._picture_scales(ink, symbol)
         scale = min(asked, most)
         hair = self._hair_lines(ink, scale)
         if hair is not None:
@@ -141,7 +150,8 @@ class Preprocessing:
         else:
             image = np.pad(_scaled(ink, scale), self.padding)
             place = (0.0, 0.0), float(self.padding)
-        return Drawn(self._fill(image), scale, *place, limited=asked > most)
+        notes = (*loaded.notes, *remarks(ink, symbol or picture_size(ink), scale / asked))
+        return Drawn(self._fill(image), scale, *place, limited=asked > most, notes=notes)
 
     def picture_extent(self, source: Any) -> tuple[int, int]:
         """Height and width in pixels that a picture asks for, before any limit.
@@ -150,7 +160,7 @@ class Preprocessing:
             Im2TexError: if it cannot be decoded or shows nothing.
         """
         ink = load_picture(source)
-        scale, most = self._picture_scales(ink)
+        scale, most = self._picture_scales(ink, self._symbol(ink))
         hair = self._hair_lines(ink, scale) if scale <= most else None
         if hair is not None:
             height, width = middle_size(hair.cells, self._line(1.0), self.padding)
@@ -189,12 +199,15 @@ class Preprocessing:
     def _hair_lines(self, ink: Pixels, scale: float) -> Middle | None:
         return hair_lines(ink, scale, self._line(1.0)) if self._redraws else None
 
-    def _picture_scales(self, ink: Pixels) -> tuple[float, float]:
+    def _symbol(self, ink: Pixels) -> float:
+        """The characteristic size of a picture's symbols, pixels; 0 where it does not matter."""
+        if not self.symbol_size:
+            return 0.0
+        return picture_size(ink) if self._redraws else symbol_size(ink)
+
+    def _picture_scales(self, ink: Pixels, symbol: float) -> tuple[float, float]:
         """Pixels for each of a picture: as asked for, and the most within the limits."""
-        asked = 1.0
-        if self.symbol_size:
-            measure = picture_size if self._redraws else symbol_size
-            asked = self.symbol_size / measure(ink)
+        asked = self.symbol_size / symbol if symbol else 1.0
         room = 2 * self.padding + (self._line(1.0) + 1 if self._redraws else 0)
         tallest, widest = self._limits()
         return asked, min((tallest - room) / ink.shape[0], (widest - room) / ink.shape[1])

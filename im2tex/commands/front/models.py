@@ -48,7 +48,9 @@ def read(commands: Commands) -> None:
     )
     parser.add_argument("--beam_size", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--n_best", type=int, default=1, help="readings to print of each picture")
-    parser.add_argument("--json", action="store_true", help="a JSON object a picture, with scores")
+    parser.add_argument(
+        "--json", action="store_true", help="a JSON object a picture, with scores and warnings"
+    )
 
     def run(given: argparse.Namespace) -> int:
         from im2tex.commands.read import read  # noqa: PLC0415

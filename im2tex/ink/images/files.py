@@ -47,9 +47,10 @@ def file_bytes(path: str | os.PathLike[str]) -> bytes:
             reason = f"it is a link to {os.readlink(path)}, which is not there"
         raise Im2TexError(f"cannot open {_printable(path)}: {reason}.") from None
     try:
-        return _checked(data)
+        check_bytes(data)
     except Im2TexError as error:
         raise Im2TexError(f"{path}: {error}") from None
+    return data
 
 
 def object_bytes(source: Any) -> bytes:
@@ -75,17 +76,22 @@ def object_bytes(source: Any) -> bytes:
             f"the file object gives {type(data).__name__}, not bytes: open it in binary mode, "
             'as in open(path, "rb").'
         )
-    return _checked(bytes(data))
+    check_bytes(bytes(data))
+    return bytes(data)
 
 
-def _checked(data: bytes) -> bytes:
+def check_bytes(data: bytes) -> None:
+    """Refuses nothing, and too much.
+
+    Raises:
+        Im2TexError: if there is no byte, or there are more than `MOST_BYTES`.
+    """
     if not data:
         raise Im2TexError("this is no picture that can be read: it is empty (0 bytes).")
     if len(data) > MOST_BYTES:
         raise Im2TexError(
             f"this file is too large: pictures have at most {MOST_BYTES // 2**20} MiB."
         )
-    return data
 
 
 def _printable(path: str | os.PathLike[str]) -> str:

@@ -20,7 +20,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps, JpegImagePlugin, Unidentif
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.arrays import image_of_array
-from im2tex.ink.images.files import file_bytes, object_bytes
+from im2tex.ink.images.files import check_bytes, file_bytes, object_bytes
 from im2tex.ink.images.formats import advice, formats
 from im2tex.ink.images.shrinking import shrunk
 
@@ -29,7 +29,8 @@ WORKING_PIXELS = 12_600_000
 
 _MOST_PIXELS = 90_000_000  # of a picture that is decoded as a whole: 4 bytes each
 _MOST_JPEG_PIXELS = 300_000_000  # of one that is made smaller while it is decoded
-_SCANS = 100  # of a progressive JPEG; cameras and libraries write about ten
+_MOST_PROGRESSIVE = 130_000_000  # of a JPEG whose coefficients are all kept in memory
+_SCANNED = 1_500_000_000  # pixels by scans of a progressive JPEG, which has about ten
 _LONGEST_REASON = 160  # characters of a decoder's own message
 
 _TURNS = {
@@ -88,8 +89,7 @@ def open_picture(source: Any) -> Opened:
 
 def _decoded(data: bytes) -> Opened:
     """The first frame of an encoded picture."""
-    if not data:
-        raise Im2TexError("this is no picture that can be read: it is empty (0 bytes).")
+    check_bytes(data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of odd metadata and of large pictures
@@ -136,12 +136,17 @@ def _check_size(opened: Image.Image, data: bytes) -> int:
         Im2TexError: if there are too many pixels.
     """
     width, height = opened.size
-    most = min(_MOST_PIXELS, Image.MAX_IMAGE_PIXELS or _MOST_PIXELS)
+    most = _MOST_PIXELS
     if opened.format == "JPEG":
-        if not opened.info.get("progressive"):  # else all coefficients are kept in memory
-            most *= _MOST_JPEG_PIXELS // _MOST_PIXELS
-        if data.count(b"\xff\xda") > _SCANS:
-            raise Im2TexError(f"this JPEG file has more than {_SCANS} scans: it is not decoded.")
+        progressive = bool(opened.info.get("progressive"))
+        most = _MOST_PROGRESSIVE if progressive else _MOST_JPEG_PIXELS
+        if progressive and data.count(b"\xff\xda") * width * height > _SCANNED:
+            raise Im2TexError(
+                "this progressive JPEG would take too long to decode: crop it to one formula, or "
+                "save it anew."
+            )
+    elif Image.MAX_IMAGE_PIXELS is not None:
+        most = min(most, Image.MAX_IMAGE_PIXELS)
     if width * height > most:
         raise Im2TexError(
             f"the picture is too large: {width} x {height} pixels, at most {most} are read. "

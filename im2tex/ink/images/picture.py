@@ -55,15 +55,16 @@ def read_picture(source: Any) -> Loaded:
     for grey in grey_layers(opened.image):
         ink = _ink_of(grey)
         if ink is not None:
-            cleaned = without_rules(ink)
             notes = opened.notes
+            cleaned = without_rules(np.rint(ink).astype(np.uint8))
             if cleaned.lines:
+                ink = cleaned.ink.astype(np.float32)
                 notes = (*notes, "the paper has lines; they were taken out.")
-            return Loaded(_cropped(cleaned.ink), notes)
+            return Loaded(_cropped(ink), notes)
     raise Im2TexError("the picture is blank: no ink stands out from the paper.")
 
 
-def _ink_of(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+def _ink_of(grey: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     """Stretched ink, or None where nothing stands out."""
     if not grey.size or int(grey.max()) - int(grey.min()) < _FAINT:
         return None
@@ -76,19 +77,20 @@ def _ink_of(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     if paper - darkest < max(_FAINT, 8 * noise):
         return None
     floor = paper - 4 * noise
-    ink = np.clip((floor - grey.astype(np.float32)) * (255 / (floor - darkest)), 0, 255)
-    out: NDArray[np.uint8] = np.rint(ink).astype(np.uint8)
-    return out
+    ink: NDArray[np.float32] = np.clip(
+        (floor - grey.astype(np.float32)) * (255 / (floor - darkest)), 0, 255
+    )
+    return ink
 
 
-def _cropped(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _cropped(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
     sure = ink > _EDGE
     # Shades belong to ink at its edges; elsewhere they are the grain of a dithered paper.
     near = ndimage.maximum_filter(sure, 2 * _SHADED + 1)
     rows = np.flatnonzero(sure.any(axis=1))
     columns = np.flatnonzero(sure.any(axis=0))
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    out: NDArray[np.uint8] = ink[box] * near[box]
+    out: NDArray[np.uint8] = np.rint(ink[box] * near[box]).astype(np.uint8)
     return out
 
 

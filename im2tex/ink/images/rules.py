@@ -8,6 +8,7 @@ taken out as staff lines are from music: where a stroke crosses or is darker, th
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,9 @@ _THICK = 0.35  # of the distance between lines
 _THICKEST = 16  # pixels
 _REGULAR = 0.25  # of the distance by which distances may differ
 _CLEAR = 2  # pixels between ink and border where there are one or two lines
+_THINNER = 0.6  # pens: width of a lone line, or
+_PALER = 0.75  # its level by that of the ink
+_DARKEST = 0.9  # share of the ink's pixels: what is beyond is not its edge
 _DARKER = 1.3  # times a line's own level: ink that crosses it
 
 
@@ -51,11 +55,13 @@ class _Line(NamedTuple):
         middle: (W,) row of its middle in each column.
         thickness: pixels.
         level: its darkness.
+        whole: whether it runs from border to border.
     """
 
     middle: NDArray[np.float64]
     thickness: float
     level: float
+    whole: bool
 
 
 def without_rules(ink: NDArray[np.uint8]) -> Cleaned:
@@ -70,7 +76,7 @@ def without_rules(ink: NDArray[np.uint8]) -> Cleaned:
         return Cleaned(ink, 0)
     rows = _zones(ink, along)
     columns = _zones(ink.T, across).T
-    if not _are_rules(along, across, visible & ~rows & ~columns):
+    if not _are_rules(along, across, ink, visible & ~rows & ~columns):
         return Cleaned(ink, 0)
     # A line of the one direction is no stroke that crosses those of the other.
     cleaned = ink.copy()
@@ -105,17 +111,47 @@ def _lines(ink: NDArray[np.uint8], visible: NDArray[np.bool_]) -> list[_Line]:
         ends = (columns.start <= _END * width) + (columns.stop >= (1 - _END) * width)
         if ends == 2:
             lines.append(_traced(ink, labels[rows] == number, rows.start))
-        elif ends == 1 and (rows.start <= 1 or rows.stop >= height - 1):
+        elif ends == 1:
             cut.append(_traced(ink, labels[rows] == number, rows.start, _CUT))
     found = [line for line in lines if line is not None]
-    if _are_regular(found):  # tilted, some of them leave the picture at its top or bottom
-        found += [line for line in cut if line is not None and _are_parallel(line, found[0])]
+    if _are_regular(found):
+        # Tilted, some leave the picture at its top or bottom; in a shadow, some are seen in part.
+        found += [line for line in cut if line is not None and _is_of(line, found)]
+        found += _hidden(found, visible)
     return found
 
 
-def _are_parallel(one: _Line, other: _Line) -> bool:
-    rises = [line.middle[-1] - line.middle[0] for line in (one, other)]
-    return bool(abs(rises[0] - rises[1]) <= _TILT / 2 * len(one.middle))
+def _hidden(lines: list[_Line], visible: NDArray[np.bool_]) -> list[_Line]:
+    """Lines between regular ones, and next to the outer ones, that strokes along them hide."""
+    lines = sorted(lines, key=lambda line: float(line.middle.mean()))
+    step = float(np.median(np.diff([line.middle.mean() for line in lines])))
+    found = []
+    for first, second in itertools.pairwise(lines):
+        many = round(float((second.middle - first.middle).mean()) / step)
+        for k in range(1, many):
+            middle = first.middle + (second.middle - first.middle) * (k / many)
+            found.append(first._replace(middle=middle))
+    found.append(lines[0]._replace(middle=lines[0].middle - step))
+    found.append(lines[-1]._replace(middle=lines[-1].middle + step))
+    columns = np.arange(visible.shape[1])
+    kept = []
+    for line in found:
+        rows = np.rint(line.middle).astype(int)
+        if rows.min() >= 1 and rows.max() < len(visible) - 1:
+            seen = visible[rows - 1, columns] | visible[rows, columns] | visible[rows + 1, columns]
+            if seen.mean() >= _REACH:
+                kept.append(line)
+    return kept
+
+
+def _is_of(one: _Line, lines: list[_Line]) -> bool:
+    """Whether it is parallel to lines that are regular, and at their distance."""
+    rises = [line.middle[-1] - line.middle[0] for line in (one, lines[0])]
+    if abs(rises[0] - rises[1]) > _TILT / 2 * len(one.middle):
+        return False
+    middles = np.sort([line.middle.mean() for line in lines])
+    steps = np.abs(middles - one.middle.mean()) / np.median(np.diff(middles))
+    return bool(np.abs(steps - np.rint(steps)).min() <= _REGULAR)
 
 
 def _traced(
@@ -142,7 +178,8 @@ def _traced(
     level = float(
         np.median(ink[np.clip(np.rint(middle), 0, len(ink) - 1).astype(int)[plain], plain])
     )
-    return _Line(middle, thickness, level)
+    whole = bool(columns[0] <= 1 and columns[-1] >= cells.shape[1] - 2)
+    return _Line(middle, thickness, level, whole)
 
 
 def _zones(ink: NDArray[np.uint8], lines: list[_Line]) -> NDArray[np.bool_]:
@@ -168,17 +205,23 @@ def _darker(line: _Line) -> float:
     return _DARKER * line.level + 12 if line.level < 200 else 255
 
 
-def _are_rules(along: list[_Line], across: list[_Line], ink: NDArray[np.bool_]) -> bool:
+def _are_rules(
+    along: list[_Line], across: list[_Line], ink: NDArray[np.uint8], marks: NDArray[np.bool_]
+) -> bool:
     """Whether the lines can only be the paper's, given the ink beside them."""
-    if not ink.any():
+    if not marks.any():
         return False
     if _are_regular(along) or _are_regular(across):
         return True
-    ends = (ink[:_CLEAR], ink[-_CLEAR:], ink[:, :_CLEAR], ink[:, -_CLEAR:])
+    ends = (marks[:_CLEAR], marks[-_CLEAR:], marks[:, :_CLEAR], marks[:, -_CLEAR:])
     if any(end.any() for end in ends):
         return False
-    # A lone line is thinner than the pen, or fainter, or it may be a bar of any kind.
-    return all(line.thickness <= 2 * pen_width(np.pad(ink, 1)) for line in along + across)
+    lines = along + across
+    if not all(line.whole for line in lines):
+        return False
+    # Lone lines are the paper's only if they do not look like the ink, as bars of any kind do.
+    pen, darkest = pen_width(np.pad(marks, 1)), float(np.quantile(ink[marks], _DARKEST))
+    return all(line.thickness < _THINNER * pen or line.level < _PALER * darkest for line in lines)
 
 
 def _are_regular(lines: list[_Line]) -> bool:

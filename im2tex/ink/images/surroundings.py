@@ -33,14 +33,21 @@ _THICK = 4.0  # pens
 _WHOLE = 0.97  # of a side that a line covers
 _THIN = 0.08  # of the picture's shorter side
 _CORNER = 0.15  # likewise: how far a piece at a corner reaches
-_CLEAR = 2  # pixels between the ink and the other sides
-_LIKE_INK = (0.5, 2.5)  # pens: width of a delimiter
+_CLEAR = 0.03  # of the picture's shorter side: between the ink and the other sides
+_BLOCK = 8  # pixels of a JPEG's
+_LIKE_INK = (0.4, 2.6)  # pens: width of a delimiter
+_OTHER_LEVEL = 0.25  # of the ink's contrast: a delimiter has the same
+_DARKEST = 0.9  # share of a part's pixels: what is beyond is not its edge
 _FLAT = 40  # levels that a thick part is farther from the paper at its farthest
+_SHOWS = 0.0005  # share of the pixels: more is ink
+_UNTOLD = 0.3  # of a side that neither paper nor surroundings cover
 _SHEET = 0.9  # of its box that the sheet fills
+_MOST_INK = 0.25  # of the sheet
 _ON_SHEET = 0.55  # of the sheet that is paper
 _WIDE = 0.25  # of the sheet's shorter side: ink is less wide
 _INK = 0.0002  # of the picture
 _RIM = 2  # pixels beside what is taken out that are its edge
+_LEAST_SIDE = 24  # pixels of a picture that is looked at
 _TURNS = 3
 
 
@@ -54,7 +61,7 @@ def without_surroundings(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
         The same array where there are none.
     """
     for _ in range(_TURNS):  # a frame may lie within a letterbox
-        if min(grey.shape) < 12:
+        if min(grey.shape) < _LEAST_SIDE:
             return grey
         found = _found(grey)
         if found is None:
@@ -134,6 +141,7 @@ def _taken(
     if not worth or len(worth) > 64:
         return None
     pen = pen_width(np.pad(ink, 1))
+    contrast = np.abs(grey.astype(np.int16) - paper).astype(np.uint8)
     taken = np.zeros(grey.shape, bool)
     lines: list[_Part] = []
     for number in worth:
@@ -143,18 +151,32 @@ def _taken(
         if _is_ring(part):
             taken |= _near_border(part)
         elif _is_edge(part, pen, grey, paper):
-            taken |= cells
-        elif _is_line(part) or _is_corner(part):
+            taken |= _without_ink(cells, pen)
+        elif _is_line(part, pen) or _is_corner(part):
             lines.append(part)
-    rest = np.isin(labels, worth) & ~taken
+    large = numbers[np.bincount(labels.ravel(), minlength=count + 1)[numbers] >= pen**2]
+    rest = np.isin(labels, large) & ~taken
     for part in lines:
         rest &= ~part.cells
-    if lines and not rest.any() and _is_clear(ink, lines) and not _delimits(lines, pen, grey, ink):
+    if max(_shares(rest)) > _UNTOLD:
+        return None  # something else along a side: the level is no sheet's
+    if (
+        lines
+        and not rest.any()
+        and _is_clear(ink, lines)
+        and not _delimits(lines, pen, contrast, ink)
+    ):
         for part in lines:
             taken |= part.cells
     if not taken.any() or not _is_sheet(taken, other, ink):
         return None
     return taken
+
+
+def _shares(cells: NDArray[np.bool_]) -> tuple[float, ...]:
+    """How much of the top, bottom, left and right side they cover."""
+    ends = (cells[0], cells[-1], cells[:, 0], cells[:, -1])
+    return tuple(float(end.mean()) for end in ends)
 
 
 def _thickness(cells: NDArray[np.bool_]) -> float:
@@ -188,20 +210,37 @@ def _near_border(part: _Part) -> NDArray[np.bool_]:
             corners[rows, columns] = True
     if (cells & ~zone & ~corners).sum() > _ATTACHED * cells.sum():
         return cells & zone  # ruled lines, which end at it
-    return cells & (zone | corners)
+    found: NDArray[np.bool_] = cells & (zone | corners)
+    return found
 
 
 def _is_edge(part: _Part, pen: float, grey: NDArray[np.uint8], paper: int) -> bool:
     if max(part.sides) < _COVERED or part.thickness < _THICK * pen:
         return False
-    # Ink in a shadow is farther from the paper than the shadow; a soft edge is nearer.
-    usual, most = np.quantile(np.abs(grey[part.cells].astype(np.float32) - paper), (0.5, 0.995))
-    return bool(most - usual <= _FLAT)
+    # Half of a sheet that lies in a shadow, or in the light, shows ink: farther from the paper's
+    # level than its own, on the other side of it, or as holes. A soft edge is nearer.
+    beyond = grey[part.cells].astype(np.float32) - paper
+    usual, most = np.median(beyond), np.quantile(np.abs(beyond), 0.995)
+    if most - abs(usual) > _FLAT or (np.sign(usual) * beyond < -_FLAT).mean() > _SHOWS:
+        return False
+    holes, count = ndimage.label(ndimage.binary_fill_holes(part.cells) & ~part.cells)
+    areas = np.bincount(holes.ravel(), minlength=count + 1)[1:] / grey.size
+    return bool(areas[areas < _PAPER_SHARE].sum() <= _SHOWS)
 
 
-def _is_line(part: _Part) -> bool:
+def _without_ink(cells: NDArray[np.bool_], pen: float) -> NDArray[np.bool_]:
+    """A thick part without lines that touch it: what is near a thick place, or the border."""
+    half = max(2, round(_THICK / 2 * pen))
+    core = ndimage.distance_transform_cdt(np.pad(cells, half, mode="edge")) >= half
+    near = ndimage.maximum_filter(core, 2 * half + 2 * _BLOCK + 1)[half:-half, half:-half]
+    near[:half] = near[-half:] = near[:, :half] = near[:, -half:] = True
+    found: NDArray[np.bool_] = cells & near
+    return found
+
+
+def _is_line(part: _Part, pen: float) -> bool:
     """Whether it lies along a side: from corner to corner, or half of it and round a corner."""
-    thin = max(4, _THIN * min(part.cells.shape))
+    thin = max(4, _THIN * min(part.cells.shape), _THICK * pen)
     if max(part.sides) >= _WHOLE:
         return bool(part.thickness <= thin)
     rows, columns = (np.ptp(np.flatnonzero(part.cells.any(axis))) for axis in (1, 0))
@@ -219,23 +258,28 @@ def _is_corner(part: _Part) -> bool:
 
 def _is_clear(ink: NDArray[np.bool_], lines: list[_Part]) -> bool:
     """Whether the ink keeps clear of every side that has no line."""
+    near = np.zeros(ink.shape, bool)  # what JPEG draws around a line is no ink
+    for part in lines:
+        near |= ndimage.maximum_filter(part.cells, 2 * _BLOCK + 1)
+    ink = ink & ~near
     covered = [max(part.sides[side] for part in lines) >= _WHOLE for side in range(4)]
-    ends = (ink[:_CLEAR], ink[-_CLEAR:], ink[:, :_CLEAR], ink[:, -_CLEAR:])
+    clear = max(2, round(_CLEAR * min(ink.shape)))
+    ends = (ink[:clear], ink[-clear:], ink[:, :clear], ink[:, -clear:])
     return not any(end.any() for end, line in zip(ends, covered, strict=True) if not line)
 
 
 def _delimits(
-    lines: list[_Part], pen: float, grey: NDArray[np.uint8], ink: NDArray[np.bool_]
+    lines: list[_Part], pen: float, contrast: NDArray[np.uint8], ink: NDArray[np.bool_]
 ) -> bool:
     """Whether there is a line left and a line right and no other, each like the ink."""
-    covered = [max(part.sides[side] for part in lines) >= _WHOLE for side in range(4)]
+    covered = [max(part.sides[side] for part in lines) >= _COVERED for side in range(4)]
     if covered != [False, False, True, True]:
         return False
-    level = float(np.median(grey[ink]))
-    lines = [part for part in lines if max(part.sides) >= _WHOLE]
+    darkest = np.quantile(contrast[ink], _DARKEST)
+    lines = [part for part in lines if max(part.sides) >= _COVERED]
     return all(
         _LIKE_INK[0] * pen <= part.thickness <= _LIKE_INK[1] * pen
-        and abs(float(np.median(grey[part.cells])) - level) < 64
+        and abs(np.quantile(contrast[part.cells], _DARKEST) - darkest) < _OTHER_LEVEL * darkest
         for part in lines
     )
 
@@ -248,6 +292,8 @@ def _is_sheet(taken: NDArray[np.bool_], other: NDArray[np.bool_], ink: NDArray[n
     if not len(rows) or not len(columns):
         return False
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if ink[box].sum() > _MOST_INK * sheet[box].sum():
+        return False  # a letter and what it encloses
     if sheet[box].mean() < _SHEET or (sheet & ~other)[box].mean() < _ON_SHEET:
         return False
-    return pen_width(np.pad(ink, 1)) < _WIDE * min(sheet[box].shape)
+    return bool(pen_width(np.pad(ink, 1)) < _WIDE * min(sheet[box].shape))

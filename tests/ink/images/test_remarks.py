@@ -1,0 +1,58 @@
+"""What is said about pictures that are likely to be read wrong."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from sheets import INK
+
+from im2tex.data.preprocessing import Preprocessing
+from im2tex.ink.images.lines import several_lines
+from im2tex.ink.raster import draw
+from im2tex.ink.scale import picture_size
+from im2tex.ink.typeset import typeset
+
+RULE = Preprocessing(symbol_size=16, thickness=0.12, max_height=256, max_width=1024)
+
+
+def written(tokens, pen=3):
+    ink = typeset(tokens)
+    return draw(ink.strokes, RULE.scale_of(ink) * 2, pen, 0)
+
+
+@pytest.mark.parametrize("rise", [0.0, 2.0, -2.0])
+def test_several_lines_of_two_formulas_is_true(rise):
+    upper, lower = written(tuple("2x+3=y")), written(tuple("z-47=a"))
+    width = max(upper.shape[1], lower.shape[1])
+    rows = [np.pad(one, ((0, 30), (0, width - one.shape[1]))) for one in (upper, lower)]
+    page = np.pad(np.concatenate(rows), 20)
+    page = np.asarray(Image.fromarray(page).rotate(rise))
+    assert several_lines(page, picture_size(page))
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        tuple("2x+3=y"),
+        (r"\frac", *"{2x+3}{5y-47}"),
+        (*"a+", r"\frac", *"{2x+3}{5y-47}"),
+        (r"\sum", *"_{i=0}^{n}i"),
+        (r"\sqrt", "{", r"\frac", *"{a+b}{c+d}}"),
+    ],
+)
+def test_several_lines_of_one_formula_is_false(tokens):
+    picture = written(tokens)
+    assert not several_lines(picture, picture_size(picture))
+
+
+def test_picture_of_symbols_too_small_has_a_note():
+    long = np.tile((255 * INK).astype(np.uint8), (1, 25))
+    notes = RULE.picture(255 - long).notes
+    assert any("of the size that the model was trained on" in note for note in notes)
+    assert RULE.picture(255 - (255 * INK).astype(np.uint8)).notes == ()
+
+
+def test_picture_that_is_nearly_all_ink_has_a_note():
+    levels = np.full((120, 160), 255, np.uint8)
+    levels[15:105, 20:140] = 0
+    levels[40:50, 40:80] = 255
+    assert any("nearly all ink" in note for note in RULE.picture(levels).notes)
