@@ -143,22 +143,22 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("written", "meant"), PAIRS)
-def test_two_ways_of_writing_one_formula_draw_one_picture(tex, written, meant):
-    first, second = tex.render([written, meant])
-    assert first.failure is None
-    assert first.png == second.png
+def test_two_ways_of_writing_one_formula_draw_one_picture(tex):
+    found = tex.draw([formula for pair in PAIRS for formula in pair])
+    for pair, first, second in zip(PAIRS, found[::2], found[1::2], strict=True):
+        assert (pair, first.failure) == (pair, None)
+        assert first.png == second.png, pair
 
 
 @pytest.mark.parametrize("engine", ["tex", "builtin"])
-@pytest.mark.parametrize("formula", ["x☃", "漢", r"\text{漢}", "x\u0301\u0363", "\U0001f4a3", "Ж"])
-def test_character_without_latex_is_a_named_failure(engine, formula):
+def test_character_without_latex_is_a_named_failure(engine):
     if engine == "builtin":
         pytest.importorskip("matplotlib", reason="needs matplotlib (engine builtin)")
+    formulas = ["x☃", "漢", r"\text{漢}", "x\u0301\u0363", "\U0001f4a3", "Ж"]
     with open_renderer(engine, workers=1) as renderer:
-        (found,) = renderer.render([formula])
-    assert found.png is None
-    assert "U+" in found.failure.reason
+        for found in renderer.render(formulas):
+            assert found.png is None
+            assert "U+" in found.failure.reason
 
 
 def test_substack_sets_its_lines_below_each_other(tex):
@@ -203,9 +203,7 @@ def test_slow_formulas_do_not_cost_their_neighbours(alone, monkeypatch):
     assert [item.failure.cause for item in found[1::2]] == [Cause.LIMIT] * 2
 
 
-@pytest.mark.parametrize(
-    "name", ["a,b", "a;b", "a:b", "a{b,c}", "~", "#", "a%b", "&", "a b", "ä€", "$HOME"]
-)
+@pytest.mark.parametrize("name", ["a,b;c:d{e,f}", "~ #%&", "ä€ $HOME"])
 def test_work_folder_of_any_name_is_taken(tmp_path, monkeypatch, name, alone):
     folder = tmp_path / name
     folder.mkdir()
