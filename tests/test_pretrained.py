@@ -13,8 +13,10 @@ from tiny import TINY, im2tex
 from im2tex import pretrained
 from im2tex.checkpoint import load
 from im2tex.errors import Im2TexError
+from im2tex.ink.raster import draw
+from im2tex.ink.typeset import typeset
 from im2tex.module import Im2Tex
-from im2tex.reading import Reading
+from im2tex.reading import PictureWarning, Reading
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,28 @@ def test_read_names_standard_input_and_a_beam_of_nothing(folder, capsys, monkeyp
     assert "standard input: this is no picture" in capsys.readouterr().err
     assert im2tex("read", "-", "--model", folder, "--beam_size", "0") == 2
     assert "--beam_size must be at least 1, got 0" in capsys.readouterr().err
+
+
+def test_read_says_what_may_be_wrong_with_a_picture(folder, tmp_path, capsys):
+    line = draw(typeset(tuple("2x+3=y")).strokes, 60.0, 4, 12)
+    page = tmp_path / "two.png"
+    Image.fromarray(255 - np.concatenate([line, line])).save(page)
+    assert im2tex("read", page, "--model", folder, "--json") == 0
+    printed = capsys.readouterr()
+    (note,) = json.loads(printed.out)["warnings"]
+    assert "several lines" in note
+    assert printed.err.startswith(f"im2tex read: {page}: {note}")
+    model = Im2Tex.from_pretrained(folder)
+    with pytest.warns(PictureWarning, match=r"picture 1: .*several lines"):
+        (reading,) = model.transcribe(io.BytesIO(page.read_bytes()))
+    assert reading.notes == (note,)
+
+
+def test_transcribe_of_what_is_no_picture_is_refused(folder):
+    model = Im2Tex.from_pretrained(folder)
+    for source in (3, [None], io.StringIO("x"), io.BytesIO(b"")):
+        with pytest.raises(Im2TexError, match=r"no picture|not bytes"):
+            model.transcribe(source)
 
 
 def test_an_inkml_file_and_a_picture_as_bytes_are_read(folder, picture, tmp_path):

@@ -55,6 +55,7 @@ LABELS = [
     (r"\acute{}_q\check x", r"\acute { } _ { q } \check { x }"),
     (r"\sqrt[{]}]{x}", r"\sqrt [ { ] } ] { x }"),
     (r"\root 3\of x", r"\sqrt [ 3 ] { x }"),
+    (r"\mathcal{F}_a\Bbb k", r"\mathcal { F } _ { a } \mathbb { k }"),
     (r"{\cal F}\Bbb R", r"\mathcal { F } \mathbb { R }"),
     # Scripts.
     (r"f^{''}", r"f ^ { \prime \prime }"),
@@ -95,6 +96,8 @@ def test_a_label_keeps_its_symbols_and_read_again_is_itself(markup, expected):
         (r"\vrule height 1pt{x}", "no place in a label"),
         (r"a\over b\over c", "in one group"),
         (r"\, \phantom{x}", "nothing of it can be seen"),
+        (r"\mathscr{La}", "the font of .* has no a"),
+        (r"\mathbb{1}", "the font of .* has no 1"),
         (r"\c{c}", "no place in a label"),
         (r"\text{中}", "CJK UNIFIED IDEOGRAPH-4E2D"),
     ],

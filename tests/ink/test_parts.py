@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.ink.parts import Parts, inked
@@ -58,13 +57,13 @@ def test_dirt_and_paleness_do_not_change_how_large_a_picture_is_written():
 
 def test_a_picture_s_ink_is_labelled_once(monkeypatch):
     shapes = []
-    label = ndimage.label
+    of = Parts.of
 
-    def counted(ink, structure):
+    def counted(ink):
         shapes.append(ink.shape)
-        return label(ink, structure)
+        return of(ink)
 
-    monkeypatch.setattr(ndimage, "label", counted)
+    monkeypatch.setattr(Parts, "of", counted)
     paper = 255 - drawn((10, 10, 20, 3), (10, 40, 20, 3), (10, 60, 3, 20))
     Preprocessing(symbol_size=16).picture(paper)
     # Once to find its scale, once at that scale to tell whether its lines are hair lines.
