@@ -30,13 +30,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from im2tex import Im2Tex
-from im2tex.data.batches import Budget, group, padding_ratio
+from im2tex.data.bucketing import Budget, group, padding_ratio
 from im2tex.data.dataset import Batch, stack
 from im2tex.data.sources.grammar import Grammar, write
 from im2tex.data.store import Split
 from im2tex.decoders import Hypothesis, SearchOptions
+from im2tex.decoders.beam_search import Steps, beam_search
 from im2tex.decoders.lstm import LSTMDecoder
-from im2tex.decoders.search import Steps, beam_search
 from im2tex.grid import Grid
 from im2tex.ink.ink import Ink
 from im2tex.latex.vocabulary import EOS

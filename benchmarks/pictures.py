@@ -27,9 +27,9 @@ from im2tex.data.store import Split
 from im2tex.decoders import SearchOptions
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink
-from im2tex.ink.raster import draw
+from im2tex.ink.rasterize import draw
 from im2tex.ink.scale import ink_size
-from im2tex.reading import Reading, batches
+from im2tex.model.prediction import Reading, batches
 
 
 def page(ink: Ink, size: float, pen: float, paper: int = 255, darkest: int = 15) -> Image.Image:

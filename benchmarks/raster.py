@@ -23,10 +23,10 @@ from PIL import Image, ImageDraw
 
 from im2tex.data.sources.grammar import Grammar, write
 from im2tex.data.store import Split
-from im2tex.ink import raster
+from im2tex.ink import rasterize as raster
 from im2tex.ink.augment import Augmentation
 from im2tex.ink.ink import Ink
-from im2tex.ink.recombine import SymbolBank, crop, swap
+from im2tex.ink.recombination.recombine import SymbolBank, crop, swap
 from im2tex.ink.scale import ink_size, symbol_size
 
 PIXELS, PEN, PADDING = 24.0, 2.4, 4

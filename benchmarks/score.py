@@ -27,10 +27,10 @@ from render import made_up, one_by_one
 
 from im2tex.commands.formula_files import read_formulas
 from im2tex.commands.pairing import pair
-from im2tex.metrics.expression_rate import ExpressionRate
-from im2tex.report import drawing
-from im2tex.report.results import SampleResult
-from im2tex.report.scoring import score_samples
+from im2tex.evaluation import rendered_pairs as drawing
+from im2tex.evaluation.metrics.expression_rate import ExpressionRate
+from im2tex.evaluation.results import SampleResult
+from im2tex.evaluation.scoring import score_samples
 
 WORKERS = 2
 

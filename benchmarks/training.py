@@ -22,13 +22,13 @@ import torch
 from header import announce
 
 from im2tex import Im2Tex
-from im2tex.commands.layers import merged
-from im2tex.data.batches import Budget, padding_ratio
+from im2tex.commands.trainer.config_layers import merged
+from im2tex.data.augmentation import Variation
+from im2tex.data.bucketing import Budget, padding_ratio
 from im2tex.data.dataset import Batch, FormulaDataset
 from im2tex.data.samplers import TrainingSampler, measure
 from im2tex.data.source import SOURCES
 from im2tex.data.store import Split
-from im2tex.data.variation import Variation
 from im2tex.ink.augment import Augmentation
 from im2tex.latex.vocabulary import Vocabulary
 

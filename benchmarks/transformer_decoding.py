@@ -38,12 +38,12 @@ from header import Clock, begin
 from torch import Tensor
 
 from im2tex import Im2Tex
-from im2tex.data.batches import Budget, group
+from im2tex.data.bucketing import Budget, group
 from im2tex.data.dataset import Batch, stack
 from im2tex.decoders import Hypothesis, SearchOptions
-from im2tex.decoders.directions import mirrored, rank_jointly
-from im2tex.decoders.search import Steps, beam_search
-from im2tex.decoders.transformer import TransformerDecoder
+from im2tex.decoders.beam_search import Steps, beam_search
+from im2tex.decoders.bidirectional_search import mirrored, rank_jointly
+from im2tex.decoders.transformer.decoder import TransformerDecoder
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import PAD
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from im2tex.data.datamodule import FormulaDataModule
-    from im2tex.module import Im2Tex
+    from im2tex.training.module import Im2Tex
 
 __all__ = ["FormulaDataModule", "Im2Tex", "__version__"]
 __version__ = "0.1.0"
 
-_HOMES = {"FormulaDataModule": "im2tex.data.datamodule", "Im2Tex": "im2tex.module"}
+_HOMES = {"FormulaDataModule": "im2tex.data.datamodule", "Im2Tex": "im2tex.training.module"}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 
 from im2tex import __version__
-from im2tex.commands.front import PASSES_ON, Parser, add_commands
+from im2tex.commands.parsers import PASSES_ON, Parser, add_commands
 from im2tex.errors import Im2TexError
-from im2tex.stopping import Stopped
-from im2tex.untrusted_text import plain
+from im2tex.utils.stopping import Stopped
+from im2tex.utils.untrusted_text import plain
 
 _TRAINER_COMMANDS = {
     "fit": "train a model, from scratch or from a checkpoint",
@@ -36,7 +36,7 @@ def main(args: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if args is None else args)
     try:
         if given and given[0] in _TRAINER_COMMANDS:
-            from im2tex.commands.trainer import run  # noqa: PLC0415 - imports torch
+            from im2tex.commands.trainer.cli import run  # noqa: PLC0415 - imports torch
 
             run(given)
             return 0

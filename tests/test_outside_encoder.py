@@ -18,7 +18,7 @@ from tiny import im2tex, lines
 
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
-from im2tex.module import Im2Tex
+from im2tex.training.module import Im2Tex
 
 ROOT = Path(__file__).parents[1]
 

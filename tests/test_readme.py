@@ -41,8 +41,8 @@ def test_runs_lie_where_it_says():
 
 
 def test_the_python_example_uses_what_there_is():
-    from im2tex.module import Im2Tex
-    from im2tex.reading import Reading
+    from im2tex.model.prediction import Reading
+    from im2tex.training.module import Im2Tex
 
     assert callable(Im2Tex.load_from_checkpoint)
     assert callable(Im2Tex.transcribe)

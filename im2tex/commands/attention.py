@@ -13,19 +13,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.checkpoint import load
 from im2tex.data.dataset import FormulaDataset
 from im2tex.data.source import SOURCES
 from im2tex.decoders import SearchOptions
 from im2tex.decoders.base import NO_ATTENTION
 from im2tex.errors import Im2TexError
-from im2tex.looking import check_can_look, look
-from im2tex.module import Im2Tex
-from im2tex.report.attention import Look
-from im2tex.report.attention_page import save_attention_page
-from im2tex.report.attention_strip import NARROWEST, attention_strip
-from im2tex.report.drawing import AUTO, NONE, Engine, choose, draw_formulas
-from im2tex.report.png import save_png
+from im2tex.evaluation.rendered_pairs import AUTO, NONE, Engine, choose, draw_formulas
+from im2tex.model.checkpoint import load
+from im2tex.training.module import Im2Tex
+from im2tex.utils.png import save_png
+from im2tex.visualization.attention_maps import Look
+from im2tex.visualization.attention_page import save_attention_page
+from im2tex.visualization.attention_strip import NARROWEST, attention_strip
+from im2tex.visualization.attention_trace import check_can_look, look
 
 _LONG = 40  # letters of a picture's name kept in the name of its strip
 

@@ -21,10 +21,10 @@ from typing import Any
 
 import yaml
 
-from im2tex.checkpoint import ENDED, load
 from im2tex.errors import Im2TexError
-from im2tex.report.results import read_result, write_whole
-from im2tex.stopping import REQUEST, Stopped
+from im2tex.evaluation.results import read_result, write_whole
+from im2tex.model.checkpoint import ENDED, load
+from im2tex.utils.stopping import REQUEST, Stopped
 
 _DONE = "done"
 

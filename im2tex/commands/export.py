@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from im2tex.checkpoint import load
-from im2tex.checkpoint_contents import rebuilt
 from im2tex.errors import Im2TexError
-from im2tex.files import replacing
-from im2tex.module import Im2Tex
-from im2tex.report.model_card import licence, model_card
-from im2tex.report.results import read_result
+from im2tex.evaluation.reports.model_card import licence, model_card
+from im2tex.evaluation.results import read_result
+from im2tex.model.checkpoint import load
+from im2tex.model.checkpoint_contents import rebuilt
+from im2tex.training.module import Im2Tex
+from im2tex.utils.files import replacing
 
 
 def export(

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.files import MOST_BYTES
 from im2tex.latex.compact import compact
-from im2tex.module import Im2Tex
-from im2tex.reading import PictureWarning, Reading
+from im2tex.model.prediction import PictureWarning, Reading
+from im2tex.training.module import Im2Tex
 
 
 def read(

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from im2tex.data.buckets import Buckets
+from im2tex.data.augmentation import Variation, Varied
+from im2tex.data.fixed_sizes import Buckets
+from im2tex.data.handwriting_writer import Writer
 from im2tex.data.preprocessing import Drawn, Preprocessing
 from im2tex.data.sample import Sample
-from im2tex.data.variation import Variation, Varied
-from im2tex.data.writer import Writer
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink
 

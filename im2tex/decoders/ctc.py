@@ -20,12 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.decoders.base import DECODERS, Decoder, Targets
-from im2tex.decoders.prefix_search import prefix_search
-from im2tex.decoders.search import Hypothesis, SearchOptions
+from im2tex.decoders.beam_search import Hypothesis, SearchOptions
+from im2tex.decoders.ctc_prefix_search import prefix_search
 from im2tex.encoders.rows import RowEncoder
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
-from im2tex.ranges import check_shares
+from im2tex.utils.checks import check_shares
 
 
 @DECODERS.register("ctc")

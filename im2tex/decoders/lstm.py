@@ -23,13 +23,13 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.attention.base import ATTENTIONS, Glimpse
+from im2tex.decoders.alignment_losses import SymbolLoss, grounding_loss, guided_attention_loss
 from im2tex.decoders.base import DECODERS, StepDecoder, Targets
-from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
+from im2tex.decoders.beam_search import log_softmax, pick
 from im2tex.decoders.reinforce import Reinforce
-from im2tex.decoders.search import log_softmax, pick
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
-from im2tex.ranges import check_shares, check_weights
+from im2tex.utils.checks import check_shares, check_weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ formula: its normal form is that of the source, but for what spacing alone had t
 
 from __future__ import annotations
 
-from im2tex.latex.roles import ROMAN_ARGUMENT, ROMAN_BRACE
-from im2tex.latex.tree import Formula
+from im2tex.latex.normal_form.commands import ROMAN_ARGUMENT, ROMAN_BRACE
+from im2tex.latex.normal_form.tree import Formula
 
 
 def tok(formula: Formula) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from im2tex.render.markup import Piece
+from im2tex.render.markup.sanitize import Piece
 
 DEFINITIONS = r"""
 \def\imrows{\def\arraystretch{1.2}\array{@{}l@{\quad}l@{}}}

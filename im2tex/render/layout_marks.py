@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from im2tex.render.markup import Piece
+from im2tex.render.markup.sanitize import Piece
 
 DEFINITIONS = r"""
 \let\imspecial\special

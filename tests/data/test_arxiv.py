@@ -6,12 +6,12 @@ from collections import Counter
 import pytest
 from printing import Press, formula, opened, size_of, table
 
-from im2tex.data.printed import drawing
+from im2tex.data.preparation.printed import rendering as drawing
 from im2tex.data.source import SOURCES
 from im2tex.data.sources import arxiv
 from im2tex.data.store import write_split
 from im2tex.errors import Im2TexError
-from im2tex.latex.normalize import normalize
+from im2tex.latex.normal_form.normalize import normalize
 
 
 @pytest.fixture

@@ -7,18 +7,18 @@ import pytest
 import torch
 from tiny import TINY, changed, config, im2tex
 
+from im2tex.data.augmentation import Variation
 from im2tex.data.dataset import FormulaDataset
+from im2tex.data.preparation.handwriting import layouts as laying
+from im2tex.data.preparation.handwriting.selection import held, listed
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.sample import Sample
 from im2tex.data.sources.handwriting import HandwritingSource
 from im2tex.data.store import Split, write_split
-from im2tex.data.synthetic import laying
-from im2tex.data.synthetic.formulas import held, listed
-from im2tex.data.variation import Variation
 from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
-from im2tex.ink.typeset import typeset
-from im2tex.latex.crohme import canonical
+from im2tex.ink.builtin_font.typeset import typeset
+from im2tex.latex.crohme.canonical import canonical
 
 needs_tex = pytest.mark.skipif(shutil.which("latex") is None, reason="needs latex (TeX)")
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from im2tex.data.dataset import Batch, stack
-from im2tex.data.views import scaled
+from im2tex.model.test_time_scales import scaled
 
 STRIDE = (8, 16)
 

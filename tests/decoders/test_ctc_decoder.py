@@ -11,16 +11,16 @@ from tiny import TINY, changed, config, im2tex
 from torch import nn
 
 from im2tex import Im2Tex
-from im2tex.checkpoint import initialise
 from im2tex.data.dataset import Batch, stack
 from im2tex.data.source import SOURCES
 from im2tex.decoders import DECODERS, SearchOptions, Targets
 from im2tex.decoders.ctc import CTCDecoder, steps_needed
 from im2tex.encoders.row_cnn import RowCNN
 from im2tex.errors import Im2TexError
+from im2tex.evaluation.results import read_result
 from im2tex.grid import Grid, size_mask
 from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
-from im2tex.report.results import read_result
+from im2tex.model.checkpoint import initialise
 
 V, D = 7, 6
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}

@@ -5,7 +5,7 @@ from tiny import TINY
 
 from im2tex.decoders import DECODERS, Decoder
 from im2tex.errors import Im2TexError
-from im2tex.module import Im2Tex
+from im2tex.training.module import Im2Tex
 
 ENCODER = {name: TINY["model"][name] for name in ("encoder", "encoder_args")}
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from im2tex.decoders import DECODERS
-from im2tex.decoders.tracing import can_trace, trace
-from im2tex.decoders.transformer import TransformerDecoder
+from im2tex.decoders.attention_trace import can_trace, trace
+from im2tex.decoders.transformer.decoder import TransformerDecoder
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import EOS, PAD

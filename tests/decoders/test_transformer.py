@@ -10,11 +10,11 @@ from small_transformer import TOKENS, V, alone, decoder, grid
 from torch import nn
 
 from im2tex.decoders import DECODERS, SearchOptions, Targets
-from im2tex.decoders.directions import mirrored
-from im2tex.decoders.search import beam_search
-from im2tex.decoders.tracing import trace
-from im2tex.decoders.transformer import TransformerDecoder
-from im2tex.decoders.transformer_layers import masked_weights, positions
+from im2tex.decoders.attention_trace import trace
+from im2tex.decoders.beam_search import beam_search
+from im2tex.decoders.bidirectional_search import mirrored
+from im2tex.decoders.transformer.decoder import TransformerDecoder
+from im2tex.decoders.transformer.layers import masked_weights, positions
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import BOS, EOS, PAD
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from tiny import TINY, changed, config, im2tex, steps
 
-from im2tex.checkpoint import initialise, load
 from im2tex.latex.vocabulary import EOS
-from im2tex.module import Im2Tex
+from im2tex.model.checkpoint import initialise, load
+from im2tex.training.module import Im2Tex
 
 DECODER = {
     "width": 16,

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from im2tex.grid import size_mask
-from im2tex.module import Im2Tex
+from im2tex.training.module import Im2Tex
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 

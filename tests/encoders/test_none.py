@@ -10,9 +10,9 @@ from tiny import TINY, changed, config, im2tex
 from im2tex.decoders import SearchOptions, Targets
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
+from im2tex.evaluation.results import read_result
 from im2tex.latex.vocabulary import EOS, PAD
-from im2tex.module import Im2Tex
-from im2tex.report.results import read_result
+from im2tex.training.module import Im2Tex
 
 WORDS = ["x", "+", "1"]
 ARGUMENTS = {"width": 24, "embedding": 8, "reduction": "tokens"}

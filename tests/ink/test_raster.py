@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from im2tex.ink import raster
+from im2tex.ink import rasterize as raster
 
 
 def stroke(*points):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from im2tex.ink import raster
+from im2tex.ink import rasterize as raster
 from im2tex.ink.ink import Ink
 from im2tex.ink.scale import ink_size, symbol_size
 

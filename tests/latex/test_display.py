@@ -2,7 +2,7 @@
 
 import pytest
 
-from im2tex.latex.normalize import Mode, normalize
+from im2tex.latex.normal_form.normalize import Mode, normalize
 from im2tex.latex.tokens import LatexError
 
 

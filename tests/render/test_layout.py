@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from helpers_render import ATTACKS, NEIGHBOURS, needs_tex
 
+from benchmarks.layout_draw import draw_layout
 from im2tex.errors import Im2TexError
-from im2tex.render import Cause, allowed, open_renderer
-from im2tex.render.layout import UNIT, Kind, Layout, LayoutFailure
-from im2tex.render.layout_draw import draw_layout
-from im2tex.render.layout_tex import TexLayouter, open_layouter
-from im2tex.render.sandbox import Limits
+from im2tex.render import Cause, open_renderer
+from im2tex.render.layout.layout import UNIT, Kind, Layout, LayoutFailure
+from im2tex.render.layout.tex import TexLayouter, open_layouter
+from im2tex.render.markup import allowlist as allowed
+from im2tex.render.tex.sandbox import Limits
 
 pytestmark = needs_tex
 

@@ -8,10 +8,11 @@ from contextlib import suppress
 import pytest
 from helpers_render import NEIGHBOURS, needs_tex
 
-from im2tex.render import Cause, allowed
-from im2tex.render.markup import prepare
+from im2tex.render import Cause
+from im2tex.render.markup import allowlist as allowed
+from im2tex.render.markup.sanitize import prepare
 from im2tex.render.rendering import Undrawable
-from im2tex.render.tex import TexRenderer
+from im2tex.render.tex.renderer import TexRenderer
 
 DEEP = {
     "optional argument in braces": (r"\sqrt[{}]{", "}"),

@@ -10,9 +10,10 @@ import pytest
 from helpers_render import ATTACKS, NEIGHBOURS, needs_tex
 
 from im2tex.errors import Im2TexError
-from im2tex.render import Cause, markup, open_renderer
-from im2tex.render.sandbox import Limits
-from im2tex.render.tex import TexRenderer
+from im2tex.render import Cause, open_renderer
+from im2tex.render.markup import sanitize as markup
+from im2tex.render.tex.renderer import TexRenderer
+from im2tex.render.tex.sandbox import Limits
 
 pytestmark = needs_tex
 

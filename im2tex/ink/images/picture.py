@@ -10,10 +10,10 @@ from scipy import ndimage
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.grey import grey_layers
+from im2tex.ink.images.illumination import evenly_lit
 from im2tex.ink.images.opening import open_picture
 from im2tex.ink.images.rules import without_rules
 from im2tex.ink.images.surroundings import without_surroundings
-from im2tex.ink.lighting import evenly_lit
 
 _FAINT = 16  # grey levels of 255 that the darkest ink must stand out from the paper
 _EDGE = 64  # stretched level from which a pixel counts as ink, when the margins are cut off too
