@@ -31,7 +31,7 @@ def main() -> None:
     split = Split(options.store)
     words = Vocabulary.count(split.tokens())
     model = Im2Tex(vocabulary=list(words.ordinary), **merged(options.config)["model"])
-    stride = model.encoder.stride[1]
+    stride = model.recognizer.encoder.stride[1]
     needed, columns = [], []
     for sample in split:
         if sample.image is None:

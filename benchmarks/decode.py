@@ -146,7 +146,7 @@ class Reader:
             device = self.model.device
             names = [str(i) for i in chosen]
             begun = self._now()
-            grid = self.model.encode(
+            grid = self.model.recognizer.encode(
                 Batch(names, parts["images"].to(device), parts["sizes"].to(device), [()])
             )
             encoded = self._now()
@@ -167,7 +167,7 @@ class Reader:
         return self.clock()
 
     def _search(self, grid: Grid, chosen: list[int]) -> list[list[Hypothesis]]:
-        decoder = self.model.ready
+        decoder = self.model.recognizer.require_decoder()
         if not self.timed:
             return decoder.search(grid, self.options)
         assert isinstance(decoder, LSTMDecoder)

@@ -97,7 +97,9 @@ def _train(model: Im2Tex, optimizer: Any, batches: list[Batch], bf16: bool) -> f
     begun = time.perf_counter()
     for batch in batches:
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss, _ = model.ready.loss(model.encode(batch), model.targets(batch))
+            loss, _ = model.recognizer.require_decoder().loss(
+                model.recognizer.encode(batch), model.recognizer.targets(batch)
+            )
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

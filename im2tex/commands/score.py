@@ -43,7 +43,7 @@ def score(
         predictions: a file of formulas, see `formula_files`, or a prepared split, `SOURCE:SPLIT`.
         references: likewise.
         root: folder of the stores.
-        engine: what draws the pictures, one of `drawing.CHOICES`.
+        engine: what draws the pictures, one of `rendered_pairs.CHOICES`.
         form: one of `FORMS`.
         out: `FOLDER/NAME` of the result; none is written if not given.
 

@@ -362,8 +362,12 @@ class FormulaDataModule(LightningDataModule):
             raise Im2TexError(
                 "FormulaDataModule draws with the model's preprocessing: use it with a Trainer."
             )
-        preprocessing = self.trainer.lightning_module.preprocessing
-        assert isinstance(preprocessing, Preprocessing)
+        preprocessing = getattr(self.trainer.lightning_module, "preprocessing", None)
+        if not isinstance(preprocessing, Preprocessing):
+            raise Im2TexError(
+                "FormulaDataModule needs a model with a `preprocessing`, such as Im2Tex; got "
+                f"{type(self.trainer.lightning_module).__name__}."
+            )
         return preprocessing
 
     def _buckets(self, preprocessing: Preprocessing) -> Buckets | None:

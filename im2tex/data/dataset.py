@@ -40,6 +40,13 @@ class Batch:
     boxes: Tensor | None = None
     failed: dict[int, str] = field(default_factory=dict)
 
+    def to(self, device: torch.device) -> Batch:
+        """Moves the tensors to a device."""
+        boxes = None if self.boxes is None else self.boxes.to(device)
+        return replace(
+            self, images=self.images.to(device), sizes=self.sizes.to(device), boxes=boxes
+        )
+
     def pin_memory(self) -> Batch:
         """Moves the tensors to page-locked memory, for loaders with `pin_memory`."""
         boxes = None if self.boxes is None else self.boxes.pin_memory()

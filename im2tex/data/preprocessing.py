@@ -61,7 +61,7 @@ class Preprocessing:
             other is made smaller; both are counted.
         stride: (vertical, horizontal) pixels that image sizes are rounded up to multiples of.
         redraw: where pictures are scaled, lines that come out thinner than the pen's are redrawn
-            with it (`ink.redraw`); otherwise they keep their own width, scaled along.
+            with it (`ink.images.restroke`); otherwise they keep their own width, scaled along.
 
     Raises:
         Im2TexError: if a value is out of range.

@@ -67,8 +67,8 @@ class Decoder(nn.Module, ABC):
 class StepDecoder(Decoder):
     """Reads a token at a time: it gives its steps, and is searched by them, alone or in company.
 
-    It is a `directions.Reader`; one that reads from left to right only leaves `both_ways`,
-    `turned` and `token_log_p` as they are.
+    It is a `bidirectional_search.Reader`; a decoder from left to right only keeps `both_ways`,
+    `turned` and `token_log_p` of this class.
     """
 
     @torch.no_grad()

@@ -139,7 +139,7 @@ class CTCDecoder(Decoder):
 
     @torch.no_grad()
     def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
-        """See `Decoder.search`, and `prefix_search`."""
+        """See `Decoder.search`, and `ctc_prefix_search`."""
         log_p, steps = self.log_probabilities(grid)
         return prefix_search(log_p, steps, options, barred=(BOS, EOS, UNK))
 

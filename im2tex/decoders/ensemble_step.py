@@ -22,12 +22,12 @@ from im2tex.errors import Im2TexError
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import PAD
 
-Part = tuple[Decoder, Grid]
-"""A member of an ensemble, and what it is shown."""
+EnsembleMember = tuple[Decoder, Grid]
+"""A member of an ensemble with its feature grid."""
 
 
-class Ensemble:
-    """Members as one `directions.Reader`; its state is the list of theirs.
+class EnsembleStep:
+    """Members as one `bidirectional_search.Reader`; its state is the list of theirs.
 
     Args:
         members: of one vocabulary; one that is shown several grids is there several times.
@@ -36,30 +36,30 @@ class Ensemble:
     def __init__(self, members: Sequence[StepDecoder]) -> None:
         self.members = list(members)
 
-    def _each(self, own: Sequence[Any]) -> Iterator[tuple[StepDecoder, Any]]:
+    def _zip_members(self, own: Sequence[Any]) -> Iterator[tuple[StepDecoder, Any]]:
         """Each member with its own."""
         return zip(self.members, own, strict=True)
 
     def start(self, grids: Sequence[Grid]) -> list[Any]:
         """The state before the first step from left to right, of a grid a member."""
-        return [one.start(grid) for one, grid in self._each(grids)]
+        return [one.start(grid) for one, grid in self._zip_members(grids)]
 
     def step(self, tokens: Tensor, state: list[Any]) -> tuple[Tensor, list[Any]]:
         """See `Steps.step`."""
-        steps = [one.step(tokens, own) for one, own in self._each(state)]
+        steps = [one.step(tokens, own) for one, own in self._zip_members(state)]
         return _mean([log_p for log_p, _ in steps]), [own for _, own in steps]
 
     def reorder(self, state: list[Any], parents: Tensor) -> list[Any]:
         """See `Steps.reorder`."""
-        return [one.reorder(own, parents) for one, own in self._each(state)]
+        return [one.reorder(own, parents) for one, own in self._zip_members(state)]
 
     def select(self, state: list[Any], images: Tensor) -> list[Any]:
         """See `Steps.select`."""
-        return [one.select(own, images) for one, own in self._each(state)]
+        return [one.select(own, images) for one, own in self._zip_members(state)]
 
     def looked_at(self, state: list[Any]) -> tuple[Tensor, Tensor]:
         """See `Reader.looked_at`; all members' together."""
-        each = [one.looked_at(own) for one, own in self._each(state)]
+        each = [one.looked_at(own) for one, own in self._zip_members(state)]
         coarse, fine = (torch.stack(cells).sum(0) for cells in zip(*each, strict=True))
         return coarse, fine
 
@@ -70,18 +70,18 @@ class Ensemble:
 
     def turned(self, state: list[Any]) -> list[Any]:
         """See `Reader.turned`."""
-        return [one.turned(own) for one, own in self._each(state)]
+        return [one.turned(own) for one, own in self._zip_members(state)]
 
     def token_log_p(
         self, state: list[Any], images: Tensor, tokens: Tensor, backwards: Tensor
     ) -> Tensor:
         """See `Reader.token_log_p`."""
-        each = self._each(state)
+        each = self._zip_members(state)
         return _mean([one.token_log_p(own, images, tokens, backwards) for one, own in each])
 
 
 @torch.no_grad()
-def search(parts: Sequence[Part], options: SearchOptions) -> list[list[Hypothesis]]:
+def search(parts: Sequence[EnsembleMember], options: SearchOptions) -> list[list[Hypothesis]]:
     """Reads a batch with one or several decoders.
 
     Members that were all trained to read in both directions search in both, and rank jointly what
@@ -100,13 +100,13 @@ def search(parts: Sequence[Part], options: SearchOptions) -> list[list[Hypothesi
     if len(parts) == 1:
         decoder, grid = parts[0]
         return decoder.search(grid, options)
-    ensemble = Ensemble(_stepping(parts))
+    ensemble = EnsembleStep(_require_autoregressive(parts))
     grids = [grid for _, grid in parts]
     return search_grids(ensemble, ensemble.start(grids), grids, options)
 
 
 @torch.no_grad()
-def likelihood(parts: Sequence[Part], targets: Targets) -> dict[str, Tensor]:
+def likelihood(parts: Sequence[EnsembleMember], targets: Targets) -> dict[str, Tensor]:
     """What one or several decoders say of the labels.
 
     Args:
@@ -124,7 +124,7 @@ def likelihood(parts: Sequence[Part], targets: Targets) -> dict[str, Tensor]:
         return decoder.loss(grid, targets)[1]
     tokens = targets.tokens
     each = []
-    for one, (_, grid) in zip(_stepping(parts), parts, strict=True):
+    for one, (_, grid) in zip(_require_autoregressive(parts), parts, strict=True):
         log_p = log_softmax(one.forced(grid, tokens)[0])  # (B, T, V)
         each.append(log_p.gather(2, tokens.unsqueeze(2)).squeeze(2))  # (B, T)
     real = tokens != PAD
@@ -136,7 +136,7 @@ def _mean(log_p: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(log_p)).logsumexp(0) - math.log(len(log_p))
 
 
-def _stepping(parts: Sequence[Part]) -> list[StepDecoder]:
+def _require_autoregressive(parts: Sequence[EnsembleMember]) -> list[StepDecoder]:
     for decoder, _ in parts:
         if not isinstance(decoder, StepDecoder):
             raise Im2TexError(

@@ -71,8 +71,8 @@ class LSTMDecoder(StepDecoder):
         label_smoothing: share of the target's probability spread over the vocabulary.
         reduction: the loss is the token sum divided by the number of images (`images`, as in the
             paper) or of tokens (`tokens`).
-        guided_attention: weight of the guided attention loss (see `grounding`).
-        symbol_loss: weight of the symbol loss (see `grounding`).
+        guided_attention: weight of the guided attention loss (see `alignment_losses`).
+        symbol_loss: weight of the symbol loss (see `alignment_losses`).
 
     Raises:
         ValueError: if a number is out of range, the attention needs a coarse grid and the encoder

@@ -1,8 +1,8 @@
 r"""Every score of a set of formulas.
 
 `im2tex test` and `im2tex score` both end here, so that a model of ours and anyone else's output
-stand in the same table. A rate is the mean of its samples' verdicts (`verdicts`); the metrics of
-`im2tex.evaluation.metrics`, which add up over processes, say the same of the same samples.
+stand in the same table. A rate is the mean of the scores of its samples (`sample_scores`); the
+metrics of `im2tex.evaluation.metrics`, which add up over processes, equal it on the same samples.
 
 BLEU comes over three forms of the formulas, since the paper has two of its own:
 
@@ -40,7 +40,7 @@ class Scored:
     Attributes:
         metrics: values by name.
         samples: in the order given, with every verdict.
-        failed: how many samples failed at each of `verdicts.STAGES`.
+        failed: how many samples failed at each of `sample_scores.STAGES`.
         signatures: what makes the figures comparable, by metric name.
         engine: what drew the pictures.
         breakdown: see `im2tex.evaluation.breakdown`.

@@ -1,4 +1,4 @@
-"""`SplitTest`: what a test of one split has found so far, in one process."""
+"""`SplitEvaluator`: what a test of one split has found so far, in one process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from im2tex.latex.vocabulary import Vocabulary
 
 
 @dataclass
-class SplitTest:
+class SplitEvaluator:
     """A test of one split, as it goes on in one process.
 
     Attributes:
@@ -36,7 +36,7 @@ class SplitTest:
     scores: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, name: str, device: torch.device) -> SplitTest:
+    def start(cls, name: str, device: torch.device) -> SplitEvaluator:
         """A test of a split of which nothing is read yet."""
         return cls(name, Perplexity().to(device), FormulaMetrics().to(device))
 
@@ -58,7 +58,7 @@ class SplitTest:
         if "nll" in logs:
             self.perplexity.update(logs["nll"], logs["tokens"])
         predictions = [words.decode(one[0].tokens) for one in found]
-        right_or_wrong = judged(predictions, batch)
+        right_or_wrong = mask_failed_predictions(predictions, batch)
         self.metrics.update(right_or_wrong, batch.tokens)
         for row, gold in enumerate(batch.tokens):
             best, drawn = found[row][0], row not in batch.failed
@@ -84,7 +84,9 @@ class SplitTest:
         return self.scores
 
 
-def judged(predictions: Sequence[list[str]], batch: Batch) -> list[list[str] | None]:
+def mask_failed_predictions(
+    predictions: Sequence[list[str]], batch: Batch
+) -> list[list[str] | None]:
     """Predictions, but None, which is always wrong, where nothing was drawn or there is no label.
 
     An empty reading would else be right for a blank image or a sample without a label.
@@ -95,10 +97,10 @@ def judged(predictions: Sequence[list[str]], batch: Batch) -> list[list[str] | N
     ]
 
 
-def _failed_at(drawn: bool, judged: bool) -> str | None:
+def _failed_at(drawn: bool, scored: bool) -> str | None:
     if not drawn:
         return "draw"
-    return None if judged else "score"
+    return None if scored else "score"
 
 
 def _lookups(reading: Hypothesis) -> dict[str, int]:

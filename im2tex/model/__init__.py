@@ -1,1 +1,1 @@
-"""model"""
+"""A trained recogniser: `Recognizer`, `Ensemble`, their files. Needs no Lightning."""

@@ -1,114 +1,119 @@
-"""The other models and the views that a model reads with: loaded, checked, laid side by side."""
+"""`Ensemble`: several recognisers and several scales of an image, averaged at every step."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+from torch import nn
 
 from im2tex.data.dataset import Batch
-from im2tex.decoders.ensemble_step import Part
+from im2tex.decoders.ensemble_step import EnsembleMember
 from im2tex.errors import Im2TexError
+from im2tex.latex.vocabulary import Vocabulary
+from im2tex.model.folders import member
+from im2tex.model.predictor import Predictor
 from im2tex.model.test_time_scales import scaled
 
-if TYPE_CHECKING:
-    from im2tex.model.transcription import Transcriber
-
-SMALLEST, LARGEST = 0.25, 4.0
+MIN_SCALE, MAX_SCALE = 0.25, 4.0
 
 
-@dataclass
-class Company:
-    """Whom a model reads with, and in what sizes they all see a picture.
+@dataclass(frozen=True)
+class EnsembleOptions:
+    """The other models of an ensemble, and its test-time scales.
 
     Attributes:
-        paths: checkpoints, or folders or names for `Im2Tex.from_pretrained`, of the other models.
-        views: sizes by the size that the pictures have, 1 for as they are.
-        models: the others, loaded when they are first needed.
+        paths: checkpoints, model folders or names of packaged models.
+        scales: factors by which each image is resized, 1 for its own size.
 
     Raises:
-        Im2TexError: if there is no view, or one is out of range.
+        Im2TexError: if there is no scale, or one is out of range.
     """
 
     paths: Sequence[str] = ()
-    views: Sequence[float] = (1.0,)
-    models: list[Transcriber] = field(default_factory=list)
+    scales: Sequence[float] = (1.0,)
 
     def __post_init__(self) -> None:
-        wrong = [view for view in self.views if not SMALLEST <= view <= LARGEST]
-        if wrong or not self.views or any(math.isnan(view) for view in self.views):
+        wrong = [scale for scale in self.scales if not MIN_SCALE <= scale <= MAX_SCALE]
+        if wrong or not self.scales or any(math.isnan(scale) for scale in self.scales):
             raise Im2TexError(
-                f"model.views are sizes from {SMALLEST} to {LARGEST} by the size that pictures "
-                f"have, at least one, such as [0.8, 1.0, 1.25]; got {list(self.views)}."
+                f"model.views must be at least one factor from {MIN_SCALE} to {MAX_SCALE}, such "
+                f"as [0.8, 1.0, 1.25]; got {list(self.scales)}."
             )
 
     @property
-    def alone(self) -> bool:
-        """Whether there is one model and pictures are seen as they are."""
-        return not self.paths and tuple(self.views) == (1.0,)
+    def is_single_model(self) -> bool:
+        """Whether there is one model, which is given each image once and in its own size."""
+        return not self.paths and tuple(self.scales) == (1.0,)
 
     def __str__(self) -> str:
-        return f"models={1 + len(self.paths)}, views={'/'.join(f'{view:g}' for view in self.views)}"
+        scales = "/".join(f"{scale:g}" for scale in self.scales)
+        return f"models={1 + len(self.paths)}, views={scales}"
 
-    def in_words(self) -> str:
-        """A sentence on it for a person; "" if the model reads alone."""
-        if self.alone:
+    def describe(self) -> str:
+        """A sentence for model cards and pages; "" for a single model."""
+        if self.is_single_model:
             return ""
-        sizes = ", ".join(f"{view:g}" for view in self.views)
         count = 1 + len(self.paths)
-        who = "It sees" if count == 1 else f"{count} models of one kind read together; each sees"
-        return f"{who} a picture in the sizes {sizes}; probabilities are averaged."
+        models = "one model" if count == 1 else f"{count} models"
+        scales = ", ".join(f"{scale:g}" for scale in self.scales)
+        return f"Averages the token probabilities of {models} over images at the scales {scales}."
 
-    def others(self, model: Transcriber) -> list[Transcriber]:
-        """The other models.
+
+class Ensemble(Predictor):
+    """Recognisers with one vocabulary and preprocessing, at several scales of each image.
+
+    At every step the probability of the next token is the mean over models and scales, as in the
+    ensembles published on CROHME (WAP, Zhang et al. 2017).
+
+    Example:
+        >>> Ensemble([first, second], scales=(0.8, 1.0, 1.25)).predict("formula.png")
+
+    Args:
+        models: the first one gives vocabulary, preprocessing and device.
+        scales: factors by which each image is resized, 1 for its own size.
+    """
+
+    def __init__(self, models: Sequence[Predictor], scales: Sequence[float] = (1.0,)) -> None:
+        super().__init__()
+        self.models = nn.ModuleList(models)
+        self.scales = tuple(scales)
+        self.preprocessing = models[0].preprocessing
+
+    @property
+    def first(self) -> Predictor:
+        """The first model."""
+        model = self.models[0]
+        assert isinstance(model, Predictor)
+        return model
+
+    def require_vocabulary(self) -> Vocabulary:
+        """The first model's vocabulary, which all models share."""
+        return self.first.require_vocabulary()
+
+    def members(self, batch: Batch) -> list[EnsembleMember]:
+        """The decoders of all models with their feature grids, scale by scale.
 
         Args:
-            model: the first one.
-
-        Raises:
-            Im2TexError: if one cannot be loaded, or does not go with the first.
+            batch: B images, on the first model's device, to which the others are moved.
         """
-        if len(self.models) != len(self.paths):
-            self.models = [_load(path, model) for path in self.paths]
-        return self.models
+        self.models.to(self.device)
+        resized = [scaled(batch, scale, self.preprocessing.stride) for scale in self.scales]
+        return [
+            member
+            for one in resized
+            for model in self.models
+            if isinstance(model, Predictor)
+            for member in model.members(one)
+        ]
 
-    def parts(self, model: Transcriber, batch: Batch) -> list[Part]:
-        """What reads a batch: the decoder of each model with its grid of each view.
-
-        Args:
-            model: the first one.
-            batch: of B images, on its device.
-
-        Raises:
-            Im2TexError: if another model cannot be loaded, or does not go with the first.
-        """
-        others = [one.to(model.device, model.dtype) for one in self.others(model)]
-        stride = model.preprocessing.stride
-        shown = [scaled(batch, view, stride) for view in self.views]
-        return [(one.ready, one.encode(view)) for view in shown for one in (model, *others)]
-
-
-def _load(path: str, first: Transcriber) -> Transcriber:
-    """Another model, of the same vocabulary and preprocessing."""
-    cls = type(first)
-    if Path(path).is_file():
-        model = cls.load_from_checkpoint(path, map_location="cpu").eval()
-    else:
-        model = cls.from_pretrained(path)
-        model.company = Company()  # it comes alone
-    mine, its = first.words.tokens, model.words.tokens
-    if mine != its:
-        only = [repr(t) for t in (*sorted({*mine} - {*its}), *sorted({*its} - {*mine}))]
-        raise Im2TexError(
-            f"model.ensemble: {path} was trained with another vocabulary, "
-            + (f"{', '.join(only[:5])} only in one" if only else "in another order")
-            + ". Models that read together share it: train them on the same split."
+    def save_pretrained(self, folder: str | Path, **stored: Any) -> int:
+        """Writes the first model with the ensemble's options, and the others in folders below."""
+        others = [model for model in self.models if isinstance(model, Predictor)][1:]
+        size = self.first.save_pretrained(folder, members=len(others), scales=self.scales, **stored)
+        return size + sum(
+            other.save_pretrained(member(Path(folder), k)) for k, other in enumerate(others, 1)
         )
-    if model.preprocessing != first.preprocessing:
-        raise Im2TexError(
-            f"model.ensemble: {path} sees pictures otherwise, {model.preprocessing} and not "
-            f"{first.preprocessing}. Models that read together see the same pixels."
-        )
-    return model

@@ -1,4 +1,4 @@
-"""What goes into reading pictures and what comes out: `Picture`, `drawn`, `Reading`."""
+"""Input and output of a prediction: `ImageInput`, `prepare_image`, `Prediction`."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class BinaryFile(Protocol):
         ...
 
 
-Picture = str | Path | bytes | bytearray | memoryview | BinaryFile | Image.Image | np.ndarray
+ImageInput = str | Path | bytes | bytearray | memoryview | BinaryFile | Image.Image | np.ndarray
 """A path of a picture or an InkML file, an encoded picture as bytes or as an open binary file such
 as `io.BytesIO`, a PIL image, or an array (H, W[, C])."""
 
 
-class PictureWarning(UserWarning):
+class ImageWarning(UserWarning):
     """A picture was read, but its reading may be wrong; the message names picture and reason."""
 
 
-class Shown(NamedTuple):
+class PreparedImage(NamedTuple):
     """A picture as a model sees it.
 
     Attributes:
@@ -48,7 +48,7 @@ class Shown(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class Reading(NamedTuple):
+class Prediction(NamedTuple):
     """What a model reads in one picture.
 
     A named tuple, because Lightning rebuilds what `predict_step` returns and refuses frozen
@@ -71,7 +71,7 @@ class Reading(NamedTuple):
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, hypotheses: Sequence[Hypothesis], words: Vocabulary) -> Reading:
+    def of(cls, hypotheses: Sequence[Hypothesis], words: Vocabulary) -> Prediction:
         """What the hypotheses of one image say, the best first."""
         texts = [words.decode(one.tokens) for one in hypotheses]
         best = hypotheses[0]
@@ -87,7 +87,7 @@ class Reading(NamedTuple):
 _ONE = (str, Path, bytes, bytearray, memoryview, Image.Image, np.ndarray, BinaryFile)
 
 
-def listed(images: Picture | Sequence[Picture]) -> list[Picture]:
+def as_list(images: ImageInput | Sequence[ImageInput]) -> list[ImageInput]:
     """A single picture as a list of one; a sequence of pictures as a list.
 
     Raises:
@@ -103,16 +103,16 @@ def listed(images: Picture | Sequence[Picture]) -> list[Picture]:
         ) from None
 
 
-def drawn(picture: Picture, preprocessing: Preprocessing) -> np.ndarray:
-    """A picture as a model sees it, (H, W) uint8, ink 255 on 0; see `shown`.
+def preprocess_image(picture: ImageInput, preprocessing: Preprocessing) -> np.ndarray:
+    """A picture as a model sees it, (H, W) uint8, ink 255 on 0; see `prepare_image`.
 
     Raises:
         Im2TexError: if it cannot be opened or shows nothing, naming it.
     """
-    return shown(picture, preprocessing).image
+    return prepare_image(picture, preprocessing).image
 
 
-def shown(picture: Picture, preprocessing: Preprocessing) -> Shown:
+def prepare_image(picture: ImageInput, preprocessing: Preprocessing) -> PreparedImage:
     """A picture as a model sees it, and what a person should know about it.
 
     InkML is recognised by its content.
@@ -123,29 +123,29 @@ def shown(picture: Picture, preprocessing: Preprocessing) -> Shown:
     inkml = inkml_in(picture)
     if inkml is not None:
         found = preprocessing.draw(inkml.ink)
-        return Shown(found.image, (*inkml.notes, *found.notes))
+        return PreparedImage(found.image, (*inkml.notes, *found.notes))
     if not isinstance(picture, str | Path):
-        return _shown(preprocessing.picture(picture))
+        return _prepared(preprocessing.picture(picture))
     if Path(picture).is_dir():
         raise Im2TexError(
             f"{picture} is a folder: name its pictures, such as {Path(picture) / '*.png'}."
         )
     data = file_bytes(picture)
     try:
-        return _shown(preprocessing.picture(data))
+        return _prepared(preprocessing.picture(data))
     except Im2TexError as error:
         raise Im2TexError(f"{picture}: {error}") from error
 
 
-def _shown(found: Drawn) -> Shown:
-    return Shown(found.image, found.notes)
+def _prepared(found: Drawn) -> PreparedImage:
+    return PreparedImage(found.image, found.notes)
 
 
-def batches(images: Sequence[np.ndarray], size: int) -> Iterator[tuple[list[int], Batch]]:
+def image_batches(images: Sequence[np.ndarray], size: int) -> Iterator[tuple[list[int], Batch]]:
     """Images in batches without labels, the small ones first, so that little is padding.
 
     Args:
-        images: as `drawn` gives them.
+        images: as `preprocess_image` returns them.
         size: most images in a batch.
 
     Yields:

@@ -23,7 +23,7 @@ _PARTS: tuple[tuple[str, Registry[Any]], ...] = (
 )
 
 
-def idle_options(settings: Mapping[str, Any]) -> list[str]:
+def unused_options(settings: Mapping[str, Any]) -> list[str]:
     """What of a model's settings does nothing.
 
     Args:

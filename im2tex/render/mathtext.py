@@ -16,7 +16,7 @@ import numpy as np
 
 from im2tex.errors import Im2TexError
 from im2tex.latex.tokens import Kind, tokenize
-from im2tex.render.markup import sanitize as markup
+from im2tex.render.markup import sanitize
 from im2tex.render.rendering import (
     Cause,
     Pixels,
@@ -80,7 +80,7 @@ class BuiltinRenderer:
                 "pip install matplotlib"
             ) from None
         self.signature = (
-            f"builtin:matplotlib {mpl.__version__} cm|12pt|markup {markup.VERSION}|dpi:{dpi}"
+            f"builtin:matplotlib {mpl.__version__} cm|12pt|markup {sanitize.VERSION}|dpi:{dpi}"
         )
         self._dpi = dpi
         self._font = FontProperties(size=12, math_fontfamily="cm")
@@ -100,7 +100,7 @@ class BuiltinRenderer:
                 yield Rendering(failure=error.failure)
 
     def _draw(self, formula: str) -> Pixels:
-        source = _in_its_words(markup.prepare(formula))
+        source = _in_its_words(sanitize.prepare(formula))
         try:
             with _Complaints() as complaints:
                 drawn = self._parse(f"${source}$", self._dpi, self._font)

@@ -1,1 +1,1 @@
-"""training"""
+"""The LightningModule, its callbacks, optimisers and schedules."""

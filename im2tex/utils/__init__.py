@@ -1,1 +1,1 @@
-"""utils"""
+"""Files, checks, progress bars and PNG: what every package may use."""

@@ -1,1 +1,1 @@
-"""visualization"""
+"""Pages and images that show attention, predictions and data sets."""

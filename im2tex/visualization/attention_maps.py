@@ -1,4 +1,4 @@
-"""`Look`: where a model looked while it read a picture, as the page and the strip show it."""
+"""`AttentionRecord`: an image, its prediction and the attention maps of each step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ END = "<end>"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class AttentionRecord:
     """A picture, its reading of T tokens, and the attention of each step.
 
     Attributes:

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from im2tex.errors import Im2TexError
-from im2tex.latex.compact import compact
+from im2tex.latex.tokens import compact
 from im2tex.utils.files import replacing
-from im2tex.visualization.attention_maps import Look, Maps
+from im2tex.visualization.attention_maps import AttentionRecord, Maps
 from im2tex.visualization.example_sheet import differences
 
 _ASSETS = Path(__file__).parent / "assets"
@@ -34,7 +34,9 @@ _LEVELS = 255
 
 
 def attention_page(
-    looks: Sequence[Look], about: Mapping[str, str], title: str = "Where the model looked"
+    looks: Sequence[AttentionRecord],
+    about: Mapping[str, str],
+    title: str = "Where the model looked",
 ) -> str:
     """The page.
 
@@ -69,7 +71,7 @@ def attention_page(
 
 def save_attention_page(
     path: Path,
-    looks: Sequence[Look],
+    looks: Sequence[AttentionRecord],
     about: Mapping[str, str],
     title: str = "Where the model looked",
 ) -> int:
@@ -133,7 +135,7 @@ def _zeros(out: bytearray, number: int) -> None:
         number -= 255
 
 
-def _picture(look: Look) -> dict[str, Any]:
+def _picture(look: AttentionRecord) -> dict[str, Any]:
     height, width = look.image.shape
     coarse = None
     if look.coarse is not None and look.coarse_stride is not None:
@@ -156,7 +158,7 @@ def _picture(look: Look) -> dict[str, Any]:
     }
 
 
-def _gold(look: Look) -> dict[str, Any] | None:
+def _gold(look: AttentionRecord) -> dict[str, Any] | None:
     """The label, and what of the reading and of it differs."""
     if look.gold is None:
         return None

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from im2tex.visualization.attention_maps import END, Look
+from im2tex.visualization.attention_maps import END, AttentionRecord
 
 WIDTH = 1600
 """Of a strip, pixels, where no other is asked for."""
@@ -42,7 +42,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def attention_strip(
-    look: Look,
+    look: AttentionRecord,
     width: int = WIDTH,
     steps: Sequence[int] | None = None,
     columns: int | None = None,
@@ -85,7 +85,7 @@ def attention_strip(
 
 
 def attention_sheet(
-    looks: Sequence[Look], title: str = "", width: int = WIDTH, limit: int = 48
+    looks: Sequence[AttentionRecord], title: str = "", width: int = WIDTH, limit: int = 48
 ) -> Image.Image:
     """The strips of several pictures below each other, in smaller panels, each below its reading.
 
@@ -129,7 +129,9 @@ def _layout(picture: int, width: int, columns: int | None, panels: int) -> tuple
     return scale, max(1, min(panels, (width + _GAP) // across))
 
 
-def _panel(look: Look, step: int, weights: npt.NDArray[np.float64], scale: float) -> Image.Image:
+def _panel(
+    look: AttentionRecord, step: int, weights: npt.NDArray[np.float64], scale: float
+) -> Image.Image:
     """The picture with the weights of one step over it, (h, w)."""
     height, width = look.image.shape
     share = (weights / max(float(weights.max()), 1e-12)) ** 0.75 * 0.9  # (h, w)
@@ -158,7 +160,9 @@ def _over(
     return np.pad(pixels, missing)
 
 
-def _frames(draw: ImageDraw.ImageDraw, look: Look, step: int, size: tuple[int, int]) -> None:
+def _frames(
+    draw: ImageDraw.ImageDraw, look: AttentionRecord, step: int, size: tuple[int, int]
+) -> None:
     if look.coarse is None or look.coarse_stride is None:
         return
     best = int(look.coarse[step].argmax())

@@ -13,11 +13,13 @@ from tiny import TINY, changed, config, im2tex
 
 from im2tex.decoders import SearchOptions
 from im2tex.errors import Im2TexError
-from im2tex.evaluation import rendered_pairs as drawing
+from im2tex.evaluation import rendered_pairs
+from im2tex.latex.tokens import compact
+from im2tex.model.prediction import preprocess_image
 from im2tex.render import Cause, Failure, Rendering
 from im2tex.training.module import Im2Tex
 from im2tex.visualization.attention_maps import END
-from im2tex.visualization.attention_trace import look
+from im2tex.visualization.attention_trace import predict_with_attention
 
 NO_LATEX = Failure(Cause.TEX, "a brace")
 
@@ -54,16 +56,17 @@ def names(page):
 
 
 def test_a_look_is_what_the_model_reads(model, picture):
-    image = model.drawn(picture)
+    image = preprocess_image(picture, model.preprocessing)
     for beam in (1, 3):
-        found = look(model, image, "a", options=SearchOptions(beam_size=beam, max_length=12))
+        options = SearchOptions(beam_size=beam, max_length=12)
+        found = predict_with_attention(model.recognizer, image, "a", options=options)
         reading = model.transcribe(picture, beam_size=beam, max_length=12)[0]
         assert found.reading == reading.tokens
         assert found.finished == reading.finished
         # Without a penalty a reading's score is its log p, the end included.
         assert found.log_probability.sum() == pytest.approx(reading.score, abs=1e-4)
         height, width = image.shape
-        down, right = model.encoder.stride
+        down, right = model.recognizer.encoder.stride
         assert found.fine.shape[1:] == (height // down, width // right)
         np.testing.assert_allclose(found.fine.sum((1, 2)), 1, atol=1e-5)
         for step, token in enumerate(found.tokens):
@@ -73,11 +76,11 @@ def test_a_look_is_what_the_model_reads(model, picture):
 
 
 def test_looking_leaves_the_model_as_it_was(model, picture):
-    image = model.drawn(picture)
+    image = preprocess_image(picture, model.preprocessing)
     for training in (True, False):
         model.train(training)
         random = torch.get_rng_state()
-        look(model, image, options=SearchOptions(1, 3))
+        predict_with_attention(model.recognizer, image, options=SearchOptions(1, 3))
         assert model.training == training
         assert torch.equal(random, torch.get_rng_state())
 
@@ -97,20 +100,21 @@ def test_pictures_and_a_checkpoint(checkpoint, picture, tmp_path, capsys):
     assert re.search(r"page\.html: 2 pictures, \d+ kB\. Open it in a browser\.", said)
 
 
-def test_of_models_that_read_together_the_first_is_shown_and_the_page_says_so(
-    checkpoint, picture, tmp_path
+def test_page_of_an_ensemble_shows_its_prediction_and_says_what_is_averaged(
+    checkpoint, picture, tmp_path, capsys
 ):
-    alone, together = tmp_path / "alone", tmp_path / "together"
-    for folder, views in ((alone, ()), (together, ("--views", 0.8, 1))):
-        assert im2tex("export", "--ckpt_path", checkpoint, *views, "--out", folder) == 0
-        out = tmp_path / f"{folder.name}.html"
-        assert report("--model", folder, "--images", picture, "--out", out) == 0
-    of_one, of_two = shown(tmp_path / "alone.html"), shown(tmp_path / "together.html")
-    assert "shown" not in dict(of_one["about"])
-    about = dict(of_two["about"])
-    assert about["reading"].startswith("It sees a picture in the sizes 0.8, 1;")
-    assert about["shown"] == "the first model, a picture in its own size"
-    assert of_two["pictures"] == of_one["pictures"]
+    folder, out = tmp_path / "together", tmp_path / "page.html"
+    export = ("export", "--ckpt_path", checkpoint, "--out", folder)
+    assert im2tex(*export, "--views", 0.8, 1) == 0
+    assert report("--model", folder, "--images", picture, "--out", out) == 0
+    about = dict(shown(out)["about"])
+    assert about["ensemble"].endswith("of one model over images at the scales 0.8, 1.")
+    assert about["attention shown"] == "mean over models and scales, on the first model's grid"
+    capsys.readouterr()
+    assert im2tex("read", picture, "--model", folder) == 0
+    (page,) = shown(out)["pictures"]
+    tokens = [token for token in page["tokens"] if token != END]
+    assert capsys.readouterr().out.strip() == compact(tokens)
 
 
 def test_samples_of_the_checkpoints_own_data(checkpoint, trained, tmp_path):
@@ -159,8 +163,8 @@ def test_readings_in_print(checkpoint, picture, tmp_path, monkeypatch, capsys):
         yield Printer()
 
     printed, broken, valid = [], False, True
-    monkeypatch.setattr(drawing, "open_renderer", opened)
-    monkeypatch.setattr(drawing, "_lacks_tex", lambda: "")
+    monkeypatch.setattr(rendered_pairs, "open_renderer", opened)
+    monkeypatch.setattr(rendered_pairs, "_lacks_tex", lambda: "")
     out = tmp_path / "page.html"
     given = ("--ckpt_path", checkpoint, "--out", out, "--beam_size", 1, "--images", picture)
     assert report(*given, engine="tex") == 0
@@ -182,7 +186,7 @@ def test_readings_in_print(checkpoint, picture, tmp_path, monkeypatch, capsys):
         ((), "either with --images or with --split"),
         (("--images", "a", "--split", "b"), "either with --images or with --split"),
         (("--images", "a", "--keys", "b"), "give --split"),
-        (("--split", "test"), "name the source, too, such as crohme:test"),
+        (("--split", "test"), "no split 'test'"),
         (("--split", "grammar:test", "--root", "nowhere"), "no split 'test' under nowhere"),
         (("--split", "nothing:test"), "nothing"),
         (("--images", "."), ". is a folder: name its pictures, such as *.png"),
@@ -212,7 +216,7 @@ def test_a_decoder_without_steps(picture, tmp_path, capsys):
     checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
     given = ("--ckpt_path", checkpoint, "--out", tmp_path / "p.html")
     assert report(*given, "--images", picture) == 2
-    assert "decoder 'ctc', which does not read token by token" in capsys.readouterr().err
+    assert "decoder 'ctc', which does not predict token by token" in capsys.readouterr().err
 
 
 def test_an_encoder_that_sees_nothing(picture, tmp_path, capsys):
@@ -220,16 +224,17 @@ def test_an_encoder_that_sees_nothing(picture, tmp_path, capsys):
     assert im2tex("fit", "--config", config(tmp_path, settings), "--trainer.max_steps", 1) == 0
     checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
     assert report("--ckpt_path", checkpoint, "--out", tmp_path / "p.html", "--images", picture) == 2
-    assert "encoder 'none', which hides the picture" in capsys.readouterr().err
+    assert "encoder 'none', which passes no image" in capsys.readouterr().err
     assert not (tmp_path / "p.html").exists()
 
 
 def test_the_end_is_a_step(model, picture):
     """A model that is sure of the end says so at the first step."""
     with torch.no_grad():
-        bias = model.ready.output.bias.clone()
-        model.ready.output.bias[2] += 100
-        found = look(model, model.drawn(picture))
-        model.ready.output.bias.copy_(bias)
+        bias = model.recognizer.require_decoder().output.bias.clone()
+        model.recognizer.require_decoder().output.bias[2] += 100
+        image = preprocess_image(picture, model.preprocessing)
+        found = predict_with_attention(model.recognizer, image)
+        model.recognizer.require_decoder().output.bias.copy_(bias)
     assert found.tokens == [END]
     assert found.reading == []

@@ -11,7 +11,7 @@ import torch
 from tiny import TINY, changed, config, im2tex
 
 from im2tex.commands import chain
-from im2tex.model.checkpoint import load
+from im2tex.model.checkpoint import read_checkpoint
 
 EVERY = ("--", "--seed_everything", "7", "--trainer.max_epochs", "1")
 
@@ -36,7 +36,7 @@ def done(configurations, tmp_path_factory):
 
 def checkpoint(place):
     (path,) = place.glob("**/checkpoints/last.ckpt")
-    return load(path)
+    return read_checkpoint(path)
 
 
 def test_each_step_has_its_settings_and_the_last_is_tested(done):

@@ -13,9 +13,9 @@ import yaml
 from PIL import Image, ImageDraw
 from tiny import TINY, changed, config, im2tex, lines
 
-from im2tex import __version__
 from im2tex.data.store import write_split
-from im2tex.model.checkpoint import load
+from im2tex.model.checkpoint import read_checkpoint
+from im2tex.utils.version import __version__
 
 
 def subprocess_of(*arguments, **options):
@@ -174,7 +174,9 @@ def test_the_seed_of_everything_is_that_of_the_data_and_stays_with_the_checkpoin
     assert im2tex(*given, "--seed_everything", "5") == 0
     assert im2tex(*given, "--seed_everything", "5", "--data.seed", "3") == 0
     for number, seed in ((0, 5), (1, 3)):
-        content = load(tmp_path / "runs" / f"version_{number}" / "checkpoints" / "last.ckpt")
+        content = read_checkpoint(
+            tmp_path / "runs" / f"version_{number}" / "checkpoints" / "last.ckpt"
+        )
         assert content["datamodule_hyper_parameters"]["seed"] == seed
 
 

@@ -36,7 +36,7 @@ def alone(monkeypatch):
 def test_nothing_has_to_be_said_of_attention(settings):
     model = Im2Tex(vocabulary=["x"], decoder="alone", **ENCODER, **settings)
     assert model.hparams["attention"] == "none"
-    assert model.ready.sizes == (5, model.encoder.width)
+    assert model.recognizer.require_decoder().sizes == (5, model.recognizer.encoder.width)
     again = Im2Tex(**dict(model.hparams))
     assert again.hparams == model.hparams
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from im2tex.errors import Im2TexError
-from im2tex.evaluation import rendered_pairs as drawing
+from im2tex.evaluation import rendered_pairs
 from im2tex.evaluation.rendered_pairs import Engine, choose, draw_formulas, draw_pairs
 from im2tex.render import Cause, Failure, Rendering
 from im2tex.render.rendering import encode
@@ -41,7 +41,7 @@ class Bars:
 @pytest.fixture
 def bars(monkeypatch):
     renderer = Bars()
-    monkeypatch.setattr(drawing, "open_renderer", renderer.open)
+    monkeypatch.setattr(rendered_pairs, "open_renderer", renderer.open)
     return renderer
 
 
@@ -96,7 +96,7 @@ def test_without_an_engine_nothing_is_drawn():
 
 def installed(monkeypatch, *there):
     monkeypatch.setattr(shutil, "which", lambda name: name if name in there else None)
-    monkeypatch.setattr(drawing, "find_spec", lambda name: name if name in there else None)
+    monkeypatch.setattr(rendered_pairs, "find_spec", lambda name: name if name in there else None)
 
 
 def test_the_first_engine_that_is_installed_draws_and_the_choice_is_said(monkeypatch):

@@ -10,8 +10,9 @@ from tiny import TINY, changed, config, im2tex
 
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.metrics import Perplexity
-from im2tex.model.checkpoint import FORMAT, CheckpointFiles, load
+from im2tex.model.checkpoint import FORMAT, read_checkpoint
 from im2tex.training.callbacks.run_checkpoints import RunCheckpoints
+from im2tex.training.checkpoint_files import CheckpointFiles
 
 
 def altered(checkpoint, path, change):
@@ -22,7 +23,7 @@ def altered(checkpoint, path, change):
 
 
 def test_it_holds_all_that_a_test_needs(checkpoint):
-    content = load(checkpoint)
+    content = read_checkpoint(checkpoint)
     assert content["im2tex"]["format"] == FORMAT
     model, data = content["hyper_parameters"], content["datamodule_hyper_parameters"]
     assert model["encoder"] == "row_cnn"
@@ -41,7 +42,7 @@ def test_it_can_be_read_without_running_code_from_it(checkpoint):
     [
         (
             lambda content: content["im2tex"].update(format=FORMAT + 1),
-            ["format 2", "reads format 1"],
+            ["format 3", "reads formats 1 to 2"],
         ),
         (lambda content: content.pop("im2tex"), ["not written by im2tex"]),
     ],
@@ -58,7 +59,7 @@ def test_a_checkpoint_of_another_kind_is_refused_by_every_command(
         for word in words:
             assert word in said
     with pytest.raises(Im2TexError, match=words[-1]):
-        load(path)
+        read_checkpoint(path)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
@@ -181,7 +182,7 @@ def test_moved_checkpoints_of_a_finished_fit_can_be_continued(trained, checkpoin
         *("--trainer.accelerator", "cpu", "--trainer.default_root_dir", tmp_path / "runs"),
     )
     assert status == 0
-    content = load(tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt")
+    content = read_checkpoint(tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt")
     assert content["global_step"] == 2 * torch.load(checkpoint, weights_only=True)["global_step"]
 
 

@@ -12,7 +12,8 @@ import torch
 from tiny import im2tex
 
 from im2tex.errors import Im2TexError
-from im2tex.model.checkpoint import initialise, load
+from im2tex.model.checkpoint import read_checkpoint
+from im2tex.model.initialization import initialize
 from im2tex.training.module import Im2Tex
 
 ROUNDS = 120
@@ -96,12 +97,12 @@ def test_a_damaged_checkpoint_loads_or_is_refused_in_one_line(checkpoint, tmp_pa
 
 def test_a_fit_starts_from_a_damaged_checkpoint_or_refuses_it(checkpoint, tmp_path):
     path = tmp_path / "odd.ckpt"
-    settings = load(checkpoint)["hyper_parameters"]
+    settings = read_checkpoint(checkpoint)["hyper_parameters"]
     for seed in range(1000, 1000 + ROUNDS // 2):
         damaged(checkpoint, path, seed)
         model = Im2Tex(**settings)
         try:
-            initialise(model, str(path))
+            initialize(model.recognizer, str(path))
         except Im2TexError as error:
             one_line(error)
         except Exception as error:
@@ -180,9 +181,9 @@ HOSTILE = {
     "millions of members": '{"members": 1000000000}',
     "members that are no number": '{"members": "2"}',
     "members by truth": '{"members": true}',
-    "views of nothing": '{"views": []}',
-    "views that are text": '{"views": "1.0"}',
-    "a view that is not a number": '{"views": [NaN]}',
+    "scales of nothing": '{"scales": []}',
+    "scales that are text": '{"scales": "1.0"}',
+    "a scale that is not a number": '{"scales": [NaN]}',
 }
 
 
@@ -192,9 +193,9 @@ def test_hostile_settings_are_refused_in_one_line(name, folder, tmp_path):
     shutil.copytree(folder, model)
     file = model / "config.json"
     text = HOSTILE[name]
-    if isinstance(text, str) and ("members" in text or "views" in text):
+    if isinstance(text, str) and ("members" in text or "scales" in text):
         settings = json.loads(file.read_text(encoding="utf-8"))
-        text = json.dumps(settings | {"reading": json.loads(text)})
+        text = json.dumps(settings | {"ensemble": json.loads(text)})
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(Im2TexError) as caught:
         Im2Tex.from_pretrained(model)
@@ -218,7 +219,7 @@ def test_settings_of_a_huge_model_are_refused_before_it_is_made(
     shutil.copytree(folder, model)
     file = model / "config.json"
     settings = json.loads(file.read_text(encoding="utf-8"))
-    settings["hyper_parameters"][part][name] = value
+    settings["model"][part][name] = value
     file.write_text(json.dumps(settings), encoding="utf-8")
     with pytest.raises(Im2TexError, match="larger model than its weights"):
         Im2Tex.from_pretrained(model)
@@ -235,7 +236,7 @@ def test_a_missing_weight_is_named(folder, checkpoint, tmp_path):
     with pytest.raises(Im2TexError, match=r"model: .*decoder\.embedding\.weight is missing"):
         Im2Tex.from_pretrained(model)
     content = torch.load(checkpoint, weights_only=True)
-    content["state_dict"].pop("decoder.embedding.weight")
+    content["state_dict"].pop("recognizer.decoder.embedding.weight")
     torch.save(content, tmp_path / "a.ckpt")
     with pytest.raises(Im2TexError, match=r"a\.ckpt: .*decoder\.embedding\.weight is missing"):
         Im2Tex.load_from_checkpoint(tmp_path / "a.ckpt")
@@ -247,7 +248,7 @@ def test_a_pipe_or_a_loop_of_links_is_refused_at_once(folder, tmp_path):
     (tmp_path / "zero.ckpt").symlink_to("/dev/zero")
     for name in ("pipe", "loop", "zero"):
         with pytest.raises(Im2TexError):
-            load(tmp_path / f"{name}.ckpt")
+            read_checkpoint(tmp_path / f"{name}.ckpt")
     for file in ("config.json", "model.safetensors"):
         model = tmp_path / f"with {file}"
         shutil.copytree(folder, model)
@@ -279,7 +280,7 @@ def test_nothing_in_a_checkpoint_is_run(checkpoint, tmp_path, capsys):
     content["hyper_parameters"]["encoder"] = Runs(tmp_path / "ran")
     torch.save(content, tmp_path / "evil.ckpt")
     path = tmp_path / "evil.ckpt"
-    for use in (Im2Tex.load_from_checkpoint, load):
+    for use in (Im2Tex.load_from_checkpoint, read_checkpoint):
         with pytest.raises(Im2TexError, match="damaged, or no file of im2tex"):
             use(path)
     assert im2tex("test", "--ckpt_path", path) == 2

@@ -10,7 +10,7 @@ from tiny import TINY, changed, config, im2tex, lines
 from im2tex import Im2Tex
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.results import read_result
-from im2tex.model.checkpoint import load
+from im2tex.model.checkpoint import read_checkpoint
 
 VIEWS = [0.75, 1.0, 1.5]
 
@@ -18,7 +18,7 @@ VIEWS = [0.75, 1.0, 1.5]
 @pytest.fixture(scope="module")
 def second(checkpoint, tmp_path_factory):
     """A checkpoint of the same kind with other weights."""
-    content = load(checkpoint)
+    content = read_checkpoint(checkpoint)
     generator = torch.Generator().manual_seed(1)
     for value in content["state_dict"].values():
         if value.is_floating_point():
@@ -82,7 +82,7 @@ def test_an_exported_ensemble_reads_as_its_checkpoints_do(checkpoint, second, pi
     export = ("export", "--ckpt_path", checkpoint, "--out", out)
     assert im2tex(*export, "--ensemble", second, "--views", *VIEWS) == 0
     card = (out / "README.md").read_text()
-    assert "2 models of one kind read together; each sees a picture in the sizes 0.75, 1, 1.5" in (
+    assert "the token probabilities of 2 models over images at the scales 0.75, 1, 1.5" in (
         " ".join(card.split())
     )
     joint = Im2Tex.load_from_checkpoint(checkpoint, ensemble=[str(second)], views=VIEWS)
@@ -109,22 +109,24 @@ def test_a_result_of_another_way_of_reading_is_not_shown(checkpoint, second, tmp
 
 def test_what_does_not_go_together_is_named(checkpoint, second, picture, tmp_path, capsys):
     for views in ([], [0.0], [1.0, 9.0]):
-        with pytest.raises(Im2TexError, match=r"model\.views are sizes from 0\.25 to 4"):
+        with pytest.raises(
+            Im2TexError, match=r"model\.views must be at least one factor from 0\.25 to 4"
+        ):
             Im2Tex.load_from_checkpoint(checkpoint, views=views)
     missing = Im2Tex.load_from_checkpoint(checkpoint, ensemble=["nowhere.ckpt"])
     with pytest.raises(Im2TexError, match=r"there is no model 'nowhere\.ckpt'"):
         missing.transcribe(picture)
-    settings = {**load(checkpoint)["hyper_parameters"]}
+    settings = {**read_checkpoint(checkpoint)["hyper_parameters"]}
     settings["vocabulary"] = [*settings["vocabulary"], r"\weierp"]
     Im2Tex(**settings).save_pretrained(tmp_path / "more")
     with pytest.raises(Im2TexError, match=r"another vocabulary, '\\\\weierp' only in one"):
         Im2Tex.load_from_checkpoint(checkpoint, ensemble=[str(tmp_path / "more")]).transcribe(
             picture
         )
-    settings = {**load(checkpoint)["hyper_parameters"]}
+    settings = {**read_checkpoint(checkpoint)["hyper_parameters"]}
     settings["preprocessing"] = {"symbol_size": 20}
     Im2Tex(**settings).save_pretrained(tmp_path / "larger")
-    with pytest.raises(Im2TexError, match="sees pictures otherwise"):
+    with pytest.raises(Im2TexError, match="has another preprocessing"):
         Im2Tex.load_from_checkpoint(checkpoint, ensemble=[str(tmp_path / "larger")]).transcribe(
             picture
         )

@@ -6,7 +6,8 @@ from tiny import TINY, changed, config, im2tex
 
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import SPECIALS
-from im2tex.model.checkpoint import initialise, load
+from im2tex.model.checkpoint import read_checkpoint
+from im2tex.model.initialization import initialize
 from im2tex.training.module import Im2Tex
 
 SMALL = {
@@ -18,10 +19,10 @@ def saved(path, vocabulary, **settings):
     """A checkpoint in which every weight that has a row a token holds the token's own number."""
     model = Im2Tex(vocabulary=vocabulary, **(SMALL | settings))
     with torch.no_grad():
-        for name in model.ready.by_token:
-            weight = dict(model.ready.named_parameters()).get(name)
+        for name in model.recognizer.require_decoder().by_token:
+            weight = dict(model.recognizer.require_decoder().named_parameters()).get(name)
             if weight is not None:
-                for number, token in enumerate(model.words.tokens):
+                for number, token in enumerate(model.recognizer.require_vocabulary().tokens):
                     weight[number] = code(token)
     content = {"state_dict": model.state_dict(), "hyper_parameters": dict(model.hparams)}
     model.on_save_checkpoint(content)
@@ -35,17 +36,21 @@ def code(token):
 
 def rows(model):
     """What the rows of each token hold, by token."""
-    weights = [model.ready.embedding.weight, model.ready.output.weight, model.ready.output.bias]
+    weights = [
+        model.recognizer.require_decoder().embedding.weight,
+        model.recognizer.require_decoder().output.weight,
+        model.recognizer.require_decoder().output.bias,
+    ]
     return {
         token: [weight[number].detach().unique().tolist() for weight in weights]
-        for number, token in enumerate(model.words.tokens)
+        for number, token in enumerate(model.recognizer.require_vocabulary().tokens)
     }
 
 
 def test_the_same_vocabulary_in_another_order_keeps_each_tokens_rows(tmp_path):
     _, path = saved(tmp_path / "a.ckpt", ["x", "+", "1"])
     model = Im2Tex(vocabulary=["1", "x", "+"], **SMALL)
-    initialise(model, str(path))
+    initialize(model.recognizer, str(path))
     for token, values in rows(model).items():
         assert values == [[code(token)]] * 3
 
@@ -54,7 +59,7 @@ def test_tokens_not_known_there_keep_their_fresh_rows(tmp_path):
     _, path = saved(tmp_path / "a.ckpt", ["x", "+", "1", "2"])
     model = Im2Tex(vocabulary=["y", "1", "z", "x"], **SMALL)
     fresh = {token: values for token, values in rows(model).items() if token in ("y", "z")}
-    said = initialise(model, str(path))
+    said = initialize(model.recognizer, str(path))
     for token, values in rows(model).items():
         assert values == (fresh[token] if token in fresh else [[code(token)]] * 3)
     assert "tokens not known there (2): y z" in said
@@ -63,23 +68,26 @@ def test_tokens_not_known_there_keep_their_fresh_rows(tmp_path):
 def test_no_token_in_common_still_takes_the_special_ones_and_the_rest(tmp_path):
     other, path = saved(tmp_path / "a.ckpt", ["x", "+"])
     model = Im2Tex(vocabulary=["a", "b", "c"], **SMALL)
-    said = initialise(model, str(path))
+    said = initialize(model.recognizer, str(path))
     found = rows(model)
     for token in SPECIALS:
         assert found[token] == [[code(token)]] * 3
-    assert torch.equal(model.ready.cell.weight_hh, other.ready.cell.weight_hh)
+    assert torch.equal(
+        model.recognizer.require_decoder().cell.weight_hh,
+        other.recognizer.require_decoder().cell.weight_hh,
+    )
     assert "tokens not known there (3): a b c" in said
 
 
 def test_statistics_of_the_batches_come_along(tmp_path):
     other = Im2Tex(vocabulary=["x"], **SMALL)
-    other.encoder.convolutions[0][1].running_mean.fill_(7.0)
+    other.recognizer.encoder.convolutions[0][1].running_mean.fill_(7.0)
     content = {"state_dict": other.state_dict(), "hyper_parameters": dict(other.hparams)}
     other.on_save_checkpoint(content)
     torch.save(content, tmp_path / "a.ckpt")
     model = Im2Tex(vocabulary=["x"], **SMALL)
-    initialise(model, str(tmp_path / "a.ckpt"))
-    assert (model.encoder.convolutions[0][1].running_mean == 7).all()
+    initialize(model.recognizer, str(tmp_path / "a.ckpt"))
+    assert (model.recognizer.encoder.convolutions[0][1].running_mean == 7).all()
 
 
 def test_it_says_what_was_new_and_what_was_left(tmp_path):
@@ -88,7 +96,7 @@ def test_it_says_what_was_new_and_what_was_left(tmp_path):
         vocabulary=["x"],
         **SMALL | {"decoder_args": {"width": 16, "embedding": 8, "symbol_loss": 1.0}},
     )
-    said = initialise(model, str(path)).splitlines()
+    said = initialize(model.recognizer, str(path)).splitlines()
     assert said[0].startswith(f"Started from {path}: ")
     assert "decoder.cell.weight_hh" in said[1]
     assert "decoder.symbols.classify.weight" in said[1]
@@ -111,7 +119,7 @@ def test_a_model_that_nothing_fits_is_an_error(tmp_path):
         **SMALL | {"encoder_args": arguments, "decoder_args": {"width": 20, "embedding": 6}},
     )
     with pytest.raises(Im2TexError, match=r"no weight of .*a\.ckpt fits this model"):
-        initialise(model, str(path))
+        initialize(model.recognizer, str(path))
 
 
 def test_a_fit_starts_from_the_weights_and_forgets_that_it_did(checkpoint, tmp_path, capsys):
@@ -122,8 +130,8 @@ def test_a_fit_starts_from_the_weights_and_forgets_that_it_did(checkpoint, tmp_p
     )
     assert status == 0
     assert f"Started from {checkpoint}" in capsys.readouterr().out
-    first = load(checkpoint)
-    again = load(tmp_path / "runs/version_0/checkpoints/last.ckpt")
+    first = read_checkpoint(checkpoint)
+    again = read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")
     assert "init_from" not in again["hyper_parameters"]
     assert again["global_step"] == 1
     for name, value in first["state_dict"].items():
@@ -139,12 +147,15 @@ def test_a_fit_on_other_formulas_starts_from_the_rows_of_the_tokens_it_shares(
     given = ("--model.init_from", checkpoint, "--trainer.max_steps", "1")
     assert im2tex("fit", "--config", path, *given, "--model.optimizer_args.lr", "0") == 0
     assert r"tokens not known there (1): \cos" in capsys.readouterr().out
-    old, new = load(checkpoint), load(tmp_path / "runs/version_0/checkpoints/last.ckpt")
+    old, new = (
+        read_checkpoint(checkpoint),
+        read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt"),
+    )
     words = [content["hyper_parameters"]["vocabulary"] for content in (old, new)]
     assert set(words[1]) - set(words[0]) == {r"\cos"}
     for token in set(words[1]) & set(words[0]):
         one, other = (
-            content["state_dict"]["decoder.embedding.weight"][4 + known.index(token)]
+            content["state_dict"]["recognizer.decoder.embedding.weight"][4 + known.index(token)]
             for content, known in zip((old, new), words, strict=True)
         )
         assert torch.equal(one, other)

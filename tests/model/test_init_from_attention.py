@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny import TINY
 
-from im2tex.model.checkpoint import initialise
+from im2tex.model.initialization import initialize
 from im2tex.training.module import Im2Tex
 
 TOKENS = ["x", "+", "1"]
@@ -46,7 +46,7 @@ def test_a_hierarchical_model_starts_the_sparse_ones_with_all_of_its_weights(
 ):
     other = saved(tmp_path / "a.ckpt", "hierarchical", share=share)
     started = model(attention, share=share)
-    said = initialise(started, str(tmp_path / "a.ckpt"))
+    said = initialize(started.recognizer, str(tmp_path / "a.ckpt"))
     assert news(said) == {new or "decoder.reinforce.baseline"}
     assert "  left: none" in said
     weights = dict(started.named_parameters())
@@ -58,14 +58,17 @@ def test_a_hierarchical_model_starts_the_sparse_ones_with_all_of_its_weights(
 def test_a_standard_model_starts_a_hierarchical_one_whose_coarse_parts_are_new(tmp_path):
     other = saved(tmp_path / "a.ckpt", "standard")
     started = model("hierarchical")
-    said = initialise(started, str(tmp_path / "a.ckpt"))
+    said = initialize(started.recognizer, str(tmp_path / "a.ckpt"))
     new = news(said)
     assert "decoder.attention.project_coarse.weight" in new
     assert new - {"decoder.attention.project_coarse.weight"} == {
         name
-        for name in [*dict(started.named_parameters()), *dict(started.named_buffers())]
+        for name in [
+            *dict(started.recognizer.named_parameters()),
+            *dict(started.recognizer.named_buffers()),
+        ]
         if name.startswith("encoder.coarse.")
     }
     assert "  left: none" in said
-    fine = started.ready.attention.project.weight
-    assert torch.equal(fine, other.ready.attention.project.weight)
+    fine = started.recognizer.require_decoder().attention.project.weight
+    assert torch.equal(fine, other.recognizer.require_decoder().attention.project.weight)

@@ -13,9 +13,10 @@ from tiny import TINY, im2tex
 from im2tex.errors import Im2TexError
 from im2tex.ink.builtin_font.typeset import typeset
 from im2tex.ink.rasterize import draw
-from im2tex.model import pretrained
-from im2tex.model.checkpoint import load
-from im2tex.model.prediction import PictureWarning, Reading
+from im2tex.model.checkpoint import read_checkpoint
+from im2tex.model.folders import locate, names
+from im2tex.model.prediction import ImageWarning, Prediction
+from im2tex.model.recognizer import Recognizer
 from im2tex.training.module import Im2Tex
 
 
@@ -36,9 +37,11 @@ def picture(tmp_path_factory):
 
 
 def test_an_exported_model_has_the_checkpoints_weights_in_half_precision(folder, checkpoint):
-    content = load(checkpoint)
+    content = read_checkpoint(checkpoint)
     model = Im2Tex.from_pretrained(folder)
-    assert model.words.ordinary == tuple(content["hyper_parameters"]["vocabulary"])
+    assert model.recognizer.require_vocabulary().ordinary == tuple(
+        content["hyper_parameters"]["vocabulary"]
+    )
     weights = {name for name, _ in model.named_parameters()}
     for name, value in model.state_dict().items():
         known = content["state_dict"][name]
@@ -91,8 +94,8 @@ def test_read_prints_what_the_model_reads(folder, picture, tmp_path, capsys):
 
 @pytest.mark.parametrize("finished", [True, False])
 def test_read_says_when_a_reading_did_not_end(folder, picture, capsys, monkeypatch, finished):
-    reading = Reading("1 1", ["1", "1"], -1.0, finished, [("1 1", -1.0)])
-    monkeypatch.setattr(Im2Tex, "transcribe", lambda *_, **__: [reading])
+    reading = Prediction("1 1", ["1", "1"], -1.0, finished, [("1 1", -1.0)])
+    monkeypatch.setattr(Recognizer, "predict", lambda *_, **__: [reading])
     assert im2tex("read", picture, "--model", folder) == 0
     printed = capsys.readouterr()
     assert printed.out == "11\n"
@@ -117,7 +120,7 @@ def test_read_says_what_may_be_wrong_with_a_picture(folder, tmp_path, capsys):
     assert "several lines" in note
     assert printed.err.startswith(f"im2tex read: {page}: {note}")
     model = Im2Tex.from_pretrained(folder)
-    with pytest.warns(PictureWarning, match=r"picture 1: .*several lines"):
+    with pytest.warns(ImageWarning, match=r"image 1: .*several lines"):
         (reading,) = model.transcribe(io.BytesIO(page.read_bytes()))
     assert reading.notes == (note,)
 
@@ -161,11 +164,11 @@ def test_settings_and_weights_that_do_not_belong_together_are_named(folder, tmp_
     mixed = tmp_path / "mixed"
     shutil.copytree(folder, mixed)
     settings = json.loads((mixed / "config.json").read_text())
-    settings["hyper_parameters"]["decoder_args"]["width"] += 8
+    settings["model"]["decoder_args"]["width"] += 8
     (mixed / "config.json").write_text(json.dumps(settings))
     with pytest.raises(Im2TexError, match="mixed: its weights are not those of its settings"):
         Im2Tex.from_pretrained(mixed)
-    del settings["hyper_parameters"]
+    del settings["model"]
     (mixed / "config.json").write_text(json.dumps(settings))
     with pytest.raises(Im2TexError, match=r"config\.json holds no settings"):
         Im2Tex.from_pretrained(mixed)
@@ -175,15 +178,15 @@ def test_weights_beyond_half_precision_are_refused(tmp_path):
     names = ("encoder", "encoder_args", "decoder", "decoder_args")
     model = Im2Tex(vocabulary=["x"], **{name: TINY["model"][name] for name in names})
     with torch.no_grad():
-        model.ready.embedding.weight[0, 0] = 1e6
+        model.recognizer.require_decoder().embedding.weight[0, 0] = 1e6
     with pytest.raises(Im2TexError, match="half precision cannot hold"):
         model.save_pretrained(tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
-@pytest.mark.parametrize("name", pretrained.names())
+@pytest.mark.parametrize("name", names())
 def test_a_model_of_the_package_is_small_licensed_and_reads(name, picture):
-    folder = pretrained.locate(name)
+    folder = locate(name)
     assert (folder / "model.safetensors").stat().st_size < 16e6
     assert (folder / "LICENSE").stat().st_size > 100
     reading = Im2Tex.from_pretrained(name).transcribe(np.asarray(Image.open(picture)))[0]

@@ -10,7 +10,7 @@ from tiny import im2tex
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.errors import Im2TexError
 from im2tex.ink.inkml import inkml_in
-from im2tex.model.prediction import drawn, shown
+from im2tex.model.prediction import prepare_image, preprocess_image
 
 RULE = Preprocessing()
 INK = '<ink xmlns="http://www.w3.org/2003/InkML"><trace>0 0, 50 20, 10 20</trace></ink>'
@@ -31,9 +31,9 @@ def folder(checkpoint, tmp_path_factory):
 def test_inkml_under_any_name_is_drawn(tmp_path, name, encoding):
     path = tmp_path / name
     path.write_bytes(INK.encode(encoding))
-    expected = drawn(INK.encode(), RULE)
+    expected = preprocess_image(INK.encode(), RULE)
     for source in (path, str(path), path.read_bytes()):
-        np.testing.assert_array_equal(drawn(source, RULE), expected)
+        np.testing.assert_array_equal(preprocess_image(source, RULE), expected)
 
 
 def test_file_object_is_read_from_its_place_and_left_there_otherwise():
@@ -60,14 +60,14 @@ def test_inkml_without_ink_is_named(tmp_path, name):
     path.write_bytes(b"<ink></ink>")
     source = path.read_bytes() if name == "-" else path
     with pytest.raises(Im2TexError, match="no stroke") as caught:
-        drawn(source, RULE)
+        preprocess_image(source, RULE)
     assert ("the InkML" if name == "-" else str(path)) in str(caught.value)
 
 
 def test_points_left_out_are_noted():
-    (note,) = shown(FAR.encode(), RULE).notes
+    (note,) = prepare_image(FAR.encode(), RULE).notes
     assert "far away from the formula are left out: 1" in note
-    assert shown(INK.encode(), RULE).notes == ()
+    assert prepare_image(INK.encode(), RULE).notes == ()
 
 
 def test_read_command_takes_inkml_on_standard_input_and_says_what_it_left_out(

@@ -39,10 +39,16 @@ REPEATED = [*LABELS[:13], [3, 3], [3, 3, 3], [3, 3, 3, 3, 3]]
 
 @torch.no_grad()
 def read_from_the_right(model, given):
-    start = model.ready.start(model.encoder(given.images, given.mask))
+    start = model.recognizer.require_decoder().start(
+        model.recognizer.encoder(given.images, given.mask)
+    )
     options = SearchOptions(1, 10)
     found = beam_search(
-        model.ready, replace(start, backwards=True), 16, options, torch.device("cpu")
+        model.recognizer.require_decoder(),
+        replace(start, backwards=True),
+        16,
+        options,
+        torch.device("cpu"),
     )
     return [[token - 4 for token in best[0].tokens][::-1] for best in found]
 
@@ -54,8 +60,8 @@ def knows_both_ways(model, given):
 @torch.no_grad()
 def said_unseen(model, given):
     """The likeliest sixteen formulas of a model that sees nothing."""
-    grid = model.encoder(given.images[:1], given.mask[:1])
-    (found,) = model.ready.search(grid, SearchOptions(16, 10, n_best=16))
+    grid = model.recognizer.encoder(given.images[:1], given.mask[:1])
+    (found,) = model.recognizer.require_decoder().search(grid, SearchOptions(16, 10, n_best=16))
     return sorted([token - 4 for token in one.tokens] for one in found)
 
 

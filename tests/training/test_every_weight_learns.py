@@ -68,7 +68,9 @@ def without_gradient(settings, *labels):
         settings["decoder_args"] = LSTM | settings["decoder_args"]
     model = Im2Tex(vocabulary=WORDS, **settings).train()
     shown = batch(*labels)
-    loss, _ = model.ready.loss(model.encode(shown), model.targets(shown))
+    loss, _ = model.recognizer.require_decoder().loss(
+        model.recognizer.encode(shown), model.recognizer.targets(shown)
+    )
     loss.backward()
     learning = [(name, one) for name, one in model.named_parameters() if one.requires_grad]
     return {name for name, one in learning if one.grad is None}
@@ -91,4 +93,4 @@ def test_ctc_leaves_none_out_when_no_label_fits():
 def test_coarse_only_leaves_the_fine_rows_out_as_its_documentation_says():
     left = without_gradient(COARSE | {"attention": "coarse_only"}, ["x", "+"], ["1"])
     assert left
-    assert all(name.startswith("encoder.rows.") for name in left)
+    assert all(name.startswith("recognizer.encoder.rows.") for name in left)

@@ -17,8 +17,9 @@ from im2tex.data.source import SOURCES
 from im2tex.data.store import write_split
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import Vocabulary
-from im2tex.model.checkpoint import load
-from im2tex.model.prediction import Reading
+from im2tex.model.checkpoint import read_checkpoint
+from im2tex.model.prediction import Prediction
+from im2tex.model.recognizer import Recognizer
 from im2tex.training.module import Im2Tex
 
 SMALL = {
@@ -51,9 +52,9 @@ def pictures(model, trained):
 
 def test_it_is_built_with_plain_names_and_a_vocabulary():
     model = Im2Tex(vocabulary=WORDS, attention="standard", **SMALL)
-    assert model.words.ordinary == tuple(WORDS)
-    assert model.ready.output.out_features == 4 + len(WORDS)
-    assert model.preprocessing.stride == model.encoder.stride == (8, 8)
+    assert model.recognizer.require_vocabulary().ordinary == tuple(WORDS)
+    assert model.recognizer.require_decoder().output.out_features == 4 + len(WORDS)
+    assert model.preprocessing.stride == model.recognizer.encoder.stride == (8, 8)
 
 
 def test_without_a_vocabulary_it_says_what_to_do():
@@ -61,7 +62,7 @@ def test_without_a_vocabulary_it_says_what_to_do():
         Im2Tex(**SMALL).transcribe(np.eye(9, dtype=np.uint8) * 255)
     bound = Im2Tex(vocabulary=WORDS, **SMALL)
     with pytest.raises(Im2TexError, match="already has a vocabulary"):
-        bound.bind(bound.words)
+        bound.recognizer.set_vocabulary(bound.recognizer.require_vocabulary())
 
 
 @pytest.mark.parametrize(
@@ -94,8 +95,11 @@ def test_an_initial_range_does_not_overwrite_weights_that_were_fetched():
 
 def test_a_checkpoint_is_loaded_by_its_path_alone(checkpoint):
     model = Im2Tex.load_from_checkpoint(checkpoint)
-    content = load(checkpoint)
-    assert list(model.words.ordinary) == content["hyper_parameters"]["vocabulary"]
+    content = read_checkpoint(checkpoint)
+    assert (
+        list(model.recognizer.require_vocabulary().ordinary)
+        == content["hyper_parameters"]["vocabulary"]
+    )
     assert model.preprocessing.symbol_size == 12
     for name, value in model.state_dict().items():
         assert torch.equal(value, content["state_dict"][name])
@@ -132,7 +136,7 @@ def test_paths_open_pictures_and_arrays_are_read_alike(model, pictures, tmp_path
 
 def test_a_reading_says_how_sure_it_is_and_what_else_it_might_be(model, pictures):
     for reading in model.transcribe(pictures[:3], beam_size=4, n_best=4, max_length=12):
-        assert isinstance(reading, Reading)
+        assert isinstance(reading, Prediction)
         assert reading.latex == " ".join(reading.tokens)
         assert len(reading.n_best) == 4
         assert reading.n_best[0] == (reading.latex, reading.score)
@@ -177,16 +181,16 @@ def test_tokens_it_does_not_know_are_counted():
     model = Im2Tex(vocabulary=WORDS, **SMALL)
     images = stack([np.full((8, 8), 255, np.uint8)] * 2)
     batch = Batch(["a", "b"], tokens=[("x", r"\heartsuit"), ("1", "y", "z")], **images)
-    tokens = model.targets(batch).tokens
+    tokens = model.recognizer.targets(batch).tokens
     # <eos> 2, <unk> 3, <pad> 0; ordinary tokens from 4.
     assert tokens.tolist() == [[4, 3, 2, 0], [6, 3, 3, 2]]
-    assert model.unknown_tokens == 3
+    assert model.recognizer.unknown_tokens == 3
 
 
 def test_rare_tokens_become_unknown_in_a_fresh_fit(tmp_path, capsys):
     path = config(tmp_path, TINY)
     assert im2tex("fit", "--config", path, "--model.min_count", "15") == 0
-    content = load(tmp_path / "runs/version_0/checkpoints/last.ckpt")
+    content = read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")
     words = content["hyper_parameters"]["vocabulary"]
     split = SOURCES.build("grammar", TINY["data"]["source_args"]).split(tmp_path / "data", "train")
     counts = {}
@@ -197,7 +201,7 @@ def test_rare_tokens_become_unknown_in_a_fresh_fit(tmp_path, capsys):
     assert 0 < len(words) < len(counts)
     rare = [n for n in counts.values() if n < 15]
     assert f"{len(rare)} rarer tokens, seen {sum(rare)} times" in capsys.readouterr().out
-    assert content["state_dict"]["decoder.embedding.weight"].shape[0] == 4 + len(words)
+    assert content["state_dict"]["recognizer.decoder.embedding.weight"].shape[0] == 4 + len(words)
 
 
 def test_a_loaded_model_uses_its_own_vocabulary_on_every_split(checkpoint, tmp_path):
@@ -236,7 +240,9 @@ def test_what_cannot_be_drawn_or_has_no_label_is_in_the_report_and_wrong(
     for split in ("train", "test_2014"):
         write_split(root / "crohme" / f"{split}.parquet", samples, {"source": "crohme"})
     # A model that says nothing: right for an empty label, if one did not look.
-    monkeypatch.setattr(Im2Tex, "words", property(lambda self: Silent(self.vocabulary.ordinary)))
+    monkeypatch.setattr(
+        Recognizer, "require_vocabulary", lambda self: Silent(self.vocabulary.ordinary)
+    )
     status = im2tex(
         *("test", "--ckpt_path", checkpoint, "--data.source", "crohme", "--data.root", root),
         *("--data.test_splits", "test_2014", "--report.folder", tmp_path),
@@ -290,7 +296,9 @@ def test_the_gradient_is_clipped_and_its_norm_logged(tmp_path):
         folder = tmp_path / f"limit-{limit}"
         assert im2tex(*given, "--model.clip_norm", limit, "--trainer.default_root_dir", folder) == 0
         norms.append(steps(folder / "version_0", "train/grad_norm")[0][0])
-        moves.append(load(folder / "version_0" / "checkpoints" / "last.ckpt")["state_dict"])
+        moves.append(
+            read_checkpoint(folder / "version_0" / "checkpoints" / "last.ckpt")["state_dict"]
+        )
     assert norms[0] == norms[1] > 0.1
     names = [name for name in moves[0] if "running" not in name and "num_batches" not in name]
     start = torch.cat([(moves[0][name] - moves[1][name]).flatten() for name in names])

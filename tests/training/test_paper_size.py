@@ -39,8 +39,8 @@ def test_the_paper_s_model_has_9_48_million_parameters():
     assert expected == 9_480_347  # 9.48 M
 
     model = Im2Tex(vocabulary=[f"token{k}" for k in range(555 - 4)])  # and four special ones
-    assert len(model.words) == 555
-    encoder, attention = model.encoder, model.ready.attention
+    assert len(model.recognizer.require_vocabulary()) == 555
+    encoder, attention = model.recognizer.encoder, model.recognizer.require_decoder().attention
 
     def count(part):
         return sum(parameter.numel() for parameter in part.parameters())
@@ -48,10 +48,14 @@ def test_the_paper_s_model_has_9_48_million_parameters():
     assert [count(one) for one in encoder.convolutions] == convolutions
     assert count(encoder.rows.forwards) + count(encoder.rows.backwards) == directions
     assert encoder.rows.start.numel() == row_embedding
-    assert count(model.ready.cell) == decoder
+    assert count(model.recognizer.require_decoder().cell) == decoder
     assert count(attention) == bilinear
-    assert count(model.ready.combine) == combine
-    assert count(model.ready.embedding) + count(model.ready.output) == 555 * a_token
+    assert count(model.recognizer.require_decoder().combine) == combine
+    assert (
+        count(model.recognizer.require_decoder().embedding)
+        + count(model.recognizer.require_decoder().output)
+        == 555 * a_token
+    )
     assert count(model) == expected
 
 

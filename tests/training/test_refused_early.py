@@ -22,7 +22,7 @@ HARD = COARSE | {"attention": "hard"}
     [
         (["--model.attention=hierarchical"], ["needs a coarse grid", "coarse: true"]),
         (["--model.decoder=transformer", "--model.decoder_args.width=100"], ["heads; got 100"]),
-        (["--model.clip_norm=-1"], ["model.clip_norm", "at least 0", "-1"]),
+        (["--model.clip_norm=-1"], ["model.clip_norm", ">= 0", "-1"]),
         (["--trainer.gradient_clip_val=1"], ["set model.clip_norm"]),
         (["--trainer.max_epochs=-1"], ["schedule 'cosine' needs the length of the run"]),
         (["--model.init_from=nowhere.ckpt"], ["there is no checkpoint nowhere.ckpt"]),
@@ -55,17 +55,17 @@ def test_the_command_says_so_in_one_line_and_makes_no_data(flags, words, tmp_pat
         ({"decoder": "transformer", "decoder_args": {"dropout": 1.5}}, "dropout is at least 0"),
         ({"decoder": "ctc", "decoder_args": {"width": 7}}, "so it is even; got 7"),
         ({"decoder": "ctc", "decoder_args": {"dropout": -0.1}}, "dropout is at least 0"),
-        ({"initial_range": 0}, "model.initial_range is above 0, or null; got 0"),
-        ({"min_count": 0}, "model.min_count is at least 1; got 0"),
-        ({"clip_norm": float("nan")}, "model.clip_norm is at least 0"),
-        ({"clip_norm": None}, "model.clip_norm is a number; got None"),
+        ({"initial_range": 0}, "model.initial_range must be above 0 or null, got 0"),
+        ({"min_count": 0}, "model.min_count must be at least 1, got 0"),
+        ({"clip_norm": float("nan")}, "model.clip_norm must be >= 0 (0: no clipping), got nan"),
+        ({"clip_norm": None}, "model.clip_norm must be a number, got None"),
         ({"vocabulary": ["x", "x"]}, "model.vocabulary: tokens occur twice in a vocabulary: x"),
         ({"encoder_args": {"row_width": -2}}, "row_width is at least 2"),
         ({"schedule_args": {"warmup_steps": -1}}, "warmup_steps is at least 0; got -1"),
         ({"schedule_args": {"total_steps": 0}}, "total_steps is at least 1; got 0"),
         ({"schedule": "constant", "schedule_args": {"warmup_steps": -1}}, "at least 0; got -1"),
         ({"schedule": "plateau", "schedule_args": {"patience": -1}}, "patience is at least 0"),
-        ({"examples": -1}, "model.examples is at least 0; got -1"),
+        ({"examples": -1}, "model.examples must be at least 0, got -1"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -88,9 +88,9 @@ def test_the_weights_of_a_seed_are_those_without_the_trial(settings):
     settings = SMALL | settings
     torch.manual_seed(3)
     tried = Im2Tex(**settings)
-    assert tried.decoder is None
-    assert {name.split(".")[0] for name in tried.state_dict()} == {"encoder"}
-    tried.bind(Vocabulary(WORDS))
+    assert tried.recognizer.decoder is None
+    assert {name.split(".")[1] for name in tried.state_dict()} == {"encoder"}
+    tried.recognizer.set_vocabulary(Vocabulary(WORDS))
     torch.manual_seed(3)
     at_once = Im2Tex(vocabulary=WORDS, **settings)
     expected = at_once.state_dict()

@@ -13,7 +13,7 @@ import pytest
 import torch
 from tiny import TINY, changed, config, im2tex, steps
 
-from im2tex.model.checkpoint import CheckpointFiles
+from im2tex.training.checkpoint_files import CheckpointFiles
 
 VARIED = changed(
     TINY,

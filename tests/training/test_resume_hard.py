@@ -5,7 +5,7 @@ import torch
 from test_resume import same
 from tiny import TINY, changed, config, im2tex
 
-from im2tex.model.checkpoint import CheckpointFiles
+from im2tex.training.checkpoint_files import CheckpointFiles
 
 SETTINGS = changed(
     TINY,
@@ -37,6 +37,6 @@ def test_a_fit_by_reinforce_goes_on_exactly(average, monkeypatch, tmp_path):
     within = min(kept)
     content = torch.load(kept[within], weights_only=True)
     weights = content.get("current_model_state", content["state_dict"])
-    assert (weights["decoder.reinforce.baseline"][:3] < 0).all()
+    assert (weights["recognizer.decoder.reinforce.baseline"][:3] < 0).all()
     assert im2tex(*given, "--ckpt_path", kept[within]) == 0
     same(tmp_path / "runs/version_1", tmp_path / "runs/version_0", within)

@@ -10,7 +10,7 @@ import pytest
 from test_resume import VARIED, same
 from tiny import TINY, changed, config, im2tex
 
-from im2tex.model.checkpoint import load
+from im2tex.model.checkpoint import read_checkpoint
 from im2tex.utils.stopping import REQUEST
 
 WAYS = {
@@ -46,7 +46,7 @@ def test_a_stopped_fit_goes_on_exactly(way, tmp_path, capsys):
         f"im2tex: stopped by SIGTERM at step {step}: go on with the same command and "
         f"--ckpt_path {last}"
     )
-    content = load(last)
+    content = read_checkpoint(last)
     assert content["global_step"] == step
     assert not content["fit_ended"]
     assert im2tex("fit", "--config", plain, *more, "--ckpt_path", "last") == 0
@@ -63,7 +63,7 @@ def test_ctrl_c_ends_a_fit_alike(tmp_path, capsys, monkeypatch):
     finally:
         signal.signal(signal.SIGINT, before)
     assert "stopped by SIGINT at step 3: go on" in capsys.readouterr().err
-    assert load(tmp_path / "runs/version_0/checkpoints/last.ckpt")["global_step"] == 3
+    assert read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")["global_step"] == 3
 
 
 @pytest.mark.parametrize("command", ["test", "predict"])
@@ -77,7 +77,7 @@ def test_a_stopped_test_says_that_it_must_be_repeated(command, checkpoint, tmp_p
 def test_a_fit_that_is_stopped_in_its_last_step_has_come_to_its_end(tmp_path):
     path = with_callback(tmp_path, TINY, "signals.SignalAt", {"step": 5})
     assert im2tex("fit", "--config", path) == 0
-    assert load(tmp_path / "runs/version_0/checkpoints/last.ckpt")["fit_ended"]
+    assert read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")["fit_ended"]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_fit_that_is_stopped_in_its_last_step_has_come_to_its_end(tmp_path):
 )
 def test_the_last_checkpoint_says_that_the_fit_ended(flags, ended, tmp_path):
     assert im2tex("fit", "--config", config(tmp_path, TINY), *flags) == 0
-    content = load(tmp_path / "runs/version_0/checkpoints/last.ckpt")
+    content = read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")
     assert content["fit_ended"] is ended
 
 
@@ -135,7 +135,7 @@ def test_two_processes_stop_together(strategy, tmp_path):
         process.kill()
     assert process.returncode == 143, said
     assert said.count("im2tex: stopped by SIGTERM at step") == 1
-    assert load(tmp_path / "runs/version_0/checkpoints/last.ckpt")["global_step"] >= 3
+    assert read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")["global_step"] >= 3
 
 
 def test_a_chain_passes_a_signal_on_and_is_not_done(tmp_path):

@@ -12,7 +12,7 @@ from test_readme import blocks
 from tiny import TINY, changed, config, im2tex
 from wandb.proto.wandb_internal_pb2 import Record
 
-from im2tex.model.checkpoint import load
+from im2tex.model.checkpoint import read_checkpoint
 
 LOGGED = ("--trainer.logger", "WandbLogger", "--trainer.logger.project", "p")
 
@@ -99,7 +99,7 @@ def test_a_run_is_there_with_all_it_logs_and_is_continued_by_its_id(tmp_path):
     assert second.column("val/perplexity")[0] != first.column("val/perplexity")[-1]
     assert second.rows[0]["trainer/global_step"] == 10
     assert (own / "config-2.yaml").is_file()
-    assert load(own / "checkpoints" / "last.ckpt")["global_step"] == 15
+    assert read_checkpoint(own / "checkpoints" / "last.ckpt")["global_step"] == 15
 
 
 def test_a_fit_that_fails_is_marked_and_its_process_can_start_another(tmp_path, capsys):
@@ -176,7 +176,7 @@ def test_the_sweep_of_the_readme(tmp_path, monkeypatch, capsys):
         assert len(run.column(sweep["metric"]["name"])) == 2
         assert {name: run.config[name] for name in trial} == trial  # as the sweep's own pages show
         assert run.config["model"]["optimizer_args"]["lr"] == trial["model.optimizer_args.lr"]
-        kept = load(tmp_path / "runs" / "p" / run.id / "checkpoints" / "last.ckpt")
+        kept = read_checkpoint(tmp_path / "runs" / "p" / run.id / "checkpoints" / "last.ckpt")
         assert kept["datamodule_hyper_parameters"]["seed"] == trial.get("seed_everything", 0)
         settings = kept["hyper_parameters"]
         assert settings["encoder_args"]["dropout"] == trial["model.encoder_args.dropout"]

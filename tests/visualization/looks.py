@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from im2tex.visualization.attention_maps import END, Look
+from im2tex.visualization.attention_maps import END, AttentionRecord
 
 
 def a_look(tokens=("x", "+", "y", END), h=3, w=6, coarse=False, **changes):
@@ -28,4 +28,4 @@ def a_look(tokens=("x", "+", "y", END), h=3, w=6, coarse=False, **changes):
         full = np.pad(fine, ((0, 0), (0, 2 * rows - h), (0, 2 * columns - w)))
         parts["coarse"] = full.reshape(steps, rows, 2, columns, 2).sum((2, 4))
         parts["coarse_stride"] = (16, 16)
-    return Look(**parts | changes)
+    return AttentionRecord(**parts | changes)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from im2tex.commands.parsers.parser import Commands
+from im2tex.errors import Im2TexError
+from im2tex.ink.images.files import file_bytes
+from im2tex.model.folders import locate
 
 
 def components(commands: Commands) -> None:
@@ -53,7 +59,11 @@ def read(commands: Commands) -> None:
     )
 
     def run(given: argparse.Namespace) -> int:
-        from im2tex.commands.read import read  # noqa: PLC0415
+        if not Path(given.model).is_file():
+            locate(given.model)
+        if _all_missing(given.images):
+            return 1
+        from im2tex.commands.read import read  # noqa: PLC0415 - imports torch
 
         failed = read(
             given.images,
@@ -65,6 +75,18 @@ def read(commands: Commands) -> None:
         return 1 if failed else 0
 
     parser.set_defaults(run=run)
+
+
+def _all_missing(images: Sequence[str]) -> bool:
+    """Whether none of the files exists; then names each, before torch is imported."""
+    if any(name == "-" or os.path.lexists(name) for name in images):
+        return False
+    for name in images:
+        try:
+            file_bytes(name)
+        except Im2TexError as error:
+            print(f"im2tex read: {error}", file=sys.stderr)
+    return True
 
 
 def export(commands: Commands) -> None:

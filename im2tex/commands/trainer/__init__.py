@@ -1,1 +1,1 @@
-"""trainer"""
+"""`im2tex fit`, `validate`, `test` and `predict`, on LightningCLI."""

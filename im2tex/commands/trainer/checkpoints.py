@@ -1,4 +1,4 @@
-"""What `--ckpt_path` brings: a file, a layer of settings, and what may not differ from it."""
+"""The model that `--ckpt_path` names: its file, its settings as a layer, conflicts with them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from im2tex.decoders import DECODERS
 from im2tex.decoders.base import NO_ATTENTION
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
+from im2tex.model.pretrained import StoredModel
 from im2tex.registry import Registry
 from im2tex.training.optim import OPTIMIZERS, SCHEDULES
 
@@ -44,6 +45,14 @@ def resolve(path: str, folder: str) -> str:
             "a checkpoint, or set --trainer.default_root_dir to the folder of the run."
         )
     return str(found[-1])
+
+
+def stored_layer(stored: StoredModel) -> Layer:
+    """The settings of a model folder, with its ensemble and its data, as a layer."""
+    ensemble = {"ensemble": list(stored.members), "views": list(stored.scales)}
+    model = {name: value for name, value in stored.settings.items() if name not in _FORGOTTEN}
+    settings = {"model": {**model, **ensemble}, "data": dict(stored.data)}
+    return Layer([], flatten(settings), settings)
 
 
 def checkpoint_layer(checkpoint: Mapping[str, Any]) -> Layer:

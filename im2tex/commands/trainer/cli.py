@@ -25,17 +25,33 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
 from torch.multiprocessing.spawn import ProcessException
 
-from im2tex.commands.trainer.checkpoints import checkpoint_layer, refuse_conflicts, resolve
-from im2tex.commands.trainer.config_layers import CHOICES, drop_stale, effective, split_layers
+from im2tex.commands.trainer.checkpoints import (
+    checkpoint_layer,
+    refuse_conflicts,
+    resolve,
+    stored_layer,
+)
+from im2tex.commands.trainer.config_layers import (
+    CHOICES,
+    Layer,
+    drop_stale,
+    effective,
+    split_layers,
+)
 from im2tex.commands.trainer.environment import wrong_variables, wrong_world
 from im2tex.commands.trainer.error_messages import of_files, of_parser, of_processes, of_restoring
+from im2tex.commands.trainer.flags import FLAGS
 from im2tex.commands.trainer.wandb import own_run, place
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.errors import Im2TexError
-from im2tex.model.checkpoint import CheckpointFiles, load, require_start
+from im2tex.model.checkpoint import read_checkpoint
 from im2tex.model.checkpoint_contents import limited, require_fit
+from im2tex.model.folders import is_model_folder
+from im2tex.model.initialization import require_init_from
+from im2tex.model.pretrained import StoredModel, read_stored
 from im2tex.training.callbacks import (
     EMA,
     LogLearningRate,
@@ -52,12 +68,11 @@ from im2tex.training.callbacks.run_checkpoints import RunCheckpoints
 from im2tex.training.callbacks.run_summary import RunSummary
 from im2tex.training.callbacks.stop_at_signal import StopAtSignal, how_to_go_on
 from im2tex.training.callbacks.test_report import TestReport
-from im2tex.training.learning import CLIPPING
-from im2tex.training.module import Im2Tex
+from im2tex.training.checkpoint_files import CheckpointFiles
+from im2tex.training.module import GRADIENT_CLIPPING_ERROR, Im2Tex
 from im2tex.utils.stopping import REQUEST, Stopped, launched, outlast_launcher
 
 RUNS = "runs"
-_NO_RUN = ("-h", "--help", "--print_config", "--print_config=")
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -71,18 +86,16 @@ def run(arguments: Sequence[str]) -> None:
     """
     subcommand, given = arguments[0], list(arguments[1:])
     layers = split_layers(given)
-    checkpoint = None
+    checkpoint = stored = None
     path = effective(layers, "ckpt_path")
     if path in (None, "null", ""):
         path = None
-        if subcommand != "fit" and not any(one in _NO_RUN for one in given):
-            raise Im2TexError(
-                f"im2tex {subcommand} needs a trained model: pass --ckpt_path, with the path of a "
-                "checkpoint or `last` for the newest one of a run."
-            )
+    elif is_model_folder(str(path)):
+        stored = _stored(subcommand, str(path), layers)
+        layers.insert(0, stored_layer(stored))
     else:
         path = resolve(str(path), str(effective(layers, "trainer.default_root_dir") or RUNS))
-        checkpoint = load(path)
+        checkpoint = read_checkpoint(path)
         layers.insert(0, checkpoint_layer(checkpoint))
     with tempfile.TemporaryDirectory() as folder:
         for number, layer in enumerate(layers):
@@ -93,10 +106,12 @@ def run(arguments: Sequence[str]) -> None:
         listed = drop_stale(layers, _defaults())
         if checkpoint is not None:
             listed.append(f"--ckpt_path={path}")
+        elif stored is not None:
+            listed.append("--ckpt_path=null")  # its weights are loaded with the model
         _warnings()
         try:
             with REQUEST.listening(), own_run():
-                FormulaCLI(subcommand, listed, checkpoint)
+                FormulaCLI(subcommand, listed, checkpoint, stored)
         except BaseException as error:
             if launched():
                 outlast_launcher()
@@ -114,13 +129,33 @@ def _told(error: BaseException, subcommand: str) -> Exception | None:
         first = getattr(rank_zero_only, "rank", 0) == 0
         return Stopped(message if first else "", REQUEST.signum or signal.SIGTERM)
     if isinstance(error, ArgumentError):
-        return Im2TexError(of_parser(error, subcommand, _flags()))
+        return Im2TexError(of_parser(error, subcommand, FLAGS))
     if isinstance(error, MisconfigurationException):
         return Im2TexError(" ".join(str(error).split()))
     if isinstance(error, OSError):
         said = of_files(error)
         return None if said is None else Im2TexError(said)
     return passed_on if isinstance(passed_on, Exception) and passed_on is not error else None
+
+
+def _stored(subcommand: str, path: str, layers: Sequence[Layer]) -> StoredModel:
+    """A model folder or packaged model to validate, test or predict with.
+
+    Raises:
+        Im2TexError: for `fit`, or if it is not known what data to use.
+    """
+    if subcommand == "fit":
+        raise Im2TexError(
+            f"im2tex fit resumes from a checkpoint, and {path} holds weights only: pass "
+            f"--model.init_from {path} to start a new fit from them."
+        )
+    stored = read_stored(path)
+    if not stored.data and effective(layers, "data.source") is None:
+        raise Im2TexError(
+            f"{path} does not say what data it was trained with: pass --data.source, such as "
+            "crohme."
+        )
+    return stored
 
 
 class FormulaCLI(LightningCLI):
@@ -130,12 +165,18 @@ class FormulaCLI(LightningCLI):
         subcommand: `fit`, `validate`, `test` or `predict`.
         arguments: what follows it, layered.
         checkpoint: the loaded checkpoint that `--ckpt_path` names.
+        stored: the model folder that it names instead.
     """
 
     def __init__(
-        self, subcommand: str, arguments: list[str], checkpoint: Mapping[str, Any] | None
+        self,
+        subcommand: str,
+        arguments: list[str],
+        checkpoint: Mapping[str, Any] | None = None,
+        stored: StoredModel | None = None,
     ) -> None:
         self.checkpoint = checkpoint
+        self.stored = stored
         super().__init__(
             Im2Tex,
             FormulaDataModule,
@@ -178,31 +219,39 @@ class FormulaCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """Builds model, data and trainer; a loaded model gets its checkpoint's vocabulary."""
         settings = self.config[self.subcommand]
+        trained: Mapping[str, Any] | None = None
+        state: Mapping[str, Tensor] = {}
         if self.checkpoint is not None:
-            trained = self.checkpoint["hyper_parameters"]
+            trained, state = self.checkpoint["hyper_parameters"], self.checkpoint["state_dict"]
+        elif self.stored is not None:
+            trained, state = self.stored.settings, self.stored.state
+        if trained is not None:
             refuse_conflicts(settings.model, trained, going_on=self.subcommand == "fit")
             # So that it is built as one that has weights, whatever else its settings say.
             given, settings.model.vocabulary = settings.model.vocabulary, trained["vocabulary"]
         place(settings.trainer.get("logger"), settings.trainer.get("default_root_dir") or RUNS)
-        if self.checkpoint is None:
+        if trained is None:
             super().instantiate_classes()
         else:
-            state = self.checkpoint["state_dict"]
             with limited(state):
                 super().instantiate_classes()
-            require_fit(self.model.state_dict(), state, str(settings.ckpt_path))
+            if self.stored is not None:
+                self.model.recognizer.load_stored_weights(self.stored)
+                self.model.loaded_from = str(self.stored.path)
+            else:
+                require_fit(self.model.state_dict(), state, str(settings.ckpt_path))
             self.model.init_from = None  # for a fresh fit only
             settings.model.vocabulary = given  # a run's configuration holds none
 
     def before_fit(self) -> None:
         """Refuses now what would be refused once the data are read."""
         if self.trainer.gradient_clip_val is not None:
-            raise Im2TexError(CLIPPING)
+            raise Im2TexError(GRADIENT_CLIPPING_ERROR)
         if self.trainer.max_epochs == -1 and self.trainer.max_steps == -1:
             unused = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
             self.model.schedule.build(unused, math.inf)  # not every schedule can do without an end
         if self.model.init_from:
-            require_start(self.model.init_from)
+            require_init_from(self.model.init_from)
 
     def before_test(self) -> None:
         """Turns Lightning's own table off: `TestReport` prints one that can be read."""
@@ -285,22 +334,6 @@ def _defaults() -> dict[str, Any]:
         for name, parameter in inspect.signature(cls).parameters.items()
     }
     return {name: known[name] for name in CHOICES}
-
-
-def _flags() -> list[str]:
-    """The names of the flags that are ours."""
-    return ["config", "ckpt_path", "ema", "stop_at_nan", "seed_everything"] + [
-        f"{group}.{name}"
-        for group, cls in (
-            ("model", Im2Tex),
-            ("data", FormulaDataModule),
-            ("trainer", Trainer),
-            ("checkpoint", RunCheckpoints),
-            ("report", TestReport),
-            ("predictions", WritePredictions),
-        )
-        for name in inspect.signature(cls).parameters
-    ]
 
 
 def _warnings() -> None:

@@ -12,6 +12,7 @@ are added here, on the argument list itself, before it is parsed:
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 import yaml
 
 from im2tex.errors import Im2TexError
+from im2tex.model.migration import current_class_path, migrate_class_paths
 
 CHOICES = {
     "model.encoder": {"model.encoder_args": "{}"},
@@ -76,10 +78,14 @@ def split_layers(arguments: Sequence[str]) -> list[Layer]:
             if not value.startswith("--"):
                 taken.append(value)
         position += len(taken)
+        current = current_class_path(value)
+        if current != value:
+            _warn_of_class_path(name, value)
+            taken, value = [f"{name}={current}"], current
         if name in ("--config", "-c"):
             flags = None
-            contents = _with_bases(Path(value))
-            if len(contents) == 1:
+            contents, renamed = _current_class_paths(_with_bases(Path(value)), value)
+            if len(contents) == 1 and not renamed:
                 layers.append(Layer(taken, flatten(contents[0])))
             else:
                 layers += [Layer([], flatten(content), content) for content in contents]
@@ -91,6 +97,28 @@ def split_layers(arguments: Sequence[str]) -> list[Layer]:
         if name.startswith("--"):
             flags.values[name.removeprefix("--")] = value
     return layers
+
+
+def _current_class_paths(
+    contents: Sequence[dict[str, Any]], name: str
+) -> tuple[list[dict[str, Any]], bool]:
+    """Configurations with the class paths of older versions replaced, with a warning."""
+    current, found = [], []
+    for content in contents:
+        changed, paths = migrate_class_paths(content)
+        current.append(changed)
+        found += paths
+    for path in found:
+        _warn_of_class_path(name, path)
+    return current, bool(found)
+
+
+def _warn_of_class_path(name: str, path: str) -> None:
+    warnings.warn(
+        f"{name}: the class path {path} is of an older version; write {current_class_path(path)}.",
+        FutureWarning,
+        stacklevel=2,
+    )
 
 
 def merged(path: Path) -> dict[str, Any]:

@@ -125,6 +125,8 @@ def of_restoring(error: BaseException, path: str | None) -> Im2TexError | None:
     if not here and not _RESTORING.search(str(error)):
         return None
     said = " ".join(str(error).split())
+    if isinstance(error, Im2TexError):
+        return None if path in said else Im2TexError(f"{path}: {said}")
     return Im2TexError(
         f"{path} cannot be gone on from ({type(error).__name__}: {said:.200}): the file is "
         "damaged, or of another version. Take another checkpoint."

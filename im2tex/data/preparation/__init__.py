@@ -1,1 +1,1 @@
-"""preparation"""
+"""Raw data to stores: archives, downloads, papers, printed and synthetic formulas."""

@@ -1,1 +1,1 @@
-"""transformer"""
+"""Decoder `transformer`."""

@@ -3,12 +3,12 @@
 Zhao & Gao 2022, "CoMER: Modeling Coverage for Transformer-based Handwritten Mathematical
 Expression Recognition", and Zhao et al. 2021 (BTTR), from which it takes the training in both
 directions. Embedded tokens and sinusoidal positions go through layers of causal self-attention,
-cross-attention to the grid with its scores refined by coverage (`coverage_refinement`), and a
+cross-attention to the grid with its scores refined by coverage (`coverage`), and a
 feed-forward net. Different from the released code: right to left starts from a vector of its own
 and ends with the common end, where that swaps start and end; the loss is the mean of the two
 directions' own, which is the same.
 
-Training sees all steps at once. A search keeps keys and values (`token_cache`).
+Training sees all steps at once. A search keeps keys and values (`kv_cache`).
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ class TransformerDecoder(StepDecoder):
         label_smoothing: share of the target's probability spread over the vocabulary.
         reduction: the loss is the token sum divided by the number of tokens (`tokens`, as in the
             released code) or of images (`images`).
-        guided_attention: weight of the guided attention loss (see `grounding`), on the last
+        guided_attention: weight of the guided attention loss (see `alignment_losses`), on the last
             layer's attention, the mean of its heads.
-        symbol_loss: weight of the symbol loss (see `grounding`).
+        symbol_loss: weight of the symbol loss (see `alignment_losses`).
 
     Raises:
         ValueError: if a number is out of range, or sizes do not go together.

@@ -1,1 +1,1 @@
-"""comparison"""
+"""Comparison of two results, with tests of significance."""

@@ -1,7 +1,7 @@
 """The paper's scores on pictures: image match, match without white space, image edit score.
 
 Prediction and reference are drawn by the same engine at the same settings, and the pictures are
-compared column by column (`image_columns`, where both definitions are). A prediction without a
+compared column by column (`image_match`, where both definitions are). A prediction without a
 picture, missing or not to be compiled, is wrong and costs the reference's full width.
 
 Names that end in `_released` follow the authors' script to the letter, for comparison with figures

@@ -1,1 +1,1 @@
-"""reports"""
+"""Tables, study pages and model cards."""

@@ -9,7 +9,7 @@ _CARD = """# {name}
 
 Reads pictures of formulas. A model of im2tex: encoder `{encoder}`, attention `{attention}`, decoder
 `{decoder}`, {parameters:.2f} M parameters, a vocabulary of {tokens} tokens. Weights are kept in
-half precision.{company}
+half precision.{ensemble}
 
 ```bash
 im2tex read IMAGE --model {name}
@@ -47,7 +47,7 @@ def model_card(
     name: str,
     settings: Mapping[str, Any],
     parameters: int,
-    company: str,
+    ensemble: str,
     sources: Sequence[str],
     tests: Sequence[tuple[Mapping[str, Any], str]],
 ) -> str:
@@ -57,7 +57,7 @@ def model_card(
         name: of the model.
         settings: its hyper-parameters, vocabulary included.
         parameters: how many it has, with those of the models that read with it.
-        company: these, and the sizes in which all see a picture, as a sentence; "" for neither.
+        ensemble: these, and the sizes in which all see a picture, as a sentence; "" for neither.
         sources: what it was trained on, each with its licence.
         tests: results with their tables in Markdown.
     """
@@ -67,7 +67,7 @@ def model_card(
         attention=settings["attention"],
         decoder=settings["decoder"],
         parameters=parameters / 1e6,
-        company=f"\n{company}" if company else "",
+        ensemble=f"\n{ensemble}" if ensemble else "",
         tokens=len(settings["vocabulary"]),
         sources="\n".join(f"- {source}" for source in sources),
         scores="\n\n".join(_scores(*test) for test in tests) or "Not measured.",

@@ -1,1 +1,1 @@
-"""builtin_font"""
+"""The built-in single-stroke font, and formulas typeset in it."""

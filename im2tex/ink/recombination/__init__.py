@@ -1,1 +1,1 @@
-"""recombination"""
+"""New handwritten formulas from the symbols and parts of others."""

@@ -1,1 +1,1 @@
-"""crohme"""
+"""CROHME's canonical form of LaTeX, and its MathML."""

@@ -3,8 +3,8 @@ r"""CROHME's canonical token form, from LaTeX.
 The form is the one of the captions most papers train on: one token a symbol, braces around every
 argument of `^`, `_`, `\frac` and `\sqrt` and nowhere else, the lower script before the upper one,
 no delimiter sizes, no fonts, no spacing, one spelling for each symbol (`<`, not `\lt`). What
-becomes of each command, `im2tex.latex.crohme.symbols` says; `im2tex.latex.crohme.from_tree` prints it.
-`im2tex.latex.crohme.mathml` brings the files' MathML to the same form through the helpers here.
+becomes of each command is defined in `crohme.symbols`; `crohme.from_tree` prints the form, and
+`crohme.mathml` converts the files' MathML to it with the helpers here.
 """
 
 from __future__ import annotations

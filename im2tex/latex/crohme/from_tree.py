@@ -1,8 +1,7 @@
 r"""CROHME's canonical form, printed from the tree.
 
-`im2tex.latex.crohme.canonical` says what the form is, `im2tex.latex.crohme.symbols` what becomes of each
-command. The form has no braces around a base, where it can do without: in `{x'}_i` the scripts
-join, in `{x^a}^b` the braces stay.
+`crohme.canonical` defines the form, `crohme.symbols` what becomes of each command. A base has no
+braces where it can do without: in `{x'}_i` the scripts join, in `{x^a}^b` the braces stay.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""label_graph"""
+"""Label graphs of formulas, as CROHME's scorer compares them."""

@@ -1,1 +1,1 @@
-"""normal_form"""
+"""The paper's normal form of LaTeX: lexer, parser, tree."""

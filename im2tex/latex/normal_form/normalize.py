@@ -7,7 +7,7 @@ from enum import StrEnum
 from im2tex.latex.crohme.canonical import canonical
 from im2tex.latex.normal_form.normal_form import norm
 from im2tex.latex.normal_form.parser import parse
-from im2tex.latex.tok import tok
+from im2tex.latex.normal_form.token_stream import tok
 from im2tex.latex.tokens import LatexError
 
 _PASSES = 10

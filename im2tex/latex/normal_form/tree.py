@@ -2,7 +2,7 @@ r"""The tree of a formula: what stands where, without the markup's accidents.
 
 A leaf is a plain string, the token itself (`x`, `\alpha`, `\quad`); the other nodes are below. The
 tree keeps the order in which scripts were written and whether an argument had braces, so that each
-printer can decide for itself: `norm`, `tok` and `handwritten` in this package.
+printer can decide for itself: `norm`, `tok` and `crohme.from_tree` in this package.
 """
 
 from __future__ import annotations

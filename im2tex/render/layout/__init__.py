@@ -1,1 +1,1 @@
-"""layout"""
+"""Symbols of a formula with their boxes, as TeX sets them."""

@@ -3,7 +3,7 @@ r"""What marks have to know of commands: which draw, what they take, in which si
 from __future__ import annotations
 
 from im2tex.render.layout.layout import STYLES
-from im2tex.render.markup import allowlist as allowed
+from im2tex.render.markup import allowlist
 from im2tex.render.markup.allowlist import words
 
 ACCENTS = words(
@@ -53,7 +53,7 @@ TEXT = words(
 )
 TEXT_ACCENTS = words("u v H t c d b r") | {"\\" + c for c in "'`^\"~=."}
 ONE_ARGUMENT = words("Bbb bold frak mod pmod pod")
-"""Commands that take one, though `allowed` need not know it."""
+"""Commands that take one, though `allowlist` need not know it."""
 
 STARRED = words("operatorname hspace vspace")
 CONTENT_BRACKETS = words("sqrt xleftarrow xrightarrow")
@@ -102,5 +102,5 @@ CELLS |= dict.fromkeys(["smallmatrix", "subarray"], 2)
 """TeX's style in the cells of environments; it is 1 in others."""
 
 SWITCHING = frozenset(SWITCHES) | (
-    allowed.STYLES - DELIMITING - INFIXES - words("cr hline of vline vrule sp sb") - ONE_ARGUMENT
+    allowlist.STYLES - DELIMITING - INFIXES - words("cr hline of vline vrule sp sb") - ONE_ARGUMENT
 )

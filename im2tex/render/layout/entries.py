@@ -10,8 +10,8 @@ from im2tex.render.layout.commands import ACCENTS, FENCED, FRAMES, PAIRED
 from im2tex.render.layout.dvi import RULE
 from im2tex.render.layout.fonts import Extent
 from im2tex.render.layout.layout import STYLES, UNIT, Box, Kind, Layout, Placed, plain, settled
+from im2tex.render.layout.marks import Mark
 from im2tex.render.layout.trace import Traced, Untraced
-from im2tex.render.layout_marks import Mark
 from im2tex.render.markup.allowlist import words
 from im2tex.render.tex.dvi import POINT
 

@@ -1,6 +1,6 @@
 r"""Puts marks into checked markup: one walk that knows what each command takes and draws.
 
-What marks are, and the rules that they keep, is told in `layout_marks`.
+What marks are, and the rules that they keep, is told in `marks`.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from im2tex.render import layout_sizes as sizes
-from im2tex.render.layout import commands
+from im2tex.render.layout import commands, styles
 from im2tex.render.layout.cursor import Cursor
-from im2tex.render.layout_marks import IN, OUT, Mark
-from im2tex.render.markup import allowlist as allowed
+from im2tex.render.layout.marks import IN, OUT, Mark
+from im2tex.render.markup import allowlist
 from im2tex.render.markup.sanitize import Piece
 from im2tex.render.rendering import Cause, Undrawable
 
@@ -99,10 +98,10 @@ class _Marker(Cursor):
             first: number of the row's first mark.
         """
         for number in range(first, len(self.marks)):
-            size = sizes.smaller(self.marks[number].size)
+            size = styles.smaller(self.marks[number].size)
             self.marks[number] = replace(self.marks[number], size=size)
         mark = self.mark()
-        self.size = sizes.smaller(self.size)
+        self.size = styles.smaller(self.size)
         command = [self.take()]
         if command[0].endswith("withdelims"):
             command += [self.take_solid(), self.take_solid()]
@@ -122,7 +121,7 @@ class _Marker(Cursor):
         if piece == "'" and not self.text:
             return self.primes()
         if piece in ("^", "_", "\\sp", "\\sb") and not self.text:
-            return [self.take(), *self.argument(sizes.script(self.size))]
+            return [self.take(), *self.argument(styles.script(self.size))]
         if piece in (" ", "~", "&") or piece in commands.INVISIBLE or piece in _CELL_ENDS:
             return [self.take(), *self.verbatim()]
         if piece in commands.DELIMITING:
@@ -142,7 +141,7 @@ class _Marker(Cursor):
             self.style = commands.SWITCHES.get(piece, self.style)
             self.size = commands.SIZES.get(piece, self.size)
             out = [self.take()]
-            if piece in allowed.BARE_LENGTHS and _is_length(self.peek()):
+            if piece in allowlist.BARE_LENGTHS and _is_length(self.peek()):
                 out.append(self.take())
             elif piece == "\\noalign":
                 out += self.untouched()
@@ -169,7 +168,7 @@ class _Marker(Cursor):
             return [*scripts, "{", *self.symbol(), "}"]
         if piece == "\\root":
             return [self.mark(), *self.until("\\of")]
-        arguments = allowed.ARGUMENTS.get(piece, 0) or allowed.REPEATING.get(piece, 0)
+        arguments = allowlist.ARGUMENTS.get(piece, 0) or allowlist.REPEATING.get(piece, 0)
         arguments = 1 if piece in commands.ONE_ARGUMENT else arguments
         if not arguments:
             return self.symbol()
@@ -186,7 +185,7 @@ class _Marker(Cursor):
         if self.next_solid() == "[":
             out.append(self.take_solid())
             if command in commands.CONTENT_BRACKETS:
-                size, self.size = self.size, 3 if command == "\\sqrt" else sizes.script(self.size)
+                size, self.size = self.size, 3 if command == "\\sqrt" else styles.script(self.size)
                 out += [IN, *self.row(frozenset("]")), OUT, self.take()]
                 self.size = size
             else:
@@ -197,7 +196,7 @@ class _Marker(Cursor):
         self.style = commands.FONTS.get(command, style)
         self.text = (text or command in commands.TEXT) and command != "\\ensuremath"
         for number in range(arguments - sum(length[0] == "{" for length in lengths)):
-            out += [*lengths, *self.argument(sizes.of_argument(command, number, self.size))]
+            out += [*lengths, *self.argument(styles.of_argument(command, number, self.size))]
             lengths = []
         self.style, self.text = style, text
         return out + lengths
@@ -245,7 +244,7 @@ class _Marker(Cursor):
     def primes(self) -> list[str]:
         r"""Primes and the superscript behind them, which TeX makes one: as `^{\prime …}`."""
         out = ["^", "{", IN]
-        size, self.size = self.size, sizes.script(self.size)
+        size, self.size = self.size, styles.script(self.size)
         while self.next_solid() == "'":
             self.take_spaces()
             out += [self.mark("\\prime"), "\\prime"]

@@ -1,7 +1,7 @@
 r"""Layouts from TeX: positions and sizes are those of LaTeX itself, down to the last kern.
 
 A batch of formulas is set by the renderer's page and format, each formula twice: once as it is,
-for the places of its glyphs, once with marks, for their tokens (`layout_marks`, `layout_trace`).
+for the places of its glyphs, once with marks, for their tokens (`marks`, `trace`).
 Its defences against hostile markup are those of `tex`, and so is its order: every formula has its
 own layout or its own failure, whatever its neighbours are.
 """
@@ -19,14 +19,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from im2tex.errors import Im2TexError
-from im2tex.render import layout_cases, layout_marks
+from im2tex.render.layout import cases, marking, marks
 from im2tex.render.layout import dvi as layout_dvi
-from im2tex.render.layout import marking as layout_marking
 from im2tex.render.layout.entries import lay_out
 from im2tex.render.layout.fonts import GlyphBoxes
 from im2tex.render.layout.layout import Layout, LayoutFailure
 from im2tex.render.layout.trace import Untraced, trace
-from im2tex.render.markup import sanitize as markup
+from im2tex.render.markup import sanitize
 from im2tex.render.parallel import in_batches
 from im2tex.render.rendering import Cause, Undrawable
 from im2tex.render.tex import dvi, sandbox, template
@@ -52,7 +51,7 @@ class _Formula(NamedTuple):
     tokens: Sequence[str]
     starts: list[int]
     plain: str
-    marked: layout_marking.Marked
+    marked: marking.Marked
 
 
 @contextmanager
@@ -181,7 +180,7 @@ class TexLayouter:
         return [rest]
 
     def _make_format(self) -> None:
-        preamble = layout_marks.DEFINITIONS + layout_cases.DEFINITIONS + template.PREAMBLE
+        preamble = marks.DEFINITIONS + cases.DEFINITIONS + template.PREAMBLE
         outcome = make_format(preamble, self.folder, self._environment, self.limits)
         if outcome is not None:
             raise Im2TexError(
@@ -202,9 +201,9 @@ def _prepared(formula: str | Sequence[str]) -> _Formula:
         starts = list(accumulate((len(token) + 1 for token in tokens[:-1]), initial=0))
     if not source.isascii():
         raise Undrawable(Cause.UNSUPPORTED, "characters beyond ASCII have no layout")
-    pieces = layout_cases.single_braced(markup.pieces(source))
+    pieces = cases.single_braced(sanitize.pieces(source))
     plain = "".join(piece.text for piece in pieces).lstrip(" ")
-    return _Formula(tokens, starts, plain, layout_marking.marked(pieces))
+    return _Formula(tokens, starts, plain, marking.marked(pieces))
 
 
 def _laid_out(

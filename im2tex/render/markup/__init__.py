@@ -1,1 +1,1 @@
-"""markup"""
+"""Untrusted LaTeX made safe to typeset."""

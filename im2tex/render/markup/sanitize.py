@@ -1,6 +1,6 @@
 r"""Markup from anywhere to markup that is safe to typeset in company, or the reason why not.
 
-Only commands of the allow-list pass (`allowed`), braces, environments and `\left … \right` match,
+Only commands of the allow-list pass (`allowlist`), braces, environments and `\left … \right` match,
 and what is left is written anew from the tokens, so that TeX reads what was checked and nothing
 else: comments are gone, a `^^` cannot spell a character, a line end cannot hide. What a formula
 costs is estimated before it is set.
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from im2tex.latex.characters import to_ascii
 from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
-from im2tex.render.markup import allowlist as allowed
+from im2tex.render.markup import allowlist
 from im2tex.render.markup.columns import MAX_COLUMNS, Columns
 from im2tex.render.markup.cursor import Effort, TokenCursor, as_length
 from im2tex.render.markup.forms import LETTERS, text_in_tokens, without_display
@@ -134,10 +134,10 @@ class _Checker(TokenCursor):
         elif kind is Kind.SYMBOL:
             if text in ("\\(", "\\)") and self.levels.end:
                 text = "$"  # math inside of text
-            elif text not in allowed.CONTROL_SYMBOLS:
+            elif text not in allowlist.CONTROL_SYMBOLS:
                 raise _refused(text)
             self._put(text)
-            if text in allowed.BRACKETED:
+            if text in allowlist.BRACKETED:
                 self._bracket(length=True)
         elif kind is Kind.OPEN:
             if self.levels.end.startswith("\\end{"):
@@ -162,17 +162,17 @@ class _Checker(TokenCursor):
     def _word(self, text: str) -> None:
         # The tokenizer counts @ among the letters, as inside of a package.
         text, at, rest = text.partition("@")
-        text = allowed.RENAMED.get(text, text)
+        text = allowlist.RENAMED.get(text, text)
         if text in ("\\begin", "\\end") and not at:
             self._environment(text)
-        elif text in allowed.DROPPED or text in allowed.REFERENCES:
-            for _ in range(allowed.DROPPED.get(text, 1)):
+        elif text in allowlist.DROPPED or text in allowlist.REFERENCES:
+            for _ in range(allowlist.DROPPED.get(text, 1)):
                 self.skip_argument(text)
-            if text in allowed.REFERENCES:
+            if text in allowlist.REFERENCES:
                 self._put("\\imreference")
-        elif text in allowed.CHARACTERS:
-            self._put(allowed.CHARACTERS[text])
-        elif text not in allowed.WORDS:
+        elif text in allowlist.CHARACTERS:
+            self._put(allowlist.CHARACTERS[text])
+        elif text not in allowlist.WORDS:
             raise _refused(text)
         else:
             self._command(text)
@@ -185,21 +185,21 @@ class _Checker(TokenCursor):
             # The star keeps the space at the top of a page, of which a formula knows nothing.
             self._starred(text)
         self._put(self._starred("\\imtag").replace("*", "s") if text == "\\tag" else text)
-        if text in allowed.BRACKETED:
-            self._bracket(length=text in allowed.LENGTHS or text == "\\makebox")
-        if text in allowed.TEXTUAL:
+        if text in allowlist.BRACKETED:
+            self._bracket(length=text in allowlist.LENGTHS or text == "\\makebox")
+        if text in allowlist.TEXTUAL:
             end = text_in_tokens(self.tokens, self.at)
             self.letters_until = max(self.letters_until, end)
             self.effort.look(max(0, end - self.at))
-        if text in allowed.COUNTED:
+        if text in allowlist.COUNTED:
             self._count(text)
         if text == "\\multicolumn":
             self._put("{" + self._columns(self.operand(text), rows=1) + "}")
         if text == "\\genfrac":
             self._fraction()
-        for _ in range(allowed.LENGTHS.get(text, 0)):
+        for _ in range(allowlist.LENGTHS.get(text, 0)):
             self._length()
-        if text in allowed.BARE_LENGTHS:
+        if text in allowlist.BARE_LENGTHS:
             self._bare_length()
 
     def _level(self, text: str) -> None:
@@ -210,8 +210,8 @@ class _Checker(TokenCursor):
             self.levels.leave("\\right", "a \\right")
         elif text in ("\\root", "\\of"):
             self.levels.delimit(ends=text == "\\of")
-        elif text in allowed.REPEATING:
-            self.levels.repeat(allowed.REPEATING[text])
+        elif text in allowlist.REPEATING:
+            self.levels.repeat(allowlist.REPEATING[text])
 
     def _starred(self, text: str) -> str:
         """A command with the star that may come next."""
@@ -243,7 +243,7 @@ class _Checker(TokenCursor):
         r"""Takes what `\genfrac` has in front of numerator and denominator."""
         for _ in range(2):
             delimiter = [t.text for t in self.operand("\\genfrac") if t.kind is not Kind.SPACE]
-            if len(delimiter) > 1 or not set(delimiter) <= allowed.DELIMITERS:
+            if len(delimiter) > 1 or not set(delimiter) <= allowlist.DELIMITERS:
                 raise Undrawable(Cause.REFUSED, f"{''.join(delimiter)[:40]} as a delimiter")
             self._put("{" + "".join(delimiter) + "}")
         thickness, style = self.operand("\\genfrac"), self.operand("\\genfrac")
@@ -257,8 +257,8 @@ class _Checker(TokenCursor):
 
     def _environment(self, text: str) -> None:
         name = "".join(token.text for token in self.group(text) if token.kind is not Kind.SPACE)
-        given, name = name, allowed.DISPLAYS.get(name, name)
-        if name not in allowed.ENVIRONMENTS:
+        given, name = name, allowlist.DISPLAYS.get(name, name)
+        if name not in allowlist.ENVIRONMENTS:
             raise Undrawable(
                 Cause.REFUSED, f"{text}{{{given[:40]}}} is no environment of a formula's inside"
             )
@@ -268,11 +268,11 @@ class _Checker(TokenCursor):
             return
         self.levels.enter(f"\\end{{{given}}}")
         self._put(f"\\begin{{{name}}}")
-        if name in allowed.PLACED:
+        if name in allowlist.PLACED:
             self._place(name)
         if given.rstrip("*") == "eqnarray":
             self._put("{rcl}")
-        elif name in allowed.COLUMNED:
+        elif name in allowlist.COLUMNED:
             columns = self._columns(self.group(f"\\begin{{{name}}}"), rows=self.rows)
             self._put("{" + (columns or _UNKNOWN_COLUMNS) + "}")
         elif name == "alignedat":
@@ -287,10 +287,10 @@ class _Checker(TokenCursor):
             return
         end = self.closing("]", "[")
         place = "".join(token.text for token in self.tokens[self.at + 1 : end]).strip()
-        if place in ("t", "c", "b", "") or (name in allowed.COLUMNED and place in _OTHER_PLACES):
+        if place in ("t", "c", "b", "") or (name in allowlist.COLUMNED and place in _OTHER_PLACES):
             self._put(f"[{place}]")
             self.at = end + 1
-        elif name in allowed.COLUMNED:
+        elif name in allowlist.COLUMNED:
             raise Undrawable(Cause.REFUSED, f"[{place[:40]}] behind \\begin{{{name}}}")
         else:
             # A bracket that belongs to the first cell, kept from being read as a place.

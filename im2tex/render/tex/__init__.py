@@ -1,1 +1,1 @@
-"""tex"""
+"""The renderer that runs TeX."""

@@ -1,6 +1,6 @@
 r"""Reads TeX's DVI files: one interpreter of their pages, which tells a watcher what it comes upon.
 
-`page_sizes` watches how much paper a page's ink takes, `layout_dvi` what lies where. The format is
+`page_sizes` watches how much paper a page's ink takes, `layout.dvi` what lies where. The format is
 that of D. Knuth's DVItype.
 """
 

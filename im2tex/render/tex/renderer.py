@@ -2,8 +2,8 @@
 
 Whatever else is in the batch, a formula's pixels are those it has alone, and every failure is its
 own. TeX stops at the first error; what it drew before stands, the formula without a page has
-failed, and the rest is set by a fresh TeX. No formula can say anything that outlasts it (`allowed`,
-`markup`). Formulas are pages by number, so nothing can shift.
+failed, and the rest is set by a fresh TeX. No formula can define anything that outlasts it
+(`markup.allowlist`, `markup.sanitize`). Formulas are pages by number, so nothing can shift.
 
 Defences against hostile markup, each enough for most of it: an allow-list of commands and a bound
 on the work before TeX; a format in which the primitives that read, open or embed have no name; no
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from im2tex.errors import Im2TexError
-from im2tex.render.markup import sanitize as markup
+from im2tex.render.markup import sanitize
 from im2tex.render.parallel import in_batches
 from im2tex.render.rendering import (
     Cause,
@@ -91,7 +91,7 @@ class TexRenderer:
         except BaseException:
             self.close()
             raise
-        self.signature = f"tex:{versions}|{template.VERSION}|markup {markup.VERSION}|dpi:{dpi}"
+        self.signature = f"tex:{versions}|{template.VERSION}|markup {sanitize.VERSION}|dpi:{dpi}"
 
     def close(self) -> None:
         """Removes the working folder."""
@@ -107,7 +107,7 @@ class TexRenderer:
         checked: dict[int, str] = {}
         for number, formula in enumerate(formulas):
             try:
-                checked[number] = markup.prepare(formula)
+                checked[number] = sanitize.prepare(formula)
             except Undrawable as error:
                 results[number] = Rendering(failure=error.failure)
         with tempfile.TemporaryDirectory(prefix="batch-", dir=self.folder) as folder:

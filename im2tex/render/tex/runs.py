@@ -1,6 +1,6 @@
 """Runs of LaTeX: what it knows of its surroundings, its format, and which formula it stopped at.
 
-For the renderer (`tex`) and for layouts (`layout_tex`), which set the same pages.
+For the renderer (`renderer`) and for layouts (`layout.tex`), which set the same pages.
 """
 
 from __future__ import annotations

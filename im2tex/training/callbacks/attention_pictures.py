@@ -15,7 +15,7 @@ from im2tex.training.callbacks.pictures import Pictures
 from im2tex.training.callbacks.run_folder import run_folder
 from im2tex.training.module import Example, Im2Tex
 from im2tex.visualization.attention_strip import attention_sheet
-from im2tex.visualization.attention_trace import look
+from im2tex.visualization.attention_trace import predict_with_attention
 
 
 class AttentionPictures(Callback):
@@ -73,7 +73,10 @@ class AttentionPictures(Callback):
             return
         examples = _some(pl_module.validation_examples, self.count)
         try:
-            looks = [look(pl_module, one.image, gold=one.gold) for one in examples]
+            looks = [
+                predict_with_attention(pl_module.recognizer, one.image, gold=one.gold)
+                for one in examples
+            ]
         except Im2TexError as error:
             self._off = True  # it will be no different next time
             warnings.warn(f"no attention pictures: {error}", stacklevel=2)

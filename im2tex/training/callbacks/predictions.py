@@ -12,6 +12,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from im2tex.errors import Im2TexError
+from im2tex.training.access import formula_data
 from im2tex.training.callbacks.run_folder import run_folder
 
 
@@ -57,7 +58,7 @@ class WritePredictions(Callback):
         if folder is None:
             own = run_folder(trainer)
             folder = (own or Path(trainer.default_root_dir)) / "predictions"
-        data = trainer.datamodule  # type: ignore[attr-defined]
+        data = formula_data(trainer)
         for number, name in enumerate(data.predict_splits):
             lines = gathered(self._lines.get(number, {}))
             if trainer.is_global_zero:

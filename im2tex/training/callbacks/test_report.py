@@ -17,6 +17,7 @@ from im2tex.evaluation.reports.table import SplitScores, print_table
 from im2tex.evaluation.reports.test_report import conditions, engine_note, save_report
 from im2tex.evaluation.results import RunResult, SampleResult, command_line, result_path
 from im2tex.evaluation.scoring import Scored, score_samples
+from im2tex.training.access import formula_data
 from im2tex.training.callbacks.predictions import gathered
 from im2tex.training.callbacks.run_folder import run_folder
 from im2tex.utils.output import reader_may_leave
@@ -70,7 +71,7 @@ class TestReport(Callback):
         Raises:
             Im2TexError: if a file cannot be written.
         """
-        data = trainer.datamodule  # type: ignore[attr-defined]
+        data = formula_data(trainer)
         module: Any = pl_module
         own = run_folder(trainer)
         columns: list[SplitScores] = []
@@ -118,7 +119,10 @@ class TestReport(Callback):
             metrics={one.split: one.metrics for one in columns},
             wall_time_s=round(time.monotonic() - self._started, 1),
             signatures={k: v for one in scored.values() for k, v in one.signatures.items()}
-            | {"beam": module.search_signature, "checkpoint": str(trainer.ckpt_path)},
+            | {
+                "beam": module.search_signature,
+                "checkpoint": str(module.loaded_from or trainer.ckpt_path),
+            },
             breakdown={name: one.breakdown for name, one in scored.items()},
         )
         save_report(path, result, columns, {name: one.samples for name, one in scored.items()})
@@ -153,7 +157,7 @@ def _column(
         unfinished: hypotheses cut off at the length limit.
     """
     samples = scored.samples
-    known = module.words
+    known = module.vocabulary
     return SplitScores(
         split=name,
         metrics=logged | dict(scored.metrics),
@@ -170,7 +174,11 @@ def _column(
             ),
             "made smaller": str(kept.limited),
         }
-        | ({} if module.company.alone else {"reading together": str(module.company)}),
+        | (
+            {}
+            if module.ensemble_options.is_single_model
+            else {"reading together": str(module.ensemble_options)}
+        ),
     )
 
 

@@ -15,9 +15,9 @@ from im2tex.visualization.example_sheet import examples_sheet
 class ValidationPictures(Callback):
     """Saves `pictures/step-0001200.png` in the run's folder, and logs it to W&B and TensorBoard.
 
-    Shows what the module left in its attribute `validation_examples`, a list of objects as in
-    `report.pictures.Example`, of the first process. A module without one, or with an empty one,
-    gives no picture. A picture that cannot be written is a warning, see `Pictures`.
+    Shows the module's attribute `validation_examples`, a list of objects as in
+    `visualization.example_sheet.Example`, of the first process. A module without one, or with an
+    empty one, gives no picture. A picture that cannot be written is a warning, see `Pictures`.
 
     Args:
         limit: examples on a sheet, at most.

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from im2tex.evaluation.metrics import image_match as image_columns
+from im2tex.evaluation.metrics import ImageScores, compare_pictures, image_match
 from im2tex.evaluation.metrics.image_match import compare_images
-from im2tex.metrics import ImageScores, compare_pictures
 from im2tex.render import Cause, Failure, Rendering
 from im2tex.render.rendering import encode
 
@@ -226,5 +225,5 @@ def test_wide_pictures_without_the_table(monkeypatch):
     rng = np.random.default_rng(1)
     gold, guess = ((rng.random((12, 60)) < 0.5).astype(np.uint8) * 255 for _ in range(2))
     before = compare_images(guess, gold)
-    monkeypatch.setattr(image_columns, "_TABLE", 0)
+    monkeypatch.setattr(image_match, "_TABLE", 0)
     assert compare_images(guess, gold) == before

@@ -10,8 +10,7 @@ from lightning.pytorch.loggers import CSVLogger
 from PIL import Image
 from tiny import TINY, changed, config, im2tex
 
-from im2tex.callbacks import AttentionPictures
-from im2tex.training.callbacks import attention_pictures
+from im2tex.training.callbacks import AttentionPictures, attention_pictures
 from im2tex.training.module import Example, Im2Tex
 
 CALLBACK = "im2tex.training.callbacks.AttentionPictures"
@@ -42,17 +41,17 @@ def test_a_resumed_run_keeps_the_rhythm(tmp_path):
 
 def test_with_an_average_of_weights_it_is_the_average_that_looks(tmp_path, monkeypatch):
     looking, validated = [], []
-    look, step = attention_pictures.look, Im2Tex.validation_step
+    look, step = attention_pictures.predict_with_attention, Im2Tex.validation_step
 
     def looks(model, image, gold):
-        looking.append(model.ready.output.bias.clone())
+        looking.append(model.require_decoder().output.bias.clone())
         return look(model, image, gold=gold)
 
     def validates(model, *batch):
-        validated.append(model.ready.output.bias.clone())
+        validated.append(model.recognizer.require_decoder().output.bias.clone())
         return step(model, *batch)
 
-    monkeypatch.setattr(attention_pictures, "look", looks)
+    monkeypatch.setattr(attention_pictures, "predict_with_attention", looks)
     monkeypatch.setattr(Im2Tex, "validation_step", validates)
     fit(tmp_path, "--ema", "0.9", epochs=1, count=1)
     assert torch.equal(looking[-1], validated[-1])
@@ -61,8 +60,8 @@ def test_with_an_average_of_weights_it_is_the_average_that_looks(tmp_path, monke
 @pytest.mark.parametrize(
     ("flags", "why"),
     [
-        (("--model.decoder", "ctc"), "does not read token by token"),
-        (("--model.encoder", "none"), "hides the picture from its decoder"),
+        (("--model.decoder", "ctc"), "does not predict token by token"),
+        (("--model.encoder", "none"), "passes no image to its decoder"),
     ],
 )
 def test_a_model_without_attention_to_show_is_one_warning(flags, why, tmp_path):
@@ -89,8 +88,8 @@ def test_short_and_long_formulas(checkpoint, tmp_path, monkeypatch):
         seen.append(image.shape[1])
         return look(model, image, gold=gold)
 
-    look = attention_pictures.look
-    monkeypatch.setattr(attention_pictures, "look", noted)
+    look = attention_pictures.predict_with_attention
+    monkeypatch.setattr(attention_pictures, "predict_with_attention", noted)
     model = Im2Tex.load_from_checkpoint(checkpoint)
     widths = (64, 56, 48, 40, 32)  # long ones come first
     model.validation_examples = [

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny import TINY, changed, config, im2tex
 
-from im2tex.model.checkpoint import load
+from im2tex.model.checkpoint import read_checkpoint
 
 
 def broken(folder, trainer, **arguments):
@@ -56,8 +56,8 @@ def test_weights_that_break_in_the_last_step_are_not_written(tmp_path, capsys, m
     monkeypatch.setattr(Im2Tex, "on_train_batch_end", breaks)
     path = config(tmp_path, changed(TINY, trainer={"max_epochs": 2, "limit_val_batches": 0}))
     assert im2tex("fit", "--config", path) == 1
-    assert "weight encoder" in capsys.readouterr().err
-    assert load(tmp_path / "runs/version_0/checkpoints/last.ckpt")["global_step"] == 5
+    assert "weight recognizer.encoder" in capsys.readouterr().err
+    assert read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")["global_step"] == 5
 
 
 def test_a_flag_goes_on(tmp_path, capsys):
@@ -105,4 +105,4 @@ def test_two_processes_end_together_when_one_has_a_broken_loss(tmp_path):
     )
     assert done.returncode == 1, done.stderr[-3000:]
     assert "is NaN or infinite" in done.stderr
-    assert load(tmp_path / "runs/version_0/checkpoints/last.ckpt")["global_step"] == 3
+    assert read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")["global_step"] == 3

@@ -9,8 +9,7 @@ from helpers_callbacks import Small, batches, small_trainer
 from lightning.pytorch.loggers import CSVLogger
 from PIL import Image
 
-from im2tex.callbacks import ValidationPictures
-from im2tex.training.callbacks import pictures
+from im2tex.training.callbacks import ValidationPictures, pictures
 from im2tex.training.callbacks.pictures import Pictures
 
 SHEET = Image.fromarray(np.zeros((20, 30), np.uint8))

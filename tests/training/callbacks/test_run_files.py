@@ -11,8 +11,7 @@ from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from PIL import Image
 
-from im2tex.callbacks import SaveRunConfig, ValidationPictures
-from im2tex.training.callbacks import run_folder
+from im2tex.training.callbacks import SaveRunConfig, ValidationPictures, run_folder
 
 
 def command(folder: Path, logger: dict, *flags: str) -> LightningCLI:

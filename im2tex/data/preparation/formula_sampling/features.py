@@ -18,7 +18,7 @@ LAST = 60
 
 _RARE = 5  # pairs of signs that occur less often are taken together
 _BLOCK = 20_000  # formulas counted at a time
-# How loosely a mean is matched, see `raking.weights`. A pair is counted on little.
+# How loosely a mean is matched, see `calibration.weights`. A pair is counted on little.
 _SLACK = {"length": 1e-5, "sign": 1e-3, "pair": 2e-2, "shape": 5e-4}
 
 

@@ -37,7 +37,7 @@ class Profile:
         lengths: labels by their number of tokens.
         tokens: how often each token occurs.
         signs: how often each sign occurs, by its number in the alphabet; 0 is the end.
-        shapes: labels by their number of fractions and the like, see `coded.SHAPES`.
+        shapes: labels by their number of fractions and the like, see `encoding.SHAPES`.
         pairs: how often sign follows sign in different labels; 0 is the beginning and the end.
         habits: how often each sign comes in each place of different labels; for `Writer`.
     """

@@ -1,7 +1,7 @@
 """`sample_formulas`: formulas with the statistics of a collection, out of any others.
 
-Real formulas are cut into sub-formulas (`im2tex.data.preparation.formula_sampling.subformulas`), a grammar with the collection's
-habits (`Writer`) adds what they lack, and from both together a sample is raked (`raking`) so that
+Real formulas are cut into sub-formulas (`subformulas`), a grammar with the collection's habits
+(`markov_grammar`) adds what they lack, and a sample of both is calibrated (`calibration`) so that
 lengths, signs, pairs of neighbouring signs, and the numbers of fractions, radicals, scripts,
 brackets and levels are those of the profile.
 """

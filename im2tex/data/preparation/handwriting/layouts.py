@@ -14,7 +14,7 @@ from im2tex.data.preparation.resumable import Workshop
 from im2tex.data.sample import LaidOut, Sample
 from im2tex.errors import Im2TexError
 from im2tex.ink.scale import ink_size
-from im2tex.latex.compact import compact
+from im2tex.latex.tokens import compact
 from im2tex.render import CAUSES
 from im2tex.render.layout.layout import Layout, LayoutFailure
 from im2tex.render.layout.tex import TexLayouter

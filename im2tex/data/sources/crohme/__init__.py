@@ -1,1 +1,1 @@
-"""crohme"""
+"""Source `crohme`: CROHME in InkML as published."""

@@ -1,1 +1,1 @@
-"""folder"""
+"""Source `folder`: images and InkML files of the user's own, with labels."""

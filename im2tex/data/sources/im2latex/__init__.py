@@ -1,1 +1,1 @@
-"""im2latex"""
+"""Source `im2latex`: IM2LATEX-100K as released."""

@@ -3,7 +3,7 @@ r"""Source `im2latex`: IM2LATEX-100K, the paper's own data set.
 Section 4 of Deng et al. 2017. Training and validation leave out what the paper leaves out
 (pictures over 500 x 160 pixels after halving, labels over 150 tokens, formulas that cannot be
 read); the test keeps every formula, and one without a picture counts as wrong. The files come from
-a person's folder: see `im2latex_release`.
+a person's folder: see `release`.
 """
 
 from __future__ import annotations

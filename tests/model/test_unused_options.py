@@ -78,7 +78,7 @@ def test_the_command_refuses_it_before_data_are_read(tmp_path, capsys):
 def test_a_checkpoint_that_has_one_is_tested_gone_on_with_and_started_from(tmp_path, monkeypatch):
     path = config(tmp_path, changed(TINY, model=COARSE, trainer={"limit_train_batches": 1}))
     with monkeypatch.context() as before:
-        before.setattr("im2tex.training.module.idle_options", lambda _: [])
+        before.setattr("im2tex.training.module.unused_options", lambda _: [])
         assert im2tex("fit", "--config", path) == 0
     last = next(tmp_path.rglob("last.ckpt"))
     with warnings.catch_warnings():

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from im2tex.decoders import DECODERS
-from im2tex.decoders.attention_trace import can_trace, trace
+from im2tex.decoders.attention_trace import supports_attention_trace, trace_attention
 from im2tex.decoders.transformer.decoder import TransformerDecoder
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid
@@ -40,7 +40,7 @@ def lstm(attention="standard", coarse_width=None):
 def test_it_is_what_teacher_forcing_sees():
     decoder, one = lstm(), grid()
     tokens = [4, 7, 4, EOS]
-    found = trace(decoder, one, tokens)
+    found = trace_attention([(decoder, one)], tokens)
     logits, weights = decoder.forced(one, torch.tensor([tokens]))
     assert found.fine.shape == (4, 3, 5)
     np.testing.assert_allclose(found.fine.reshape(4, 15), weights[0].detach(), atol=1e-6)
@@ -54,13 +54,13 @@ def test_it_is_what_teacher_forcing_sees():
 def test_the_most_likely_tokens_of_each_step():
     decoder, one = lstm(), grid()
     tokens = [4, 7, EOS]
-    found = trace(decoder, one, tokens, likely=2)
+    found = trace_attention([(decoder, one)], tokens, likely=2)
     logits, _ = decoder.forced(one, torch.tensor([tokens]))
     log_p = logits[0].log_softmax(1).detach().numpy()
     log_p[:, :2] = -np.inf  # neither padding nor the start is ever written
     np.testing.assert_array_equal(found.likely, np.argsort(-log_p, 1)[:, :2])
     np.testing.assert_allclose(found.likely_log_probability, -np.sort(-log_p, 1)[:, :2], atol=1e-6)
-    assert PAD not in trace(decoder, one, tokens, likely=100).likely
+    assert PAD not in trace_attention([(decoder, one)], tokens, likely=100).likely
 
 
 @dataclass
@@ -105,7 +105,7 @@ def two_levels(h, w):
 
 def test_coarse_cells_lie_where_they_are():
     coarse = Grid(torch.zeros(1, 1, 2, 6), torch.ones(1, 1, 2, dtype=torch.bool), (16, 16))
-    found = trace(CoarseToFine(), grid(2, 4, coarse=coarse), [5, EOS])
+    found = trace_attention([(CoarseToFine(), grid(2, 4, coarse=coarse))], [5, EOS])
     assert found.coarse.tolist() == [[[1, 0]], [[0, 1]]]
     assert found.fine[1].tolist() == [[0, 0, 1, 0], [0, 0, 0, 0]]
     assert found.lookups.tolist() == [[2, 4], [2, 4]]
@@ -120,7 +120,7 @@ def blocks(fine):
 
 @pytest.mark.parametrize("attention", ["coarse_only", "hierarchical", "sparsemax", "hard"])
 def test_coarse_to_fine(attention):
-    found = trace(lstm(attention, coarse_width=6), two_levels(3, 5), [4, 7, 4, EOS])
+    found = trace_attention([(lstm(attention, coarse_width=6), two_levels(3, 5))], [4, 7, 4, EOS])
     assert found.fine.shape == (4, 3, 5)
     assert found.coarse.shape == (4, 2, 3)
     np.testing.assert_allclose(found.fine.sum((1, 2)), 1, atol=1e-6)
@@ -140,7 +140,7 @@ def test_a_transformer():
     sizes = {"width": 8, "layers": 2, "heads": 2, "feedforward": 8, "coverage_width": 4}
     decoder = TransformerDecoder(VOCABULARY, 6, **sizes).eval()
     one, tokens = grid(), [4, 7, 4, EOS]
-    found = trace(decoder, one, tokens)
+    found = trace_attention([(decoder, one)], tokens)
     logits, weights = decoder.forced(one, torch.tensor([tokens]))
     np.testing.assert_allclose(found.fine.reshape(4, 15), weights[0].detach(), atol=1e-5)
     log_p = logits[0].log_softmax(1).detach()[range(4), tokens]
@@ -148,17 +148,17 @@ def test_a_transformer():
 
 
 def test_a_decoder_without_steps_is_refused():
-    assert can_trace(lstm())
-    assert not can_trace(torch.nn.Linear(1, 1))
-    assert not can_trace(DECODERS.get("ctc"))
+    assert supports_attention_trace(lstm())
+    assert not supports_attention_trace(torch.nn.Linear(1, 1))
+    assert not supports_attention_trace(DECODERS.get("ctc"))
     with pytest.raises(Im2TexError, match="attention of Linear cannot be shown"):
-        trace(torch.nn.Linear(1, 1), grid(), [EOS])
-    with pytest.raises(Im2TexError, match="steps do not say where they look"):
-        trace(CoarseToFine(says=False), grid(2, 4), [EOS])
+        trace_attention([(torch.nn.Linear(1, 1), grid())], [EOS])
+    with pytest.raises(Im2TexError, match="steps return no attention weights"):
+        trace_attention([(CoarseToFine(says=False), grid(2, 4))], [EOS])
 
 
 def test_one_image_and_at_least_a_token():
     two = Grid(torch.zeros(2, 1, 1, 6), torch.ones(2, 1, 1, dtype=torch.bool), (8, 8))
     for given, tokens in ((two, [EOS]), (grid(), [])):
         with pytest.raises(ValueError, match="one image and its tokens"):
-            trace(lstm(), given, tokens)
+            trace_attention([(lstm(), given)], tokens)
