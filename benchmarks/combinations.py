@@ -116,7 +116,7 @@ def build(one: Combination, words: list[str]) -> Im2Tex:
     alone = one.attention == "none"
     return Im2Tex(
         vocabulary=words,
-        encoder=one.encoder,
+        encoder=one.recognizer.encoder,
         encoder_args=encoder,
         attention=one.attention,
         attention_args={} if alone else one.arguments,
@@ -130,7 +130,7 @@ def misread(model: Im2Tex, batch: Batch) -> list[str]:
     """What a greedy reading gets wrong."""
     with torch.no_grad():
         found = model(batch, SearchOptions(beam_size=1, max_length=30))
-    texts = [model.words.decode(one[0].tokens) for one in found]
+    texts = [model.recognizer.require_vocabulary().decode(one[0].tokens) for one in found]
     return [
         f"{' '.join(gold)}: {' '.join(text) or 'nothing'}"
         for text, gold in zip(texts, batch.tokens, strict=True)
@@ -148,7 +148,9 @@ def learn(model: Im2Tex, batch: Batch, limit: int, early: dict[str, Any]) -> tup
     while wrong and step < limit:
         model.train()
         for _ in range(min(EVERY, limit - step)):
-            loss, _ = model.ready.loss(model.encode(batch), model.targets(batch))
+            loss, _ = model.recognizer.require_decoder().loss(
+                model.recognizer.encode(batch), model.recognizer.targets(batch)
+            )
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -188,7 +190,11 @@ def main() -> None:
                 continue
             torch.manual_seed(0)
             model = build(one, words)
-            settings = {"symbol_size": 14, "thickness": 0.12, "stride": model.encoder.stride}
+            settings = {
+                "symbol_size": 14,
+                "thickness": 0.12,
+                "stride": model.recognizer.encoder.stride,
+            }
             batch = FormulaDataset(split, Preprocessing(**settings))[0, list(range(FORMULAS))]
             if one.start is not None:
                 model.load_state_dict(states[one.start], strict=False)

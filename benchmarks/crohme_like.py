@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from im2tex.data.formulas import Profile, differences, sample_formulas
+from im2tex.data.preparation.formula_sampling import Profile, differences, sample_formulas
 from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError
 

@@ -15,7 +15,7 @@ import torch
 from header import announce
 
 from im2tex import Im2Tex
-from im2tex.commands.layers import merged
+from im2tex.commands.trainer.config_layers import merged
 from im2tex.data.store import Split
 from im2tex.decoders.ctc import steps_needed
 from im2tex.latex.vocabulary import Vocabulary
@@ -31,7 +31,7 @@ def main() -> None:
     split = Split(options.store)
     words = Vocabulary.count(split.tokens())
     model = Im2Tex(vocabulary=list(words.ordinary), **merged(options.config)["model"])
-    stride = model.encoder.stride[1]
+    stride = model.recognizer.encoder.stride[1]
     needed, columns = [], []
     for sample in split:
         if sample.image is None:

@@ -25,7 +25,7 @@ from header import announce
 from torch import Tensor
 
 from im2tex.decoders import SearchOptions
-from im2tex.decoders.prefix_search import prefix_search
+from im2tex.decoders.ctc_prefix_search import prefix_search
 from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
 
 BARRED = (BOS, EOS, UNK)

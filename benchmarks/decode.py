@@ -30,13 +30,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from im2tex import Im2Tex
-from im2tex.data.batches import Budget, group, padding_ratio
+from im2tex.data.bucketing import Budget, group, padding_ratio
 from im2tex.data.dataset import Batch, stack
 from im2tex.data.sources.grammar import Grammar, write
 from im2tex.data.store import Split
 from im2tex.decoders import Hypothesis, SearchOptions
+from im2tex.decoders.beam_search import Steps, beam_search
 from im2tex.decoders.lstm import LSTMDecoder
-from im2tex.decoders.search import Steps, beam_search
 from im2tex.grid import Grid
 from im2tex.ink.ink import Ink
 from im2tex.latex.vocabulary import EOS
@@ -146,7 +146,7 @@ class Reader:
             device = self.model.device
             names = [str(i) for i in chosen]
             begun = self._now()
-            grid = self.model.encode(
+            grid = self.model.recognizer.encode(
                 Batch(names, parts["images"].to(device), parts["sizes"].to(device), [()])
             )
             encoded = self._now()
@@ -167,7 +167,7 @@ class Reader:
         return self.clock()
 
     def _search(self, grid: Grid, chosen: list[int]) -> list[list[Hypothesis]]:
-        decoder = self.model.ready
+        decoder = self.model.recognizer.require_decoder()
         if not self.timed:
             return decoder.search(grid, self.options)
         assert isinstance(decoder, LSTMDecoder)

@@ -15,7 +15,7 @@ import random
 import time
 from pathlib import Path
 
-from im2tex.metrics.expression_rate import ExpressionRate, Variant
+from im2tex.evaluation.metrics.expression_rate import ExpressionRate, Variant
 
 Pair = tuple[list[str], list[str]]
 

@@ -25,11 +25,11 @@ import numpy as np
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.sample import Sample
 from im2tex.data.store import Split, write_split
-from im2tex.ink import typeset
+from im2tex.ink.builtin_font import typeset
 from im2tex.ink.glyphs import GlyphBank, built_in_bank
 from im2tex.ink.handwriting import FAITHFUL, NATURAL, Composer
 from im2tex.ink.ink import Ink
-from im2tex.render.layout import Layout
+from im2tex.render.layout.layout import Layout
 
 LINES = [
     ["a", "+", "\\frac", "{", "x", "}", "{", "2", "}"],

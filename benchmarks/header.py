@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from im2tex.report.machine import describe_machine, machine_line
-from im2tex.report.results import current_commit
+from im2tex.evaluation.environment import describe_machine, machine_line
+from im2tex.evaluation.results import current_commit
 
 
 class Clock:

@@ -19,9 +19,9 @@ from rapidfuzz.distance import Levenshtein
 from render import made_up
 
 from im2tex.commands.render import read_lines
-from im2tex.metrics.image_columns import ImageComparison, compare_images
+from im2tex.evaluation.metrics.image_match import ImageComparison, compare_images
 from im2tex.render.rendering import Pixels
-from im2tex.render.tex import TexRenderer
+from im2tex.render.tex.renderer import TexRenderer
 
 Pair = tuple[Pixels, Pixels]
 

@@ -26,8 +26,8 @@ from xml.dom import minidom
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.data.archive import members
-from im2tex.data.sources.crohme import CrohmeSource
+from im2tex.data.preparation.archive import members
+from im2tex.data.sources.crohme.source import CrohmeSource
 from im2tex.ink.inkml import InkmlError, read_inkml
 
 Strokes = list[NDArray[np.float32]]

@@ -21,12 +21,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.layout_draw import draw_layout
 from im2tex.commands.render import read_lines
-from im2tex.ink import typeset
+from im2tex.ink.builtin_font import typeset
 from im2tex.render import open_renderer
-from im2tex.render.layout import Layout, LayoutFailure
-from im2tex.render.layout_draw import draw_layout
-from im2tex.render.layout_tex import TexLayouter, open_layouter
+from im2tex.render.layout.layout import Layout, LayoutFailure
+from im2tex.render.layout.tex import TexLayouter, open_layouter
 
 
 def made_up(count: int) -> list[str]:

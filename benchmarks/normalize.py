@@ -5,8 +5,8 @@ r"""Formulas normalised a second on one core, and agreement with the paper's own
 FOLDER (default: the environment's IM2TEX_DATA) holds arxiv/formulas.tsv.xz and
 im2latex100k/{sample_1200_raw,formulas_val_test}.tsv.xz: formulas as written, and as the authors'
 script normalised them. Pairs in which that script changed what a formula says are counted by
-defect and set aside (`im2tex.latex.reference`); all others count. Papers with odd numbers were
-held out while the rules were written.
+defect and set aside (`benchmarks.normal_form_defects`); all others count. Papers with odd numbers
+were held out while the rules were written.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from im2tex.latex.normalize import Mode, normalize_or_none
-from im2tex.latex.reference import DEFECTS, defects
+from benchmarks.normal_form_defects import DEFECTS, defects
+from im2tex.latex.normal_form.normalize import Mode, normalize_or_none
 from im2tex.latex.tokens import LatexError, tokenize
 
 Pair = tuple[str, str]

@@ -1,4 +1,4 @@
-"""Reading pictures of inks: pens, resolutions, paper; lines redrawn against lines scaled along.
+"""Prediction pictures of inks: pens, resolutions, paper; lines redrawn against lines scaled along.
 
     python benchmarks/pictures.py --store data/crohme/validation.parquet --count 150
 
@@ -27,9 +27,9 @@ from im2tex.data.store import Split
 from im2tex.decoders import SearchOptions
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink
-from im2tex.ink.raster import draw
+from im2tex.ink.rasterize import draw
 from im2tex.ink.scale import ink_size
-from im2tex.reading import Reading, batches
+from im2tex.model.prediction import Prediction, batches
 
 
 def page(ink: Ink, size: float, pen: float, paper: int = 255, darkest: int = 15) -> Image.Image:
@@ -114,7 +114,9 @@ def main() -> None:
         found = 0
         for numbers, batch in batches(images, 16):
             for number, best in zip(numbers, model(batch, search), strict=True):
-                found += Reading.of(best, model.words).tokens == list(samples[number].tokens)
+                found += Prediction.of(best, model.recognizer.require_vocabulary()).tokens == list(
+                    samples[number].tokens
+                )
         return found
 
     inks = [sample.ink for sample in samples if sample.ink is not None]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from render import made_up, one_by_one
 
-from im2tex.data.printed.lists import read_list
+from im2tex.data.preparation.printed.formula_lists import read_list
 from im2tex.data.source import SOURCES
 from im2tex.data.store import Split
 

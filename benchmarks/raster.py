@@ -23,10 +23,10 @@ from PIL import Image, ImageDraw
 
 from im2tex.data.sources.grammar import Grammar, write
 from im2tex.data.store import Split
-from im2tex.ink import raster
+from im2tex.ink import rasterize
 from im2tex.ink.augment import Augmentation
 from im2tex.ink.ink import Ink
-from im2tex.ink.recombine import SymbolBank, crop, swap
+from im2tex.ink.recombination.recombine import SymbolBank, crop, swap
 from im2tex.ink.scale import ink_size, symbol_size
 
 PIXELS, PEN, PADDING = 24.0, 2.4, 4
@@ -34,12 +34,12 @@ Draw = Callable[[Ink, float], NDArray[np.uint8]]
 
 
 def ours(ink: Ink, scale: float) -> NDArray[np.uint8]:
-    return raster.draw(ink.strokes, scale, PEN, PADDING)
+    return rasterize.draw(ink.strokes, scale, PEN, PADDING)
 
 
 def supersampled(ink: Ink, scale: float, times: int = 4) -> NDArray[np.uint8]:
     """Pillow's own thick lines with round joints, four times as fine, reduced with LANCZOS."""
-    height, width = raster.size(ink.strokes, scale, PEN, PADDING)
+    height, width = rasterize.size(ink.strokes, scale, PEN, PADDING)
     canvas = Image.new("L", (width * times, height * times))
     pencil = ImageDraw.Draw(canvas)
     pen = round(PEN * times)
@@ -64,7 +64,7 @@ def agg() -> Draw | None:
         return None
 
     def draw(ink: Ink, scale: float) -> NDArray[np.uint8]:
-        height, width = raster.size(ink.strokes, scale, PEN, PADDING)
+        height, width = rasterize.size(ink.strokes, scale, PEN, PADDING)
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)
         canvas = FigureCanvasAgg(figure)
         axes = figure.add_axes((0, 0, 1, 1))
@@ -133,7 +133,7 @@ def main() -> int:
     drawn, labels = inks(args.store, args.count)
     scales = [PIXELS / ink_size(ink) for ink in drawn]
     sizes = np.array(
-        [raster.size(i.strokes, s, PEN, PADDING) for i, s in zip(drawn, scales, strict=True)]
+        [rasterize.size(i.strokes, s, PEN, PADDING) for i, s in zip(drawn, scales, strict=True)]
     )
     height, width = sizes.mean(axis=0)
     print(f"{len(drawn)} inks of {args.store or 'the built-in handwriting'}")

@@ -90,7 +90,7 @@ def compare(
     with torch.inference_mode():
         for number in range(passes + 1):  # in the first, kernels are made
             for name, model in models.items():
-                decoder: Any = model.ready
+                decoder: Any = model.recognizer.require_decoder()
                 counted = decoder.step = Counted(type(decoder).step.__get__(decoder))
                 found, encoding, searching = readers[name](batch)
                 del decoder.step
@@ -98,7 +98,7 @@ def compare(
                     spent = np.array([encoding, searching, searching / counted.count])
                     best[name] = np.minimum(best[name], spent)
                 right[name] = sum(
-                    tuple(model.words.decode(tokens)) == tuple(label)
+                    tuple(model.recognizer.require_vocabulary().decode(tokens)) == tuple(label)
                     for tokens, label in zip(found, labels, strict=True)
                 )
     first = next(iter(best.values()))

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from im2tex.commands.render import read_lines
 from im2tex.render import Rendering
-from im2tex.render.tex import TexRenderer
+from im2tex.render.tex.renderer import TexRenderer
 
 PAGE = r"""\documentclass[12pt]{article}
 \pagestyle{empty}

@@ -7,7 +7,7 @@ The folder holds the authors' sample: im2latex100k/sample_1200_raw.tsv.xz (split
 raw LaTeX) and sample_1200_pages.tar.xz, their pages at 200 dpi as ImageMagick drew them from PDF.
 Both sides are cropped to their ink, with a pixel being ink if it is darker than --ink: the pages'
 anti-aliasing and dvipng's differ at the faintest edge. Match and edit score are those of the
-metrics (see im2tex.metrics.image_columns), at 128.
+metrics (see im2tex.evaluation.metrics.image_match), at 128.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from im2tex.metrics.image_columns import ImageComparison, compare_images
+from im2tex.evaluation.metrics.image_match import ImageComparison, compare_images
 from im2tex.render import open_renderer
 from im2tex.render.rendering import Pixels
 

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from im2tex.commands.render import read_lines
 from im2tex.render import Rendering
-from im2tex.render.tex import TexRenderer
+from im2tex.render.tex.renderer import TexRenderer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "render"))
 from helpers_render import ATTACKS

@@ -27,10 +27,10 @@ from render import made_up, one_by_one
 
 from im2tex.commands.formula_files import read_formulas
 from im2tex.commands.pairing import pair
-from im2tex.metrics.expression_rate import ExpressionRate
-from im2tex.report import drawing
-from im2tex.report.results import SampleResult
-from im2tex.report.scoring import score_samples
+from im2tex.evaluation import rendered_pairs
+from im2tex.evaluation.metrics.expression_rate import ExpressionRate
+from im2tex.evaluation.results import SampleResult
+from im2tex.evaluation.scoring import score_samples
 
 WORKERS = 2
 
@@ -82,11 +82,11 @@ def main() -> None:
     imported = peak()
     with files(options) as (predictions, references), tempfile.TemporaryDirectory() as cache:
         for name in ("none", "tex"):
-            drawing.default_path = lambda: Path(cache, "renderings.sqlite")
+            rendered_pairs.default_path = lambda: Path(cache, "renderings.sqlite")
             started = time.perf_counter()
             gold = read_formulas(references, "references")
             paired = pair(gold, read_formulas(predictions, "predictions"))
-            scored = score_samples(paired.samples, drawing.Engine(name))
+            scored = score_samples(paired.samples, rendered_pairs.Engine(name))
             seconds = time.perf_counter() - started
             rate = len(gold) / seconds
             print(f"engine {name:5} {rate:7.0f} pairs a second, {len(gold)} in {seconds:.1f} s")

@@ -22,13 +22,13 @@ import torch
 from header import announce
 
 from im2tex import Im2Tex
-from im2tex.commands.layers import merged
-from im2tex.data.batches import Budget, padding_ratio
+from im2tex.commands.trainer.config_layers import merged
+from im2tex.data.augmentation import Variation
+from im2tex.data.bucketing import Budget, padding_ratio
 from im2tex.data.dataset import Batch, FormulaDataset
 from im2tex.data.samplers import TrainingSampler, measure
 from im2tex.data.source import SOURCES
 from im2tex.data.store import Split
-from im2tex.data.variation import Variation
 from im2tex.ink.augment import Augmentation
 from im2tex.latex.vocabulary import Vocabulary
 
@@ -97,7 +97,9 @@ def _train(model: Im2Tex, optimizer: Any, batches: list[Batch], bf16: bool) -> f
     begun = time.perf_counter()
     for batch in batches:
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss, _ = model.ready.loss(model.encode(batch), model.targets(batch))
+            loss, _ = model.recognizer.require_decoder().loss(
+                model.recognizer.encode(batch), model.recognizer.targets(batch)
+            )
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -38,12 +38,12 @@ from header import Clock, begin
 from torch import Tensor
 
 from im2tex import Im2Tex
-from im2tex.data.batches import Budget, group
+from im2tex.data.bucketing import Budget, group
 from im2tex.data.dataset import Batch, stack
 from im2tex.decoders import Hypothesis, SearchOptions
-from im2tex.decoders.directions import mirrored, rank_jointly
-from im2tex.decoders.search import Steps, beam_search
-from im2tex.decoders.transformer import TransformerDecoder
+from im2tex.decoders.beam_search import Steps, beam_search
+from im2tex.decoders.bidirectional_search import mirrored, rank_jointly
+from im2tex.decoders.transformer.decoder import TransformerDecoder
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import PAD
 
@@ -187,13 +187,16 @@ def main() -> None:
     # A vocabulary as large as CROHME's: the softmax is part of the work.
     known += [f"token{k}" for k in range(max(0, 109 - len(known)))]
     model = Im2Tex(vocabulary=known, encoder=args.encoder, decoder="transformer").to(device)
-    decoder = model.ready
+    decoder = model.recognizer.require_decoder()
     assert isinstance(decoder, TransformerDecoder)
     images = [model.preprocessing.draw(ink).image for ink in drawn]
     lengths = [len(label) for label in labels]
     sizes = np.array([(*image.shape, n) for image, n in zip(images, lengths, strict=True)])
     height, width, tokens = sizes.mean(0)
-    millions = [sum(p.numel() for p in one.parameters()) / 1e6 for one in (model.encoder, decoder)]
+    millions = [
+        sum(p.numel() for p in one.parameters()) / 1e6
+        for one in (model.recognizer.encoder, decoder)
+    ]
     costs = Costs(device, args.clock)
     print(
         f"{len(images)} images of {args.store or 'the built-in handwriting'}, {height:.0f} x "
@@ -240,7 +243,7 @@ def decoding(
     with torch.inference_mode():
         for number, batch in enumerate(batches):
             grids: list[Grid] = []
-            encoding += costs(lambda b=batch, g=grids: g.append(model.encode(b)))[0]
+            encoding += costs(lambda b=batch, g=grids: g.append(model.recognizer.encode(b)))[0]
             (grid,) = grids
             cells += int(grid.mask.sum())
             ends = torch.tensor([len(label) for label in batch.tokens], device=model.device)
@@ -283,20 +286,24 @@ def training(
     args: argparse.Namespace,
 ) -> None:
     def encoder(batch: Batch) -> Tensor:
-        return model.encode(batch).features.sum()
+        return model.recognizer.encode(batch).features.sum()
 
     def plain(batch: Batch) -> Tensor:
-        return plain_loss(decoder, model.encode(batch), model.targets(batch).tokens)
+        return plain_loss(
+            decoder, model.recognizer.encode(batch), model.recognizer.targets(batch).tokens
+        )
 
     def ours(batch: Batch) -> Tensor:
-        return decoder.loss(model.encode(batch), model.targets(batch))[0]
+        return decoder.loss(model.recognizer.encode(batch), model.recognizer.targets(batch))[0]
 
     def step(loss: Callable[[Batch], Tensor], batch: Batch) -> None:
         loss(batch).backward()
         model.zero_grad()
 
     def left(batch: Batch) -> Tensor:
-        return left_loss(decoder, model.encode(batch), model.targets(batch).tokens)
+        return left_loss(
+            decoder, model.recognizer.encode(batch), model.recognizer.targets(batch).tokens
+        )
 
     ways = {
         "encoder alone": encoder,

@@ -1,7 +1,7 @@
-"""im2tex: pictures of formulas, above all handwritten ones, into LaTeX.
+"""im2tex converts images of formulas, handwritten or printed, to LaTeX.
 
-`im2tex.Im2Tex` and `im2tex.FormulaDataModule` are imported when first asked for, so that
-`import im2tex` costs nothing.
+`Im2Tex`, `FormulaDataModule` and `Recognizer` are imported on first use, so that `import im2tex`
+is fast.
 """
 
 from __future__ import annotations
@@ -11,18 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from im2tex.data.datamodule import FormulaDataModule
-    from im2tex.module import Im2Tex
+    from im2tex.model.recognizer import Recognizer
+    from im2tex.training.module import Im2Tex
+    from im2tex.utils.version import __version__
 
-__all__ = ["FormulaDataModule", "Im2Tex", "__version__"]
-__version__ = "0.1.0"
+_MODULES = {
+    "FormulaDataModule": "im2tex.data.datamodule",
+    "Im2Tex": "im2tex.training.module",
+    "Recognizer": "im2tex.model.recognizer",
+    "__version__": "im2tex.utils.version",
+}
 
-_HOMES = {"FormulaDataModule": "im2tex.data.datamodule", "Im2Tex": "im2tex.module"}
+__all__ = ["FormulaDataModule", "Im2Tex", "Recognizer", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'im2tex' has no attribute '{name}'")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from im2tex import __version__
-from im2tex.commands.front import PASSES_ON, Parser, add_commands
+from im2tex.commands.parsers import PASSES_ON, Parser, add_commands
+from im2tex.commands.trainer.early_checks import check_early
 from im2tex.errors import Im2TexError
-from im2tex.stopping import Stopped
-from im2tex.untrusted_text import plain
+from im2tex.utils.stopping import Stopped
+from im2tex.utils.untrusted_text import plain
+from im2tex.utils.version import __version__
 
 _TRAINER_COMMANDS = {
     "fit": "train a model, from scratch or from a checkpoint",
@@ -36,7 +37,8 @@ def main(args: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if args is None else args)
     try:
         if given and given[0] in _TRAINER_COMMANDS:
-            from im2tex.commands.trainer import run  # noqa: PLC0415 - imports torch
+            check_early(given[0], given[1:])
+            from im2tex.commands.trainer.cli import run  # noqa: PLC0415 - imports torch
 
             run(given)
             return 0

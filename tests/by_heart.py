@@ -78,11 +78,17 @@ def teach(model, given, rate=0.02, least=0, learnt=None):
     """Trains a model on pictures until it reads them, or as `learnt` of both says."""
 
     def loss():
-        grid = model.encoder(given.images, given.mask)
-        return model.ready.loss(grid, Targets(given.tokens))[0]
+        grid = model.recognizer.encoder(given.images, given.mask)
+        return model.recognizer.require_decoder().loss(grid, Targets(given.tokens))[0]
 
     learnt = learnt or knows
-    train([model.encoder, model.ready], loss, lambda: learnt(model, given), rate, least)
+    train(
+        [model.recognizer.encoder, model.recognizer.require_decoder()],
+        loss,
+        lambda: learnt(model, given),
+        rate,
+        least,
+    )
 
 
 def knows(model, given):
@@ -93,6 +99,8 @@ def knows(model, given):
 @torch.no_grad()
 def read(model, given):
     """What is read in the pictures, as in `labels`."""
-    grid = model.encoder(given.images, given.mask)
-    found = model.ready.search(grid, SearchOptions(beam_size=1, max_length=10))
+    grid = model.recognizer.encoder(given.images, given.mask)
+    found = model.recognizer.require_decoder().search(
+        grid, SearchOptions(beam_size=1, max_length=10)
+    )
     return [[token - 4 for token in best[0].tokens] for best in found]

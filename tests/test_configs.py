@@ -16,9 +16,9 @@ import torch
 from tiny import TINY, changed, config, im2tex, steps
 
 from im2tex import Im2Tex
-from im2tex.commands.layers import merged
+from im2tex.commands.trainer.config_layers import merged
+from im2tex.data.preparation.printed.settings import Settings
 from im2tex.data.preprocessing import Preprocessing
-from im2tex.data.printed.settings import Settings
 from im2tex.data.source import SOURCES
 from im2tex.data.sources import arxiv
 from im2tex.data.sources.handwriting import HandwritingSource

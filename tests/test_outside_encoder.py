@@ -18,7 +18,7 @@ from tiny import im2tex, lines
 
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
-from im2tex.module import Im2Tex
+from im2tex.training.module import Im2Tex
 
 ROOT = Path(__file__).parents[1]
 
@@ -111,11 +111,11 @@ def test_a_script_registers_it_and_it_learns_sixteen_formulas_by_heart(registere
         decoder="transformer",
         decoder_args={"width": 32, "layers": 2, "heads": 4, "feedforward": 64, "dropout": 0.0},
     )
-    assert model.encoder.width == 32
-    assert model.preprocessing.stride == model.encoder.stride
-    given = pictures(model.encoder.stride)
+    assert model.recognizer.encoder.width == 32
+    assert model.preprocessing.stride == model.recognizer.encoder.stride
+    given = pictures(model.recognizer.encoder.stride)
     teach(model, given, rate=0.005)
-    for name, parameter in model.encoder.named_parameters():
+    for name, parameter in model.recognizer.encoder.named_parameters():
         assert parameter.grad.abs().max() > 0, name
     assert read(model, given) == given.labels
 
@@ -164,8 +164,8 @@ def test_its_command_trains_it_and_the_checkpoint_is_tested_and_reads(
     assert im2tex(*installed.command, *flags, "--trainer.accelerator", "cpu") == 0
     (checkpoint,) = tmp_path.glob("runs/**/last.ckpt")
     model = Im2Tex.load_from_checkpoint(checkpoint)
-    assert type(model.encoder).__module__ == installed.module
-    assert model.encoder.width == 32
+    assert type(model.recognizer.encoder).__module__ == installed.module
+    assert model.recognizer.encoder.width == 32
 
     of_a_test = ["--ckpt_path", checkpoint, "--report.engine", "none", "--model.output_length", 12]
     assert im2tex("test", *of_a_test) == 0

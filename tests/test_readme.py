@@ -41,12 +41,13 @@ def test_runs_lie_where_it_says():
 
 
 def test_the_python_example_uses_what_there_is():
-    from im2tex.module import Im2Tex
-    from im2tex.reading import Reading
+    from im2tex import Im2Tex, Recognizer
+    from im2tex.model.prediction import Prediction
 
-    assert callable(Im2Tex.load_from_checkpoint)
-    assert callable(Im2Tex.transcribe)
-    assert {"latex", "score"} <= set(Reading._fields)
+    assert callable(Im2Tex)
+    assert callable(Recognizer.from_pretrained)
+    assert callable(Recognizer.predict)
+    assert {"latex", "score"} <= set(Prediction._fields)
 
 
 def test_every_flag_is_known(capsys):

@@ -5,9 +5,9 @@ H' W' + K s s look-ups with K the size of the support. Without gradients only th
 are read, of all queries in one list, so that a wide support costs no other query anything; a
 batch whose supports hold most of its cells is read as a whole instead, which is faster then.
 
--log of a sparsemax cannot be taught: towards p = 0 its gradient grows without bound, at p = 0 there
-is none. Guided attention (`decoders.grounding`) is therefore of the softmax of the same scores,
-which has the same order.
+-log of a sparsemax cannot be trained: towards p = 0 its gradient grows without bound, at p = 0 it
+is zero. Guided attention (`decoders.alignment_losses`) therefore uses the softmax of the same
+scores, which has the same order.
 """
 
 from __future__ import annotations

@@ -13,19 +13,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.checkpoint import load
 from im2tex.data.dataset import FormulaDataset
 from im2tex.data.source import SOURCES
 from im2tex.decoders import SearchOptions
 from im2tex.decoders.base import NO_ATTENTION
 from im2tex.errors import Im2TexError
-from im2tex.looking import check_can_look, look
-from im2tex.module import Im2Tex
-from im2tex.report.attention import Look
-from im2tex.report.attention_page import save_attention_page
-from im2tex.report.attention_strip import NARROWEST, attention_strip
-from im2tex.report.drawing import AUTO, NONE, Engine, choose, draw_formulas
-from im2tex.report.png import save_png
+from im2tex.evaluation.rendered_pairs import AUTO, NONE, Engine, choose, draw_formulas
+from im2tex.model.ensemble import EnsembleOptions
+from im2tex.model.prediction import preprocess_image
+from im2tex.model.predictor import Predictor
+from im2tex.model.pretrained import read_stored
+from im2tex.model.recognizer import Recognizer
+from im2tex.utils.png import save_png
+from im2tex.visualization.attention_maps import AttentionRecord
+from im2tex.visualization.attention_page import save_attention_page
+from im2tex.visualization.attention_strip import NARROWEST, attention_strip
+from im2tex.visualization.attention_trace import predict_with_attention, require_attention
 
 _LONG = 40  # letters of a picture's name kept in the name of its strip
 
@@ -65,13 +68,13 @@ def attention(
         keys: of the samples to show; the first `limit` ones if there are none.
         limit: how many samples of a split to show.
         ckpt_path: a checkpoint; it goes before `model`.
-        model: name or folder of a model, see `Im2Tex.from_pretrained`.
+        model: name or folder of a model, see `Recognizer.from_pretrained`.
         root: folder of the stores; the checkpoint's own, or `data`, if not given.
         out: the page.
         strip: folder for the strips; none are drawn if not given.
         strip_width: pixels.
         beam_size: hypotheses kept alive.
-        engine: what prints the readings, one of `drawing.CHOICES`.
+        engine: what prints the readings, one of `rendered_pairs.CHOICES`.
 
     Returns:
         How many pictures could not be read.
@@ -91,33 +94,37 @@ def attention(
         raise Im2TexError("--keys names samples of a split: give --split, too.")
     options = SearchOptions(beam_size=beam_size)
     printer = choose(engine)
-    reader, data = _model(ckpt_path, model)
-    check_can_look(reader, str(ckpt_path or model))
-    pictures = _samples(reader, split, keys, limit, data, root) if split else _files(reader, images)
-    looks: list[Look] = []
+    stored = read_stored(ckpt_path or model)
+    reader = Recognizer.from_pretrained(ckpt_path or model)
+    require_attention(reader, str(ckpt_path or model))
+    pictures = (
+        _samples(reader, split, keys, limit, stored.data, root) if split else _files(reader, images)
+    )
+    looks: list[AttentionRecord] = []
     failed = 0
     for one in pictures:
         if one.image is None:
             print(f"im2tex report attention: {one.failed}", file=sys.stderr)
             failed += 1
         else:
-            looks.append(look(reader, one.image, one.name, one.gold, options))
+            looks.append(predict_with_attention(reader, one.image, one.name, one.gold, options))
     if not looks:
         raise Im2TexError("none of the pictures can be read; there is nothing to show.")
     about = {
         "model": str(ckpt_path or model),
         **{
-            part: str(reader.hparams[part])
+            part: str(stored.settings[part])
             for part in ("encoder", "attention", "decoder")
-            if reader.hparams[part] != NO_ATTENTION
+            if stored.settings[part] != NO_ATTENTION
         },
         "beam": str(beam_size),
     }
     if split:
         about["split"] = split
-    if not reader.company.alone:
-        about["reading"] = reader.company.in_words()
-        about["shown"] = "the first model, a picture in its own size"
+    ensemble = EnsembleOptions(stored.members, stored.scales)
+    if not ensemble.is_single_model:
+        about["ensemble"] = ensemble.describe()
+        about["attention shown"] = "mean over models and scales, on the first model's grid"
     size = save_attention_page(out, _printed(looks, printer), about)
     print(f"{out}: {_count(len(looks))}, {size / 1000:.0f} kB. Open it in a browser.")
     if strip is not None:
@@ -129,23 +136,14 @@ def attention(
     return failed
 
 
-def _model(ckpt_path: Path | None, name: str) -> tuple[Im2Tex, Mapping[str, Any]]:
-    """The model, and the settings of the data it was trained on, where they are known."""
-    if ckpt_path is None:
-        return Im2Tex.from_pretrained(name), {}
-    content = load(ckpt_path)
-    settings = {k: v for k, v in content["hyper_parameters"].items() if not k.startswith("_")}
-    model = Im2Tex(**settings)
-    model.load_state_dict(content["state_dict"])
-    return model.eval(), content.get("datamodule_hyper_parameters", {})
-
-
-def _files(model: Im2Tex, images: Sequence[str]) -> Iterator[_Picture]:
+def _files(model: Predictor, images: Sequence[str]) -> Iterator[_Picture]:
     for name in images:
         title = "standard input" if name == "-" else Path(name).name
         try:
             with warnings.catch_warnings(record=True) as caught:
-                image = model.drawn(sys.stdin.buffer.read() if name == "-" else name)
+                image = preprocess_image(
+                    sys.stdin.buffer.read() if name == "-" else name, model.preprocessing
+                )
         except Im2TexError as error:
             yield _Picture(title, None, failed=str(error))
             continue
@@ -155,7 +153,7 @@ def _files(model: Im2Tex, images: Sequence[str]) -> Iterator[_Picture]:
 
 
 def _samples(
-    model: Im2Tex,
+    model: Predictor,
     given: str,
     keys: Sequence[str],
     limit: int,
@@ -189,7 +187,7 @@ def _samples(
             yield _Picture(key, batch.images[0, 0].numpy(), gold)
 
 
-def _printed(looks: Sequence[Look], engine: Engine) -> list[Look]:
+def _printed(looks: Sequence[AttentionRecord], engine: Engine) -> list[AttentionRecord]:
     """The same with their readings in print; without, where there is no engine or it fails."""
     if engine.name == NONE:
         return list(looks)

@@ -21,10 +21,10 @@ from typing import Any
 
 import yaml
 
-from im2tex.checkpoint import ENDED, load
 from im2tex.errors import Im2TexError
-from im2tex.report.results import read_result, write_whole
-from im2tex.stopping import REQUEST, Stopped
+from im2tex.evaluation.results import read_result, write_whole
+from im2tex.model.checkpoint import ENDED, read_checkpoint
+from im2tex.utils.stopping import REQUEST, Stopped
 
 _DONE = "done"
 
@@ -158,7 +158,7 @@ def _ended(place: Path) -> bool:
     last = _newest(place, "last.ckpt")
     if last is None:
         return True
-    content = load(last)
+    content = read_checkpoint(last)
     if ENDED in content:
         return bool(content[ENDED])
     # Of a version that did not write it: epochs and steps, by the run's own configuration.

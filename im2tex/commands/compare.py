@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from im2tex.errors import Im2TexError
-from im2tex.report.comparison import compare_tests
-from im2tex.report.comparison_files import check_suffix, comparison_record, write_changes
-from im2tex.report.comparison_text import print_comparisons
-from im2tex.report.measured import read_measured
-from im2tex.report.output import reader_may_leave
-from im2tex.untrusted_text import plain
+from im2tex.evaluation.comparison.comparison import compare_tests
+from im2tex.evaluation.comparison.export import check_suffix, comparison_record, write_changes
+from im2tex.evaluation.comparison.loading import read_measured
+from im2tex.evaluation.comparison.terminal import print_comparisons
+from im2tex.utils.output import reader_may_leave
+from im2tex.utils.untrusted_text import plain
 
 
 def compare(

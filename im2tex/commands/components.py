@@ -14,7 +14,7 @@ def registries() -> dict[str, Registry]:  # type: ignore[type-arg]
     from im2tex.data.source import SOURCES  # noqa: PLC0415
     from im2tex.decoders import DECODERS  # noqa: PLC0415
     from im2tex.encoders import ENCODERS  # noqa: PLC0415
-    from im2tex.optim import OPTIMIZERS, SCHEDULES  # noqa: PLC0415
+    from im2tex.training.optim import OPTIMIZERS, SCHEDULES  # noqa: PLC0415
 
     return {
         "encoders": ENCODERS,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from im2tex.checkpoint import load
-from im2tex.checkpoint_contents import rebuilt
 from im2tex.errors import Im2TexError
-from im2tex.files import replacing
-from im2tex.module import Im2Tex
-from im2tex.report.model_card import licence, model_card
-from im2tex.report.results import read_result
+from im2tex.evaluation.reports.model_card import licence, model_card
+from im2tex.evaluation.results import read_result
+from im2tex.model.ensemble import EnsembleOptions
+from im2tex.model.pretrained import read_stored
+from im2tex.model.recognizer import Recognizer, combine
+from im2tex.utils.files import replacing
 
 
 def export(
@@ -31,8 +31,8 @@ def export(
         results: result files of tests of this checkpoint, shown in the card.
         trained_on: data that the weights also come from, each with its licence, such as those of
             a pretraining.
-        ensemble: checkpoints of models that read with it, see `Im2Tex`.
-        views: sizes in which they see a picture, see `Im2Tex`.
+        ensemble: checkpoints of models that read with it, see `EnsembleOptions`.
+        views: sizes in which they see a picture, see `EnsembleOptions`.
 
     Returns:
         What was written, for a person to read.
@@ -40,21 +40,18 @@ def export(
     Raises:
         Im2TexError: if a file cannot be read or written, or a result is another checkpoint's.
     """
-    content = load(checkpoint)
-    settings = {k: v for k, v in content["hyper_parameters"].items() if not k.startswith("_")}
-    use = {"ensemble": [str(path) for path in ensemble], "views": [*views] if views else None}
-    model = rebuilt(Im2Tex, settings, content["state_dict"], str(checkpoint), use=use)
-    tests = [_of_this(read_result(path), path, settings, model) for path in results]
-    data = content.get("datamodule_hyper_parameters", {})
-    sources = _sources(data, tests) + list(trained_on)
-    models = [model, *model.company.others(model)]
-    weights = model.save_pretrained(folder)
+    options = EnsembleOptions([str(path) for path in ensemble], [*views] if views else (1.0,))
+    stored = read_stored(checkpoint)
+    model = combine(Recognizer.from_stored(stored), options)
+    tests = [_of_this(read_result(path), path, stored.settings, options) for path in results]
+    sources = _sources(stored.data, tests) + list(trained_on)
+    weights = model.save_pretrained(folder, data=stored.data)
     tables = [path.with_suffix(".md") for path in results]
     card = model_card(
         name=folder.resolve().name,
-        settings=settings,
-        parameters=sum(p.numel() for one in models for p in one.parameters()),
-        company=model.company.in_words(),
+        settings=stored.settings,
+        parameters=sum(p.numel() for p in model.parameters()),
+        ensemble=options.describe(),
         sources=sources,
         tests=[
             (test, table.read_text(encoding="utf-8") if table.exists() else "")
@@ -73,7 +70,7 @@ def export(
 
 
 def _of_this(
-    result: dict[str, Any], path: Path, settings: dict[str, Any], model: Im2Tex
+    result: dict[str, Any], path: Path, settings: dict[str, Any], options: EnsembleOptions
 ) -> dict[str, Any]:
     tested = result.get("config", {}).get("model", {})
     for name in ("encoder", "encoder_args", "attention", "decoder", "decoder_args"):
@@ -83,16 +80,16 @@ def _of_this(
                 f"checkpoint's {settings.get(name)!r}."
             )
     said = result.get("signatures", {}).get("beam", "")
-    together = "" if model.company.alone else f", {model.company})"
+    together = "" if options.is_single_model else f", {options})"
     if not (said.endswith(together) if together else "models=" not in said):
         raise Im2TexError(
             f"{path} is the result of another way of reading: its search was {said}, and this "
-            f"model reads with {model.company}. Give --ensemble and --views as the test had them."
+            f"model reads with {options}. Give --ensemble and --views as the test had them."
         )
     return result
 
 
-def _sources(data: dict[str, Any], tests: Sequence[dict[str, Any]]) -> list[str]:
+def _sources(data: Mapping[str, Any], tests: Sequence[dict[str, Any]]) -> list[str]:
     """The training source, with its licence where a store of it that was tested says so."""
     name = str(data.get("source", "unknown"))
     for test in tests:

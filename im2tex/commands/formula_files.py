@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 from im2tex.commands.record_files import read_records
 from im2tex.errors import Im2TexError
-from im2tex.latex.normalize import Mode, normalize_or_none
+from im2tex.latex.normal_form.normalize import Mode, normalize_or_none
 from im2tex.latex.tokens import LatexError, texts
-from im2tex.untrusted_text import has_surrogate, shown
+from im2tex.utils.untrusted_text import has_surrogate, shown
 
 Role = Literal["predictions", "references"]
 

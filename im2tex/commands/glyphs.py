@@ -14,15 +14,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from im2tex.data.progress import bar
 from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
-from im2tex.files import replacing
 from im2tex.ink.glyphs import coverage, crohme, detexify, font, stand_ins
 from im2tex.ink.glyphs.bank import Drawn, GlyphBank
 from im2tex.ink.glyphs.making import Made, make_bank
 from im2tex.ink.glyphs.names import SPELLINGS
 from im2tex.ink.glyphs.sheet import Row, sheets, spread
+from im2tex.utils.files import replacing
+from im2tex.utils.progress import bar
 
 _TRAIN = "train.parquet"
 _KINDS = {

@@ -15,9 +15,9 @@ from rich.table import Table
 from im2tex.commands.formula_files import read_formulas
 from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError
+from im2tex.evaluation.reports.table import format_value
+from im2tex.evaluation.results import RunResult, command_line
 from im2tex.language import KneserNey
-from im2tex.report.results import RunResult, command_line
-from im2tex.report.table import format_value
 
 Labels = list[Sequence[str]]
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from im2tex.errors import Im2TexError
-from im2tex.latex.normalize import Mode, normalize
+from im2tex.latex.normal_form.normalize import Mode, normalize
 from im2tex.latex.tokens import LatexError
-from im2tex.text_files import decode_lines, is_wide
+from im2tex.utils.text_files import decode_lines, is_wide
 
 _NAMED = 10  # reasons that are told one by one
 

@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 
 from im2tex.commands.formula_files import Entry
 from im2tex.errors import Im2TexError
-from im2tex.report.results import SampleResult
-from im2tex.untrusted_text import shown
+from im2tex.evaluation.results import SampleResult
+from im2tex.utils.untrusted_text import shown
 
 _FILES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".inkml")
 

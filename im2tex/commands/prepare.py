@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from im2tex.commands.layers import flatten, read_config
+from im2tex.commands.trainer.config_layers import flatten, read_config
 from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError
 

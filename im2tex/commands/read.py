@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.files import MOST_BYTES
-from im2tex.latex.compact import compact
-from im2tex.module import Im2Tex
-from im2tex.reading import PictureWarning, Reading
+from im2tex.latex.tokens import compact
+from im2tex.model.prediction import ImageWarning, Prediction
+from im2tex.model.recognizer import Recognizer
 
 
 def read(
@@ -23,7 +23,7 @@ def read(
 
     Args:
         images: paths of pictures or InkML files; `-` for either on standard input.
-        model: name or folder of a model, see `Im2Tex.from_pretrained`.
+        model: name or folder of a model, see `Recognizer.from_pretrained`.
         beam_size: hypotheses kept alive.
         n_best: readings printed of each.
         as_json: print an object a picture instead, with scores and warnings.
@@ -38,20 +38,20 @@ def read(
         raise Im2TexError(f"--beam_size must be at least 1, got {beam_size}.")
     if not 1 <= n_best <= beam_size:
         raise Im2TexError(f"--n_best must be from 1 to --beam_size ({beam_size}), got {n_best}.")
-    reader = Im2Tex.from_pretrained(model)
+    recognizer = Recognizer.from_pretrained(model)
     failed = 0
     for name in images:
         try:
             picture = sys.stdin.buffer.read(MOST_BYTES + 1) if name == "-" else name
             with warnings.catch_warnings(record=True) as caught:
-                found = reader.transcribe(picture, beam_size=beam_size, n_best=n_best)[0]
+                found = recognizer.predict(picture, beam_size=beam_size, n_best=n_best)[0]
         except Im2TexError as error:
             what = "standard input: " if name == "-" else ""  # others name their file
             print(f"im2tex read: {what}{error}", file=sys.stderr)
             failed += 1
             continue
         for warning in caught:
-            if not issubclass(warning.category, PictureWarning):
+            if not issubclass(warning.category, ImageWarning):
                 print(f"im2tex read: {name}: {warning.message}", file=sys.stderr)
         for note in found.notes:
             print(f"im2tex read: {name}: {note}", file=sys.stderr)
@@ -64,7 +64,7 @@ def read(
     return failed
 
 
-def _show(name: str, found: Reading, *, several: bool, as_json: bool) -> None:
+def _show(name: str, found: Prediction, *, several: bool, as_json: bool) -> None:
     readings = [(compact(latex.split()), score) for latex, score in found.n_best]
     if as_json:
         best = [{"latex": latex, "score": score} for latex, score in readings]

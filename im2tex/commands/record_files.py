@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from im2tex.errors import Im2TexError
-from im2tex.text_files import read_lines
-from im2tex.untrusted_text import BadJsonError, DuplicateNameError, parse_json, places_of, shown
+from im2tex.utils.text_files import read_lines
+from im2tex.utils.untrusted_text import (
+    BadJsonError,
+    DuplicateNameError,
+    parse_json,
+    places_of,
+    shown,
+)
 
 Records: TypeAlias = list[tuple[str, Mapping[str, Any]]]
 """Where each record stands, for messages, and its values by name."""

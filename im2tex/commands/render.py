@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from im2tex.data.progress import bar
 from im2tex.errors import Im2TexError
 from im2tex.render import CAUSES, Cause, open_renderer
 from im2tex.render.cache import default_path
-from im2tex.text_files import read_lines
+from im2tex.utils.progress import bar
+from im2tex.utils.text_files import read_lines
 
 REPORT = "report.jsonl"
 

@@ -12,14 +12,14 @@ from im2tex.commands.formula_files import Entry, Role, read_formulas
 from im2tex.commands.pairing import Paired, pair
 from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError
-from im2tex.latex.normalize import Mode, normalize_or_none
-from im2tex.report.drawing import AUTO, choose
-from im2tex.report.output import reader_may_leave
-from im2tex.report.results import RunResult, SampleResult, command_line
-from im2tex.report.scoring import Scored, score_samples
-from im2tex.report.summary import conditions, engine_note, save_report
-from im2tex.report.table import SplitScores, print_table
-from im2tex.untrusted_text import plain
+from im2tex.evaluation.rendered_pairs import AUTO, choose
+from im2tex.evaluation.reports.table import SplitScores, print_table
+from im2tex.evaluation.reports.test_report import conditions, engine_note, save_report
+from im2tex.evaluation.results import RunResult, SampleResult, command_line
+from im2tex.evaluation.scoring import Scored, score_samples
+from im2tex.latex.normal_form.normalize import Mode, normalize_or_none
+from im2tex.utils.output import reader_may_leave
+from im2tex.utils.untrusted_text import plain
 
 GIVEN = "given"
 FORMS = (GIVEN, *(str(mode) for mode in Mode))
@@ -43,7 +43,7 @@ def score(
         predictions: a file of formulas, see `formula_files`, or a prepared split, `SOURCE:SPLIT`.
         references: likewise.
         root: folder of the stores.
-        engine: what draws the pictures, one of `drawing.CHOICES`.
+        engine: what draws the pictures, one of `rendered_pairs.CHOICES`.
         form: one of `FORMS`.
         out: `FOLDER/NAME` of the result; none is written if not given.
 

@@ -12,8 +12,8 @@ from im2tex.data.dataset import FormulaDataset
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError
-from im2tex.report.png import save_png
-from im2tex.report.sample_sheet import Pictures, sample_sheet
+from im2tex.utils.png import save_png
+from im2tex.visualization.dataset_sheet import Pictures, sample_sheet
 
 
 def show(

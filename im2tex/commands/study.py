@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from im2tex.errors import Im2TexError
-from im2tex.report.output import reader_may_leave
-from im2tex.report.results import write_whole
-from im2tex.report.study import METRICS, markdown, read_study
-from im2tex.untrusted_text import plain
+from im2tex.evaluation.reports.study import METRICS, markdown, read_study
+from im2tex.evaluation.results import write_whole
+from im2tex.utils.output import reader_may_leave
+from im2tex.utils.untrusted_text import plain
 
 
 def study(folder: Path, *, metrics: Sequence[str] = (), out: Path | None = None) -> None:

@@ -12,18 +12,18 @@ import numpy as np
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
-from im2tex.data.batches import Budget
-from im2tex.data.buckets import Buckets
+from im2tex.data.augmentation import Variation
+from im2tex.data.bucketing import Budget
 from im2tex.data.dataset import Batch, FormulaDataset
+from im2tex.data.fixed_sizes import Buckets
+from im2tex.data.preparation.background_sets import Stream
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.samplers import EvaluationSampler, TrainingSampler
 from im2tex.data.source import SOURCES, Source
 from im2tex.data.store import Split
-from im2tex.data.stream import Stream
-from im2tex.data.variation import Variation
 from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
-from im2tex.ink.recombine import SymbolBank
+from im2tex.ink.recombination.recombine import SymbolBank
 from im2tex.registry import check_arguments
 
 
@@ -362,8 +362,12 @@ class FormulaDataModule(LightningDataModule):
             raise Im2TexError(
                 "FormulaDataModule draws with the model's preprocessing: use it with a Trainer."
             )
-        preprocessing = self.trainer.lightning_module.preprocessing
-        assert isinstance(preprocessing, Preprocessing)
+        preprocessing = getattr(self.trainer.lightning_module, "preprocessing", None)
+        if not isinstance(preprocessing, Preprocessing):
+            raise Im2TexError(
+                "FormulaDataModule needs a model with a `preprocessing`, such as Im2Tex; got "
+                f"{type(self.trainer.lightning_module).__name__}."
+            )
         return preprocessing
 
     def _buckets(self, preprocessing: Preprocessing) -> Buckets | None:

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from im2tex.data.buckets import Buckets
+from im2tex.data.augmentation import Variation, Varied
+from im2tex.data.fixed_sizes import Buckets
+from im2tex.data.handwriting_writer import Writer
 from im2tex.data.preprocessing import Drawn, Preprocessing
 from im2tex.data.sample import Sample
-from im2tex.data.variation import Variation, Varied
-from im2tex.data.writer import Writer
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink
 
@@ -39,6 +39,13 @@ class Batch:
     tokens: list[tuple[str, ...]]
     boxes: Tensor | None = None
     failed: dict[int, str] = field(default_factory=dict)
+
+    def to(self, device: torch.device) -> Batch:
+        """Moves the tensors to a device."""
+        boxes = None if self.boxes is None else self.boxes.to(device)
+        return replace(
+            self, images=self.images.to(device), sizes=self.sizes.to(device), boxes=boxes
+        )
 
     def pin_memory(self) -> Batch:
         """Moves the tensors to page-locked memory, for loaders with `pin_memory`."""

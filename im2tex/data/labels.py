@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import ascii_uppercase
 
-from im2tex.latex.crohme import canonical
+from im2tex.latex.crohme.canonical import canonical
 from im2tex.latex.tokens import LatexError
-from im2tex.render.markup import prepare
+from im2tex.render.markup.sanitize import prepare
 from im2tex.render.rendering import Undrawable
 
 # Letters that the fonts have; what stands for another one is a sign of its own.

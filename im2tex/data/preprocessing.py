@@ -18,9 +18,9 @@ from PIL import Image
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.picture import load_picture, read_picture
 from im2tex.ink.images.remarks import remarks
+from im2tex.ink.images.restroke import Middle, hair_lines
 from im2tex.ink.ink import Ink
-from im2tex.ink.raster import draw, draw_middle, middle_size, size
-from im2tex.ink.redraw import Middle, hair_lines
+from im2tex.ink.rasterize import draw, draw_middle, middle_size, size
 from im2tex.ink.scale import ink_size, picture_size, symbol_size
 
 Pixels = NDArray[np.uint8]
@@ -61,7 +61,7 @@ class Preprocessing:
             other is made smaller; both are counted.
         stride: (vertical, horizontal) pixels that image sizes are rounded up to multiples of.
         redraw: where pictures are scaled, lines that come out thinner than the pen's are redrawn
-            with it (`ink.redraw`); otherwise they keep their own width, scaled along.
+            with it (`ink.images.restroke`); otherwise they keep their own width, scaled along.
 
     Raises:
         Im2TexError: if a value is out of range.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from im2tex.ink.ink import Ink
-from im2tex.render.layout import Layout
+from im2tex.render.layout.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DistributedSampler
 
-from im2tex.data.batches import Budget, Sizes, deal, group, padding_ratio, resize
-from im2tex.data.buckets import Buckets
+from im2tex.data.bucketing import Budget, Sizes, deal, group, padding_ratio, resize
 from im2tex.data.dataset import FormulaDataset, Request
+from im2tex.data.fixed_sizes import Buckets
 from im2tex.errors import Im2TexError
 
 _SLACK = 0.03  # epochs differ in size under augmentation; a few smaller batches absorb that

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from im2tex.data.preparation.background_sets import Stream
 from im2tex.data.store import Split
-from im2tex.data.stream import Stream
 from im2tex.errors import Im2TexError
 from im2tex.registry import Registry
 
@@ -113,11 +113,11 @@ SOURCES: Registry[Source] = Registry(
     "source",
     group="im2tex.sources",
     builtin=(
-        "im2tex.data.sources.crohme",
+        "im2tex.data.sources.crohme.source",
         "im2tex.data.sources.grammar",
-        "im2tex.data.sources.folder",
+        "im2tex.data.sources.folder.source",
         "im2tex.data.sources.handwriting",
         "im2tex.data.sources.arxiv",
-        "im2tex.data.sources.im2latex",
+        "im2tex.data.sources.im2latex.source",
     ),
 )

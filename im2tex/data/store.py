@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from im2tex.data.handwriting_writer import Writer
 from im2tex.data.sample import LaidOut, Sample
-from im2tex.data.writer import Writer
 from im2tex.errors import Im2TexError
-from im2tex.files import replacing
 from im2tex.ink.ink import Ink, Symbol
-from im2tex.render.layout import Layout
+from im2tex.render.layout.layout import Layout
+from im2tex.utils.files import replacing
 
 FORMAT = 1
 _META = b"im2tex"

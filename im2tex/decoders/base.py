@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from im2tex.decoders.directions import search_grids
-from im2tex.decoders.search import Hypothesis, SearchOptions
+from im2tex.decoders.beam_search import Hypothesis, SearchOptions
+from im2tex.decoders.bidirectional_search import search_grids
 from im2tex.grid import Grid
 from im2tex.registry import Registry
 
@@ -67,8 +67,8 @@ class Decoder(nn.Module, ABC):
 class StepDecoder(Decoder):
     """Reads a token at a time: it gives its steps, and is searched by them, alone or in company.
 
-    It is a `directions.Reader`; one that reads from left to right only leaves `both_ways`,
-    `turned` and `token_log_p` as they are.
+    It is a `bidirectional_search.Reader`; a decoder from left to right only keeps `both_ways`,
+    `turned` and `token_log_p` of this class.
     """
 
     @torch.no_grad()
@@ -125,6 +125,6 @@ class StepDecoder(Decoder):
 DECODERS: Registry[Decoder] = Registry(
     "decoder",
     group="im2tex.decoders",
-    builtin=("im2tex.decoders.lstm", "im2tex.decoders.transformer", "im2tex.decoders.ctc"),
+    builtin=("im2tex.decoders.lstm", "im2tex.decoders.transformer.decoder", "im2tex.decoders.ctc"),
     given=("vocabulary_size", "attention", "attention_args", "grid_width", "coarse_width"),
 )

@@ -20,12 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.decoders.base import DECODERS, Decoder, Targets
-from im2tex.decoders.prefix_search import prefix_search
-from im2tex.decoders.search import Hypothesis, SearchOptions
+from im2tex.decoders.beam_search import Hypothesis, SearchOptions
+from im2tex.decoders.ctc_prefix_search import prefix_search
 from im2tex.encoders.rows import RowEncoder
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
-from im2tex.ranges import check_shares
+from im2tex.utils.checks import check_shares
 
 
 @DECODERS.register("ctc")
@@ -139,7 +139,7 @@ class CTCDecoder(Decoder):
 
     @torch.no_grad()
     def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
-        """See `Decoder.search`, and `prefix_search`."""
+        """See `Decoder.search`, and `ctc_prefix_search`."""
         log_p, steps = self.log_probabilities(grid)
         return prefix_search(log_p, steps, options, barred=(BOS, EOS, UNK))
 

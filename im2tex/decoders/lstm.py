@@ -23,13 +23,13 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.attention.base import ATTENTIONS, Glimpse
+from im2tex.decoders.alignment_losses import SymbolLoss, grounding_loss, guided_attention_loss
 from im2tex.decoders.base import DECODERS, StepDecoder, Targets
-from im2tex.decoders.grounding import SymbolLoss, grounding_loss, guided_attention_loss
+from im2tex.decoders.beam_search import log_softmax, pick
 from im2tex.decoders.reinforce import Reinforce
-from im2tex.decoders.search import log_softmax, pick
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
-from im2tex.ranges import check_shares, check_weights
+from im2tex.utils.checks import check_shares, check_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class LSTMDecoder(StepDecoder):
         label_smoothing: share of the target's probability spread over the vocabulary.
         reduction: the loss is the token sum divided by the number of images (`images`, as in the
             paper) or of tokens (`tokens`).
-        guided_attention: weight of the guided attention loss (see `grounding`).
-        symbol_loss: weight of the symbol loss (see `grounding`).
+        guided_attention: weight of the guided attention loss (see `alignment_losses`).
+        symbol_loss: weight of the symbol loss (see `alignment_losses`).
 
     Raises:
         ValueError: if a number is out of range, the attention needs a coarse grid and the encoder

@@ -18,7 +18,7 @@ from im2tex.encoders.coarse import CoarseBranch
 from im2tex.encoders.lone_cells import allow_lone_cells
 from im2tex.encoders.rows import RowEncoder
 from im2tex.grid import Grid
-from im2tex.ranges import check_shares
+from im2tex.utils.checks import check_shares
 
 
 @ENCODERS.register("row_cnn")

@@ -22,9 +22,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from im2tex.ink.images.components import Parts, inked
 from im2tex.ink.ink import Ink
-from im2tex.ink.parts import Parts, inked
-from im2tex.ink.raster import draw
+from im2tex.ink.rasterize import draw
 
 _BAND = (0.2, 0.5)  # shares of the weight
 _DOT = 3.0  # pens: a picture with nothing larger is a dot, not a formula of small symbols

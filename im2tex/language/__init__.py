@@ -1,5 +1,5 @@
 """Models of formulas alone, without a picture: how far a prior takes one."""
 
-from im2tex.language.kneser_ney import KneserNey
+from im2tex.language.ngram import KneserNey
 
 __all__ = ["KneserNey"]

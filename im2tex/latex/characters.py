@@ -22,7 +22,7 @@ from im2tex.latex.character_table import (
     TEXT,
     TEXT_ACCENTS,
 )
-from im2tex.latex.text_mode import Piece, Place, pieces
+from im2tex.latex.normal_form.text_mode import Piece, Place, pieces
 from im2tex.latex.tokens import LatexError
 
 _NO_INK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")

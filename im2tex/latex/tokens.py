@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -127,3 +128,12 @@ def texts(source: str) -> list[str]:
         LatexError: as `tokenize`.
     """
     return [token.text for token in tokenize(source)]
+
+
+def compact(tokens: Sequence[str]) -> str:
+    r"""Joins tokens with the spaces that LaTeX needs: `\frac{a}{b}`, not `\frac { a } { b }`."""
+    parts: list[str] = []
+    for token in tokens:
+        word = parts and parts[-1][:1] == "\\" and parts[-1][-1:].isalpha()
+        parts.append(f" {token}" if word and token[:1].isalpha() else token)
+    return "".join(parts)

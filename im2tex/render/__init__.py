@@ -1,8 +1,8 @@
 """Markup to pixels, or to symbols in their places."""
 
 from im2tex.render.engines import ENGINES, open_renderer
-from im2tex.render.layout import Layout, LayoutFailure, Placed
-from im2tex.render.layout_tex import open_layouter
+from im2tex.render.layout.layout import Layout, LayoutFailure, Placed
+from im2tex.render.layout.tex import open_layouter
 from im2tex.render.rendering import CAUSES, Cause, Failure, Renderer, Rendering
 
 __all__ = [

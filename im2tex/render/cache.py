@@ -17,7 +17,7 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
-from im2tex.render.batches import BATCH
+from im2tex.render.parallel import BATCH
 from im2tex.render.rendering import Cause, Failure, Renderer, Rendering
 
 MAX_BYTES = 2 << 30

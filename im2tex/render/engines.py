@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from im2tex.errors import Im2TexError
-from im2tex.render.builtin import BuiltinRenderer
 from im2tex.render.cache import CachedRenderer
+from im2tex.render.mathtext import BuiltinRenderer
 from im2tex.render.rendering import Renderer
-from im2tex.render.tex import TexRenderer
+from im2tex.render.tex.renderer import TexRenderer
 
 ENGINES = ("tex", "builtin")
 """`tex` is LaTeX; `builtin` needs none and draws less."""

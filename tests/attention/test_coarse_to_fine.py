@@ -11,7 +11,7 @@ from im2tex.attention import ATTENTIONS, coarse_to_fine, hard, sparse
 from im2tex.attention.cells import Cells
 from im2tex.attention.sparsemax import sparsemax
 from im2tex.attention.standard import StandardAttention
-from im2tex.decoders.grounding import guided_attention_loss
+from im2tex.decoders.alignment_losses import guided_attention_loss
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid, size_mask
 

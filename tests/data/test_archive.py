@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from im2tex.data.archive import Limits, members
+from im2tex.data.preparation.archive import Limits, members
 from im2tex.errors import Im2TexError
 
 FILES = {"data/train/a.inkml": b"A", "data/train/b.INKML": b"BB", "data/readme.txt": b"no"}

@@ -6,12 +6,12 @@ from collections import Counter
 import pytest
 from printing import Press, formula, opened, size_of, table
 
-from im2tex.data.printed import drawing
+from im2tex.data.preparation.printed import rendering
 from im2tex.data.source import SOURCES
 from im2tex.data.sources import arxiv
 from im2tex.data.store import write_split
 from im2tex.errors import Im2TexError
-from im2tex.latex.normalize import normalize
+from im2tex.latex.normal_form.normalize import normalize
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def press(monkeypatch):
     """Draws instead of TeX, in parts of 20."""
     press = Press()
     monkeypatch.setattr(arxiv, "open_renderer", opened(press))
-    monkeypatch.setattr(drawing.Drawing.__init__, "__defaults__", (20,))
+    monkeypatch.setattr(rendering.Drawing.__init__, "__defaults__", (20,))
     return press
 
 
@@ -106,7 +106,9 @@ def test_pictures_over_the_limits_are_left_out_of_training_and_not_of_the_test(p
 
 def test_formulas_to_be_tested_on_elsewhere_are_in_no_split(press, listed, tmp_path):
     held = [normalize(formula(i)) for i in range(0, 10)]
-    samples = [drawing.Sample(str(i), text, tuple(text.split())) for i, text in enumerate(held[:5])]
+    samples = [
+        rendering.Sample(str(i), text, tuple(text.split())) for i, text in enumerate(held[:5])
+    ]
     write_split(tmp_path / "im2latex" / "test.parquet", samples, {"source": "im2latex"})
     more = tmp_path / "more.txt"
     more.write_text("\n".join(formula(i) for i in range(5, 10)))

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from im2tex.data.batches import Budget, deal, group, padding_ratio, resize
+from im2tex.data.bucketing import Budget, deal, group, padding_ratio, resize
 
 
 def sizes(*rows):

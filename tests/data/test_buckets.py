@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from written import png
 
-from im2tex.data.batches import Budget, group
-from im2tex.data.buckets import PAPER, Buckets
+from im2tex.data.bucketing import Budget, group
 from im2tex.data.dataset import FormulaDataset
+from im2tex.data.fixed_sizes import PAPER, Buckets
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.sample import Sample
 from im2tex.data.samplers import EvaluationSampler, TrainingSampler

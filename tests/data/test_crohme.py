@@ -15,9 +15,9 @@ import pytest
 from crohme_files import inkml, release, training, write
 
 from im2tex.data.source import SOURCES
-from im2tex.data.sources.crohme import CrohmeSource
-from im2tex.data.sources.crohme_layout import OTHER_TASKS, collection_of, split_of
-from im2tex.data.sources.crohme_validation import held_out
+from im2tex.data.sources.crohme.folders import OTHER_TASKS, collection_of, split_of
+from im2tex.data.sources.crohme.source import CrohmeSource
+from im2tex.data.sources.crohme.validation import held_out
 from im2tex.errors import Im2TexError
 
 

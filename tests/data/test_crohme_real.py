@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from im2tex.data.sources.crohme import CrohmeSource
-from im2tex.latex.agreement import compare_labels
+from im2tex.data.sources.crohme.source import CrohmeSource
+from im2tex.latex.crohme.agreement import compare_labels
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from im2tex.data.download import Retry, download, is_url
+from im2tex.data.preparation.download import Retry, download, is_url
 from im2tex.errors import Im2TexError
 
 CONTENT = bytes(range(256)) * 4000  # about a megabyte

@@ -11,7 +11,7 @@ from PIL import Image
 
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.data.source import SOURCES
-from im2tex.data.sources.folder import FolderSource
+from im2tex.data.sources.folder.source import FolderSource
 from im2tex.errors import Im2TexError
 
 INKML = """<ink xmlns="http://www.w3.org/2003/InkML">

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from im2tex.data.sources.folder_labels import Label, is_labels_file, read_labels
-from im2tex.data.sources.folder_matching import match
+from im2tex.data.sources.folder.labels import Label, is_labels_file, read_labels
+from im2tex.data.sources.folder.matching import match
 from im2tex.errors import Im2TexError
 
 PAIRS = [("a.png", "x"), ("b c.jpg", r"f(x,y)=\text{“é”}"), ("sub/d", "\\frac{1}{2}")]

@@ -7,13 +7,18 @@ import pytest
 from scipy.sparse import csr_matrix
 from scipy.special import expit
 
-from im2tex.data.formulas import Profile, builtin_profile, differences, sample_formulas
-from im2tex.data.formulas.comparison import difference
-from im2tex.data.formulas.raking import systematic, weights
-from im2tex.data.formulas.writer import Writer
+from im2tex.data.preparation.formula_sampling import (
+    Profile,
+    builtin_profile,
+    differences,
+    sample_formulas,
+)
+from im2tex.data.preparation.formula_sampling.calibration import systematic, weights
+from im2tex.data.preparation.formula_sampling.divergence import difference
+from im2tex.data.preparation.formula_sampling.markov_grammar import Writer
 from im2tex.data.sources.grammar import Grammar
 from im2tex.errors import Im2TexError
-from im2tex.latex.crohme import canonical
+from im2tex.latex.crohme.canonical import canonical
 
 LABELS = [
     tuple(text.split())

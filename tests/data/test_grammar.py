@@ -6,7 +6,7 @@ import pytest
 from im2tex.data.source import SOURCES
 from im2tex.data.sources.grammar import Grammar, GrammarSource, write
 from im2tex.errors import Im2TexError
-from im2tex.ink.spans import balanced, spans
+from im2tex.ink.recombination.label_structure import balanced, spans
 
 SMALL = {"size_train": 60, "size_validation": 15, "size_test": 15}
 

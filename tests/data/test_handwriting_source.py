@@ -7,18 +7,18 @@ import pytest
 import torch
 from tiny import TINY, changed, config, im2tex
 
+from im2tex.data.augmentation import Variation
 from im2tex.data.dataset import FormulaDataset
+from im2tex.data.preparation.handwriting import layouts
+from im2tex.data.preparation.handwriting.selection import held, listed
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.sample import Sample
 from im2tex.data.sources.handwriting import HandwritingSource
 from im2tex.data.store import Split, write_split
-from im2tex.data.synthetic import laying
-from im2tex.data.synthetic.formulas import held, listed
-from im2tex.data.variation import Variation
 from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
-from im2tex.ink.typeset import typeset
-from im2tex.latex.crohme import canonical
+from im2tex.ink.builtin_font.typeset import typeset
+from im2tex.latex.crohme.canonical import canonical
 
 needs_tex = pytest.mark.skipif(shutil.which("latex") is None, reason="needs latex (TeX)")
 
@@ -130,10 +130,10 @@ def test_held_out_labels_of_crohme_are_kept_out(root, formulas, tmp_path):
 
 @needs_tex
 def test_an_interrupted_preparation_goes_on(root, formulas, tmp_path, monkeypatch):
-    monkeypatch.setattr(laying, "_PART", 10)
+    monkeypatch.setattr(layouts, "_PART", 10)
     whole = HandwritingSource(**ARGS)
     calls = []
-    row = laying.Laying._row
+    row = layouts.Laying._row
 
     def failing(self, key, tokens, layout):
         calls.append(key)
@@ -141,7 +141,7 @@ def test_an_interrupted_preparation_goes_on(root, formulas, tmp_path, monkeypatc
             raise KeyboardInterrupt
         return row(self, key, tokens, layout)
 
-    monkeypatch.setattr(laying.Laying, "_row", failing)
+    monkeypatch.setattr(layouts.Laying, "_row", failing)
     with pytest.raises(KeyboardInterrupt):
         whole.prepare(tmp_path, str(formulas))
     assert not (tmp_path / "handwriting" / "train.parquet").exists()

@@ -9,7 +9,7 @@ import pytest
 from im2tex.data.labels import label_tokens
 from im2tex.latex.tokens import LatexError
 from im2tex.render import open_renderer
-from im2tex.render.allowed import SYMBOLS
+from im2tex.render.markup.allowlist import SYMBOLS
 
 sys.path.append(str(Path(__file__).parents[1] / "render"))
 from helpers_render import needs_tex

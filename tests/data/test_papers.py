@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from im2tex.data.papers import read_papers, unpacking
-from im2tex.data.papers.paper import LONGEST_DOCUMENT, read_paper
-from im2tex.data.papers.units import MOST_MAINS, Unit, units
+from im2tex.data.preparation.papers import read_papers, unpacking
+from im2tex.data.preparation.papers.paper import LONGEST_DOCUMENT, read_paper
+from im2tex.data.preparation.papers.units import MOST_MAINS, Unit, units
 from im2tex.errors import Im2TexError
 
 HEAD = "\\documentclass{article}\n"

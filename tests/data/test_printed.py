@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from im2tex.data.printed import statistics
-from im2tex.data.printed.drawing import Tally
-from im2tex.data.printed.pictures import from_file, halved
-from im2tex.data.printed.plan import split_of
-from im2tex.data.printed.prose import is_prose
+from im2tex.data.preparation.printed import statistics
+from im2tex.data.preparation.printed.paper_images import from_file, halved
+from im2tex.data.preparation.printed.rendering import Tally
+from im2tex.data.preparation.printed.running_text import is_prose
+from im2tex.data.preparation.printed.split_plan import split_of
 from im2tex.errors import Im2TexError
 
 

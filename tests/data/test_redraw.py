@@ -7,8 +7,8 @@ from scipy import ndimage
 from written import row
 
 from im2tex.data.preprocessing import Preprocessing
-from im2tex.ink.raster import draw
-from im2tex.ink.typeset import typeset
+from im2tex.ink.builtin_font.typeset import typeset
+from im2tex.ink.rasterize import draw
 
 TOKENS = (r"\frac", *"{2x+3}{5y}=z-47")
 FORMULA = typeset(TOKENS)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from written import row
 
-from im2tex.data.batches import Budget
+from im2tex.data.augmentation import Variation
+from im2tex.data.bucketing import Budget
 from im2tex.data.dataset import FormulaDataset
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.samplers import EvaluationSampler, TrainingSampler
-from im2tex.data.variation import Variation
 from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
 

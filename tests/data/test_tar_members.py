@@ -9,8 +9,8 @@ import tarfile
 
 import pytest
 
-from im2tex.data.archive import Limits, members
-from im2tex.data.tar_members import TarReader
+from im2tex.data.preparation.archive import Limits, members
+from im2tex.data.preparation.tar_members import TarReader
 from im2tex.errors import Im2TexError
 
 END = bytes(1024)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from written import row
 
-from im2tex.data.variation import Variation
+from im2tex.data.augmentation import Variation
 from im2tex.ink.augment import Augmentation
-from im2tex.ink.recombine import SymbolBank
-from im2tex.ink.spans import agreement
+from im2tex.ink.recombination.label_structure import agreement
+from im2tex.ink.recombination.recombine import SymbolBank
 
 SAMPLES = [row(label, key=f"s{i}") for i, label in enumerate(("x+1", "2-y=z", "a+b-c+d", "1=1"))]
 BANK = SymbolBank.from_samples(SAMPLES)

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from im2tex.data.archive import members
-from im2tex.data.walking import walk
+from im2tex.data.preparation.archive import members
+from im2tex.data.preparation.walking import walk
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from im2tex.data.archive import Limits, members
+from im2tex.data.preparation.archive import Limits, members
 from im2tex.errors import Im2TexError
 
 

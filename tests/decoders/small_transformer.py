@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from im2tex.decoders.transformer import TransformerDecoder
+from im2tex.decoders.transformer.decoder import TransformerDecoder
 from im2tex.grid import Grid, size_mask
 from im2tex.latex.vocabulary import EOS, PAD
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from toy_decoder import Scripted, Toy
 
-from im2tex.decoders.search import Hypothesis, SearchOptions, beam_search
+from im2tex.decoders.beam_search import Hypothesis, SearchOptions, beam_search
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
 

@@ -11,16 +11,16 @@ from tiny import TINY, changed, config, im2tex
 from torch import nn
 
 from im2tex import Im2Tex
-from im2tex.checkpoint import initialise
 from im2tex.data.dataset import Batch, stack
 from im2tex.data.source import SOURCES
 from im2tex.decoders import DECODERS, SearchOptions, Targets
 from im2tex.decoders.ctc import CTCDecoder, steps_needed
 from im2tex.encoders.row_cnn import RowCNN
 from im2tex.errors import Im2TexError
+from im2tex.evaluation.results import read_result
 from im2tex.grid import Grid, size_mask
 from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
-from im2tex.report.results import read_result
+from im2tex.model.initialization import initialize
 
 V, D = 7, 6
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
@@ -236,13 +236,18 @@ def test_a_model_learns_formulas_of_one_line_by_heart(tmp_path):
     batch = Batch([""] * 8, parts["images"], parts["sizes"], labels)
 
     def loss():
-        value, logs = model.ready.loss(model.encode(batch), model.targets(batch))
+        value, logs = model.recognizer.require_decoder().loss(
+            model.recognizer.encode(batch), model.recognizer.targets(batch)
+        )
         assert logs["left_out"] == 0
         return value
 
     def found():
         hypotheses = model(batch, SearchOptions(beam_size=4))
-        return [tuple(model.words.decode(best[0].tokens)) for best in hypotheses]
+        return [
+            tuple(model.recognizer.require_vocabulary().decode(best[0].tokens))
+            for best in hypotheses
+        ]
 
     train([model], loss, lambda: found() == labels, rate=0.01)
     assert found() == labels
@@ -261,13 +266,16 @@ def test_it_is_fitted_tested_and_started_from(tmp_path, capsys):
     trained = Im2Tex.load_from_checkpoint(checkpoint)
     assert trained.hparams["attention"] == "none"
     # Another vocabulary: the softmax is taken over token by token, the blank with its own row.
-    words = ["zebra", *reversed(trained.words.ordinary)]
+    words = ["zebra", *reversed(trained.recognizer.require_vocabulary().ordinary)]
     chosen = {name: settings["model"][name] for name in ("encoder_args", "decoder_args")}
     other = Im2Tex(vocabulary=words, decoder="ctc", **chosen)
-    said = initialise(other, str(checkpoint))
+    said = initialize(other.recognizer, str(checkpoint))
     assert "2 token by token" in said
-    for token in ("<pad>", trained.words.ordinary[0]):
-        ours, theirs = (m.words.tokens.index(token) for m in (other, trained))
+    for token in ("<pad>", trained.recognizer.require_vocabulary().ordinary[0]):
+        ours, theirs = (
+            m.recognizer.require_vocabulary().tokens.index(token) for m in (other, trained)
+        )
         torch.testing.assert_close(
-            other.ready.output.weight[ours], trained.ready.output.weight[theirs]
+            other.recognizer.require_decoder().output.weight[ours],
+            trained.recognizer.require_decoder().output.weight[theirs],
         )

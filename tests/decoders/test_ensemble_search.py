@@ -10,7 +10,7 @@ from torch import nn
 
 from im2tex.decoders import SearchOptions, Targets
 from im2tex.decoders.ctc import CTCDecoder
-from im2tex.decoders.ensemble import likelihood, search
+from im2tex.decoders.ensemble_step import likelihood, search
 from im2tex.decoders.lstm import LSTMDecoder
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import EOS, PAD

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from im2tex.decoders.grounding import SymbolLoss, cells_of, guided_attention_loss
+from im2tex.decoders.alignment_losses import SymbolLoss, cells_of, guided_attention_loss
 from im2tex.encoders.row_cnn import RowCNN
 from im2tex.grid import Grid, size_mask
 

@@ -5,8 +5,8 @@ import torch
 from toy_decoder import Scripted, Toy
 
 from im2tex.decoders import SearchOptions
+from im2tex.decoders.beam_search import beam_search
 from im2tex.decoders.lstm import LSTMDecoder
-from im2tex.decoders.search import beam_search
 from im2tex.grid import Grid, size_mask
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ from tiny import TINY
 
 from im2tex.decoders import DECODERS, Decoder
 from im2tex.errors import Im2TexError
-from im2tex.module import Im2Tex
+from im2tex.training.module import Im2Tex
 
 ENCODER = {name: TINY["model"][name] for name in ("encoder", "encoder_args")}
 
@@ -36,7 +36,7 @@ def alone(monkeypatch):
 def test_nothing_has_to_be_said_of_attention(settings):
     model = Im2Tex(vocabulary=["x"], decoder="alone", **ENCODER, **settings)
     assert model.hparams["attention"] == "none"
-    assert model.ready.sizes == (5, model.encoder.width)
+    assert model.recognizer.require_decoder().sizes == (5, model.recognizer.encoder.width)
     again = Im2Tex(**dict(model.hparams))
     assert again.hparams == model.hparams
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from im2tex.decoders import SearchOptions
-from im2tex.decoders.prefix_search import prefix_search
+from im2tex.decoders.ctc_prefix_search import prefix_search
 from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
 
 V = 7  # the four special ones and three letters

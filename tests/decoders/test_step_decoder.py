@@ -10,8 +10,8 @@ from small_transformer import enumerated, grid
 from torch import Tensor
 
 from im2tex.decoders import SearchOptions, StepDecoder
-from im2tex.decoders.ensemble import search
-from im2tex.decoders.search import log_softmax, pick
+from im2tex.decoders.beam_search import log_softmax, pick
+from im2tex.decoders.ensemble_step import search
 from im2tex.latex.vocabulary import BOS, EOS
 
 WORDS, LONGEST = 6, 3  # two ordinary tokens, so 15 readings of up to three

@@ -10,11 +10,11 @@ from small_transformer import TOKENS, V, alone, decoder, grid
 from torch import nn
 
 from im2tex.decoders import DECODERS, SearchOptions, Targets
-from im2tex.decoders.directions import mirrored
-from im2tex.decoders.search import beam_search
-from im2tex.decoders.tracing import trace
-from im2tex.decoders.transformer import TransformerDecoder
-from im2tex.decoders.transformer_layers import masked_weights, positions
+from im2tex.decoders.attention_trace import trace_attention
+from im2tex.decoders.beam_search import beam_search
+from im2tex.decoders.bidirectional_search import mirrored
+from im2tex.decoders.transformer.decoder import TransformerDecoder
+from im2tex.decoders.transformer.layers import masked_weights, positions
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import BOS, EOS, PAD
 
@@ -321,7 +321,7 @@ def test_weights_of_half_precision_learn_and_search():
 
 def test_what_it_looked_at_can_be_traced():
     model, cells = decoder(), alone(grid(), 0)
-    found = trace(model, cells, TOKENS[0].tolist())
+    found = trace_attention([(model, cells)], TOKENS[0].tolist())
     logits, weights = model.forced(cells, TOKENS[:1])
     expected = weights[0].view(5, 2, 3).detach().numpy()
     np.testing.assert_allclose(found.fine, expected, rtol=0, atol=1e-6)

@@ -7,8 +7,8 @@ import torch
 from small_transformer import alone, decoder, enumerated, grid
 
 from im2tex.decoders import SearchOptions, Targets
-from im2tex.decoders import directions as module
-from im2tex.decoders.search import beam_search
+from im2tex.decoders import bidirectional_search as module
+from im2tex.decoders.beam_search import beam_search
 from im2tex.latex.vocabulary import EOS
 
 WORDS, LONGEST = 7, 3  # three ordinary tokens, so 40 readings of up to three

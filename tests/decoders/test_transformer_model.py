@@ -6,9 +6,10 @@ import pytest
 import torch
 from tiny import TINY, changed, config, im2tex, steps
 
-from im2tex.checkpoint import initialise, load
 from im2tex.latex.vocabulary import EOS
-from im2tex.module import Im2Tex
+from im2tex.model.checkpoint import read_checkpoint
+from im2tex.model.initialization import initialize
+from im2tex.training.module import Im2Tex
 
 DECODER = {
     "width": 16,
@@ -50,7 +51,7 @@ def test_a_fit_learns_in_both_directions_and_is_validated(folder, checkpoint):
         losses = [both[step][direction] for step in sorted(both)]
         assert sum(losses[5:]) < sum(losses[:5])
     assert len(steps(logged, "val/perplexity", "val/token_exact")) == 2
-    assert load(checkpoint)["hyper_parameters"]["attention"] == "none"
+    assert read_checkpoint(checkpoint)["hyper_parameters"]["attention"] == "none"
 
 
 def test_a_checkpoint_tests_alone_and_says_how_many_cells_it_looked_at(
@@ -80,20 +81,20 @@ def test_an_attention_it_would_not_use_is_refused(checkpoint, capsys):
 
 def test_it_is_loaded_as_it_was_saved(checkpoint):
     model = Im2Tex.load_from_checkpoint(checkpoint)
-    content = load(checkpoint)["state_dict"]
+    content = read_checkpoint(checkpoint)["state_dict"]
     assert model.state_dict().keys() == content.keys()
     assert all(torch.equal(value, content[name]) for name, value in model.state_dict().items())
 
 
 def test_another_vocabulary_takes_the_rows_of_its_tokens_and_all_else(tmp_path):
     other, model = (Im2Tex(vocabulary=words, **SMALL) for words in (["x", "+"], ["a", "x", "1"]))
-    other.decoder.stack.refinement.norm.running_mean.fill_(7.0)
+    other.recognizer.decoder.stack.refinement.norm.running_mean.fill_(7.0)
     content = {"state_dict": other.state_dict(), "hyper_parameters": dict(other.hparams)}
     other.on_save_checkpoint(content)
     torch.save(content, tmp_path / "a.ckpt")
-    fresh = model.decoder.embedding.weight[4].clone()
-    said = initialise(model, str(tmp_path / "a.ckpt"))
-    theirs, ours = other.decoder, model.decoder
+    fresh = model.recognizer.decoder.embedding.weight[4].clone()
+    said = initialize(model.recognizer, str(tmp_path / "a.ckpt"))
+    theirs, ours = other.recognizer.decoder, model.recognizer.decoder
     for name in ("embedding.weight", "output.weight", "output.bias"):
         mine, known = ours.get_parameter(name), theirs.get_parameter(name)
         assert torch.equal(mine[5], known[4])  # x

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from im2tex.grid import size_mask
-from im2tex.module import Im2Tex
+from im2tex.training.module import Im2Tex
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 
@@ -94,7 +94,7 @@ def restored(path, name, **arguments):
         encoder_args=arguments,
         decoder_args={"width": 8, "embedding": 4},
     )
-    settled(model.encoder, torch.float32)
+    settled(model.recognizer.encoder, torch.float32)
     content = {
         "state_dict": model.state_dict(),
         "hyper_parameters": dict(model.hparams),
@@ -108,8 +108,8 @@ def restored(path, name, **arguments):
 def assert_a_checkpoint_restores_it(path, name, **arguments):
     """The same readings of the same picture, by settings and weights from the file alone."""
     model, other = restored(path, name, **arguments)
-    assert type(other.encoder) is type(model.encoder)
-    assert other.preprocessing.stride == model.encoder.stride
+    assert type(other.recognizer.encoder) is type(model.recognizer.encoder)
+    assert other.preprocessing.stride == model.recognizer.encoder.stride
     picture = torch.zeros(40, 60, dtype=torch.uint8).numpy()
     picture[10:30, 10:14] = picture[18:22, 10:50] = 255
     one, two = (each.transcribe(picture, max_length=4) for each in (model, other))

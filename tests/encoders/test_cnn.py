@@ -40,8 +40,8 @@ def test_it_has_as_many_parameters_as_the_papers_model_with_rows():
 
     model = Im2Tex(vocabulary=[f"token{k}" for k in range(555 - 4)], encoder="cnn")
     assert sum(parameter.numel() for parameter in model.parameters()) == by_factor[74]
-    assert model.encoder.stride == (8, 8)
-    assert model.encoder.width == 74 * 512 // 64 == 592
+    assert model.recognizer.encoder.stride == (8, 8)
+    assert model.recognizer.encoder.width == 74 * 512 // 64 == 592
 
 
 def test_it_is_the_papers_stack_without_rows():

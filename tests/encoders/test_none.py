@@ -10,9 +10,9 @@ from tiny import TINY, changed, config, im2tex
 from im2tex.decoders import SearchOptions, Targets
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
+from im2tex.evaluation.results import read_result
 from im2tex.latex.vocabulary import EOS, PAD
-from im2tex.module import Im2Tex
-from im2tex.report.results import read_result
+from im2tex.training.module import Im2Tex
 
 WORDS = ["x", "+", "1"]
 ARGUMENTS = {"width": 24, "embedding": 8, "reduction": "tokens"}
@@ -24,7 +24,9 @@ def model():
 
 
 def grid(language, images):
-    return language.encoder(images, torch.ones(len(images), *images.shape[2:], dtype=torch.bool))
+    return language.recognizer.encoder(
+        images, torch.ones(len(images), *images.shape[2:], dtype=torch.bool)
+    )
 
 
 def test_every_picture_is_one_cell_of_nothing():
@@ -48,12 +50,12 @@ def test_it_learns_how_often_labels_are_seen_and_reads_the_most_frequent():
     cells = grid(language, torch.rand(4, 1, 8, 8))
 
     def loss():
-        return language.ready.loss(cells, Targets(tokens))[0]
+        return language.recognizer.require_decoder().loss(cells, Targets(tokens))[0]
 
     @torch.no_grad()
     def found():
         """For each picture, the likeliest labels and their probabilities."""
-        hypotheses = language.ready.search(cells, SearchOptions(3, n_best=2))
+        hypotheses = language.recognizer.require_decoder().search(cells, SearchOptions(3, n_best=2))
         return [
             [(one.tokens, math.exp(one.log_probability)) for one in image] for image in hypotheses
         ]
@@ -72,4 +74,4 @@ def test_it_is_trained_and_tested_like_a_model_that_sees(tmp_path, monkeypatch):
     metrics = read_result(result)["metrics"]["test"]
     assert 1 < metrics["perplexity"] < 40
     again = Im2Tex.load_from_checkpoint(checkpoint)
-    assert type(again.encoder) is ENCODERS.get("none")
+    assert type(again.recognizer.encoder) is ENCODERS.get("none")

@@ -176,10 +176,11 @@ def test_pretrained_weights_out_of_reach_are_an_error_with_the_way_out(hub):
 def test_a_checkpoint_of_a_pretrained_network_needs_no_network(hub, tmp_path):
     model, other = restored(tmp_path / "timm.ckpt", "timm", **SMALL, pretrained=True)
     images, mask = batch_of([torch.rand(8, 16)], 8, 16)
-    model.encoder._missing = ""
+    model.recognizer.encoder._missing = ""
     with torch.no_grad():
         assert torch.equal(
-            other.encoder(images, mask).features, model.encoder(images, mask).features
+            other.recognizer.encoder(images, mask).features,
+            model.recognizer.encoder(images, mask).features,
         )
 
 

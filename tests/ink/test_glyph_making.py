@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from im2tex.ink.builtin_font.hershey import glyph
 from im2tex.ink.glyphs import Drawn, built_in_bank, make_bank
 from im2tex.ink.glyphs.coverage import count_symbols, coverage, is_drawn
 from im2tex.ink.glyphs.crohme import crohme_glyphs
 from im2tex.ink.glyphs.making import fair
 from im2tex.ink.glyphs.outliers import usual
 from im2tex.ink.glyphs.sheet import SAMPLES, sheets, spread
-from im2tex.ink.hershey import glyph
 from im2tex.ink.ink import Ink, Symbol
 
 

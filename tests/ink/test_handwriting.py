@@ -7,12 +7,12 @@ import pytest
 
 from im2tex.ink.glyphs import Drawn, GlyphBank, built_in_bank
 from im2tex.ink.handwriting import FAITHFUL, NATURAL, Composer
-from im2tex.ink.handwriting.clearing import cleared
 from im2tex.ink.handwriting.fitting import bar_begins, filled, fitted, rooted
+from im2tex.ink.handwriting.overlaps import cleared
 from im2tex.ink.handwriting.pieces import Root, Spanning, Standing
-from im2tex.ink.handwriting.room import Ruler
-from im2tex.ink.spans import box_of
-from im2tex.render.layout import UNIT, Kind, Layout, Placed
+from im2tex.ink.handwriting.spacing import Ruler
+from im2tex.ink.recombination.label_structure import box_of
+from im2tex.render.layout.layout import UNIT, Kind, Layout, Placed
 
 
 def line(*points):

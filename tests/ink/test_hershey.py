@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from im2tex.errors import Im2TexError
-from im2tex.ink import hershey
-from im2tex.ink.typeset import typeset
+from im2tex.ink.builtin_font import hershey
+from im2tex.ink.builtin_font.typeset import typeset
 
 
 def test_every_token_has_a_finite_glyph_of_a_sensible_size():

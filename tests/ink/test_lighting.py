@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from im2tex.ink.builtin_font.typeset import typeset
+from im2tex.ink.images.illumination import evenly_lit
 from im2tex.ink.images.picture import load_picture
-from im2tex.ink.lighting import evenly_lit
-from im2tex.ink.raster import draw
-from im2tex.ink.typeset import typeset
+from im2tex.ink.rasterize import draw
 
 INK = typeset(("2", "x", "+", "3", "=", "y"))
 HEIGHT, WIDTH = 240, 560

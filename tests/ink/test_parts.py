@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from im2tex.data.preprocessing import Preprocessing
-from im2tex.ink.parts import Parts, inked
-from im2tex.ink.raster import draw
+from im2tex.ink.images.components import Parts, inked
+from im2tex.ink.rasterize import draw
 from im2tex.ink.scale import picture_size, symbol_size
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from im2tex.ink import raster
+from im2tex.ink import rasterize
 
 
 def stroke(*points):
@@ -15,9 +15,9 @@ def stroke(*points):
 def test_shape_is_extent_plus_pen_plus_padding():
     # 10 x 4 units at 3 pixels a unit = 30 x 12; pen 2; padding 5 on each side.
     strokes = [stroke((100, 50), (110, 54))]
-    image = raster.draw(strokes, 3.0, 2.0, 5)
+    image = rasterize.draw(strokes, 3.0, 2.0, 5)
     assert image.shape == (12 + 2 + 10, 30 + 2 + 10)
-    assert image.shape == raster.size(strokes, 3.0, 2.0, 5)
+    assert image.shape == rasterize.size(strokes, 3.0, 2.0, 5)
     assert image.dtype == np.uint8
     assert not image[:5].any()
     assert not image[-5:].any()
@@ -26,7 +26,7 @@ def test_shape_is_extent_plus_pen_plus_padding():
 
 
 def test_a_bar_is_as_thick_as_the_pen_and_full_inside():
-    image = raster.draw([stroke((0, 0), (20, 0))], 1.0, 3.0, 1)
+    image = rasterize.draw([stroke((0, 0), (20, 0))], 1.0, 3.0, 1)
     column = image[:, 12].astype(int)
     assert column.tolist() == [0, 255, 255, 255, 0]
 
@@ -34,14 +34,14 @@ def test_a_bar_is_as_thick_as_the_pen_and_full_inside():
 @pytest.mark.parametrize("thickness", [1.0, 1.5, 2.0, 2.4, 3.0, 4.7])
 def test_ink_mass_follows_the_thickness(thickness):
     slanted = [stroke((0, 0), (40, 23))]
-    mass = raster.draw(slanted, 1.0, thickness, 3).sum() / 255
+    mass = rasterize.draw(slanted, 1.0, thickness, 3).sum() / 255
     pen = round(3 * thickness) / 3
     expected = pen * math.hypot(40, 23) + math.pi * (pen / 2) ** 2
     assert mass == pytest.approx(expected, rel=0.15)
 
 
 def test_a_single_point_is_a_round_dot():
-    image = raster.draw([stroke((7, 7))], 5.0, 6.0, 2)
+    image = rasterize.draw([stroke((7, 7))], 5.0, 6.0, 2)
     assert image.shape == (10, 10)
     assert image.sum() / 255 == pytest.approx(math.pi * 9, rel=0.08)
     assert np.array_equal(image, image.T)
@@ -50,19 +50,19 @@ def test_a_single_point_is_a_round_dot():
 def test_dense_points_do_not_change_the_line():
     ends = [stroke((0, 0), (30, 30))]
     dense = [np.linspace((0, 0), (30, 30), 4000, dtype=np.float32)]
-    difference = raster.draw(ends, 1, 2, 1).astype(int) - raster.draw(dense, 1, 2, 1)
+    difference = rasterize.draw(ends, 1, 2, 1).astype(int) - rasterize.draw(dense, 1, 2, 1)
     assert abs(difference).mean() < 4
 
 
 def test_both_ends_of_every_stroke_are_drawn():
     strokes = [stroke((0, 0), (0.1, 0)), stroke((9, 0), (9.05, 0)), stroke((18, 0), (27, 0))]
-    image = raster.draw(strokes, 1, 1, 0)
+    image = rasterize.draw(strokes, 1, 1, 0)
     assert image[0, [0, 9, 18, 27]].min() > 100
 
 
 @pytest.mark.parametrize(("scale", "thickness"), [(0, 1), (1, 0), (-1, 1), (float("nan"), 1)])
 def test_refuses_what_cannot_be_drawn(scale, thickness):
     with pytest.raises(ValueError, match="above zero"):
-        raster.draw([stroke((0, 0))], scale, thickness, 0)
+        rasterize.draw([stroke((0, 0))], scale, thickness, 0)
     with pytest.raises(ValueError, match="no stroke"):
-        raster.draw([], 1, 1, 0)
+        rasterize.draw([], 1, 1, 0)

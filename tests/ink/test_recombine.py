@@ -7,8 +7,8 @@ import pytest
 
 from im2tex.data.sample import Sample
 from im2tex.ink.ink import Ink, Symbol
-from im2tex.ink.recombine import SymbolBank, crop, swap
-from im2tex.ink.spans import balanced, spans
+from im2tex.ink.recombination.label_structure import balanced, spans
+from im2tex.ink.recombination.recombine import SymbolBank, crop, swap
 
 # Each token is written so that it can be read back: as many strokes as its number here, in a box
 # as tall as a digit.

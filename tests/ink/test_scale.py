@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from im2tex.ink import raster
+from im2tex.ink import rasterize
 from im2tex.ink.ink import Ink
 from im2tex.ink.scale import ink_size, symbol_size
 
@@ -33,12 +33,12 @@ def test_follows_the_unit_of_the_strokes(unit):
 
 @pytest.mark.parametrize(("pixels", "thickness"), [(12, 1), (16, 2), (24, 1.5), (40, 4), (80, 3)])
 def test_ink_and_its_bitmap_agree(pixels, thickness):
-    image = raster.draw(ROW.strokes, pixels / ink_size(ROW), thickness, 7)
+    image = rasterize.draw(ROW.strokes, pixels / ink_size(ROW), thickness, 7)
     assert symbol_size(image) == pytest.approx(pixels, rel=0.06)
 
 
 def test_grey_level_and_margin_do_not_matter():
-    image = raster.draw(ROW.strokes, 1.0, 2.0, 3)
+    image = rasterize.draw(ROW.strokes, 1.0, 2.0, 3)
     faint = np.pad(image // 4, 50)
     assert symbol_size(faint) == pytest.approx(symbol_size(image), rel=0.03)
 
@@ -46,11 +46,13 @@ def test_grey_level_and_margin_do_not_matter():
 def test_a_lone_minus_or_bar_has_its_length():
     assert ink_size(Ink((stroke((3, 3), (13, 3)),))) == pytest.approx(10, rel=0.05)
     assert ink_size(Ink((stroke((3, 3), (3, 43)),))) == pytest.approx(40, rel=0.05)
-    assert symbol_size(raster.draw([stroke((0, 0), (30, 0))], 1, 3, 2)) == pytest.approx(30, 0.05)
+    assert symbol_size(rasterize.draw([stroke((0, 0), (30, 0))], 1, 3, 2)) == pytest.approx(
+        30, 0.05
+    )
 
 
 def test_a_lone_dot_is_small_beside_a_symbol():
-    dot = raster.draw([stroke((0, 0))], 1, 6, 4)
+    dot = rasterize.draw([stroke((0, 0))], 1, 6, 4)
     assert 6 < symbol_size(dot) < 18
     assert ink_size(Ink((stroke((5, 5)),))) == 1.0
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.typeset import lay_out, typeset
-from im2tex.render.layout import UNIT, Kind, Layout
+from im2tex.ink.builtin_font.typeset import lay_out, typeset
+from im2tex.render.layout.layout import UNIT, Kind, Layout
 
 FORMULA = r"\frac { \sin x _ { j } } { \sqrt [ 3 ] { y + 1 } } = ( \sum _ { n } z ^ { 2 ^ { k } } )"
 

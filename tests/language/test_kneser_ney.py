@@ -8,7 +8,7 @@ import pytest
 
 from im2tex.errors import Im2TexError
 from im2tex.language import KneserNey
-from im2tex.language.kneser_ney import FALLBACK
+from im2tex.language.ngram import FALLBACK
 
 
 def random_labels(count=60, letters="abcd", seed=0):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from im2tex.latex.agreement import classify, compare_labels, report
+from im2tex.latex.crohme.agreement import classify, compare_labels, report
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from im2tex.latex.character_table import COMMANDS
 from im2tex.latex.characters import to_ascii
-from im2tex.latex.normalize import Mode, normalize
+from im2tex.latex.normal_form.normalize import Mode, normalize
 from im2tex.latex.tokens import LatexError
-from im2tex.render.allowed import WORDS
+from im2tex.render.markup.allowlist import WORDS
 
 
 @pytest.mark.parametrize(

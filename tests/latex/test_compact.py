@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2tex.latex.compact import compact
-from im2tex.latex.tokens import texts
+from im2tex.latex.tokens import compact, texts
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2tex.latex.alignment import Written, align, inventory
-from im2tex.latex.crohme import Leaf, best_effort, canonical, leaves, mark
-from im2tex.latex.mathml import MathmlError, symbol
-from im2tex.latex.mathml import canonical as from_mathml
+from im2tex.latex.crohme.alignment import Written, align, inventory
+from im2tex.latex.crohme.canonical import Leaf, best_effort, canonical, leaves, mark
+from im2tex.latex.crohme.mathml import MathmlError, symbol
+from im2tex.latex.crohme.mathml import canonical as from_mathml
 from im2tex.latex.tokens import LatexError
 
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from im2tex.latex.crohme import canonical
-from im2tex.latex.cutting import SEPARATORS, cuts
-from im2tex.latex.handwritten import handwritten
-from im2tex.latex.parser import parse
-from im2tex.latex.signs import CLOSES, FOREIGN, OPENS, signs, tokens_of
+from im2tex.data.preparation.formula_sampling.signs import CLOSES, FOREIGN, OPENS, signs, tokens_of
+from im2tex.data.preparation.formula_sampling.subformulas import SEPARATORS, cuts
+from im2tex.latex.crohme.canonical import canonical
+from im2tex.latex.crohme.from_tree import handwritten
+from im2tex.latex.normal_form.parser import parse
 
 
 def signs_of(source):

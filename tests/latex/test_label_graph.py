@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_symbol_tree import PIECES
 
-from im2tex.latex.label_graph import (
+from im2tex.latex.label_graph.label_graph import (
     LabelGraph,
     compare,
     compare_formulas,

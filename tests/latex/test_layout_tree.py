@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_symbol_tree import PIECES
 
-from im2tex.latex.layout_tree import NONE, layout_tree
+from im2tex.latex.label_graph.layout_tree import NONE, layout_tree
 from im2tex.latex.tokens import LatexError
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from im2tex.latex.norm import norm
-from im2tex.latex.parser import parse
+from im2tex.latex.normal_form.normal_form import norm
+from im2tex.latex.normal_form.parser import parse
 from im2tex.latex.tokens import LatexError
 
 

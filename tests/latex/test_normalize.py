@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.normal_form_defects import DEFECTS, defects
 from im2tex.cli import main
 from im2tex.commands.normalize import normalize_lines
 from im2tex.errors import Im2TexError
-from im2tex.latex.crohme import canonical
-from im2tex.latex.normalize import Mode, normalize, normalize_or_none
-from im2tex.latex.reference import DEFECTS, defects
+from im2tex.latex.crohme.canonical import canonical
+from im2tex.latex.normal_form.normalize import Mode, normalize, normalize_or_none
 from im2tex.latex.tokens import LatexError
-from im2tex.text_files import is_wide
+from im2tex.utils.text_files import is_wide
 
 LINES = (
     st.binary(max_size=30)

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2tex.latex.cursor import DEPTH
-from im2tex.latex.parser import parse
+from im2tex.latex.normal_form.cursor import DEPTH
+from im2tex.latex.normal_form.parser import parse
+from im2tex.latex.normal_form.tree import Array, Command, Fenced, Group, Operator, Row, Scripts
 from im2tex.latex.tokens import LatexError
-from im2tex.latex.tree import Array, Command, Fenced, Group, Operator, Row, Scripts
 
 
 def tree(source):

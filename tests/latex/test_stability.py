@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from im2tex.latex.normalize import Mode, normalize, normalize_or_none
+from im2tex.latex.normal_form.normalize import Mode, normalize, normalize_or_none
 from im2tex.latex.tokens import LatexError
 
 MODES = list(Mode)

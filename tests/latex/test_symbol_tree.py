@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2tex.latex.symbol_tree import MAX_DEPTH, Kind, parse
+from im2tex.latex.label_graph.symbol_tree import MAX_DEPTH, Kind, parse
 from im2tex.latex.tokens import LatexError
 
 LEAVES = {Kind.LETTER, Kind.NUMBER, Kind.SYMBOL, Kind.RELATION, Kind.NAME}

@@ -2,7 +2,7 @@
 
 import struct
 
-from im2tex.render import dvi
+from im2tex.render.tex import dvi
 
 SIZE = 10 * dvi.POINT
 

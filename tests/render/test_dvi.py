@@ -5,8 +5,8 @@ import struct
 import pytest
 from dvi_files import SIZE, dvi_file
 
-from im2tex.render import dvi
-from im2tex.render.tfm import Metrics
+from im2tex.render.tex import dvi
+from im2tex.render.tex.tfm import Metrics
 
 FONT = Metrics(65, [1 << 20, 1 << 19], [0, 0], [0, 0])  # `A` 1 wide, `B` half
 RULE = struct.pack(">2i", 40, 70)  # height, width

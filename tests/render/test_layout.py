@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from helpers_render import ATTACKS, NEIGHBOURS, needs_tex
 
+from benchmarks.layout_draw import draw_layout
 from im2tex.errors import Im2TexError
-from im2tex.render import Cause, allowed, open_renderer
-from im2tex.render.layout import UNIT, Kind, Layout, LayoutFailure
-from im2tex.render.layout_draw import draw_layout
-from im2tex.render.layout_tex import TexLayouter, open_layouter
-from im2tex.render.sandbox import Limits
+from im2tex.render import Cause, open_renderer
+from im2tex.render.layout.layout import UNIT, Kind, Layout, LayoutFailure
+from im2tex.render.layout.tex import TexLayouter, open_layouter
+from im2tex.render.markup import allowlist
+from im2tex.render.tex.sandbox import Limits
 
 pytestmark = needs_tex
 
@@ -81,7 +82,7 @@ SPELLED |= dict.fromkeys([r"\varinjlim", r"\varliminf", r"\varlimsup", r"\varpro
 
 def test_every_symbol_of_the_vocabulary_is_found_under_its_own_name(layouter):
     characters = [c for c in map(chr, range(33, 127)) if c not in "\\{}^_#$%&~'"]
-    tokens = sorted(allowed.SYMBOLS - SILENT - IN_TEXT) + characters
+    tokens = sorted(allowlist.SYMBOLS - SILENT - IN_TEXT) + characters
     tokens += [r"\{", r"\}", r"\|", r"\#", r"\$", r"\%", r"\&", r"\_"]
     layouts = laid(layouter, *(f"x {token} y" for token in tokens))
     spelled = set()

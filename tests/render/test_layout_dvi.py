@@ -4,10 +4,10 @@ import struct
 
 from dvi_files import SIZE, dvi_file
 
-from im2tex.render import layout_dvi
-from im2tex.render.layout_dvi import MARK, RULE, Item
-from im2tex.render.layout_fonts import read_afm
-from im2tex.render.tfm import Metrics
+from im2tex.render.layout import dvi as layout_dvi
+from im2tex.render.layout.dvi import MARK, RULE, Item
+from im2tex.render.layout.fonts import read_afm
+from im2tex.render.tex.tfm import Metrics
 
 METRICS = Metrics(65, [1 << 20, 1 << 19], [0, 0], [0, 0])  # `A` 1 wide, `B` half
 

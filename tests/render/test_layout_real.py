@@ -11,8 +11,8 @@ import pytest
 from helpers_render import needs_tex
 
 from im2tex.render import Cause
-from im2tex.render.layout import Layout, plain
-from im2tex.render.layout_tex import open_layouter
+from im2tex.render.layout.layout import Layout, plain
+from im2tex.render.layout.tex import open_layouter
 
 pytestmark = needs_tex
 

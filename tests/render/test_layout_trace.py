@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from im2tex.render.layout_dvi import MARK, RULE, Item
-from im2tex.render.layout_trace import Untraced, trace
+from im2tex.render.layout.dvi import MARK, RULE, Item
+from im2tex.render.layout.trace import Untraced, trace
 
 
 def page(text):

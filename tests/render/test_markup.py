@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from im2tex.latex.tokens import Kind, tokenize
-from im2tex.render.markup import MAX_CHARACTERS, prepare
+from im2tex.render.markup.sanitize import MAX_CHARACTERS, prepare
 from im2tex.render.rendering import Cause, Undrawable
 
 

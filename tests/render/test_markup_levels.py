@@ -8,10 +8,11 @@ from contextlib import suppress
 import pytest
 from helpers_render import NEIGHBOURS, needs_tex
 
-from im2tex.render import Cause, allowed
-from im2tex.render.markup import prepare
+from im2tex.render import Cause
+from im2tex.render.markup import allowlist
+from im2tex.render.markup.sanitize import prepare
 from im2tex.render.rendering import Undrawable
-from im2tex.render.tex import TexRenderer
+from im2tex.render.tex.renderer import TexRenderer
 
 DEEP = {
     "optional argument in braces": (r"\sqrt[{}]{", "}"),
@@ -105,7 +106,7 @@ def test_work_of_real_formulas_passes(markup):
 
 SLOTS = [
     rf"{command}{'{x}' * slot}{{#}}{'{x}' * (count - slot - 1)}"
-    for command, count in sorted((allowed.REPEATING | allowed.ARGUMENTS).items())
+    for command, count in sorted((allowlist.REPEATING | allowlist.ARGUMENTS).items())
     if command not in ("\\root", "\\buildrel", "\\multicolumn", "\\genfrac", "\\sideset")
     for slot in range(count)
 ]

@@ -4,8 +4,8 @@ import struct
 
 from dvi_files import SIZE, dvi_file
 
-from im2tex.render import dvi, page_sizes
-from im2tex.render.tfm import Metrics
+from im2tex.render.tex import dvi, page_sizes
+from im2tex.render.tex.tfm import Metrics
 
 FONT = Metrics(65, [1 << 20], [1 << 19], [1 << 18])  # `A`: 1 wide, 0.5 high, 0.25 deep
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from im2tex.render.sandbox import Limits, run
+from im2tex.render.tex.sandbox import Limits, run
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
 

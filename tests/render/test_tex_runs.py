@@ -1,8 +1,8 @@
 """What TeX says of its pages, and the time that it gets."""
 
 from im2tex.render import Cause, Failure
-from im2tex.render.sandbox import Limits
-from im2tex.render.tex_runs import limits_for, lost
+from im2tex.render.tex.runs import limits_for, lost
+from im2tex.render.tex.sandbox import Limits
 
 OUTPUT = """This is pdfTeX (preloaded format=im2tex)
 (./batch.tex [1]

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from im2tex.render.tfm import Metrics, TfmError, read_tfm
+from im2tex.render.tex.tfm import Metrics, TfmError, read_tfm
 
 
 def test_metrics_from_a_tfm_file():

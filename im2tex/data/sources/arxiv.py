@@ -17,22 +17,22 @@ from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 
-from im2tex.data.download import download, is_url
-from im2tex.data.papers import read_papers
-from im2tex.data.printed import statistics
-from im2tex.data.printed.drawing import Drawing, Rule, by_renderer
-from im2tex.data.printed.formulas import Formula, digest, forms
-from im2tex.data.printed.lists import is_list, read_list
-from im2tex.data.printed.pictures import DPI
-from im2tex.data.printed.plan import PAPERS, SPLITS, candidates, plan, plan_lines
-from im2tex.data.printed.publishing import publish
-from im2tex.data.printed.settings import Settings
-from im2tex.data.printed.workshop import Workshop, fingerprint
-from im2tex.data.progress import bar
+from im2tex.data.preparation.download import download, is_url
+from im2tex.data.preparation.papers import read_papers
+from im2tex.data.preparation.printed import statistics
+from im2tex.data.preparation.printed.formula_lists import is_list, read_list
+from im2tex.data.preparation.printed.formulas import Formula, digest, forms
+from im2tex.data.preparation.printed.paper_images import DPI
+from im2tex.data.preparation.printed.rendering import Drawing, Rule, by_renderer
+from im2tex.data.preparation.printed.settings import Settings
+from im2tex.data.preparation.printed.split_plan import PAPERS, SPLITS, candidates, plan, plan_lines
+from im2tex.data.preparation.printed.writing import publish
+from im2tex.data.preparation.resumable import Workshop, fingerprint
 from im2tex.data.source import SOURCES, Prepared, Source
 from im2tex.data.store import Split, read_about
 from im2tex.errors import Im2TexError
 from im2tex.render import open_renderer
+from im2tex.utils.progress import bar
 
 VERSION = 1  # of what is made of the same formulas; a store of another one is made again
 

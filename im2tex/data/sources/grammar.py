@@ -19,10 +19,10 @@ from im2tex.data.sample import Sample
 from im2tex.data.source import SOURCES, Prepared, Source
 from im2tex.data.store import Split, write_split
 from im2tex.errors import Im2TexError
-from im2tex.ink import hershey
 from im2tex.ink.augment import Augmentation
+from im2tex.ink.builtin_font import hershey
+from im2tex.ink.builtin_font.typeset import typeset
 from im2tex.ink.ink import Ink
-from im2tex.ink.typeset import typeset
 
 _VERSION = 1  # of what the grammar and the hand make; a store of another one is made again
 _DEFAULT = (

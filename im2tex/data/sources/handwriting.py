@@ -16,18 +16,18 @@ from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 
-from im2tex.data.printed.workshop import Workshop, fingerprint
+from im2tex.data.handwriting_writer import Writer
+from im2tex.data.preparation.background_sets import Stream
+from im2tex.data.preparation.handwriting.layouts import Laying
+from im2tex.data.preparation.handwriting.selection import Chosen, crohme_like, held, listed
+from im2tex.data.preparation.resumable import Workshop, fingerprint
 from im2tex.data.source import SOURCES, Prepared, Source
 from im2tex.data.sources.arxiv import find
 from im2tex.data.store import Split, read_about, write_split
-from im2tex.data.stream import Stream
-from im2tex.data.synthetic.formulas import Chosen, crohme_like, held, listed
-from im2tex.data.synthetic.laying import Laying
-from im2tex.data.writer import Writer
 from im2tex.errors import Im2TexError
 from im2tex.ink.glyphs import GlyphBank, built_in_bank
 from im2tex.ink.handwriting import FAITHFUL, NATURAL, Composer
-from im2tex.render.layout_tex import open_layouter
+from im2tex.render.layout.tex import open_layouter
 
 VERSION = 1
 BUILT_IN = "built-in"

@@ -5,8 +5,8 @@ generator was never released). A glyph is a symbol written alone: its strokes fr
 corner of their box, the box's longer side 1 long, y downwards. Where the baseline lies cannot be
 known from a symbol alone: whoever composes fits the glyph's box to the box that TeX gives.
 
-`im2tex.ink.bank.SymbolBank` is another thing: symbols of the training split in use, in the size
-that they have within their own formula, kept in memory for exchanging symbols in real inks.
+`im2tex.ink.recombination.symbol_bank.SymbolBank` is another class: symbols of the training split
+in use, in the size that they have within their own formula, for exchange in handwritten samples.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from im2tex.errors import Im2TexError
-from im2tex.files import replacing
 from im2tex.ink.flat import FlatStrokes
 from im2tex.ink.glyphs.simplify import simplify
 from im2tex.ink.ink import Stroke
+from im2tex.utils.files import replacing
 
 FORMAT = 1
 GRID = 1000

@@ -13,8 +13,16 @@ from dataclasses import dataclass
 
 from im2tex.ink.glyphs.bank import GlyphBank
 from im2tex.ink.glyphs.names import glyph_token
-from im2tex.latex.roles import ACCENTS, FONTS, LINES, ROLES, SWITCHES, WIDE_ACCENTS, Role
-from im2tex.latex.symbol_names import SPACES
+from im2tex.latex.label_graph.names import SPACES
+from im2tex.latex.normal_form.commands import (
+    ACCENTS,
+    FONTS,
+    LINES,
+    ROLES,
+    SWITCHES,
+    WIDE_ACCENTS,
+    Role,
+)
 
 _SIDED = re.compile(r"\\(?:left|right)(?![A-Za-z])(.+)")
 _DRAWN_COMMANDS = frozenset(

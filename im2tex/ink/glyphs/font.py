@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from im2tex.ink.builtin_font.hershey import AXIS, glyph, tokens
 from im2tex.ink.glyphs.bank import Drawn
 from im2tex.ink.glyphs.names import SPELLINGS
-from im2tex.ink.hershey import AXIS, glyph, tokens
 
 SOURCE = "built-in"
 _HANDS = {False: "print", True: "cursive"}

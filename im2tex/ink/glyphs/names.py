@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from string import ascii_letters, ascii_uppercase
 
-from im2tex.latex.roles import FONTS, SWITCHES
+from im2tex.latex.normal_form.commands import FONTS, SWITCHES
 
 ALPHABETS = {
     "\\mathcal": "\\mathcal",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from im2tex.ink.ink import Stroke
-from im2tex.ink.raster import draw
+from im2tex.ink.rasterize import draw
 
 SAMPLES = 12
 """Glyphs a row."""

@@ -1,6 +1,6 @@
 """Layouts to handwriting: every symbol replaced by a drawn one."""
 
 from im2tex.ink.handwriting.compose import Composer
-from im2tex.ink.handwriting.hand import FAITHFUL, NATURAL, Manner
+from im2tex.ink.handwriting.style import FAITHFUL, NATURAL, Manner
 
 __all__ = ["FAITHFUL", "NATURAL", "Composer", "Manner"]

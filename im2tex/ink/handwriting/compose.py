@@ -13,13 +13,13 @@ import numpy as np
 
 from im2tex.ink.glyphs.bank import GlyphBank
 from im2tex.ink.glyphs.names import glyph_token
-from im2tex.ink.handwriting.clearing import cleared
 from im2tex.ink.handwriting.fitting import Points, bar_begins, filled, fitted
-from im2tex.ink.handwriting.hand import NATURAL, Hand, Manner
+from im2tex.ink.handwriting.overlaps import cleared
 from im2tex.ink.handwriting.pieces import Box, Piece, Root, Spanning, Standing
-from im2tex.ink.handwriting.room import Ruler, reaches
+from im2tex.ink.handwriting.spacing import Ruler, reaches
+from im2tex.ink.handwriting.style import NATURAL, Hand, Manner
 from im2tex.ink.ink import Ink, Symbol
-from im2tex.render.layout import UNIT, Kind, Layout, Placed
+from im2tex.render.layout.layout import UNIT, Kind, Layout, Placed
 
 _STRETCHED = frozenset([Kind.DELIMITER, Kind.RULE, Kind.ACCENT, Kind.FRAME])
 _SPANNING = frozenset([Kind.RULE, Kind.RADICAL, Kind.ACCENT, Kind.FRAME])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.ink.corners import rounded
+from im2tex.ink.builtin_font.corners import rounded
 from im2tex.ink.ink import Stroke
 
 Points = NDArray[np.float64]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2tex.ink.handwriting.fitting import Points, filled, plain_root, rooted
-from im2tex.ink.handwriting.room import Ruler
+from im2tex.ink.handwriting.spacing import Ruler
 from im2tex.ink.ink import Stroke
 
 Box = tuple[float, float, float, float]

@@ -1,1 +1,1 @@
-"""Pictures from outside: opened safely, cleaned up, and reduced to ink on paper."""
+"""Images of handwriting: opened, cleaned up, and made like what the models were trained on."""

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from im2tex.ink.parts import inked
-from im2tex.ink.pen import pen_width
+from im2tex.ink.images.components import inked
+from im2tex.ink.images.stroke_width import pen_width
 
 _DARK = 64  # a picture that has no lighter level than this is stretched
 _LEAST_RANGE = 8  # levels of such a picture; fewer are noise

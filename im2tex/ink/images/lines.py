@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from im2tex.ink.parts import Parts, inked
+from im2tex.ink.images.components import Parts, inked
 
 _GAP = 0.55  # symbols: rows between two lines without any ink
 _TALL = 0.8  # symbols: a line is at least this tall

@@ -1,4 +1,4 @@
-"""A person's picture to ink on paper: the same kind of pixels that `raster.draw` gives."""
+"""A person's picture to ink on paper: the same kind of pixels that `rasterize.draw` gives."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from scipy import ndimage
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.grey import grey_layers
+from im2tex.ink.images.illumination import evenly_lit
 from im2tex.ink.images.opening import open_picture
 from im2tex.ink.images.rules import without_rules
 from im2tex.ink.images.surroundings import without_surroundings
-from im2tex.ink.lighting import evenly_lit
 
 _FAINT = 16  # grey levels of 255 that the darkest ink must stand out from the paper
 _EDGE = 64  # stretched level from which a pixel counts as ink, when the margins are cut off too
@@ -42,8 +42,8 @@ def read_picture(source: Any) -> Loaded:
 
     What surrounds the sheet is taken out first (`surroundings`). Ink is whatever is rarer, counted
     over the whole picture and along its border alike; grey levels are stretched from the paper's
-    own level to the darkest ink's. A photograph's light is made even before (`lighting`), and the
-    lines of ruled and squared paper are taken out (`rules`).
+    own level to the darkest ink's. Before that, a photograph's light is made even (`illumination`),
+    and the lines of ruled and squared paper are removed (`rules`).
 
     Args:
         source: anything that `open_picture` opens.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from im2tex.ink.images.components import inked
 from im2tex.ink.images.lines import several_lines
-from im2tex.ink.parts import inked
 
 _SMALL = 0.6  # of the size that symbols are scaled to; augmentation goes down to about 0.7
 _MOSTLY = 0.5  # share of a picture's ink: strokes of handwriting cover 0.05 to 0.3

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from im2tex.ink.pen import pen_width
+from im2tex.ink.images.stroke_width import pen_width
 
 _VISIBLE = 24  # of 255: fainter lines do not matter
 _PIECES = 24  # pieces of a line that are straight along rows, at most, in a picture's width

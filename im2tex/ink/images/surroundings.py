@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from im2tex.ink.pen import pen_width
+from im2tex.ink.images.stroke_width import pen_width
 
 _PIXELS = 2_000_000  # what is looked at; a larger picture is made smaller for it
 _PAPERS = 3  # levels tried for the sheet

@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from im2tex.ink.builtin_font.typeset import typeset
 from im2tex.ink.images.picture import load_picture
-from im2tex.ink.raster import draw
-from im2tex.ink.typeset import typeset
+from im2tex.ink.rasterize import draw
 
 FORMULA = typeset(tuple("2x+3=y"))
 HEIGHT, WIDTH = 200, 560

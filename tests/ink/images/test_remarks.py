@@ -6,10 +6,10 @@ from PIL import Image
 from sheets import INK
 
 from im2tex.data.preprocessing import Preprocessing
+from im2tex.ink.builtin_font.typeset import typeset
 from im2tex.ink.images.lines import several_lines
-from im2tex.ink.raster import draw
+from im2tex.ink.rasterize import draw
 from im2tex.ink.scale import picture_size
-from im2tex.ink.typeset import typeset
 
 RULE = Preprocessing(symbol_size=16, thickness=0.12, max_height=256, max_width=1024)
 

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 from sheets import HEIGHT, INK, WIDTH, likeness, sheet
 
+from im2tex.ink.builtin_font.typeset import typeset
 from im2tex.ink.images.picture import read_picture
 from im2tex.ink.images.rules import without_rules
-from im2tex.ink.raster import draw
-from im2tex.ink.typeset import typeset
+from im2tex.ink.rasterize import draw
 
 
 def ruled(colour, step, width=1, squared=False, first=9):

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image, ImageDraw
 from sheets import HEIGHT, WIDTH, encoded, jpeg, likeness, sheet
 
+from im2tex.ink.builtin_font.typeset import typeset
 from im2tex.ink.images.surroundings import without_surroundings
-from im2tex.ink.raster import draw
-from im2tex.ink.typeset import typeset
+from im2tex.ink.rasterize import draw
 
 
 def framed(levels, colour, width, radius=0):

@@ -1,0 +1,61 @@
+"""A layout as a picture to check by eye: each piece's box with its token, over the real drawing."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from im2tex.render.layout.layout import UNIT, Box, Kind, Layout
+from im2tex.render.rendering import Pixels
+
+_COLOURS = {
+    Kind.SYMBOL: (31, 119, 180),
+    Kind.LETTER: (23, 150, 170),
+    Kind.DELIMITER: (44, 140, 44),
+    Kind.RULE: (214, 39, 40),
+    Kind.RADICAL: (148, 83, 189),
+    Kind.ACCENT: (225, 110, 14),
+    Kind.FRAME: (120, 120, 120),
+}
+_POINTS_IN_EM = 12
+_POINTS_IN_INCH = 72.27
+
+
+def draw_layout(layout: Layout, picture: Pixels | None = None, dpi: float = 200) -> Image.Image:
+    """Draws the boxes of a layout.
+
+    Args:
+        layout: what to draw.
+        picture: the formula drawn in ink, cropped, (H, W); pale behind the boxes.
+        dpi: pixels an inch of that picture.
+
+    Returns:
+        A picture in colours: one for each kind, the token's name over its box, its baseline as a
+        tick at its left, the inside of a radical dashed.
+    """
+    scale = _POINTS_IN_EM / _POINTS_IN_INCH * dpi / UNIT
+    zoom = 3
+    edge = 16 * zoom // 2
+    width, height = (round(side * scale * zoom) + 2 * edge for side in layout.size)
+    canvas = Image.new("RGB", (width, height), "white")
+    if picture is not None:
+        ink = Image.fromarray(np.asarray(255 - (255 - picture) // 3, np.uint8))
+        ink = ink.resize((ink.width * zoom, ink.height * zoom))
+        canvas.paste(ink, (edge, edge))
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(size=10)
+
+    def shown(box: Box) -> tuple[float, float, float, float]:
+        left, top, right, bottom = (edge + side * scale * zoom for side in box)
+        return left, top, max(right, left + 1), max(bottom, top + 1)
+
+    for one in layout.placed:
+        colour = _COLOURS[one.kind]
+        box = shown(one.box)
+        draw.rectangle(box, outline=colour)
+        line = edge + one.baseline * scale * zoom
+        draw.line([(box[0] - 4, line), (box[0], line)], fill=colour)
+        if one.inner is not None:
+            draw.rectangle(shown(one.inner), outline=(210, 180, 230))
+        draw.text((box[0] + 1, box[1] - 11), f"{one.token}", fill=colour, font=font)
+    return canvas

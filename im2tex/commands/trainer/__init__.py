@@ -1,0 +1,1 @@
+"""`im2tex fit`, `validate`, `test` and `predict`, on LightningCLI."""

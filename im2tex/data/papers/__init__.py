@@ -1,7 +1,0 @@
-"""LaTeX sources of papers, as they come, and the formulas in them."""
-
-from im2tex.data.papers.paper import Paper
-from im2tex.data.papers.reading import read_papers
-from im2tex.latex.document.extraction import Found
-
-__all__ = ["Found", "Paper", "read_papers"]

@@ -1,0 +1,1 @@
+"""Raw data to stores: archives, downloads, papers, printed and synthetic formulas."""

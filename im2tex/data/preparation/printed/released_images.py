@@ -1,0 +1,87 @@
+"""Pictures that a data set comes with: read from its folder or archive, made small, kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from im2tex.data.preparation.archive import members
+from im2tex.data.preparation.printed.formulas import Candidate, quiet
+from im2tex.data.preparation.printed.paper_images import Picture, from_file
+from im2tex.data.preparation.printed.rendering import Draw, Outcome
+from im2tex.data.preparation.resumable import Workshop
+from im2tex.errors import Im2TexError
+from im2tex.utils.progress import bar
+
+_PART = 1000  # pages read between two savings, and held in memory
+_SCHEMA = pa.schema(
+    [
+        ("name", pa.string()),
+        ("image", pa.binary()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+def by_name(workshop: Workshop, origin: Path, names: Collection[str]) -> Draw:
+    """Gives candidates the pictures whose name is in their `extra["image"]`.
+
+    Args:
+        workshop: keeps the pictures as they are read.
+        origin: folder or archive.
+        names: of the pictures wanted, without ending.
+    """
+    found = dict(_read(workshop, origin, names))
+
+    def draw(candidates: Sequence[Candidate]) -> Iterator[Outcome]:
+        for candidate in candidates:
+            name = candidate.extra["image"]
+            yield found.get(name) or Outcome(None, "no such picture", f"{name} in {origin.name}")
+
+    return draw
+
+
+def _read(
+    workshop: Workshop, origin: Path, names: Collection[str]
+) -> Iterator[tuple[str, Outcome]]:
+    files = (file for file in members(origin, (".png",)) if file.path.stem in names)
+    workers = os.cpu_count() or 1
+    with ProcessPoolExecutor(workers, initializer=quiet) as pool, bar("reading", len(names)) as b:
+        number = 0
+        while part := list(islice(files, _PART)):
+
+            def make(part: Sequence[object] = part) -> pa.Table:
+                data = [(file.path.stem, file.data, file.problem) for file in part]  # type: ignore[attr-defined]
+                rows = list(pool.map(_row, data, chunksize=20))
+                return pa.Table.from_pylist(rows, schema=_SCHEMA)
+
+            table = workshop.step(f"images-{number:05d}", make)
+            number += 1
+            b.advance(len(part))
+            for row in table.to_pylist():
+                yield row["name"], _outcome(row)
+
+
+def _row(file: tuple[str, bytes | None, str]) -> dict[str, object]:
+    name, data, problem = file
+    row: dict[str, object] = {"name": name, "reason": problem}
+    if data is not None:
+        try:
+            picture = from_file(data)
+            row |= {"image": picture.png, "height": picture.height, "width": picture.width}
+        except Im2TexError as error:
+            row["reason"] = str(error)
+    return row
+
+
+def _outcome(row: dict[str, object]) -> Outcome:
+    if row["image"] is None:
+        return Outcome(None, "its picture cannot be read", str(row["reason"]))
+    return Outcome(Picture(row["image"], row["height"], row["width"]))  # type: ignore[arg-type]

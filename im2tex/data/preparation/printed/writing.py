@@ -1,0 +1,64 @@
+"""A finished drawing into the store: all of it, or nothing."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from im2tex.data.preparation.printed import statistics
+from im2tex.data.preparation.printed.rendering import Drawing, Problem
+from im2tex.data.source import Prepared
+from im2tex.data.store import write_split
+from im2tex.errors import Im2TexError
+
+PROBLEMS = "problems.tsv"
+
+
+def publish(
+    drawing: Drawing, folder: Path, about: Mapping[str, Any], notes: Iterable[str]
+) -> Prepared:
+    """Writes a store a split and the list of what was not drawn, then clears the workshop.
+
+    Args:
+        drawing: after its run.
+        folder: of the source's stores.
+        about: what is known of all splits.
+        notes: lines for a person to read before the statistics.
+
+    Raises:
+        Im2TexError: if something cannot be written. An earlier store is intact then, and what was
+            drawn is kept for another try.
+    """
+    prepared = Prepared()
+    staged = drawing.workshop.staged
+    for split, tally in drawing.tallies.items():
+        if tally.taken:
+            note = {**about, "split": split, "left_out": dict(tally.left_out)}
+            samples = drawing.samples(split)
+            prepared.splits[split] = write_split(staged / f"{split}.parquet", samples, note)
+    _write_problems(staged / PROBLEMS, drawing.problems)
+    drawing.workshop.publish()
+    if drawing.workshop.went_on:
+        prepared.lines.append("went on where an earlier preparation had stopped")
+    prepared.lines += [*notes, *statistics.lines(drawing.tallies)]
+    if drawing.problems:
+        prepared.lines.append(f"what was not drawn, and why: {folder / PROBLEMS}")
+    stale = sorted({path.stem for path in folder.glob("*.parquet")} - set(prepared.splits))
+    prepared.lines += [
+        f"warning: {folder / split}.parquet is from an earlier preparation and was left as it was"
+        for split in stale
+    ]
+    return prepared
+
+
+def _write_problems(path: Path, problems: Iterable[Problem]) -> None:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+            writer.writerow(Problem._fields)
+            writer.writerows(problems)
+    except OSError as error:
+        raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from error

@@ -1,0 +1,1 @@
+"""Source `crohme`: CROHME in InkML as published."""

@@ -1,0 +1,1 @@
+"""Source `folder`: images and InkML files of the user's own, with labels."""

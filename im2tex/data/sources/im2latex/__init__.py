@@ -1,0 +1,1 @@
+"""Source `im2latex`: IM2LATEX-100K as released."""

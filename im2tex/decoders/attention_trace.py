@@ -1,0 +1,164 @@
+"""The attention of a model along a given prediction, step by step.
+
+For decoders that predict a token at a time (`beam_search.Steps`) and keep the `Glimpse` of a step
+in their state, as the LSTM and the transformer do. The tokens are given (teacher forcing), so that
+the attention is that of the prediction which the beam search returned. For an ensemble it is
+averaged over the members, on the first member's grid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from im2tex.attention.base import Glimpse
+from im2tex.errors import Im2TexError
+from im2tex.grid import Grid
+from im2tex.latex.vocabulary import BOS, PAD
+
+Maps = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionTrace:
+    """The attention of one image along T tokens.
+
+    Attributes:
+        fine: (T, h, w) weights of the fine cells; each step sums to one where it attends to them.
+        coarse: (T, h', w') probabilities of the coarse cells; None unless every member has them.
+        lookups: (T, 2) cells scored at each step, coarse and fine ones, by all members together.
+        log_probability: (T,) log p of each token after those before it, nats.
+        likely: (T, N) ids of the most likely tokens at each step, the likeliest first.
+        likely_log_probability: (T, N) their log p.
+    """
+
+    fine: Maps
+    coarse: Maps | None
+    lookups: NDArray[np.int64]
+    log_probability: Maps
+    likely: NDArray[np.int64]
+    likely_log_probability: Maps
+
+
+@dataclass(frozen=True, slots=True)
+class _MemberTrace:
+    """The same of one member: `log_p` is (T, V)."""
+
+    fine: Tensor
+    coarse: Tensor | None
+    lookups: Tensor
+    log_p: Tensor
+
+
+def supports_attention_trace(decoder: Any) -> bool:
+    """Whether a decoder predicts token by token, along which its attention can be traced."""
+    return hasattr(decoder, "start") and hasattr(decoder, "step")
+
+
+@torch.no_grad()
+def trace_attention(
+    members: Sequence[tuple[Any, Grid]], tokens: Sequence[int], likely: int = 4
+) -> AttentionTrace:
+    """Follows the members of an ensemble along a prediction.
+
+    Args:
+        members: decoders in eval mode, each with its grid of one image; their states have the
+            step's `glimpse`.
+        tokens: T ids, at least one, without the start; with the end if the prediction has one.
+        likely: N, how many of a step's most likely tokens to return.
+
+    Raises:
+        Im2TexError: if a decoder has no such steps, or no attention over the grid.
+        ValueError: if there is no token, or more than one image.
+    """
+    traces = [_trace_member(decoder, grid, tokens) for decoder, grid in members]
+    log_p = torch.stack([one.log_p for one in traces]).logsumexp(0) - math.log(len(traces))
+    special = torch.tensor([PAD, BOS], device=log_p.device)
+    top = log_p.index_fill(1, special, float("-inf")).topk(min(likely, log_p.shape[1] - 2))
+    ids = torch.tensor(list(tokens), device=log_p.device).unsqueeze(1)
+    coarse = [one.coarse for one in traces if one.coarse is not None]
+    return AttentionTrace(
+        fine=_numpy(_mean_map([one.fine for one in traces])),
+        coarse=_numpy(_mean_map(coarse)) if len(coarse) == len(traces) else None,
+        lookups=torch.stack([one.lookups for one in traces]).sum(0).cpu().numpy(),
+        log_probability=_numpy(log_p.gather(1, ids).squeeze(1)),
+        likely=top.indices.cpu().numpy(),
+        likely_log_probability=_numpy(top.values),
+    )
+
+
+def _trace_member(decoder: Any, grid: Grid, tokens: Sequence[int]) -> _MemberTrace:
+    if len(grid.features) != 1 or not len(tokens):
+        raise ValueError(f"one image and its tokens, not {len(grid.features)} and {len(tokens)}")
+    if not supports_attention_trace(decoder):
+        raise Im2TexError(_cannot(decoder, "it does not predict token by token"))
+    state = decoder.start(grid)
+    glimpses, log_p = [], []
+    for before in [BOS, *tokens[:-1]]:
+        given = torch.full((1, 1), before, dtype=torch.long, device=grid.features.device)
+        step_log_p, state = decoder.step(given, state)  # (1, 1, V)
+        glimpse = getattr(state, "glimpse", None)
+        if glimpse is None:
+            raise Im2TexError(_cannot(decoder, "its steps return no attention weights"))
+        glimpses.append(glimpse)
+        log_p.append(step_log_p[0, 0])
+    return _MemberTrace(
+        fine=_maps([one.weights for one in glimpses], grid),
+        coarse=_coarse(glimpses, grid.coarse),
+        lookups=torch.tensor([_lookups(one) for one in glimpses]),
+        log_p=torch.stack(log_p),
+    )
+
+
+def _mean_map(maps: Sequence[Tensor]) -> Tensor:
+    """The mean of maps (T, h, w) of different sizes, in the size of the first.
+
+    A resized map keeps the sum of every step.
+    """
+    total = maps[0].clone()
+    for one in maps[1:]:
+        total += one if one.shape == total.shape else _resize_map(one, total.shape[1:])
+    return total / len(maps)
+
+
+def _resize_map(weights: Tensor, size: Sequence[int]) -> Tensor:
+    sums = weights.sum((1, 2), keepdim=True)
+    resized = interpolate(
+        weights.unsqueeze(1), list(size), mode="bilinear", antialias=True
+    ).squeeze(1)  # (T, h, w)
+    return resized * sums / resized.sum((1, 2), keepdim=True).clamp_min(1e-12)
+
+
+def _coarse(glimpses: Sequence[Glimpse], grid: Grid | None) -> Tensor | None:
+    known = [one.coarse_weights for one in glimpses]
+    weights = [one for one in known if one is not None]
+    return _maps(weights, grid) if grid is not None and len(weights) == len(known) else None
+
+
+def _maps(weights: Sequence[Tensor], grid: Grid) -> Tensor:
+    h, w = grid.mask.shape[1:]
+    return torch.cat(list(weights), 1).float().reshape(-1, h, w)  # T x (1, 1, N) -> (T, h, w)
+
+
+def _lookups(glimpse: Glimpse) -> tuple[int, int]:
+    return int(glimpse.coarse_lookups[0, 0]), int(glimpse.fine_lookups[0, 0])
+
+
+def _numpy(values: Tensor) -> Maps:
+    return values.float().cpu().numpy()
+
+
+def _cannot(decoder: Any, why: str) -> str:
+    name = type(decoder).__name__
+    return (
+        f"the attention of {name} cannot be shown: {why}. Take a model whose decoder attends to "
+        "the picture step by step, such as `lstm`."
+    )

@@ -1,0 +1,147 @@
+"""Several decoders that read together, each its own grid: an ensemble, in one beam search.
+
+The members are models of several trainings, as in the published ensembles on CROHME (WAP, Zhang
+et al. 2017), or one model shown the same picture in several sizes, or both. At every step the
+probability of the next token is the mean of the members'. That is a probability again, so scores
+and perplexities stay what they are for one model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from im2tex.decoders.base import Decoder, StepDecoder, Targets
+from im2tex.decoders.beam_search import Hypothesis, SearchOptions, log_softmax
+from im2tex.decoders.bidirectional_search import search_grids
+from im2tex.errors import Im2TexError
+from im2tex.grid import Grid
+from im2tex.latex.vocabulary import PAD
+
+EnsembleMember = tuple[Decoder, Grid]
+"""A member of an ensemble with its feature grid."""
+
+
+class EnsembleStep:
+    """Members as one `bidirectional_search.Reader`; its state is the list of theirs.
+
+    Args:
+        members: of one vocabulary; one that is shown several grids is there several times.
+    """
+
+    def __init__(self, members: Sequence[StepDecoder]) -> None:
+        self.members = list(members)
+
+    def _zip_members(self, own: Sequence[Any]) -> Iterator[tuple[StepDecoder, Any]]:
+        """Each member with its own."""
+        return zip(self.members, own, strict=True)
+
+    def start(self, grids: Sequence[Grid]) -> list[Any]:
+        """The state before the first step from left to right, of a grid a member."""
+        return [one.start(grid) for one, grid in self._zip_members(grids)]
+
+    def step(self, tokens: Tensor, state: list[Any]) -> tuple[Tensor, list[Any]]:
+        """See `Steps.step`."""
+        steps = [one.step(tokens, own) for one, own in self._zip_members(state)]
+        return _mean([log_p for log_p, _ in steps]), [own for _, own in steps]
+
+    def reorder(self, state: list[Any], parents: Tensor) -> list[Any]:
+        """See `Steps.reorder`."""
+        return [one.reorder(own, parents) for one, own in self._zip_members(state)]
+
+    def select(self, state: list[Any], images: Tensor) -> list[Any]:
+        """See `Steps.select`."""
+        return [one.select(own, images) for one, own in self._zip_members(state)]
+
+    def looked_at(self, state: list[Any]) -> tuple[Tensor, Tensor]:
+        """See `Reader.looked_at`; all members' together."""
+        each = [one.looked_at(own) for one, own in self._zip_members(state)]
+        coarse, fine = (torch.stack(cells).sum(0) for cells in zip(*each, strict=True))
+        return coarse, fine
+
+    @property
+    def both_ways(self) -> bool:
+        """See `Reader.both_ways`; a single member that reads one way makes all do so."""
+        return all(one.both_ways for one in self.members)
+
+    def turned(self, state: list[Any]) -> list[Any]:
+        """See `Reader.turned`."""
+        return [one.turned(own) for one, own in self._zip_members(state)]
+
+    def token_log_p(
+        self, state: list[Any], images: Tensor, tokens: Tensor, backwards: Tensor
+    ) -> Tensor:
+        """See `Reader.token_log_p`."""
+        each = self._zip_members(state)
+        return _mean([one.token_log_p(own, images, tokens, backwards) for one, own in each])
+
+
+@torch.no_grad()
+def search(parts: Sequence[EnsembleMember], options: SearchOptions) -> list[list[Hypothesis]]:
+    """Reads a batch with one or several decoders.
+
+    Members that were all trained to read in both directions search in both, and rank jointly what
+    they find; otherwise all read from left to right. Look-ups are those of all members.
+
+    Args:
+        parts: the members, each with its grid of the B images.
+        options: see `SearchOptions`.
+
+    Returns:
+        `n_best` hypotheses an image, best first.
+
+    Raises:
+        Im2TexError: if there are several, and one does not read a token at a time.
+    """
+    if len(parts) == 1:
+        decoder, grid = parts[0]
+        return decoder.search(grid, options)
+    ensemble = EnsembleStep(_require_autoregressive(parts))
+    grids = [grid for _, grid in parts]
+    return search_grids(ensemble, ensemble.start(grids), grids, options)
+
+
+@torch.no_grad()
+def likelihood(parts: Sequence[EnsembleMember], targets: Targets) -> dict[str, Tensor]:
+    """What one or several decoders say of the labels.
+
+    Args:
+        parts: the members, each with its grid of the B images.
+        targets: the labels.
+
+    Returns:
+        As the logs of `Decoder.loss`: `nll` and `tokens`, where there is a likelihood.
+
+    Raises:
+        Im2TexError: if there are several, and one does not read a token at a time.
+    """
+    if len(parts) == 1:
+        decoder, grid = parts[0]
+        return decoder.loss(grid, targets)[1]
+    tokens = targets.tokens
+    each = []
+    for one, (_, grid) in zip(_require_autoregressive(parts), parts, strict=True):
+        log_p = log_softmax(one.forced(grid, tokens)[0])  # (B, T, V)
+        each.append(log_p.gather(2, tokens.unsqueeze(2)).squeeze(2))  # (B, T)
+    real = tokens != PAD
+    return {"nll": -_mean(each).masked_fill(~real, 0).sum(), "tokens": real.sum()}
+
+
+def _mean(log_p: Sequence[Tensor]) -> Tensor:
+    """Log of the mean of probabilities."""
+    return torch.stack(list(log_p)).logsumexp(0) - math.log(len(log_p))
+
+
+def _require_autoregressive(parts: Sequence[EnsembleMember]) -> list[StepDecoder]:
+    for decoder, _ in parts:
+        if not isinstance(decoder, StepDecoder):
+            raise Im2TexError(
+                f"{type(decoder).__name__} does not read a token at a time, so it cannot read "
+                "together with others or several views at once: leave model.ensemble and "
+                "model.views out."
+            )
+    return [decoder for decoder, _ in parts if isinstance(decoder, StepDecoder)]

@@ -1,0 +1,1 @@
+"""Comparison of two results, with tests of significance."""

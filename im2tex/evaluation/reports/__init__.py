@@ -1,0 +1,1 @@
+"""Tables, study pages and model cards."""

@@ -1,0 +1,1 @@
+"""The built-in single-stroke font, and formulas typeset in it."""

@@ -1,0 +1,230 @@
+r"""Single-stroke glyphs for the built-in handwriting: A. V. Hershey's fonts, and a few of ours.
+
+The fonts come with the package `Hershey-Fonts`: plain and cursive Latin, Greek. They were drawn as
+short straight lines for plotters; here the gentle corners are rounded, so that they look written.
+What they lack or draw as outlines (sums, integrals, relations, arrows) is drawn below by hand.
+
+One unit is the height of a capital; y grows downwards from the baseline at 0, so that an `x`
+reaches from -2/3 to 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from HersheyFonts import HersheyFonts
+from numpy.typing import NDArray
+
+from im2tex.errors import Im2TexError
+from im2tex.ink.builtin_font.corners import rounded
+from im2tex.ink.ink import Stroke
+
+AXIS = -0.36
+"""Where the middle of signs and fraction bars lies, in capital heights."""
+
+_CAPITAL = 21.0  # the fonts' own units from baseline to capital height
+_BASELINE = 9.0
+_CLOSE = 0.86  # letters of a function's name stand closer than those of a product
+_BEARING = 0.09  # free space on either side of our own glyphs
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """A symbol's shape.
+
+    Attributes:
+        strokes: in the order they are written, from the origin on the baseline.
+        width: how far the next glyph's origin lies to the right.
+        ascent: height above the baseline.
+        descent: depth below it; negative where the glyph floats above it.
+    """
+
+    strokes: tuple[Stroke, ...]
+    width: float
+    ascent: float
+    descent: float
+
+
+# Lower case in the order of the font's letters a to x; it has no omicron of its own.
+_LOWER = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho
+sigma tau upsilon phi chi psi omega"""
+_UPPER = {
+    "Gamma": "C", "Delta": "D", "Theta": "H", "Lambda": "K", "Xi": "N", "Pi": "P", "Sigma": "R",
+    "Phi": "U", "Psi": "W", "Omega": "X",
+}  # fmt: skip
+_GREEK = dict(zip(_LOWER.split(), "abcdefghijklmnopqrstuvwx", strict=True)) | _UPPER
+_PRINT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789()/!,.;:|?")
+_NAMES = """sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp lim max min sup
+inf det dim gcd"""
+_WORDS = frozenset(_NAMES.split())
+
+_S = 0.5  # half the width of a sign
+_ARC = [(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 25)]
+
+
+def _dot(x: float, y: float) -> list[tuple[float, float]]:
+    return [(x + 0.02 * c, y + 0.02 * s) for c, s in _ARC[::4]]
+
+
+def _bar(y: float, left: float = 0.0, right: float = 2 * _S) -> list[tuple[float, float]]:
+    return [(left, y), (right, y)]
+
+
+# Strokes of our own, left edge at 0. Gentle corners are rounded like the fonts' own.
+_OWN: dict[str, list[Sequence[tuple[float, float]]]] = {
+    "+": [_bar(AXIS, 0, 0.8), [(0.4, AXIS - 0.4), (0.4, AXIS + 0.4)]],
+    "-": [_bar(AXIS, 0, 0.75)],
+    "=": [_bar(AXIS - 0.14, 0, 0.8), _bar(AXIS + 0.14, 0, 0.8)],
+    "<": [[(0.75, AXIS - 0.36), (0.0, AXIS), (0.75, AXIS + 0.36)]],
+    ">": [[(0.0, AXIS - 0.36), (0.75, AXIS), (0.0, AXIS + 0.36)]],
+    "\\leq": [
+        [(0.75, AXIS - 0.45), (0.0, AXIS - 0.1), (0.75, AXIS + 0.22)],
+        [(0.0, AXIS + 0.2), (0.75, AXIS + 0.5)],
+    ],
+    "\\geq": [
+        [(0.0, AXIS - 0.45), (0.75, AXIS - 0.1), (0.0, AXIS + 0.22)],
+        [(0.75, AXIS + 0.2), (0.0, AXIS + 0.5)],
+    ],
+    "\\neq": [
+        _bar(AXIS - 0.14, 0, 0.8),
+        _bar(AXIS + 0.14, 0, 0.8),
+        [(0.62, AXIS - 0.42), (0.2, AXIS + 0.42)],
+    ],
+    "\\pm": [
+        _bar(AXIS - 0.08, 0, 0.75),
+        [(0.37, AXIS - 0.44), (0.37, AXIS + 0.26)],
+        _bar(0.02, 0, 0.75),
+    ],
+    "\\times": [
+        [(0.05, AXIS - 0.26), (0.6, AXIS + 0.26)],
+        [(0.6, AXIS - 0.26), (0.05, AXIS + 0.26)],
+    ],
+    "\\div": [_bar(AXIS, 0, 0.75), _dot(0.37, AXIS - 0.26), _dot(0.37, AXIS + 0.26)],
+    "\\cdot": [_dot(0.05, AXIS)],
+    "\\ldots": [_dot(0.05, -0.02), _dot(0.35, -0.02), _dot(0.65, -0.02)],
+    "\\cdots": [_dot(0.05, AXIS), _dot(0.35, AXIS), _dot(0.65, AXIS)],
+    "\\prime": [[(0.16, -1.0), (0.05, -0.62)]],
+    "\\rightarrow": [
+        _bar(AXIS, 0, 1.0),
+        [(0.78, AXIS - 0.18), (1.0, AXIS), (0.78, AXIS + 0.18)],
+    ],
+    "\\in": [
+        [(0.6, AXIS - 0.34), (0.3, AXIS - 0.34), (0.08, AXIS - 0.2), (0.0, AXIS),
+         (0.08, AXIS + 0.2), (0.3, AXIS + 0.34), (0.6, AXIS + 0.34)],
+        _bar(AXIS, 0, 0.55),
+    ],
+    "\\forall": [[(0.0, -1.0), (0.4, 0.0), (0.8, -1.0)], _bar(-0.62, 0.16, 0.64)],
+    "\\exists": [[(0.0, -1.0), (0.55, -1.0), (0.55, 0.0), (0.0, 0.0)], _bar(-0.5, 0.05, 0.55)],
+    "\\partial": [
+        [(0.12, -0.9), (0.3, -1.0), (0.5, -0.85), (0.56, -0.5), (0.48, -0.15), (0.28, 0.0),
+         (0.08, -0.06), (0.02, -0.26), (0.14, -0.5), (0.36, -0.56), (0.54, -0.42)],
+    ],
+    "\\infty": [
+        [(0.45 + 0.45 * np.cos(t) / (1 + np.sin(t) ** 2),
+          AXIS + 0.6 * np.sin(t) * np.cos(t) / (1 + np.sin(t) ** 2))
+         for t in np.linspace(0.5 * np.pi, 2.5 * np.pi, 33)],
+    ],
+    "\\sum": [
+        [(0.95, -1.12), (0.9, -1.3), (0.0, -1.3), (0.55, -0.42), (0.0, 0.45), (0.95, 0.45),
+         (1.02, 0.24)],
+    ],
+    "\\prod": [
+        _bar(-1.3, 0, 1.1),
+        [(0.2, -1.3), (0.2, 0.45)],
+        [(0.9, -1.3), (0.9, 0.45)],
+    ],
+    "\\int": [
+        [(0.66, -1.32), (0.58, -1.44), (0.46, -1.42), (0.39, -1.22), (0.33, -0.4), (0.27, 0.4),
+         (0.2, 0.62), (0.08, 0.64), (0.0, 0.52)],
+    ],
+    "[": [[(0.3, -1.12), (0.04, -1.12), (0.04, 0.32), (0.3, 0.32)]],
+    "]": [[(0.0, -1.12), (0.26, -1.12), (0.26, 0.32), (0.0, 0.32)]],
+    "\\theta": [
+        [(0.3 + 0.28 * c, -0.5 + 0.52 * s) for c, s in _ARC[18:] + _ARC[1:19]],
+        _bar(-0.48, 0.04, 0.56),
+    ],
+    "\\{": [
+        [(0.32, -1.12), (0.2, -1.06), (0.16, -0.9), (0.17, -0.62), (0.12, -0.46), (0.0, -0.4),
+         (0.12, -0.32), (0.17, -0.16), (0.16, 0.12), (0.2, 0.26), (0.32, 0.32)],
+    ],
+    "\\}": [
+        [(0.0, -1.12), (0.12, -1.06), (0.16, -0.9), (0.15, -0.62), (0.2, -0.46), (0.32, -0.4),
+         (0.2, -0.32), (0.15, -0.16), (0.16, 0.12), (0.12, 0.26), (0.0, 0.32)],
+    ],
+}  # fmt: skip
+_SAME = {"\\lt": "<", "\\gt": ">", "\\le": "\\leq", "\\ge": "\\geq", "\\ne": "\\neq",
+         "\\to": "\\rightarrow", "'": "\\prime", "\\lbrace": "\\{", "\\rbrace": "\\}"}  # fmt: skip
+
+
+def tokens() -> list[str]:
+    """The tokens there are glyphs for, sorted."""
+    names = {*_PRINT, *_OWN, *_SAME, *(f"\\{word}" for word in _WORDS)}
+    return sorted(names | {f"\\{name}" for name in _GREEK})
+
+
+@cache
+def letters(token: str) -> tuple[tuple[str, int], ...]:
+    r"""What the glyph of a function's name is made of; of any other token nothing.
+
+    Args:
+        token: such as `\sin`.
+
+    Returns:
+        Each letter and how many of the glyph's strokes are its own, in order.
+    """
+    word = token[1:] if token[1:] in _WORDS else ""
+    return tuple((letter, len(glyph(letter).strokes)) for letter in word)
+
+
+@cache
+def glyph(token: str, cursive: bool = False) -> Glyph:
+    r"""The shape of a token.
+
+    Args:
+        token: in canonical form; a function name such as `\sin` is one glyph of several letters.
+        cursive: takes lower-case letters from a running hand instead of print.
+
+    Raises:
+        Im2TexError: if there is none.
+    """
+    token = _SAME.get(token, token)
+    if token in _OWN:
+        strokes = [np.array(points, dtype=np.float64) for points in _OWN[token]]
+        right = max(float(s[:, 0].max()) for s in strokes)
+        return _glyph((s + np.array([_BEARING, 0]) for s in strokes), right + 2 * _BEARING)
+    if token[1:] in _WORDS:
+        letters = [glyph(letter, cursive) for letter in token[1:]]
+        starts = np.cumsum([0.0] + [_CLOSE * letter.width for letter in letters])
+        moved = [
+            s + np.array([x, 0]) for x, g in zip(starts, letters, strict=False) for s in g.strokes
+        ]
+        return _glyph(moved, float(starts[-1]), smooth=False)
+    if token[1:] in _GREEK and token[:1] == "\\":
+        return _hershey("greeks", _GREEK[token[1:]])
+    if token in _PRINT:
+        return _hershey("scripts" if cursive and token.islower() else "futural", token)
+    raise Im2TexError(f"the built-in handwriting has no '{token}'. It has: {' '.join(tokens())}.")
+
+
+@cache
+def _font(name: str) -> dict[str, Any]:
+    fonts = HersheyFonts()
+    fonts.load_default_font(name)
+    return dict(fonts.all_glyphs)
+
+
+def _hershey(font: str, character: str) -> Glyph:
+    shape = _font(font)[character]
+    left, right = shape.char_box[0][0], shape.char_box[1][0]
+    strokes = [np.array(points, dtype=np.float64) for points in shape.strokes]
+    return _glyph(((s - (left, _BASELINE)) / _CAPITAL for s in strokes), (right - left) / _CAPITAL)
+
+
+def _glyph(strokes: Iterable[NDArray[np.float64]], width: float, *, smooth: bool = True) -> Glyph:
+    done = tuple((rounded(s) if smooth else s).astype(np.float32) for s in strokes)
+    heights = np.concatenate(done)[:, 1]
+    return Glyph(done, float(width), -float(heights.min()), float(heights.max()))

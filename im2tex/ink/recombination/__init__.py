@@ -1,0 +1,1 @@
+"""New handwritten formulas from the symbols and parts of others."""

@@ -1,0 +1,1 @@
+"""CROHME's canonical form of LaTeX, and its MathML."""

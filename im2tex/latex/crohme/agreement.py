@@ -1,0 +1,132 @@
+r"""How two sets of labels for the same formulas differ.
+
+Labels of CROHME come in several hands: the files' own truth, the captions of various releases.
+Before numbers on two of them are compared, one wants to know how often and in what they disagree.
+A difference belongs to the first class below that explains it: the one whose rewriting makes both
+sides equal, or, where none does, what the written symbols have in common.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from im2tex.latex.crohme.canonical import best_effort, mark
+from im2tex.latex.crohme.symbols import FUNCTIONS
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass
+class Agreement:
+    """What `compare_labels` found.
+
+    Attributes:
+        compared: formulas that both sides label.
+        equal: those whose token lists are equal.
+        classes: number of the others by class of difference.
+        examples: the first formula of each class with both labels.
+        missing: formulas that only the first side labels.
+    """
+
+    compared: int = 0
+    equal: int = 0
+    classes: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, tuple[Hashable, list[str], list[str]]] = field(default_factory=dict)
+    missing: int = 0
+
+    @property
+    def share(self) -> float:
+        """Share of the compared formulas that agree; 1 where there was nothing to compare."""
+        return self.equal / self.compared if self.compared else 1.0
+
+
+def compare_labels(ours: Mapping[K, Sequence[str]], theirs: Mapping[K, Sequence[str]]) -> Agreement:
+    """Compares labels formula by formula.
+
+    Args:
+        ours: tokens by formula.
+        theirs: tokens by formula; further formulas here are not looked at.
+
+    Returns:
+        The counts and, for each class of difference, an example.
+    """
+    found = Agreement()
+    for key, tokens in ours.items():
+        other = theirs.get(key)
+        if other is None:
+            found.missing += 1
+            continue
+        found.compared += 1
+        kind = classify(tokens, other)
+        if kind is None:
+            found.equal += 1
+            continue
+        found.classes[kind] += 1
+        found.examples.setdefault(kind, (key, list(tokens), list(other)))
+    return found
+
+
+def classify(ours: Sequence[str], theirs: Sequence[str]) -> str | None:
+    """The class of difference between two labels, or None where they are equal."""
+    if list(ours) == list(theirs):
+        return None
+    left, right = " ".join(ours), " ".join(theirs)
+    for name, rewrite in _REWRITINGS:
+        left, right = rewrite(left), rewrite(right)
+        if left == right:
+            return name
+    mine, yours = _written(left), _written(right)
+    if mine == yours:
+        return "structure"
+    missing, added = Counter(yours) - Counter(mine), Counter(mine) - Counter(yours)
+    if not missing and not added:
+        return "order of symbols"
+    if not added:
+        return "symbols missing"
+    return "symbols added" if not missing else "other symbols"
+
+
+def _script_order(label: str) -> str:
+    """Lower scripts before upper ones, innermost first; a broken label stays as it is."""
+    return " ".join(best_effort(label))
+
+
+def _words(label: str) -> str:
+    for name in FUNCTIONS:
+        letters = " ".join(name[1:])
+        label = re.sub(rf"(?<!\S){letters}(?!\S)", "\\" + name, label)
+    return label
+
+
+def _zeros(label: str) -> str:
+    """Numbers without leading zeros and without zeros at the end of a decimal part."""
+    label = re.sub(r"(?<![\d.] )(?<!\S)(?:0 )+(?=\d)", "", label)
+    label = re.sub(r"( \.(?: \d)*?)(?: 0)+(?! \d)(?!\S)", r"\1", label)
+    return re.sub(r"(?<=\d) \.(?! \d)(?!\S)", "", label)
+
+
+_REWRITINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("spelling of the prime", lambda label: re.sub(r"(?<!\S)'(?!\S)", r"\\prime", label)),
+    ("order of scripts", _script_order),
+    ("kind of dots", lambda label: re.sub(r"\\[lc]dots(?!\S)|(?<!\S)\. \. \.", r"\\dots", label)),
+    ("function as letters", _words),
+    ("zeros of a number", _zeros),
+)
+
+
+def _written(label: str) -> list[str]:
+    return [leaf.token for leaf in mark(label.split()) if leaf.written]
+
+
+def report(agreement: Agreement) -> Iterable[str]:
+    """The findings as lines for a person: the share, then each class with its count."""
+    yield (
+        f"labels agree on {agreement.equal} of {agreement.compared} ({100 * agreement.share:.2f} %)"
+    )
+    for kind, count in agreement.classes.most_common():
+        key, ours, theirs = agreement.examples[kind]
+        yield f"  {kind}: {count}, as in {key}: '{' '.join(ours)}' against '{' '.join(theirs)}'"

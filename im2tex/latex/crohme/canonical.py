@@ -1,0 +1,176 @@
+r"""CROHME's canonical token form, from LaTeX.
+
+The form is the one of the captions most papers train on: one token a symbol, braces around every
+argument of `^`, `_`, `\frac` and `\sqrt` and nowhere else, the lower script before the upper one,
+no delimiter sizes, no fonts, no spacing, one spelling for each symbol (`<`, not `\lt`). What
+becomes of each command is defined in `crohme.symbols`; `crohme.from_tree` prints the form, and
+`crohme.mathml` converts the files' MathML to it with the helpers here.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from im2tex.latex.crohme.from_tree import handwritten
+from im2tex.latex.crohme.symbols import DROPPED, SYNONYMS
+from im2tex.latex.normal_form.parser import parse
+from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
+
+
+class Leaf(NamedTuple):
+    """A canonical token and the written symbol it stands for.
+
+    Attributes:
+        token: the token.
+        id: the `xml:id` of its MathML element, or None (read from LaTeX).
+        written: whether a symbol stands on the paper for it; braces, script marks and the
+            brackets of a root's index have none.
+    """
+
+    token: str
+    id: str | None = None
+    written: bool = True
+
+
+Leaves = list[Leaf]
+
+# Digits beyond seven name no character; a million of them are no number to be read.
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-fA-F]{1,6}|[A-Za-z]{1,31});")
+# `\ltN`, which a careless tool made from `&lt;N`; `\ltimes` is a symbol.
+_JOINED = re.compile(
+    r"\\([lg]t)(?!(?:imes|rapprox|rdot|reqless|reqqless|rless|rsim)(?![A-Za-z]))(?=[A-Za-z])"
+)
+_PASSES = 10
+_UNWRITTEN = frozenset(["{", "}", "_", "^", "&", "\\\\", "\\substack"])
+
+
+def canonical(source: str, *, strict: bool = False) -> list[str]:
+    r"""LaTeX in CROHME's canonical tokens.
+
+    Args:
+        source: a formula as found in a file's truth, with or without dollars.
+        strict: refuses two scripts of a kind on one base, as TeX does; labels of CROHME have them.
+
+    Returns:
+        The tokens; read again, they are the same. Commands that are not known and have no braces
+        behind them pass through as they are.
+
+    Raises:
+        LatexError: where something is missing, or cannot be written in this form.
+    """
+    if (len(source) - len(source.rstrip("\\"))) % 2:
+        raise LatexError("a backslash with nothing behind it", len(source) - 1, source)
+    # Some truths were escaped twice, and hold `&lt;` in their text.
+    source = _ENTITY.sub(lambda match: html.unescape(match.group()), source)
+    source = _JOINED.sub(r"\\\1 ", source)
+    tokens = handwritten(parse(source, lenient=not strict))
+    for _ in range(_PASSES):
+        again = handwritten(parse(" ".join(tokens), lenient=not strict))
+        if again == tokens:
+            return tokens
+        tokens = again
+    raise LatexError(f"no stable form after {_PASSES} passes", 0, source)
+
+
+def leaves(source: str) -> Leaves:
+    """As `canonical`, with what is known of each token.
+
+    Raises:
+        LatexError: as `canonical`.
+    """
+    return mark(canonical(source))
+
+
+def best_effort(source: str) -> list[str]:
+    """`canonical` where that succeeds, and otherwise the bare tokens, so that none is lost."""
+    try:
+        return canonical(source)
+    except LatexError:
+        printable = "".join(c if c.isprintable() else " " for c in source).rstrip("\\")
+        return [SYNONYMS.get(token.text, token.text) for token in _prepared(tokenize(printable))]
+
+
+def mark(tokens: Sequence[str]) -> Leaves:
+    r"""Canonical tokens that came from elsewhere, told apart into written and unwritten ones.
+
+    Args:
+        tokens: tokens in canonical form; need not be well-formed.
+    """
+    marked: Leaves = []
+    depth = 0
+    indices: list[int] = []  # brace depths at which an index of \sqrt is open
+    for i, token in enumerate(tokens):
+        written = token not in _UNWRITTEN and token[:7] != "\\begin{" and token[:5] != "\\end{"
+        depth += (token == "{") - (token == "}")
+        if token == "[" and i and tokens[i - 1] == "\\sqrt":
+            indices.append(depth)
+            written = False
+        elif token == "]" and indices and indices[-1] == depth:
+            indices.pop()
+            written = False
+        marked.append(Leaf(token, None, written))
+    return marked
+
+
+def group(inside: Leaves) -> Leaves:
+    """The leaves in braces."""
+    return [_mark("{"), *inside, _mark("}")]
+
+
+def scripts(base: Leaves, sub: Leaves | None, sup: Leaves | None) -> Leaves:
+    """A base with its scripts, the lower one first; an empty script is none."""
+    result = list(base)
+    if sub:
+        result += [_mark("_"), *group(sub)]
+    if sup:
+        result += [_mark("^"), *group(sup)]
+    return result
+
+
+def fraction(numerator: Leaves, denominator: Leaves, bar: str | None = None) -> Leaves:
+    """A fraction; `bar` names the written bar."""
+    return [Leaf("\\frac", bar), *group(numerator), *group(denominator)]
+
+
+def radical(body: Leaves, index: Leaves | None = None, sign: str | None = None) -> Leaves:
+    """A root; `sign` names the written radical."""
+    result = [Leaf("\\sqrt", sign)]
+    if index is not None:
+        result += [_mark("["), *index, _mark("]")]
+    return result + group(body)
+
+
+def _mark(token: str) -> Leaf:
+    return Leaf(token, None, written=False)
+
+
+def _kept(token: Token) -> bool:
+    return token.text not in DROPPED and token.kind not in (Kind.SHIFT, Kind.TIE)
+
+
+def _prepared(tokens: list[Token]) -> list[Token]:
+    r"""The tokens that say something, each one whole.
+
+    Words such as `\ltN`, which a careless tool made from `&lt;N`, are taken apart. A delimiter
+    stays when `\left` goes, but the null delimiter goes too: nobody writes it.
+    """
+    result: list[Token] = []
+    after_left = False
+    for token in tokens:
+        sided = after_left
+        after_left = token.text in ("\\left", "\\right")
+        if after_left or not _kept(token) or (sided and token.text == "."):
+            continue
+        if token.kind is Kind.WORD and token.text[:3] in ("\\lt", "\\gt"):
+            middle = token.start + 3
+            result.append(token._replace(text=token.text[:3], end=middle))
+            result += [
+                Token(letter, Kind.CHARACTER, middle + i, middle + i + 1)
+                for i, letter in enumerate(token.text[3:])
+            ]
+        else:
+            result.append(token)
+    return result

@@ -1,0 +1,276 @@
+r"""CROHME's canonical form, printed from the tree.
+
+`crohme.canonical` defines the form, `crohme.symbols` what becomes of each command. A base has no
+braces where it can do without: in `{x'}_i` the scripts join, in `{x^a}^b` the braces stay.
+"""
+
+from __future__ import annotations
+
+from im2tex.latex.crohme.symbols import (
+    CONTENTS,
+    DROPPED,
+    FONT_SWITCHES,
+    PLACELESS,
+    PLAIN_SYMBOLS,
+    POINTERS,
+    RENAMED,
+    SYNONYMS,
+    TEXT_ACCENTS,
+    VANISHING,
+)
+from im2tex.latex.normal_form.commands import (
+    ARGUMENTS,
+    COLUMNED,
+    FONTS,
+    KEPT_INFIXES,
+    MATRIX_FENCES,
+    OPERATORS,
+)
+from im2tex.latex.normal_form.tree import (
+    Array,
+    Command,
+    Fenced,
+    Formula,
+    Group,
+    Node,
+    Operator,
+    Scripts,
+    Verbatim,
+)
+from im2tex.latex.tokens import LatexError
+
+_LARGE_NAMES = (
+    "sum prod coprod int iint iiint oint bigcap bigcup bigvee bigwedge bigoplus bigotimes bigodot"
+    " bigsqcup biguplus"
+)
+_ENVIRONMENTS = frozenset(["matrix", "aligned", "alignedat", "gathered", "split"])
+# Operators that would take a script behind an empty group for their own.
+_LARGE = frozenset(f"\\{name}" for name in _LARGE_NAMES.split()) | frozenset(OPERATORS)
+
+
+def handwritten(formula: Formula) -> list[str]:
+    """A formula in CROHME's canonical tokens.
+
+    Args:
+        formula: its tree.
+
+    Returns:
+        The tokens.
+
+    Raises:
+        LatexError: for what the form has no way to write.
+    """
+    return _row(formula.body)
+
+
+def _row(nodes: list[Node]) -> list[str]:
+    out: list[str] = []
+    at = 0
+    while at < len(nodes):
+        node = nodes[at]
+        at += 1
+        if isinstance(node, Scripts):
+            _scripts(node, out)
+        elif not isinstance(node, str):
+            out += _compound(node)
+        elif node in FONT_SWITCHES and node not in FONTS:
+            inside = _row(nodes[at:])
+            return [*out, FONT_SWITCHES[node], "{", *inside, "}"] if inside else out
+        elif node == "\\middle":
+            at += nodes[at : at + 1] == ["."]
+        elif node in TEXT_ACCENTS:
+            _text_accent(node, nodes[at] if at < len(nodes) else None, out)
+            at += 1
+        else:
+            out += _symbol(node, nodes[at] if at < len(nodes) else None)
+    return out
+
+
+def _compound(node: Node) -> list[str]:
+    """A node that is neither a leaf nor has scripts."""
+    if isinstance(node, Group):
+        return _row(node.body)
+    if isinstance(node, Command):
+        return _command(node)
+    if isinstance(node, Operator):
+        return [f"\\{node.name}"]
+    if isinstance(node, Fenced):
+        left, right = node.left[len("\\left") :], node.right[len("\\right") :]
+        return [*_delimiter(left), *_row(node.body), *_delimiter(right)]
+    if isinstance(node, Verbatim):
+        if node.tokens[0] not in VANISHING:
+            raise _refused(f"{node.tokens[0]} has no place in a label")
+        return []
+    return _array(node) if isinstance(node, Array) else _row([node])
+
+
+def _symbol(token: str, follower: Node | None) -> list[str]:
+    """A leaf.
+
+    Args:
+        token: as written.
+        follower: the node behind it.
+    """
+    if token in DROPPED or token in ("~", "\\", "$"):
+        return []
+    if token[0] != "\\":
+        return [SYNONYMS.get(sign, sign) for sign in token]  # a dash may be two
+    if token in PLACELESS:
+        raise _refused(f"{token} has no place in a label")
+    if token in ARGUMENTS and token not in FONTS:
+        raise _refused(f"an argument of {token} is missing")
+    base = follower.base if isinstance(follower, Scripts) else follower
+    known = token in PLAIN_SYMBOLS or token in SYNONYMS or token in OPERATORS
+    if isinstance(base, Group) and not known:
+        raise _refused(f"{token} is not known, and what is in braces behind it may belong to it")
+    return [SYNONYMS.get(token, token)]
+
+
+def _delimiter(token: str) -> list[str]:
+    return [] if token == "." else [SYNONYMS.get(token, token)]
+
+
+def _text_accent(token: str, argument: Node | None, out: list[str]) -> None:
+    if isinstance(argument, Scripts) and argument.base is not None:
+        accented = Command(RENAMED[token], [argument.base])
+        _scripts(Scripts(accented, argument.marks), out)
+    elif argument is None or isinstance(argument, Scripts):
+        raise _refused(f"an argument of {token} is missing")
+    else:
+        out += [RENAMED[token], *_braced(argument)]
+
+
+def _scripts(node: Scripts, out: list[str]) -> None:
+    base = [] if node.base is None else _row([node.base])
+    lower: list[str] = []
+    upper: list[str] = []
+    for sign, script in node.marks:
+        if sign != "'":
+            (lower if sign == "_" else upper).extend(_inside(script))
+        elif node.base == "'":
+            base.append("\\prime")
+        else:
+            upper.append("\\prime")
+    if not lower and not upper:
+        out += base
+        return
+    signs = "_" * bool(lower) + "^" * bool(upper)
+    if base:
+        end, found = _scripts_at_end(base)
+        if found and not set(found) & set(signs) and end:
+            base = base[:end]
+            lower, upper = found.get("_", lower), found.get("^", upper)
+        elif found:
+            base = ["{", *base, "}"]
+    elif out and not node.again and (out[-1] in _LARGE or _scripts_at_end(out)[1]):
+        base = ["{", "}"]
+    out += base
+    if lower:
+        out += ["_", "{", *lower, "}"]
+    if upper:
+        out += ["^", "{", *upper, "}"]
+
+
+def _scripts_at_end(tokens: list[str]) -> tuple[int, dict[str, list[str]]]:
+    """How many tokens stand in front of the scripts at the end, and what those hold, by sign."""
+    found: dict[str, list[str]] = {}
+    end = len(tokens)
+    while end and tokens[end - 1] == "}":
+        at, depth = end, 0
+        while at:
+            at -= 1
+            depth += (tokens[at] == "}") - (tokens[at] == "{")
+            if depth == 0:
+                break
+        sign = tokens[at - 1] if at else ""
+        if sign not in ("_", "^") or sign in found:
+            break
+        found[sign] = tokens[at + 1 : end - 1]
+        end = at - 1
+    return end, found
+
+
+def _command(node: Command) -> list[str]:
+    name = node.name.partition(" ")[0]
+    if name in KEPT_INFIXES:
+        return ["{", *_infix(node), "}"]
+    if name in VANISHING:
+        return []
+    if name in POINTERS:
+        raise _refused(f"{name} points to something outside the formula")
+    if name == "\\mathchoice":
+        return _row(node.arguments[:1])
+    if name in CONTENTS:
+        return _row(node.arguments[-1:])
+    out = [RENAMED.get(name, name)]
+    if node.option is not None and name not in RENAMED:
+        inside = _row(node.option)
+        out += ["[", "{", *inside, "}", "]"] if "]" in inside else ["[", *inside, "]"]
+    for argument in node.arguments:
+        out += _braced(argument)
+    return out
+
+
+def _infix(node: Command) -> list[str]:
+    above, below = node.arguments
+    option = [token for token in node.option or [] if isinstance(token, str)]
+    return [*_row([above]), node.name, *option, *_row([below])]
+
+
+def _braced(node: Node) -> list[str]:
+    return ["{", *_inside(node), "}"]
+
+
+def _inside(node: Node) -> list[str]:
+    """What stands between the braces of an argument."""
+    body = [node]
+    while len(body) == 1 and isinstance(body[0], Group):
+        body = body[0].body
+    only = body[0] if len(body) == 1 else None
+    if isinstance(only, Command) and only.name in KEPT_INFIXES:
+        return _infix(only)
+    return _row(body)
+
+
+def _array(array: Array) -> list[str]:
+    """An array as it is written by hand: with its delimiters and its lines."""
+    left, name, right = MATRIX_FENCES.get(array.name, ("", array.name, ""))
+    if name in ("substack", "subarray"):
+        return ["\\substack", "{", *_rows(array), "}"]
+    columns = ["c" if letter != "|" else "|" for letter in array.columns or []]
+    if name == "alignedat":
+        columns = array.columns or []
+    elif name in COLUMNED and "|" in columns:
+        name = "array"
+    elif name in COLUMNED or name in ("cases", "smallmatrix"):
+        name, columns = "matrix", []
+    elif name not in _ENVIRONMENTS:
+        raise _refused(f"the environment {name} has no place in a label")
+    out = _delimiter(left[len("\\left") :]) if left else []
+    out.append(f"\\begin{{{name}}}")
+    out += ["{", *columns, "}"] if columns else []
+    out += _rows(array)
+    out.append(f"\\end{{{name}}}")
+    return out + (_delimiter(right[len("\\right") :]) if right else [])
+
+
+def _rows(array: Array) -> list[str]:
+    out: list[str] = []
+    for row in array.rows:
+        cells = [_row(cell) for cell in row.cells]
+        if cells == [[]] and not row.rules:
+            continue  # a row of spacing
+        if out:
+            out.append("\\\\")
+            if cells[0][:1] in (["["], ["*"]) and not row.rules:
+                out += ["{", "}"]  # TeX would take it for an argument of the line break
+        out += ["\\hline"] * row.rules
+        for i, cell in enumerate(cells):
+            if i:
+                out.append("&")
+            out += cell
+    return out
+
+
+def _refused(reason: str) -> LatexError:
+    return LatexError(reason, 0, "")

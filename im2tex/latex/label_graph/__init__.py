@@ -1,0 +1,1 @@
+"""Label graphs of formulas, as CROHME's scorer compares them."""

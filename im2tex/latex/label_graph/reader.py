@@ -1,0 +1,289 @@
+r"""The core of the reader behind `symbol_tree`: pieces, expressions, scripts, groups, arguments.
+
+What a single command takes is in `symbol_tree`, where the rules are written down too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from im2tex.latex.label_graph import names
+from im2tex.latex.label_graph.nodes import ARGUMENTS, LEAVES, Kind, Node, fenced, join
+from im2tex.latex.tokens import LatexError
+
+# Levels of nesting read; deeper formulas are unreadable. Handwriting has about six.
+MAX_DEPTH: Final = 100
+
+
+class TooDeepError(Exception):
+    """Kept apart from LatexError, which a group that may be none recovers from."""
+
+
+_PIECE = re.compile(r"(\\[A-Za-z]+|\\.|\S)(\s?)", re.DOTALL)
+_IGNORED = re.compile(r"(?<!\{ )(?<!\{)\\(?:nonumber(?![A-Za-z])|(?:label|tag\*?)\s*\{[^}]*\})")
+_MIDDLE, _RIGHT, _OPERATORNAME = r"\middle", r"\right", r"\operatorname"
+_STYLES = frozenset({r"\displaystyle", r"\textstyle", r"\scriptstyle", r"\scriptscriptstyle"})
+# Commands with all before them over all behind them, and their delimiters.
+_INFIX = {r"\choose": "()", r"\brack": "[]", r"\brace": "{}", r"\bangle": "⟨⟩"}
+_LIMITS = frozenset({r"\limits", r"\nolimits"})
+# What no expression begins with, but what may well follow one.
+_STOPS = frozenset({"", "%", "}", "&", r"\\", _RIGHT, _MIDDLE, r"\end", *_LIMITS, *_INFIX})
+CLOSING = {"(": ")", "[": "]", "|": "|"}
+_FENCES = {**names.DELIMITERS, ".": "", "<": "⟨", ">": "⟩"}
+
+
+Constructs: TypeAlias = "Mapping[str, Callable[[Reader], Node]]"
+
+
+class Reader:
+    """A recursive descent over the pieces of the source, each a TeX token.
+
+    Args:
+        source: the formula.
+        tools: whether to refuse all that the tools refuse; see `symbol_tree.parse`.
+        constructs: what reads the expression that begins with a word, by word.
+        argument_constructs: the same for an argument without braces.
+    """
+
+    def __init__(
+        self, source: str, tools: bool, constructs: Constructs, argument_constructs: Constructs
+    ) -> None:
+        if r"\nonumber" in source or r"\label" in source or r"\tag" in source:
+            source = _IGNORED.sub(" ", source)
+        pieces = _PIECE.findall(source)
+        self.source = source
+        self.tools = tools
+        self.words: list[str] = [word for word, _ in pieces]
+        self.spaced: list[str] = [space for _, space in pieces]
+        self.words += ["", ""]
+        self.spaced += ["", ""]
+        self.constructs = constructs
+        self.argument_constructs = argument_constructs
+        self.at = 0
+        self.depth = 0
+        # What was read at a place holds whoever asks. A parenthesis that finds no partner has its
+        # contents read again, and again for each one around it.
+        self.known: dict[int, tuple[Node, int] | LatexError] = {}
+        # Places from which a line is known not to come to a closing delimiter.
+        self.hopeless: set[tuple[int, str]] = set()
+
+    @property
+    def word(self) -> str:
+        """The piece that is read next; empty at the end."""
+        return self.words[self.at]
+
+    def error(self, reason: str) -> LatexError:
+        """What to raise here."""
+        before = zip(self.words[: self.at], self.spaced, strict=False)
+        return LatexError(
+            reason, sum(len(word) + len(space) for word, space in before), self.source
+        )
+
+    def deeper(self, levels: int = 1) -> None:
+        """Counts levels of nesting."""
+        self.depth += levels
+        if self.depth > MAX_DEPTH:
+            raise TooDeepError
+
+    def expect(self, word: str) -> None:
+        """Reads over `word`."""
+        if self.words[self.at] != word:
+            raise self.error(f"expected {word!r}")
+        self.at += 1
+
+    def sequence(self, closing: str = "") -> list[Node]:
+        """Expressions up to `closing` or to what cannot begin one."""
+        nodes: list[Node] = []
+        while (word := self.words[self.at]) != closing and word not in _STOPS:
+            if closing and (self.at, closing) in self.hopeless:
+                raise LatexError(f"no {closing!r}", 0, self.source)
+            nodes.append(self.expression())
+        return nodes
+
+    def body(self, closing: str = "") -> Node:
+        r"""A sequence as one node; with `\choose` or its kin, all before it over all behind."""
+        nodes = self.sequence(closing)
+        if (fences := _INFIX.get(self.words[self.at])) is None:
+            return join(nodes)
+        self.at += 1
+        parts = (join(nodes), join(self.sequence(closing)))
+        return fenced(fences[0], [Node(Kind.FRACTION, "", parts)], fences[1])
+
+    def group(self) -> Node:
+        """A body in braces."""
+        self.expect("{")
+        node = self.body()
+        self.expect("}")
+        return node
+
+    def bracketed(self) -> Node:
+        """A body in brackets."""
+        self.expect("[")
+        node = self.body("]")
+        self.expect("]")
+        return node
+
+    def contents(self, closing: str) -> list[Node]:
+        r"""What stands between delimiters, `\middle` ones included."""
+        nodes: list[Node] = []
+        while True:
+            if self.words[self.at] == _MIDDLE:
+                self.at += 1
+                nodes.append(Node(Kind.SYMBOL, self.delimiter()))
+                continue
+            if self.words[self.at] == closing or self.words[self.at] in _STOPS:
+                return nodes
+            part = self.body(closing)
+            nodes += part.parts if part.kind is Kind.ROW else [part]
+
+    def contents_if_closed(self, closing: str) -> list[Node] | None:
+        """What stands before a closing delimiter, which is read too; None where there is none."""
+        start = self.at
+        hopeless = True
+        try:
+            nodes = self.contents(closing)
+            if self.words[self.at] == closing:
+                self.at += 1
+                return nodes
+            # An infix command with nothing before it has something before it in the line around.
+            hopeless = self.words[self.at] not in _INFIX
+        except LatexError:
+            pass
+        if hopeless:
+            self.hopeless.add((start, closing))
+        self.at = start
+        return None
+
+    def expression(self) -> Node:
+        """An atom with its scripts."""
+        start = self.at
+        known = self.known.get(start)
+        if isinstance(known, LatexError):
+            raise known.with_traceback(None)
+        if known is not None:
+            node, self.at = known
+            return node
+        depth = self.depth
+        self.deeper()
+        try:
+            if self.words[start] in _STYLES:
+                self.at += 1
+            node = self.scripted(self.atom())
+        except LatexError as error:
+            self.known[start] = error
+            raise
+        finally:
+            self.depth = depth
+        self.known[start] = node, self.at
+        return node
+
+    def scripted(self, base: Node) -> Node:
+        r"""`base` with the `\limits` and the scripts behind it."""
+        word = self.words[self.at]
+        limits = None
+        if word in _LIMITS:
+            limits = word == r"\limits"
+            self.at += 1
+            word = self.words[self.at]
+        if word not in {"^", "_"}:
+            return base
+        self.deeper()
+        self.at += 1
+        other = None
+        if self._needs_expression(self.at):
+            script = self.expression()
+        else:
+            script = self.atom()
+            if self.words[self.at] == ("_" if word == "^" else "^") and not (
+                self._needs_expression(self.at + 1)
+            ):
+                self.at += 1
+                other = self.atom()
+            else:
+                script = self.scripted(script)
+        self.depth -= 1
+        if limits is None:
+            limits = base.kind in (Kind.OVER, Kind.UNDER) and base.parts[1].text in names.BRACES
+        if other is not None:
+            scripts = (script, other) if word == "_" else (other, script)
+            return Node(Kind.UNDEROVER if limits else Kind.SUBSUP, "", (base, *scripts))
+        if word == "_":
+            return Node(Kind.UNDER if limits else Kind.SUB, "", (base, script))
+        return Node(Kind.OVER if limits else Kind.SUP, "", (base, script))
+
+    def _needs_expression(self, at: int) -> bool:
+        return self.words[at] in _STYLES or self.words[at] == _OPERATORNAME
+
+    def atom(self) -> Node:
+        """One symbol, group or construct, without scripts behind it."""
+        word = self.words[self.at]
+        leaf = LEAVES.get(word)
+        if leaf is not None:
+            self.at += 1
+            return leaf
+        construct = self.constructs.get(word)
+        if construct is not None:
+            return construct(self)
+        if word.isascii() or len(word) > 1:
+            raise self.error(f"unexpected {word!r}" if word else "something is missing")
+        self.at += 1
+        return Node(Kind.LETTER if word.isalpha() else Kind.SYMBOL, word)
+
+    def argument(self) -> Node | None:
+        """An argument: a group, a symbol or any single character; None where there is none."""
+        word = self.words[self.at]
+        leaf = ARGUMENTS.get(word)
+        if leaf is not None:
+            self.at += 1
+            return leaf
+        construct = self.argument_constructs.get(word)
+        if construct is not None:
+            self.deeper()
+            node = construct(self)
+            self.depth -= 1
+            return node
+        if word in {"", "}", "$"} or word[0] == "\\" or (word == "%" and self.begins_comment()):
+            return None
+        self.at += 1
+        return Node(Kind.LETTER, word)
+
+    def begins_comment(self) -> bool:
+        """Whether a `%` is one; the tools take it for a character behind a bare argument."""
+        last = self.words[self.at - 1]
+        return (
+            len(last) > 1
+            or last in names.OPERATORS
+            or last in names.RELATION_OPERATORS
+            or last in {"}", "]"}
+        )
+
+    def needed(self) -> Node:
+        """An argument that must be there."""
+        node = self.argument()
+        if node is None:
+            raise self.error("an argument is missing")
+        return node
+
+    def glued(self, characters: str) -> bool:
+        """Whether the next piece follows the last one without space and is one of these."""
+        return not self.spaced[self.at - 1] and self.words[self.at] in {*characters}
+
+    def delimiter(self) -> str:
+        """A delimiter's character; empty for the invisible one."""
+        drawn = _FENCES.get(self.words[self.at])
+        if drawn is None:
+            raise self.error("a delimiter is missing")
+        self.at += 1
+        return drawn
+
+    def word_in_braces(self) -> str:
+        """The characters of `{ word }`, inner spaces kept."""
+        self.expect("{")
+        start = self.at
+        while self.words[self.at] not in {"}", ""}:
+            self.at += 1
+        pieces = zip(self.words[start : self.at], self.spaced[start : self.at], strict=True)
+        self.expect("}")
+        return "".join(word + space for word, space in pieces).strip()

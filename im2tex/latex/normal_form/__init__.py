@@ -1,0 +1,1 @@
+"""The paper's normal form of LaTeX: lexer, parser, tree."""

@@ -1,0 +1,231 @@
+r"""How environments with rows and cells are read, and `\matrix{…}` and `\substack{…}`."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+
+from im2tex.latex.normal_form.commands import COLUMNED, END, PAIRED, POSITIONED
+from im2tex.latex.normal_form.cursor import Cursor
+from im2tex.latex.normal_form.lexer import Reading
+from im2tex.latex.normal_form.tree import Array, Group, Node, Row, Scripts
+
+_NAME = re.compile(r"[A-Za-z]+\*?")
+_POSITIONS = ("t", "b", "c", "h")
+_LENGTH = re.compile(r"[-+]?(\d+\.?\d*|\.\d+|)(pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|mu|\\[A-Za-z]+)")
+_LENGTH_TOKENS = 12  # a length behind `\\` is not longer than this
+_SPECIFICATION_TOKENS = 500
+_WIDEST = 50  # columns that `*{n}{c}` may ask for; papers write 20 for "enough"
+
+
+class ArrayReader(Cursor):
+    """Reads arrays; how a cell is read is the parser's part."""
+
+    __slots__ = ("cells",)
+
+    def __init__(self, source: str, reading: Reading) -> None:
+        super().__init__(source, reading)
+        self.cells = False  # whether `&` and `\\` belong to an array here
+
+    @abstractmethod
+    def row(self) -> list[Node]:
+        """Material up to what ends it."""
+
+    @abstractmethod
+    def argument(self, what: str) -> Node:
+        """One token, group or command with its own arguments."""
+
+    def environment(self, token: str) -> Array:
+        r"""An environment.
+
+        Args:
+            token: its `\begin{…}`, which stands here.
+        """
+        name = token[7:-1].strip()
+        if not _NAME.fullmatch(name):
+            raise self.error(f"{name!r} names no environment")
+        self.at += 1
+        if name in POSITIONED:
+            self._skip_position()
+        start = self.at
+        columns = self._columns() if name in COLUMNED else None
+        if name == "alignedat":
+            columns = [self._count(name)]
+        repeated = "*" in self.tokens[start : self.at]
+        rows = self._rows()
+        end = self.tokens[self.at]
+        if end[:5] != "\\end{" or end[5:-1].strip() != name:
+            raise self.error(f"the environment {name} is never closed")
+        self.at += 1
+        array = self._array(name, columns, rows)
+        if columns and repeated:
+            _drop_idle(columns, array.rows)
+        return array
+
+    def _count(self, name: str) -> str:
+        """The number of pairs of columns, an argument of its own."""
+        self.expect("{", f"the number of columns of {name} is missing")
+        digits = "".join(self.tokens[self.at : self.at + 3]).partition("}")[0]
+        if not (digits.isdecimal() and digits.isascii()):
+            raise self.error(f"the number of columns of {name} is missing")
+        self.at += len(digits)
+        self.expect("}", f"the number of columns of {name} has no end")
+        return digits
+
+    def substack(self) -> Node:
+        r"""The lines of `\substack`, whose command is read already."""
+        if self.tokens[self.at] != "{":
+            return Array("substack", None, [Row([[self.argument("an argument of \\substack")]])])
+        self.at += 1
+        rows = self._rows()
+        if any(len(row.cells) > 1 for row in rows):
+            raise self.error("& in \\substack")
+        self.expect("}", "\\substack is never closed")
+        return Array("substack", None, [row for row in rows if not _is_empty(row)])
+
+    def plain_matrix(self, token: str) -> Array:
+        r"""Plain TeX's array in braces.
+
+        Args:
+            token: the command, which stands here.
+        """
+        self.at += 1
+        self.expect("{", f"{token} without its brace")
+        rows = self._rows()
+        self.expect("}", f"{token} is never closed")
+        return self._array(token[1:], None, rows)
+
+    def _skip_position(self) -> None:
+        """The position of an environment, `[t]`, says nothing about symbols."""
+        if self.tokens[self.at] == "[":
+            end = self.at + 1
+            while self.tokens[end] in _POSITIONS and end < self.at + len(_POSITIONS):
+                end += 1
+            if self.tokens[end] == "]":
+                self.at = end + 1
+
+    def _columns(self) -> list[str]:
+        """A column specification."""
+        start = self.at
+        self.at = self.behind_group(start)
+        if self.tokens[start] != "{" or self.tokens[self.at - 1] != "}":
+            raise self.error("a column specification is missing")
+        if self.at - start > _SPECIFICATION_TOKENS:
+            raise self.error("a column specification without end")
+        return self._letters(start + 1, self.at - 1)
+
+    def _letters(self, at: int, end: int) -> list[str]:
+        r"""The columns and bars between two places, `*{3}{c}` written out."""
+        self.deeper()
+        letters: list[str] = []
+        while at < end:
+            token = self.tokens[at]
+            at += 1
+            if token in ("l", "c", "r", "|"):
+                letters.append(token)
+            elif token in ("p", "m", "b"):
+                at = self.behind_group(at)
+                letters.append("l")
+            elif token == "*":
+                middle = self.behind_group(at)
+                count = "".join(self.tokens[at:middle]).strip("{}")
+                times = int(count) if count.isdecimal() and len(count) < 4 else 1
+                at = self.behind_group(middle)
+                letters += self._letters(middle + 1, at - 1)[:_WIDEST] * min(times, _WIDEST)
+            elif token in ("@", "!", ">", "<"):
+                at = self.behind_group(at)
+        self.depth -= 1
+        return letters[:_WIDEST]
+
+    def _rows(self) -> list[Row]:
+        r"""The rows up to what ends the array, one behind the last `\\` included."""
+        cells, self.cells = self.cells, True
+        rows: list[Row] = []
+        while True:
+            rules = 0
+            while self.tokens[self.at] == "\\hline":
+                self.at += 1
+                rules += 1
+            row = Row([self.row()], rules)
+            while self.tokens[self.at] == "&":
+                self.at += 1
+                row.cells.append(self.row())
+            rows.append(row)
+            if self.tokens[self.at] not in ("\\\\", "\\cr"):
+                break
+            self.at += 1
+            self._skip_length()
+        self.cells = cells
+        return rows
+
+    def _skip_length(self) -> None:
+        r"""The space below a row, as in `\\[2mm]`."""
+        tokens, start = self.tokens, self.at + 1
+        if tokens[self.at] == "[":
+            end = start
+            while tokens[end] not in ("]", END) and end < start + _LENGTH_TOKENS:
+                end += 1
+            if tokens[end] == "]" and _LENGTH.fullmatch("".join(tokens[start:end])):
+                self.at = end + 1
+
+    def _array(self, name: str, columns: list[str] | None, rows: list[Row]) -> Array:
+        """The array, without empty rows and without braces that a printer gave its cells."""
+        ended = _is_empty(rows[-1])
+        rows = [row for row in rows if not _is_empty(row)]
+        if self.printed and ended:
+            _take_braces_off(name, rows)
+        if name in PAIRED:
+            for row in rows:
+                for cell in row.cells[1::2]:
+                    _anchor(cell)
+        return Array(name, columns, rows)
+
+
+def _is_empty(row: Row) -> bool:
+    return not row.rules and row.cells == [[]]
+
+
+def _drop_idle(columns: list[str], rows: list[Row]) -> None:
+    """Drops columns that no row reaches: `*{20}{c}` asks for as many as there are."""
+    widest = max((len(row.cells) for row in rows), default=0)
+    while len(columns) - columns.count("|") > widest and columns[-2:] == columns[-1:] * 2:
+        columns.pop()
+
+
+def _take_braces_off(name: str, rows: list[Row]) -> None:
+    """Reads cells as they were before they were printed, if all of them look printed.
+
+    The normal form puts braces around each cell, and an empty group in front of what follows a
+    relation sign; put there twice, they would not be normal any more.
+    """
+    bare: list[list[list[Node]]] = []
+    for row in rows:
+        cells = []
+        for i, cell in enumerate(row.cells):
+            if len(cell) != 1 or not isinstance(cell[0], Group):
+                return
+            body = cell[0].body
+            if i % 2 and name in PAIRED:
+                first = body[0] if body else None
+                if isinstance(first, Scripts) and first.base == Group([]):
+                    body = [Scripts(None, first.marks, literal=True), *body[1:]]
+                elif first == Group([]):
+                    body = body[1:]
+                else:
+                    return
+            cells.append(body)
+        bare.append(cells)
+    for row, cells in zip(rows, bare, strict=True):
+        row.cells = cells
+
+
+def _anchor(cell: list[Node]) -> None:
+    """Braces a script at the start of a cell: in print, an empty group in front will carry it."""
+    node = cell[0] if cell else None
+    while isinstance(node, Scripts) and isinstance(node.base, Scripts):
+        node = node.base
+    if isinstance(node, Scripts) and node.base is None:
+        node.marks = [
+            (sign, script if isinstance(script, Group) else Group([script]))
+            for sign, script in node.marks
+        ]

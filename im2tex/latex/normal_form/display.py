@@ -1,0 +1,88 @@
+r"""What stands around a formula: dollars, brackets and display environments.
+
+`$x$`, `\[x\]` and `\begin{equation} x \end{equation}` are the formula `x`. An environment that
+aligns lines becomes the one that does so inside a formula: `align*` is `aligned`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from im2tex.latex.normal_form.text_mode import Place, pieces
+from im2tex.latex.tokens import LatexError
+
+_PLAIN = ("equation", "displaymath", "math", "dmath", "subequations")
+_INNER = {
+    "align": "aligned",
+    "flalign": "aligned",
+    "alignat": "alignedat",
+    "xalignat": "alignedat",
+    "xxalignat": "alignedat",
+    "gather": "gathered",
+    "multline": "gathered",
+}
+_ROUNDS = 5  # `$$\begin{equation}…` and the like
+_OPEN = re.compile(r"\s*(?:\\\[|\\\(|\\begin\s*\{(\w+\*?)\})")
+_CLOSED = re.compile(r"(?:\\\]|\\\)|\\end\s*\{(\w+\*?)\})(\s*+[.,;:]?\s*+)\Z")
+_ALIGNED = re.compile(r"\\(begin|end)\s*\{(" + "|".join([*_INNER, "eqnarray"]) + r")\*?\}")
+
+
+def without_display(source: str, *, dollars: bool) -> str:
+    r"""A formula without what makes a display of it.
+
+    Args:
+        source: markup without comments and labels. Dollars outside text go wherever they are.
+        dollars: those inside text have to pair; otherwise all become spaces where they do not.
+
+    Returns:
+        The markup inside, dollars of text kept; environments of lines renamed.
+
+    Raises:
+        LatexError: for a dollar in text that has no partner there, if they have to pair.
+    """
+    if "$" in source or "\\(" in source:
+        source = _settle_dollars(source, dollars=dollars)
+    if "\\[" not in source and "\\(" not in source and "\\begin" not in source:
+        return source
+    for _ in range(_ROUNDS):
+        inside = _unwrapped(source)
+        if inside is None:
+            break
+        source = inside
+    return _ALIGNED.sub(_renamed, source)
+
+
+def _settle_dollars(source: str, *, dollars: bool) -> str:
+    r"""Without the dollars of the formula; those inside text stay, `\(…\)` there becomes them."""
+    out = []
+    for piece in pieces(source):
+        if piece.place is Place.TORN:
+            if not dollars:
+                return source.replace("$", " ")
+            raise LatexError("a dollar in text without its partner", piece.start, source)
+        if piece.place is Place.DOLLAR:
+            out.append(" ")
+        else:
+            out.append("$" if piece.place is Place.BORDER else piece.text)
+    return "".join(out)
+
+
+def _unwrapped(source: str) -> str | None:
+    """What the outermost display holds; None where there is none around everything."""
+    opening, closing = _OPEN.match(source), _CLOSED.search(source)
+    if opening is None or closing is None or opening.end() > closing.start():
+        return None
+    left, right = opening[0].split("{")[0].strip(), closing[0].split("{")[0].strip()[:2]
+    name = opening[1]
+    if name is None:
+        if {"\\[": "\\]", "\\(": "\\)"}[left] != right:
+            return None
+    elif name.rstrip("*") not in _PLAIN or closing[1] != name:
+        return None
+    return source[opening.end() : closing.start()] + closing[2]
+
+
+def _renamed(match: re.Match[str]) -> str:
+    if match[2] == "eqnarray":
+        return "\\begin{array}{rcl}" if match[1] == "begin" else "\\end{array}"
+    return f"\\{match[1]}{{{_INNER[match[2]]}}}"

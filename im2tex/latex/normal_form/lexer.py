@@ -1,0 +1,249 @@
+r"""A formula's source into the tokens that the parser reads and the plain form prints.
+
+Apart from cutting the source up, this drops what is no part of a formula (comments, labels,
+numbers, what makes a display of it), spells characters in ASCII, and makes one token of what is
+one thing: `\left(`, `\begin{array}`. It is `im2tex.latex.tokens` at several times the speed,
+without places and kinds, and with spaces where they count: inside text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from im2tex.latex.characters import to_ascii
+from im2tex.latex.normal_form.commands import ARGUMENTS, OPENING, TEXT
+from im2tex.latex.normal_form.display import without_display
+from im2tex.latex.tokens import LatexError
+
+# What is no part of the formula. A backslash takes the next character with it, so that `\%` begins
+# no comment. `\>` and `\~` go as in the paper's script.
+_NOISE = re.compile(r"\\label\s*\{[^{}]*\}|\\[>~]|(\\.)|%[^\n]*", re.DOTALL)
+_NOISE_SIGN = re.compile(r"%|\\label|\\[>~]")
+# TeX's own skip, where it has a plain length, is LaTeX's.
+_SKIP = re.compile(
+    r"\\hskip\s*+((?:[-+]\s*+)?(?:\d++(?:\.\d*+)?|\.\d++)\s*+(?:true)?(?:cm|in|pt|mm|em))"
+    r"(?!\s*(?:plus|minus))"
+)
+_GAP = re.compile(r"(\\(?:left|right|begin|end)(?![A-Za-z]))\s+(?![A-Za-z])")
+_TOKEN = (
+    r"\\(?:left|right)(?![A-Za-z])(?:\\(?:[A-Za-z]+|[^A-Za-z\s])|[^\\\s])"
+    r"|\\(?:begin|end)\{[^{}]*\}"
+    # As we print it; as people write it, the star is a token of its own in the reference.
+    r"|\\operatorname\*(?= \{ )"
+    r"|\\rm\{"
+    r"|\\(?:[A-Za-z]+|.?)"
+    # The reference reads dashes as text does, but a script takes only the first.
+    r"|(?<![_^])---?"
+    r"|\S"
+)
+_MATH = re.compile(_TOKEN)
+_WITH_SPACES = re.compile(_TOKEN + r"| +")
+_TEXT = re.compile(r"\\(?:text|mbox|hbox)(?![A-Za-z])")
+_STAR = re.compile(r"(?<=\\operatorname)(?=\*)")
+_TEXT_COMMANDS = frozenset(TEXT)
+# A font switch behind a brace or in front of one, and those that are both.
+_ROMAN = re.compile(r"(\{ ?)?\\rm(?![A-Za-z])(\{)?")
+_MARK = "\x1f"  # white space to the patterns, but no space
+_ROMAN_TWICE = re.compile(r"\{ ?\\rm\{")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+
+
+_SPELLINGS = {"\\lt": "<", "\\gt": ">"} | {
+    f"\\{side}\\{name}": f"\\{side}{sign}"
+    for side in ("left", "right")
+    for name, sign in (("lt", "<"), ("gt", ">"))
+}
+_RESPELLED = re.compile(r"\\[lg]t(?![A-Za-z])")
+# Numbers of equations, and the word that there is none: with their arguments.
+_NUMBERS = {"\\tag": True, "\\label": True, "\\nonumber": False, "\\notag": False}
+_NUMBER = re.compile(r"\\(?:tag|label|nonumber|notag)(?![A-Za-z])")
+
+
+class Reading(NamedTuple):
+    """What `read` found.
+
+    Attributes:
+        tokens: the formula's tokens. A control space is a lone backslash, a space in text a `~`.
+        printed: whether the source is a token stream, its tokens one space apart: what is
+            ambiguous then means what our printers mean by it.
+    """
+
+    tokens: list[str]
+    printed: bool
+
+
+def read(source: str, *, dollars: bool = False) -> Reading:
+    """Cuts a formula up.
+
+    Args:
+        source: the markup, with or without what makes a display of it.
+        dollars: keeps those inside text; otherwise each is a space, as in the paper's script.
+
+    Returns:
+        Its tokens, all of them ASCII.
+
+    Raises:
+        LatexError: for a control character, one that LaTeX cannot draw, or a number of an
+            equation that never ends.
+    """
+    source = _prepared(source, dollars=dollars)
+    tokens = _tidy(_MATH.findall(source), source)
+    printed = " ".join(tokens) == source.strip()
+    if not printed:
+        if _TEXT.search(source):
+            tokens = _tidy(_with_text(_WITH_SPACES.findall(source), dollars=dollars), source)
+        if "\\operatorname* { " in source:
+            tokens = [part for token in tokens for part in _STAR.split(token) if part]
+    elif not dollars and "$" in tokens:
+        tokens = _with_text(tokens, dollars=False, ties=True)
+    if _RESPELLED.search(source):
+        tokens = [_SPELLINGS.get(token, token) for token in tokens]
+    if _NUMBER.search(source):
+        tokens = _without_numbers(tokens, source)
+    return Reading(tokens, printed)
+
+
+def _prepared(source: str, *, dollars: bool) -> str:
+    """The formula alone, in ASCII, with what the patterns below expect."""
+    plain = source.isprintable()
+    if not plain:
+        _refuse_control_characters(source)
+    if source.startswith("%"):
+        source = source[1:]  # a formula that was commented out as a whole
+    if _NOISE_SIGN.search(source):
+        source = _NOISE.sub(_silence, source)
+    if not source.isascii():
+        source = to_ascii(source)
+    if not plain:
+        source = re.sub(r"\s", " ", source)
+    source = without_display(source, dollars=dollars)
+    if "\\hskip" in source:
+        source = _SKIP.sub(r"\\hspace{\1}", source)
+    if "\\rm" in source and _ROMAN_TWICE.search(source):
+        source = _settle_romans(source)
+    if "\\left " in source or "\\right " in source or "\\begin " in source or "\\end " in source:
+        source = _GAP.sub(r"\1", source)
+    return source
+
+
+def _refuse_control_characters(source: str) -> None:
+    match = _CONTROL.search(source)
+    if match:
+        raise LatexError(f"the control character {match[0]!r}", match.start(), source)
+
+
+def _settle_romans(source: str) -> str:
+    r"""Says for each `{\rm{x}}` whether it is `\mathrm{{x}}` or `{\mathrm{x}}`.
+
+    Both draw the same. The paper's script replaces `{\rm`, `{ \rm` and `\rm{` by `\mathrm{` in
+    turn, the first of each that is left; so which one it is depends on the others around it. Here
+    an invisible mark behind the command says the first.
+    """
+    sites = list(_ROMAN.finditer(source))
+    waiting = {
+        "{": [i for i, site in enumerate(sites) if site[1] == "{"],
+        "{ ": [i for i, site in enumerate(sites) if site[1] == "{ "],
+        "": [i for i, site in enumerate(sites) if site[2]],
+    }
+    settled: dict[int, bool] = {}
+    at = dict.fromkeys(waiting, 0)
+    while len(settled) < len(sites):
+        before = len(settled)
+        for form, queue in waiting.items():
+            while at[form] < len(queue) and queue[at[form]] in settled:
+                at[form] += 1
+            if at[form] < len(queue):
+                settled[queue[at[form]]] = form != ""
+        if len(settled) == before:
+            break
+    pieces = []
+    end = 0
+    for i, site in enumerate(sites):
+        if site[2] and settled[i]:
+            pieces += [source[end : site.end() - 1], _MARK]
+            end = site.end() - 1
+    return "".join([*pieces, source[end:]])
+
+
+def _silence(match: re.Match[str]) -> str:
+    if match[1]:
+        return match[1]
+    return " " if match[0][0] == "\\" and match[0][1] in ">~" else ""
+
+
+def _tidy(tokens: list[str], source: str) -> list[str]:
+    """Control spaces without their space."""
+    if "\\ " not in source:
+        return tokens
+    return ["\\" if token == "\\ " else token for token in tokens]
+
+
+def _with_text(pieces: list[str], *, dollars: bool, ties: bool = False) -> list[str]:
+    """Tokens, some of them white space, into tokens with a tie for each space inside text.
+
+    Args:
+        pieces: the tokens.
+        dollars: keeps dollars; otherwise one inside text is a space.
+        ties: the pieces are a token stream, whose ties stand for spaces.
+    """
+    tokens: list[str] = []
+    # What each open brace or dollar returns to: text or not, None for a dollar.
+    stack: list[bool | None] = []
+    text = announced = spaced = False
+    for piece in pieces:
+        if piece[0] == " " or (piece == "$" and text and not dollars):
+            if text and not spaced and not _swallows_spaces(tokens[-1], dollars):
+                tokens.append("~")
+                spaced = True
+            continue
+        if ties and piece == "~" and spaced:
+            continue
+        spaced = ties and piece == "~"
+        tokens.append(piece)
+        if piece in OPENING:
+            stack.append(text)
+            text = text or (announced and piece == "{")
+        elif piece == "}":
+            while stack and stack[-1] is None:
+                stack.pop()
+            text = bool(stack and stack.pop())
+        elif piece == "$" and (text or (stack and stack[-1] is None)):
+            if text:
+                stack.append(None)
+            else:
+                stack.pop()
+            text = not text
+        announced = piece in _TEXT_COMMANDS
+    return tokens
+
+
+def _swallows_spaces(token: str, dollars: bool) -> bool:
+    r"""Whether a space behind a token is none: behind a control word.
+
+    The paper's script has a tie there, which is right but where the word takes an argument.
+    """
+    return token in ARGUMENTS or (dollars and token[0] == "\\" and token[-1].isalpha())
+
+
+def _without_numbers(tokens: list[str], source: str) -> list[str]:
+    kept: list[str] = []
+    at = 0
+    while at < len(tokens):
+        token = tokens[at]
+        at += 1
+        if token not in _NUMBERS:
+            kept.append(token)
+            continue
+        if not _NUMBERS[token]:
+            continue
+        at += tokens[at : at + 1] == ["*"]
+        depth = 0
+        while at < len(tokens):
+            depth += (tokens[at] in OPENING) - (tokens[at] == "}")
+            at += 1
+            if depth <= 0:
+                break
+        if depth > 0 or tokens[at - 1] == token:
+            raise LatexError(f"the argument of {token} is missing", source.find(token), source)
+    return kept

@@ -1,0 +1,215 @@
+r"""The normal form of the IM2LATEX paper, from the tree.
+
+Section 3 of Deng et al. 2017 asks for one way to write what looks the same; the form is the one
+their script gives. Scripts stand below before above, each in braces; primes are scripts; infix
+fractions become `\frac`; function names are spelled out letter by letter; every cell of an array
+has braces and every row its end; text becomes `\mathrm` with a `~` for each space.
+
+Some of it serves agreement with their labels only, and whoever draws the form has to know: lengths
+are in single letters (`\hspace { 3 m m }`), `cases` has a brace in front besides its own, a line
+break outside an array is a `\,`. Where their script changes what a formula says, see
+`benchmarks.normal_form_defects`, we do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from im2tex.latex.normal_form.commands import (
+    ACCENTS,
+    FRACTIONS,
+    KEPT_INFIXES,
+    LINES,
+    MATRIX_FENCES,
+    PAIRED,
+)
+from im2tex.latex.normal_form.tree import (
+    Array,
+    Command,
+    Fenced,
+    Formula,
+    Group,
+    Node,
+    Operator,
+    Scripts,
+    Verbatim,
+)
+
+
+def norm(formula: Formula) -> list[str]:
+    """A formula in normal form.
+
+    Args:
+        formula: its tree.
+
+    Returns:
+        The tokens.
+    """
+    out: list[str] = []
+    _nodes(formula.body, out)
+    return out
+
+
+def _nodes(nodes: list[Node], out: list[str]) -> None:
+    for node in nodes:
+        if type(node) is str:
+            out.append(node)
+        else:
+            _PRINTERS[type(node)](node, out)
+
+
+def _argument(node: Node, out: list[str]) -> None:
+    if type(node) is str:
+        out.append(node)
+    else:
+        _PRINTERS[type(node)](node, out)
+
+
+def _braced(node: Node, out: list[str]) -> None:
+    """A node with braces around it, if it has none."""
+    if type(node) is Group:
+        _group(node, out)
+    else:
+        out.append("{")
+        _nodes([node], out)
+        out.append("}")
+
+
+def _group(group: Group, out: list[str]) -> None:
+    out.append("{")
+    _nodes(group.body, out)
+    out.append("}")
+
+
+def _scripts(node: Scripts, out: list[str]) -> None:
+    if node.base is not None:
+        _argument(node.base, out)
+    if node.literal:
+        for sign, script in node.marks:
+            out.append(sign)
+            if sign != "'":
+                _argument(script, out)
+        return
+    primes = 0
+    upper: Node | None = None
+    for sign, script in node.marks:
+        if sign == "_":
+            out.append("_")
+            _braced(script, out)
+        elif sign == "^":
+            upper = script
+        else:
+            primes += 1
+    if primes:
+        out += ["^", "{", *["\\prime"] * primes]
+        if isinstance(upper, Group) and not _begins_bare(upper.body):
+            _nodes(upper.body, out)
+        elif upper is not None:
+            _argument(upper, out)
+        out.append("}")
+    elif upper is not None:
+        out.append("^")
+        _braced(upper, out)
+
+
+def _begins_bare(nodes: list[Node]) -> bool:
+    """Whether a script without base comes first, which would take what stands in front of it."""
+    first = nodes[0] if nodes else None
+    while isinstance(first, Scripts) and first.base is not None:
+        first = first.base
+    return isinstance(first, Scripts) or first == "'"
+
+
+def _command(node: Command, out: list[str]) -> None:
+    name = node.name
+    if name in KEPT_INFIXES:
+        _infix(node, out)
+        return
+    out += name.split(" ")
+    if node.option is not None:
+        out.append("[")
+        _nodes(node.option, out)
+        out.append("]")
+    for argument in node.arguments:
+        if name in ACCENTS:
+            _braced(argument, out)
+        elif name in LINES:
+            out.append("{")
+            _argument(argument, out)
+            out.append("}")
+        elif name in FRACTIONS and isinstance(argument, Command):
+            # `\frac\mathrm{d}{t}` is no LaTeX: the command would lose its own argument.
+            _braced(argument, out)
+        else:
+            _argument(argument, out)
+
+
+def _infix(node: Command, out: list[str]) -> None:
+    above, below = node.arguments
+    _nodes(above.body if isinstance(above, Group) else [above], out)
+    out.append(node.name)
+    _nodes(node.option or [], out)
+    _nodes(below.body if isinstance(below, Group) else [below], out)
+
+
+def _verbatim(node: Verbatim, out: list[str]) -> None:
+    out += node.tokens
+
+
+def _operator(node: Operator, out: list[str]) -> None:
+    out += ["\\operatorname*" if node.limits else "\\operatorname", "{", *node.name, "}"]
+
+
+def _fenced(node: Fenced, out: list[str]) -> None:
+    out.append(node.left)
+    _nodes(node.body, out)
+    out.append(node.right)
+
+
+def _substack(node: Array, out: list[str]) -> None:
+    out += ["\\substack", "{"]
+    for number, row in enumerate(node.rows):
+        if number:
+            out.append("\\\\")
+        out += ["\\hline"] * row.rules
+        _nodes(row.cells[0], out)
+    out.append("}")
+
+
+def _array(node: Array, out: list[str]) -> None:
+    if node.name == "substack":
+        _substack(node, out)
+        return
+    left, name, right = MATRIX_FENCES.get(node.name, ("", node.name, ""))
+    if left:
+        out.append(left)
+    out.append(f"\\begin{{{name}}}")
+    if node.columns is not None:
+        out += ["{", *node.columns, "}"]
+    paired = name in PAIRED
+    for row in node.rows:
+        out += ["\\hline"] * row.rules
+        for i, cell in enumerate(row.cells):
+            if i:
+                out.append("&")
+            out.append("{")
+            if i % 2 and paired:
+                out += ["{", "}"]
+            _nodes(cell, out)
+            out.append("}")
+        out.append("\\\\")
+    out.append(f"\\end{{{name}}}")
+    if right:
+        out.append(right)
+
+
+_PRINTERS: dict[type, Callable[[Any, list[str]], None]] = {
+    Group: _group,
+    Scripts: _scripts,
+    Command: _command,
+    Operator: _operator,
+    Fenced: _fenced,
+    Array: _array,
+    Verbatim: _verbatim,
+}

@@ -1,0 +1,63 @@
+"""A formula in one of three forms, or the reason why not."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from im2tex.latex.crohme.canonical import canonical
+from im2tex.latex.normal_form.normal_form import norm
+from im2tex.latex.normal_form.parser import parse
+from im2tex.latex.normal_form.token_stream import tok
+from im2tex.latex.tokens import LatexError
+
+_PASSES = 10
+
+
+class Mode(StrEnum):
+    """The forms."""
+
+    NORM = "norm"
+    TOK = "tok"
+    CROHME = "crohme"
+
+
+def normalize(source: str, mode: Mode | str = Mode.NORM) -> str:
+    """A formula in a form that does not depend on how it was typed.
+
+    Args:
+        source: the markup, with or without dollars.
+        mode: `norm`, the IM2LATEX paper's normal form; `tok`, its plain token stream; `crohme`,
+            the canonical form of CROHME's labels.
+
+    Returns:
+        The tokens, one space apart. Normalised again, they stay as they are.
+
+    Raises:
+        LatexError: if the formula cannot be read.
+        ValueError: for another mode.
+    """
+    mode = Mode(mode)
+    if mode is Mode.CROHME:
+        # Behind a backslash at the end, as in the other forms, comes a space.
+        return " ".join(canonical(source + " "))
+    found = source
+    for _ in range(_PASSES):
+        again = _read_once(found, mode)
+        if again == found:
+            return found
+        found = again
+    raise LatexError(f"no stable form after {_PASSES} passes", 0, source)
+
+
+def _read_once(source: str, mode: Mode) -> str:
+    if mode is Mode.NORM:
+        return " ".join(norm(parse(source)))
+    return " ".join(tok(parse(source, dollars=True)))
+
+
+def normalize_or_none(source: str, mode: Mode | str = Mode.NORM) -> str | None:
+    """As `normalize`, with None for a formula that cannot be read or that is empty."""
+    try:
+        return normalize(source, mode) or None
+    except LatexError:
+        return None

@@ -1,0 +1,336 @@
+r"""A formula into its tree, by recursive descent.
+
+It reads what LaTeX reads, and a little more: macros that nobody defined are symbols, `\\` outside
+an array is a space. What it refuses is what has no meaning: braces, delimiters or environments
+that do not match, two superscripts on one base, an argument that is missing. Nothing is expanded
+or executed; `\input` and `\def` are symbols like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from im2tex.latex.normal_form.commands import (
+    ARGUMENTS,
+    BRACKETED,
+    CONSTRUCTS,
+    END,
+    FONTS,
+    GROUPED,
+    INFIXES,
+    LINES,
+    OPERATORS,
+    PROSE,
+    ROLES,
+    ROMAN_ARGUMENT,
+    ROMAN_BRACE,
+    SPELLINGS,
+    STARRED,
+    STARS,
+    TEXT,
+    Role,
+)
+from im2tex.latex.normal_form.construct_reader import ConstructReader, grouped
+from im2tex.latex.normal_form.lexer import Reading, read
+from im2tex.latex.normal_form.tree import (
+    Array,
+    Command,
+    Fenced,
+    Formula,
+    Group,
+    Node,
+    Operator,
+    Scripts,
+)
+
+_AFTER_BASE = frozenset(["_", "^", "'", "\\limits", "\\nolimits"])
+# A delimiter or name behind it would have made one token with it.
+_INCOMPLETE = re.compile(r"\\(?:left|right|begin|end)(?![A-Za-z])")
+_ARGUMENT = frozenset([Role.OPEN, Role.COMMAND, Role.OPERATOR])
+_PRINTED_FENCE = ("\\left\\{", "\\begin{cases}")
+
+
+def parse(source: str, *, lenient: bool = False, dollars: bool = False) -> Formula:
+    """Reads a formula.
+
+    Args:
+        source: its markup, with or without dollars.
+        lenient: takes a second script of a kind for the script of nothing. TeX refuses it, but
+            labels of handwriting have it.
+        dollars: keeps those inside text, which are a space otherwise.
+
+    Returns:
+        Its tree and its tokens.
+
+    Raises:
+        LatexError: if it cannot be read, for whatever reason.
+    """
+    parser = _Parser(source, read(source, dollars=dollars), lenient)
+    body = parser.formula()
+    return Formula(parser.tokens[:-1], body, parser.deepest)
+
+
+class _Parser(ConstructReader):
+    """The descent. A method that reads something is called where its first token stands."""
+
+    __slots__ = ("again", "lenient", "prose", "text")
+
+    def __init__(self, source: str, reading: Reading, lenient: bool) -> None:
+        super().__init__(source, reading)
+        self.lenient = lenient
+        self.again = False  # whether a second script of a kind comes next
+        self.text = False  # whether this is text, where a prime is an apostrophe
+        # Whether it is text in every form, where no \mathrm may stand: 1, or 2 between dollars.
+        self.prose = 0
+
+    def formula(self) -> list[Node]:
+        body = self.row()
+        if self.tokens[self.at] != END:
+            raise self.error(f"{self.tokens[self.at]} closes nothing")
+        return body
+
+    def row(self, until: str = END) -> list[Node]:
+        r"""Material up to what ends it, which is left standing; `\over` makes it a fraction.
+
+        Args:
+            until: a token that ends it, besides those that always do.
+        """
+        items = self.items(until)
+        return [self.infix(items, until)] if self.tokens[self.at] in INFIXES else items
+
+    def items(self, until: str) -> list[Node]:
+        r"""Material up to what ends it, `\over` included."""
+        self.deeper()
+        tokens = self.tokens
+        items: list[Node] = []
+        while True:
+            token = tokens[self.at]
+            role = ROLES.get(token)
+            node: Node
+            if role is None:
+                if token == until or token[:5] == "\\end{":
+                    break
+                node = self.environment(token) if token[:7] == "\\begin{" else self.symbol(token)
+            elif role is Role.STOP or (role is Role.CELL and self.cells):
+                break
+            elif role is Role.SWITCH:
+                items += self.switch(token, until)
+                continue
+            else:
+                node = self.atom(token, role)
+            if tokens[self.at] in _AFTER_BASE:
+                node = self.scripts(node)
+            items.append(node)
+        self.depth -= 1
+        return items
+
+    def symbol(self, token: str) -> str:
+        """A token that stands for itself."""
+        if token == "$" and self.prose:
+            self.prose = 3 - self.prose
+        if len(token) > 3 and _INCOMPLETE.match(token):
+            raise self.error(f"{token} is not complete")
+        self.at += 1
+        return token
+
+    def line_break(self, token: str) -> str:
+        r"""A `\\` outside an array: the paper makes it a space."""
+        if token == "&":
+            raise self.error("& outside an array")
+        self.tokens[self.at] = "\\,"
+        self.at += 1
+        return "\\,"
+
+    def switch(self, token: str, until: str) -> list[Node]:
+        r"""A command that acts on the rest of the group; `\rm` takes it as its argument."""
+        self.at += 1
+        if token in ("\\limits", "\\nolimits"):
+            return []
+        if token == "\\rm":
+            return [Command("\\mathrm", [Group(self.items(until))])]
+        return [token]
+
+    def without_base(self, sign: str) -> Node:
+        """A script with nothing in front of it, or an apostrophe."""
+        self.at += 1
+        again, self.again = self.again, False
+        if sign == "'":
+            return sign
+        script = self.argument(f"the script behind {sign}")
+        return Scripts(None, [(sign, script)], literal=True, again=again)
+
+    def scripts(self, base: Node) -> Node:
+        """The scripts behind a base, which is read already."""
+        marks: list[tuple[str, Node]] = []
+        seen = ""
+        while (sign := self.tokens[self.at]) in _AFTER_BASE:
+            if sign in ("\\limits", "\\nolimits"):
+                self.at += 1
+                if isinstance(base, Operator):
+                    base.limits = sign == "\\limits"
+                continue
+            if sign == "'" and self.text:
+                break
+            if sign in seen or (sign == "'" and "^" in seen):
+                if self.lenient:
+                    self.again = True
+                    break
+                raise self.error(f"{sign} on a base that has such a script")
+            self.at += 1
+            if sign == "'":
+                marks.append((sign, Group([])))
+            else:
+                seen += sign
+                marks.append((sign, self.argument(f"the script behind {sign}")))
+        return Scripts(base, marks, self.text) if marks else base
+
+    def argument(self, what: str) -> Node:
+        """One token, group or command with its own arguments."""
+        if not self.at_argument():
+            raise self.error(f"{what} is missing")
+        token = self.tokens[self.at]
+        if token == ROMAN_BRACE:
+            self.tokens[self.at] = ROMAN_ARGUMENT
+        role = ROLES.get(token)
+        return self.symbol(token) if role is None else self.atom(token, role)
+
+    def at_argument(self) -> bool:
+        """Whether what stands here can be an argument."""
+        token = self.tokens[self.at]
+        role = ROLES.get(token)
+        return role in _ARGUMENT if role else token[:7] != "\\begin{" and token[:5] != "\\end{"
+
+    def atom(self, token: str, role: Role) -> Node:
+        """What begins with a token that has a role."""
+        if role is Role.COMMAND:
+            return self.command(token)
+        if role is Role.OPEN:
+            return self.group()
+        if role is Role.OPERATOR:
+            self.at += 1
+            return Operator(token[1:], OPERATORS[token])
+        readers = {
+            Role.SCRIPT: self.without_base,
+            Role.LEFT: self.fenced,
+            Role.MATRIX: self.plain_matrix,
+            Role.CELL: self.line_break,
+            Role.LENGTH: self.length,
+        }
+        return readers[role](token)
+
+    def group(self) -> Node:
+        r"""A group; `{\rm x}` is `\mathrm{x}`."""
+        self.at += 1
+        roman = self.tokens[self.at] == "\\rm"
+        self.at += roman
+        body = self.braced()
+        return Command("\\mathrm", [body]) if roman else body
+
+    def braced(self) -> Group:
+        """A group whose opening brace is read already."""
+        cells, self.cells = self.cells, False
+        body = self.row()
+        self.expect("}", "a brace is never closed")
+        self.cells = cells
+        return Group(body)
+
+    def fenced(self, left: str) -> Node:
+        """Material between growing delimiters."""
+        self.at += 1
+        printed = self.printed and (left, self.tokens[self.at]) == _PRINTED_FENCE
+        cells, self.cells = self.cells, False
+        body = self.row()
+        right = self.tokens[self.at]
+        if right[:6] != "\\right" or right not in ROLES:
+            raise self.error(f"{left} without its \\right")
+        self.at += 1
+        self.cells = cells
+        if printed and right == "\\right." and len(body) == 1 and isinstance(body[0], Array):
+            return body[0]  # the normal form of `cases` has this brace in front
+        return Fenced(left, body, right)
+
+    def command(self, token: str) -> Node:
+        """A command and its arguments."""
+        self.deeper()
+        self.at += 1
+        reader = _CONSTRUCTS.get(token)
+        if reader is not None and (token not in CONSTRUCTS or self.at_argument()):
+            node = reader(self)
+            self.depth -= 1
+            return node
+        name = SPELLINGS.get(token, token)
+        option = None
+        text, prose = self.text, self.prose
+        if token in TEXT or token in PROSE:
+            self.prose = int(token in PROSE or prose == 1)
+        if token in TEXT or (self.printed and token == "\\mathrm"):
+            self.text = text or self.holds_spaces()
+        elif token in STARS and self.tokens[self.at] == "*":
+            self.at += 1
+            name = STARRED if token == "\\operatorname" else f"{token} *"
+        elif token in BRACKETED and self.tokens[self.at] == "[":
+            option = self.index(token)
+        if token == ROMAN_BRACE:
+            arguments: list[Node] = [self.braced()]
+        elif (token in FONTS or token in CONSTRUCTS) and not self.at_argument():
+            # Papers define \bm and its like as symbols of their own; TeX takes a lone \rm.
+            arguments = [Group([])] if token in GROUPED and self.tokens[self.at] == "\\rm" else []
+        else:
+            arguments = [self.argument(f"an argument of {token}") for _ in range(ARGUMENTS[token])]
+        self.text, self.prose = text, prose
+        self.depth -= 1
+        if token in TEXT and prose == 1:
+            return grouped(arguments)
+        if not arguments and (option is not None or name != token):
+            raise self.error(f"an argument of {token} is missing")
+        return self.completed(Command(name, arguments, option), token)
+
+    def completed(self, command: Command, token: str) -> Node:
+        """A command as it goes into the tree: arguments grouped, known functions recognised."""
+        name, arguments = command.name, command.arguments
+        if not arguments:
+            return name
+        if token in GROUPED:
+            command.arguments = [grouped(arguments)]
+        elif self.printed and name in LINES:
+            command.arguments = [_unwrapped(arguments[0])]
+        elif name in ("\\operatorname", "\\operatorname*"):
+            word = _word(arguments[0])
+            if f"\\{word}" in OPERATORS:
+                return Operator(word, name != "\\operatorname")
+        return command
+
+    def index(self, token: str) -> list[Node]:
+        """The index of a root, or another argument in square brackets."""
+        self.at += 1
+        cells, self.cells = self.cells, False
+        option = self.row("]")
+        what = "the index of a root" if token == "\\sqrt" else f"the bracket behind {token}"
+        self.expect("]", f"{what} is never closed")
+        self.cells = cells
+        return option
+
+    def holds_spaces(self) -> bool:
+        r"""Whether the group ahead reads as text, `\mathrm { i f ~ n ' t }`, in our own print."""
+        ahead = self.tokens[self.at : self.behind_group(self.at)]
+        return "~" in ahead or "'" in ahead
+
+
+def _unwrapped(node: Node) -> Node:
+    """What is alone in a group: a printer made the group."""
+    return node.body[0] if isinstance(node, Group) and len(node.body) == 1 else node
+
+
+def _word(node: Node) -> str:
+    """The letters in a group, or nothing if something else is there."""
+    letters = [x for x in node.body if isinstance(x, str)] if isinstance(node, Group) else []
+    return "".join(letters) if isinstance(node, Group) and len(letters) == len(node.body) else ""
+
+
+_CONSTRUCTS: dict[str, Callable[[_Parser], Node]] = {
+    "\\buildrel": _Parser.built_relation,
+    "\\root": _Parser.plain_root,
+    "\\genfrac": _Parser.general_fraction,
+    "\\substack": _Parser.substack,
+}

@@ -1,0 +1,1 @@
+"""A trained recogniser: `Recognizer`, `Ensemble`, their files. Needs no Lightning."""

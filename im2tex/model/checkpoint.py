@@ -1,0 +1,125 @@
+"""Checkpoints of `im2tex fit`: reading, format version, migration."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from im2tex.errors import Im2TexError
+from im2tex.model.checkpoint_contents import require_plain, require_settings, require_state
+from im2tex.model.migration import migrate_checkpoint
+from im2tex.utils.version import __version__
+
+FORMAT = 2
+_KEY = "im2tex"
+Migration = Callable[[dict[str, Any]], None]
+ENDED = "fit_ended"
+"""The key of a checkpoint that says whether its fit came to its end."""
+
+
+def add_format_version(checkpoint: dict[str, Any]) -> None:
+    """Writes the format version into a checkpoint."""
+    checkpoint[_KEY] = {"format": FORMAT, "version": __version__}
+
+
+def migrate(checkpoint: dict[str, Any], where: str, change: Migration = migrate_checkpoint) -> None:
+    """Checks the format version, and changes files of older formats to the current one, in place.
+
+    Args:
+        checkpoint: as loaded.
+        where: what to call it in the message.
+        change: changes a file of format 1, in place.
+
+    Raises:
+        Im2TexError: if it is no checkpoint of im2tex, or of a format this version cannot read.
+    """
+    found = checkpoint.get(_KEY)
+    if not isinstance(found, dict):
+        raise Im2TexError(f"{where} was not written by im2tex.")
+    if found.get("format") == 1:
+        change(checkpoint)
+        checkpoint[_KEY] = {**found, "format": FORMAT}
+    elif found.get("format") != FORMAT:
+        raise Im2TexError(
+            f"{where} has format {found.get('format')} (im2tex {found.get('version')}); this is "
+            f"im2tex {__version__}, which reads formats 1 to {FORMAT}. Use the version that wrote "
+            "it."
+        )
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Reads a checkpoint onto the CPU, without running code from it, and looks at what it holds.
+
+    Raises:
+        Im2TexError: if it is missing, damaged, or not ours.
+    """
+    where = str(path)
+    checkpoint = read_file(Path(path))
+    if not isinstance(checkpoint, dict):
+        raise Im2TexError(f"{where} is no checkpoint.")
+    migrate(checkpoint, where)
+    require_state(checkpoint.get("state_dict"), where)
+    require_settings(checkpoint.get("hyper_parameters"), where)
+    data = checkpoint.get("datamodule_hyper_parameters", {})
+    require_settings(data, where, "datamodule_hyper_parameters")
+    for name, value in checkpoint.items():
+        if name not in ("state_dict", "hyper_parameters", "datamodule_hyper_parameters"):
+            require_plain(value, f"{where}: {ascii(name)[:80]}", tensors=True)
+    for name, kind in _KINDS.items():
+        value = checkpoint.get(name)
+        if name in checkpoint and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise Im2TexError(
+                f"{where}: its {name} is of type {type(value).__name__}, not {kind.__name__}. The "
+                "file is damaged: take another checkpoint."
+            )
+    for name in ("epoch", "global_step"):
+        if not 0 <= checkpoint.get(name, 0) < 2**62:
+            raise Im2TexError(f"{where}: its {name} is no count. The file is damaged.")
+    states = checkpoint.get("callbacks", {})
+    if not all(isinstance(name, str) and isinstance(one, dict) for name, one in states.items()):
+        raise Im2TexError(f"{where}: its callbacks have no states by name. The file is damaged.")
+    return checkpoint
+
+
+_KINDS: dict[str, type] = {
+    "epoch": int,
+    "global_step": int,
+    "pytorch-lightning_version": str,
+    "loops": dict,
+    "callbacks": dict,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+}
+
+
+def read_file(path: Path) -> Any:
+    """What a file holds: tensors and plain values only.
+
+    Raises:
+        Im2TexError: if it is no regular file, or none that torch wrote.
+    """
+    try:
+        if not path.exists():
+            raise Im2TexError(f"there is no checkpoint {path}.")
+        if not path.is_file():
+            raise Im2TexError(f"{path} cannot be read as a checkpoint: it is no regular file.")
+        # What torch writes is not compressed: a file does not grow when it is read.
+        with zipfile.ZipFile(path) as archive:
+            if sum(one.file_size for one in archive.infolist()) > path.stat().st_size:
+                raise zipfile.BadZipFile("it would grow when it is read")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Im2TexError:
+        raise
+    except (UnpicklingError, zipfile.BadZipFile) as error:
+        # What torch says here runs over many lines, and advises to trust the file.
+        raise Im2TexError(
+            f"{path} cannot be read as a checkpoint: it is damaged, or no file of im2tex."
+        ) from error
+    except Exception as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise Im2TexError(f"{path} cannot be read as a checkpoint: {said}") from error

@@ -1,0 +1,134 @@
+"""Starting a fit from another model's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from im2tex.errors import Im2TexError
+from im2tex.latex.vocabulary import SPECIALS
+from im2tex.model.folders import is_model_folder
+from im2tex.model.pretrained import read_stored
+from im2tex.model.recognizer import Recognizer
+
+
+def initialize(recognizer: Recognizer, name_or_path: str) -> str:
+    """Starts a recogniser from the weights of another one.
+
+    Args:
+        recognizer: with its own vocabulary.
+        name_or_path: a checkpoint, a model folder or a packaged model.
+
+    Returns:
+        A report: what was loaded, what is new and what was left out.
+
+    Raises:
+        Im2TexError: if there is no such model, or nothing in it fits.
+    """
+    require_init_from(name_or_path)
+    stored = read_stored(name_or_path)
+    return load_matching_weights(
+        recognizer,
+        recognizer.require_vocabulary().ordinary,
+        {f"decoder.{name}" for name in recognizer.require_decoder().by_token},
+        stored.state,
+        stored.settings["vocabulary"],
+        name_or_path,
+    )
+
+
+def require_init_from(path: str) -> None:
+    """Refuses a model to start from that does not exist.
+
+    Raises:
+        Im2TexError: if there is none.
+    """
+    if not Path(path).exists() and not is_model_folder(path):
+        raise Im2TexError(
+            f"model.init_from: there is no checkpoint {path}. Make one by pretraining with "
+            "`im2tex fit` (its checkpoints lie in the run's folder), or set model.init_from to "
+            "null to start from scratch."
+        )
+
+
+def load_matching_weights(
+    module: nn.Module,
+    vocabulary: Sequence[str],
+    token_parameters: Collection[str],
+    state: Mapping[str, Tensor],
+    stored_vocabulary: Sequence[str],
+    path: str | Path,
+) -> str:
+    """Copies weights of another model into a module.
+
+    Weights are matched by name and shape. Of parameters with a row for each token, the rows of
+    tokens that both vocabularies contain are copied.
+
+    Args:
+        module: what to copy into.
+        vocabulary: its ordinary tokens, in the order of their ids.
+        token_parameters: names of its parameters that have a row for each token.
+        state: the other model's weights by name.
+        stored_vocabulary: its ordinary tokens.
+        path: where it comes from, for messages.
+
+    Returns:
+        A report: what was loaded, what is new and what was left out.
+
+    Raises:
+        Im2TexError: if nothing in it fits.
+    """
+    special = len(SPECIALS)
+    stored_ids = {token: special + k for k, token in enumerate(stored_vocabulary)}
+    pairs = [(k, k) for k in range(special)] + [
+        (special + k, stored_ids[token])
+        for k, token in enumerate(vocabulary)
+        if token in stored_ids
+    ]
+    rows = special + len(stored_vocabulary)
+    for name in token_parameters:
+        if name in state and (not state[name].ndim or len(state[name]) != rows):
+            raise Im2TexError(
+                f"{path}: weight {name} has shape {tuple(state[name].shape)}, but its vocabulary "
+                f"needs {rows} rows. The file is damaged: take another checkpoint."
+            )
+    ids, others = (torch.tensor(side) for side in zip(*pairs, strict=True))
+    loaded, mapped, new = [], [], []
+    own = dict(module.named_parameters()) | dict(module.named_buffers())
+    with torch.no_grad():
+        for name, value in own.items():
+            other = state.get(name)
+            if name in token_parameters:
+                # Equal sizes say nothing here: two vocabularies may differ in their tokens alone.
+                if other is None or other.shape[1:] != value.shape[1:]:
+                    new.append(name)
+                    continue
+                value[ids] = other[others].to(value)
+                mapped.append(name)
+            elif (
+                other is not None
+                and other.shape == value.shape
+                and other.is_floating_point() == value.is_floating_point()
+            ):
+                value.copy_(other)
+                loaded.append(name)
+            else:
+                new.append(name)
+    if not loaded:
+        raise Im2TexError(
+            f"model.init_from: no weight of {path} fits this model; are encoder, decoder and "
+            "their arguments those it was trained with?"
+        )
+    left = [name for name in state if name not in own or name in new]
+    unknown = [token for token in vocabulary if token not in stored_ids]
+    return "\n".join(
+        [
+            f"Started from {path}: {len(loaded)} weights by name, {len(mapped)} token by token.",
+            f"  new: {', '.join(new) or 'none'}",
+            f"  left: {', '.join(left) or 'none'}",
+            f"  tokens not known there ({len(unknown)}): {' '.join(unknown) or 'none'}",
+        ]
+    )

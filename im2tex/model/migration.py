@@ -1,0 +1,105 @@
+"""Migration of files of older formats: one table of what has changed between them.
+
+Format 1 (im2tex 0.1): the LightningModule was the model, so the keys of a `state_dict` had no
+prefix; callbacks and optimisers were in `im2tex.callbacks` and `im2tex.optim`; the `config.json` of
+a model folder held all hyper-parameters, and its ensemble under `reading`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+PREFIX = "recognizer."
+"""Prefix of a recogniser's weights in the `state_dict` of a LightningModule."""
+
+HYPER_PARAMETERS: Mapping[str, str] = {}
+"""New names of hyper-parameters of `Im2Tex`, by their names in format 1."""
+
+MOVED_PACKAGES: Mapping[str, str] = {
+    "im2tex.callbacks": "im2tex.training.callbacks",
+    "im2tex.module": "im2tex.training.module",
+    "im2tex.optim": "im2tex.training.optim",
+}
+"""New places of packages that a configuration may name as a `class_path`."""
+
+TRAINING_ONLY = {
+    "min_count",
+    "optimizer",
+    "optimizer_args",
+    "schedule",
+    "schedule_args",
+    "clip_norm",
+    "examples",
+}
+
+
+def migrate_checkpoint(checkpoint: dict[str, Any]) -> None:
+    """Changes a checkpoint of format 1 to format 2, in place."""
+    for name in ("state_dict", "current_model_state"):  # the latter: weights without EMA
+        state = checkpoint.get(name)
+        if isinstance(state, Mapping) and all(isinstance(key, str) for key in state):
+            checkpoint[name] = {PREFIX + key: value for key, value in state.items()}
+    parameters = checkpoint.get("hyper_parameters")
+    for old, new in HYPER_PARAMETERS.items():
+        if isinstance(parameters, dict) and old in parameters:
+            parameters[new] = parameters.pop(old)
+
+
+def migrate_config(config: dict[str, Any]) -> None:
+    """Changes the `config.json` of a model folder of format 1 to format 2, in place."""
+    if "hyper_parameters" in config:
+        parameters = config.pop("hyper_parameters")
+        known = isinstance(parameters, Mapping)
+        config["model"] = recognizer_settings(parameters) if known else parameters
+    ensemble = config.pop("reading", {})
+    if isinstance(ensemble, dict) and ensemble.get("views", 0) is None:
+        del ensemble["views"]
+    if isinstance(ensemble, dict) and "views" in ensemble:
+        ensemble["scales"] = ensemble.pop("views")
+    config["ensemble"] = ensemble
+
+
+def migrate_class_paths(content: Any) -> tuple[Any, list[str]]:
+    """Replaces class paths of older versions in a configuration.
+
+    Args:
+        content: of a YAML file; nested dictionaries and lists.
+
+    Returns:
+        The content with new paths, and the old paths found.
+    """
+    if isinstance(content, Mapping):
+        pairs = {key: migrate_class_paths(value) for key, value in content.items()}
+        found = [path for _, paths in pairs.values() for path in paths]
+        changed = {key: value for key, (value, _) in pairs.items()}
+        path = changed.get("class_path")
+        if isinstance(path, str) and (new := current_class_path(path)) != path:
+            return {**changed, "class_path": new}, [*found, path]
+        return changed, found
+    if isinstance(content, list):
+        parts = [migrate_class_paths(value) for value in content]
+        return [value for value, _ in parts], [path for _, paths in parts for path in paths]
+    return content, []
+
+
+def current_class_path(path: str) -> str:
+    """The place of a class that a configuration of an older version names."""
+    for old, new in MOVED_PACKAGES.items():
+        if path.startswith(f"{old}."):
+            return new + path.removeprefix(old)
+    return path
+
+
+def recognizer_settings(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `Recognizer` among those of `Im2Tex`."""
+    return {
+        name: value
+        for name, value in parameters.items()
+        if name not in TRAINING_ONLY and not name.startswith("_")
+    }
+
+
+def without_prefix(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The weights of a LightningModule by their names in its recogniser."""
+    return {key.removeprefix(PREFIX): value for key, value in state.items()}

@@ -1,6 +1,0 @@
-"""Optimisers and learning-rate schedules by name."""
-
-from im2tex.optim.optimizers import OPTIMIZERS, OptimizerRecipe
-from im2tex.optim.schedules import SCHEDULES, ScheduleRecipe
-
-__all__ = ["OPTIMIZERS", "SCHEDULES", "OptimizerRecipe", "ScheduleRecipe"]

@@ -1,0 +1,1 @@
+"""Symbols of a formula with their boxes, as TeX sets them."""

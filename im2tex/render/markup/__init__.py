@@ -1,0 +1,1 @@
+"""Untrusted LaTeX made safe to typeset."""

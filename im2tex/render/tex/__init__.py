@@ -1,0 +1,1 @@
+"""The renderer that runs TeX."""

@@ -1,0 +1,1 @@
+"""The LightningModule, its callbacks, optimisers and schedules."""

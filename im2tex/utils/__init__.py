@@ -1,0 +1,1 @@
+"""Files, checks, progress bars and PNG: what every package may use."""

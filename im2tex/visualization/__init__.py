@@ -1,0 +1,1 @@
+"""Pages and images that show attention, predictions and data sets."""

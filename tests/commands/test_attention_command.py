@@ -1,0 +1,240 @@
+"""`im2tex report attention`, from Python and as a command."""
+
+import json
+import re
+from base64 import b64encode
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from tiny import TINY, changed, config, im2tex
+
+from im2tex.decoders import SearchOptions
+from im2tex.errors import Im2TexError
+from im2tex.evaluation import rendered_pairs
+from im2tex.latex.tokens import compact
+from im2tex.model.prediction import preprocess_image
+from im2tex.render import Cause, Failure, Rendering
+from im2tex.training.module import Im2Tex
+from im2tex.visualization.attention_maps import END
+from im2tex.visualization.attention_trace import predict_with_attention
+
+NO_LATEX = Failure(Cause.TEX, "a brace")
+
+
+@pytest.fixture(scope="module")
+def model(checkpoint):
+    return Im2Tex.load_from_checkpoint(checkpoint)
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pictures") / "a.png"
+    image = Image.new("L", (80, 40), 255)
+    ImageDraw.Draw(image).line([(10, 10), (60, 30), (20, 30)], fill=0, width=3)
+    image.save(path)
+    return path
+
+
+def shown(page):
+    """The data of a page."""
+    text = page.read_text(encoding="utf-8")
+    return json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def report(*given, engine="none"):
+    return im2tex("report", "attention", "--engine", engine, *given)
+
+
+def names(page):
+    return [one["name"] for one in shown(page)["pictures"]]
+
+
+# ---------------------------------------------------------------- from Python
+
+
+def test_a_look_is_what_the_model_reads(model, picture):
+    image = preprocess_image(picture, model.preprocessing)
+    for beam in (1, 3):
+        options = SearchOptions(beam_size=beam, max_length=12)
+        found = predict_with_attention(model.recognizer, image, "a", options=options)
+        reading = model.transcribe(picture, beam_size=beam, max_length=12)[0]
+        assert found.reading == reading.tokens
+        assert found.finished == reading.finished
+        # Without a penalty a reading's score is its log p, the end included.
+        assert found.log_probability.sum() == pytest.approx(reading.score, abs=1e-4)
+        height, width = image.shape
+        down, right = model.recognizer.encoder.stride
+        assert found.fine.shape[1:] == (height // down, width // right)
+        np.testing.assert_allclose(found.fine.sum((1, 2)), 1, atol=1e-5)
+        for step, token in enumerate(found.tokens):
+            known = dict(found.likely[step])
+            if token in known:
+                assert np.log(known[token]) == pytest.approx(found.log_probability[step], abs=1e-4)
+
+
+def test_looking_leaves_the_model_as_it_was(model, picture):
+    image = preprocess_image(picture, model.preprocessing)
+    for training in (True, False):
+        model.train(training)
+        random = torch.get_rng_state()
+        predict_with_attention(model.recognizer, image, options=SearchOptions(1, 3))
+        assert model.training == training
+        assert torch.equal(random, torch.get_rng_state())
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_pictures_and_a_checkpoint(checkpoint, picture, tmp_path, capsys):
+    out, strips = tmp_path / "a" / "page.html", tmp_path / "strips"
+    given = ("--ckpt_path", checkpoint, "--images", picture, picture, "--beam_size", 2)
+    assert report(*given, "--out", out, "--strip", strips) == 0
+    assert names(out) == ["a.png", "a.png"]
+    about = dict(shown(out)["about"])
+    assert (about["attention"], about["decoder"], about["beam"]) == ("standard", "lstm", "2")
+    assert sorted(one.name for one in strips.iterdir()) == ["001-a.png", "002-a.png"]
+    said = capsys.readouterr().out
+    assert re.search(r"page\.html: 2 pictures, \d+ kB\. Open it in a browser\.", said)
+
+
+def test_page_of_an_ensemble_shows_its_prediction_and_says_what_is_averaged(
+    checkpoint, picture, tmp_path, capsys
+):
+    folder, out = tmp_path / "together", tmp_path / "page.html"
+    export = ("export", "--ckpt_path", checkpoint, "--out", folder)
+    assert im2tex(*export, "--views", 0.8, 1) == 0
+    assert report("--model", folder, "--images", picture, "--out", out) == 0
+    about = dict(shown(out)["about"])
+    assert about["ensemble"].endswith("of one model over images at the scales 0.8, 1.")
+    assert about["attention shown"] == "mean over models and scales, on the first model's grid"
+    capsys.readouterr()
+    assert im2tex("read", picture, "--model", folder) == 0
+    (page,) = shown(out)["pictures"]
+    tokens = [token for token in page["tokens"] if token != END]
+    assert capsys.readouterr().out.strip() == compact(tokens)
+
+
+def test_samples_of_the_checkpoints_own_data(checkpoint, trained, tmp_path):
+    out = tmp_path / "page.html"
+    given = ("--ckpt_path", checkpoint, "--out", out, "--beam_size", 1)
+    assert report(*given, "--split", "test", "--limit", 3) == 0
+    first = shown(out)["pictures"]
+    assert len(first) == 3
+    assert all(one["gold"]["tokens"] for one in first)
+    # The same by name, from another folder of stores, in the order asked for.
+    keys = [first[2]["name"], first[0]["name"]]
+    root = trained / "data"
+    assert report(*given, "--split", "grammar:test", "--root", root, "--keys", *keys) == 0
+    assert names(out) == keys
+
+
+def test_a_picture_that_cannot_be_read_does_not_stop_the_others(
+    checkpoint, picture, tmp_path, capsys
+):
+    out = tmp_path / "page.html"
+    bad = tmp_path / "bad.png"
+    bad.write_text("no picture")
+    given = ("--ckpt_path", checkpoint, "--out", out, "--beam_size", 1)
+    assert report(*given, "--images", bad, picture) == 1
+    assert names(out) == ["a.png"]
+    assert "bad.png" in capsys.readouterr().err
+    out.unlink()
+    assert report(*given, "--images", bad) == 2
+    assert "nothing to show" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_readings_in_print(checkpoint, picture, tmp_path, monkeypatch, capsys):
+    class Printer:
+        signature, engine = "", "tex"
+
+        def render(self, formulas):
+            for formula in formulas:
+                if broken:
+                    raise Im2TexError("the disk is full.")
+                printed.append(formula)
+                yield Rendering(png=b"a picture") if valid else Rendering(failure=NO_LATEX)
+
+    @contextmanager
+    def opened(engine, cache=None):
+        yield Printer()
+
+    printed, broken, valid = [], False, True
+    monkeypatch.setattr(rendered_pairs, "open_renderer", opened)
+    monkeypatch.setattr(rendered_pairs, "_lacks_tex", lambda: "")
+    out = tmp_path / "page.html"
+    given = ("--ckpt_path", checkpoint, "--out", out, "--beam_size", 1, "--images", picture)
+    assert report(*given, engine="tex") == 0
+    one = shown(out)["pictures"][0]
+    assert printed == [" ".join(token for token in one["tokens"] if token != END)]
+    assert one["drawing"] == "data:image/png;base64," + b64encode(b"a picture").decode()
+    valid = False
+    assert report(*given, engine="tex") == 0
+    assert shown(out)["pictures"][0]["drawing"] == ""
+    broken = True
+    assert report(*given, engine="tex") == 0
+    assert "readings not printed: the disk is full." in capsys.readouterr().err
+    assert shown(out)["pictures"][0]["drawing"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((), "either with --images or with --split"),
+        (("--images", "a", "--split", "b"), "either with --images or with --split"),
+        (("--images", "a", "--keys", "b"), "give --split"),
+        (("--split", "test"), "no split 'test'"),
+        (("--split", "grammar:test", "--root", "nowhere"), "no split 'test' under nowhere"),
+        (("--split", "nothing:test"), "nothing"),
+        (("--images", "."), ". is a folder: name its pictures, such as *.png"),
+        (("--images", "a", "--limit", "0"), "--limit is at least 1"),
+        (("--images", "a", "--strip_width", "5"), "--strip_width at least 200"),
+        (("--images", "a", "--beam_size", "0"), "at least 1"),
+        (("--images", "a", "--engine", "pencil"), "no engine 'pencil'"),
+        (("--images", "a", "--model", "none_such"), "there is no model 'none_such'"),
+        (("--images", "a", "--ckpt_path", "none.ckpt"), "there is no checkpoint none.ckpt"),
+    ],
+)
+def test_what_a_person_can_get_wrong(given, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert report(*given) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_key_that_there_is_not(checkpoint, capsys):
+    given = ("--ckpt_path", checkpoint, "--split", "test")
+    assert report(*given, "--keys", "none") == 2
+    assert "test has no sample none; its keys are such as" in capsys.readouterr().err
+
+
+def test_a_decoder_without_steps(picture, tmp_path, capsys):
+    assert im2tex("fit", "--config", config(tmp_path, TINY), "--model.decoder", "ctc") == 0
+    checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
+    given = ("--ckpt_path", checkpoint, "--out", tmp_path / "p.html")
+    assert report(*given, "--images", picture) == 2
+    assert "decoder 'ctc', which does not predict token by token" in capsys.readouterr().err
+
+
+def test_an_encoder_that_sees_nothing(picture, tmp_path, capsys):
+    settings = changed(TINY, model={"encoder": "none", "encoder_args": {}})
+    assert im2tex("fit", "--config", config(tmp_path, settings), "--trainer.max_steps", 1) == 0
+    checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
+    assert report("--ckpt_path", checkpoint, "--out", tmp_path / "p.html", "--images", picture) == 2
+    assert "encoder 'none', which passes no image" in capsys.readouterr().err
+    assert not (tmp_path / "p.html").exists()
+
+
+def test_the_end_is_a_step(model, picture):
+    """A model that is sure of the end says so at the first step."""
+    with torch.no_grad():
+        bias = model.recognizer.require_decoder().output.bias.clone()
+        model.recognizer.require_decoder().output.bias[2] += 100
+        image = preprocess_image(picture, model.preprocessing)
+        found = predict_with_attention(model.recognizer, image)
+        model.recognizer.require_decoder().output.bias.copy_(bias)
+    assert found.tokens == [END]
+    assert found.reading == []

@@ -1,0 +1,75 @@
+"""What SLURM, torchrun and the system do to a run, told in one line."""
+
+import pytest
+from tiny import TINY, changed, config, im2tex
+
+from im2tex.commands.trainer.environment import wrong_variables, wrong_world
+from im2tex.commands.trainer.error_messages import of_processes
+
+SLURM = {"SLURM_NTASKS": "2", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"SLURM_NTASKS": "2"}, "SLURM_NTASKS is set without SLURM_PROCID"),
+        ({"SLURM_NTASKS": "1"}, "env -u SLURM_NTASKS im2tex"),
+        (SLURM, "--ntasks-per-node"),
+        (SLURM | {"SLURM_NTASKS_PER_NODE": "2"}, "SLURM started 2 processes, but the trainer"),
+        (SLURM | {"SLURM_NTASKS": "two"}, "SLURM_NTASKS is a number; got 'two'"),
+        (SLURM | {"SLURM_NTASKS_PER_NODE": "2(x2)"}, "SLURM_NTASKS_PER_NODE is a number"),
+        (
+            {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"},
+            "torchrun started 2 processes, but the trainer works with 1",
+        ),
+    ],
+)
+def test_a_fit_in_wrong_surroundings_is_one_line(variables, words, tmp_path, capsys, monkeypatch):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    settings = changed(TINY, trainer={"devices": 1})
+    assert im2tex("fit", "--config", config(tmp_path, settings)) == 2
+    said = [line for line in capsys.readouterr().err.splitlines() if "im2tex: error" in line]
+    assert len(said) == 1
+    assert words in said[0]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_surroundings_that_fit_are_no_problem(monkeypatch):
+    assert wrong_variables() is None
+    assert wrong_world(1) is None
+    for name, value in (SLURM | {"SLURM_NTASKS_PER_NODE": "2"}).items():
+        monkeypatch.setenv(name, value)
+    assert wrong_variables() is None
+    assert wrong_world(2) is None
+    monkeypatch.setenv("SLURM_JOB_NAME", "bash")  # in which nobody looks at them
+    monkeypatch.delenv("SLURM_PROCID")
+    assert wrong_variables() is None
+    assert wrong_world(1) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("DataLoader worker (pid 7) is killed by signal: Killed. ", "killed by signal Killed;"),
+        ("DataLoader worker (pid(s) 7, 8) exited unexpectedly", "killed from outside"),
+        ("DataLoader worker (pid 7) is killed by signal: Bus error. It is ...", "Bus error"),
+        ("... insufficient shared memory (shm) ...", "--shm-size"),
+        ("x\nim2tex.errors.Im2TexError: no room\n", "no room"),
+    ],
+)
+def test_what_another_process_ended_with_is_one_line(text, words):
+    told = of_processes(RuntimeError(text))
+    assert words in str(told)
+    assert "\n" not in str(told)
+
+
+def test_a_killed_loader_is_one_line(tmp_path, capsys):
+    callbacks = [{"class_path": "signals.KillLoader", "init_args": {}}]
+    settings = changed(TINY, trainer={"callbacks": callbacks, "max_epochs": 50})
+    path = config(tmp_path, changed(settings, data={"workers": 1}))
+    assert im2tex("fit", "--config", path) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("im2tex: error: a process that loads data was killed")
+    assert "--data.workers" in said
+    assert "--ckpt_path" in said

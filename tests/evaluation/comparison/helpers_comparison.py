@@ -1,0 +1,57 @@
+"""Results to compare, with errors put in by hand."""
+
+from im2tex.evaluation.results import RunResult, SampleResult
+
+SIGNATURES = {
+    "beam": "SearchOptions(beam_size=5, n_best=1)",
+    "image_match": "engine:tex|dpi:200",
+    "checkpoint": "a.ckpt",
+}
+
+
+def sample(key, gold, prediction, **verdicts):
+    """A sample of words: `sample("k", "x ^ 2", "x ^ z")`; None for no prediction."""
+    tokens = None if prediction is None else prediction.split()
+    failed_at = "decode" if prediction is None else None
+    return SampleResult.of(key, gold.split(), tokens, failed_at=failed_at, **verdicts)
+
+
+def save(path, splits, /, *, metrics=None, signatures=None, **data):
+    """A result with samples, under conditions that are all the same unless given."""
+    result = RunResult(
+        command="im2tex test",
+        config={},
+        data={
+            "source": "grammar",
+            "splits": {split: len(samples) for split, samples in splits.items()},
+            "filter": dict.fromkeys(splits, "none"),
+            "stores": {split: {"split": split, "origin": "one.zip"} for split in splits},
+        }
+        | data,
+        seed=0,
+        metrics=metrics or {},
+        wall_time_s=1.0,
+        commit=None,
+        machine={},
+        signatures=SIGNATURES | (signatures or {}),
+    )
+    return result.save(path, splits)
+
+
+# Of six samples A has four right and B three: two only A, one only B.
+OF_A = [
+    sample("right", "x", "x"),
+    sample("lost-1", "y ^ 2", "y ^ 2"),
+    sample("lost-2", "z", "z"),
+    sample("gained", "a + b", "a - b"),
+    sample("wrong", "\\sin x", "5 in x"),
+    sample("same", "p , q", "p , q"),
+]
+OF_B = [
+    sample("same", "p , q", "p , q"),
+    sample("right", "x", "x"),
+    sample("lost-1", "y ^ 2", "y 2"),
+    sample("lost-2", "z", None),
+    sample("gained", "a + b", "a + b"),
+    sample("wrong", "\\sin x", "\\sin"),
+]

@@ -1,0 +1,118 @@
+"""One engine for all pictures, named; its faults cost no other figure."""
+
+import shutil
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from im2tex.errors import Im2TexError
+from im2tex.evaluation import rendered_pairs
+from im2tex.evaluation.rendered_pairs import Engine, choose, draw_formulas, draw_pairs
+from im2tex.render import Cause, Failure, Rendering
+from im2tex.render.rendering import encode
+
+
+class Bars:
+    """Draws each formula as a bar as wide as its text; `{` cannot be drawn."""
+
+    engine = "tex"
+    signature = "bars"
+
+    def __init__(self, fails_after=None):
+        self.drawn = []
+        self.fails_after = fails_after
+
+    def render(self, formulas):
+        for formula in formulas:
+            if len(self.drawn) == self.fails_after:
+                raise Im2TexError("the disk is full.")
+            self.drawn.append(formula)
+            if "{" in formula:
+                yield Rendering(failure=Failure(Cause.TEX, "a brace"))
+            else:
+                yield Rendering(png=encode(np.zeros((20, 10 * len(formula)), np.uint8)))
+
+    @contextmanager
+    def open(self, name, cache=None):
+        yield self
+
+
+@pytest.fixture
+def bars(monkeypatch):
+    renderer = Bars()
+    monkeypatch.setattr(rendered_pairs, "open_renderer", renderer.open)
+    return renderer
+
+
+def test_formulas_to_look_at(bars):
+    first, none, last = draw_formulas(["x", "{", "x"], Engine("tex"))
+    assert first == last == encode(np.zeros((20, 10), np.uint8))
+    assert none is None
+    assert draw_formulas(["x"], Engine("none")) == [None]
+
+
+def test_each_formula_is_drawn_once_and_compared_in_place(bars):
+    pairs = [("xx", "xx"), ("x", "xx"), (None, "x"), ("{", "x"), ("x", "{"), ("", "x")]
+    found = draw_pairs(pairs, Engine("tex"))
+    assert sorted(bars.drawn) == sorted({"xx", "x", "{"})
+    assert found.signature == "bars"
+    images = [one.images for one in found.compared]
+    assert [one.match for one in images] == [True] + [False] * 5
+    assert [(one.has_prediction, one.has_reference) for one in images] == [
+        (True, True),
+        (True, True),
+        (False, True),
+        (False, True),
+        (True, False),
+        (False, True),
+    ]
+    # Of a wide bar and one half as wide half the columns are edits; a missing picture costs all.
+    assert [(one.edits, one.width) for one in images] == [(0, 20), (10, 20), *[(10, 10)] * 4]
+    reasons = [
+        tuple(part and part.reason for part in (one.prediction, one.reference))
+        for one in found.compared
+    ]
+    assert reasons == [
+        (None, None),
+        (None, None),
+        (None, None),  # there was nothing to draw
+        ("a brace", None),
+        (None, "a brace"),
+        ("an empty formula", None),
+    ]
+
+
+def test_a_fault_of_the_engine_leaves_the_pictures_out_and_is_said(bars):
+    bars.fails_after = 1
+    found = draw_pairs([("x", "y")], Engine("tex"))
+    assert found.engine == Engine("none", "tex failed: the disk is full.")
+    assert (found.signature, found.compared) == (None, [None])
+
+
+def test_without_an_engine_nothing_is_drawn():
+    assert draw_pairs([("x", "y")] * 2, Engine("none")).compared == [None, None]
+
+
+def installed(monkeypatch, *there):
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in there else None)
+    monkeypatch.setattr(rendered_pairs, "find_spec", lambda name: name if name in there else None)
+
+
+def test_the_first_engine_that_is_installed_draws_and_the_choice_is_said(monkeypatch):
+    installed(monkeypatch, "latex", "dvipng")
+    assert choose() == Engine("tex")
+    installed(monkeypatch, "latex", "matplotlib")
+    assert choose() == Engine("builtin", "dvipng not on the path")
+    installed(monkeypatch)
+    assert choose() == Engine("none", "latex and dvipng not on the path; matplotlib not installed")
+    assert choose("none") == Engine("none")
+
+
+def test_an_engine_asked_for_must_be_there(monkeypatch):
+    installed(monkeypatch, "matplotlib")
+    assert choose("builtin") == Engine("builtin")
+    with pytest.raises(Im2TexError, match="engine tex: latex and dvipng not on the path"):
+        choose("tex")
+    with pytest.raises(Im2TexError, match="no engine 'word'; there are auto, tex, builtin, none"):
+        choose("word")

@@ -1,0 +1,74 @@
+"""From one attention's weights to another's: standard, hierarchical, then the sparse ones."""
+
+import pytest
+import torch
+from tiny import TINY
+
+from im2tex.model.initialization import initialize
+from im2tex.training.module import Im2Tex
+
+TOKENS = ["x", "+", "1"]
+
+
+def model(attention, **arguments):
+    settings = TINY["model"]
+    coarse = {} if attention == "standard" else {"coarse": True, "block": 2}
+    return Im2Tex(
+        vocabulary=TOKENS,
+        encoder=settings["encoder"],
+        encoder_args=settings["encoder_args"] | coarse,
+        attention=attention,
+        attention_args=arguments,
+        decoder=settings["decoder"],
+        decoder_args=settings["decoder_args"],
+    )
+
+
+def saved(path, attention, **arguments):
+    torch.manual_seed(1)
+    other = model(attention, **arguments)
+    content = {"state_dict": other.state_dict(), "hyper_parameters": dict(other.hparams)}
+    other.on_save_checkpoint(content)
+    torch.save(content, path)
+    return other
+
+
+def news(said):
+    """Names of the weights that were new."""
+    line = next(line for line in said.splitlines() if line.startswith("  new: "))
+    return set(line.removeprefix("  new: ").split(", "))
+
+
+@pytest.mark.parametrize("share", [False, True])
+@pytest.mark.parametrize(("attention", "new"), [("sparsemax", "none"), ("hard", None)])
+def test_a_hierarchical_model_starts_the_sparse_ones_with_all_of_its_weights(
+    tmp_path, attention, new, share
+):
+    other = saved(tmp_path / "a.ckpt", "hierarchical", share=share)
+    started = model(attention, share=share)
+    said = initialize(started.recognizer, str(tmp_path / "a.ckpt"))
+    assert news(said) == {new or "decoder.reinforce.baseline"}
+    assert "  left: none" in said
+    weights = dict(started.named_parameters())
+    assert set(weights) == {name for name, _ in other.named_parameters()}
+    for name, weight in other.named_parameters():
+        assert torch.equal(weights[name], weight), name
+
+
+def test_a_standard_model_starts_a_hierarchical_one_whose_coarse_parts_are_new(tmp_path):
+    other = saved(tmp_path / "a.ckpt", "standard")
+    started = model("hierarchical")
+    said = initialize(started.recognizer, str(tmp_path / "a.ckpt"))
+    new = news(said)
+    assert "decoder.attention.project_coarse.weight" in new
+    assert new - {"decoder.attention.project_coarse.weight"} == {
+        name
+        for name in [
+            *dict(started.recognizer.named_parameters()),
+            *dict(started.recognizer.named_buffers()),
+        ]
+        if name.startswith("encoder.coarse.")
+    }
+    assert "  left: none" in said
+    fine = started.recognizer.require_decoder().attention.project.weight
+    assert torch.equal(fine, other.recognizer.require_decoder().attention.project.weight)

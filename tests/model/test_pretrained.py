@@ -1,0 +1,193 @@
+"""Models as folders: exported, read back, and used by `im2tex read`."""
+
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from tiny import TINY, im2tex
+
+from im2tex.errors import Im2TexError
+from im2tex.ink.builtin_font.typeset import typeset
+from im2tex.ink.rasterize import draw
+from im2tex.model.checkpoint import read_checkpoint
+from im2tex.model.folders import locate, names
+from im2tex.model.prediction import ImageWarning, Prediction
+from im2tex.model.recognizer import Recognizer
+from im2tex.training.module import Im2Tex
+
+
+@pytest.fixture(scope="module")
+def folder(checkpoint, tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "tiny"
+    assert im2tex("export", "--ckpt_path", checkpoint, "--out", path) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pictures") / "a.png"
+    image = Image.new("L", (80, 40), 255)
+    ImageDraw.Draw(image).line([(10, 10), (60, 30), (20, 30)], fill=0, width=3)
+    image.save(path)
+    return path
+
+
+def test_an_exported_model_has_the_checkpoints_weights_in_half_precision(folder, checkpoint):
+    content = read_checkpoint(checkpoint)
+    model = Im2Tex.from_pretrained(folder)
+    assert model.recognizer.require_vocabulary().ordinary == tuple(
+        content["hyper_parameters"]["vocabulary"]
+    )
+    weights = {name for name, _ in model.named_parameters()}
+    for name, value in model.state_dict().items():
+        known = content["state_dict"][name]
+        assert torch.equal(value, known.half().float() if name in weights else known), name
+    assert not model.training
+
+
+def test_an_export_is_complete(folder):
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "README.md",
+        "LICENSE",
+    }
+    card = (folder / "README.md").read_text()
+    assert "# tiny" in card
+    assert "- grammar" in card
+    assert "Not measured." in card
+    assert "grammar" in (folder / "LICENSE").read_text()
+
+
+def test_the_card_shows_a_test_of_the_model_and_no_other(folder, checkpoint, tmp_path, capsys):
+    tested = ("test", "--ckpt_path", checkpoint, "--report.folder", tmp_path, "--report.study", "s")
+    assert im2tex(*tested) == 0
+    result = tmp_path / "s" / "test.json"
+    out = tmp_path / "m"
+    assert im2tex("export", "--ckpt_path", checkpoint, "--out", out, "--result", result) == 0
+    assert (tmp_path / "s" / "test.md").read_text().strip() in (out / "README.md").read_text()
+    record = json.loads(result.read_text())
+    record["config"]["model"]["decoder_args"]["width"] += 1
+    result.write_text(json.dumps(record))
+    capsys.readouterr()
+    assert im2tex("export", "--ckpt_path", checkpoint, "--out", out, "--result", result) == 2
+    assert "another model: its decoder_args" in capsys.readouterr().err
+
+
+def test_read_prints_what_the_model_reads(folder, picture, tmp_path, capsys):
+    expected = Im2Tex.from_pretrained(folder).transcribe(picture, max_length=200)[0]
+    assert im2tex("read", picture, "--model", folder, "--json") == 0
+    line = json.loads(capsys.readouterr().out)
+    assert line["file"] == str(picture)
+    assert line["latex"].replace(" ", "") == expected.latex.replace(" ", "")
+    assert line["n_best"][0]["score"] == pytest.approx(expected.score)
+    missing = tmp_path / "none.png"
+    assert im2tex("read", missing, picture, "--model", folder) == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"{picture}\t")
+    assert str(missing) in printed.err
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_read_says_when_a_reading_did_not_end(folder, picture, capsys, monkeypatch, finished):
+    reading = Prediction("1 1", ["1", "1"], -1.0, finished, [("1 1", -1.0)])
+    monkeypatch.setattr(Recognizer, "predict", lambda *_, **__: [reading])
+    assert im2tex("read", picture, "--model", folder) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "11\n"
+    assert (f"{picture}: the reading did not come to an end" in printed.err) is not finished
+
+
+def test_read_names_standard_input_and_a_beam_of_nothing(folder, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert im2tex("read", "-", "--model", folder) == 1
+    assert "standard input: this is no picture" in capsys.readouterr().err
+    assert im2tex("read", "-", "--model", folder, "--beam_size", "0") == 2
+    assert "--beam_size must be at least 1, got 0" in capsys.readouterr().err
+
+
+def test_read_says_what_may_be_wrong_with_a_picture(folder, tmp_path, capsys):
+    line = draw(typeset(tuple("2x+3=y")).strokes, 60.0, 4, 12)
+    page = tmp_path / "two.png"
+    Image.fromarray(255 - np.concatenate([line, line])).save(page)
+    assert im2tex("read", page, "--model", folder, "--json") == 0
+    printed = capsys.readouterr()
+    (note,) = json.loads(printed.out)["warnings"]
+    assert "several lines" in note
+    assert printed.err.startswith(f"im2tex read: {page}: {note}")
+    model = Im2Tex.from_pretrained(folder)
+    with pytest.warns(ImageWarning, match=r"image 1: .*several lines"):
+        (reading,) = model.transcribe(io.BytesIO(page.read_bytes()))
+    assert reading.notes == (note,)
+
+
+def test_transcribe_of_what_is_no_picture_is_refused(folder):
+    model = Im2Tex.from_pretrained(folder)
+    for source in (3, [None], io.StringIO("x"), io.BytesIO(b"")):
+        with pytest.raises(Im2TexError, match=r"no picture|not bytes"):
+            model.transcribe(source)
+
+
+def test_an_inkml_file_and_a_picture_as_bytes_are_read(folder, picture, tmp_path):
+    ink = tmp_path / "a.inkml"
+    ink.write_text("<ink><trace>0 0, 50 20, 10 20</trace></ink>")
+    model = Im2Tex.from_pretrained(folder)
+    from_file, from_bytes = model.transcribe([picture, picture.read_bytes()])
+    assert from_file == from_bytes
+    assert model.transcribe(ink)[0].score < 0
+    ink.write_text("<ink></ink>")
+    with pytest.raises(Im2TexError, match=r"a\.inkml"):
+        model.transcribe(ink)
+
+
+def test_wrong_models_are_named(folder, tmp_path):
+    with pytest.raises(Im2TexError, match="there is no model 'nothing'"):
+        Im2Tex.from_pretrained("nothing")
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "config.json").write_bytes((folder / "config.json").read_bytes())
+    with pytest.raises(Im2TexError, match=r"model\.safetensors cannot be read"):
+        Im2Tex.from_pretrained(broken)
+    (broken / "model.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(Im2TexError, match=r"model\.safetensors cannot be read"):
+        Im2Tex.from_pretrained(broken)
+    (broken / "config.json").write_text('{"im2tex": {"format": 99, "version": "9"}}')
+    with pytest.raises(Im2TexError, match="format 99"):
+        Im2Tex.from_pretrained(broken)
+
+
+def test_settings_and_weights_that_do_not_belong_together_are_named(folder, tmp_path):
+    mixed = tmp_path / "mixed"
+    shutil.copytree(folder, mixed)
+    settings = json.loads((mixed / "config.json").read_text())
+    settings["model"]["decoder_args"]["width"] += 8
+    (mixed / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(Im2TexError, match="mixed: its weights are not those of its settings"):
+        Im2Tex.from_pretrained(mixed)
+    del settings["model"]
+    (mixed / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(Im2TexError, match=r"config\.json holds no settings"):
+        Im2Tex.from_pretrained(mixed)
+
+
+def test_weights_beyond_half_precision_are_refused(tmp_path):
+    names = ("encoder", "encoder_args", "decoder", "decoder_args")
+    model = Im2Tex(vocabulary=["x"], **{name: TINY["model"][name] for name in names})
+    with torch.no_grad():
+        model.recognizer.require_decoder().embedding.weight[0, 0] = 1e6
+    with pytest.raises(Im2TexError, match="half precision cannot hold"):
+        model.save_pretrained(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_model_of_the_package_is_small_licensed_and_reads(name, picture):
+    folder = locate(name)
+    assert (folder / "model.safetensors").stat().st_size < 16e6
+    assert (folder / "LICENSE").stat().st_size > 100
+    reading = Im2Tex.from_pretrained(name).transcribe(np.asarray(Image.open(picture)))[0]
+    assert reading.tokens

@@ -1,0 +1,97 @@
+"""Options that would do nothing are refused; those that came with weights are a fit's warning."""
+
+import re
+import warnings
+
+import pytest
+from tiny import TINY, changed, config, im2tex
+
+from im2tex.errors import Im2TexError
+from im2tex.training.module import Im2Tex
+
+WORDS = ["x", "+", "1"]
+SMALL = TINY["model"]["encoder_args"]
+COARSE = {"encoder_args": {**SMALL, "coarse": True}}
+TRANSFORMER = {"width": 8, "layers": 2, "heads": 2}
+
+IDLE = [
+    (COARSE, "model.encoder_args.coarse is true, but attention 'standard' never looks"),
+    (COARSE | {"attention": "coverage"}, "but attention 'coverage' never looks"),
+    (COARSE | {"decoder": "ctc"}, "but decoder 'ctc' never looks at a coarse grid"),
+    (COARSE | {"decoder": "transformer"}, "but decoder 'transformer' never looks"),
+    ({"encoder_args": {**SMALL, "block": 8}}, "encoder_args.block is 8, which does nothing where"),
+    (
+        {"attention_args": {"hidden": 7}},
+        "hidden is 7, which does nothing where score is bilinear",
+    ),
+    (
+        {"decoder": "transformer", "decoder_args": {"coverage": False, "coverage_width": 8}},
+        "coverage_width is 8, which does nothing where coverage is false",
+    ),
+    (
+        {"decoder": "transformer", "decoder_args": {"coverage": False, "coverage_kernel": 3}},
+        "leave coverage_kernel out, or set coverage to true",
+    ),
+    ({"decoder": "ctc", "decoder_args": {"layers": 0, "width": 8}}, "width is 8"),
+    (
+        {"encoder": "densenet", "encoder_args": {"blocks": 1, "reduction": 0.25}},
+        "reduction is 0.25, which does nothing where blocks is 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "words"), IDLE)
+def test_a_model_to_be_fitted_does_not_take_it(settings, words):
+    with pytest.raises(Im2TexError, match=re.escape(words)):
+        Im2Tex(**({"encoder_args": SMALL} | settings))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        COARSE | {"vocabulary": WORDS},  # as a checkpoint's that was made with them
+        COARSE | {"init_from": "hierarchical.ckpt"},
+        *(COARSE | {"attention": one} for one in ("coarse_only", "hierarchical", "hard")),
+        {"encoder_args": {**SMALL, "coarse": True, "block": 2}, "attention": "sparsemax"},
+        {"encoder_args": {**SMALL, "coarse": False, "block": 4}},  # the default, written out
+        {"encoder_args": {**SMALL, "row_width": 0, "residual": True}},  # an ablation's one change
+        {"attention_args": {"score": "additive", "hidden": 7}},
+        {"attention": "coverage", "attention_args": {"hidden": 7}},
+        {"decoder": "transformer", "decoder_args": {**TRANSFORMER, "coverage_width": 8}},
+    ],
+)
+def test_what_does_something_or_came_with_weights_is_taken_without_a_word(settings):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Im2Tex(**({"encoder_args": SMALL} | settings))
+
+
+def test_the_command_refuses_it_before_data_are_read(tmp_path, capsys):
+    path = config(tmp_path, TINY)
+    assert im2tex("fit", "--config", path, "--model.encoder_args.coarse=true") == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert "set coarse to false, or take decoder lstm with attention hierarchical" in said[0]
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_checkpoint_that_has_one_is_tested_gone_on_with_and_started_from(tmp_path, monkeypatch):
+    path = config(tmp_path, changed(TINY, model=COARSE, trainer={"limit_train_batches": 1}))
+    with monkeypatch.context() as before:
+        before.setattr("im2tex.training.module.unused_options", lambda _: [])
+        assert im2tex("fit", "--config", path) == 0
+    last = next(tmp_path.rglob("last.ckpt"))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "model.encoder_args")
+        assert im2tex("test", "--ckpt_path", last) == 0
+    with pytest.warns(UserWarning, match="never looks at a coarse grid"):
+        assert im2tex("fit", "--ckpt_path", last, "--trainer.max_epochs=2") == 0
+    with pytest.warns(UserWarning, match="never looks at a coarse grid"):
+        assert im2tex("fit", "--config", path, "--model.init_from", last) == 0
+
+
+def test_an_encoder_without_a_coarse_branch_says_which_one_has_it():
+    with pytest.raises(
+        Im2TexError, match=r"takes no argument 'coarse'.*an argument of encoder 'row_cnn'"
+    ):
+        Im2Tex(encoder="cnn", encoder_args={"coarse": True}, attention="hard")

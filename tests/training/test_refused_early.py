@@ -1,0 +1,99 @@
+"""Options that do not go together are refused before data are read, and trying leaves no trace."""
+
+import re
+
+import pytest
+import torch
+from tiny import TINY, config, im2tex
+
+from im2tex.errors import Im2TexError
+from im2tex.latex.vocabulary import Vocabulary
+from im2tex.training.module import Im2Tex
+
+WORDS = ["x", "+", "1"]
+NAMES = ("encoder", "encoder_args", "decoder_args")
+SMALL = {name: TINY["model"][name] for name in NAMES}
+COARSE = {"encoder_args": {**SMALL["encoder_args"], "coarse": True}}
+HARD = COARSE | {"attention": "hard"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--model.attention=hierarchical"], ["needs a coarse grid", "coarse: true"]),
+        (["--model.decoder=transformer", "--model.decoder_args.width=100"], ["heads; got 100"]),
+        (["--model.clip_norm=-1"], ["model.clip_norm", ">= 0", "-1"]),
+        (["--trainer.gradient_clip_val=1"], ["set model.clip_norm"]),
+        (["--trainer.max_epochs=-1"], ["schedule 'cosine' needs the length of the run"]),
+        (["--model.init_from=nowhere.ckpt"], ["there is no checkpoint nowhere.ckpt"]),
+    ],
+)
+def test_the_command_says_so_in_one_line_and_makes_no_data(flags, words, tmp_path, capsys):
+    assert im2tex("fit", "--config", config(tmp_path, TINY), *flags) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    for word in ["im2tex: error: ", *words]:
+        assert word in said[0]
+    assert not (tmp_path / "data").exists()
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"encoder": "densenet", "encoder_args": {}, "attention": "hard"}, "needs a coarse grid"),
+        (HARD | {"attention_args": {"discount": 2}}, "discount lies in 0..1; got 2"),
+        (HARD | {"attention_args": {"samples": 0}}, "samples is at least 1; got 0"),
+        (HARD | {"attention_args": {"sample": 2}}, "did you mean 'samples'?"),
+        (HARD | {"decoder_args": {"guided_attention": 1}}, "attention 'hard' looks at one block"),
+        ({"attention": "coverage", "attention_args": {"kernel": 4}}, "it is odd; got 4"),
+        ({"decoder_args": {"dropout": 2.0}}, "dropout is at least 0 and below 1; got 2.0"),
+        ({"decoder_args": {"dropout": float("nan")}}, "dropout is at least 0 and below 1; got nan"),
+        ({"encoder_args": {"dropout": 1}}, "dropout is at least 0 and below 1; got 1"),
+        ({"decoder_args": {"widht": 8}}, "did you mean 'width'?"),
+        ({"decoder": "transformer", "decoder_args": {"layers": 1}}, "set coverage: false"),
+        ({"decoder": "transformer", "decoder_args": {"dropout": 1.5}}, "dropout is at least 0"),
+        ({"decoder": "ctc", "decoder_args": {"width": 7}}, "so it is even; got 7"),
+        ({"decoder": "ctc", "decoder_args": {"dropout": -0.1}}, "dropout is at least 0"),
+        ({"initial_range": 0}, "model.initial_range must be above 0 or null, got 0"),
+        ({"min_count": 0}, "model.min_count must be at least 1, got 0"),
+        ({"clip_norm": float("nan")}, "model.clip_norm must be >= 0 (0: no clipping), got nan"),
+        ({"clip_norm": None}, "model.clip_norm must be a number, got None"),
+        ({"vocabulary": ["x", "x"]}, "model.vocabulary: tokens occur twice in a vocabulary: x"),
+        ({"encoder_args": {"row_width": -2}}, "row_width is at least 2"),
+        ({"schedule_args": {"warmup_steps": -1}}, "warmup_steps is at least 0; got -1"),
+        ({"schedule_args": {"total_steps": 0}}, "total_steps is at least 1; got 0"),
+        ({"schedule": "constant", "schedule_args": {"warmup_steps": -1}}, "at least 0; got -1"),
+        ({"schedule": "plateau", "schedule_args": {"patience": -1}}, "patience is at least 0"),
+        ({"examples": -1}, "model.examples must be at least 0, got -1"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_it_is_the_constructor_that_refuses(settings, word):
+    with pytest.raises(Im2TexError, match=re.escape(word)):
+        Im2Tex(**(SMALL | settings))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        HARD,
+        {"decoder": "transformer", "decoder_args": {"width": 16, "layers": 2, "heads": 2}},
+        {"decoder": "ctc", "decoder_args": {"width": 8}},
+    ],
+    ids=["standard", "hard", "transformer", "ctc"],
+)
+def test_the_weights_of_a_seed_are_those_without_the_trial(settings):
+    settings = SMALL | settings
+    torch.manual_seed(3)
+    tried = Im2Tex(**settings)
+    assert tried.recognizer.decoder is None
+    assert {name.split(".")[1] for name in tried.state_dict()} == {"encoder"}
+    tried.recognizer.set_vocabulary(Vocabulary(WORDS))
+    torch.manual_seed(3)
+    at_once = Im2Tex(vocabulary=WORDS, **settings)
+    expected = at_once.state_dict()
+    assert tried.state_dict().keys() == expected.keys()
+    for name, value in tried.state_dict().items():
+        assert torch.equal(value, expected[name]), name

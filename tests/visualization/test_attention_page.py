@@ -1,0 +1,199 @@
+"""The page of attention: what is in it, that it brings everything along, and runs nothing else."""
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from looks import a_look
+
+from im2tex.errors import Im2TexError
+from im2tex.visualization.attention_maps import END
+from im2tex.visualization.attention_page import attention_page, packed, save_attention_page
+
+
+class Page(HTMLParser):
+    """The elements, and the text of scripts and styles."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.inside = [], {}
+        self.open = None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.elements.append((tag, attributes))
+        self.open = attributes.get("id", tag) if tag in ("script", "style") else None
+
+    def handle_data(self, text):
+        if self.open:
+            self.inside[self.open] = self.inside.get(self.open, "") + text
+
+    def handle_endtag(self, tag):
+        self.open = None
+
+    @property
+    def data(self):
+        return json.loads(self.inside["data"])
+
+
+def unpacked(maps):
+    """The weights, by the format's description."""
+    data, out = base64.b64decode(maps["levels"]), []
+    places = iter(data)
+    for level in places:
+        out += [level] if level else [0] * next(places)
+    levels = np.array(out).reshape(len(maps["peaks"]), *maps["grid"])
+    return levels / 255 * np.array(maps["peaks"])[:, None, None]
+
+
+WEIGHTS = arrays(
+    np.float32,
+    st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 300)),
+    elements=st.one_of(st.just(0.0), st.floats(0, 1, width=32)),
+    fill=st.just(0.0),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(WEIGHTS)
+def test_weights_come_back_to_half_a_level_of_their_peak(weights):
+    found = unpacked(packed(weights))
+    peaks = weights.max((1, 2), keepdims=True)
+    assert found.shape == weights.shape
+    assert (np.abs(found - weights) <= peaks * (0.51 / 255 + 1e-3) + 1e-9).all()
+
+
+def test_what_is_in_it():
+    look = a_look(coarse=True, gold=["x", "-", "y"])
+    page = Page(attention_page([look, look], {"model": "tiny"}))
+    assert page.data["about"] == [["model", "tiny"]]
+    one, _ = page.data["pictures"]
+    assert one["tokens"] == ["x", "+", "y", END]
+    assert one["reading"] == "x+y"
+    assert one["gold"]["edits"] == 1
+    assert one["gold"]["wrong"] == [False, True, False]
+    np.testing.assert_allclose(unpacked(one["fine"]), look.fine)
+    np.testing.assert_allclose(unpacked(one["coarse"]), look.coarse)
+    # Steps 0 and 1 lie in the first block of 2 x 2 cells, 2 and 3 in the second.
+    assert one["coarse"]["chosen"] == [0, 0, 1, 1]
+    assert one["spread"] == [1, 1, 1, 1]  # all on one cell
+
+
+def test_where_coarse_cells_alone_are_looked_at_a_cell_is_lit_as_its_block_is_likely():
+    """The block of the last row is cut off by the edge: two fine cells share what four do above."""
+    coarse = np.array([[[0.6, 0.0], [0.4, 0.0]]], np.float32)
+    shares = np.array([[[0.15, 0.15], [0.15, 0.15], [0.2, 0.2]]], np.float32)
+    look = replace(
+        a_look(("x",), h=3, w=4),
+        fine=np.pad(shares, ((0, 0), (0, 0), (0, 2))),
+        coarse=coarse,
+        coarse_stride=(16, 16),
+        lookups=np.array([[4, 0]]),
+    )
+    (one,) = Page(attention_page([look], {})).data["pictures"]
+    expected = [[[0.6, 0.6, 0, 0], [0.6, 0.6, 0, 0], [0.4, 0.4, 0, 0]]]
+    np.testing.assert_allclose(unpacked(one["fine"]), expected, atol=0.6 / 255)
+    np.testing.assert_allclose(unpacked(one["coarse"]), coarse, atol=0.6 / 255)
+    assert look.chosen == [0]
+    # e to the entropy of 0.6 and 0.4: coarse cells are what was looked at.
+    assert look.spread == pytest.approx([0.6**-0.6 * 0.4**-0.4])
+
+
+def test_spread_is_the_number_of_cells_looked_at_alike():
+    fine = np.zeros((1, 2, 4), np.float32)
+    fine[0, 0] = 0.25
+    assert a_look(tokens=("x",), h=2, w=4, fine=fine).spread == pytest.approx([4])
+
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "<!--",
+    "<img src=x onerror=alert(1)>",
+    "{{script}}",
+    "{{data}}",
+    "\u2028'\"&amp;\x00\ud800",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_stays_text(text):
+    plain = Page(attention_page([a_look()], {"model": "m"}, "title"))
+    look = a_look((text, END), name=text, gold=[text], likely=[[(text, 0.5)]] * 2)
+    page = Page(attention_page([look], {text: text}, text.replace("\ud800", "")))
+    assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
+    one = page.data["pictures"][0]
+    assert (one["name"], one["tokens"][0], one["gold"]["tokens"]) == (text, text, [text])
+    assert page.inside["script"] == plain.inside["script"]
+
+
+def test_it_fetches_nothing_and_runs_its_own_script_alone():
+    page = Page(attention_page([a_look()], {}))
+    policy = next(a["content"] for _, a in page.elements if "http-equiv" in a)
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data:"
+    for rule, part in (("script-src", "script"), ("style-src", "style")):
+        digest = hashlib.sha256(page.inside[part].encode()).digest()
+        assert rules[rule] == f"'sha256-{base64.b64encode(digest).decode()}'"
+    for tag, attributes in page.elements:
+        assert tag != "link"
+        assert not {"src", "href", "style"} & attributes.keys()
+        assert not any(name.startswith("on") for name in attributes)
+    assert not re.search(r"https?:|url\(|@import|import\(|fetch\(", page.inside["script"])
+    assert not re.search(r"https?:|url\(|@import", page.inside["style"])
+
+
+def test_a_long_formula_takes_little_room():
+    rng = np.random.default_rng(0)
+    h, w, steps = 8, 128, 80
+    y, x = np.mgrid[:h, :w]
+    middles = np.linspace(0, w, steps)
+    fine = np.stack([np.exp(-((x - m) ** 2) / 8 - (y - 4) ** 2 / 4) for m in middles])
+    fine /= fine.sum((1, 2), keepdims=True)
+    image = (rng.random((h * 8, w * 8)) < 0.1).astype(np.uint8) * 255
+    look = a_look(["x"] * steps, h, w, fine=fine.astype(np.float32), image=image)
+    assert len(attention_page([look], {})) - len(attention_page([a_look()], {})) < 60_000
+
+
+def test_numbers_that_are_none():
+    fine = np.full((1, 2, 2), np.nan, np.float32)
+    log_p = np.array([-np.inf], np.float32)
+    page = Page(attention_page([a_look(("x",), 2, 2, fine=fine, log_probability=log_p)], {}))
+    one = page.data["pictures"][0]
+    assert one["logp"] == [None]
+    assert not unpacked(one["fine"]).any()
+    assert not one["finished"]
+
+
+def test_parts_that_do_not_belong_together():
+    with pytest.raises(ValueError, match=r"map for each of at least one token, got \[2, 4"):
+        a_look(
+            tokens=("x", END),
+            fine=np.zeros((4, 3, 6)),
+            lookups=np.zeros((4, 2)),
+            log_probability=np.zeros(4),
+            likely=[[]] * 4,
+        )
+    with pytest.raises(ValueError, match="expected an image of uint8"):
+        a_look(image=np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="come together"):
+        a_look(coarse_stride=(8, 8))
+    with pytest.raises(ValueError, match="at least one picture"):
+        attention_page([], {})
+
+
+def test_files(tmp_path):
+    path = tmp_path / "new" / "page.html"
+    assert save_attention_page(path, [a_look()], {}) == path.stat().st_size
+    assert [p.name for p in path.parent.iterdir()] == ["page.html"]
+    with pytest.raises(Im2TexError, match="cannot write"):
+        save_attention_page(path / "page.html", [a_look()], {})
