@@ -21,7 +21,7 @@ class LatexError(ValueError):
     Args:
         reason: what is wrong, in words.
         position: index of the offending character in the source.
-        source: the markup.
+        source: the markup; empty where the place is not known.
     """
 
     def __init__(self, reason: str, position: int, source: str) -> None:
@@ -30,7 +30,8 @@ class LatexError(ValueError):
         self.source = source
         start = max(0, position - 20)
         near = source[start : position + 20]
-        super().__init__(f"{reason} at character {position}, near {near!r}")
+        where = f" at character {position}, near {near!r}" if source else ""
+        super().__init__(f"{reason}{where}")
 
 
 class Kind(Enum):
