@@ -87,6 +87,10 @@ def normal(source):
         # A line break inside \substack stays one; \buildrel is no fraction.
         (r"\sum_{\substack{i<j\\k}}x", r"\sum _ { \substack { i < j \\ k } } x"),
         (r"a\buildrel b\over=c", r"a \stackrel { b } = c"),
+        (r"\cfrac[l]{a}{b}", r"\frac { a } { b }"),
+        (r"\stackrel[a]{b}{c}", r"\stackrel [ a ] { b } { c }"),
+        (r"\raisebox{1pt}[2pt][3pt]{a}", r"\raisebox { 1 p t } [ 2 p t ] [ 3 p t ] { a }"),
+        (r"a\\[1mm]b", r"a \, [ 1 m m ] b"),
         (r"\root 3\of{x}", r"\sqrt [ 3 ] { x }"),
         (r"\genfrac{}{}{0pt}{}{a}{b}", r"{ a \atop b }"),
         (r"\genfrac(){0pt}{}{a}{b}", r"\binom { a } { b }"),

@@ -19,12 +19,14 @@ from im2tex.latex.crohme.symbols import (
     VANISHING,
 )
 from im2tex.latex.normal_form.commands import (
+    ACCENTS,
     ARGUMENTS,
     COLUMNED,
     FONTS,
     KEPT_INFIXES,
     MATRIX_FENCES,
     OPERATORS,
+    WIDE_ACCENTS,
 )
 from im2tex.latex.normal_form.tree import (
     Array,
@@ -46,6 +48,7 @@ _LARGE_NAMES = (
 _ENVIRONMENTS = frozenset(["matrix", "aligned", "alignedat", "gathered", "split"])
 # Operators that would take a script behind an empty group for their own.
 _LARGE = frozenset(f"\\{name}" for name in _LARGE_NAMES.split()) | frozenset(OPERATORS)
+_MATH_ACCENTS = (ACCENTS | WIDE_ACCENTS) - {"\\dddot"}
 
 
 def handwritten(formula: Formula) -> list[str]:
@@ -82,7 +85,7 @@ def _row(nodes: list[Node]) -> list[str]:
             _text_accent(node, nodes[at] if at < len(nodes) else None, out)
             at += 1
         else:
-            out += _symbol(node, nodes[at] if at < len(nodes) else None)
+            out += _symbol(node, _behind_bracket(nodes, at))
     return out
 
 
@@ -98,7 +101,7 @@ def _compound(node: Node) -> list[str]:
         left, right = node.left[len("\\left") :], node.right[len("\\right") :]
         return [*_delimiter(left), *_row(node.body), *_delimiter(right)]
     if isinstance(node, Verbatim):
-        if node.tokens[0] not in VANISHING:
+        if node.tokens[0] not in VANISHING and node.tokens[0] not in DROPPED:
             raise _refused(f"{node.tokens[0]} has no place in a label")
         return []
     return _array(node) if isinstance(node, Array) else _row([node])
@@ -109,7 +112,7 @@ def _symbol(token: str, follower: Node | None) -> list[str]:
 
     Args:
         token: as written.
-        follower: the node behind it.
+        follower: the node behind it, or behind brackets that stand there.
     """
     if token in DROPPED or token in ("~", "\\", "$"):
         return []
@@ -124,6 +127,13 @@ def _symbol(token: str, follower: Node | None) -> list[str]:
     if isinstance(base, Group) and not known:
         raise _refused(f"{token} is not known, and what is in braces behind it may belong to it")
     return [SYNONYMS.get(token, token)]
+
+
+def _behind_bracket(nodes: list[Node], at: int) -> Node | None:
+    """The node at a place, or, if square brackets begin there, the one behind them."""
+    if at < len(nodes) and nodes[at] == "[" and "]" in nodes[at:]:
+        at = nodes.index("]", at) + 1
+    return nodes[at] if at < len(nodes) else None
 
 
 def _delimiter(token: str) -> list[str]:
@@ -161,7 +171,9 @@ def _scripts(node: Scripts, out: list[str]) -> None:
             base = base[:end]
             lower, upper = found.get("_", lower), found.get("^", upper)
         elif found:
-            base = ["{", *base, "}"]
+            # To TeX an accent in braces is the bare accent: its scripts would meet these.
+            anchor = ["{", "}"] if _is_accented(base[:end]) else []
+            base = ["{", *anchor, *base, "}"]
     elif out and not node.again and (out[-1] in _LARGE or _scripts_at_end(out)[1]):
         base = ["{", "}"]
     out += base
@@ -169,6 +181,16 @@ def _scripts(node: Scripts, out: list[str]) -> None:
         out += ["_", "{", *lower, "}"]
     if upper:
         out += ["^", "{", *upper, "}"]
+
+
+def _is_accented(tokens: list[str]) -> bool:
+    """Whether this is one accent with what carries it."""
+    depth = 0
+    for at, token in enumerate(tokens[1:], 1):
+        depth += (token == "{") - (token == "}")
+        if depth == 0:
+            return tokens[0] in _MATH_ACCENTS and at == len(tokens) - 1
+    return False
 
 
 def _scripts_at_end(tokens: list[str]) -> tuple[int, dict[str, list[str]]]:
@@ -202,6 +224,10 @@ def _command(node: Command) -> list[str]:
         return _row(node.arguments[:1])
     if name in CONTENTS:
         return _row(node.arguments[-1:])
+    if name == "\\stackrel" and node.option is not None:
+        # From the package of that name: its option stands below.
+        above = Command(name, node.arguments)
+        return ["\\underset", "{", *_row(node.option), "}", *_braced(above)]
     out = [RENAMED.get(name, name)]
     if node.option is not None and name not in RENAMED:
         inside = _row(node.option)

@@ -190,9 +190,15 @@ CONSTRUCTS: dict[str, int] = {
 
 BRACKETED = _names(
     r"\sqrt \cfrac \xrightarrow \xleftarrow \smash \color \textcolor \rule \raisebox \makebox"
-    r" \framebox \colorbox"
+    r" \framebox \colorbox \stackrel"
 )
 """Commands that an argument in square brackets may follow."""
+
+BRACKETED_TWICE = frozenset(["\\makebox", "\\framebox"])
+"""Of these, commands that two such arguments may follow: a width and a position."""
+
+BRACKETED_INSIDE = frozenset(["\\raisebox"])
+"""Commands with such arguments, a height and a depth, between their first argument and the next."""
 
 ARGUMENTS: dict[str, int] = {
     **dict.fromkeys([*ACCENTS, *WIDE_ACCENTS, *LINES, *FONTS, *TEXT, ROMAN_BRACE], 1),

@@ -14,9 +14,12 @@ from collections.abc import Callable
 from im2tex.latex.normal_form.commands import (
     ARGUMENTS,
     BRACKETED,
+    BRACKETED_INSIDE,
+    BRACKETED_TWICE,
     CONSTRUCTS,
     END,
     FONTS,
+    FRACTIONS,
     GROUPED,
     INFIXES,
     LINES,
@@ -42,6 +45,7 @@ from im2tex.latex.normal_form.tree import (
     Node,
     Operator,
     Scripts,
+    Verbatim,
 )
 
 _AFTER_BASE = frozenset(["_", "^", "'", "\\limits", "\\nolimits"])
@@ -134,13 +138,15 @@ class _Parser(ConstructReader):
         self.at += 1
         return token
 
-    def line_break(self, token: str) -> str:
-        r"""A `\\` outside an array: the paper makes it a space."""
+    def line_break(self, token: str) -> Node:
+        r"""A `\\` outside an array: the paper makes it a space, and keeps the length behind it."""
         if token == "&":
             raise self.error("& outside an array")
-        self.tokens[self.at] = "\\,"
+        start = self.at
+        self.tokens[start] = "\\,"
         self.at += 1
-        return "\\,"
+        self._skip_length()
+        return "\\," if self.at == start + 1 else Verbatim(self.tokens[start : self.at])
 
     def switch(self, token: str, until: str) -> list[Node]:
         r"""A command that acts on the rest of the group; `\rm` takes it as its argument."""
@@ -270,14 +276,14 @@ class _Parser(ConstructReader):
             self.at += 1
             name = STARRED if token == "\\operatorname" else f"{token} *"
         elif token in BRACKETED and self.tokens[self.at] == "[":
-            option = self.index(token)
+            option = self.option(token)
         if token == ROMAN_BRACE:
             arguments: list[Node] = [self.braced()]
         elif (token in FONTS or token in CONSTRUCTS) and not self.at_argument():
             # Papers define \bm and its like as symbols of their own; TeX takes a lone \rm.
             arguments = [Group([])] if token in GROUPED and self.tokens[self.at] == "\\rm" else []
         else:
-            arguments = [self.argument(f"an argument of {token}") for _ in range(ARGUMENTS[token])]
+            arguments = self.arguments(token)
         self.text, self.prose = text, prose
         self.depth -= 1
         if token in TEXT and prose == 1:
@@ -310,6 +316,26 @@ class _Parser(ConstructReader):
         self.expect("]", f"{what} is never closed")
         self.cells = cells
         return option
+
+    def option(self, token: str) -> list[Node] | None:
+        """What stands in square brackets behind a command; None where it says nothing."""
+        option = self.index(token)
+        if token in BRACKETED_TWICE and self.tokens[self.at] == "[":
+            option += ["]", "[", *self.index(token)]
+        # That of a continued fraction is the place of its numerator.
+        return None if SPELLINGS.get(token) in FRACTIONS else option
+
+    def arguments(self, token: str) -> list[Node]:
+        """The arguments of a command, and what stands in square brackets between them."""
+        arguments: list[Node] = []
+        for _ in range(ARGUMENTS[token]):
+            arguments.append(self.argument(f"an argument of {token}"))
+            if token in BRACKETED_INSIDE and len(arguments) == 1:
+                start = self.at
+                while self.tokens[self.at] == "[":
+                    self.index(token)
+                arguments += [Verbatim(self.tokens[start : self.at])] * (self.at > start)
+        return arguments
 
     def holds_spaces(self) -> bool:
         r"""Whether the group ahead reads as text, `\mathrm { i f ~ n ' t }`, in our own print."""
