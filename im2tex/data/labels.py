@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import ascii_uppercase
 
+from im2tex.data.label_rows import check_rows
 from im2tex.latex.crohme.canonical import canonical
 from im2tex.latex.tokens import LatexError
 from im2tex.render.markup.sanitize import prepare
@@ -16,6 +17,11 @@ _LETTERS = {
     "\\mathcal": frozenset(ascii_uppercase),
     "\\mathbb": frozenset(ascii_uppercase + "k"),
 }
+
+# What leaves no ink where there is nothing in it.
+_INKLESS = frozenset(
+    [*"{}_^&", "\\\\", "\\substack", "\\frac", "\\overline", "\\underline", *_LETTERS]
+)
 
 
 def label_tokens(markup: str) -> tuple[str, ...]:
@@ -33,17 +39,33 @@ def label_tokens(markup: str) -> tuple[str, ...]:
             such as a macro of one's own.
     """
     tokens = canonical(markup, strict=True)
-    if not tokens:
-        raise LatexError("nothing of it can be seen", 0, markup)
-    _check_fonts(tokens, markup)
+    if not _leaves_ink(tokens):
+        raise _refused("nothing of it can be seen")
+    _check_fonts(tokens)
+    check_rows(tokens)
     try:
         prepare(" ".join(tokens))
     except Undrawable as error:
-        raise LatexError(error.failure.reason, 0, markup) from None
+        raise _refused(error.failure.reason) from None
     return tuple(tokens)
 
 
-def _check_fonts(tokens: Sequence[str], markup: str) -> None:
+def _refused(reason: str) -> LatexError:
+    return LatexError(reason, 0, "")
+
+
+def _leaves_ink(tokens: Sequence[str]) -> bool:
+    """Whether there is more than structure without anything in it."""
+    specification = False  # of an array's columns
+    for token in tokens:
+        environment = token[:7] == "\\begin{" or token[:5] == "\\end{"
+        if not environment and not specification and token not in _INKLESS:
+            return True
+        specification = token == "\\begin{array}" or (specification and token != "}")
+    return False
+
+
+def _check_fonts(tokens: Sequence[str]) -> None:
     """Refuses letters and digits of fonts that have none of them."""
     fonts: list[str | None] = []  # of each open brace
     for before, token in zip(["", *tokens], tokens, strict=False):
@@ -53,4 +75,4 @@ def _check_fonts(tokens: Sequence[str], markup: str) -> None:
         elif token == "}":
             fonts.pop()
         elif fonts and fonts[-1] and token.isalnum() and token not in _LETTERS[fonts[-1]]:
-            raise LatexError(f"the font of {fonts[-1]} has no {token}", 0, markup)
+            raise _refused(f"the font of {fonts[-1]} has no {token}")

@@ -14,6 +14,10 @@ from im2tex.render.markup.allowlist import SYMBOLS
 sys.path.append(str(Path(__file__).parents[1] / "render"))
 from helpers_render import needs_tex
 
+_WIDE = {
+    columns: rf"\begin{{matrix}} {' & '.join(columns * 'x')} \end{{matrix}}" for columns in (30, 31)
+}
+
 LABELS = [
     # Arrays keep what is written: bars, lines, brackets behind a line break.
     (r"\begin{array}{cc}a&b\\c&d\end{array}", r"\begin{matrix} a & b \\ c & d \end{matrix}"),
@@ -26,6 +30,24 @@ LABELS = [
         r"\begin{alignedat} { 2 } a & = b \end{alignedat}",
     ),
     (r"\sum_{\substack{i<j\\k}}x", r"\sum _ { \substack { i < j \\ k } } x"),
+    (r"\begin{matrix}a\\*[2mm]b\end{matrix}", r"\begin{matrix} a \\ b \end{matrix}"),
+    (
+        r"\begin{array}{|c|c|}\hline\multicolumn{2}{|c|}{a}\\\hline b&c\\\hline\end{array}",
+        r"\begin{array} { | c | c | } \hline \multicolumn { 2 } { | c | } { a } \\ \hline b & c \\"
+        r" \hline \end{array}",
+    ),
+    # amsmath's ten columns are not enough, and not all that TeX draws here.
+    (_WIDE[30].replace("matrix", "smallmatrix"), _WIDE[30]),
+    (
+        "\\begin{array}{"
+        + 30 * "l"
+        + "}"
+        + _WIDE[30][len("\\begin{matrix}") : -len("matrix}")]
+        + "array}",
+        _WIDE[30],
+    ),
+    # A line that is broken outside an array goes on, the length behind it is none of its symbols.
+    (r"a\\[1mm]b\\*[-2pt]c", "a b c"),
     # Operators keep their letters, stars go.
     (r"\operatorname*{argmax}_x f", "a r g m a x _ { x } f"),
     (r"\operatorname{log}x", r"\log x"),
@@ -55,12 +77,25 @@ LABELS = [
     (r"\acute{}_q\check x", r"\acute { } _ { q } \check { x }"),
     (r"\sqrt[{]}]{x}", r"\sqrt [ { ] } ] { x }"),
     (r"\root 3\of x", r"\sqrt [ 3 ] { x }"),
+    # What stands in brackets belongs to the command, wherever it takes it.
+    (r"\cfrac[l]{a}{b}", r"\frac { a } { b }"),
+    (r"\stackrel[i=1]{n}{\sum}x", r"\underset { i = 1 } { \stackrel { n } { \sum } } x"),
+    (r"\stackrel{[}{=}", r"\stackrel { [ } { = }"),
+    (r"\makebox[2cm][l]{a}\framebox[2cm][r]{b}", r"a \boxed { b }"),
+    (r"\raisebox{2pt}[0pt][1pt]{a}", "a"),
     (r"\mathcal{F}_a\Bbb k", r"\mathcal { F } _ { a } \mathbb { k }"),
     (r"{\cal F}\Bbb R", r"\mathcal { F } \mathbb { R }"),
     # Scripts.
     (r"f^{''}", r"f ^ { \prime \prime }"),
     (r"{x^a}^b", r"{ x ^ { a } } ^ { b }"),
     (r"x^1{}^2", r"x ^ { 1 } { } ^ { 2 }"),
+    (r"\boldsymbol{\hat{V}^*}^T", r"{ { } \hat { V } ^ { * } } ^ { T }"),
+    (
+        r"{\bar{x}_1}_2{\vec{x}'}'",
+        r"{ { } \bar { x } _ { 1 } } _ { 2 } { { } \vec { x } ^ { \prime } } ^ { \prime }",
+    ),
+    (r"{\overline{V}^*}^T", r"{ \overline { V } ^ { * } } ^ { T }"),
+    (r"{\hat{a}b^2}^T", r"{ \hat { a } b ^ { 2 } } ^ { T }"),
     (r"{}^{14}C", "^ { 1 4 } C"),
     # Displays and text.
     (r"\[ x \]", "x"),
@@ -100,11 +135,31 @@ def test_a_label_keeps_its_symbols_and_read_again_is_itself(markup, expected):
         (r"\mathbb{1}", "the font of .* has no 1"),
         (r"\c{c}", "no place in a label"),
         (r"\text{中}", "CJK UNIFIED IDEOGRAPH-4E2D"),
+        (r"\begin{matrix}\end{matrix}", "nothing of it can be seen"),
+        (r"\frac{}{}\overline{}", "nothing of it can be seen"),
+        (r"\begin{array}{c|c}\end{array}", "nothing of it can be seen"),
+        # Where TeX has no place for it.
+        (r"\begin{array}{c|c}a&b&c\end{array}", "a row of 3 columns in array: 2 are there"),
+        (r"\begin{array}{c|c}a&\multicolumn{2}{c}{b}\end{array}", "a row of 3 columns in array"),
+        (_WIDE[31], "a row of 31 columns in matrix: 30 are there"),
+        (r"\begin{gathered}a&b\end{gathered}", "a row of 2 columns in gathered"),
+        (r"\begin{array}{c|c}a\hline\end{array}", r"\\hline begins no row"),
+        (r"\begin{array}{c|c}a&\hline b\end{array}", r"\\hline begins no row"),
+        (r"a\hline", r"\\hline begins no row"),
+        (r"\begin{matrix}a\hdotsfor{2}\end{matrix}", r"\\hdotsfor begins no cell"),
+        # Braces that may be an argument, behind brackets too.
+        (r"\foo[a]{b}", r"\\foo is not known"),
     ],
 )
 def test_what_has_no_label_is_refused_by_a_reason(markup, reason):
     with pytest.raises(LatexError, match=reason):
         label_tokens(markup)
+
+
+def test_a_reason_without_a_known_place_names_none():
+    with pytest.raises(LatexError) as caught:
+        label_tokens(r"see \ref{a}")
+    assert str(caught.value) == r"\ref points to something outside the formula"
 
 
 def test_braces_behind_a_symbol_that_is_drawn_are_no_argument():

@@ -15,7 +15,15 @@ from im2tex.render.rendering import Cause, Undrawable
 MAX_COLUMNS = 200
 """Columns, lines and insertions of one specification, those of `*{n}{…}` counted n times."""
 
+MATRIX_COLUMNS = 30
+"""Columns of `matrix` and its like, which the template's `MaxMatrixCols` says to TeX."""
+
 _PER_SQUARE = 8  # so many squared columns take as long as a token
+
+
+def work(columns: int) -> int:
+    """The tokens that take as long as a specification of so many columns."""
+    return columns + columns * columns // _PER_SQUARE
 
 
 class Columns:
@@ -47,7 +55,7 @@ class Columns:
             Undrawable: if it holds what no specification does, or too much.
         """
         text, count = self._part(tokens, 1, 0)
-        self._levels.add(count + count * count // _PER_SQUARE)
+        self._levels.add(work(count))
         return text
 
     def _part(self, tokens: list[Token], times: int, depth: int) -> tuple[str, int]:

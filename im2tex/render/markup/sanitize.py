@@ -19,7 +19,7 @@ from typing import NamedTuple
 from im2tex.latex.characters import to_ascii
 from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
 from im2tex.render.markup import allowlist
-from im2tex.render.markup.columns import MAX_COLUMNS, Columns
+from im2tex.render.markup.columns import MATRIX_COLUMNS, MAX_COLUMNS, Columns, work
 from im2tex.render.markup.cursor import Effort, TokenCursor, as_length
 from im2tex.render.markup.forms import LETTERS, text_in_tokens, without_display
 from im2tex.render.markup.levels import Levels, shown
@@ -277,6 +277,8 @@ class _Checker(TokenCursor):
             self._put("{" + (columns or _UNKNOWN_COLUMNS) + "}")
         elif name == "alignedat":
             self._count(f"\\begin{{{name}}}")
+        elif name[1:] == "matrix" or name == "matrix":
+            self.levels.add(work(MATRIX_COLUMNS))
 
     def _place(self, name: str) -> None:
         """Takes where an environment stands on its line."""

@@ -51,6 +51,8 @@ PREAMBLE = r"""
 % The number of a line stands behind it: the paper's margin is no part of a formula.
 \def\imtag#1{\imtags{(#1)}}
 \def\imtags#1{\qquad\text{#1}}
+% As many columns as `markup.columns` says: amsmath's ten are too few for papers.
+\setcounter{MaxMatrixCols}{30}
 \let\split\aligned \let\endsplit\endaligned
 % The companion fonts that LaTeX takes these from are bitmaps, made on demand: not here.
 \DeclareTextSymbolDefault{\textbullet}{OMS}
