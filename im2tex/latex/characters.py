@@ -92,6 +92,11 @@ def _is_invisible(character: str) -> bool:
     )
 
 
+# A script that begins here, or holds nothing but primes so far.
+_RAISED = re.compile(r"(?<!\\)\^\s*\{\s*(?:\\prime\s*)*$")
+_RAISED_PIECES = 40
+
+
 class _Writer:
     """One pass over the markup.
 
@@ -131,10 +136,13 @@ class _Writer:
         return "".join(self.out)
 
     def _put(self, markup: str) -> None:
-        before = "".join(self.out[-4:]).rstrip()
-        script = before[-1:] in ("^", "_") and before[-2:-1] != "\\"
         alone = len(markup) == 1 or re.fullmatch(r"\\[A-Za-z]+ ", markup)
-        self.out.append(markup if alone or not script else f"{{{markup}}}")
+        self.out.append(markup if alone or not self._script_sign() else f"{{{markup}}}")
+
+    def _script_sign(self) -> str:
+        """The `^` or `_` that stands directly in front, if one does."""
+        before = "".join(self.out[-4:]).rstrip()
+        return before[-1:] if before[-1:] in ("^", "_") and before[-2:-1] != "\\" else ""
 
     def _script(self, found: list[Piece], start: int, kind: str) -> int:
         """A run of raised or lowered characters, primes included."""
@@ -147,13 +155,20 @@ class _Writer:
                 kind = "^"
                 end += 1
         run = [piece.text for piece in found[start:end]]
-        if kind == "'":
+        sign = self._script_sign()
+        raised = bool(_RAISED.search("".join(self.out[-_RAISED_PIECES:])))
+        if kind == "'" and not sign and not raised:
             self.out.append("'" * sum(PRIMES[one] for one in run))
             return end
         inside = "".join(
             "\\prime " * PRIMES[one] if one in PRIMES else self._expanded(one) for one in run
         )
-        self.out.append(f"{kind}{{{inside.strip()}}}")
+        if raised and kind != "_":
+            self.out.append(inside)
+            return end
+        # Behind a sign that is written, the characters are the script that the sign waits for.
+        waiting = sign and kind in (sign, "'")
+        self.out.append(f"{'' if waiting else kind}{{{inside.strip()}}}")
         return end
 
     def _root(self, found: list[Piece], start: int) -> int:

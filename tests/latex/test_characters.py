@@ -30,6 +30,16 @@ from im2tex.render.markup.allowlist import WORDS
         ("f’", "f'"),
         ("x′²", r"x^{\prime 2}"),
         ("x²′", r"x^{2\prime}"),
+        # Behind a sign or in the braces of a script they stand in it.
+        ("x^′", r"x^{\prime}"),
+        ("x^″y", r"x^{\prime \prime}y"),
+        ("x^{′′}", r"x^{\prime \prime }"),
+        ("x^{\\prime′}", r"x^{\prime\prime }"),
+        ("x^²", "x^{2}"),
+        ("x_₁^²", "x_{1}^{2}"),
+        ("x^{²}", "x^{2}"),
+        ("x^{a²}", "x^{a^{2}}"),
+        ("x_²", "x_^{2}"),
         # Symbols.
         ("a−b", "a-b"),
         ("a–b", "a-b"),
