@@ -92,7 +92,6 @@ def _is_invisible(character: str) -> bool:
     )
 
 
-# A script that begins here, or holds nothing but primes so far.
 _RAISED = re.compile(r"(?<!\\)\^\s*\{\s*(?:\\prime\s*)*$")
 _RAISED_PIECES = 40
 
@@ -136,6 +135,8 @@ class _Writer:
         return "".join(self.out)
 
     def _put(self, markup: str) -> None:
+        if markup[:2] == "^{" and (self._script_sign() == "^" or self._raised()):
+            markup = f"{markup[2:-1]} "  # the degree sign
         alone = len(markup) == 1 or re.fullmatch(r"\\[A-Za-z]+ ", markup)
         self.out.append(markup if alone or not self._script_sign() else f"{{{markup}}}")
 
@@ -143,6 +144,10 @@ class _Writer:
         """The `^` or `_` that stands directly in front, if one does."""
         before = "".join(self.out[-4:]).rstrip()
         return before[-1:] if before[-1:] in ("^", "_") and before[-2:-1] != "\\" else ""
+
+    def _raised(self) -> bool:
+        """Whether a superscript is open that holds nothing but primes so far."""
+        return bool(_RAISED.search("".join(self.out[-_RAISED_PIECES:])))
 
     def _script(self, found: list[Piece], start: int, kind: str) -> int:
         """A run of raised or lowered characters, primes included."""
@@ -156,7 +161,7 @@ class _Writer:
                 end += 1
         run = [piece.text for piece in found[start:end]]
         sign = self._script_sign()
-        raised = bool(_RAISED.search("".join(self.out[-_RAISED_PIECES:])))
+        raised = self._raised()
         if kind == "'" and not sign and not raised:
             self.out.append("'" * sum(PRIMES[one] for one in run))
             return end

@@ -39,6 +39,8 @@ from im2tex.render.markup.allowlist import WORDS
         ("x_₁^²", "x_{1}^{2}"),
         ("x^{²}", "x^{2}"),
         ("x^{a²}", "x^{a^{2}}"),
+        ("20^°C", r"20^\circ C"),
+        ("20^{°}", r"20^{\circ }"),
         ("x_²", "x_^{2}"),
         # Symbols.
         ("a−b", "a-b"),
