@@ -97,6 +97,9 @@ LABELS = [
     (r"{\overline{V}^*}^T", r"{ \overline { V } ^ { * } } ^ { T }"),
     (r"{\hat{a}b^2}^T", r"{ \hat { a } b ^ { 2 } } ^ { T }"),
     (r"{}^{14}C", "^ { 1 4 } C"),
+    # A prime in braces is raised, one that is written as a sign is not.
+    (r"\mathcal{I}{'}(x)y^2{'}", r"\mathcal { I } ^ { \prime } ( x ) y ^ { 2 } { } ^ { \prime }"),
+    (r"x^{'}y^{{'}}z\prime", r"x ^ { \prime } y ^ { \prime } z \prime"),
     # Displays and text.
     (r"\[ x \]", "x"),
     (r"\begin{equation}x\end{equation}", "x"),

@@ -74,6 +74,9 @@ def _row(nodes: list[Node]) -> list[str]:
         at += 1
         if isinstance(node, Scripts):
             _scripts(node, out)
+        elif isinstance(node, Group) and node.body == ["'"] and len(nodes) > 1:
+            # Raised, unlike the sign \prime, which stands on the line.
+            _scripts(Scripts(None, [("'", Group([]))]), out)
         elif not isinstance(node, str):
             out += _compound(node)
         elif node in FONT_SWITCHES and node not in FONTS:

@@ -12,7 +12,7 @@ form has no plain construct for (accents, arrays, scripts in disorder) becomes a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from im2tex.latex.crohme.symbols import DROPPED, SYNONYMS
 from im2tex.latex.normal_form.tree import Array, Command, Fenced, Group, Node, Operator, Scripts
@@ -70,14 +70,15 @@ def signs(body: list[Node]) -> list[str]:
     return _paired(out)
 
 
-def _write(nodes: Iterable[Node], out: list[str]) -> None:
+def _write(nodes: Sequence[Node], out: list[str]) -> None:
     for node in nodes:
         if isinstance(node, str):
             # A dash is one token of TeX's, but as many signs of the canonical form.
             parts = [node] if node.startswith("\\") else list(node)
             out += [SYNONYMS.get(p, p) for p in parts if p not in DROPPED and p not in ("~", "\\")]
         elif isinstance(node, Group):
-            _write(node.body, out)
+            raised = node.body == ["'"] and len(nodes) > 1
+            _write([Scripts(None, [("'", Group([]))])] if raised else node.body, out)
         elif isinstance(node, Scripts):
             _scripts(node, out)
         elif isinstance(node, Command):
