@@ -93,6 +93,8 @@ FORMULAS = st.recursive(
 @given(FORMULAS)
 @example("--")
 @example("a---b")
+@example("''")
+@example("''^{x}_{2}")
 def test_signs_are_the_canonical_form_and_every_cut_is_a_formula_of_its_own(source):
     try:
         formula = parse(source)

@@ -108,7 +108,7 @@ def _scripts(node: Scripts, out: list[str]) -> None:
     upper: list[str] = []
     for mark, script in node.marks:
         if mark == "'":
-            upper.append("\\prime")
+            (out if node.base == "'" else upper).append("\\prime")  # an apostrophe may be a base
         else:
             _write([script], lower if mark == "_" else upper)
     if lower:
