@@ -87,6 +87,8 @@ def render(
     )
     for cause, count in causes.most_common():
         print(f"  {count:,} not: {CAUSES[cause]} ({cause})", file=sys.stderr)
+    if failed:
+        print(f"  Which and why: {folder / REPORT}", file=sys.stderr)
     return failed
 
 

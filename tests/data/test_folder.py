@@ -145,8 +145,11 @@ def test_nothing_to_read_is_an_error(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(Im2TexError, match="holds no PNG"):
         FolderSource(str(tmp_path / "empty")).prepare(tmp_path)
-    with pytest.raises(Im2TexError, match="is not a folder"):
+    with pytest.raises(Im2TexError, match=r"none does not exist\. Name a folder"):
         FolderSource(str(tmp_path / "none")).ensure(tmp_path)
+    (tmp_path / "a.zip").touch()
+    with pytest.raises(Im2TexError, match=r"is not a folder\. Name one .* unpack an archive first"):
+        FolderSource(str(tmp_path / "a.zip")).prepare(tmp_path)
     with pytest.raises(Im2TexError, match="needs a folder"):
         FolderSource().ensure(tmp_path)
     (tmp_path / "empty" / "x.png").write_bytes(b"")

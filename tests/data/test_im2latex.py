@@ -181,3 +181,16 @@ def test_folders_that_do_not_serve_are_named(press, release, tmp_path, monkeypat
         prepare(tmp_path, release)
     with pytest.raises(Im2TexError, match="--labels"):
         source.prepare(tmp_path, str(release), release)
+
+
+def test_prepare_im2latex_of_an_archive_or_an_empty_table_is_an_error(tmp_path):
+    (tmp_path / "release.zip").write_bytes(b"PK\x03\x04")
+    (tmp_path / "empty.tsv").write_text("split\timage\tnorm_guillaume\n")
+    (tmp_path / "other.tsv").write_text("\x00a\tb\n1\t2\n")
+    for name, reason in {
+        "release.zip": "neither a folder nor a table .* Unpack an archive first",
+        "empty.tsv": "empty.tsv has no formulas",
+        "other.tsv": r"expected the columns split .*; has '\\x00a, b'",
+    }.items():
+        with pytest.raises(Im2TexError, match=reason):
+            SOURCES.build("im2latex", {}).prepare(tmp_path, str(tmp_path / name))

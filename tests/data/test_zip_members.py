@@ -46,7 +46,7 @@ PAIR = zipped({"a.inkml": b"A" * 50, "b.inkml": b"B"})
         (changed(PAIR, 0, 6, b"\x63"), "version 9.9"),
         (changed(changed(PAIR, 0, 8, b"\0\x08"), 0, 46, b"\xff"), "not UTF-8"),
         (changed(PAIR, 0, 10, b"\x63\0"), "compression"),
-        (changed(PAIR, 0, 8, b"\x01\0"), "encrypted"),
+        (changed(PAIR, 0, 8, b"\x01\0"), "it is encrypted; unpack it with its password first"),
         (changed(PAIR, 0, 8, b"\x20\0"), "patch"),
         (changed(PAIR, 0, 8, b"\x40\0"), "ncryption"),
         (changed(PAIR, 0, 16, b"1234"), "CRC"),

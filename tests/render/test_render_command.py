@@ -47,7 +47,10 @@ def test_a_picture_a_line(out, capsys):
     picture = np.asarray(Image.open(out / "000003.png"))
     assert list(picture.shape) == [report[3]["height"], report[3]["width"]]
     assert all("tex:" in entry["signature"] and "dpi:200" in entry["signature"] for entry in report)
-    assert "2 of 5 formulas drawn by engine tex" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "2 of 5 formulas drawn by engine tex" in said
+    assert "Which and why: " in said
+    assert "report.jsonl" in said
 
 
 @needs_tex

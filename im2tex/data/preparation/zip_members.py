@@ -20,6 +20,7 @@ _LINE = b"PK\x01\x02"
 _FIXED = 46  # bytes of a line before the name
 _TABLE = 128 << 20
 """Bytes of the largest table that is read: more than a million files."""
+_ENCRYPTED = 1  # bit of the flags
 _SIMPLE = 20  # version 2.0 of the format: deflate and folders
 
 
@@ -64,6 +65,8 @@ def open_zip(stream: IO[bytes]) -> Iterator[tuple[zipfile.ZipFile, list[ZipEntry
             name, problem = source.damaged.get(number, (info.filename, ""))
             if stat.S_ISLNK(info.external_attr >> 16):
                 problem = problem or "a symbolic link"
+            if info.flag_bits & _ENCRYPTED:
+                problem = problem or "it is encrypted; unpack it with its password first"
             if not info.is_dir():
                 entries.append(ZipEntry(name, problem, info))
         yield archive, entries

@@ -36,10 +36,19 @@ _STARTS = {
     b"\x01\x00\x00\x00": "a Windows metafile",
     b"\xd7\xcd\xc6\x9a": "a Windows metafile",
     b"8BPS": "a Photoshop file",
+    b"\xff\x0a": "JPEG XL",
+    b"\x00\x00\x00\x0cJXL ": "JPEG XL",
     b"<svg": "SVG",
     b"<?xml": "XML, such as SVG or InkML",
     b"<ink": "InkML",
     b"PK\x03\x04": "a ZIP archive",
+}
+_DAMAGED = {
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"II*\x00": "TIFF",
+    b"MM\x00*": "TIFF",
 }
 
 
@@ -67,9 +76,12 @@ def advice(data: bytes) -> str:
         )
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
         return "it is a damaged AVIF file, or Pillow lacks AVIF. Export it as JPEG or PNG."
+    damaged = next((name for start, name in _DAMAGED.items() if data.startswith(start)), None)
+    if damaged:
+        return f"it is a damaged {damaged} file. Copy or save it again."
     looks = next((name for start, name in _STARTS.items() if data.startswith(start)), None)
     return (
         "it is in no format such as PNG, JPEG or TIFF"
         + (f"; it looks like {looks}" if looks else "")
-        + ". Make a picture of a PDF or SVG first."
+        + ". Save or export it as PNG or JPEG first."
     )

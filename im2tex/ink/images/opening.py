@@ -103,8 +103,12 @@ def _decoded(data: bytes) -> Opened:
             f"the picture is too large: more than {_MOST_PIXELS} pixels. "
             "Crop or shrink it to one formula."
         ) from None
-    except Exception as error:
+    except MemoryError as error:
         raise Im2TexError(f"this is no picture that can be read: {_reason(error)}") from None
+    except Exception as error:
+        raise Im2TexError(
+            f"this is no picture that can be read: {_reason(error)} Copy or save it again."
+        ) from None
 
 
 def _first_frame(data: bytes) -> Opened:
@@ -200,7 +204,7 @@ def _from_array(source: NDArray[Any]) -> Image.Image:
 def _reason(error: Exception) -> str:
     """A decoder's message in one short line, or what it is called if it says nothing."""
     if isinstance(error, MemoryError):
-        return "it needs more memory than there is."
+        return "it needs more memory than there is. Crop or shrink it."
     text = " ".join(str(error).split())
     if not text or len(text) > _LONGEST_REASON or "object at 0x" in text:
         text = f"it is damaged ({type(error).__name__})"

@@ -93,4 +93,4 @@ class Columns:
     @staticmethod
     def _limit(count: int) -> None:
         if count > MAX_COLUMNS:
-            raise Undrawable(Cause.LIMIT, f"{count:,} columns; {MAX_COLUMNS} are the most")
+            raise Undrawable(Cause.LIMIT, f"more than {MAX_COLUMNS} columns, lines included")

@@ -235,7 +235,7 @@ class _Checker(TokenCursor):
             self.at = end + 1
         numbers = self.numbers(owner)
         if max(numbers) > MAX_COLUMNS:
-            raise Undrawable(Cause.LIMIT, f"{max(numbers):,} columns; {MAX_COLUMNS} are the most")
+            raise Undrawable(Cause.LIMIT, f"more than {MAX_COLUMNS} columns")
         self.levels.add(max(numbers))
         self._put("{" + "-".join(map(str, numbers)) + "}")
 

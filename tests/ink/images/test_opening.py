@@ -90,7 +90,7 @@ def test_open_picture_of_what_is_no_regular_file_says_what_it_is(tmp_path):
         "one.png": r"cannot open .*one\.png: ",
         "missing.png": r"cannot open .*missing\.png: ",
         "empty.png": r"empty\.png: .* empty \(0 bytes\)",
-        "short.png": r"short\.png: .*truncated",
+        "short.png": r"short\.png: .*truncated\. Copy or save it again\.$",
         "": r"is a folder: only regular files",
         "nul\0.png": r"cannot open ",
     }.items():

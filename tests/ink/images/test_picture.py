@@ -96,6 +96,23 @@ def test_unreadable_and_truncated_pictures_are_errors():
         load_picture(whole[: len(whole) // 2])
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (encoded(Image.new("L", (9, 9)))[:40], r"a damaged PNG file\. Copy or save it again\."),
+        (b"\xff\x0a" + bytes(9), r"looks like JPEG XL\. Save or export it as PNG or JPEG first\."),
+        (b"%!PS", r"looks like PostScript\. Save or export it as PNG or JPEG first\."),
+        (
+            b"hello",
+            r"no format such as PNG, JPEG or TIFF\. Save or export it as PNG or JPEG first\.",
+        ),
+    ],
+)
+def test_load_picture_of_what_is_none_says_what_to_do(content, reason):
+    with pytest.raises(Im2TexError, match=reason):
+        load_picture(content)
+
+
 def test_a_decompression_bomb_is_an_error(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(Im2TexError, match=r"too large: .* pixels, at most 100 are read\. Crop"):

@@ -62,10 +62,15 @@ def find_files(folder: Path) -> Files:
     A file is a sample by its ending, or, where that says nothing, by its beginning.
 
     Raises:
-        Im2TexError: if it is not a folder.
+        Im2TexError: if it is not a folder, or is not there.
     """
     if not folder.is_dir():
-        raise Im2TexError(f"{folder} is not a folder.")
+        if not folder.exists():
+            raise Im2TexError(f"{folder} does not exist. Name a folder of pictures or InkML files.")
+        raise Im2TexError(
+            f"{folder} is not a folder. Name one of pictures or InkML files; unpack an archive "
+            "first."
+        )
     found = Files()
     for one in walk(folder, hidden=False):
         ending = PurePosixPath(one.name).suffix.lower()

@@ -299,6 +299,6 @@ def _tokens(key: str, markup: str, problems: list[Problem]) -> tuple[str, ...]:
     try:
         return label_tokens(markup)
     except LatexError as error:
-        reason = f"its label cannot be understood, so it counts as without: {error}"
+        reason = f"its label cannot be read: {error}"
         problems.append(Problem(key, reason, _UNLABELLED))
         return ()

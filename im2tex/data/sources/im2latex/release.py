@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from im2tex.data.preparation.printed.formula_lists import PACKED, read_lines, read_table
+from im2tex.data.preparation.printed.formula_lists import PACKED, is_list, read_lines, read_table
 from im2tex.errors import Im2TexError
 
 RELEASED = {"train": 83_884, "validation": 9_320, "test": 10_355}
@@ -73,6 +73,11 @@ def read_release(origin: Path) -> Release:
         Im2TexError: if there are no formulas, or the lists do not fit them.
     """
     if origin.is_file():
+        if not is_list(origin):
+            raise Im2TexError(
+                f"{origin} is neither a folder nor a table (.tsv). Unpack an archive first, and "
+                "give --from the folder."
+            )
         return _from_table([origin], {})
     if not origin.is_dir():
         raise Im2TexError(f"{origin} does not exist. Give --from the folder of the release.")
@@ -122,11 +127,13 @@ def _from_table(paths: list[Path], rows: dict[str, list[list[str]]]) -> Release:
             if split is None or "image" not in row:
                 raise Im2TexError(
                     f"{path}: expected the columns split (train, validate or test) and image; has "
-                    f"{', '.join(row)}."
+                    f"{', '.join(row)[:160]!r}."
                 )
             latex = next((row[name] for name in _COLUMNS if row.get(name)), "")
             entry = Entry(row["image"], latex, row.get("formula_id", ""))
             found.setdefault(split, {})[entry.image] = entry
+    if not found:
+        raise Im2TexError(f"{paths[0]} has no formulas. Give --from the folder of the release.")
     for split in RELEASED:
         known = found.get(split)
         if known is None:
