@@ -40,6 +40,8 @@ def normal(source):
         (r"\widehat x", r"\widehat x"),
         (r"\overline{x}\underline xy", r"\overline { { x } } \underline { x } y"),
         (r"\sqrt[3]x", r"\sqrt [ 3 ] x"),
+        # The width of a box is no symbol.
+        (r"\hbox to 3cm{x}\hbox spread .5\hsize {y}", r"\mathrm { x } \mathrm { y }"),
         # Fonts and text.
         (r"{\rm div}\,v", r"\mathrm { d i v } \, v"),
         (r"x_{\rm a}", r"x _ { \mathrm { a } }"),

@@ -24,6 +24,7 @@ def stream(source):
         (r"\sin x", r"\sin x"),
         (r"\sum\limits_i", r"\sum \limits _ i"),
         (r"{\rm x}\rm{y}", r"{ \rm x } \rm { y }"),
+        (r"\hbox to 3cm{x y}", r"\hbox { x ~ y }"),
         # What is one thing is one token.
         (r"\left ( x \right )", r"\left( x \right)"),
         (

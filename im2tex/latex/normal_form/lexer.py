@@ -40,6 +40,10 @@ _TOKEN = (
 _MATH = re.compile(_TOKEN)
 _WITH_SPACES = re.compile(_TOKEN + r"| +")
 _TEXT = re.compile(r"\\(?:text|mbox|hbox)(?![A-Za-z])")
+_WIDTH = re.compile(  # `\hbox to 3cm{x}`: the width of a box
+    r"(\\hbox)\s*+(?:to|spread)\s*+(?:[-+]\s*+)?(?:[\d.,]++\s*+(?:true\s*+)?"
+    r"(?:[a-z]{2}|\\[A-Za-z]++)|\\[A-Za-z]++)\s*+(?=\{)"
+)
 _STAR = re.compile(r"(?<=\\operatorname)(?=\*)")
 _TEXT_COMMANDS = frozenset(TEXT)
 # A font switch behind a brace or in front of one, and those that are both.
@@ -120,6 +124,8 @@ def _prepared(source: str, *, dollars: bool) -> str:
     source = without_display(source, dollars=dollars)
     if "\\hskip" in source:
         source = _SKIP.sub(r"\\hspace{\1}", source)
+    if "\\hbox" in source:
+        source = _WIDTH.sub(r"\1", source)
     if "\\rm" in source and _ROMAN_TWICE.search(source):
         source = _settle_romans(source)
     if "\\left " in source or "\\right " in source or "\\begin " in source or "\\end " in source:
