@@ -233,6 +233,7 @@ def test_wholes_of_normalised_markup(tex):
                 r"x \label { eq } \ref { eq }",
                 r"a \kern - 0 . 4 5 e m b \vspace { 1 m m } \vspace { - 3 p t }",
                 r"\copyright \pounds \S \text{\textdegree \textbullet}",
+                r"\text{\$5 \pounds} \textit{\$ \pounds} \textbf{\$} \textsf{\$} \texttt{\$}",
                 "x \\ ",
                 "x \\",
                 r"\begin{array} { l } { { a } } \\ { b } \\ \end{array}",

@@ -67,6 +67,9 @@ PREAMBLE = r"""
 \DeclareTextAccentDefault{\textcircled}{OMS}
 \DeclareTextCommandDefault{\textquotesingle}{\ensuremath{{}^\prime}}
 \DeclareTextCommandDefault{\textcopyright}{\textcircled{\scriptsize c}}
+\DeclareTextCommand{\textdollar}{OT1}{{\ifdim\fontdimen1\font>0pt\slshape\else\upshape\fi
+  \char`\$}}
+\DeclareTextCommand{\textsterling}{OT1}{{\itshape\char`\$}}
 % Letters and signs of text stand in math, too.
 \def\imletter#1,{\ifx\relax#1\else\imcopy{im:#1}{#1}\expandafter\protected
   \expandafter\def\csname #1\endcsname{\ifmmode\text{\csname im:#1\endcsname}\else
