@@ -279,7 +279,8 @@ class _Writer:
 
     def _refuse(self, character: str) -> NoReturn:
         name = unicodedata.name(character, "no character of Unicode")
-        raise LatexError(f"LaTeX cannot draw U+{ord(character):04X} ({name})", self.at, self.source)
+        reason = f"U+{ord(character):04X} ({name}) has no markup in formulas"
+        raise LatexError(reason, self.at, self.source)
 
 
 def _is_combining(text: str) -> bool:

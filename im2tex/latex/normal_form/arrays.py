@@ -159,11 +159,11 @@ class ArrayReader(Cursor):
         return rows
 
     def _skip_length(self) -> None:
-        r"""The space below a row, as in `\\[2mm]` or `\\*[2mm]`."""
-        tokens, start = self.tokens, self.at + 1
-        if tokens[self.at] == "*" and tokens[start] == "[":
-            start += 1
-        if tokens[start - 1] == "[":
+        r"""The star of a line break and the space below it, as in `\\*[2mm]`."""
+        tokens = self.tokens
+        self.at += tokens[self.at] == "*"
+        start = self.at + 1
+        if tokens[self.at] == "[":
             end = start
             while tokens[end] not in ("]", END) and end < start + _LENGTH_TOKENS:
                 end += 1
