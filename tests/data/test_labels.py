@@ -99,6 +99,8 @@ LABELS = [
     (r"{}^{14}C", "^ { 1 4 } C"),
     # A prime in braces is raised, one that is written as a sign is not.
     (r"\mathcal{I}{'}(x)y^2{'}", r"\mathcal { I } ^ { \prime } ( x ) y ^ { 2 } { } ^ { \prime }"),
+    (r"\alpha\sb{a_b}\sp2 x\sb\gamma", r"\alpha _ { a _ { b } } ^ { 2 } x _ { \gamma }"),
+    (r"\begin{matrix}a\\sb\end{matrix}", r"\begin{matrix} a \\ s b \end{matrix}"),
     (r"x^{'}y^{{'}}z\prime", r"x ^ { \prime } y ^ { \prime } z \prime"),
     # Displays and text.
     (r"\[ x \]", "x"),

@@ -43,6 +43,8 @@ _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-fA-F]{1,6}|[A-Za-z]{1,31});")
 _JOINED = re.compile(
     r"\\([lg]t)(?!(?:imes|rapprox|rdot|reqless|reqqless|rless|rsim)(?![A-Za-z]))(?=[A-Za-z])"
 )
+# `\sb` and `\sp`, other names of `_` and `^`, not behind a backslash of their own.
+_SCRIPTS = re.compile(r"(?<!\\)((?:\\\\)*)\\s([bp])(?![A-Za-z])")
 _PASSES = 10
 _UNWRITTEN = frozenset(["{", "}", "_", "^", "&", "\\\\", "\\substack"])
 
@@ -66,6 +68,7 @@ def canonical(source: str, *, strict: bool = False) -> list[str]:
     # Some truths were escaped twice, and hold `&lt;` in their text.
     source = _ENTITY.sub(lambda match: html.unescape(match.group()), source)
     source = _JOINED.sub(r"\\\1 ", source)
+    source = _SCRIPTS.sub(lambda match: match[1] + ("_" if match[2] == "b" else "^"), source)
     tokens = handwritten(parse(source, lenient=not strict))
     for _ in range(_PASSES):
         again = handwritten(parse(" ".join(tokens), lenient=not strict))

@@ -114,7 +114,7 @@ PLAIN_SYMBOLS = frozenset([*NEGATABLE, *OTHERS, *SPACES, *FUNCTIONS]) | _names(
     r"\not \i \j \bmod \mod \hline \vline \S \P \copyright \ss \ae \oe \aa \o \l \L \O \AA \AE \OE"
     r" \lq \rq \smallint \intop \ointop \And \idotsint \varlimsup \varliminf \varinjlim"
     r" \varprojlim \injlim \projlim \iff \gvertneqq \lvertneqq \textbullet \textdegree \dotso"
-    r" \dotsm \dotsi \sb \sp \Arrowvert \Relbar \arrowvert \bracevert \circledS \dasharrow"
+    r" \dotsm \dotsi \Arrowvert \Relbar \arrowvert \bracevert \circledS \dasharrow"
     r" \diagdown \diagup \doublecap \doublecup \gggtr \joinrel \ldotp \leftarrowfill \lhook"
     r" \llless \mathellipsis \mathparagraph \mathsection \mathunderscore \ngeqq \nleqq \nshortmid"
     r" \nshortparallel \nsubseteqq \nsupseteqq \relbar \rhook \rightarrowfill \shortmid"
