@@ -25,7 +25,7 @@ from im2tex.render.markup.forms import LETTERS, text_in_tokens, without_display
 from im2tex.render.markup.levels import Levels, shown
 from im2tex.render.rendering import Cause, Undrawable
 
-VERSION = 2
+VERSION = 3
 """Part of a renderer's signature: to be raised whenever markup is read in another way."""
 
 MAX_CHARACTERS = 20_000
