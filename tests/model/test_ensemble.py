@@ -114,7 +114,7 @@ def test_what_does_not_go_together_is_named(checkpoint, second, picture, tmp_pat
         ):
             Im2Tex.load_from_checkpoint(checkpoint, views=views)
     missing = Im2Tex.load_from_checkpoint(checkpoint, ensemble=["nowhere.ckpt"])
-    with pytest.raises(Im2TexError, match=r"there is no model 'nowhere\.ckpt'"):
+    with pytest.raises(Im2TexError, match=r"there is no checkpoint nowhere\.ckpt"):
         missing.transcribe(picture)
     settings = {**read_checkpoint(checkpoint)["hyper_parameters"]}
     settings["vocabulary"] = [*settings["vocabulary"], r"\weierp"]
