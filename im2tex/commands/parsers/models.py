@@ -39,7 +39,9 @@ def read(commands: Commands) -> None:
         "read",
         help="pictures of formulas to LaTeX, with a trained model",
         description="Prints the LaTeX of each picture: dark on light or light on dark, one formula"
-        " a picture. Several pictures: a line each, after the file's name.",
+        " a picture. Several pictures: a line each, after the file's name. The weights of the"
+        " package follow the licences of their training data: CC BY-NC-SA 3.0 (CROHME; not for"
+        " commercial use) and ODbL 1.0 (Detexify).",
     )
     parser.add_argument(
         "images",
