@@ -44,6 +44,10 @@ DEEP = {
     "continued fractions and text": (r"\cfrac[l]{\text{$", "$}}{x}"),
 }
 
+SECONDS = (
+    10  # of processor time: far from what is needed, and from the minutes of the kind of fault
+)
+
 
 @pytest.mark.parametrize("name", DEEP)
 def test_work_hidden_in_nested_arguments_is_refused_at_once(name):
@@ -52,7 +56,7 @@ def test_work_hidden_in_nested_arguments_is_refused_at_once(name):
     with pytest.raises(Undrawable) as caught:
         prepare(opening * 40 + "x" + closing * 40)
     assert caught.value.failure.cause is Cause.LIMIT
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < SECONDS
 
 
 @pytest.mark.parametrize(
@@ -84,7 +88,7 @@ def test_columns_that_are_too_many_are_refused_wherever_they_stand(markup):
     with pytest.raises(Undrawable) as caught:
         prepare(markup)
     assert caught.value.failure.cause is Cause.LIMIT
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < SECONDS
 
 
 @pytest.mark.parametrize(
@@ -156,7 +160,7 @@ def test_work_hidden_in_random_nests_is_refused_before_tex():
         start = time.process_time()
         with suppress(Undrawable):
             prepare(markup)
-        assert time.process_time() - start < 1, markup[:200]
+        assert time.process_time() - start < SECONDS, markup[:200]
 
 
 @needs_tex
