@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from im2tex.data.dataset import Batch
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.decoders import Hypothesis, SearchOptions, Targets
-from im2tex.decoders.ensemble_step import EnsembleMember, likelihood, search
+from im2tex.decoders.ensemble_step import EnsembleMember, search
 from im2tex.latex.vocabulary import EOS, PAD, UNK, Vocabulary
 from im2tex.model.prediction import (
     ImageInput,
@@ -66,15 +66,6 @@ class Predictor(nn.Module, ABC):
             For each of the B images its hypotheses, the best first.
         """
         return search(self.members(batch), options)
-
-    def likelihood(self, batch: Batch) -> dict[str, Tensor]:
-        """The likelihood of a batch's labels.
-
-        Returns:
-            `nll`, the summed negative log-likelihood in nats, and `tokens`, the number of tokens;
-            empty for a decoder without a likelihood.
-        """
-        return likelihood(self.members(batch), self.targets(batch))
 
     def targets(self, batch: Batch) -> Targets:
         """The labels of a batch as token ids; counts unknown tokens in `unknown_tokens`."""

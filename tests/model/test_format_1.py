@@ -41,7 +41,10 @@ def predictions(name, samples, root):
         with torch.inference_mode():
             best = model.search(batch, SearchOptions(5, 40))[0][0]
         latex = " ".join(model.require_vocabulary().decode(best.tokens))
-        found[key] = {"latex": latex, "log_probability": pytest.approx(best.score, rel=1e-6, abs=1e-5)}
+        found[key] = {
+            "latex": latex,
+            "log_probability": pytest.approx(best.score, rel=1e-6, abs=1e-5),
+        }
     return found, expected
 
 

@@ -43,7 +43,6 @@ from im2tex.commands.trainer.config_layers import (
 )
 from im2tex.commands.trainer.environment import wrong_variables, wrong_world
 from im2tex.commands.trainer.error_messages import of_files, of_parser, of_processes, of_restoring
-from im2tex.commands.trainer.flags import FLAGS
 from im2tex.commands.trainer.wandb import own_run, place
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.errors import Im2TexError
@@ -129,7 +128,7 @@ def _told(error: BaseException, subcommand: str) -> Exception | None:
         first = getattr(rank_zero_only, "rank", 0) == 0
         return Stopped(message if first else "", REQUEST.signum or signal.SIGTERM)
     if isinstance(error, ArgumentError):
-        return Im2TexError(of_parser(error, subcommand, FLAGS))
+        return Im2TexError(of_parser(error, subcommand))
     if isinstance(error, MisconfigurationException):
         return Im2TexError(" ".join(str(error).split()))
     if isinstance(error, OSError):

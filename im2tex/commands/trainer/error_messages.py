@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import re
 import signal
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
+from im2tex.commands.trainer.early_checks import unknown_flag
 from im2tex.errors import Im2TexError
 from im2tex.training.callbacks.finite_loss import Diverged
 from im2tex.utils.stopping import Stopped
@@ -17,14 +17,13 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 
 
-def of_parser(error: Exception, subcommand: str, flags: Collection[str]) -> str:
+def of_parser(error: Exception, subcommand: str) -> str:
     """What jsonargparse found, on one line: what was given, and what was expected.
 
     Args:
         error: its message names the type of each alternative that a value failed against, on a
             line each.
         subcommand: whose help to point to.
-        flags: the flags there are, without dashes, to name the one nearest to an unknown one.
     """
     message = str(error)
     key = re.search(r'Parser key "([^"]+)"', message)
@@ -37,10 +36,9 @@ def of_parser(error: Exception, subcommand: str, flags: Collection[str]) -> str:
         names = dict.fromkeys(name for kind in types for name in _alternatives(kind))
         message = f"{key[1]} should be {' or '.join(names)}, not {given[1].strip()!r}"
     elif unknown:
-        near = difflib.get_close_matches(unknown[1], flags, n=1, cutoff=0.7)
-        message += f"; did you mean --{near[0]}?" if near else ""
+        return unknown_flag(unknown[1], subcommand)
     line = " ".join(message.split()).rstrip(".")
-    return f"{line}{'' if line.endswith('?') else '.'} See `im2tex {subcommand} --help`."
+    return f"{line}. See `im2tex {subcommand} --help`."
 
 
 def _alternatives(kind: str) -> list[str]:
