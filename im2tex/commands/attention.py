@@ -95,7 +95,7 @@ def attention(
     options = SearchOptions(beam_size=beam_size)
     printer = choose(engine)
     stored = read_stored(ckpt_path or model)
-    reader = Recognizer.from_pretrained(ckpt_path or model)
+    reader = Recognizer.predictor_from_stored(stored)
     require_attention(reader, str(ckpt_path or model))
     pictures = (
         _samples(reader, split, keys, limit, stored.data, root) if split else _files(reader, images)

@@ -203,9 +203,13 @@ class Recognizer(Predictor):
         Raises:
             Im2TexError: if there is none, or a file of it cannot be read.
         """
-        stored = read_stored(name_or_path)
-        first = cls.from_stored(stored)
-        return combine(first, EnsembleOptions(stored.members, stored.scales))
+        return cls.predictor_from_stored(read_stored(name_or_path))
+
+    @classmethod
+    def predictor_from_stored(cls, stored: StoredModel) -> Predictor:
+        """As `from_pretrained`, of a file that has been read."""
+        options = EnsembleOptions(stored.members, stored.scales)
+        return combine(cls.from_stored(stored), options)
 
     def save_pretrained(self, folder: str | Path, **stored: Any) -> int:
         """See `Predictor.save_pretrained`.
