@@ -18,6 +18,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from im2tex.errors import Im2TexError
+from im2tex.renames import current_arguments, warn_of_old_names
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
@@ -103,7 +104,9 @@ class Registry(Generic[T]):
             Im2TexError: for an unknown argument, a missing one, or a value of another type.
         """
         owner = f"{self.kind} '{name}'"
-        return check_arguments(owner, self.get(name), arguments, self._given, self._elsewhere)
+        current, changes = current_arguments(self.kind, name, arguments or {})
+        warn_of_old_names(owner, changes)
+        return check_arguments(owner, self.get(name), current, self._given, self._elsewhere)
 
     def complete(self, name: str, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
         """As `check`, with the defaults of what is not given.

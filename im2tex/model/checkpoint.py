@@ -12,7 +12,7 @@ import torch
 
 from im2tex.errors import Im2TexError
 from im2tex.model.checkpoint_contents import require_plain, require_settings, require_state
-from im2tex.model.migration import migrate_checkpoint
+from im2tex.model.migration import migrate_checkpoint, rename_settings
 from im2tex.utils.version import __version__
 
 FORMAT = 2
@@ -50,6 +50,10 @@ def migrate(checkpoint: dict[str, Any], where: str, change: Migration = migrate_
             f"im2tex {__version__}, which reads formats 1 to {FORMAT}. Use the version that wrote "
             "it."
         )
+    try:
+        rename_settings(checkpoint)
+    except Im2TexError as error:
+        raise Im2TexError(f"{where}: {error}") from None
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from im2tex.renames import current_components, current_settings
+
 PREFIX = "recognizer."
 """Prefix of a recogniser's weights in the `state_dict` of a LightningModule."""
-
-HYPER_PARAMETERS: Mapping[str, str] = {}
-"""New names of hyper-parameters of `Im2Tex`, by their names in format 1."""
 
 MOVED_PACKAGES: Mapping[str, str] = {
     "im2tex.callbacks": "im2tex.training.callbacks",
@@ -40,10 +39,6 @@ def migrate_checkpoint(checkpoint: dict[str, Any]) -> None:
         state = checkpoint.get(name)
         if isinstance(state, Mapping) and all(isinstance(key, str) for key in state):
             checkpoint[name] = {PREFIX + key: value for key, value in state.items()}
-    parameters = checkpoint.get("hyper_parameters")
-    for old, new in HYPER_PARAMETERS.items():
-        if isinstance(parameters, dict) and old in parameters:
-            parameters[new] = parameters.pop(old)
 
 
 def migrate_config(config: dict[str, Any]) -> None:
@@ -58,6 +53,24 @@ def migrate_config(config: dict[str, Any]) -> None:
     if isinstance(ensemble, dict) and "views" in ensemble:
         ensemble["scales"] = ensemble.pop("views")
     config["ensemble"] = ensemble
+
+
+def rename_settings(content: dict[str, Any]) -> None:
+    """Replaces old names of settings, of components' arguments and of their values, in place.
+
+    Args:
+        content: of a checkpoint, or of the `config.json` of a model folder, in the current format.
+
+    Raises:
+        Im2TexError: if a setting is given by its old and by its current name.
+    """
+    keys = {"model": "hyper_parameters", "data": "datamodule_hyper_parameters"}
+    if "hyper_parameters" not in content:
+        keys = {"model": "model", "data": "data"}
+    groups = {group: content[key] for group, key in keys.items() if key in content}
+    current, _ = current_settings(groups)
+    for group, settings in current_components(current).items():
+        content[keys[group]] = settings
 
 
 def migrate_class_paths(content: Any) -> tuple[Any, list[str]]:

@@ -22,6 +22,7 @@ import yaml
 
 from im2tex.errors import Im2TexError
 from im2tex.model.migration import current_class_path, migrate_class_paths
+from im2tex.renames import current_setting, current_settings, warn_of_old_names
 
 CHOICES = {
     "model.encoder": {"model.encoder_args": "{}"},
@@ -72,7 +73,9 @@ def split_layers(arguments: Sequence[str]) -> list[Layer]:
     while position < len(arguments):
         argument = arguments[position]
         name, equals, value = argument.partition("=")
-        taken = [argument]
+        current = _current_flag(name)
+        taken = [current + equals + value]
+        name = current
         if not equals and position + 1 < len(arguments):
             value = arguments[position + 1]
             if not value.startswith("--"):
@@ -84,8 +87,8 @@ def split_layers(arguments: Sequence[str]) -> list[Layer]:
             taken, value = [f"{name}={current}"], current
         if name in ("--config", "-c"):
             flags = None
-            contents, renamed = _current_class_paths(_with_bases(Path(value)), value)
-            if len(contents) == 1 and not renamed:
+            contents, changed = _with_bases(Path(value))
+            if len(contents) == 1 and not changed:
                 layers.append(Layer(taken, flatten(contents[0])))
             else:
                 layers += [Layer([], flatten(content), content) for content in contents]
@@ -99,18 +102,32 @@ def split_layers(arguments: Sequence[str]) -> list[Layer]:
     return layers
 
 
-def _current_class_paths(
-    contents: Sequence[dict[str, Any]], name: str
-) -> tuple[list[dict[str, Any]], bool]:
-    """Configurations with the class paths of older versions replaced, with a warning."""
-    current, found = [], []
-    for content in contents:
-        changed, paths = migrate_class_paths(content)
-        current.append(changed)
-        found += paths
-    for path in found:
-        _warn_of_class_path(name, path)
-    return current, bool(found)
+def _current_flag(name: str) -> str:
+    """A flag with the current name of its setting; an old name gives a warning."""
+    if not name.startswith("--"):
+        return name
+    old = name.removeprefix("--").rstrip("+")
+    new = current_setting(old)
+    if new != old:
+        warn_of_old_names(name, [(old, new)])
+    return f"--{new}{name[2 + len(old) :]}"
+
+
+def _current(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """A configuration with the names of older versions replaced; each gives a warning.
+
+    Raises:
+        Im2TexError: if a setting is given by its old and by its current name.
+    """
+    changed, paths = migrate_class_paths(content)
+    for class_path in paths:
+        _warn_of_class_path(str(path), class_path)
+    try:
+        changed, renamed = current_settings(changed)
+    except Im2TexError as error:
+        raise Im2TexError(f"--config {path}: {error}") from None
+    warn_of_old_names(str(path), renamed)
+    return changed
 
 
 def _warn_of_class_path(name: str, path: str) -> None:
@@ -131,7 +148,7 @@ def merged(path: Path) -> dict[str, Any]:
         Im2TexError: as for `split_layers`.
     """
     result: dict[str, Any] = {}
-    for content in _with_bases(path):
+    for content in _with_bases(path)[0]:
         for name, value in content.items():
             known = result.get(name)
             if not (isinstance(known, Mapping) and isinstance(value, Mapping)):
@@ -153,9 +170,14 @@ def _stale(group: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> s
     return stale
 
 
-def _with_bases(path: Path) -> list[dict[str, Any]]:
-    """What a configuration file says, after its base, after that one's base."""
+def _with_bases(path: Path) -> tuple[list[dict[str, Any]], bool]:
+    """The settings of a configuration file after those of its base, with current names.
+
+    Returns:
+        The settings of each file, and whether any name was replaced.
+    """
     contents: list[dict[str, Any]] = []
+    changed = False
     seen: list[Path] = []
     here: Path | None = path
     while here is not None:
@@ -169,9 +191,11 @@ def _with_bases(path: Path) -> list[dict[str, Any]]:
                 f"--config {here}: {BASE} names another configuration file, relative to this one; "
                 f"got {base!r}."
             )
-        contents.insert(0, content)
+        current = _current(content, here)
+        changed |= current != content
+        contents.insert(0, current)
         here = None if base is None else here.parent / base
-    return contents
+    return contents, changed
 
 
 def drop_stale(layers: Sequence[Layer], defaults: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from im2tex.commands.trainer.config_layers import effective, split_layers
 from im2tex.commands.trainer.flags import FLAGS
 from im2tex.errors import Im2TexError
 from im2tex.model.folders import is_model_folder
+from im2tex.renames import current_setting
 
 _NO_RUN = ("-h", "--help", "--print_config", "--print_config=")
 
@@ -56,7 +57,7 @@ def unknown_flag(name: str, subcommand: str) -> str:
 
 def is_known_flag(argument: str) -> bool:
     """Whether an argument such as `--model.encoder_args.channels=[4]` begins with a known flag."""
-    name = argument.removeprefix("--").partition("=")[0].rstrip("+")
+    name = current_setting(argument.removeprefix("--").partition("=")[0].rstrip("+"))
     parts = name.split(".")
     if name in ("", "help", "print_config") or parts[-1] == "help":
         return True

@@ -1,0 +1,133 @@
+"""Old names of settings: accepted in every place that may hold one, with a warning for the user."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from im2tex import renames
+from im2tex.commands.trainer.config_layers import split_layers
+from im2tex.commands.trainer.early_checks import is_known_flag
+from im2tex.errors import Im2TexError
+from im2tex.model.migration import rename_settings
+from im2tex.registry import Registry
+
+
+@pytest.fixture
+def table(monkeypatch):
+    """A table of its own, so that the tests do not depend on what was renamed."""
+    monkeypatch.setattr(
+        renames,
+        "SETTINGS",
+        {
+            "data.old_workers": "data.num_workers",
+            "model.preprocessing.old_size": "model.preprocessing.size",
+        },
+    )
+    monkeypatch.setattr(renames, "ARGUMENTS", {("decoder", "pen"): {"old_width": "width"}})
+    monkeypatch.setattr(renames, "VALUES", {("decoder", "pen", "side"): {"left": "left_to_right"}})
+
+
+class Pen:
+    def __init__(self, width: int = 1, side: str = "both") -> None:
+        self.width, self.side = width, side
+
+
+def pens():
+    registry: Registry[Pen] = Registry("decoder", group="im2tex.test_pens")
+    registry.register("pen")(Pen)
+    return registry
+
+
+def test_registry_old_argument_builds_with_warning(table):
+    with pytest.warns(
+        FutureWarning, match="old_width is the name of an older version; write width"
+    ):
+        assert pens().build("pen", {"old_width": 3}).width == 3
+
+
+def test_registry_old_value_builds_with_warning(table):
+    with pytest.warns(FutureWarning, match="side=left .* write side=left_to_right"):
+        assert pens().build("pen", {"side": "left"}).side == "left_to_right"
+
+
+def test_registry_current_names_do_not_warn(table):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert pens().build("pen", {"width": 3, "side": "both"}).width == 3
+
+
+def test_registry_both_names_raise(table):
+    with pytest.raises(Im2TexError, match="decoder 'pen' has both old_width and width"):
+        pens().build("pen", {"old_width": 3, "width": 4})
+
+
+def test_old_argument_of_another_component_is_unknown(table):
+    registry = pens()
+    registry.register("brush")(Pen)
+    with pytest.raises(Im2TexError, match="takes no argument 'old_width'"):
+        registry.build("brush", {"old_width": 3})
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        (["--data.old_workers", "3"], ["--data.num_workers", "3"]),
+        (["--data.old_workers=3"], ["--data.num_workers=3"]),
+        (
+            ["--model.preprocessing.old_size=3"],
+            ["--model.preprocessing.size=3"],
+        ),
+    ],
+)
+def test_flag_with_old_name_is_passed_on_with_the_current_one(table, given, taken):
+    with pytest.warns(FutureWarning, match="is the name of an older version"):
+        (layer,) = split_layers(given)
+    assert layer.arguments == taken
+    assert layer.values == {taken[0].removeprefix("--").partition("=")[0]: "3"}
+
+
+def test_flag_with_old_name_is_known(table, monkeypatch):
+    monkeypatch.setitem(renames.SETTINGS, "data.old_workers", "data.batch_size")
+    assert is_known_flag("--data.old_workers=3")
+    assert not is_known_flag("--data.very_old_workers=3")
+
+
+def test_configuration_with_old_name_is_read_with_a_warning(table, tmp_path: Path):
+    base, file = tmp_path / "base.yaml", tmp_path / "run.yaml"
+    base.write_text("data: {old_workers: 3}\nmodel: {preprocessing: {old_size: 9, pad: 1}}\n")
+    file.write_text("base: base.yaml\ndata: {batch_size: 4}\n")
+    with pytest.warns(FutureWarning, match=r"base.yaml: data.old_workers .* data.num_workers"):
+        first, second = split_layers(["--config", str(file)])
+    assert first.content == {
+        "data": {"num_workers": 3},
+        "model": {"preprocessing": {"size": 9, "pad": 1}},
+    }
+    assert second.content == {"data": {"batch_size": 4}}
+
+
+def test_configuration_with_both_names_is_refused_by_file(table, tmp_path: Path):
+    file = tmp_path / "run.yaml"
+    file.write_text("data: {old_workers: 3, num_workers: 4}\n")
+    with pytest.raises(Im2TexError, match=r"run.yaml.*both data.old_workers and data.num_workers"):
+        split_layers(["--config", str(file)])
+
+
+@pytest.mark.parametrize(
+    ("model", "data"), [("hyper_parameters", "datamodule_hyper_parameters"), ("model", "data")]
+)
+def test_stored_settings_are_renamed_in_place_without_a_warning(table, model, data):
+    content = {
+        model: {"decoder": "pen", "decoder_args": {"old_width": 3, "side": "left"}, "seed": 1},
+        data: {"old_workers": 3},
+        "else": {"old_workers": 3},
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rename_settings(content)
+        rename_settings(content)  # a second time changes nothing
+    assert content == {
+        model: {"decoder": "pen", "decoder_args": {"width": 3, "side": "left_to_right"}, "seed": 1},
+        data: {"num_workers": 3},
+        "else": {"old_workers": 3},
+    }
