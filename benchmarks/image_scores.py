@@ -20,10 +20,10 @@ from render import made_up
 
 from im2tex.commands.render import read_lines
 from im2tex.evaluation.metrics.image_match import ImageComparison, compare_images
-from im2tex.render.rendering import Pixels
+from im2tex.render.rendering import GrayImage
 from im2tex.render.tex.renderer import TexRenderer
 
-Pair = tuple[Pixels, Pixels]
+Pair = tuple[GrayImage, GrayImage]
 
 
 def changed(formula: str, rng: random.Random) -> str:

@@ -24,9 +24,9 @@ from pathlib import Path
 from benchmarks.layout_draw import draw_layout
 from im2tex.commands.render import read_lines
 from im2tex.ink.builtin_font import typeset
-from im2tex.render import open_renderer
-from im2tex.render.layout.layout import Layout, LayoutFailure
-from im2tex.render.layout.tex import TexLayouter, open_layouter
+from im2tex.render import Failure, open_renderer
+from im2tex.render.layout.layout import Layout
+from im2tex.render.layout.layouter import TexLayouter, open_layouter
 
 
 def made_up(count: int) -> list[str]:
@@ -59,7 +59,7 @@ def one_by_one(layouter: TexLayouter, formulas: Sequence[str], workers: int) -> 
     return len(formulas) / (time.perf_counter() - started)
 
 
-def sheet(folder: Path, formulas: Sequence[str], found: Sequence[Layout | LayoutFailure]) -> None:
+def sheet(folder: Path, formulas: Sequence[str], found: Sequence[Layout | Failure]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with open_renderer("tex", dpi=200) as renderer:
         for number, (layout, drawn) in enumerate(
@@ -92,9 +92,7 @@ def main() -> None:
         obvious = one_by_one(layouter, lines[: options.single], options.workers)
         print(f"{'one by one':12} {obvious:7.1f} a second")
     layouts = [one for one in found if isinstance(one, Layout)]
-    causes = Counter(
-        f"{one.cause}: {one.reason}" for one in found if isinstance(one, LayoutFailure)
-    )
+    causes = Counter(f"{one.cause}: {one.reason}" for one in found if isinstance(one, Failure))
     print(f"{len(layouts):,} of {len(found):,} laid out")
     for reason, times in causes.most_common(20):
         print(f"  {times:,} {reason}")

@@ -5,23 +5,23 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from im2tex.render.layout.layout import UNIT, Box, Kind, Layout
-from im2tex.render.rendering import Pixels
+from im2tex.render.layout.layout import UNIT, Box, Layout, SymbolKind
+from im2tex.render.rendering import GrayImage
 
 _COLOURS = {
-    Kind.SYMBOL: (31, 119, 180),
-    Kind.LETTER: (23, 150, 170),
-    Kind.DELIMITER: (44, 140, 44),
-    Kind.RULE: (214, 39, 40),
-    Kind.RADICAL: (148, 83, 189),
-    Kind.ACCENT: (225, 110, 14),
-    Kind.FRAME: (120, 120, 120),
+    SymbolKind.SYMBOL: (31, 119, 180),
+    SymbolKind.LETTER: (23, 150, 170),
+    SymbolKind.DELIMITER: (44, 140, 44),
+    SymbolKind.RULE: (214, 39, 40),
+    SymbolKind.RADICAL: (148, 83, 189),
+    SymbolKind.ACCENT: (225, 110, 14),
+    SymbolKind.FRAME: (120, 120, 120),
 }
 _POINTS_IN_EM = 12
 _POINTS_IN_INCH = 72.27
 
 
-def draw_layout(layout: Layout, picture: Pixels | None = None, dpi: float = 200) -> Image.Image:
+def draw_layout(layout: Layout, picture: GrayImage | None = None, dpi: float = 200) -> Image.Image:
     """Draws the boxes of a layout.
 
     Args:

@@ -27,7 +27,7 @@ from PIL import Image
 
 from im2tex.evaluation.metrics.image_match import ImageComparison, compare_images
 from im2tex.render import open_renderer
-from im2tex.render.rendering import Pixels
+from im2tex.render.rendering import GrayImage
 
 FOLDER = "im2latex100k"
 
@@ -40,7 +40,7 @@ def read_formulas(folder: Path) -> dict[str, str]:
         return {row[2]: row[3] for row in rows}
 
 
-def read_pages(folder: Path) -> dict[str, Pixels]:
+def read_pages(folder: Path) -> dict[str, GrayImage]:
     """The authors' pages by name, not cropped."""
     pages = {}
     with tarfile.open(folder / "sample_1200_pages.tar.xz") as archive:
@@ -56,7 +56,7 @@ def read_pages(folder: Path) -> dict[str, Pixels]:
     return pages
 
 
-def cropped(image: Pixels, ink: int) -> Pixels:
+def cropped(image: GrayImage, ink: int) -> GrayImage:
     """The smallest part with all pixels darker than `ink`, (0, 0) if there are none."""
     dark = image < ink
     rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
@@ -65,7 +65,7 @@ def cropped(image: Pixels, ink: int) -> Pixels:
     return np.ascontiguousarray(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
-def beside(theirs: Pixels, ours: Pixels) -> Image.Image:
+def beside(theirs: GrayImage, ours: GrayImage) -> Image.Image:
     """One above the other."""
     width = max(theirs.shape[1], ours.shape[1])
     page = np.full((theirs.shape[0] + ours.shape[0] + 20, width), 255, np.uint8)

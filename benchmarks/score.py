@@ -82,7 +82,7 @@ def main() -> None:
     imported = peak()
     with files(options) as (predictions, references), tempfile.TemporaryDirectory() as cache:
         for name in ("none", "tex"):
-            rendered_pairs.default_path = lambda: Path(cache, "renderings.sqlite")
+            rendered_pairs.default_cache_path = lambda: Path(cache, "renderings.sqlite")
             started = time.perf_counter()
             gold = read_formulas(references, "references")
             paired = pair(gold, read_formulas(predictions, "predictions"))

@@ -24,7 +24,7 @@ from im2tex.data.sources import arxiv
 from im2tex.data.sources.handwriting import HandwritingSource
 from im2tex.data.store import write_split
 from im2tex.ink.glyphs import built_in_bank
-from im2tex.render.rendering import encode
+from im2tex.render.rendering import encode_png
 
 PRINTED = ("arxiv", "im2latex")
 NARROW = {
@@ -65,7 +65,7 @@ def printed(sample):
     """The same formula as a picture in the size of print."""
     pixels = 255 - Preprocessing(symbol_size=8, thickness=0.12).draw(sample.ink).image
     extra = {**sample.extra, "tok": " ".join(sample.tokens)}
-    return replace(sample, ink=None, image=encode(pixels), extra=extra)
+    return replace(sample, ink=None, image=encode_png(pixels), extra=extra)
 
 
 def stand_in(name, arguments):

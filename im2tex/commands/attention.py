@@ -25,10 +25,10 @@ from im2tex.model.predictor import Predictor
 from im2tex.model.pretrained import read_stored
 from im2tex.model.recognizer import Recognizer
 from im2tex.utils.png import save_png
-from im2tex.visualization.attention_maps import AttentionRecord
-from im2tex.visualization.attention_page import save_attention_page
-from im2tex.visualization.attention_strip import NARROWEST, attention_strip
-from im2tex.visualization.attention_trace import predict_with_attention, require_attention
+from im2tex.visualization.attention.page import save_attention_page
+from im2tex.visualization.attention.predict import predict_with_attention, require_attention
+from im2tex.visualization.attention.record import AttentionRecord
+from im2tex.visualization.attention.strip import NARROWEST, attention_strip
 
 _LONG = 40  # letters of a picture's name kept in the name of its strip
 
@@ -192,11 +192,11 @@ def _printed(looks: Sequence[AttentionRecord], engine: Engine) -> list[Attention
     if engine.name == NONE:
         return list(looks)
     try:
-        drawings = draw_formulas([" ".join(one.reading) for one in looks], engine)
+        drawings = draw_formulas([" ".join(one.prediction) for one in looks], engine)
     except Im2TexError as error:
         print(f"im2tex report attention: readings not printed: {error}", file=sys.stderr)
         return list(looks)
-    return [replace(one, drawing=png or b"") for one, png in zip(looks, drawings, strict=True)]
+    return [replace(one, rendered=png or b"") for one, png in zip(looks, drawings, strict=True)]
 
 
 def _count(pictures: int) -> str:

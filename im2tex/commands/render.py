@@ -13,7 +13,7 @@ import numpy as np
 
 from im2tex.errors import Im2TexError
 from im2tex.render import CAUSES, Cause, open_renderer
-from im2tex.render.cache import default_path
+from im2tex.render.cache import default_cache_path
 from im2tex.utils.progress import bar
 from im2tex.utils.text_files import read_lines
 
@@ -55,7 +55,7 @@ def render(
     lines = read_lines(formulas)
     started = time.monotonic()
     causes: Counter[Cause] = Counter()
-    kept = (cache or default_path()) if use_cache else None
+    kept = (cache or default_cache_path()) if use_cache else None
     with open_renderer(engine, dpi=dpi, workers=workers, cache=kept) as renderer:
         _clear(folder)
         try:

@@ -8,8 +8,8 @@ from string import ascii_uppercase
 from im2tex.data.label_rows import check_rows
 from im2tex.latex.crohme.canonical import canonical
 from im2tex.latex.tokens import LatexError
-from im2tex.render.markup.sanitize import prepare
-from im2tex.render.rendering import Undrawable
+from im2tex.render.markup.sanitizer import sanitize
+from im2tex.render.rendering import RenderError
 
 # Letters that the fonts have; what stands for another one is a sign of its own.
 _LETTERS = {
@@ -44,8 +44,8 @@ def label_tokens(markup: str) -> tuple[str, ...]:
     _check_fonts(tokens)
     check_rows(tokens)
     try:
-        prepare(" ".join(tokens))
-    except Undrawable as error:
+        sanitize(" ".join(tokens))
+    except RenderError as error:
         raise _refused(error.failure.reason) from None
     return tuple(tokens)
 

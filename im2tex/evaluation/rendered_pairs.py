@@ -16,7 +16,7 @@ from im2tex.errors import Im2TexError
 from im2tex.evaluation.metrics.image_match import compare_images
 from im2tex.evaluation.sample_scores import Compared
 from im2tex.render import ENGINES, Cause, Failure, Renderer, Rendering, open_renderer
-from im2tex.render.cache import default_path
+from im2tex.render.cache import default_cache_path
 
 AUTO, NONE = "auto", "none"
 CHOICES = (AUTO, *ENGINES, NONE)
@@ -139,7 +139,7 @@ def _compared(pairs: Sequence[Markup], renderer: Renderer) -> Iterator[Compared]
 def _opened(name: str) -> Iterator[Renderer]:
     """The renderer, with its cache of pictures if that can be used."""
     try:
-        opening = open_renderer(name, cache=default_path())
+        opening = open_renderer(name, cache=default_cache_path())
         renderer = opening.__enter__()
     except Im2TexError:
         opening = open_renderer(name)

@@ -1,8 +1,8 @@
 """Markup to pixels, or to symbols in their places."""
 
 from im2tex.render.engines import ENGINES, open_renderer
-from im2tex.render.layout.layout import Layout, LayoutFailure, Placed
-from im2tex.render.layout.tex import open_layouter
+from im2tex.render.layout.layout import Layout, PlacedSymbol
+from im2tex.render.layout.layouter import open_layouter
 from im2tex.render.rendering import CAUSES, Cause, Failure, Renderer, Rendering
 
 __all__ = [
@@ -11,8 +11,7 @@ __all__ = [
     "Cause",
     "Failure",
     "Layout",
-    "LayoutFailure",
-    "Placed",
+    "PlacedSymbol",
     "Renderer",
     "Rendering",
     "open_layouter",

@@ -34,7 +34,7 @@ _SIDE_FILES = ("", "-journal", "-wal", "-shm")  # what SQLite opens for one file
 _FAULTS = (OSError, sqlite3.Error, ValueError, OverflowError)
 
 
-def default_path() -> Path | None:
+def default_cache_path() -> Path | None:
     """Where pictures are kept: `$XDG_CACHE_HOME/im2tex/renderings.sqlite`; None without a home."""
     try:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -16,14 +16,14 @@ import numpy as np
 
 from im2tex.errors import Im2TexError
 from im2tex.latex.tokens import Kind, tokenize
-from im2tex.render.markup import sanitize
+from im2tex.render.markup import sanitizer
 from im2tex.render.rendering import (
     Cause,
-    Pixels,
+    GrayImage,
+    RenderError,
     Rendering,
-    Undrawable,
-    crop,
-    encode,
+    crop_to_ink,
+    encode_png,
 )
 
 MAX_DEPTH = 25
@@ -80,7 +80,7 @@ class BuiltinRenderer:
                 "pip install matplotlib"
             ) from None
         self.signature = (
-            f"builtin:matplotlib {mpl.__version__} cm|12pt|markup {sanitize.VERSION}|dpi:{dpi}"
+            f"builtin:matplotlib {mpl.__version__} cm|12pt|markup {sanitizer.VERSION}|dpi:{dpi}"
         )
         self._dpi = dpi
         self._font = FontProperties(size=12, math_fontfamily="cm")
@@ -95,21 +95,21 @@ class BuiltinRenderer:
         """Draws formulas, a rendering each, in order; see `Renderer`."""
         for formula in formulas:
             try:
-                yield Rendering(png=encode(crop(self._draw(formula))))
-            except Undrawable as error:
+                yield Rendering(png=encode_png(crop_to_ink(self._draw(formula))))
+            except RenderError as error:
                 yield Rendering(failure=error.failure)
 
-    def _draw(self, formula: str) -> Pixels:
-        source = _in_its_words(sanitize.prepare(formula))
+    def _draw(self, formula: str) -> GrayImage:
+        source = _in_its_words(sanitizer.sanitize(formula))
         try:
             with _Complaints() as complaints:
                 drawn = self._parse(f"${source}$", self._dpi, self._font)
         except ValueError as error:
-            raise Undrawable(Cause.UNSUPPORTED, _reason(str(error))) from None
+            raise RenderError(Cause.UNSUPPORTED, _reason(str(error))) from None
         except RecursionError:
-            raise Undrawable(Cause.LIMIT, "nested too deep") from None
+            raise RenderError(Cause.LIMIT, "nested too deep") from None
         if complaints.said:
-            raise Undrawable(Cause.UNSUPPORTED, _reason(complaints.said))
+            raise RenderError(Cause.UNSUPPORTED, _reason(complaints.said))
         return (255 - np.asarray(drawn.image)).astype(np.uint8)
 
 
@@ -140,9 +140,9 @@ def _in_its_words(checked: str) -> str:
         depth += (token.kind is Kind.OPEN) - (token.kind is Kind.CLOSE)
         deepest = max(deepest, depth)
         if token.text in ("\\begin", "&", "\\\\", "$"):
-            raise Undrawable(Cause.UNSUPPORTED, f"{token.text} needs the engine tex")
+            raise RenderError(Cause.UNSUPPORTED, f"{token.text} needs the engine tex")
     if deepest > MAX_DEPTH or len(tokens) > MAX_TOKENS:
-        raise Undrawable(
+        raise RenderError(
             Cause.LIMIT,
             f"{len(tokens)} tokens, {deepest} deep; this engine takes {MAX_TOKENS} and {MAX_DEPTH}",
         )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Pixels = NDArray[np.uint8]
+GrayImage = NDArray[np.uint8]
 
 
 class Cause(StrEnum):
@@ -50,7 +50,7 @@ class Failure:
     reason: str
 
 
-class Undrawable(Exception):
+class RenderError(Exception):
     """Raised inside of this room for a formula that cannot be drawn; never leaves it.
 
     Args:
@@ -76,9 +76,9 @@ class Rendering:
     failure: Failure | None = None
 
     @property
-    def pixels(self) -> Pixels | None:
+    def pixels(self) -> GrayImage | None:
         """(H, W) uint8, 0 for ink to 255 for paper, or None."""
-        return None if self.png is None else decode(self.png)
+        return None if self.png is None else decode_png(self.png)
 
 
 class Renderer(Protocol):
@@ -106,29 +106,29 @@ class Renderer(Protocol):
         ...
 
 
-def crop(image: Pixels) -> Pixels:
+def crop_to_ink(image: GrayImage) -> GrayImage:
     """The smallest part of a picture that holds all ink.
 
     Args:
         image: (H, W), 255 where there is paper.
 
     Raises:
-        Undrawable: if there is none.
+        RenderError: if there is none.
     """
     ink = image < 255
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if not rows.size:
-        raise Undrawable(Cause.BLANK, "it draws no ink")
+        raise RenderError(Cause.BLANK, "it draws no ink")
     return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def encode(image: Pixels) -> bytes:
+def encode_png(image: GrayImage) -> bytes:
     """(H, W) uint8 as a PNG: quick to write rather than smallest."""
     out = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(image)).save(out, "PNG", compress_level=1)
     return out.getvalue()
 
 
-def decode(png: bytes) -> Pixels:
+def decode_png(png: bytes) -> GrayImage:
     """A PNG as (H, W) uint8."""
     return np.asarray(Image.open(io.BytesIO(png)).convert("L"))

@@ -18,8 +18,8 @@ from im2tex.latex.tokens import compact
 from im2tex.model.prediction import preprocess_image
 from im2tex.render import Cause, Failure, Rendering
 from im2tex.training.module import Im2Tex
-from im2tex.visualization.attention_maps import END
-from im2tex.visualization.attention_trace import predict_with_attention
+from im2tex.visualization.attention.predict import predict_with_attention
+from im2tex.visualization.attention.record import END
 
 NO_LATEX = Failure(Cause.TEX, "a brace")
 
@@ -61,7 +61,7 @@ def test_a_look_is_what_the_model_reads(model, picture):
         options = SearchOptions(beam_size=beam, max_length=12)
         found = predict_with_attention(model.recognizer, image, "a", options=options)
         reading = model.transcribe(picture, beam_size=beam, max_length=12)[0]
-        assert found.reading == reading.tokens
+        assert found.prediction == reading.tokens
         assert found.finished == reading.finished
         # Without a penalty a reading's score is its log p, the end included.
         assert found.log_probability.sum() == pytest.approx(reading.score, abs=1e-4)
@@ -70,7 +70,7 @@ def test_a_look_is_what_the_model_reads(model, picture):
         assert found.fine.shape[1:] == (height // down, width // right)
         np.testing.assert_allclose(found.fine.sum((1, 2)), 1, atol=1e-5)
         for step, token in enumerate(found.tokens):
-            known = dict(found.likely[step])
+            known = dict(found.top_k[step])
             if token in known:
                 assert np.log(known[token]) == pytest.approx(found.log_probability[step], abs=1e-4)
 
@@ -237,4 +237,4 @@ def test_the_end_is_a_step(model, picture):
         found = predict_with_attention(model.recognizer, image)
         model.recognizer.require_decoder().output.bias.copy_(bias)
     assert found.tokens == [END]
-    assert found.reading == []
+    assert found.prediction == []

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from im2tex.render import Cause, Failure, Rendering
-from im2tex.render.rendering import encode
+from im2tex.render.rendering import encode_png
 
 
 class Press:
@@ -31,7 +31,7 @@ class Press:
             if "\\bad" in formula:
                 yield Rendering(failure=Failure(Cause.TEX, "Undefined control sequence."))
             else:
-                yield Rendering(png=encode(np.zeros((20, 4 * len(formula)), np.uint8)))
+                yield Rendering(png=encode_png(np.zeros((20, 4 * len(formula)), np.uint8)))
 
     def close(self):
         pass

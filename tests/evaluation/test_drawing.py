@@ -10,7 +10,7 @@ from im2tex.errors import Im2TexError
 from im2tex.evaluation import rendered_pairs
 from im2tex.evaluation.rendered_pairs import Engine, choose, draw_formulas, draw_pairs
 from im2tex.render import Cause, Failure, Rendering
-from im2tex.render.rendering import encode
+from im2tex.render.rendering import encode_png
 
 
 class Bars:
@@ -31,7 +31,7 @@ class Bars:
             if "{" in formula:
                 yield Rendering(failure=Failure(Cause.TEX, "a brace"))
             else:
-                yield Rendering(png=encode(np.zeros((20, 10 * len(formula)), np.uint8)))
+                yield Rendering(png=encode_png(np.zeros((20, 10 * len(formula)), np.uint8)))
 
     @contextmanager
     def open(self, name, cache=None):
@@ -47,7 +47,7 @@ def bars(monkeypatch):
 
 def test_formulas_to_look_at(bars):
     first, none, last = draw_formulas(["x", "{", "x"], Engine("tex"))
-    assert first == last == encode(np.zeros((20, 10), np.uint8))
+    assert first == last == encode_png(np.zeros((20, 10), np.uint8))
     assert none is None
     assert draw_formulas(["x"], Engine("none")) == [None]
 

@@ -12,7 +12,7 @@ from im2tex.ink.handwriting.overlaps import cleared
 from im2tex.ink.handwriting.pieces import Root, Spanning, Standing
 from im2tex.ink.handwriting.spacing import Ruler
 from im2tex.ink.recombination.label_structure import box_of
-from im2tex.render.layout.layout import UNIT, Kind, Layout, Placed
+from im2tex.render.layout.layout import UNIT, Layout, PlacedSymbol, SymbolKind
 
 
 def line(*points):
@@ -24,15 +24,15 @@ TALL = (line((0, 0), (0.5, 0), (0.5, 1), (0, 1), (0, 0)),)
 FLAT = (line((0, 0), (1, 0.02)),)
 
 
-def symbol(token, position, box, kind=Kind.SYMBOL, inner=None):
-    return Placed(token, position, kind, 0, "", box, box[3], inner)
+def symbol(token, position, box, kind=SymbolKind.SYMBOL, inner=None):
+    return PlacedSymbol(token, position, kind, 0, "", box, box[3], inner)
 
 
 # a over b with a bar between them
 FRACTION = Layout(
     ("\\frac", "{", "a", "}", "{", "b", "}"),
     (
-        symbol("\\frac", 0, (0, 100, 200, 105), Kind.RULE),
+        symbol("\\frac", 0, (0, 100, 200, 105), SymbolKind.RULE),
         symbol("a", 2, (60, 0, 140, 80)),
         symbol("b", 5, (60, 120, 140, 220)),
     ),
@@ -198,7 +198,7 @@ def test_roots_and_bars_are_drawn_where_the_bank_has_none(bank):
     root = Layout(
         ("\\sqrt", "{", "a", "}"),
         (
-            symbol("\\sqrt", 0, (0, 0, 200, 120), Kind.RADICAL, (70, 20, 200, 110)),
+            symbol("\\sqrt", 0, (0, 0, 200, 120), SymbolKind.RADICAL, (70, 20, 200, 110)),
             symbol("a", 2, (90, 30, 170, 110)),
         ),
     )
@@ -208,7 +208,7 @@ def test_roots_and_bars_are_drawn_where_the_bank_has_none(bank):
 
 def test_a_name_is_written_whole_where_someone_wrote_it_so_and_else_by_letters():
     letters = tuple(
-        symbol(letter, 0, (k * 60, 0, k * 60 + 50, 80), Kind.LETTER)
+        symbol(letter, 0, (k * 60, 0, k * 60 + 50, 80), SymbolKind.LETTER)
         for k, letter in enumerate("sin")
     )
     layout = Layout(("\\sin",), letters)

@@ -5,7 +5,7 @@ import pytest
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.builtin_font.typeset import lay_out, typeset
-from im2tex.render.layout.layout import UNIT, Kind, Layout
+from im2tex.render.layout.layout import UNIT, Layout, SymbolKind
 
 FORMULA = r"\frac { \sin x _ { j } } { \sqrt [ 3 ] { y + 1 } } = ( \sum _ { n } z ^ { 2 ^ { k } } )"
 
@@ -21,11 +21,11 @@ def test_every_written_token_has_its_place_and_its_kind():
     written = {symbol.position for symbol in typeset(tokens).symbols}
     assert {placed.position for placed in layout.placed} == written
     kinds = {placed.token: placed.kind for placed in layout.placed}
-    assert kinds[r"\frac"] is Kind.RULE
-    assert kinds[r"\sqrt"] is Kind.RADICAL
-    assert kinds["("] is kinds[")"] is Kind.DELIMITER
-    assert [p.token for p in layout.placed if p.kind is Kind.LETTER] == list("sin")
-    assert {tokens[p.position] for p in layout.placed if p.kind is Kind.LETTER} == {r"\sin"}
+    assert kinds[r"\frac"] is SymbolKind.RULE
+    assert kinds[r"\sqrt"] is SymbolKind.RADICAL
+    assert kinds["("] is kinds[")"] is SymbolKind.DELIMITER
+    assert [p.token for p in layout.placed if p.kind is SymbolKind.LETTER] == list("sin")
+    assert {tokens[p.position] for p in layout.placed if p.kind is SymbolKind.LETTER} == {r"\sin"}
     assert Layout.from_bytes(layout.to_bytes(), tokens) == layout
 
 

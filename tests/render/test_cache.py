@@ -249,4 +249,4 @@ def test_cache_without_a_home_is_none(monkeypatch):
 
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(cache.Path, "home", no_home)
-    assert cache.default_path() is None
+    assert cache.default_cache_path() is None

@@ -9,13 +9,14 @@ from helpers_render import ATTACKS, NEIGHBOURS, needs_tex
 
 from benchmarks.layout_draw import draw_layout
 from im2tex.errors import Im2TexError
-from im2tex.render import Cause, open_renderer
-from im2tex.render.layout.layout import UNIT, Kind, Layout, LayoutFailure
-from im2tex.render.layout.tex import TexLayouter, open_layouter
+from im2tex.render import Cause, Failure, open_renderer
+from im2tex.render.layout.layout import UNIT, Layout, SymbolKind
+from im2tex.render.layout.layouter import TexLayouter, open_layouter
 from im2tex.render.markup import allowlist
-from im2tex.render.tex.sandbox import Limits
+from im2tex.render.tex.sandbox import SandboxLimits
 
 pytestmark = needs_tex
+DELIMITER = SymbolKind.DELIMITER
 
 # Formulas with everything that DVI does not name: composites, names, stacks of pieces, bars.
 FORMULAS = [
@@ -92,7 +93,7 @@ def test_every_symbol_of_the_vocabulary_is_found_under_its_own_name(layouter):
         assert found.pop(2) == ["y"], token
         (own,) = found.values()
         if own != [token]:
-            letters = "".join(one.token for one in layout.placed if one.kind is Kind.LETTER)
+            letters = "".join(one.token for one in layout.placed if one.kind is SymbolKind.LETTER)
             assert letters == SPELLED.get(token, token[1:])
             assert set(own) <= {*letters, token}
             spelled.add(token)
@@ -143,7 +144,7 @@ def test_a_bar_in_a_script_has_its_script_s_level_and_line(layouter):
     (layout,) = laid(layouter, r"x ^ { y + \frac { 1 } { 2 } + \overline { z } }")
     found = {one.token: one for one in layout.placed}
     for token in (r"\frac", r"\overline"):
-        assert (found[token].level, found[token].kind) == (1, Kind.RULE)
+        assert (found[token].level, found[token].kind) == (1, SymbolKind.RULE)
         assert found[token].baseline == found["y"].baseline
     assert found["1"].level == 2
 
@@ -151,7 +152,7 @@ def test_a_bar_in_a_script_has_its_script_s_level_and_line(layouter):
 def test_names_are_letters_at_one_position(layouter):
     (layout,) = laid(layouter, r"\sin x + \operatorname { d i m } V")
     sines = [one for one in layout.placed if one.position == 0]
-    assert [(one.token, one.kind) for one in sines] == [(c, Kind.LETTER) for c in "sin"]
+    assert [(one.token, one.kind) for one in sines] == [(c, SymbolKind.LETTER) for c in "sin"]
     assert [named(layout)[position] for position in (5, 6, 7)] == [["d"], ["i"], ["m"]]
 
 
@@ -172,7 +173,7 @@ def test_ligatures_from_end_to_end(layouter):
 def test_brackets_are_one_each_however_tall(layouter):
     rows = r" { a } \\" * 9
     (layout,) = laid(layouter, rf"\left( \begin{{matrix}}{rows} \end{{matrix}} \right]")
-    left, right = [one for one in layout.placed if one.kind is Kind.DELIMITER]
+    left, right = [one for one in layout.placed if one.kind is DELIMITER]
     assert (left.token, right.token) == ("(", "]")
     assert left.position == 0
     assert layout.tokens[right.position] == r"\right]"
@@ -187,21 +188,29 @@ def test_brackets_that_commands_bring(layouter):
         r"\pmatrix { a \cr b }",
         r"\left\{ \begin{cases} { x } & { y } \\ { z } & { w } \\ \end{cases} \right.",
     )
-    brackets = [(one.token, one.position) for one in binom.placed if one.kind is Kind.DELIMITER]
+    brackets = [
+        (one.token, one.position) for one in binom.placed if one.kind is SymbolKind.DELIMITER
+    ]
     assert brackets == [("(", 0), (")", 0)]
-    brackets = [(one.token, one.position) for one in matrix.placed if one.kind is Kind.DELIMITER]
+    brackets = [
+        (one.token, one.position) for one in matrix.placed if one.kind is SymbolKind.DELIMITER
+    ]
     assert brackets == [("(", 0), (")", 4)]
-    brackets = [(one.token, one.position) for one in plain.placed if one.kind is Kind.DELIMITER]
+    brackets = [
+        (one.token, one.position) for one in plain.placed if one.kind is SymbolKind.DELIMITER
+    ]
     assert brackets == [("(", 0), (")", 0)]
     # The normal form says the brace twice; one is meant.
-    brackets = [(one.token, one.position) for one in cases.placed if one.kind is Kind.DELIMITER]
+    brackets = [
+        (one.token, one.position) for one in cases.placed if one.kind is SymbolKind.DELIMITER
+    ]
     assert brackets == [(r"\{", 0)]
 
 
 def test_roots_know_their_inside(layouter):
     (layout,) = laid(layouter, r"\sqrt [ n ] { x + \frac { y } { z } }")
     root = one_at(layout, 0)
-    assert root.kind is Kind.RADICAL
+    assert root.kind is SymbolKind.RADICAL
     left, top, right, bottom = root.inner
     for token in ("x", "+", r"\frac", "y", "z"):
         (box,) = [one.box for one in layout.placed if one.token == token]
@@ -219,7 +228,7 @@ def test_lines_of_an_array(layouter):
     )
     bar = one_at(layout, 3)
     line = one_at(layout, layout.tokens.index(r"\hline"))
-    assert (bar.token, bar.kind, line.kind) == ("|", Kind.RULE, Kind.RULE)
+    assert (bar.token, bar.kind, line.kind) == ("|", SymbolKind.RULE, SymbolKind.RULE)
     assert bar.box[3] - bar.box[1] > 20 * (bar.box[2] - bar.box[0])
     assert line.box[2] - line.box[0] > 20 * (line.box[3] - line.box[1])
 
@@ -228,7 +237,11 @@ def test_an_accent_of_text_leaves_its_letter_to_itself(layouter):
     for formula in (r"\text { \' e }", r"\text { \c e }", r"\text { \d { e } }", r"\text { \v e }"):
         (layout,) = laid(layouter, formula)
         accent, letter = layout.placed
-        assert (accent.kind, letter.kind, letter.token) == (Kind.ACCENT, Kind.SYMBOL, "e")
+        assert (accent.kind, letter.kind, letter.token) == (
+            SymbolKind.ACCENT,
+            SymbolKind.SYMBOL,
+            "e",
+        )
         assert layout.tokens[accent.position] == accent.token
         assert layout.tokens[letter.position] == "e"
 
@@ -236,7 +249,7 @@ def test_an_accent_of_text_leaves_its_letter_to_itself(layouter):
 def test_accents_and_fonts(layouter):
     (layout,) = laid(layouter, r"\hat { \mathbf { x } } \mathbb { R } { \cal A } \text { a }")
     found = {one.token: one for one in layout.placed}
-    assert found[r"\hat"].kind is Kind.ACCENT
+    assert found[r"\hat"].kind is SymbolKind.ACCENT
     assert found[r"\hat"].baseline == found["x"].baseline
     styles = [found[token].style for token in ("x", "R", "A", "a")]
     assert styles == [r"\mathbf", r"\mathbb", r"\mathcal", r"\mathrm"]
@@ -271,7 +284,7 @@ def test_failures_are_their_own_and_neighbours_do_not_notice(layouter):
     names += ["comment at the end", "ampersand", "negative", "far up", "many accents"]
     pairs = zip(itertools.cycle(NEIGHBOURS), map(ATTACKS.__getitem__, names), strict=False)
     mixed = [part for pair in pairs for part in pair]
-    strict = TexLayouter(workers=2, limits=Limits(seconds=1))
+    strict = TexLayouter(workers=2, limits=SandboxLimits(seconds=1))
     try:
         found = list(strict.layout(mixed))
     finally:
@@ -299,7 +312,7 @@ def test_failures_are_their_own_and_neighbours_do_not_notice(layouter):
 )
 def test_failures_by_name(layouter, formula, cause):
     (found,) = layouter.layout([formula])
-    assert isinstance(found, LayoutFailure)
+    assert isinstance(found, Failure)
     assert found.cause is cause
     assert found.reason
 

@@ -11,8 +11,8 @@ import pytest
 from helpers_render import needs_tex
 
 from im2tex.render import Cause
-from im2tex.render.layout.layout import Layout, plain
-from im2tex.render.layout.tex import open_layouter
+from im2tex.render.layout.layout import Layout, strip_delimiter
+from im2tex.render.layout.layouter import open_layouter
 
 pytestmark = needs_tex
 
@@ -71,4 +71,4 @@ def test_every_written_token_of_handwriting_has_its_place(layouter):
         assert {one.position for one in layout.placed} == written
         for one in layout.placed:
             spelled = tokens[one.position]
-            assert one.token == plain(spelled) or one.token in spelled
+            assert one.token == strip_delimiter(spelled) or one.token in spelled

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from im2tex.render.layout.dvi import MARK, RULE, Item
-from im2tex.render.layout.trace import Untraced, trace
+from im2tex.render.layout.trace import UnmatchedGlyphError, trace
 
 
 def page(text):
@@ -66,17 +66,17 @@ def test_two_scripts_may_change_places():
     [("ab", "a0b"), ("a", "0a-"), ("abc", "0a1c"), ("ac", "0a1b2d3c"), ("0a", "0a")],
 )
 def test_what_is_not_sure_is_refused(plain, marked):
-    with pytest.raises(Untraced):
+    with pytest.raises(UnmatchedGlyphError):
         trace(page(plain), page(marked))
 
 
 def test_a_mark_that_is_none_of_ours_is_refused():
-    with pytest.raises(Untraced, match="psfile"):
+    with pytest.raises(UnmatchedGlyphError, match="psfile"):
         trace(page("a"), [Item(MARK, "psfile", 0, 0, 0), *page("a")])
 
 
 def test_pages_that_differ_throughout_take_no_time():
     started = time.process_time()
-    with pytest.raises(Untraced, match="too long"):
+    with pytest.raises(UnmatchedGlyphError, match="too long"):
         trace(page("ab" * 5000), page("0" + "b" * 10000))
     assert time.process_time() - started < 5

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from im2tex.latex.tokens import Kind, tokenize
-from im2tex.render.markup.sanitize import MAX_CHARACTERS, prepare
-from im2tex.render.rendering import Cause, Undrawable
+from im2tex.render.markup.sanitizer import MAX_CHARACTERS, sanitize
+from im2tex.render.rendering import Cause, RenderError
 
 
 def failure(markup):
-    with pytest.raises(Undrawable) as caught:
-        prepare(markup)
+    with pytest.raises(RenderError) as caught:
+        sanitize(markup)
     return caught.value.failure
 
 
@@ -61,7 +61,7 @@ def failure(markup):
     ],
 )
 def test_what_passes(markup, checked):
-    assert prepare(markup) == checked
+    assert sanitize(markup) == checked
 
 
 @pytest.mark.parametrize(
@@ -103,19 +103,19 @@ def test_columns_are_as_deep_as_what_holds_them():
     def within(times):
         return r"\begin{array}{@{" * times + "x" + r"}}y\end{array}" * times
 
-    assert prepare(within(10)) == within(10)
+    assert sanitize(within(10)) == within(10)
     assert failure(within(11)).reason == "arrays between columns more than 10 deep"
     assert failure(within(250)).cause is Cause.LIMIT
 
 
 def test_brackets_of_content_within_each_other_are_too_much():
-    assert prepare(r"\sqrt[" * 3 + "]x") == r"\sqrt[" * 3 + "]x"
+    assert sanitize(r"\sqrt[" * 3 + "]x") == r"\sqrt[" * 3 + "]x"
     assert failure(r"\sqrt[" * 3000 + "]x").cause is Cause.LIMIT
 
 
 @pytest.mark.parametrize("opening", [r"\\[", r"\makebox["])
 def test_brackets_that_all_end_in_one_are_given_up(opening):
-    assert prepare(opening * 20 + "]x").endswith("]x")
+    assert sanitize(opening * 20 + "]x").endswith("]x")
     found = failure(opening * (MAX_CHARACTERS // len(opening) - 1) + "]x")
     assert (found.cause, found.reason) == (Cause.LIMIT, "too many arguments within arguments")
 
@@ -125,13 +125,13 @@ def test_columns_share_what_may_be_looked_at():
         column = "@{" + r"\rule[" * 300 + "]x}"
         return r"\begin{array}{" + column * columns + r"}y\end{array}"
 
-    assert prepare(table(1)).endswith(r"y\end{array}")
+    assert sanitize(table(1)).endswith(r"y\end{array}")
     found = failure(table(10))
     assert (found.cause, found.reason) == (Cause.LIMIT, "too many arguments within arguments")
 
 
 def test_what_real_formulas_nest_is_far_from_the_limit():
-    prepare(r"\text{a $\sqrt{\overrightarrow{x} + \boldsymbol{y}}$}" * 20)
+    sanitize(r"\text{a $\sqrt{\overrightarrow{x} + \boldsymbol{y}}$}" * 20)
 
 
 SHORT = [attack for attack in ATTACKS.values() if len(attack) < 200]
@@ -141,8 +141,8 @@ SHORT = [attack for attack in ATTACKS.values() if len(attack) < 200]
 @given(st.text(max_size=60) | st.sampled_from([*SHORT, *NEIGHBOURS]))
 def test_what_passes_is_one_line_of_known_commands(markup):
     try:
-        checked = prepare(markup)
-    except Undrawable:
+        checked = sanitize(markup)
+    except RenderError:
         return
     assert not set("\n\r\0") & set(checked)
     assert "^^" not in checked
@@ -157,6 +157,6 @@ def test_what_passes_is_one_line_of_known_commands(markup):
     assert depth == 0
     # What was checked is what TeX reads: checking it again changes no token.
     known = checked.replace("\\imreference", "\\relax")
-    assert [t.text for t in tokenize(prepare(known) + " ")] == [
+    assert [t.text for t in tokenize(sanitize(known) + " ")] == [
         t.text for t in tokenize(known + " ")
     ]

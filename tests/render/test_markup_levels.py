@@ -10,8 +10,8 @@ from helpers_render import NEIGHBOURS, needs_tex
 
 from im2tex.render import Cause
 from im2tex.render.markup import allowlist
-from im2tex.render.markup.sanitize import prepare
-from im2tex.render.rendering import Undrawable
+from im2tex.render.markup.sanitizer import sanitize
+from im2tex.render.rendering import RenderError
 from im2tex.render.tex.renderer import TexRenderer
 
 DEEP = {
@@ -53,8 +53,8 @@ SECONDS = (
 def test_work_hidden_in_nested_arguments_is_refused_at_once(name):
     opening, closing = DEEP[name]
     start = time.process_time()
-    with pytest.raises(Undrawable) as caught:
-        prepare(opening * 40 + "x" + closing * 40)
+    with pytest.raises(RenderError) as caught:
+        sanitize(opening * 40 + "x" + closing * 40)
     assert caught.value.failure.cause is Cause.LIMIT
     assert time.process_time() - start < SECONDS
 
@@ -85,8 +85,8 @@ def test_work_hidden_in_nested_arguments_is_refused_at_once(name):
 )
 def test_columns_that_are_too_many_are_refused_wherever_they_stand(markup):
     start = time.process_time()
-    with pytest.raises(Undrawable) as caught:
-        prepare(markup)
+    with pytest.raises(RenderError) as caught:
+        sanitize(markup)
     assert caught.value.failure.cause is Cause.LIMIT
     assert time.process_time() - start < SECONDS
 
@@ -105,7 +105,7 @@ def test_columns_that_are_too_many_are_refused_wherever_they_stand(markup):
     ],
 )
 def test_work_of_real_formulas_passes(markup):
-    prepare(markup)
+    sanitize(markup)
 
 
 SLOTS = [
@@ -158,8 +158,8 @@ def test_work_hidden_in_random_nests_is_refused_before_tex():
     for _ in range(1500):
         markup = nest(rng)
         start = time.process_time()
-        with suppress(Undrawable):
-            prepare(markup)
+        with suppress(RenderError):
+            sanitize(markup)
         assert time.process_time() - start < SECONDS, markup[:200]
 
 

@@ -6,13 +6,13 @@ import time
 
 import pytest
 
-from im2tex.render.tex.sandbox import Limits, run
+from im2tex.render.tex.sandbox import SandboxLimits, run
 
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
 
 
 def python(code, folder, **limits):
-    return run([sys.executable, "-S", "-c", code], folder, ENVIRONMENT, Limits(**limits))
+    return run([sys.executable, "-S", "-c", code], folder, ENVIRONMENT, SandboxLimits(**limits))
 
 
 def test_says_how_it_ended(tmp_path):

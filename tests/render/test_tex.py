@@ -11,9 +11,9 @@ from helpers_render import ATTACKS, NEIGHBOURS, needs_tex
 
 from im2tex.errors import Im2TexError
 from im2tex.render import Cause, open_renderer
-from im2tex.render.markup import sanitize
+from im2tex.render.markup import sanitizer
 from im2tex.render.tex.renderer import TexRenderer
-from im2tex.render.tex.sandbox import Limits
+from im2tex.render.tex.sandbox import SandboxLimits
 
 pytestmark = needs_tex
 
@@ -193,9 +193,9 @@ def test_rules_on_one_another_are_bounded(tex):
 
 def test_slow_formulas_do_not_cost_their_neighbours(alone, monkeypatch):
     """The bound on work switched off: TeX runs out of its time, twice in one batch."""
-    monkeypatch.setattr(sanitize, "prepare", lambda text: text)
+    monkeypatch.setattr(sanitizer, "sanitize", lambda text: text)
     slow = r"\boldsymbol{" * 12 + "x" + "}" * 12
-    renderer = TexRenderer(workers=1, limits=Limits(seconds=2))
+    renderer = TexRenderer(workers=1, limits=SandboxLimits(seconds=2))
     try:
         found = renderer.draw([NEIGHBOURS[0], slow, NEIGHBOURS[1], slow, NEIGHBOURS[2]])
     finally:
@@ -367,8 +367,8 @@ def test_a_batch_is_what_each_is_alone(tex):
 
 def test_without_the_filter_tex_is_held_by_the_next_layer(tex, alone, monkeypatch):
     """The allow-list switched off: the format has no names for files, and limits end the rest."""
-    monkeypatch.setattr(sanitize, "prepare", lambda text: text)
-    monkeypatch.setattr(tex, "limits", Limits(seconds=2))
+    monkeypatch.setattr(sanitizer, "sanitize", lambda text: text)
+    monkeypatch.setattr(tex, "limits", SandboxLimits(seconds=2))
     for attack in (
         r"\input{/etc/passwd}",
         r"\input /etc/passwd ",
@@ -393,14 +393,14 @@ def test_without_the_filter_tex_is_held_by_the_next_layer(tex, alone, monkeypatc
 
 def test_without_the_filter_lost_names_stay_lost(tex, monkeypatch):
     """`\\csname` of a lost name is `\\relax`: the file's name is drawn, not the file."""
-    monkeypatch.setattr(sanitize, "prepare", lambda text: text)
+    monkeypatch.setattr(sanitizer, "sanitize", lambda text: text)
     (name,) = tex.draw(["/etc/passwd"])
     for lost in ("input", "@@input", "tex_input:D", "include", "scantokens"):
         assert tex.draw([rf"\csname {lost}\endcsname/etc/passwd "])[0].png == name.png
 
 
 def test_no_shell(tex, monkeypatch, tmp_path):
-    monkeypatch.setattr(sanitize, "prepare", lambda text: text)
+    monkeypatch.setattr(sanitizer, "sanitize", lambda text: text)
     mark = tmp_path / "mark"
     tex.draw([rf"x\immediate\write18{{touch {mark}}}"])
     assert not mark.exists()

@@ -2,7 +2,7 @@
 
 from im2tex.render import Cause, Failure
 from im2tex.render.tex.runs import limits_for, lost
-from im2tex.render.tex.sandbox import Limits
+from im2tex.render.tex.sandbox import SandboxLimits
 
 OUTPUT = """This is pdfTeX (preloaded format=im2tex)
 (./batch.tex [1]
@@ -27,6 +27,6 @@ def test_loss_belongs_to_the_page_behind_it():
 
 
 def test_time_of_a_run_grows_with_its_formulas_up_to_the_limit():
-    limits = Limits(seconds=20)
+    limits = SandboxLimits(seconds=20)
     assert [limits_for(n, limits).seconds for n in (1, 25, 250, 1000)] == [4, 5, 14, 20]
-    assert limits_for(1, Limits(seconds=2)).seconds == 2
+    assert limits_for(1, SandboxLimits(seconds=2)).seconds == 2

@@ -9,7 +9,7 @@ from tiny import TINY, changed, config, im2tex
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.source import SOURCES
 from im2tex.data.store import write_split
-from im2tex.render.rendering import encode
+from im2tex.render.rendering import encode_png
 
 BOTH = {"width": 16, "embedding": 8, "guided_attention": 1.0, "symbol_loss": 0.5}
 
@@ -24,7 +24,7 @@ def fit(folder, decoder_args, **data):
 def printed(sample):
     """The same formula as a picture, which has no strokes."""
     pixels = 255 - Preprocessing(symbol_size=12).draw(sample.ink).image
-    return replace(sample, ink=None, image=encode(pixels))
+    return replace(sample, ink=None, image=encode_png(pixels))
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import subprocess
 from html import unescape
 
 import pytest
-from looks import a_look
+from attention_factory import make_record
 
-from im2tex.visualization.attention_maps import END
-from im2tex.visualization.attention_page import attention_page
+from im2tex.visualization.attention.page import attention_page
+from im2tex.visualization.attention.record import END
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -54,7 +54,7 @@ def run(page, tmp_path, fragment="", script=None):
 
 
 def test_the_hand_and_the_keys(tmp_path):
-    page = attention_page([a_look(name="one"), a_look(("z", END), name="two")], {})
+    page = attention_page([make_record(name="one"), make_record(("z", END), name="two")], {})
     found = run(
         page,
         tmp_path,
@@ -97,7 +97,7 @@ def test_the_hand_and_the_keys(tmp_path):
 def test_the_weights_lie_where_they_belong(tmp_path):
     """Cells of 8 pixels on a picture of 48 x 24, drawn after a round trip through the packing."""
     found = run(
-        attention_page([a_look(["x"] * 18)], {}),
+        attention_page([make_record(["x"] * 18)], {}),
         tmp_path,
         script="""
         out.lit = chips().map((_, step) => {
@@ -115,7 +115,7 @@ def test_the_weights_lie_where_they_belong(tmp_path):
 
 def test_the_chosen_coarse_cell_is_framed(tmp_path):
     found = run(
-        attention_page([a_look(["x", "y", "z"], 4, 6, coarse=True)], {}),
+        attention_page([make_record(["x", "y", "z"], 4, 6, coarse=True)], {}),
         tmp_path,
         script="""
         // Blocks of 2 x 2 of 6 x 4 cells: step 2, on cell 2, lies in the second of three a row.
@@ -129,7 +129,7 @@ def test_the_chosen_coarse_cell_is_framed(tmp_path):
 
 def test_under_its_own_policy_and_with_the_address_of_a_step(tmp_path):
     hostile = "<img src=x onerror=document.title='taken'>"
-    looks = [a_look(), a_look(("a", hostile, END), name=hostile)]
+    looks = [make_record(), make_record(("a", hostile, END), name=hostile)]
     dom = run(attention_page(looks, {}, "mine"), tmp_path, "#image=2&token=2")
     assert "<title>mine</title>" in dom
     current = re.search('<button[^>]*aria-current="true"[^>]*>([^<]*)</button>', dom)

@@ -9,14 +9,14 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from attention_factory import make_record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from looks import a_look
 
 from im2tex.errors import Im2TexError
-from im2tex.visualization.attention_maps import END
-from im2tex.visualization.attention_page import attention_page, packed, save_attention_page
+from im2tex.visualization.attention.page import attention_page, packed, save_attention_page
+from im2tex.visualization.attention.record import END
 
 
 class Page(HTMLParser):
@@ -73,7 +73,7 @@ def test_weights_come_back_to_half_a_level_of_their_peak(weights):
 
 
 def test_what_is_in_it():
-    look = a_look(coarse=True, gold=["x", "-", "y"])
+    look = make_record(coarse=True, gold=["x", "-", "y"])
     page = Page(attention_page([look, look], {"model": "tiny"}))
     assert page.data["about"] == [["model", "tiny"]]
     one, _ = page.data["pictures"]
@@ -93,7 +93,7 @@ def test_where_coarse_cells_alone_are_looked_at_a_cell_is_lit_as_its_block_is_li
     coarse = np.array([[[0.6, 0.0], [0.4, 0.0]]], np.float32)
     shares = np.array([[[0.15, 0.15], [0.15, 0.15], [0.2, 0.2]]], np.float32)
     look = replace(
-        a_look(("x",), h=3, w=4),
+        make_record(("x",), h=3, w=4),
         fine=np.pad(shares, ((0, 0), (0, 0), (0, 2))),
         coarse=coarse,
         coarse_stride=(16, 16),
@@ -103,15 +103,15 @@ def test_where_coarse_cells_alone_are_looked_at_a_cell_is_lit_as_its_block_is_li
     expected = [[[0.6, 0.6, 0, 0], [0.6, 0.6, 0, 0], [0.4, 0.4, 0, 0]]]
     np.testing.assert_allclose(unpacked(one["fine"]), expected, atol=0.6 / 255)
     np.testing.assert_allclose(unpacked(one["coarse"]), coarse, atol=0.6 / 255)
-    assert look.chosen == [0]
+    assert look.chosen_coarse == [0]
     # e to the entropy of 0.6 and 0.4: coarse cells are what was looked at.
-    assert look.spread == pytest.approx([0.6**-0.6 * 0.4**-0.4])
+    assert look.effective_cells == pytest.approx([0.6**-0.6 * 0.4**-0.4])
 
 
 def test_spread_is_the_number_of_cells_looked_at_alike():
     fine = np.zeros((1, 2, 4), np.float32)
     fine[0, 0] = 0.25
-    assert a_look(tokens=("x",), h=2, w=4, fine=fine).spread == pytest.approx([4])
+    assert make_record(tokens=("x",), h=2, w=4, fine=fine).effective_cells == pytest.approx([4])
 
 
 HOSTILE = [
@@ -126,8 +126,8 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_stays_text(text):
-    plain = Page(attention_page([a_look()], {"model": "m"}, "title"))
-    look = a_look((text, END), name=text, gold=[text], likely=[[(text, 0.5)]] * 2)
+    plain = Page(attention_page([make_record()], {"model": "m"}, "title"))
+    look = make_record((text, END), name=text, gold=[text], top_k=[[(text, 0.5)]] * 2)
     page = Page(attention_page([look], {text: text}, text.replace("\ud800", "")))
     assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
     one = page.data["pictures"][0]
@@ -136,7 +136,7 @@ def test_text_stays_text(text):
 
 
 def test_it_fetches_nothing_and_runs_its_own_script_alone():
-    page = Page(attention_page([a_look()], {}))
+    page = Page(attention_page([make_record()], {}))
     policy = next(a["content"] for _, a in page.elements if "http-equiv" in a)
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
@@ -160,14 +160,14 @@ def test_a_long_formula_takes_little_room():
     fine = np.stack([np.exp(-((x - m) ** 2) / 8 - (y - 4) ** 2 / 4) for m in middles])
     fine /= fine.sum((1, 2), keepdims=True)
     image = (rng.random((h * 8, w * 8)) < 0.1).astype(np.uint8) * 255
-    look = a_look(["x"] * steps, h, w, fine=fine.astype(np.float32), image=image)
-    assert len(attention_page([look], {})) - len(attention_page([a_look()], {})) < 60_000
+    look = make_record(["x"] * steps, h, w, fine=fine.astype(np.float32), image=image)
+    assert len(attention_page([look], {})) - len(attention_page([make_record()], {})) < 60_000
 
 
 def test_numbers_that_are_none():
     fine = np.full((1, 2, 2), np.nan, np.float32)
     log_p = np.array([-np.inf], np.float32)
-    page = Page(attention_page([a_look(("x",), 2, 2, fine=fine, log_probability=log_p)], {}))
+    page = Page(attention_page([make_record(("x",), 2, 2, fine=fine, log_probability=log_p)], {}))
     one = page.data["pictures"][0]
     assert one["logp"] == [None]
     assert not unpacked(one["fine"]).any()
@@ -176,24 +176,24 @@ def test_numbers_that_are_none():
 
 def test_parts_that_do_not_belong_together():
     with pytest.raises(ValueError, match=r"map for each of at least one token, got \[2, 4"):
-        a_look(
+        make_record(
             tokens=("x", END),
             fine=np.zeros((4, 3, 6)),
             lookups=np.zeros((4, 2)),
             log_probability=np.zeros(4),
-            likely=[[]] * 4,
+            top_k=[[]] * 4,
         )
     with pytest.raises(ValueError, match="expected an image of uint8"):
-        a_look(image=np.zeros((2, 2)))
+        make_record(image=np.zeros((2, 2)))
     with pytest.raises(ValueError, match="come together"):
-        a_look(coarse_stride=(8, 8))
+        make_record(coarse_stride=(8, 8))
     with pytest.raises(ValueError, match="at least one picture"):
         attention_page([], {})
 
 
 def test_files(tmp_path):
     path = tmp_path / "new" / "page.html"
-    assert save_attention_page(path, [a_look()], {}) == path.stat().st_size
+    assert save_attention_page(path, [make_record()], {}) == path.stat().st_size
     assert [p.name for p in path.parent.iterdir()] == ["page.html"]
     with pytest.raises(Im2TexError, match="cannot write"):
-        save_attention_page(path / "page.html", [a_look()], {})
+        save_attention_page(path / "page.html", [make_record()], {})

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from looks import a_look
+from attention_factory import make_record
 from PIL import Image
 
 from im2tex.errors import Im2TexError
 from im2tex.utils.png import save_png
-from im2tex.visualization.attention_maps import END
-from im2tex.visualization.attention_strip import attention_sheet, attention_strip
+from im2tex.visualization.attention.record import END
+from im2tex.visualization.attention.strip import attention_sheet, attention_strip
 
 HEAT, CELL = (236, 98, 0), (0, 94, 170)
 
@@ -20,7 +20,7 @@ def near(pixel, colour, tolerance=40):
 
 
 def test_each_panel_lights_up_its_own_cell():
-    look = a_look(tokens=("a", "b", END), h=3, w=6)  # 48 x 24 pixels, enlarged to 96 x 48
+    look = make_record(tokens=("a", "b", END), h=3, w=6)  # 48 x 24 pixels, enlarged to 96 x 48
     strip = np.asarray(attention_strip(look, columns=3, width=3 * 96 + 2 * 16))
     for step in range(3):
         left = step * (96 + 16)
@@ -32,7 +32,7 @@ def test_each_panel_lights_up_its_own_cell():
 
 
 def test_the_chosen_coarse_cell_is_framed():
-    look = a_look(tokens=("a", "b", "c"), h=4, w=6, coarse=True)
+    look = make_record(tokens=("a", "b", "c"), h=4, w=6, coarse=True)
     strip = np.asarray(attention_strip(look, columns=3, width=3 * 96 + 2 * 16))
     # Blocks of 2 x 2 cells are 32 pixels wide here; that of step 2 begins at cell 2.
     middle, inside = strip[16, 2 * (96 + 16) + 32 + 1], strip[16, 2 * (96 + 16) + 70]
@@ -42,7 +42,7 @@ def test_the_chosen_coarse_cell_is_framed():
 
 def test_the_likeliest_coarse_cell_glows_most_though_the_edge_cuts_off_another():
     look = replace(
-        a_look(("x",), h=3, w=2),
+        make_record(("x",), h=3, w=2),
         fine=np.array([[[0.15, 0.15], [0.15, 0.15], [0.2, 0.2]]], np.float32),
         coarse=np.array([[[0.6], [0.4]]], np.float32),
         coarse_stride=(16, 16),
@@ -56,18 +56,18 @@ def test_the_likeliest_coarse_cell_glows_most_though_the_edge_cuts_off_another()
 
 
 def test_rows_wrap_at_the_width():
-    few = attention_strip(a_look(["x"] * 3), width=500)
-    many = attention_strip(a_look(["x"] * 40), width=500)
+    few = attention_strip(make_record(["x"] * 3), width=500)
+    many = attention_strip(make_record(["x"] * 40), width=500)
     assert few.width <= 500
     assert many.width <= 500
     assert many.height > 5 * few.height
-    wide = attention_strip(a_look(["x"] * 3, h=2, w=400), width=500)
+    wide = attention_strip(make_record(["x"] * 3, h=2, w=400), width=500)
     assert wide.width <= 500
 
 
 def test_chosen_steps_alone():
-    look = a_look(["x"] * 40)
-    assert attention_strip(look, steps=[3]).height == attention_strip(a_look(["x"])).height
+    look = make_record(["x"] * 40)
+    assert attention_strip(look, steps=[3]).height == attention_strip(make_record(["x"])).height
     for steps in ([40], [-1], []):
         with pytest.raises(ValueError, match="steps are numbers from 0 to 39"):
             attention_strip(look, steps=steps)
@@ -77,8 +77,8 @@ def test_chosen_steps_alone():
 
 @pytest.mark.parametrize("token", ["y" * 500, "漢字", "\n", "\x00", "", END])
 def test_any_token_stays_below_its_panel(token):
-    plain = attention_strip(a_look(["", ""]), columns=2, width=400)
-    strip = attention_strip(a_look([token, ""]), columns=2, width=400)
+    plain = attention_strip(make_record(["", ""]), columns=2, width=400)
+    strip = attention_strip(make_record([token, ""]), columns=2, width=400)
     assert strip.size == plain.size
     half = plain.width // 2
     assert np.array_equal(np.asarray(strip)[:, half:], np.asarray(plain)[:, half:])
@@ -86,7 +86,7 @@ def test_any_token_stays_below_its_panel(token):
 
 def test_a_small_cell_gets_a_ring():
     """Cells of four pixels on paper would be overlooked."""
-    look = a_look(["x"], h=40, w=200, fine=np.eye(1, 8000, 20 * 200 + 100).reshape(1, 40, 200))
+    look = make_record(["x"], h=40, w=200, fine=np.eye(1, 8000, 20 * 200 + 100).reshape(1, 40, 200))
     strip = np.asarray(attention_strip(look, width=800))
     height, width = 160, 800
     top, left = round(height * 20.5 / 40), round(width * 100.5 / 200)
@@ -95,26 +95,30 @@ def test_a_small_cell_gets_a_ring():
 
 
 def test_weights_that_are_no_numbers_light_nothing():
-    strip = attention_strip(a_look(["x"], fine=np.full((1, 3, 6), np.nan, np.float32)))
+    strip = attention_strip(make_record(["x"], fine=np.full((1, 3, 6), np.nan, np.float32)))
     colours = np.asarray(strip).reshape(-1, 3)
     assert not any(near(pixel, HEAT) for pixel in colours)
 
 
 def test_a_sheet_says_what_was_read():
-    looks = [a_look(gold=["x", "+", "y"]), a_look(gold=["z"]), a_look()]
+    looks = [
+        make_record(gold=["x", "+", "y"]),
+        make_record(gold=["z"]),
+        make_record(),
+    ]
     one, three = attention_sheet(looks[:1]), attention_sheet(looks, "step 3")
     assert one.width == three.width == 1600
     assert three.height > 2.5 * one.height
 
 
 def test_a_sheet_of_a_reading_without_end():
-    some, all_of_them = (attention_sheet([a_look(["x"] * n)]) for n in (48, 1000))
+    some, all_of_them = (attention_sheet([make_record(["x"] * n)]) for n in (48, 1000))
     assert some.size == all_of_them.size
 
 
 def test_files(tmp_path):
-    save_png(tmp_path / "new" / "a.png", attention_strip(a_look()))
+    save_png(tmp_path / "new" / "a.png", attention_strip(make_record()))
     with Image.open(tmp_path / "new" / "a.png") as picture:
         assert picture.format == "PNG"
     with pytest.raises(Im2TexError, match="cannot write"):
-        save_png(tmp_path / "new" / "a.png" / "b.png", attention_strip(a_look()))
+        save_png(tmp_path / "new" / "a.png" / "b.png", attention_strip(make_record()))

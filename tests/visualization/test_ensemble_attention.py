@@ -10,7 +10,7 @@ from im2tex.decoders import SearchOptions
 from im2tex.decoders.attention_trace import trace_attention
 from im2tex.latex.vocabulary import EOS
 from im2tex.model.ensemble import Ensemble
-from im2tex.visualization.attention_trace import predict_with_attention
+from im2tex.visualization.attention.predict import predict_with_attention
 
 TOKENS = ["a", "b", "c"]
 
@@ -58,7 +58,7 @@ def test_attention_of_ensemble_with_disagreeing_members_follows_the_ensembles_pr
     assert expected.tokens != alone.tokens  # otherwise the test could not fail
     found = predict_with_attention(ensemble, image, options=options)
     vocabulary = ensemble.require_vocabulary()
-    assert list(found.reading) == vocabulary.decode(expected.tokens)
+    assert list(found.prediction) == vocabulary.decode(expected.tokens)
     length = len(expected.tokens) + expected.finished
     assert found.fine.shape[0] == len(found.log_probability) == length
     assert found.log_probability.sum() == pytest.approx(expected.score, abs=1e-4)

@@ -27,7 +27,7 @@ from im2tex.data.store import Split, read_about, write_split
 from im2tex.errors import Im2TexError
 from im2tex.ink.glyphs import GlyphBank, built_in_bank
 from im2tex.ink.handwriting import FAITHFUL, NATURAL, Composer
-from im2tex.render.layout.tex import open_layouter
+from im2tex.render.layout.layouter import open_layouter
 
 VERSION = 1
 BUILT_IN = "built-in"

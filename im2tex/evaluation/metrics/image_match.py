@@ -28,10 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from im2tex.render.rendering import Pixels
+from im2tex.render.rendering import GrayImage
 
 INK = 128
-"""Pixels up to this value are ink."""
+"""GrayImage up to this value are ink."""
 
 NEAR = 5
 """Columns that differ in fewer pixels are equal."""
@@ -68,7 +68,7 @@ class ImageComparison:
     has_reference: bool = True
 
 
-def compare_images(prediction: Pixels | None, reference: Pixels | None) -> ImageComparison:
+def compare_images(prediction: GrayImage | None, reference: GrayImage | None) -> ImageComparison:
     """Compares a prediction's picture with the reference's.
 
     Args:
@@ -153,7 +153,7 @@ class _Columns:
         return np.asarray(apart < NEAR, np.bool_)
 
 
-def _letters(first: Pixels, second: Pixels) -> tuple[_Columns, list[int], list[int]]:
+def _letters(first: GrayImage, second: GrayImage) -> tuple[_Columns, list[int], list[int]]:
     """The distinct columns in order of appearance, and each picture as their numbers."""
     height = max(first.shape[0], second.shape[0])
     numbers: dict[bytes, int] = {}

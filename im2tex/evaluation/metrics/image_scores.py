@@ -21,9 +21,9 @@ from torchmetrics import Metric
 from im2tex.evaluation.metrics.image_match import ImageComparison, compare_images
 from im2tex.evaluation.metrics.pairs import scalar
 from im2tex.render import Rendering
-from im2tex.render.rendering import Pixels
+from im2tex.render.rendering import GrayImage
 
-Picture = Rendering | Pixels | None
+Picture = Rendering | GrayImage | None
 
 _COUNTS = (
     "samples",
@@ -152,5 +152,5 @@ def compare_pictures(
     ]
 
 
-def _pixels(picture: Picture) -> Pixels | None:
+def _pixels(picture: Picture) -> GrayImage | None:
     return picture.pixels if isinstance(picture, Rendering) else picture

@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 from im2tex.errors import Im2TexError
 from im2tex.ink.builtin_font.hershey import AXIS, glyph, letters
 from im2tex.ink.ink import Ink, Stroke, Symbol
-from im2tex.render.layout.layout import UNIT, Box, Kind, Layout, Placed, settled
+from im2tex.render.layout.layout import (
+    UNIT,
+    Box,
+    Layout,
+    PlacedSymbol,
+    SymbolKind,
+    normalized_layout,
+)
 
 # In units of the current size, a capital's height.
 _SCRIPT = 0.66  # size of a script
@@ -41,9 +48,9 @@ _CAPITAL = 0.683 * UNIT  # a capital's height in TeX's fonts, in units of a layo
 _PEN = 2  # half of a pen's width, likewise
 _LEVELS = (0.7, 0.5)  # sizes from which on symbols are text or scripts
 _KINDS = {
-    "\\frac": Kind.RULE,
-    "\\sqrt": Kind.RADICAL,
-    **dict.fromkeys([*_PARTNER, *_PARTNER.values()], Kind.DELIMITER),
+    "\\frac": SymbolKind.RULE,
+    "\\sqrt": SymbolKind.RADICAL,
+    **dict.fromkeys([*_PARTNER, *_PARTNER.values()], SymbolKind.DELIMITER),
 }
 _CLOSED = frozenset([*_PARTNER.values(), "}", "\\infty", "!", "\\prime"])
 
@@ -119,7 +126,7 @@ def lay_out(tokens: Sequence[str]) -> Layout:
             is larger than a layout can be.
     """
     placed = [one for item in _set(tokens, cursive=False) for one in _placed(item)]
-    layout = settled(tokens, placed)
+    layout = normalized_layout(tokens, placed)
     if layout is None:
         raise Im2TexError(f"a formula of {len(tokens)} tokens is too wide for a layout.")
     return layout
@@ -133,7 +140,7 @@ def _set(tokens: Sequence[str], cursive: bool) -> list[_Item]:
     return sorted(box.symbols, key=lambda item: item.position)
 
 
-def _placed(item: _Item) -> list[Placed]:
+def _placed(item: _Item) -> list[PlacedSymbol]:
     """A symbol as pieces of a layout."""
     level = sum(item.size < least for least in _LEVELS)
     line = round(item.line * _CAPITAL)
@@ -143,16 +150,18 @@ def _placed(item: _Item) -> list[Placed]:
         strokes = iter(item.strokes)
         for letter, count in spelled:
             box = _box([next(strokes) for _ in range(count)])
-            placed.append(Placed(letter, item.position, Kind.LETTER, level, "", box, line))
+            placed.append(
+                PlacedSymbol(letter, item.position, SymbolKind.LETTER, level, "", box, line)
+            )
         return placed
-    kind = _KINDS.get(item.token, Kind.SYMBOL)
+    kind = _KINDS.get(item.token, SymbolKind.SYMBOL)
     box = _box(item.strokes)
     inner: Box | None = None
-    if kind is Kind.RADICAL:
+    if kind is SymbolKind.RADICAL:
         # The sign's last two points are the ends of its bar.
         (left, top), (right, _) = item.strokes[0][-2:] * _CAPITAL
         inner = round(left), round(top), round(right), box[3]
-    return [Placed(item.token, item.position, kind, level, "", box, line, inner)]
+    return [PlacedSymbol(item.token, item.position, kind, level, "", box, line, inner)]
 
 
 def _box(strokes: Sequence[NDArray[np.float64]]) -> Box:

@@ -19,10 +19,10 @@ from im2tex.ink.handwriting.pieces import Box, Piece, Root, Spanning, Standing
 from im2tex.ink.handwriting.spacing import Ruler, reaches
 from im2tex.ink.handwriting.style import NATURAL, Hand, Manner
 from im2tex.ink.ink import Ink, Symbol
-from im2tex.render.layout.layout import UNIT, Kind, Layout, Placed
+from im2tex.render.layout.layout import UNIT, Layout, PlacedSymbol, SymbolKind
 
-_STRETCHED = frozenset([Kind.DELIMITER, Kind.RULE, Kind.ACCENT, Kind.FRAME])
-_SPANNING = frozenset([Kind.RULE, Kind.RADICAL, Kind.ACCENT, Kind.FRAME])
+_STRETCHED = frozenset([SymbolKind.DELIMITER, SymbolKind.RULE, SymbolKind.ACCENT, SymbolKind.FRAME])
+_SPANNING = frozenset([SymbolKind.RULE, SymbolKind.RADICAL, SymbolKind.ACCENT, SymbolKind.FRAME])
 _BAR, _FRACTION, _ROOT = "-", "\\frac", "\\sqrt"
 _NAMES = r"+ - = < > \pm \mp \times \div \cdot \leq \geq \neq \in \rightarrow \leftarrow \approx"
 _SIGNS = frozenset(_NAMES.split())
@@ -84,30 +84,34 @@ class Composer:
     def _writer(self, rng: np.random.Generator) -> str:
         return self._writers[int(rng.integers(len(self._writers)))] if self._writers else ""
 
-    def _lacks(self, one: Placed) -> str | None:
+    def _lacks(self, one: PlacedSymbol) -> str | None:
         name = _name(one)
-        return None if name in self.bank or one.kind in (Kind.RADICAL, Kind.RULE) else name
+        return (
+            None if name in self.bank or one.kind in (SymbolKind.RADICAL, SymbolKind.RULE) else name
+        )
 
-    def _words(self, layout: Layout) -> Iterator[tuple[int, str, Sequence[Placed]]]:
+    def _words(self, layout: Layout) -> Iterator[tuple[int, str, Sequence[PlacedSymbol]]]:
         """Position, token and pieces of each symbol; a name is one where the bank has it whole."""
         for position, group in groupby(layout.placed, key=lambda one: one.position):
             parts = list(group)
             token = layout.tokens[position]
-            if parts[0].kind is Kind.LETTER and glyph_token(token) in self.bank:
+            if parts[0].kind is SymbolKind.LETTER and glyph_token(token) in self.bank:
                 left, top, right, bottom = np.array([part.box for part in parts]).T
                 box = (int(left.min()), int(top.min()), int(right.max()), int(bottom.max()))
-                parts = [parts[0]._replace(token=token, kind=Kind.SYMBOL, box=box)]
+                parts = [parts[0]._replace(token=token, kind=SymbolKind.SYMBOL, box=box)]
             yield position, _BAR if token == _FRACTION else token, parts
 
-    def _write(self, one: Placed, hand: Hand, chosen: _Chosen, rng: np.random.Generator) -> Piece:
+    def _write(
+        self, one: PlacedSymbol, hand: Hand, chosen: _Chosen, rng: np.random.Generator
+    ) -> Piece:
         manner = self.manner
         box = _moved(one, hand)
         width, height = box[2] - box[0], box[3] - box[1]
         straight = manner.straight * UNIT
-        if one.kind is Kind.RADICAL:
+        if one.kind is SymbolKind.RADICAL:
             return self._root(box, _inner(one, hand), chosen)
         name = _name(one)
-        if one.kind is Kind.RULE and name not in self.bank:
+        if one.kind is SymbolKind.RULE and name not in self.bank:
             return Spanning(box, (), np.zeros(2), straight)
         if name not in self.bank:
             raise KeyError(name)
@@ -193,16 +197,16 @@ class _Chosen:
         return (first, second)[int(np.argmin(np.abs(own - wanted)))]
 
 
-def _name(one: Placed) -> str:
+def _name(one: PlacedSymbol) -> str:
     return glyph_token(one.token, one.style or None)
 
 
-def _spanning(one: Placed) -> bool:
+def _spanning(one: PlacedSymbol) -> bool:
     wide = one.box[2] - one.box[0] > _WIDE * UNIT
-    return one.kind in _SPANNING and (one.kind is not Kind.ACCENT or wide)
+    return one.kind in _SPANNING and (one.kind is not SymbolKind.ACCENT or wide)
 
 
-def _moved(one: Placed, hand: Hand) -> Box:
+def _moved(one: PlacedSymbol, hand: Hand) -> Box:
     """A place in the hand's own spacing: symbols move, what spans others grows along."""
     left, top, right, bottom = one.box
     if _spanning(one):
@@ -210,7 +214,7 @@ def _moved(one: Placed, hand: Hand) -> Box:
     else:
         middle = (left + right) / 2 * hand.across
         across = (middle - (right - left) / 2, middle + (right - left) / 2)
-    tall = one.kind in (Kind.RADICAL, Kind.FRAME, Kind.DELIMITER)
+    tall = one.kind in (SymbolKind.RADICAL, SymbolKind.FRAME, SymbolKind.DELIMITER)
     if tall:
         down = (top * hand.down, bottom * hand.down)
     else:
@@ -219,6 +223,6 @@ def _moved(one: Placed, hand: Hand) -> Box:
     return across[0], down[0], across[1], down[1]
 
 
-def _inner(one: Placed, hand: Hand) -> Box:
+def _inner(one: PlacedSymbol, hand: Hand) -> Box:
     left, top, right, bottom = one.inner or one.box
     return left * hand.across, top * hand.down, right * hand.across, bottom * hand.down

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from im2tex.render.markup.sanitize import Piece
+from im2tex.render.markup.sanitizer import MarkupPiece
 
 DEFINITIONS = r"""
 \def\imrows{\def\arraystretch{1.2}\array{@{}l@{\quad}l@{}}}
@@ -13,7 +13,7 @@ DEFINITIONS = r"""
 """For the head of the format: the rows of `cases` without its brace."""
 
 
-def single_braced(pieces: Sequence[Piece]) -> list[Piece]:
+def single_braced(pieces: Sequence[MarkupPiece]) -> list[MarkupPiece]:
     r"""Takes the second brace from `cases` in normal form.
 
     The form writes `\left\{ \begin{cases} … \end{cases} \right.`, for agreement with the paper's

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from im2tex.render.markup.sanitize import Piece
+from im2tex.render.markup.sanitizer import MarkupPiece
 
 
 class Cursor:
@@ -18,7 +18,7 @@ class Cursor:
         at: the number of the piece that comes next.
     """
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[MarkupPiece]) -> None:
         self.pieces = pieces
         self.at = 0
 

@@ -1,4 +1,4 @@
-r"""Traced glyphs to placed symbols: what belongs together becomes one, names become letters."""
+r"""Matched glyphs to placed symbols: what belongs together becomes one, names become letters."""
 
 from __future__ import annotations
 
@@ -9,9 +9,18 @@ from typing import NamedTuple
 from im2tex.render.layout.commands import ACCENTS, FENCED, FRAMES, PAIRED
 from im2tex.render.layout.dvi import RULE
 from im2tex.render.layout.fonts import Extent
-from im2tex.render.layout.layout import STYLES, UNIT, Box, Kind, Layout, Placed, plain, settled
+from im2tex.render.layout.layout import (
+    STYLES,
+    UNIT,
+    Box,
+    Layout,
+    PlacedSymbol,
+    SymbolKind,
+    normalized_layout,
+    strip_delimiter,
+)
 from im2tex.render.layout.marks import Mark
-from im2tex.render.layout.trace import Traced, Untraced
+from im2tex.render.layout.trace import MatchedGlyph, UnmatchedGlyphError
 from im2tex.render.markup.allowlist import words
 from im2tex.render.tex.dvi import POINT
 
@@ -42,7 +51,7 @@ _ONE_SIZE = "cmex"
 class Ink(NamedTuple):
     """One glyph, rule or part of a ligature, in units, y downwards."""
 
-    traced: Traced
+    traced: MatchedGlyph
     left: float
     top: float
     right: float
@@ -55,7 +64,7 @@ def lay_out(
     tokens: Sequence[str],
     starts: Sequence[int],
     marks: Sequence[Mark],
-    traced: Sequence[Traced],
+    traced: Sequence[MatchedGlyph],
     boxes: Mapping[str, Mapping[int, Extent]],
 ) -> Layout | None:
     """Joins traced glyphs to symbols.
@@ -71,9 +80,9 @@ def lay_out(
         The layout; None if it is larger than one can be.
 
     Raises:
-        Untraced: if a mark has more ink than its token can have.
+        UnmatchedGlyphError: if a mark has more ink than its token can have.
     """
-    placed: list[Placed] = []
+    placed: list[PlacedSymbol] = []
     for number, runs in _runs(marks, traced, boxes).items():
         mark = marks[number]
         inks = [ink for run in runs for ink in run]
@@ -87,10 +96,10 @@ def lay_out(
             placed += _accented(mark, position, mark.carried.text, letter, inks)
         else:
             placed += _symbol(mark, position, inks)
-    return settled(tokens, placed)
+    return normalized_layout(tokens, placed)
 
 
-def _ink(traced: Traced, mark: Mark, boxes: Mapping[str, Mapping[int, Extent]]) -> Ink:
+def _ink(traced: MatchedGlyph, mark: Mark, boxes: Mapping[str, Mapping[int, Extent]]) -> Ink:
     item = traced.item
     scale = UNIT / EM
     x, y = item.x * scale, item.y * scale
@@ -111,7 +120,7 @@ def _ink(traced: Traced, mark: Mark, boxes: Mapping[str, Mapping[int, Extent]]) 
 
 
 def _runs(
-    marks: Sequence[Mark], traced: Sequence[Traced], boxes: Mapping[str, Mapping[int, Extent]]
+    marks: Sequence[Mark], traced: Sequence[MatchedGlyph], boxes: Mapping[str, Mapping[int, Extent]]
 ) -> dict[int, list[list[Ink]]]:
     """The ink of each mark, in stretches without another's in between."""
     runs: dict[int, list[list[Ink]]] = {}
@@ -124,57 +133,59 @@ def _runs(
     return runs
 
 
-def _symbol(mark: Mark, position: int, inks: list[Ink]) -> list[Placed]:
+def _symbol(mark: Mark, position: int, inks: list[Ink]) -> list[PlacedSymbol]:
     """What a token draws that is no array and no pair of brackets."""
     token = mark.token
     if token in _NAMES:
         return _name(mark, position, inks)
     if token in _RADICALS:
-        kind = Kind.RADICAL
+        kind = SymbolKind.RADICAL
     elif token in ACCENTS:
-        kind = Kind.ACCENT
+        kind = SymbolKind.ACCENT
     elif token in FRAMES:
-        kind = Kind.FRAME
+        kind = SymbolKind.FRAME
     elif mark.delimiter or token in _DELIMITERS:
-        kind = Kind.DELIMITER
+        kind = SymbolKind.DELIMITER
     elif all(ink.traced.item.code == RULE for ink in inks):
-        kind = Kind.RULE
+        kind = SymbolKind.RULE
     else:
-        kind = Kind.SYMBOL
+        kind = SymbolKind.SYMBOL
     return [_joined(token, position, kind, mark.style, inks)]
 
 
-def _name(mark: Mark, position: int, inks: list[Ink]) -> list[Placed]:
+def _name(mark: Mark, position: int, inks: list[Ink]) -> list[PlacedSymbol]:
     r"""A name's letters, and what stands under or over it, as in `\varlimsup`."""
-    placed: list[Placed] = []
+    placed: list[PlacedSymbol] = []
     rest: list[Ink] = []
     for ink in inks:
         item = ink.traced.item
         if item.font.startswith(("cmr", "cmb")) and item.code in _LETTERS:
-            placed.append(_joined(chr(item.code), position, Kind.LETTER, "\\mathrm", [ink]))
+            placed.append(_joined(chr(item.code), position, SymbolKind.LETTER, "\\mathrm", [ink]))
         else:
             rest.append(ink)
     if rest:
-        placed.append(_joined(mark.token, position, Kind.ACCENT, mark.style, rest))
+        placed.append(_joined(mark.token, position, SymbolKind.ACCENT, mark.style, rest))
     return placed
 
 
-def _accented(mark: Mark, position: int, letter: str, at: int, inks: list[Ink]) -> list[Placed]:
+def _accented(
+    mark: Mark, position: int, letter: str, at: int, inks: list[Ink]
+) -> list[PlacedSymbol]:
     """An accent of text and the letter under it."""
     own = [ink for ink in inks if ink.traced.item.code == ord(letter[0])]
     rest = [ink for ink in inks if ink.traced.item.code != ord(letter[0])]
-    placed = [_joined(letter, at, Kind.SYMBOL, mark.style, own)] if own else []
+    placed = [_joined(letter, at, SymbolKind.SYMBOL, mark.style, own)] if own else []
     if rest:
-        placed.append(_joined(mark.token, position, Kind.ACCENT, mark.style, rest))
+        placed.append(_joined(mark.token, position, SymbolKind.ACCENT, mark.style, rest))
     return placed
 
 
-def _pair(mark: Mark, position: int, runs: list[list[Ink]]) -> list[Placed]:
+def _pair(mark: Mark, position: int, runs: list[list[Ink]]) -> list[PlacedSymbol]:
     r"""The two brackets of a `\binom`."""
     if len(runs) != 2:
-        raise Untraced(f"{mark.token} with nothing between its brackets")
+        raise UnmatchedGlyphError(f"{mark.token} with nothing between its brackets")
     return [
-        _joined(token, position, Kind.DELIMITER, mark.style, run)
+        _joined(token, position, SymbolKind.DELIMITER, mark.style, run)
         for token, run in zip(PAIRED[mark.token], runs, strict=True)
     ]
 
@@ -185,17 +196,17 @@ def _environment(
     runs: list[list[Ink]],
     tokens: Sequence[str],
     starts: Sequence[int],
-) -> list[Placed]:
+) -> list[PlacedSymbol]:
     """An array's own ink: its brackets, and the lines between its columns."""
     name = mark.token[7:-1]
     glyphs = [[ink for ink in run if ink.traced.item.code != RULE] for run in runs]
     groups = [run for run in glyphs if run]
     fences = FENCED.get(name, ())
     if len(groups) > len(fences):
-        raise Untraced("ink of a column specification")
+        raise UnmatchedGlyphError("ink of a column specification")
     end = bisect_right(starts, mark.end) - 1 if mark.end is not None else position
     placed = [
-        _joined(token, where, Kind.DELIMITER, mark.style, group)
+        _joined(token, where, SymbolKind.DELIMITER, mark.style, group)
         for token, where, group in zip(fences, (position, end), groups, strict=False)
     ]
     columns: dict[int, list[Ink]] = {}
@@ -206,7 +217,7 @@ def _environment(
     if len(bars) != len(columns):
         bars = [position] * len(columns)
     placed += [
-        _joined("|", where, Kind.RULE, mark.style, columns[x])
+        _joined("|", where, SymbolKind.RULE, mark.style, columns[x])
         for x, where in zip(sorted(columns), bars, strict=True)
     ]
     return placed
@@ -225,15 +236,17 @@ def _bars(tokens: Sequence[str], position: int) -> list[int]:
     return bars
 
 
-def _joined(token: str, position: int, kind: Kind, style: str, inks: list[Ink]) -> Placed:
+def _joined(
+    token: str, position: int, kind: SymbolKind, style: str, inks: list[Ink]
+) -> PlacedSymbol:
     """Several pieces of ink as one symbol."""
     box = _around(inks)
     inner: Box | None = None
-    if kind is Kind.RADICAL:
+    if kind is SymbolKind.RADICAL:
         inner = _inside(inks, box)
     first = next((ink for ink in inks if ink.traced.item.code != RULE), inks[0])
-    return Placed(
-        plain(token),
+    return PlacedSymbol(
+        strip_delimiter(token),
         position,
         kind,
         first.level,

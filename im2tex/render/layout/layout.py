@@ -19,8 +19,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.render.rendering import Cause
-
 UNIT = 128
 """Units in an em of the text size."""
 
@@ -48,7 +46,7 @@ _HEAD = struct.Struct("<BH")
 _DELIMITER = ("\\left", "\\right")
 
 
-class Kind(IntEnum):
+class SymbolKind(IntEnum):
     """What a piece of ink is."""
 
     SYMBOL = 0
@@ -71,7 +69,7 @@ Box = tuple[int, int, int, int]
 """Left, top, right and bottom."""
 
 
-class Placed(NamedTuple):
+class PlacedSymbol(NamedTuple):
     r"""One symbol or rule.
 
     Attributes:
@@ -90,7 +88,7 @@ class Placed(NamedTuple):
 
     token: str
     position: int
-    kind: Kind
+    kind: SymbolKind
     level: int
     style: str
     box: Box
@@ -108,7 +106,7 @@ class Layout:
     """
 
     tokens: tuple[str, ...]
-    placed: tuple[Placed, ...]
+    placed: tuple[PlacedSymbol, ...]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -129,7 +127,7 @@ class Layout:
         named = [
             (index, one.token.encode())
             for index, one in enumerate(self.placed)
-            if one.token != plain(self.tokens[one.position])
+            if one.token != strip_delimiter(self.tokens[one.position])
         ]
         columns = np.array([(*one.box, one.baseline) for one in self.placed], np.int16)
         columns = columns.reshape(-1, 5)  # (n, 5)
@@ -176,21 +174,7 @@ class Layout:
             raise ValueError(f"not the layout of {' '.join(tokens)[:60]!r}: {error}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class LayoutFailure:
-    """A formula that has no layout.
-
-    Attributes:
-        cause: its class: one of those of drawing, or `Cause.UNSUPPORTED` where it was drawn but
-            some of its ink could not be traced back to a token.
-        reason: the particulars, in words.
-    """
-
-    cause: Cause
-    reason: str
-
-
-def plain(token: str) -> str:
+def strip_delimiter(token: str) -> str:
     r"""A token without the `\left` or `\right` in front of its delimiter."""
     for command in _DELIMITER:
         rest = token.removeprefix(command)
@@ -199,7 +183,7 @@ def plain(token: str) -> str:
     return token
 
 
-def settled(tokens: Sequence[str], placed: Iterable[Placed]) -> Layout | None:
+def normalized_layout(tokens: Sequence[str], placed: Iterable[PlacedSymbol]) -> Layout | None:
     """A layout from pieces anywhere: its left top corner moved to 0, 0, its pieces in order.
 
     Returns:
@@ -227,7 +211,7 @@ def _moved(box: Box, left: int, top: int) -> Box:
     return box[0] - left, box[1] - top, box[2] - left, box[3] - top
 
 
-def _unpack(data: bytes, tokens: Sequence[str]) -> list[Placed]:
+def _unpack(data: bytes, tokens: Sequence[str]) -> list[PlacedSymbol]:
     version, count = _HEAD.unpack_from(data)
     if version != _FORMAT:
         raise ValueError(f"format {version}, this release reads {_FORMAT}")
@@ -245,18 +229,25 @@ def _unpack(data: bytes, tokens: Sequence[str]) -> list[Placed]:
     rows = np.stack(columns, axis=1).tolist()  # (n, 5)
     inner: list[Box | None] = [None] * count
     for index in range(count):
-        if kinds[index] >> 2 == Kind.RADICAL:
+        if kinds[index] >> 2 == SymbolKind.RADICAL:
             inner[index] = struct.unpack_from("<4h", data, at)
             at += 8
-    names = [plain(tokens[position]) for position in positions]
+    names = [strip_delimiter(tokens[position]) for position in positions]
     while at < len(data):
         length, index = _HEAD.unpack_from(data, at)
         at += _HEAD.size
         names[index] = data[at : at + length].decode()
         at += length
     return [
-        Placed(
-            name, position, Kind(kind >> 2), kind & 3, STYLES[style], tuple(row[:4]), row[4], box
+        PlacedSymbol(
+            name,
+            position,
+            SymbolKind(kind >> 2),
+            kind & 3,
+            STYLES[style],
+            tuple(row[:4]),
+            row[4],
+            box,
         )
         for name, position, kind, style, row, box in zip(
             names, positions, kinds, styles, rows, inner, strict=True

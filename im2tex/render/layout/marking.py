@@ -12,8 +12,8 @@ from im2tex.render.layout import commands, styles
 from im2tex.render.layout.cursor import Cursor
 from im2tex.render.layout.marks import IN, OUT, Mark
 from im2tex.render.markup import allowlist
-from im2tex.render.markup.sanitize import Piece
-from im2tex.render.rendering import Cause, Undrawable
+from im2tex.render.markup.sanitizer import MarkupPiece
+from im2tex.render.rendering import Cause, RenderError
 
 MAX_DEPTH = 200
 """Rows and arguments within each other, with braces or without: each takes calls of Python's."""
@@ -32,14 +32,14 @@ class Marked:
     marks: tuple[Mark, ...]
 
 
-def marked(pieces: Sequence[Piece]) -> Marked:
+def marked(pieces: Sequence[MarkupPiece]) -> Marked:
     """Puts a mark in front of everything that draws.
 
     Args:
         pieces: a checked formula.
 
     Raises:
-        Undrawable: if it is nested too deep.
+        RenderError: if it is nested too deep.
     """
     marker = _Marker(pieces)
     out = marker.row(frozenset())
@@ -64,7 +64,7 @@ _CELL_ENDS = frozenset(["&", "\\\\", "\\cr"])
 class _Marker(Cursor):
     """One walk over a formula's pieces. Each method writes what begins where it stands."""
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[MarkupPiece]) -> None:
         super().__init__(pieces)
         self.style = ""
         self.size = 0  # TeX's style, as in `Mark`
@@ -76,7 +76,7 @@ class _Marker(Cursor):
         """Goes one level deeper."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise Undrawable(Cause.LIMIT, f"rows and arguments nested more than {MAX_DEPTH} deep")
+            raise RenderError(Cause.LIMIT, f"rows and arguments nested more than {MAX_DEPTH} deep")
 
     def row(self, ends: frozenset[str]) -> list[str]:
         r"""Everything up to one of `ends` or an `\end`, which is left standing."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from im2tex.render.markup.sanitize import Piece
+from im2tex.render.markup.sanitizer import MarkupPiece
 
 DEFINITIONS = r"""
 \let\imspecial\special
@@ -50,4 +50,4 @@ class Mark:
     delimiter: bool = False
     end: int | None = None
     size: int = 0
-    carried: Piece | None = None
+    carried: MarkupPiece | None = None

@@ -25,7 +25,7 @@ _MOST = 250_000
 """Pairs of glyphs looked at where two pages differ: some 500 glyphs against as many."""
 
 
-class Traced(NamedTuple):
+class MatchedGlyph(NamedTuple):
     """A piece of ink and the mark it belongs to.
 
     Attributes:
@@ -41,7 +41,7 @@ class Traced(NamedTuple):
     part: tuple[int, int] = (0, 1)
 
 
-class Untraced(Exception):
+class UnmatchedGlyphError(Exception):
     """Ink whose token is not known; its message says which."""
 
 
@@ -60,7 +60,7 @@ class _Owner(NamedTuple):
     drop: int
 
 
-def trace(plain: Sequence[Item], marked: Sequence[Item]) -> list[Traced]:
+def trace(plain: Sequence[Item], marked: Sequence[Item]) -> list[MatchedGlyph]:
     """Gives every glyph and rule its mark.
 
     Args:
@@ -71,18 +71,18 @@ def trace(plain: Sequence[Item], marked: Sequence[Item]) -> list[Traced]:
         All ink of the plain page, in its order, ligatures letter by letter.
 
     Raises:
-        Untraced: if some of it cannot be.
+        UnmatchedGlyphError: if some of it cannot be.
     """
     if any(item.code == MARK for item in plain):
-        raise Untraced("a mark where none was put")
+        raise UnmatchedGlyphError("a mark where none was put")
     keys, owners = _owners(marked)
     glyphs = [glyph for item in plain for glyph in _spelled(item)]
     if [glyph.key for glyph in glyphs] != keys:
         owners = _matched([glyph.key for glyph in glyphs], keys, owners)
     if any(owner.mark < 0 for owner in owners):
-        raise Untraced("ink in front of every mark")
+        raise UnmatchedGlyphError("ink in front of every mark")
     return [
-        Traced(glyph.item, owner.mark, owner.drop, glyph.part)
+        MatchedGlyph(glyph.item, owner.mark, owner.drop, glyph.part)
         for glyph, owner in zip(glyphs, owners, strict=True)
     ]
 
@@ -113,10 +113,10 @@ def _owners(page: Sequence[Item]) -> tuple[list[tuple[str, int]], list[_Owner]]:
             stack.append((mark, line))
         elif item.font == "-":
             if not stack:
-                raise Untraced("a mark closes what none has opened")
+                raise UnmatchedGlyphError("a mark closes what none has opened")
             mark, line = stack.pop()
         elif not item.font.isdecimal():
-            raise Untraced(f"a mark that says {item.font[:20]!r}")
+            raise UnmatchedGlyphError(f"a mark that says {item.font[:20]!r}")
         else:
             # TeX puts a mark on the baseline of the line that it stands in.
             mark, line = int(item.font), item.y
@@ -138,7 +138,7 @@ def _matched(
     tail = max(0, _common(own[head + 1 :][::-1], keys[head + 1 :][::-1]) - 1)
     own, keys = own[head : len(own) - tail], keys[head : len(keys) - tail]
     if len(own) * len(keys) > _MOST:
-        raise Untraced("it is too long for how much the marks change")
+        raise UnmatchedGlyphError("it is too long for how much the marks change")
     middle = owners[head : len(owners) - tail]
     found: dict[int, _Owner] = {}
     gaps: list[tuple[list[int], list[int]]] = []
@@ -154,7 +154,7 @@ def _matched(
         _fill(ours, [middle[other] for other in theirs], own, found)
     whole = [*owners[:head], *(found[at] for at in range(len(own))), *owners[len(owners) - tail :]]
     if {owner.mark for owner in owners} - {owner.mark for owner in whole}:
-        raise Untraced("glyphs that only the marks bring about")
+        raise UnmatchedGlyphError("glyphs that only the marks bring about")
     return whole
 
 
@@ -191,7 +191,7 @@ def _fill(
         found: the owners known so far; gets those of the stretch.
 
     Raises:
-        Untraced: if it is not clear which is whose.
+        UnmatchedGlyphError: if it is not clear which is whose.
     """
     # Brackets beside the stretch may go on in it, on either page.
     while len(ours) > len(theirs) and ours[0] - 1 in found and own[ours[0]] == own[ours[0] - 1]:
@@ -214,7 +214,7 @@ def _fill(
         found |= zip(ours, runs if len(runs) > 1 else runs * len(ours), strict=True)
     else:
         font, code = own[ours[0]]
-        raise Untraced(f"a glyph that the marks change: {font} {code}")
+        raise UnmatchedGlyphError(f"a glyph that the marks change: {font} {code}")
 
 
 def _common(one: Sequence[tuple[str, int]], other: Sequence[tuple[str, int]]) -> int:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from im2tex.latex.tokens import Kind, Token
-from im2tex.render.markup.cursor import Effort, TokenCursor
+from im2tex.render.markup.cursor import LookaheadBudget, TokenCursor
 from im2tex.render.markup.levels import Levels
-from im2tex.render.rendering import Cause, Undrawable
+from im2tex.render.rendering import Cause, RenderError
 
 MAX_COLUMNS = 200
 """Columns, lines and insertions of one specification, those of `*{n}{…}` counted n times."""
@@ -39,7 +39,7 @@ class Columns:
     def __init__(
         self,
         levels: Levels,
-        effort: Effort,
+        effort: LookaheadBudget,
         rows: int,
         inside: Callable[[list[Token], Levels], str],
     ) -> None:
@@ -52,7 +52,7 @@ class Columns:
         """The specification, written anew.
 
         Raises:
-            Undrawable: if it holds what no specification does, or too much.
+            RenderError: if it holds what no specification does, or too much.
         """
         text, count = self._part(tokens, 1, 0)
         self._levels.add(work(count))
@@ -61,7 +61,7 @@ class Columns:
     def _part(self, tokens: list[Token], times: int, depth: int) -> tuple[str, int]:
         """A part that is repeated: how it is written, and how many columns it makes."""
         if depth > 3:
-            raise Undrawable(Cause.LIMIT, "columns repeated within columns more than 3 deep")
+            raise RenderError(Cause.LIMIT, "columns repeated within columns more than 3 deep")
         cursor = TokenCursor(tokens, self._effort)
         out: list[str] = []
         count = 0
@@ -86,11 +86,11 @@ class Columns:
             elif token.text in ("{", "}"):
                 out.append(token.text)
             elif token.kind is not Kind.SPACE:
-                raise Undrawable(Cause.REFUSED, f"{token.text!r} in a column specification")
+                raise RenderError(Cause.REFUSED, f"{token.text!r} in a column specification")
             self._limit(count)
         return "".join(out), count
 
     @staticmethod
     def _limit(count: int) -> None:
         if count > MAX_COLUMNS:
-            raise Undrawable(Cause.LIMIT, f"more than {MAX_COLUMNS} columns, lines included")
+            raise RenderError(Cause.LIMIT, f"more than {MAX_COLUMNS} columns, lines included")

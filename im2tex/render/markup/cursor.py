@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from im2tex.latex.tokens import Kind, Token
-from im2tex.render.rendering import Cause, Undrawable
+from im2tex.render.rendering import Cause, RenderError
 
 MAX_LENGTH = 24  # characters of a length that has no braces
 MAX_LOOKED = 400_000  # tokens looked at for what closes: a bracket in a bracket looks for its own
@@ -17,7 +17,7 @@ _NUMBERS = re.compile(r"[0-9]{1,9}(?:-[0-9]{1,9})?")
 
 
 @dataclass
-class Effort:
+class LookaheadBudget:
     """How many tokens were looked at for what closes, in a formula and in the parts within it."""
 
     looked: int = 0
@@ -26,11 +26,11 @@ class Effort:
         """Counts tokens that are looked at.
 
         Raises:
-            Undrawable: if they are too many.
+            RenderError: if they are too many.
         """
         self.looked += tokens
         if self.looked > MAX_LOOKED:
-            raise Undrawable(Cause.LIMIT, "too many arguments within arguments")
+            raise RenderError(Cause.LIMIT, "too many arguments within arguments")
 
 
 class TokenCursor:
@@ -46,9 +46,9 @@ class TokenCursor:
         at: the number of the token that comes next.
     """
 
-    def __init__(self, tokens: list[Token], effort: Effort | None = None) -> None:
+    def __init__(self, tokens: list[Token], effort: LookaheadBudget | None = None) -> None:
         self.tokens = tokens
-        self.effort = effort or Effort()
+        self.effort = effort or LookaheadBudget()
         self.at = 0
 
     def peek(self) -> str:
@@ -67,11 +67,11 @@ class TokenCursor:
             owner: whose argument it is, for the message.
 
         Raises:
-            Undrawable: if there is none.
+            RenderError: if there is none.
         """
         self.take_spaces()
         if self.peek() != "{":
-            raise Undrawable(Cause.UNREADABLE, f"no {{…}} behind {owner}")
+            raise RenderError(Cause.UNREADABLE, f"no {{…}} behind {owner}")
         end = self.closing("}", owner)
         tokens = self.tokens[self.at + 1 : end]
         self.at = end + 1
@@ -81,7 +81,7 @@ class TokenCursor:
         """Leaves out what a command takes: a group, or a single token.
 
         Raises:
-            Undrawable: as `group`.
+            RenderError: as `group`.
         """
         self.operand(owner)
 
@@ -89,7 +89,7 @@ class TokenCursor:
         """Takes an argument: the tokens of a group, or a single token.
 
         Raises:
-            Undrawable: as `group`.
+            RenderError: as `group`.
         """
         self.take_spaces()
         if self.peek() in ("{", "}", ""):
@@ -101,7 +101,7 @@ class TokenCursor:
         """Takes a number, in braces or of one digit.
 
         Raises:
-            Undrawable: if there is none.
+            RenderError: if there is none.
         """
         return self.numbers(owner)[0]
 
@@ -109,19 +109,19 @@ class TokenCursor:
         """Takes a number, or a range of two with a dash between them.
 
         Raises:
-            Undrawable: if there is none.
+            RenderError: if there is none.
         """
         tokens = self.operand(owner)
         joined = "".join(token.text for token in tokens if token.kind is not Kind.SPACE)
         if not _NUMBERS.fullmatch(joined):
-            raise Undrawable(Cause.UNREADABLE, f"no number behind {owner}")
+            raise RenderError(Cause.UNREADABLE, f"no number behind {owner}")
         return [int(digits) for digits in joined.split("-")]
 
     def closing(self, closing: str, owner: str) -> int:
         """Where the group or bracket that opens here closes.
 
         Raises:
-            Undrawable: if nowhere.
+            RenderError: if nowhere.
         """
         depth = 0
         for index in range(self.at + 1, len(self.tokens)):
@@ -132,7 +132,7 @@ class TokenCursor:
             depth += (kind is Kind.OPEN) - (kind is Kind.CLOSE)
             if depth < 0:
                 break
-        raise Undrawable(Cause.UNREADABLE, f"no {closing} for the argument of {owner}")
+        raise RenderError(Cause.UNREADABLE, f"no {closing} for the argument of {owner}")
 
     def bare_length(self) -> str:
         """Takes a length without braces, put together; gives nothing where there is none."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from im2tex.render.rendering import Cause, Undrawable
+from im2tex.render.rendering import Cause, RenderError
 
 MAX_DEPTH = 100  # TeX's own limit is 255 levels, of which some constructs take several
 MAX_WORK = 200_000  # tokens set, repetitions counted: about a second of TeX
@@ -71,11 +71,11 @@ class Levels:
         """Counts tokens that stand here.
 
         Raises:
-            Undrawable: if the formula is too much work.
+            RenderError: if the formula is too much work.
         """
         self.work += tokens * self.times
         if self.work > MAX_WORK:
-            raise Undrawable(Cause.LIMIT, "nested so that it would be set millions of times")
+            raise RenderError(Cause.LIMIT, "nested so that it would be set millions of times")
 
     def repeat(self, arguments: int) -> None:
         """A command stands here that repeats as many arguments."""
@@ -95,7 +95,7 @@ class Levels:
             end: what will close it.
 
         Raises:
-            Undrawable: if it is too deep.
+            RenderError: if it is too deep.
         """
         level = self._levels[-1]
         times = level.times
@@ -111,7 +111,7 @@ class Levels:
             until: index of the token that closes it.
 
         Raises:
-            Undrawable: if it is too deep.
+            RenderError: if it is too deep.
         """
         self._push(_Level("]", self.times * REPETITIONS, until=until))
 
@@ -122,11 +122,11 @@ class Levels:
             at: index of the token.
 
         Raises:
-            Undrawable: if something else is still open inside.
+            RenderError: if something else is still open inside.
         """
         while any(level.until == at for level in self._levels):
             if self._levels[-1].until != at:
-                raise Undrawable(Cause.UNREADABLE, f"a ] where {shown(self.end)} should be")
+                raise RenderError(Cause.UNREADABLE, f"a ] where {shown(self.end)} should be")
             self._levels.pop()
 
     def leave(self, end: str, closer: str) -> None:
@@ -137,17 +137,17 @@ class Levels:
             closer: the same, for the message.
 
         Raises:
-            Undrawable: if something else is open, or nothing.
+            RenderError: if something else is open, or nothing.
         """
         if not self.end:
-            raise Undrawable(Cause.UNREADABLE, f"{closer} that nothing opened")
+            raise RenderError(Cause.UNREADABLE, f"{closer} that nothing opened")
         if self.end != end:
-            raise Undrawable(Cause.UNREADABLE, f"{closer} where {shown(self.end)} should be")
+            raise RenderError(Cause.UNREADABLE, f"{closer} where {shown(self.end)} should be")
         self._levels.pop()
 
     def _push(self, level: _Level) -> None:
         if self.depth >= MAX_DEPTH:
-            raise Undrawable(Cause.LIMIT, f"nested more than {MAX_DEPTH} deep")
+            raise RenderError(Cause.LIMIT, f"nested more than {MAX_DEPTH} deep")
         self._levels.append(level)
 
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 
 from im2tex.render.tex import dvi, sandbox
+from im2tex.render.tex.sandbox import SandboxLimits
 from im2tex.render.tex.tfm import Metrics, read_tfm
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -57,6 +58,6 @@ def font_files(
     """
     files = [f"{name}{ending}" for name in names if _NAME.fullmatch(name)]
     with TemporaryDirectory(dir=folder) as place:
-        found = sandbox.run(["kpsewhich", *files], Path(place), environment, sandbox.Limits())
+        found = sandbox.run(["kpsewhich", *files], Path(place), environment, SandboxLimits())
     paths = map(Path, found.output.splitlines())
     return [path for path in paths if path.suffix == ending and path.is_file()]

@@ -3,7 +3,7 @@
 Whatever else is in the batch, a formula's pixels are those it has alone, and every failure is its
 own. TeX stops at the first error; what it drew before stands, the formula without a page has
 failed, and the rest is set by a fresh TeX. No formula can define anything that outlasts it
-(`markup.allowlist`, `markup.sanitize`). Formulas are pages by number, so nothing can shift.
+(`markup.allowlist`, `markup.sanitizer`). Formulas are pages by number, so nothing can shift.
 
 Defences against hostile markup, each enough for most of it: an allow-list of commands and a bound
 on the work before TeX; a format in which the primitives that read, open or embed have no name; no
@@ -24,16 +24,16 @@ from pathlib import Path
 import numpy as np
 
 from im2tex.errors import Im2TexError
-from im2tex.render.markup import sanitize
+from im2tex.render.markup import sanitizer
 from im2tex.render.parallel import in_batches
 from im2tex.render.rendering import (
     Cause,
     Failure,
+    RenderError,
     Rendering,
-    Undrawable,
-    crop,
-    decode,
-    encode,
+    crop_to_ink,
+    decode_png,
+    encode_png,
 )
 from im2tex.render.tex import dvi, page_sizes, sandbox, template
 from im2tex.render.tex.fonts import FontMetrics
@@ -48,6 +48,7 @@ from im2tex.render.tex.runs import (
     make_format,
     said,
 )
+from im2tex.render.tex.sandbox import SandboxLimits
 
 MAX_SIDE = 32_000  # pixels
 MAX_AREA = 16_000_000  # pixels
@@ -70,7 +71,10 @@ class TexRenderer:
     engine = "tex"
 
     def __init__(
-        self, dpi: int = 200, workers: int | None = None, limits: sandbox.Limits | None = None
+        self,
+        dpi: int = 200,
+        workers: int | None = None,
+        limits: SandboxLimits | None = None,
     ) -> None:
         missing = [program for program in _PROGRAMS if shutil.which(program) is None]
         if missing:
@@ -80,7 +84,7 @@ class TexRenderer:
             )
         self.dpi = dpi
         self.workers = workers or os.cpu_count() or 1
-        self.limits = limits or sandbox.Limits()
+        self.limits = limits or SandboxLimits()
         self._home = tempfile.TemporaryDirectory(prefix="im2tex-tex-")
         self.folder = Path(self._home.name)
         self._environment = environment()
@@ -91,7 +95,7 @@ class TexRenderer:
         except BaseException:
             self.close()
             raise
-        self.signature = f"tex:{versions}|{template.VERSION}|markup {sanitize.VERSION}|dpi:{dpi}"
+        self.signature = f"tex:{versions}|{template.VERSION}|markup {sanitizer.VERSION}|dpi:{dpi}"
 
     def close(self) -> None:
         """Removes the working folder."""
@@ -107,8 +111,8 @@ class TexRenderer:
         checked: dict[int, str] = {}
         for number, formula in enumerate(formulas):
             try:
-                checked[number] = sanitize.prepare(formula)
-            except Undrawable as error:
+                checked[number] = sanitizer.sanitize(formula)
+            except RenderError as error:
                 results[number] = Rendering(failure=error.failure)
         with tempfile.TemporaryDirectory(prefix="batch-", dir=self.folder) as folder:
             self._set(checked, Path(folder), results)
@@ -132,7 +136,7 @@ class TexRenderer:
                 number, failure = failed
                 text = rest.pop(number)
                 if doubtful and len(group) > 1:
-                    # Limits count for the whole group, and an error in another's line may be
+                    # SandboxLimits count for the whole group, and an error in another's line may be
                     # another's: alone it has all of the limits, and errors of its own only.
                     # What came before is not set with what comes behind again, or a batch of
                     # slow ones would take the square of its time.
@@ -211,7 +215,7 @@ class TexRenderer:
 
     def _rasterise(
         self, numbers: Sequence[int], job: Path
-    ) -> tuple[dict[int, Rendering], sandbox.Outcome]:
+    ) -> tuple[dict[int, Rendering], sandbox.ProgramResult]:
         """Draws pages of the batch by number: those that come back whole, and how it ended."""
         outcome = sandbox.run(
             [
@@ -238,8 +242,10 @@ class TexRenderer:
             if not picture.exists():
                 continue
             try:
-                finished[number] = Rendering(png=encode(crop(decode(picture.read_bytes()))))
-            except Undrawable as error:
+                finished[number] = Rendering(
+                    png=encode_png(crop_to_ink(decode_png(picture.read_bytes())))
+                )
+            except RenderError as error:
                 finished[number] = Rendering(failure=error.failure)
             except (OSError, ValueError, SyntaxError):
                 # Cut off, as the program was: drawn again alone.

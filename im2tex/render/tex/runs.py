@@ -76,8 +76,8 @@ def environment() -> dict[str, str]:
 
 
 def make_format(
-    preamble: str, folder: Path, environment: Mapping[str, str], limits: sandbox.Limits
-) -> sandbox.Outcome | None:
+    preamble: str, folder: Path, environment: Mapping[str, str], limits: sandbox.SandboxLimits
+) -> sandbox.ProgramResult | None:
     """Makes the format `im2tex.fmt` of a preamble, for `LATEX` to start from.
 
     Returns:
@@ -94,7 +94,7 @@ def make_format(
 
 
 def blame(
-    numbers: Sequence[int], done: Collection[int], outcome: sandbox.Outcome
+    numbers: Sequence[int], done: Collection[int], outcome: sandbox.ProgramResult
 ) -> tuple[int, Failure, bool]:
     """The page that TeX stopped at, why, and whether another's markup may be the reason.
 
@@ -139,7 +139,7 @@ def lost(output: str) -> dict[int, Failure]:
     return found
 
 
-def limits_for(formulas: int, limits: sandbox.Limits) -> sandbox.Limits:
+def limits_for(formulas: int, limits: sandbox.SandboxLimits) -> sandbox.SandboxLimits:
     """What a run may take: less time where there are few formulas.
 
     Args:
@@ -150,7 +150,7 @@ def limits_for(formulas: int, limits: sandbox.Limits) -> sandbox.Limits:
     return replace(limits, seconds=seconds)
 
 
-def said(outcome: sandbox.Outcome) -> Failure:
+def said(outcome: sandbox.ProgramResult) -> Failure:
     """TeX's first error, in its words.
 
     Raises:

@@ -22,7 +22,7 @@ _LIMITS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SandboxLimits:
     """What a program may take.
 
     Attributes:
@@ -40,7 +40,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProgramResult:
     """How a program ended.
 
     Attributes:
@@ -55,8 +55,8 @@ class Outcome:
 
 
 def run(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], limits: Limits
-) -> Outcome:
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], limits: SandboxLimits
+) -> ProgramResult:
     """Runs a program to its end, without a shell's reading of its arguments, and without input.
 
     Args:
@@ -102,7 +102,7 @@ def run(
             _kill(process.pid)
         status = process.wait()
     output = said.read_bytes().decode("utf-8", "replace")
-    return Outcome(output, expired.is_set() or status < 0 or status >= 128, status)
+    return ProgramResult(output, expired.is_set() or status < 0 or status >= 128, status)
 
 
 def _expire(group: int, expired: Event) -> None:

@@ -14,8 +14,8 @@ from im2tex.errors import Im2TexError
 from im2tex.training.callbacks.pictures import Pictures
 from im2tex.training.callbacks.run_folder import run_folder
 from im2tex.training.module import Example, Im2Tex
-from im2tex.visualization.attention_strip import attention_sheet
-from im2tex.visualization.attention_trace import predict_with_attention
+from im2tex.visualization.attention.predict import predict_with_attention
+from im2tex.visualization.attention.strip import attention_sheet
 
 
 class AttentionPictures(Callback):

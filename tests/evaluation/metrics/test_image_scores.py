@@ -10,7 +10,7 @@ from rapidfuzz.distance import Levenshtein
 from im2tex.evaluation.metrics import ImageScores, compare_pictures, image_match
 from im2tex.evaluation.metrics.image_match import compare_images
 from im2tex.render import Cause, Failure, Rendering
-from im2tex.render.rendering import encode
+from im2tex.render.rendering import encode_png
 
 H = 12
 BAR = [1] * H  # a column full of ink
@@ -110,7 +110,7 @@ def test_sums_by_hand():
     longer = picture(*[BAR] * 10, *[HALF] * 10)
     failed = Rendering(failure=Failure(Cause.TEX, "Missing } inserted."))
     scores = ImageScores("tex")
-    predictions = [gold, longer, Rendering(png=encode(gold)), failed, None]
+    predictions = [gold, longer, Rendering(png=encode_png(gold)), failed, None]
     comparisons = compare_pictures(predictions, [gold, gold, failed, gold, gold])
     # In two batches, as after the sum of two processes.
     scores.update(comparisons[:2], "tex")

@@ -15,9 +15,9 @@ from im2tex.data.sample import LaidOut, Sample
 from im2tex.errors import Im2TexError
 from im2tex.ink.scale import ink_size
 from im2tex.latex.tokens import compact
-from im2tex.render import CAUSES
-from im2tex.render.layout.layout import Layout, LayoutFailure
-from im2tex.render.layout.tex import TexLayouter
+from im2tex.render import CAUSES, Failure
+from im2tex.render.layout.layout import Layout
+from im2tex.render.layout.layouter import TexLayouter
 from im2tex.utils.progress import bar
 
 _PART = 2000
@@ -82,9 +82,7 @@ class Laying:
         rows: list[dict[str, Any]] = self.workshop.step(name, make).to_pylist()
         return rows
 
-    def _row(
-        self, key: str, tokens: tuple[str, ...], layout: Layout | LayoutFailure
-    ) -> dict[str, Any]:
+    def _row(self, key: str, tokens: tuple[str, ...], layout: Layout | Failure) -> dict[str, Any]:
         if not isinstance(layout, Layout):
             return {"reason": f"no layout: {CAUSES[layout.cause]}"}
         if not layout.placed:

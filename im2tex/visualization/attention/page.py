@@ -26,7 +26,7 @@ from PIL import Image
 from im2tex.errors import Im2TexError
 from im2tex.latex.tokens import compact
 from im2tex.utils.files import replacing
-from im2tex.visualization.attention_maps import AttentionRecord, Maps
+from im2tex.visualization.attention.record import AttentionRecord, Maps
 from im2tex.visualization.example_sheet import differences
 
 _ASSETS = Path(__file__).parent / "assets"
@@ -139,22 +139,26 @@ def _picture(look: AttentionRecord) -> dict[str, Any]:
     height, width = look.image.shape
     coarse = None
     if look.coarse is not None and look.coarse_stride is not None:
-        coarse = {"cell": list(look.coarse_stride), "chosen": look.chosen, **packed(look.coarse)}
+        coarse = {
+            "cell": list(look.coarse_stride),
+            "chosen": look.chosen_coarse,
+            **packed(look.coarse),
+        }
     return {
         "name": look.name,
         "image": _png(look.image),
         "size": [height, width],
         "tokens": list(look.tokens),
         "finished": look.finished,
-        "reading": compact(look.reading),
+        "reading": compact(look.prediction),
         "logp": [_number(value) for value in look.log_probability],
-        "likely": [[[token, _number(p)] for token, p in step] for step in look.likely],
+        "likely": [[[token, _number(p)] for token, p in step] for step in look.top_k],
         "lookups": look.lookups.tolist(),
-        "spread": [_number(value) for value in look.spread],
-        "fine": {"cell": list(look.stride), **packed(look.lit)},
+        "spread": [_number(value) for value in look.effective_cells],
+        "fine": {"cell": list(look.stride), **packed(look.heatmap)},
         "coarse": coarse,
         "gold": _gold(look),
-        "drawing": None if look.drawing is None else _data(look.drawing),
+        "drawing": None if look.rendered is None else _data(look.rendered),
     }
 
 
@@ -163,7 +167,7 @@ def _gold(look: AttentionRecord) -> dict[str, Any] | None:
     if look.gold is None:
         return None
     gold = list(look.gold)
-    wrong, missed, edits = differences(look.reading, gold)
+    wrong, missed, edits = differences(look.prediction, gold)
     return {"tokens": gold, "missed": missed, "wrong": wrong, "edits": edits}
 
 

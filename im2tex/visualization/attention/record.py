@@ -23,15 +23,15 @@ class AttentionRecord:
         image: (H, W) uint8 as the model sees it, ink 255 on 0.
         tokens: T of them, the last one `END` if the reading ended by itself.
         log_probability: (T,) of each token after those before it, nats.
-        likely: of each step the most likely tokens with their probability, the likeliest first.
+        top_k: of each step the most likely tokens with their probability, the likeliest first.
         fine: (T, h, w) weights of the fine cells.
         stride: pixels that a fine cell covers, (vertical, horizontal).
         lookups: (T, 2) cells scored at each step, coarse and fine ones.
         coarse: (T, h', w') probabilities of the coarse cells; None without a coarse grid.
         coarse_stride: pixels that a coarse cell covers; None without a coarse grid.
         gold: the label's tokens; None where it is not known.
-        drawing: the reading as it is printed, a PNG, black on white; empty where it cannot be, None
-            where nobody tried.
+        rendered: PNG of the typeset prediction, black on white; empty if it cannot be rendered,
+            None if it was not rendered.
 
     Raises:
         ValueError: if the parts do not belong together.
@@ -41,21 +41,21 @@ class AttentionRecord:
     image: NDArray[np.uint8]
     tokens: Sequence[str]
     log_probability: Maps
-    likely: Sequence[Sequence[tuple[str, float]]]
+    top_k: Sequence[Sequence[tuple[str, float]]]
     fine: Maps
     stride: tuple[int, int]
     lookups: NDArray[np.int64]
     coarse: Maps | None = None
     coarse_stride: tuple[int, int] | None = None
     gold: Sequence[str] | None = None
-    drawing: bytes | None = None
+    rendered: bytes | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 2 or self.image.dtype != np.uint8 or not self.image.size:
             raise ValueError(
                 f"expected an image of uint8 (H, W), got {self.image.dtype} {self.image.shape}."
             )
-        parts = [self.log_probability, self.likely, self.fine, self.lookups]
+        parts = [self.log_probability, self.top_k, self.fine, self.lookups]
         if self.coarse is not None:
             parts.append(self.coarse)
         lengths = [len(self.tokens), *map(len, parts)]
@@ -65,7 +65,7 @@ class AttentionRecord:
             raise ValueError("coarse and coarse_stride come together.")
 
     @property
-    def reading(self) -> list[str]:
+    def prediction(self) -> list[str]:
         """The tokens without the end."""
         return list(self.tokens[:-1] if self.finished else self.tokens)
 
@@ -75,7 +75,7 @@ class AttentionRecord:
         return self.tokens[-1] == END
 
     @property
-    def chosen(self) -> list[int] | None:
+    def chosen_coarse(self) -> list[int] | None:
         """The coarse cell, in row-major order, that each step looked into most; or None."""
         if self.coarse is None:
             return None
@@ -83,7 +83,7 @@ class AttentionRecord:
         return cells
 
     @property
-    def lit(self) -> Maps:
+    def heatmap(self) -> Maps:
         """(T, h, w) how much of each step's light falls on a fine cell: its weight.
 
         Where no fine cell was ever looked at, the probability of the coarse cell that it lies in.
@@ -103,7 +103,7 @@ class AttentionRecord:
         return self.fine if self.coarse is None or self.lookups[:, 1].any() else self.coarse
 
     @property
-    def spread(self) -> Maps:
+    def effective_cells(self) -> Maps:
         """(T,) how many cells each step looked at in effect: e to the entropy of its weights.
 
         1 for a step that looked at one cell alone, h w for one that looked at all alike. Coarse

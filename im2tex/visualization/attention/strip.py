@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from im2tex.visualization.attention_maps import END, AttentionRecord
+from im2tex.visualization.attention.record import END, AttentionRecord
 
 WIDTH = 1600
 """Of a strip, pixels, where no other is asked for."""
@@ -67,7 +67,7 @@ def attention_strip(
     if width < NARROWEST or (columns is not None and columns < 1):
         raise ValueError(f"a strip is at least {NARROWEST} pixels wide, and a column.")
     scale, columns = _layout(look.image.shape[1], width, columns, len(chosen))
-    lit = np.nan_to_num(look.lit).astype(np.float64)
+    lit = np.nan_to_num(look.heatmap).astype(np.float64)
     panels = [_panel(look, step, lit[step], scale) for step in chosen]
     across, down = panels[0].width + _GAP, panels[0].height + _TEXT + _GAP
     rows = -(-len(panels) // columns)
@@ -97,13 +97,13 @@ def attention_sheet(
     """
     parts: list[tuple[str, Image.Image | None]] = [(title, None)] if title else []
     for look in looks:
-        right = look.gold is not None and list(look.gold) == look.reading
+        right = look.gold is not None and list(look.gold) == look.prediction
         judged = "" if look.gold is None else "right: " if right else "WRONG: "
         steps = range(min(limit, len(look.tokens)))
         cut = (
             "" if len(steps) == len(look.tokens) else f"first {limit} of {len(look.tokens)} steps, "
         )
-        reading = cut + judged + _printable(" ".join(look.reading))
+        reading = cut + judged + _printable(" ".join(look.prediction))
         columns = max(1, width // max(_SMALLEST, look.image.shape[1] // 2))
         parts.append((reading, attention_strip(look, width - 2 * _GAP, steps, columns)))
     heights = [_TITLE + (0 if strip is None else strip.height + _GAP) for _, strip in parts]
@@ -142,7 +142,7 @@ def _panel(
     panel = Image.fromarray(np.rint(coloured).astype(np.uint8))
     panel = panel.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(panel)
-    if look.stride[1] * scale < _SMALL and look.spread[step] <= _FEW:
+    if look.stride[1] * scale < _SMALL and look.effective_cells[step] <= _FEW:
         row, column = divmod(int(weights.argmax()), weights.shape[1])
         middle = (column + 0.5) * look.stride[1] * scale, (row + 0.5) * look.stride[0] * scale
         draw.circle(middle, _SMALL, outline=_HEAT)

@@ -16,7 +16,7 @@ from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import EOS
 from im2tex.model.predictor import Predictor, evaluation_mode
 from im2tex.model.recognizer import Recognizer
-from im2tex.visualization.attention_maps import END, AttentionRecord
+from im2tex.visualization.attention.record import END, AttentionRecord
 
 _GREEDY = SearchOptions(beam_size=1)
 
@@ -62,7 +62,7 @@ def predict_with_attention(
         image=image,
         tokens=[text(token) for token in ids],
         log_probability=trace.log_probability,
-        likely=[
+        top_k=[
             [(text(token), p) for token, p in zip(step, np.exp(log_p).tolist(), strict=True)]
             for step, log_p in zip(trace.likely.tolist(), trace.likely_log_probability, strict=True)
         ],

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from im2tex.visualization.attention_maps import END, AttentionRecord
+from im2tex.visualization.attention.record import END, AttentionRecord
 
 
-def a_look(tokens=("x", "+", "y", END), h=3, w=6, coarse=False, **changes):
+def make_record(tokens=("x", "+", "y", END), h=3, w=6, coarse=False, **changes):
     """The attention of step t is all on fine cell t, in row-major order."""
     steps = len(tokens)
     image = np.zeros((h * 8, w * 8), np.uint8)
@@ -18,7 +18,7 @@ def a_look(tokens=("x", "+", "y", END), h=3, w=6, coarse=False, **changes):
         "image": image,
         "tokens": tokens,
         "log_probability": np.full(steps, np.log(0.5), np.float32),
-        "likely": [[("x", 0.5), ("y", 0.25)]] * steps,
+        "top_k": [[("x", 0.5), ("y", 0.25)]] * steps,
         "fine": fine,
         "stride": (8, 8),
         "lookups": np.full((steps, 2), (0, h * w)),

@@ -20,10 +20,10 @@ from im2tex.latex.characters import to_ascii
 from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
 from im2tex.render.markup import allowlist
 from im2tex.render.markup.columns import MATRIX_COLUMNS, MAX_COLUMNS, Columns, work
-from im2tex.render.markup.cursor import Effort, TokenCursor, as_length
+from im2tex.render.markup.cursor import LookaheadBudget, TokenCursor, as_length
 from im2tex.render.markup.forms import LETTERS, text_in_tokens, without_display
 from im2tex.render.markup.levels import Levels, shown
-from im2tex.render.rendering import Cause, Undrawable
+from im2tex.render.rendering import Cause, RenderError
 
 VERSION = 3
 """Part of a renderer's signature: to be raised whenever markup is read in another way."""
@@ -35,7 +35,7 @@ _OTHER_PLACES = frozenset("hHlrm")  # LaTeX centres an array whose place it does
 _UNKNOWN_COLUMNS = "*{50}{c}"  # columns that no row uses take no place
 
 
-class Piece(NamedTuple):
+class MarkupPiece(NamedTuple):
     """A token of checked markup, or several that belong together, such as a length in braces.
 
     Attributes:
@@ -47,7 +47,7 @@ class Piece(NamedTuple):
     start: int
 
 
-def prepare(markup: str) -> str:
+def sanitize(markup: str) -> str:
     """Checks a formula and writes it in one line.
 
     Args:
@@ -57,18 +57,18 @@ def prepare(markup: str) -> str:
         Printable markup without line ends or comments, that uses known commands only.
 
     Raises:
-        Undrawable: with the reason, if it must not or cannot be set.
+        RenderError: with the reason, if it must not or cannot be set.
     """
-    return "".join(piece.text for piece in pieces(markup)).lstrip(" ")
+    return "".join(piece.text for piece in sanitize_to_pieces(markup)).lstrip(" ")
 
 
-def pieces(markup: str) -> list[Piece]:
-    """As `prepare`, in pieces that know where they come from.
+def sanitize_to_pieces(markup: str) -> list[MarkupPiece]:
+    """As `sanitize`, in pieces that know where they come from.
 
     Where the markup has characters beyond ASCII, that is a place in its ASCII form.
 
     Raises:
-        Undrawable: as `prepare`.
+        RenderError: as `sanitize`.
     """
     _check_length(markup)
     try:
@@ -77,16 +77,16 @@ def pieces(markup: str) -> list[Piece]:
         # Behind the formula comes a line end, which makes a space of a backslash at its end.
         tokens = tokenize(markup + "\n", spaces=True)
     except LatexError as error:
-        raise Undrawable(
+        raise RenderError(
             Cause.UNREADABLE, f"{error.reason} at character {error.position}"
         ) from None
-    checker = _Checker(without_display(tokens))
+    checker = _Sanitizer(without_display(tokens))
     if not checker.run():
-        raise Undrawable(Cause.BLANK, "there is no markup")
-    return [Piece(*piece) for piece in zip(checker.out, checker.starts, strict=False)]
+        raise RenderError(Cause.BLANK, "there is no markup")
+    return [MarkupPiece(*piece) for piece in zip(checker.out, checker.starts, strict=False)]
 
 
-class _Checker(TokenCursor):
+class _Sanitizer(TokenCursor):
     """One pass over the tokens, with a stack of what is open.
 
     Args:
@@ -100,7 +100,7 @@ class _Checker(TokenCursor):
         self,
         tokens: list[Token],
         levels: Levels | None = None,
-        effort: Effort | None = None,
+        effort: LookaheadBudget | None = None,
         nested: int = 0,
     ) -> None:
         super().__init__(tokens, effort)
@@ -122,7 +122,7 @@ class _Checker(TokenCursor):
             self.levels.add(1)
             self._token(token)
         if self.levels.end:
-            raise Undrawable(Cause.UNREADABLE, f"ends before {shown(self.levels.end)}")
+            raise RenderError(Cause.UNREADABLE, f"ends before {shown(self.levels.end)}")
         while self.out and self.out[-1] == " ":
             self.out.pop()
         return "".join(self.out).lstrip(" ")
@@ -148,12 +148,12 @@ class _Checker(TokenCursor):
             self.levels.leave("}", "a }")
             self._put("}")
         elif kind is Kind.SHIFT and not self.levels.end:
-            raise Undrawable(Cause.UNREADABLE, "a $ outside of text ends the formula")
+            raise RenderError(Cause.UNREADABLE, "a $ outside of text ends the formula")
         elif kind is Kind.PARAMETER:
-            raise Undrawable(Cause.UNREADABLE, "a bare #")
+            raise RenderError(Cause.UNREADABLE, "a bare #")
         elif kind is Kind.SUPERSCRIPT and self.out and self.out[-1].endswith("^"):
             # TeX reads ^^ as a way to spell any character.
-            raise Undrawable(Cause.UNREADABLE, "^ directly behind ^")
+            raise RenderError(Cause.UNREADABLE, "^ directly behind ^")
         elif kind is not Kind.SPACE or not (
             self._between_primes() or self.at <= self.letters_until
         ):
@@ -230,12 +230,12 @@ class _Checker(TokenCursor):
             end = self.closing("]", "[")
             factor = "".join(token.text for token in self.tokens[self.at + 1 : end]).strip()
             if not factor.replace(".", "", 1).isdecimal() or len(factor) > 4:
-                raise Undrawable(Cause.REFUSED, f"[{factor[:40]}] behind {owner}")
+                raise RenderError(Cause.REFUSED, f"[{factor[:40]}] behind {owner}")
             self._put(f"[{factor}]")
             self.at = end + 1
         numbers = self.numbers(owner)
         if max(numbers) > MAX_COLUMNS:
-            raise Undrawable(Cause.LIMIT, f"more than {MAX_COLUMNS} columns")
+            raise RenderError(Cause.LIMIT, f"more than {MAX_COLUMNS} columns")
         self.levels.add(max(numbers))
         self._put("{" + "-".join(map(str, numbers)) + "}")
 
@@ -244,7 +244,7 @@ class _Checker(TokenCursor):
         for _ in range(2):
             delimiter = [t.text for t in self.operand("\\genfrac") if t.kind is not Kind.SPACE]
             if len(delimiter) > 1 or not set(delimiter) <= allowlist.DELIMITERS:
-                raise Undrawable(Cause.REFUSED, f"{''.join(delimiter)[:40]} as a delimiter")
+                raise RenderError(Cause.REFUSED, f"{''.join(delimiter)[:40]} as a delimiter")
             self._put("{" + "".join(delimiter) + "}")
         thickness, style = self.operand("\\genfrac"), self.operand("\\genfrac")
         joined = as_length(thickness)
@@ -252,14 +252,14 @@ class _Checker(TokenCursor):
         if number not in ("", "0", "1", "2", "3") or (
             not joined and "".join(token.text for token in thickness).strip()
         ):
-            raise Undrawable(Cause.REFUSED, "\\genfrac needs a length and a style from 0 to 3")
+            raise RenderError(Cause.REFUSED, "\\genfrac needs a length and a style from 0 to 3")
         self._put(f"{{{joined}}}{{{number}}}")
 
     def _environment(self, text: str) -> None:
         name = "".join(token.text for token in self.group(text) if token.kind is not Kind.SPACE)
         given, name = name, allowlist.DISPLAYS.get(name, name)
         if name not in allowlist.ENVIRONMENTS:
-            raise Undrawable(
+            raise RenderError(
                 Cause.REFUSED, f"{text}{{{given[:40]}}} is no environment of a formula's inside"
             )
         if text == "\\end":
@@ -293,7 +293,7 @@ class _Checker(TokenCursor):
             self._put(f"[{place}]")
             self.at = end + 1
         elif name in allowlist.COLUMNED:
-            raise Undrawable(Cause.REFUSED, f"[{place[:40]}] behind \\begin{{{name}}}")
+            raise RenderError(Cause.REFUSED, f"[{place[:40]}] behind \\begin{{{name}}}")
         else:
             # A bracket that belongs to the first cell, kept from being read as a place.
             self._put("{}")
@@ -305,8 +305,8 @@ class _Checker(TokenCursor):
     def _inside(self, tokens: list[Token], levels: Levels) -> str:
         """What stands between the columns of an array, checked."""
         if self.nested >= _MAX_NESTED:
-            raise Undrawable(Cause.LIMIT, f"arrays between columns more than {_MAX_NESTED} deep")
-        return _Checker(tokens, levels, self.effort, self.nested + 1).run()
+            raise RenderError(Cause.LIMIT, f"arrays between columns more than {_MAX_NESTED} deep")
+        return _Sanitizer(tokens, levels, self.effort, self.nested + 1).run()
 
     def _rules(self) -> None:
         """Takes the lines of a table out of the group that begins here: they stand before it."""
@@ -374,10 +374,10 @@ class _Checker(TokenCursor):
 
 def _check_length(markup: str) -> None:
     if len(markup) > MAX_CHARACTERS:
-        raise Undrawable(
+        raise RenderError(
             Cause.LIMIT, f"{len(markup):,} characters; a formula may have {MAX_CHARACTERS:,}"
         )
 
 
-def _refused(text: str) -> Undrawable:
-    return Undrawable(Cause.REFUSED, f"{text[:40]} is not among the commands of formulas")
+def _refused(text: str) -> RenderError:
+    return RenderError(Cause.REFUSED, f"{text[:40]} is not among the commands of formulas")

@@ -23,11 +23,11 @@ from im2tex.render.layout import cases, marking, marks
 from im2tex.render.layout import dvi as layout_dvi
 from im2tex.render.layout.entries import lay_out
 from im2tex.render.layout.fonts import GlyphBoxes
-from im2tex.render.layout.layout import Layout, LayoutFailure
-from im2tex.render.layout.trace import Untraced, trace
-from im2tex.render.markup import sanitize
+from im2tex.render.layout.layout import Layout
+from im2tex.render.layout.trace import UnmatchedGlyphError, trace
+from im2tex.render.markup import sanitizer
 from im2tex.render.parallel import in_batches
-from im2tex.render.rendering import Cause, Undrawable
+from im2tex.render.rendering import Cause, Failure, RenderError
 from im2tex.render.tex import dvi, sandbox, template
 from im2tex.render.tex.fonts import FontMetrics
 from im2tex.render.tex.runs import (
@@ -40,6 +40,7 @@ from im2tex.render.tex.runs import (
     make_format,
     said,
 )
+from im2tex.render.tex.sandbox import SandboxLimits
 
 _PROGRAMS = ("latex", "kpsewhich")
 _SPACE = re.compile(r"\S+")
@@ -84,14 +85,14 @@ class TexLayouter:
         Im2TexError: if TeX is not installed, or its format cannot be made.
     """
 
-    def __init__(self, workers: int | None = None, limits: sandbox.Limits | None = None) -> None:
+    def __init__(self, workers: int | None = None, limits: SandboxLimits | None = None) -> None:
         missing = [program for program in _PROGRAMS if shutil.which(program) is None]
         if missing:
             raise Im2TexError(
                 f"layouts need {', '.join(missing)}, not found on the path: {INSTALL}."
             )
         self.workers = workers or os.cpu_count() or 1
-        self.limits = limits or sandbox.Limits()
+        self.limits = limits or SandboxLimits()
         self._home = tempfile.TemporaryDirectory(prefix="im2tex-layout-")
         self.folder = Path(self._home.name)
         self._environment = environment()
@@ -107,7 +108,7 @@ class TexLayouter:
         """Removes the working folder."""
         self._home.cleanup()
 
-    def layout(self, formulas: Iterable[str | Sequence[str]]) -> Iterator[Layout | LayoutFailure]:
+    def layout(self, formulas: Iterable[str | Sequence[str]]) -> Iterator[Layout | Failure]:
         """Lays formulas out, a layout or a failure each, in order.
 
         Args:
@@ -116,14 +117,14 @@ class TexLayouter:
         """
         return in_batches(self.lay, formulas, self.workers)
 
-    def lay(self, formulas: Sequence[str | Sequence[str]]) -> list[Layout | LayoutFailure]:
+    def lay(self, formulas: Sequence[str | Sequence[str]]) -> list[Layout | Failure]:
         """Lays one batch out, here and now."""
-        results: dict[int, Layout | LayoutFailure] = {}
+        results: dict[int, Layout | Failure] = {}
         checked: dict[int, _Formula] = {}
         for number, formula in enumerate(formulas):
             try:
                 checked[number] = _prepared(formula)
-            except Undrawable as error:
+            except RenderError as error:
                 results[number] = _failure(error.failure.cause, error.failure.reason)
         with tempfile.TemporaryDirectory(prefix="batch-", dir=self.folder) as folder:
             groups = [checked]
@@ -137,7 +138,7 @@ class TexLayouter:
         self,
         group: dict[int, _Formula],
         folder: Path,
-        results: dict[int, Layout | LayoutFailure],
+        results: dict[int, Layout | Failure],
     ) -> list[dict[int, _Formula]]:
         """One run of TeX: adds what it gives to the results; gives what is to be set again."""
         job = Path(tempfile.mkdtemp(dir=folder))
@@ -200,8 +201,8 @@ def _prepared(formula: str | Sequence[str]) -> _Formula:
         source = " ".join(tokens)
         starts = list(accumulate((len(token) + 1 for token in tokens[:-1]), initial=0))
     if not source.isascii():
-        raise Undrawable(Cause.UNSUPPORTED, "characters beyond ASCII have no layout")
-    pieces = cases.single_braced(sanitize.pieces(source))
+        raise RenderError(Cause.UNSUPPORTED, "characters beyond ASCII have no layout")
+    pieces = cases.single_braced(sanitizer.sanitize_to_pieces(source))
     plain = "".join(piece.text for piece in pieces).lstrip(" ")
     return _Formula(tokens, starts, plain, marking.marked(pieces))
 
@@ -211,16 +212,16 @@ def _laid_out(
     plain: list[layout_dvi.Item],
     marked: list[layout_dvi.Item],
     boxes: dict[str, dict[int, tuple[float, float, float, float]]],
-) -> Layout | LayoutFailure:
+) -> Layout | Failure:
     if not plain:
         return _failure(Cause.BLANK, "it draws no ink")
     try:
         traced = trace(plain, marked)
         layout = lay_out(formula.tokens, formula.starts, formula.marked.marks, traced, boxes)
-    except Untraced as error:
+    except UnmatchedGlyphError as error:
         return _failure(Cause.UNSUPPORTED, str(error))
     return layout or _failure(Cause.LIMIT, "larger than a layout can be")
 
 
-def _failure(cause: Cause, reason: str) -> LayoutFailure:
-    return LayoutFailure(cause, reason)
+def _failure(cause: Cause, reason: str) -> Failure:
+    return Failure(cause, reason)

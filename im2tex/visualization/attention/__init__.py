@@ -1,0 +1,1 @@
+"""Attention of a prediction: its record, and the page and the strip that show it."""
