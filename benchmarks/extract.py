@@ -20,9 +20,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from im2tex.data.preparation.archive import members
 from im2tex.data.preparation.papers import read_papers
 from im2tex.data.preparation.papers.paper import TEX, decode, read_paper
+from im2tex.data.preparation.raw_files import iter_files
 from im2tex.latex.normal_form.normalize import normalize_or_none
 
 LENGTHS = (41, 1023)  # characters that the paper takes
@@ -125,7 +125,9 @@ def main() -> None:
             for found in read_paper(str(number), {"main.tex": text.encode()}).formulas
         ]
     else:
-        texts = [decode(member.data) for member in members(origin, TEX) if member.data is not None]
+        texts = [
+            decode(member.data) for member in iter_files(origin, TEX) if member.data is not None
+        ]
         ours = lambda: [  # noqa: E731
             found.latex for paper in read_papers(origin, workers=1) for found in paper.formulas
         ]

@@ -26,7 +26,7 @@ from xml.dom import minidom
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.data.preparation.archive import members
+from im2tex.data.preparation.raw_files import iter_files
 from im2tex.data.sources.crohme.source import CrohmeSource
 from im2tex.ink.inkml import InkmlError, read_inkml
 
@@ -97,7 +97,7 @@ def made_up(count: int) -> list[bytes]:
 
 def real(path: Path, count: int) -> list[bytes]:
     """Every so-manieth file of a data set, if the plain ways can read it."""
-    files = [member.data for member in members(path) if member.data]
+    files = [member.data for member in iter_files(path) if member.data]
     step = max(1, len(files) // count)
     readable = []
     for data in files[::step]:

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from tiny import TINY, config, im2tex
+from tiny_run import TINY, config, im2tex
 
 # Runs so small are slowed down by threads, and two test processes by each other's, which spin while
 # they wait.

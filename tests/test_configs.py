@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import TINY, changed, config, im2tex, steps
+from tiny_run import TINY, changed, config, im2tex, steps
 
 from im2tex import Im2Tex
 from im2tex.commands.trainer.config_layers import merged

@@ -14,7 +14,7 @@ import pytest
 import torch
 from by_heart import VOCABULARY, pictures, read, teach
 from PIL import Image, ImageDraw
-from tiny import im2tex, lines
+from tiny_run import im2tex, lines
 
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError

@@ -16,7 +16,7 @@ from im2tex.errors import Im2TexError
 def prepare(
     source: str,
     root: Path,
-    origin: str | None,
+    raw_data: str | None,
     labels: Path | None,
     config: Path | None = None,
     source_args: str | None = None,
@@ -26,7 +26,7 @@ def prepare(
     Args:
         source: registered name.
         root: folder of the stores.
-        origin: the raw data, a path or a URL, where the source needs one.
+        raw_data: the raw data, a path or a URL, where the source needs one.
         labels: a file of labels to use instead of the data's own.
         config: a configuration whose `data.source_args` are taken.
         source_args: settings of the source as a YAML mapping; they win over the configuration's.
@@ -35,7 +35,7 @@ def prepare(
         Im2TexError: if something is missing, unreadable or unwritable.
     """
     settings = {**_configured(source, config), **given_settings(source_args)}
-    done = SOURCES.build(source, settings).prepare(root, origin, labels)
+    done = SOURCES.build(source, settings).prepare(root, raw_data, labels)
     counts = ", ".join(f"{split} {count:,}" for split, count in done.splits.items())
     return "\n".join([f"{source} under {root / source}: {counts}", *done.lines])
 

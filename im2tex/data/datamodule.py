@@ -16,7 +16,7 @@ from im2tex.data.augmentation import Variation
 from im2tex.data.bucketing import Budget
 from im2tex.data.dataset import Batch, FormulaDataset
 from im2tex.data.fixed_sizes import Buckets
-from im2tex.data.preparation.background_sets import Stream
+from im2tex.data.preparation.epoch_splits import EpochSplitBuilder
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.samplers import EvaluationSampler, TrainingSampler
 from im2tex.data.source import SOURCES, Source
@@ -199,18 +199,18 @@ class FormulaDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         """Has training batches asked for each epoch where each has samples of its own."""
-        if stage == "fit" and self._stream is not None and self.trainer is not None:
+        if stage == "fit" and self._epoch_splits is not None and self.trainer is not None:
             trainer: Any = self.trainer
             trainer.reload_dataloaders_every_n_epochs = 1
 
     def teardown(self, stage: str) -> None:
         """Ends what is made ahead."""
-        if self._stream is not None:
-            self._stream.close()
+        if self._epoch_splits is not None:
+            self._epoch_splits.close()
 
     @property
-    def _stream(self) -> Stream | None:
-        return self.source.stream if self.train_split == self.source.train else None
+    def _epoch_splits(self) -> EpochSplitBuilder | None:
+        return self.source.epoch_splits if self.train_split == self.source.train else None
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the training split, varied and shuffled anew each epoch."""
@@ -228,7 +228,7 @@ class FormulaDataModule(LightningDataModule):
             seed=self.hparams["seed"],
             rank=rank,
             ranks=ranks,
-            parallel=self.hparams["workers"] > 0 and self._stream is None,
+            parallel=self.hparams["workers"] > 0 and self._epoch_splits is None,
             position=self._position,
             buckets=buckets,
             first=epoch,
@@ -251,16 +251,17 @@ class FormulaDataModule(LightningDataModule):
 
     def _training_split(self) -> tuple[int, Split]:
         """The epoch that the number of batches is of, and its samples, once they are there."""
-        stream = self._stream
-        if stream is None:
+        builder = self._epoch_splits
+        if builder is None:
             return 0, self.split(self.train_split)
         epoch, _ = self._position()
         if self._ranks()[0] == 0:
             last = None if self.trainer is None else self.trainer.max_epochs
-            stream.ready(self.root, epoch, more=last is None or last < 0 or epoch + 1 < last)
+            more = last is None or last < 0 or epoch + 1 < last
+            builder.ensure_ready(self.root, epoch, more=more)
         if self.trainer is not None:
             self.trainer.strategy.barrier("samples of an epoch")
-        return epoch, self.source.split(self.root, stream.name(epoch))
+        return epoch, self.source.split(self.root, builder.name(epoch))
 
     def _evaluation(self, name: str) -> DataLoader[Batch]:
         split = self.split(name)
@@ -292,7 +293,7 @@ class FormulaDataModule(LightningDataModule):
             sampler=sampler,
             batch_size=None,
             num_workers=workers,
-            persistent_workers=workers > 0 and self._stream is None,
+            persistent_workers=workers > 0 and self._epoch_splits is None,
             prefetch_factor=4 if workers else None,
             pin_memory=device == "cuda",
         )

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from im2tex.data.augmentation import Variation, Varied
 from im2tex.data.fixed_sizes import Buckets
-from im2tex.data.handwriting_writer import Writer
+from im2tex.data.handwriting_synthesizer import HandwritingSynthesizer
 from im2tex.data.preprocessing import Drawn, Preprocessing
 from im2tex.data.sample import Sample
 from im2tex.errors import Im2TexError
@@ -80,7 +80,7 @@ class FormulaDataset(Dataset[Batch]):
         self.preprocessing = preprocessing
         self.variation = variation
         self.buckets = buckets
-        self.writer: Writer | None = getattr(samples, "writer", None)
+        self.synthesizer: HandwritingSynthesizer | None = getattr(samples, "synthesizer", None)
         self._scales: dict[int, float] = {}
         self._shapes: dict[int, tuple[int, int]] = {}
 
@@ -123,19 +123,21 @@ class FormulaDataset(Dataset[Batch]):
         """A sample that is laid out, with its ink; any other as it is."""
         if sample.laid_out is None:
             return sample
-        if self.writer is None:
+        if self.synthesizer is None:
             raise Im2TexError(
                 "these samples are layouts of handwriting: open them through their source."
             )
-        return replace(sample, ink=self.writer(sample, None if self.variation is None else epoch))
+        return replace(
+            sample, ink=self.synthesizer(sample, None if self.variation is None else epoch)
+        )
 
     def _outlined(self, sample: Sample, epoch: int | None = None) -> Sample:
         """The same with an outline for its ink: to know a batch's sizes before it is written."""
         if sample.laid_out is None:
             return sample
         right, bottom = sample.laid_out.width, sample.laid_out.height
-        if self.writer is not None:
-            right, bottom = self.writer.extent(sample, epoch)
+        if self.synthesizer is not None:
+            right, bottom = self.synthesizer.extent(sample, epoch)
         corners = np.array([(0, 0), (right, 0), (right, bottom), (0, bottom)], np.float32)
         return replace(sample, ink=Ink((corners,)))
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from im2tex.data.preparation.background_sets import Stream
+from im2tex.data.preparation.epoch_splits import EpochSplitBuilder
 from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
 from im2tex.registry import Registry
 
 
 @dataclass
-class Prepared:
+class PreparationReport:
     """What a preparation did, for a person to read.
 
     Attributes:
@@ -38,24 +38,24 @@ class Source(ABC):
         train: name of the training split.
         validation: name of the split held out of training.
         tests: names of the test splits that a plain `test` runs on, in that order.
-        stream: makes training samples of its own for each epoch; None where all have the same.
+        epoch_splits: builds a training split for each epoch; None if all epochs use the same one.
     """
 
     name: ClassVar[str]
     train: ClassVar[str] = "train"
     validation: ClassVar[str] = "validation"
     tests: ClassVar[tuple[str, ...]] = ("test",)
-    stream: Stream | None = None
+    epoch_splits: EpochSplitBuilder | None = None
 
     @abstractmethod
     def prepare(
-        self, root: Path, origin: str | None = None, labels: Path | None = None
-    ) -> Prepared:
+        self, root: Path, raw_data: str | None = None, labels: Path | None = None
+    ) -> PreparationReport:
         """Finds or downloads the data, verifies it, and writes the store.
 
         Args:
             root: the data root; this source writes below `root/name` only.
-            origin: a path or URL of the raw data (`--from`), where the source needs one.
+            raw_data: a path or URL of the raw data (`--from`), where the source needs one.
             labels: a file of labels to use instead of the source's own (`--labels`).
 
         Raises:

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from im2tex.data.handwriting_writer import Writer
+from im2tex.data.handwriting_synthesizer import HandwritingSynthesizer
 from im2tex.data.sample import LaidOut, Sample
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink, Symbol
@@ -120,7 +120,7 @@ class Split(Sequence[Sample]):
 
     Attributes:
         about: what was said of the split when it was written.
-        writer: writes samples that are laid out by hand; set by the source that has such.
+        synthesizer: composes the ink of layout-only samples; set by the source.
 
     Raises:
         Im2TexError: if the file is missing, is no store, or has a format this version cannot read.
@@ -128,7 +128,7 @@ class Split(Sequence[Sample]):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.writer: Writer | None = None
+        self.synthesizer: HandwritingSynthesizer | None = None
         try:
             table = pq.read_table(path, memory_map=True, page_checksum_verification=True)
             self.about = _about(path, table.schema.metadata)

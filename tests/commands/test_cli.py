@@ -11,7 +11,7 @@ import torch
 import wandb
 import yaml
 from PIL import Image, ImageDraw
-from tiny import TINY, changed, config, im2tex, lines
+from tiny_run import TINY, changed, config, im2tex, lines
 
 from im2tex.data.store import write_split
 from im2tex.model.checkpoint import read_checkpoint

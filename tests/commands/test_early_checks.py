@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from tiny import TINY, config, im2tex
+from tiny_run import TINY, config, im2tex
 
 from im2tex.commands.trainer.cli import FormulaCLI
 from im2tex.commands.trainer.early_checks import check_early, is_known_flag

@@ -1,7 +1,7 @@
 """What SLURM, torchrun and the system do to a run, told in one line."""
 
 import pytest
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.commands.trainer.environment import wrong_variables, wrong_world
 from im2tex.commands.trainer.error_messages import of_processes

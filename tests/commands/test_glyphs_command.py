@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import im2tex
+from tiny_run import im2tex
 
 from im2tex.data.sample import Sample
 from im2tex.data.store import write_split

@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 import yaml
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.cli import main
 from im2tex.commands.trainer.checkpoints import checkpoint_layer

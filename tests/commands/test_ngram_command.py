@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from tiny import im2tex
+from tiny_run import im2tex
 
 from im2tex.data.sample import Sample
 from im2tex.data.source import SOURCES

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import im2tex, lines
+from tiny_run import im2tex, lines
 
 from im2tex.data.sample import Sample
 from im2tex.data.store import write_split

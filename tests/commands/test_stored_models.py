@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tiny import TINY, config, im2tex, lines
+from tiny_run import TINY, config, im2tex, lines
 
 from im2tex.model.checkpoint import read_checkpoint
 from im2tex.model.folders import CONFIG

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 
 import pytest
-from printing import Press, formula, opened, size_of, table
+from printed_factory import Press, formula, opened, size_of, table
 
 from im2tex.data.preparation.printed import rendering
 from im2tex.data.source import SOURCES
@@ -19,7 +19,7 @@ def press(monkeypatch):
     """Draws instead of TeX, in parts of 20."""
     press = Press()
     monkeypatch.setattr(arxiv, "open_renderer", opened(press))
-    monkeypatch.setattr(rendering.Drawing.__init__, "__defaults__", (20,))
+    monkeypatch.setattr(rendering.SplitRenderer.__init__, "__defaults__", (20,))
     return press
 
 

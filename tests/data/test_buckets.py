@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from written import png
+from ink_factory import png
 
 from im2tex.data.bucketing import Budget, group
 from im2tex.data.dataset import FormulaDataset

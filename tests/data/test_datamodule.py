@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from written import png, row, square
+from ink_factory import png, row, square
 
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.data.preprocessing import Preprocessing

@@ -79,7 +79,7 @@ def test_a_labels_file_elsewhere_and_a_folder_from_the_command(folder, tmp_path)
     labels = tmp_path / "elsewhere.tsv"
     labels.write_text("00.png\tx\n01.png\ty\n")
     source = FolderSource(validation=0.5)
-    prepared = source.prepare(tmp_path / "root", origin=str(folder), labels=labels)
+    prepared = source.prepare(tmp_path / "root", raw_data=str(folder), labels=labels)
     # Two labels here, x^2 in the InkML file: three, of which one or two are held out.
     sizes = prepared.splits
     assert sizes["all"] == 14

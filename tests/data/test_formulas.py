@@ -15,7 +15,7 @@ from im2tex.data.preparation.formula_sampling import (
 )
 from im2tex.data.preparation.formula_sampling.calibration import systematic, weights
 from im2tex.data.preparation.formula_sampling.divergence import difference
-from im2tex.data.preparation.formula_sampling.markov_grammar import Writer
+from im2tex.data.preparation.formula_sampling.markov_grammar import MarkovGrammar
 from im2tex.data.sources.grammar import Grammar
 from im2tex.errors import Im2TexError
 from im2tex.latex.crohme.canonical import canonical
@@ -75,10 +75,10 @@ def test_a_profile_leaves_out_and_counts_what_it_cannot_read():
 def test_the_order_of_the_labels_does_not_matter():
     shuffled = random.Random(0).sample(LABELS, len(LABELS))
     one, two = Profile.of(LABELS), Profile.of(shuffled)
-    assert (one.alphabet.signs, one.pairs, one.habits) == (
+    assert (one.alphabet.signs, one.pairs, one.transition_counts) == (
         two.alphabet.signs,
         two.pairs,
-        two.habits,
+        two.transition_counts,
     )
 
 
@@ -146,7 +146,7 @@ def test_formulas_that_cannot_be_read_or_have_no_end_are_counted(target):
 
 
 def test_the_grammar_writes_in_every_place_what_stood_in_such_a_place():
-    writer = Writer(Profile.of(LABELS).habits, 30)
+    writer = MarkovGrammar(Profile.of(LABELS).transition_counts, 30)
     chance = random.Random(0)
     written = {" ".join(writer.formula(chance) or ()) for _ in range(300)}
     # From the labels: what is alone in brackets or over 2 is x; x ends, or 1 is added.

@@ -128,4 +128,4 @@ def test_asking_for_more_formulas_than_there_are_says_how_many_there_are():
 
 def test_a_path_is_refused(tmp_path):
     with pytest.raises(Im2TexError, match="--from"):
-        GrammarSource(**SMALL).prepare(tmp_path, origin="somewhere")
+        GrammarSource(**SMALL).prepare(tmp_path, raw_data="somewhere")

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.data.augmentation import Variation
 from im2tex.data.dataset import FormulaDataset
@@ -133,7 +133,7 @@ def test_an_interrupted_preparation_goes_on(root, formulas, tmp_path, monkeypatc
     monkeypatch.setattr(layouts, "_PART", 10)
     whole = HandwritingSource(**ARGS)
     calls = []
-    row = layouts.Laying._row
+    row = layouts.LayoutBuilder._row
 
     def failing(self, key, tokens, layout):
         calls.append(key)
@@ -141,7 +141,7 @@ def test_an_interrupted_preparation_goes_on(root, formulas, tmp_path, monkeypatc
             raise KeyboardInterrupt
         return row(self, key, tokens, layout)
 
-    monkeypatch.setattr(layouts.Laying, "_row", failing)
+    monkeypatch.setattr(layouts.LayoutBuilder, "_row", failing)
     with pytest.raises(KeyboardInterrupt):
         whole.prepare(tmp_path, str(formulas))
     assert not (tmp_path / "handwriting" / "train.parquet").exists()
@@ -215,7 +215,7 @@ def test_each_epoch_of_a_stream_has_formulas_of_its_own(root, formulas, tmp_path
     assert not (data / "handwriting" / "train-3.parquet").exists()
     # A run that goes on at an epoch whose samples are gone makes the same again.
     (data / "handwriting" / "train-2.parquet").unlink()
-    HandwritingSource(**arguments).stream.ready(data, 2, more=False)
+    HandwritingSource(**arguments).epoch_splits.ensure_ready(data, 2, more=False)
     assert labels("train-2") == third
 
 
@@ -223,16 +223,16 @@ def test_each_epoch_of_a_stream_has_formulas_of_its_own(root, formulas, tmp_path
 def test_a_stream_that_cannot_go_on_says_why(root, tmp_path):
     source = HandwritingSource(**ARGS, stream=str(tmp_path / "gone.txt"))
     with pytest.raises(Im2TexError, match=r"samples of epoch 1 cannot be made: .*gone\.txt"):
-        source.stream.ready(root, 1, more=False)
+        source.epoch_splits.ensure_ready(root, 1, more=False)
 
 
 @needs_tex
 def test_a_set_that_is_made_when_the_run_ends_is_left_whole_or_out(root, formulas):
     source = HandwritingSource(**ARGS, stream=str(formulas))
-    source.stream.ready(root, 0, more=True)
-    source.stream.close()
+    source.epoch_splits.ensure_ready(root, 0, more=True)
+    source.epoch_splits.close()
     assert "train-1" not in source.available(root) or len(source.split(root, "train-1"))
-    source.stream.ready(root, 1, more=False)
+    source.epoch_splits.ensure_ready(root, 1, more=False)
     assert len(source.split(root, "train-1")) > 4
 
 

@@ -8,7 +8,7 @@ import tarfile
 import numpy as np
 import pytest
 from PIL import Image
-from printing import Press, formula, opened, size_of
+from printed_factory import Press, formula, opened, size_of
 
 from im2tex.data.source import SOURCES
 from im2tex.data.sources.im2latex import source as im2latex

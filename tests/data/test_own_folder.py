@@ -3,7 +3,7 @@
 import numpy as np
 import yaml
 from PIL import Image
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 
 def test_own_folder_named_relative_to_one_place_is_tested_from_another(tmp_path, monkeypatch):

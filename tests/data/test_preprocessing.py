@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from ink_factory import png, row, scribble, square
 from PIL import Image
-from written import png, row, scribble, square
 
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.errors import Im2TexError

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from im2tex.data.preparation.printed import statistics
-from im2tex.data.preparation.printed.paper_images import from_file, halved
-from im2tex.data.preparation.printed.rendering import Tally
-from im2tex.data.preparation.printed.running_text import is_prose
+from im2tex.data.preparation.printed.paper_images import image_from_file, pad_and_downsample
+from im2tex.data.preparation.printed.rendering import SplitCounts
+from im2tex.data.preparation.printed.running_text import is_running_text
 from im2tex.data.preparation.printed.split_plan import split_of
 from im2tex.errors import Im2TexError
 
@@ -26,7 +26,7 @@ def png(pixels, mode=None):
 
 
 def test_eight_pixels_of_paper_then_half_the_size():
-    picture = halved(np.zeros((41, 100), np.uint8))
+    picture = pad_and_downsample(np.zeros((41, 100), np.uint8))
     assert (picture.height, picture.width) == ((41 + 16) // 2, (100 + 16) // 2)
     pixels = opened(picture)
     assert pixels.shape == (28, 58)
@@ -37,10 +37,10 @@ def test_eight_pixels_of_paper_then_half_the_size():
 def test_a_page_is_cropped_and_a_cut_picture_is_kept():
     sheet = np.full((2339, 1654), 255, np.uint8)
     sheet[1000:1040, 200:300] = 0
-    assert from_file(png(sheet))[1:] == (28, 58)
+    assert image_from_file(png(sheet))[1:] == (28, 58)
     small = np.full((64, 160), 255, np.uint8)
     small[20:30, 20:90] = 0
-    kept = from_file(png(small))
+    kept = image_from_file(png(small))
     assert kept[1:] == (64, 160)
     assert np.array_equal(opened(kept), small)
 
@@ -48,13 +48,13 @@ def test_a_page_is_cropped_and_a_cut_picture_is_kept():
 def test_ink_on_nothing_is_ink_on_paper():
     sheet = np.zeros((2000, 900, 4), np.uint8)
     sheet[100:140, 100:200, 3] = 255
-    assert opened(from_file(png(sheet)))[14, 29] == 0
+    assert opened(image_from_file(png(sheet)))[14, 29] == 0
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", png(np.full((2000, 900), 255, np.uint8))])
 def test_what_shows_nothing_is_an_error(data):
     with pytest.raises(Im2TexError):
-        from_file(data)
+        image_from_file(data)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_shows_nothing_is_an_error(data):
     ],
 )
 def test_running_text_is_told(latex):
-    assert is_prose(latex)
+    assert is_running_text(latex)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +81,14 @@ def test_running_text_is_told(latex):
     ],
 )
 def test_formulas_are_not_taken_for_text(latex):
-    assert not is_prose(latex)
+    assert not is_running_text(latex)
 
 
 @pytest.mark.parametrize("piece", ["{", r"\text{", r"\text{{{", "aaa ", r"\mbox{a}", "}"])
 def test_no_markup_takes_long(piece):
     markup = piece * (1024 // len(piece))
     started = time.perf_counter()
-    is_prose(markup)
+    is_running_text(markup)
     assert time.perf_counter() - started < 5
 
 
@@ -101,7 +101,7 @@ def test_shares_of_papers():
 
 
 def test_statistics_beside_the_papers():
-    tally = Tally(taken=4, characters=[41, 60, 70, 129], tokens=[10, 20, 30, 40])
+    tally = SplitCounts(taken=4, characters=[41, 60, 70, 129], tokens=[10, 20, 30, 40])
     tally.sizes = [(20, 100), (30, 200), (40, 300), (30, 200)]
     tally.left_out["larger than 500 x 160 pixels"] = 1200
     said = list(statistics.lines({"train": tally}))

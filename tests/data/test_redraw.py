@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from ink_factory import row
 from PIL import Image
 from scipy import ndimage
-from written import row
 
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.ink.builtin_font.typeset import typeset

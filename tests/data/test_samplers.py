@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from written import row
+from ink_factory import row
 
 from im2tex.data.augmentation import Variation
 from im2tex.data.bucketing import Budget

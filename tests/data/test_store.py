@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from written import png, row, square
+from ink_factory import png, row, square
 
 from im2tex.data import store
 from im2tex.data.sample import Sample

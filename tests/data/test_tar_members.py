@@ -9,7 +9,7 @@ import tarfile
 
 import pytest
 
-from im2tex.data.preparation.archive import Limits, members
+from im2tex.data.preparation.raw_files import Limits, iter_files
 from im2tex.data.preparation.tar_members import TarReader
 from im2tex.errors import Im2TexError
 
@@ -39,7 +39,7 @@ def read(tmp_path, data, **arguments):
     (tmp_path / "x.tar").write_bytes(data)
     return [
         (str(one.path).removeprefix("x.tar/"), one.data, one.problem)
-        for one in members(tmp_path / "x.tar", **arguments)
+        for one in iter_files(tmp_path / "x.tar", **arguments)
     ]
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from written import row
+from ink_factory import row
 
 from im2tex.data.augmentation import Variation
 from im2tex.ink.augment import Augmentation

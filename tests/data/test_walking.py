@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from im2tex.data.preparation.archive import members
+from im2tex.data.preparation.raw_files import iter_files
 from im2tex.data.preparation.walking import walk
 
 
@@ -49,8 +49,8 @@ def test_walk_what_cannot_be_read_is_named(folder):
         "pipe.inkml": "file",
         "\\xe9.inkml": "it",
     }
-    assert all(one.problem for one in members(folder) if one.data is None)
-    assert [one.data for one in members(folder)].count(None) == 5
+    assert all(one.problem for one in iter_files(folder) if one.data is None)
+    assert [one.data for one in iter_files(folder)].count(None) == 5
 
 
 def test_walk_hidden_files_are_left_out_where_asked(folder):

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from im2tex.data.preparation.archive import Limits, members
+from im2tex.data.preparation.raw_files import Limits, iter_files
 from im2tex.errors import Im2TexError
 
 
@@ -33,7 +33,7 @@ def read(tmp_path, data, **arguments):
     (tmp_path / "x.zip").write_bytes(data)
     return [
         (str(one.path).removeprefix("x.zip/"), one.data, one.problem)
-        for one in members(tmp_path / "x.zip", **arguments)
+        for one in iter_files(tmp_path / "x.zip", **arguments)
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from by_heart import train
 from grids import random_grid
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 from torch import nn
 
 from im2tex import Im2Tex

@@ -1,7 +1,7 @@
 """Decoders that take no attention: none has to be set, and the settings say what is so."""
 
 import pytest
-from tiny import TINY
+from tiny_run import TINY
 
 from im2tex.decoders import DECODERS, Decoder
 from im2tex.errors import Im2TexError

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from tiny import TINY, changed, config, im2tex, steps
+from tiny_run import TINY, changed, config, im2tex, steps
 
 from im2tex.latex.vocabulary import EOS
 from im2tex.model.checkpoint import read_checkpoint

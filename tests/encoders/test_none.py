@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from by_heart import train
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.decoders import SearchOptions, Targets
 from im2tex.encoders import ENCODERS

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from helpers_comparison import OF_A, save
-from tiny import im2tex
+from tiny_run import im2tex
 
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.results import read_result, read_samples

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from im2tex.data.preparation.formula_sampling.signs import CLOSES, FOREIGN, OPENS, signs, tokens_of
-from im2tex.data.preparation.formula_sampling.subformulas import SEPARATORS, cuts
+from im2tex.data.preparation.formula_sampling.subformulas import SEPARATORS, subformula_spans
 from im2tex.latex.crohme.canonical import canonical
 from im2tex.latex.crohme.from_tree import handwritten
 from im2tex.latex.normal_form.parser import parse
@@ -23,7 +23,7 @@ def tokens(found):
 
 def pieces(source, known=lambda sign: True, longest=100):
     found = signs_of(source)
-    return [" ".join(tokens(found[a:b])) for a, b in cuts(found, known, longest)]
+    return [" ".join(tokens(found[a:b])) for a, b in subformula_spans(found, known, longest)]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_signs_are_the_canonical_form_and_every_cut_is_a_formula_of_its_own(sour
     found = signs(formula.body)
     if not any(sign[0] == FOREIGN for sign in found):
         assert tokens(found) == handwritten(formula)
-    places = list(cuts(found, lambda sign: True, 40))
+    places = list(subformula_spans(found, lambda sign: True, 40))
     assert len(set(places)) == len(places)
     for start, end in places:
         cut = found[start:end]

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 import torch
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.metrics import Perplexity

@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 import torch
-from tiny import im2tex
+from tiny_run import im2tex
 
 from im2tex.errors import Im2TexError
 from im2tex.model.checkpoint import read_checkpoint

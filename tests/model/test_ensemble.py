@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from PIL import Image, ImageDraw
-from tiny import TINY, changed, config, im2tex, lines
+from tiny_run import TINY, changed, config, im2tex, lines
 
 from im2tex import Im2Tex
 from im2tex.errors import Im2TexError

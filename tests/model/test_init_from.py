@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import SPECIALS

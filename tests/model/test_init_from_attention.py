@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny import TINY
+from tiny_run import TINY
 
 from im2tex.model.initialization import initialize
 from im2tex.training.module import Im2Tex

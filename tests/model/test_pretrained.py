@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
-from tiny import TINY, im2tex
+from tiny_run import TINY, im2tex
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.builtin_font.typeset import typeset

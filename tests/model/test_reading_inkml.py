@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from tiny import im2tex
+from tiny_run import im2tex
 
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.errors import Im2TexError

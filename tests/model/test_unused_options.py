@@ -4,7 +4,7 @@ import re
 import warnings
 
 import pytest
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.errors import Im2TexError
 from im2tex.training.module import Im2Tex

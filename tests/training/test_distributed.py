@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from tiny import TINY, changed, close, config, im2tex, lines, steps
+from tiny_run import TINY, changed, close, config, im2tex, lines, steps
 
 SCRIPT = """
 import sys

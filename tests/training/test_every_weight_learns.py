@@ -6,7 +6,7 @@ not used in producing the loss, and ends the run for.
 
 import pytest
 import torch
-from tiny import TINY
+from tiny_run import TINY
 
 from im2tex.data.dataset import Batch, stack
 from im2tex.training.module import Im2Tex

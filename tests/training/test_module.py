@@ -8,7 +8,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 from PIL import Image
-from tiny import TINY, changed, config, im2tex, lines, steps
+from tiny_run import TINY, changed, config, im2tex, lines, steps
 
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.data.dataset import Batch, stack

@@ -4,7 +4,7 @@ import warnings
 from dataclasses import replace
 
 import pytest
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.source import SOURCES

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from tiny import TINY, config, im2tex
+from tiny_run import TINY, config, im2tex
 
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import Vocabulary

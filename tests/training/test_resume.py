@@ -11,7 +11,7 @@ import time
 
 import pytest
 import torch
-from tiny import TINY, changed, config, im2tex, steps
+from tiny_run import TINY, changed, config, im2tex, steps
 
 from im2tex.training.checkpoint_files import CheckpointFiles
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from test_resume import same
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.training.checkpoint_files import CheckpointFiles
 

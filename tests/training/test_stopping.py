@@ -8,7 +8,7 @@ import time
 
 import pytest
 from test_resume import VARIED, same
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.model.checkpoint import read_checkpoint
 from im2tex.utils.stopping import REQUEST

@@ -1,7 +1,7 @@
 """Lightning's flags that switch off or replace what every run of ours has."""
 
 import pytest
-from tiny import TINY, config, im2tex
+from tiny_run import TINY, config, im2tex
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import TINY, changed, close, config
+from tiny_run import TINY, changed, close, config
 
 # Processes that wait for each other take long where others wait for the processor too.
 pytestmark = pytest.mark.timeout(600)

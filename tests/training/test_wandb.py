@@ -9,7 +9,7 @@ import pytest
 import wandb
 import yaml
 from test_readme import blocks
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 from wandb.proto.wandb_internal_pb2 import Record
 
 from im2tex.model.checkpoint import read_checkpoint

@@ -22,7 +22,7 @@ def prepare(commands: Commands) -> None:
     )
     parser.add_argument(
         "--from",
-        dest="origin",
+        dest="raw_data",
         metavar="PATH_OR_URL",
         help="the raw data: a folder, an archive or a URL",
     )
@@ -45,7 +45,7 @@ def prepare(commands: Commands) -> None:
         from im2tex.commands.prepare import prepare  # noqa: PLC0415
 
         source_args = given.config, given.source_args
-        print(prepare(given.source, given.root, given.origin, given.labels, *source_args))
+        print(prepare(given.source, given.root, given.raw_data, given.labels, *source_args))
         return 0
 
     parser.set_defaults(run=run)

@@ -18,7 +18,7 @@ from im2tex.utils.files import replacing
 _SETTINGS = "settings.json"
 
 
-class Workshop:
+class StepCache:
     """A folder of finished steps beside a store, for one set of settings.
 
     Steps made with other settings, or from other data, are thrown away.
@@ -29,7 +29,7 @@ class Workshop:
 
     Attributes:
         folder: where the steps are kept.
-        went_on: whether there were steps of an earlier preparation.
+        resumed: whether there were steps of an earlier preparation.
 
     Raises:
         Im2TexError: if the folder cannot be made.
@@ -39,14 +39,14 @@ class Workshop:
         self.folder = folder / ".preparing"
         text = json.dumps(settings, sort_keys=True, indent=1)
         note = self.folder / _SETTINGS
-        self.went_on = False
+        self.resumed = False
         try:
             if not (note.exists() and note.read_text(encoding="utf-8") == text):
                 shutil.rmtree(self.folder, ignore_errors=True)
                 self.folder.mkdir(parents=True)
                 note.write_text(text, encoding="utf-8")
             else:
-                self.went_on = any(self.folder.glob("*.parquet"))
+                self.resumed = any(self.folder.glob("*.parquet"))
         except OSError as error:
             raise Im2TexError(self._unwritable(error)) from error
 
@@ -77,7 +77,7 @@ class Workshop:
         return self.folder / "store"
 
     def publish(self) -> None:
-        """Moves everything staged to the folder of the source's stores, and clears the workshop.
+        """Moves everything staged to the folder of the source's stores, and clears the cache.
 
         Raises:
             Im2TexError: if that folder cannot be written.

@@ -19,7 +19,7 @@ _SPECIAL = {
 
 
 @dataclass(frozen=True, slots=True)
-class FoundFile:
+class WalkedFile:
     """Something below a folder that is not a folder itself, or a folder that cannot be entered.
 
     Attributes:
@@ -34,7 +34,7 @@ class FoundFile:
     problem: str = ""
 
 
-def walk(folder: Path, *, hidden: bool = True) -> Iterator[FoundFile]:
+def walk(folder: Path, *, hidden: bool = True) -> Iterator[WalkedFile]:
     """Finds the files below a folder.
 
     Links to files and to folders are followed. A folder is entered once: those that lie below the
@@ -102,10 +102,10 @@ def _problem(path: Path) -> str:
     return _SPECIAL.get(stat.S_IFMT(mode), "")
 
 
-def _found(path: Path, name: str, problem: str) -> FoundFile:
+def _found(path: Path, name: str, problem: str) -> WalkedFile:
     try:
         name.encode()
     except UnicodeEncodeError:
         name = os.fsencode(name).decode("utf-8", "backslashreplace")
         problem = problem or "its name is not UTF-8: rename it"
-    return FoundFile(path, name, problem)
+    return WalkedFile(path, name, problem)

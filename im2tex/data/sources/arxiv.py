@@ -23,12 +23,12 @@ from im2tex.data.preparation.printed import statistics
 from im2tex.data.preparation.printed.formula_lists import is_list, read_list
 from im2tex.data.preparation.printed.formulas import Formula, digest, forms
 from im2tex.data.preparation.printed.paper_images import DPI
-from im2tex.data.preparation.printed.rendering import Drawing, Rule, by_renderer
+from im2tex.data.preparation.printed.rendering import SplitLimits, SplitRenderer, render_candidates
 from im2tex.data.preparation.printed.settings import Settings
 from im2tex.data.preparation.printed.split_plan import PAPERS, SPLITS, candidates, plan, plan_lines
 from im2tex.data.preparation.printed.writing import publish
-from im2tex.data.preparation.resumable import Workshop, fingerprint
-from im2tex.data.source import SOURCES, Prepared, Source
+from im2tex.data.preparation.resumable import StepCache, fingerprint
+from im2tex.data.source import SOURCES, PreparationReport, Source
 from im2tex.data.store import Split, read_about
 from im2tex.errors import Im2TexError
 from im2tex.render import open_renderer
@@ -93,13 +93,13 @@ class ArxivSource(Source):
         )
 
     def prepare(
-        self, root: Path, origin: str | None = None, labels: Path | None = None
-    ) -> Prepared:
+        self, root: Path, raw_data: str | None = None, labels: Path | None = None
+    ) -> PreparationReport:
         """Reads the formulas, draws them and writes the store; goes on where it was interrupted.
 
         Args:
             root: the data root.
-            origin: a list of formulas (`.tsv` with a header that names a column `raw`, and
+            raw_data: a list of formulas (`.tsv` with a header that names a column `raw`, and
                 perhaps `paper` and `kind`; `.txt` with a formula a line; either may be packed), or
                 LaTeX sources: a folder or an archive. Without one, the list in the folder that
                 IM2TEX_DATA names.
@@ -114,7 +114,7 @@ class ArxivSource(Source):
         """
         if labels is not None:
             raise Im2TexError("source 'arxiv' makes its labels from the formulas: leave --labels.")
-        path = find(origin, root)
+        path = find(raw_data, root)
         settings = self.settings.filled()
         excluded = _excluded(root, self.exclude)
         folder = root / self.name
@@ -126,13 +126,13 @@ class ArxivSource(Source):
                 "excluded": sha256("".join(sorted(excluded)).encode()).hexdigest(),
                 "renderer": renderer.signature,
             }
-            workshop = Workshop(folder, made_of)
-            planned = workshop.step("plan", lambda: _plan(path, settings, excluded))
+            cache = StepCache(folder, made_of)
+            planned = cache.step("plan", lambda: _plan(path, settings, excluded))
             rules = {
-                split: Rule(settings["limits"].get(split), everything=split == "test")
+                split: SplitLimits(settings["limits"].get(split), everything=split == "test")
                 for split in SPLITS
             }
-            drawing = Drawing(workshop, candidates(planned), rules, by_renderer(renderer))
+            drawing = SplitRenderer(cache, candidates(planned), rules, render_candidates(renderer))
             drawing.run()
             if not drawing.tallies["train"].taken:
                 raise Im2TexError(
@@ -175,26 +175,26 @@ class ArxivSource(Source):
         return split
 
 
-def find(origin: str | None, root: Path, source: str = "arxiv") -> Path:
+def find(raw_data: str | None, root: Path, source: str = "arxiv") -> Path:
     """Where the formulas are.
 
     Args:
-        origin: a path or a URL.
+        raw_data: a path or a URL.
         root: the data root, where a URL is downloaded to.
         source: whose formulas they are to be.
 
     Raises:
         Im2TexError: if nothing says it, or there is nothing.
     """
-    if origin is None:
+    if raw_data is None:
         data = os.environ.get("IM2TEX_DATA")
         if not data:
             raise Im2TexError(
                 f"source '{source}' needs formulas: --from a list of them (.tsv, .txt; .gz, .xz), "
                 "or LaTeX sources (a folder or an archive)."
             )
-        origin = str(Path(data) / "arxiv" / "formulas.tsv.xz")
-    path = download(origin, root / "downloads") if is_url(origin) else Path(origin)
+        raw_data = str(Path(data) / "arxiv" / "formulas.tsv.xz")
+    path = download(raw_data, root / "downloads") if is_url(raw_data) else Path(raw_data)
     if not path.exists():
         raise Im2TexError(
             f"{path} does not exist. Give --from a list of formulas or LaTeX sources."

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from im2tex.data.sample import Sample
-from im2tex.data.source import SOURCES, Prepared, Source
+from im2tex.data.source import SOURCES, PreparationReport, Source
 from im2tex.data.store import Split, write_split
 from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
@@ -105,14 +105,14 @@ class GrammarSource(Source):
         self.seed = seed
 
     def prepare(
-        self, root: Path, origin: str | None = None, labels: Path | None = None
-    ) -> Prepared:
-        """See `Source.prepare`; nothing is read, so `origin` and `labels` are refused."""
-        if origin is not None or labels is not None:
+        self, root: Path, raw_data: str | None = None, labels: Path | None = None
+    ) -> PreparationReport:
+        """See `Source.prepare`; nothing is read, so `raw_data` and `labels` are refused."""
+        if raw_data is not None or labels is not None:
             raise Im2TexError(
                 "source 'grammar' makes its own formulas: leave out --from, --labels."
             )
-        prepared = Prepared()
+        prepared = PreparationReport()
         for number, (split, formulas) in enumerate(self._formulas().items()):
             samples = (
                 Sample(

@@ -16,12 +16,17 @@ from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 
-from im2tex.data.handwriting_writer import Writer
-from im2tex.data.preparation.background_sets import Stream
-from im2tex.data.preparation.handwriting.layouts import Laying
-from im2tex.data.preparation.handwriting.selection import Chosen, crohme_like, held, listed
-from im2tex.data.preparation.resumable import Workshop, fingerprint
-from im2tex.data.source import SOURCES, Prepared, Source
+from im2tex.data.handwriting_synthesizer import HandwritingSynthesizer
+from im2tex.data.preparation.epoch_splits import EpochSplitBuilder
+from im2tex.data.preparation.handwriting.layouts import LayoutBuilder
+from im2tex.data.preparation.handwriting.selection import (
+    FormulaSelection,
+    crohme_like,
+    held,
+    listed,
+)
+from im2tex.data.preparation.resumable import StepCache, fingerprint
+from im2tex.data.source import SOURCES, PreparationReport, Source
 from im2tex.data.sources.arxiv import find
 from im2tex.data.store import Split, read_about, write_split
 from im2tex.errors import Im2TexError
@@ -97,8 +102,8 @@ class HandwritingSource(Source):
         self.fresh = fresh
         self.seed = seed
         self.epoch = epoch
-        self.origin = stream
-        self.stream = None if stream is None else Stream(self)
+        self.raw_data = stream
+        self.epoch_splits = None if stream is None else EpochSplitBuilder(self)
         self.made_with: dict[str, Any] = {
             "formulas": formulas,
             "labels": "crohme" if formulas == "crohme_like" else labels,
@@ -109,13 +114,13 @@ class HandwritingSource(Source):
         }
 
     def prepare(
-        self, root: Path, origin: str | None = None, labels: Path | None = None
-    ) -> Prepared:
+        self, root: Path, raw_data: str | None = None, labels: Path | None = None
+    ) -> PreparationReport:
         """Chooses formulas, lays them out and writes the store; goes on where it was interrupted.
 
         Args:
             root: the data root.
-            origin: a list of formulas, as source `arxiv` reads it; without one, the list in the
+            raw_data: a list of formulas, as source `arxiv` reads it; without one, the list in the
                 folder that IM2TEX_DATA names.
             labels: refused: labels are the formulas themselves.
 
@@ -128,14 +133,14 @@ class HandwritingSource(Source):
         """
         if labels is not None:
             raise Im2TexError("source 'handwriting' makes its own labels: leave --labels.")
-        path = find(origin, root, self.name)
+        path = find(raw_data, root, self.name)
         if not path.is_file():
             raise Im2TexError(
                 f"{path} is a folder: source 'handwriting' needs a list of formulas (.tsv, .txt; "
                 ".gz, .xz)."
             )
         bank = self._bank(root)
-        writer = Writer(Composer(bank, _MANNERS[self.manner]), self.seed)
+        synthesizer = HandwritingSynthesizer(Composer(bank, _MANNERS[self.manner]), self.seed)
         made_of = {
             "version": VERSION,
             "settings": self.made_with,
@@ -144,8 +149,8 @@ class HandwritingSource(Source):
             "origin": fingerprint(path),
             "glyphs": len(bank),
         }
-        workshop = Workshop(root / self.name, made_of)
-        chosen = _kept(workshop, lambda: self._choose(path, root))
+        cache = StepCache(root / self.name, made_of)
+        chosen = _kept(cache, lambda: self._choose(path, root))
         if not chosen.formulas:
             raise Im2TexError(f"{path} leaves nothing to train on: {'; '.join(chosen.lines)}.")
         share = self.made_with["validation"]
@@ -157,12 +162,12 @@ class HandwritingSource(Source):
             **made_of,
             "licence": bank.about.get("licences") or "none: the package's own font",
         }
-        prepared = Prepared(lines=list(chosen.lines))
+        prepared = PreparationReport(lines=list(chosen.lines))
         with open_layouter() as layouter:
             for split, formulas in splits.items():
-                laying = Laying(workshop, layouter, writer, split)
+                laying = LayoutBuilder(cache, layouter, synthesizer, split)
                 prepared.splits[split] = write_split(
-                    workshop.staged / f"{split}.parquet",
+                    cache.staged / f"{split}.parquet",
                     laying.run(formulas),
                     {**about, "split": split},
                 )
@@ -170,7 +175,7 @@ class HandwritingSource(Source):
                     prepared.lines.append(f"{number:,} left out of {split}: {reason}")
                 if not prepared.splits[split]:
                     self._without(split, prepared.lines)
-        workshop.publish()
+        cache.publish()
         return prepared
 
     def ensure(self, root: Path) -> None:
@@ -192,7 +197,7 @@ class HandwritingSource(Source):
         """Opens a split, with what writes its samples by hand."""
         split = super().split(root, name)
         composer = Composer(self._bank(root), _MANNERS[self.manner])
-        split.writer = Writer(composer, self.seed, self.fresh)
+        split.synthesizer = HandwritingSynthesizer(composer, self.seed, self.fresh)
         return split
 
     def epoch_name(self, epoch: int) -> str:
@@ -214,7 +219,7 @@ class HandwritingSource(Source):
             settings["glyphs"] = self.glyphs
         return [
             *(sys.executable, "-m", "im2tex", "data", "prepare", self.name, "--root", str(root)),
-            *("--from", str(self.origin), "--source_args", json.dumps(settings)),
+            *("--from", str(self.raw_data), "--source_args", json.dumps(settings)),
         ]
 
     def _without(self, split: str, lines: list[str]) -> None:
@@ -235,7 +240,7 @@ class HandwritingSource(Source):
         settings: dict[str, Any] = read_about(self.path(root, name)).get("settings", {})
         return settings
 
-    def _choose(self, path: Path, root: Path) -> Chosen:
+    def _choose(self, path: Path, root: Path) -> FormulaSelection:
         made = self.made_with
         if made["formulas"] == "crohme_like":
             seed = made["seed"] + self.epoch * _SEEDS
@@ -254,16 +259,16 @@ class HandwritingSource(Source):
         return GlyphBank.load(path)
 
 
-def _kept(workshop: Workshop, choose: Any) -> Chosen:
+def _kept(cache: StepCache, choose: Any) -> FormulaSelection:
     """The chosen formulas, as an interrupted preparation left them or chosen now."""
     schema = pa.schema([("tokens", pa.list_(pa.string()))])
 
     def make() -> pa.Table:
-        chosen: Chosen = choose()
+        chosen: FormulaSelection = choose()
         rows = [{"tokens": list(tokens)} for tokens in chosen.formulas]
         note = {b"lines": "\n".join(chosen.lines).encode()}
         return pa.Table.from_pylist(rows, schema=schema.with_metadata(note))
 
-    table = workshop.step("formulas", make)
+    table = cache.step("formulas", make)
     lines = table.schema.metadata[b"lines"].decode().split("\n")
-    return Chosen([tuple(row) for row in table.column("tokens").to_pylist()], lines)
+    return FormulaSelection([tuple(row) for row in table.column("tokens").to_pylist()], lines)

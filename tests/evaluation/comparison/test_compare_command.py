@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from helpers_comparison import OF_A, OF_B, sample, save
-from tiny import im2tex
+from tiny_run import im2tex
 
 from im2tex.evaluation.comparison.comparison import compare_tests
 from im2tex.evaluation.comparison.loading import read_measured

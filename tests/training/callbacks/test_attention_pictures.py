@@ -8,7 +8,7 @@ import torch
 from helpers_callbacks import Small, batches, small_trainer
 from lightning.pytorch.loggers import CSVLogger
 from PIL import Image
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.training.callbacks import AttentionPictures, attention_pictures
 from im2tex.training.module import Example, Im2Tex

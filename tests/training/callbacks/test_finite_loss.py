@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.model.checkpoint import read_checkpoint
 

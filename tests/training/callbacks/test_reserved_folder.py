@@ -9,7 +9,7 @@ import sys
 import pytest
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_only
-from tiny import TINY, changed, config, im2tex
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.training.callbacks.reserved_folder import reserve_folder
 

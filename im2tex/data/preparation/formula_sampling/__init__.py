@@ -7,12 +7,12 @@ profile, count, seed=0, exclude=test_labels).formulas` is that; `differences` sa
 from im2tex.data.preparation.formula_sampling.builtin import builtin_profile
 from im2tex.data.preparation.formula_sampling.divergence import Difference, differences
 from im2tex.data.preparation.formula_sampling.profile import Profile
-from im2tex.data.preparation.formula_sampling.sampling import Sampled, sample_formulas
+from im2tex.data.preparation.formula_sampling.sampling import SampledFormulas, sample_formulas
 
 __all__ = [
     "Difference",
     "Profile",
-    "Sampled",
+    "SampledFormulas",
     "builtin_profile",
     "differences",
     "sample_formulas",

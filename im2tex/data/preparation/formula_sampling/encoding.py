@@ -1,7 +1,7 @@
 """Many formulas at once: one character a sign, counted with numpy.
 
 A formula is a string, so that a million of them are compared, kept in sets and joined at the
-speed of strings; what a character stands for, its `Alphabet` says. Character 0 stands between
+speed of strings; what a character stands for, its `SignCodec` says. Character 0 stands between
 formulas and begins and ends each one.
 """
 
@@ -47,7 +47,7 @@ DEEPEST = 5
 """From this depth on, depths are taken together."""
 
 
-class Alphabet:
+class SignCodec:
     """The signs that formulas may have.
 
     Args:
@@ -111,7 +111,7 @@ def label_signs(tokens: Sequence[str]) -> list[str] | None:
     return found if said == tuple(tokens) else None
 
 
-class Counted:
+class FormulaCounts:
     """What there is to count in some formulas.
 
     Args:
@@ -126,7 +126,7 @@ class Counted:
         shapes: for `depth` and each of `SHAPES`, the number in each formula, (n,).
     """
 
-    def __init__(self, alphabet: Alphabet, formulas: Sequence[str]) -> None:
+    def __init__(self, alphabet: SignCodec, formulas: Sequence[str]) -> None:
         text = "\0".join(["", *formulas, ""])
         self.codes = np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.int64)
         self.starts = np.flatnonzero(self.codes == 0)[:-1]

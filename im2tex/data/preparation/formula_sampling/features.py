@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
-from im2tex.data.preparation.formula_sampling.encoding import Counted, Ints
+from im2tex.data.preparation.formula_sampling.encoding import FormulaCounts, Ints
 from im2tex.data.preparation.formula_sampling.profile import Profile
 
 Floats = NDArray[np.float64]
@@ -81,7 +81,7 @@ class Features:
         return np.concatenate([self._block(block) @ weights for block in _blocks(formulas)])
 
     def _block(self, formulas: Sequence[str]) -> csr_matrix:
-        counted = Counted(self._alphabet, formulas)
+        counted = FormulaCounts(self._alphabet, formulas)
         before, after, row = counted.codes[:-1], counted.codes[1:], counted.row
         each = np.arange(len(formulas))
         columns = [
@@ -107,7 +107,7 @@ def shares(counts: Mapping[int, int], last: int) -> Floats:
     return result
 
 
-def lengths_of(counted: Counted) -> Ints:
+def lengths_of(counted: FormulaCounts) -> Ints:
     """The length of each formula, up to `LAST`, (n,)."""
     result: Ints = np.minimum(counted.lengths, LAST)
     return result

@@ -1,4 +1,4 @@
-r"""`Writer`: a grammar that writes formulas with the habits of a collection.
+r"""`MarkovGrammar`: a grammar that writes formulas with the habits of a collection.
 
 Its rules are those of the signs: what opens is closed, a numerator is followed by a denominator.
 Which sign comes next is drawn by how often it does in the collection, behind the sign before and
@@ -33,7 +33,7 @@ _SCRIPTS = frozenset([SUB, SUB_END, SUP, SUP_END])
 Key = tuple[str, str]
 
 
-class Place:
+class GrammarState:
     r"""Where in a formula a sign is to be written.
 
     Attributes:
@@ -60,7 +60,7 @@ class Place:
             self.key = (row, kind)
 
 
-def habits(formulas: Iterable[Iterable[str]]) -> dict[Key, dict[str, int]]:
+def transition_counts(formulas: Iterable[Iterable[str]]) -> dict[Key, dict[str, int]]:
     """How often each sign comes in each place of some formulas, given by their signs.
 
     Returns:
@@ -68,7 +68,7 @@ def habits(formulas: Iterable[Iterable[str]]) -> dict[Key, dict[str, int]]:
     """
     counts: defaultdict[Key, Counter[str]] = defaultdict(Counter)
     for signs in formulas:
-        place = Place()
+        place = GrammarState()
         for sign in signs:
             counts[place.key][sign] += 1
             place.move(sign)
@@ -76,24 +76,24 @@ def habits(formulas: Iterable[Iterable[str]]) -> dict[Key, dict[str, int]]:
     return {key: dict(following) for key, following in counts.items()}
 
 
-class Writer:
+class MarkovGrammar:
     """Writes formulas.
 
     Args:
-        habits: how often each sign comes in each place.
+        transition_counts: how often each sign comes in each place.
         longest: the most tokens that a formula may have.
     """
 
-    def __init__(self, habits: Mapping[Key, Mapping[str, int]], longest: int) -> None:
+    def __init__(self, transition_counts: Mapping[Key, Mapping[str, int]], longest: int) -> None:
         self._choices = {
             key: (list(following), list(accumulate(following.values())))
-            for key, following in habits.items()
+            for key, following in transition_counts.items()
         }
         self._longest = longest
 
     def formula(self, random: Random) -> list[str] | None:
         """The signs of a formula, or None where it came out too long."""
-        place = Place()
+        place = GrammarState()
         signs: list[str] = []
         size = 0
         while True:

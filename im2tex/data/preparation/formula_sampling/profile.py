@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from im2tex.data.preparation.formula_sampling.encoding import Alphabet, Counted, label_signs
-from im2tex.data.preparation.formula_sampling.markov_grammar import habits
+from im2tex.data.preparation.formula_sampling.encoding import FormulaCounts, SignCodec, label_signs
+from im2tex.data.preparation.formula_sampling.markov_grammar import transition_counts
 from im2tex.errors import Im2TexError
 
 
@@ -39,19 +39,20 @@ class Profile:
         signs: how often each sign occurs, by its number in the alphabet; 0 is the end.
         shapes: labels by their number of fractions and the like, see `encoding.SHAPES`.
         pairs: how often sign follows sign in different labels; 0 is the beginning and the end.
-        habits: how often each sign comes in each place of different labels; for `Writer`.
+        transition_counts: how often each sign follows each state of `MarkovGrammar`, in the
+            different labels.
     """
 
     labels: int
     different: int
     skipped: int
-    alphabet: Alphabet
+    alphabet: SignCodec
     lengths: Mapping[int, int]
     tokens: Mapping[str, int]
     signs: Mapping[int, int]
     shapes: Mapping[str, Mapping[int, int]]
     pairs: Mapping[tuple[int, int], int]
-    habits: Mapping[tuple[str, str], Mapping[str, int]]
+    transition_counts: Mapping[tuple[str, str], Mapping[str, int]]
 
     @classmethod
     def of(cls, labels: Iterable[Sequence[str]]) -> Profile:
@@ -73,10 +74,10 @@ class Profile:
             raise Im2TexError(
                 f"no profile of {given.total()} labels: none is a formula in canonical tokens."
             )
-        alphabet = Alphabet(sorted({sign for signs in times for sign in signs}))
+        alphabet = SignCodec(sorted({sign for signs in times for sign in signs}))
         different = [alphabet.encode(signs) or "" for signs in times]
-        every = Counted(alphabet, np.repeat(different, list(times.values())).tolist())
-        once = Counted(alphabet, different)
+        every = FormulaCounts(alphabet, np.repeat(different, list(times.values())).tolist())
+        once = FormulaCounts(alphabet, different)
         base = len(alphabet) + 1
         occurring = Counter(every.codes[1:].tolist())
         tokens: Counter[str] = Counter()
@@ -94,7 +95,7 @@ class Profile:
             signs=_sorted(occurring),
             shapes={name: _sorted(Counter(n.tolist())) for name, n in every.shapes.items()},
             pairs={divmod(pair, base): n for pair, n in sorted(pairs.items())},
-            habits=habits(times),
+            transition_counts=transition_counts(times),
         )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import expit
 
 from im2tex.data.preparation.formula_sampling.calibration import systematic, weights
-from im2tex.data.preparation.formula_sampling.encoding import Counted, Ints
+from im2tex.data.preparation.formula_sampling.encoding import FormulaCounts, Ints
 from im2tex.data.preparation.formula_sampling.features import (
     LAST,
     Features,
@@ -24,10 +24,10 @@ from im2tex.data.preparation.formula_sampling.features import (
     lengths_of,
     shares,
 )
-from im2tex.data.preparation.formula_sampling.markov_grammar import Writer
+from im2tex.data.preparation.formula_sampling.markov_grammar import MarkovGrammar
 from im2tex.data.preparation.formula_sampling.profile import Profile
 from im2tex.data.preparation.formula_sampling.signs import signs
-from im2tex.data.preparation.formula_sampling.subformulas import cuts
+from im2tex.data.preparation.formula_sampling.subformulas import subformula_spans
 from im2tex.errors import Im2TexError
 from im2tex.latex.normal_form.parser import parse
 from im2tex.latex.tokens import LatexError
@@ -43,7 +43,7 @@ _HAD = 0.8  # the part of scarce candidates that a sample without repeats takes
 _AGAIN = 4  # how often one of them may come, when all together come once
 
 
-class Sampled(NamedTuple):
+class SampledFormulas(NamedTuple):
     """What `sample_formulas` found.
 
     Attributes:
@@ -66,7 +66,7 @@ def sample_formulas(
     seed: int = 0,
     exclude: Iterable[Sequence[str]] = (),
     unique: bool = False,
-) -> Sampled:
+) -> SampledFormulas:
     """Formulas with the statistics of a collection.
 
     Args:
@@ -95,7 +95,7 @@ def sample_formulas(
     found.write(_WRITTEN_CANDIDATES * count, random)
 
     # In order of length, so that `systematic` shares lengths closely; by chance within each.
-    bins = lengths_of(Counted(profile.alphabet, found.strings))
+    bins = lengths_of(FormulaCounts(profile.alphabet, found.strings))
     order = np.lexsort((np.random.default_rng(random.getrandbits(64)).random(len(bins)), bins))
     wanted = shares(profile.lengths, LAST)
     order = order[wanted[bins[order]] > 0]
@@ -122,7 +122,7 @@ def sample_formulas(
     taken = systematic(times, count, most, random.random())
     chosen = np.repeat(np.arange(len(strings)), taken).tolist()
     random.shuffle(chosen)
-    return Sampled(
+    return SampledFormulas(
         [profile.alphabet.tokens(strings[i]) for i in chosen],
         int((order[chosen] < cut).sum()),
         found.unreadable,
@@ -166,7 +166,7 @@ class _Candidates:
                 continue
             places = [
                 (start, end)
-                for start, end in cuts(found, alphabet.__contains__, self._longest)
+                for start, end in subformula_spans(found, alphabet.__contains__, self._longest)
                 if end - start > 1  # there are enough letters
             ]
             if len(places) > _CUTS:
@@ -176,7 +176,7 @@ class _Candidates:
 
     def write(self, most: int, random: Random) -> None:
         """Has formulas written."""
-        writer = Writer(self._profile.habits, self._longest)
+        writer = MarkovGrammar(self._profile.transition_counts, self._longest)
         enough = len(self.strings) + most
         for _ in range(_TRIES * most):
             if len(self.strings) >= enough:

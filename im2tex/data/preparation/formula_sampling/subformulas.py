@@ -29,7 +29,7 @@ _NEVER_FIRST = SEPARATORS | {SUB, SUP}  # a script whose base is foreign would b
 _LEADING = frozenset(["-", "\\pm"])  # may stand where there is nothing on the left
 
 
-def cuts(
+def subformula_spans(
     signs: Sequence[str], known: Callable[[str], bool], longest: int
 ) -> Iterator[tuple[int, int]]:
     """Where sub-formulas lie in a formula; itself is one of them, if it fits.

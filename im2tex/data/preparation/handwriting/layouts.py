@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from im2tex.data.handwriting_writer import Writer
+from im2tex.data.handwriting_synthesizer import HandwritingSynthesizer
 from im2tex.data.preparation.handwriting.selection import rank
-from im2tex.data.preparation.resumable import Workshop
+from im2tex.data.preparation.resumable import StepCache
 from im2tex.data.sample import LaidOut, Sample
 from im2tex.errors import Im2TexError
 from im2tex.ink.scale import ink_size
@@ -30,13 +30,13 @@ _SCHEMA = pa.schema(
 )
 
 
-class Laying:
+class LayoutBuilder:
     """One preparation's layouts.
 
     Args:
-        workshop: keeps the parts.
+        cache: keeps the parts.
         layouter: makes the layouts.
-        writer: writes each once, to know its size.
+        synthesizer: writes each once, to know its size.
         name: of the parts.
 
     Attributes:
@@ -44,11 +44,15 @@ class Laying:
     """
 
     def __init__(
-        self, workshop: Workshop, layouter: TexLayouter, writer: Writer, name: str
+        self,
+        cache: StepCache,
+        layouter: TexLayouter,
+        synthesizer: HandwritingSynthesizer,
+        name: str,
     ) -> None:
-        self.workshop = workshop
+        self.cache = cache
         self.layouter = layouter
-        self.writer = writer
+        self.synthesizer = synthesizer
         self.name = name
         self.left_out: Counter[str] = Counter()
 
@@ -79,7 +83,7 @@ class Laying:
             ]
             return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
-        rows: list[dict[str, Any]] = self.workshop.step(name, make).to_pylist()
+        rows: list[dict[str, Any]] = self.cache.step(name, make).to_pylist()
         return rows
 
     def _row(self, key: str, tokens: tuple[str, ...], layout: Layout | Failure) -> dict[str, Any]:
@@ -87,12 +91,12 @@ class Laying:
             return {"reason": f"no layout: {CAUSES[layout.cause]}"}
         if not layout.placed:
             return {"reason": "nothing to write"}
-        missing = self.writer.composer.missing(layout)
+        missing = self.synthesizer.composer.missing(layout)
         if missing:
             return {"reason": f"no glyph of {missing[0]}"}
         sample = Sample(key, "", tokens, laid_out=LaidOut(layout, 1.0, 1.0, 1.0))
         try:
-            ink = self.writer(sample)
+            ink = self.synthesizer(sample)
             left, top, right, bottom = ink.bounds
             written = [ink_size(ink), right - left, bottom - top]
         except (Im2TexError, ValueError) as error:

@@ -18,7 +18,7 @@ _SALT = "im2tex handwriting split 1"
 _POOL = 3  # formulas to cut from, for each one wanted
 
 
-class Chosen(NamedTuple):
+class FormulaSelection(NamedTuple):
     """Formulas to be written.
 
     Attributes:
@@ -30,7 +30,7 @@ class Chosen(NamedTuple):
     lines: list[str]
 
 
-def crohme_like(pool: Path, root: Path, count: int, seed: int, max_tokens: int) -> Chosen:
+def crohme_like(pool: Path, root: Path, count: int, seed: int, max_tokens: int) -> FormulaSelection:
     """Formulas with the statistics of CROHME's training labels, none of its held-out ones.
 
     Args:
@@ -51,7 +51,7 @@ def crohme_like(pool: Path, root: Path, count: int, seed: int, max_tokens: int) 
     markup = [one.latex for one in read_list(pool)]
     step = max(1, len(markup) // (_POOL * count))
     found = sample_formulas(markup[::step], profile, count, seed=seed, exclude=held_out)
-    return Chosen(
+    return FormulaSelection(
         found.formulas,
         [
             f"{count:,} formulas {said}, {found.cut:,} of them cut from {pool.name}",
@@ -62,7 +62,7 @@ def crohme_like(pool: Path, root: Path, count: int, seed: int, max_tokens: int) 
 
 def listed(
     source: Path, root: Path, labels: str, count: int, max_tokens: int, turn: int = 0
-) -> Chosen:
+) -> FormulaSelection:
     """The formulas of a list, each once, in the order of a hash.
 
     Args:
@@ -95,7 +95,7 @@ def listed(
         first = turn * count % len(chosen)
         chosen = chosen[first:] + chosen[:first]
     chosen = chosen[:count]
-    return Chosen(
+    return FormulaSelection(
         chosen,
         [
             f"{len(chosen):,} of {total:,} formulas of {source.name}; {unread:,} cannot be read, "

@@ -16,7 +16,6 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from im2tex.data.preparation.archive import Limits, Member, members
 from im2tex.data.preparation.papers.paper import (
     TEX,
     Paper,
@@ -27,6 +26,7 @@ from im2tex.data.preparation.papers.paper import (
 )
 from im2tex.data.preparation.papers.units import Unit, units
 from im2tex.data.preparation.papers.unpacking import LARGEST_FILE, READ_ALONG, RefusedError, unpack
+from im2tex.data.preparation.raw_files import Limits, RawFile, iter_files
 from im2tex.errors import Im2TexError
 from im2tex.latex.document.boundaries import LONGEST
 
@@ -61,7 +61,7 @@ def read_papers(
     """The formulas of papers, from their LaTeX sources.
 
     Args:
-        origin: a folder or an archive (`archive.members`) of TeX files, of folders of them, or of
+        origin: a folder or an archive (see `iter_files`) of TeX files, of folders of them, or of
             arXiv's packages (`unpacking`); or a single one of these.
         rows: takes rows of aligned displays as well, which the paper does not.
         lengths: the fewest and the most characters of a formula that is taken; the paper takes 41
@@ -147,9 +147,9 @@ def _plan(origin: Path) -> tuple[dict[str, Unit], Counter[Unit]]:
     return result, sizes
 
 
-def _files(origin: Path) -> Iterator[tuple[str, Member]]:
+def _files(origin: Path) -> Iterator[tuple[str, RawFile]]:
     """Members by their path below the origin, those left out whose names no paper's file has."""
-    for member in members(origin, _SUFFIXES, Limits()):
+    for member in iter_files(origin, _SUFFIXES, Limits()):
         parts = member.path.parts
         path = "/".join(parts[1:] or parts)
         name = path.lower()

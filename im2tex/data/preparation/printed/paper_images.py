@@ -23,7 +23,7 @@ _PADDING = 8
 _RATIO = 2
 
 
-class Picture(NamedTuple):
+class EncodedImage(NamedTuple):
     """An encoded picture and its size.
 
     Attributes:
@@ -37,7 +37,7 @@ class Picture(NamedTuple):
     width: int
 
 
-def halved(pixels: NDArray[np.uint8]) -> Picture:
+def pad_and_downsample(pixels: NDArray[np.uint8]) -> EncodedImage:
     """Pads and halves.
 
     Args:
@@ -48,7 +48,7 @@ def halved(pixels: NDArray[np.uint8]) -> Picture:
     return _encoded(sheet.resize(size, Image.Resampling.LANCZOS))
 
 
-def from_file(data: bytes, page_height: int = 1500) -> Picture:
+def image_from_file(data: bytes, page_height: int = 1500) -> EncodedImage:
     """A picture of a data set: a whole page is cropped, padded and halved, any other is kept.
 
     Args:
@@ -67,7 +67,7 @@ def from_file(data: bytes, page_height: int = 1500) -> Picture:
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if not rows.size:
         raise Im2TexError("a blank page")
-    return halved(pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    return pad_and_downsample(pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
 def _grey(picture: Image.Image) -> Image.Image:
@@ -78,7 +78,7 @@ def _grey(picture: Image.Image) -> Image.Image:
     return picture.convert("L")
 
 
-def _encoded(picture: Image.Image) -> Picture:
+def _encoded(picture: Image.Image) -> EncodedImage:
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=6)
-    return Picture(out.getvalue(), picture.height, picture.width)
+    return EncodedImage(out.getvalue(), picture.height, picture.width)

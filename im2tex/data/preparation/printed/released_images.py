@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from im2tex.data.preparation.archive import members
 from im2tex.data.preparation.printed.formulas import Candidate, quiet
-from im2tex.data.preparation.printed.paper_images import Picture, from_file
-from im2tex.data.preparation.printed.rendering import Draw, Outcome
-from im2tex.data.preparation.resumable import Workshop
+from im2tex.data.preparation.printed.paper_images import EncodedImage, image_from_file
+from im2tex.data.preparation.printed.rendering import RenderFn, RenderResult
+from im2tex.data.preparation.raw_files import iter_files
+from im2tex.data.preparation.resumable import StepCache
 from im2tex.errors import Im2TexError
 from im2tex.utils.progress import bar
 
@@ -30,28 +30,30 @@ _SCHEMA = pa.schema(
 )
 
 
-def by_name(workshop: Workshop, origin: Path, names: Collection[str]) -> Draw:
+def images_by_name(cache: StepCache, origin: Path, names: Collection[str]) -> RenderFn:
     """Gives candidates the pictures whose name is in their `extra["image"]`.
 
     Args:
-        workshop: keeps the pictures as they are read.
+        cache: keeps the pictures as they are read.
         origin: folder or archive.
         names: of the pictures wanted, without ending.
     """
-    found = dict(_read(workshop, origin, names))
+    found = dict(_read(cache, origin, names))
 
-    def draw(candidates: Sequence[Candidate]) -> Iterator[Outcome]:
+    def draw(candidates: Sequence[Candidate]) -> Iterator[RenderResult]:
         for candidate in candidates:
             name = candidate.extra["image"]
-            yield found.get(name) or Outcome(None, "no such picture", f"{name} in {origin.name}")
+            yield found.get(name) or RenderResult(
+                None, "no such picture", f"{name} in {origin.name}"
+            )
 
     return draw
 
 
 def _read(
-    workshop: Workshop, origin: Path, names: Collection[str]
-) -> Iterator[tuple[str, Outcome]]:
-    files = (file for file in members(origin, (".png",)) if file.path.stem in names)
+    cache: StepCache, origin: Path, names: Collection[str]
+) -> Iterator[tuple[str, RenderResult]]:
+    files = (file for file in iter_files(origin, (".png",)) if file.path.stem in names)
     workers = os.cpu_count() or 1
     with ProcessPoolExecutor(workers, initializer=quiet) as pool, bar("reading", len(names)) as b:
         number = 0
@@ -62,7 +64,7 @@ def _read(
                 rows = list(pool.map(_row, data, chunksize=20))
                 return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
-            table = workshop.step(f"images-{number:05d}", make)
+            table = cache.step(f"images-{number:05d}", make)
             number += 1
             b.advance(len(part))
             for row in table.to_pylist():
@@ -74,14 +76,14 @@ def _row(file: tuple[str, bytes | None, str]) -> dict[str, object]:
     row: dict[str, object] = {"name": name, "reason": problem}
     if data is not None:
         try:
-            picture = from_file(data)
+            picture = image_from_file(data)
             row |= {"image": picture.png, "height": picture.height, "width": picture.width}
         except Im2TexError as error:
             row["reason"] = str(error)
     return row
 
 
-def _outcome(row: dict[str, object]) -> Outcome:
+def _outcome(row: dict[str, object]) -> RenderResult:
     if row["image"] is None:
-        return Outcome(None, "its picture cannot be read", str(row["reason"]))
-    return Outcome(Picture(row["image"], row["height"], row["width"]))  # type: ignore[arg-type]
+        return RenderResult(None, "its picture cannot be read", str(row["reason"]))
+    return RenderResult(EncodedImage(row["image"], row["height"], row["width"]))  # type: ignore[arg-type]

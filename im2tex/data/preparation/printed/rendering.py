@@ -1,7 +1,7 @@
 """Candidates into splits of pictures: drawn in parts that are kept, then written.
 
 The paper leaves formulas out of training and validation that are too large or too long, and keeps
-every one in the test (section 4 of Deng et al. 2017); `Rule` says so for each split.
+every one in the test (section 4 of Deng et al. 2017); `SplitLimits` says so for each split.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from im2tex.data.preparation.printed.formulas import Candidate
-from im2tex.data.preparation.printed.paper_images import Picture, halved
-from im2tex.data.preparation.resumable import Workshop
+from im2tex.data.preparation.printed.paper_images import EncodedImage, pad_and_downsample
+from im2tex.data.preparation.resumable import StepCache
 from im2tex.data.sample import Sample
 from im2tex.render import CAUSES, Renderer
 from im2tex.utils.progress import bar
@@ -26,7 +26,7 @@ MAX_WIDTH, MAX_HEIGHT = 500, 160
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class SplitLimits:
     """What a split takes of what it could have.
 
     Attributes:
@@ -40,7 +40,7 @@ class Rule:
     undrawn: bool = False
 
 
-class Outcome(NamedTuple):
+class RenderResult(NamedTuple):
     """A candidate's picture, or why there is none.
 
     Attributes:
@@ -49,16 +49,16 @@ class Outcome(NamedTuple):
         detail: its particulars.
     """
 
-    picture: Picture | None = None
+    picture: EncodedImage | None = None
     reason: str = ""
     detail: str = ""
 
 
-Draw = Callable[[Sequence[Candidate]], Iterator[Outcome]]
+RenderFn = Callable[[Sequence[Candidate]], Iterator[RenderResult]]
 
 
 @dataclass
-class Tally:
+class SplitCounts:
     """What became of a split's candidates.
 
     Attributes:
@@ -103,25 +103,25 @@ class Problem(NamedTuple):
     latex: str
 
 
-def by_renderer(renderer: Renderer) -> Draw:
+def render_candidates(renderer: Renderer) -> RenderFn:
     """Draws candidates from their markup at the paper's settings."""
 
-    def draw(candidates: Sequence[Candidate]) -> Iterator[Outcome]:
+    def draw(candidates: Sequence[Candidate]) -> Iterator[RenderResult]:
         for rendering in renderer.render([one.latex for one in candidates]):
             if rendering.failure is not None:
-                yield Outcome(None, CAUSES[rendering.failure.cause], rendering.failure.reason)
+                yield RenderResult(None, CAUSES[rendering.failure.cause], rendering.failure.reason)
             else:
                 assert rendering.pixels is not None
-                yield Outcome(halved(rendering.pixels))
+                yield RenderResult(pad_and_downsample(rendering.pixels))
 
     return draw
 
 
-class Drawing:
+class SplitRenderer:
     """One preparation's drawing, part by part.
 
     Args:
-        workshop: keeps the parts.
+        cache: keeps the parts.
         candidates: in the order in which splits take them.
         rules: what each split takes.
         draw: makes their pictures.
@@ -130,18 +130,18 @@ class Drawing:
 
     def __init__(
         self,
-        workshop: Workshop,
+        cache: StepCache,
         candidates: Sequence[Candidate],
-        rules: Mapping[str, Rule],
-        draw: Draw,
+        rules: Mapping[str, SplitLimits],
+        draw: RenderFn,
         size: int = _PART,
     ) -> None:
-        self.workshop = workshop
+        self.cache = cache
         self.candidates = candidates
         self.rules = rules
         self.draw = draw
         self.size = size
-        self.tallies = {split: Tally() for split in rules}
+        self.tallies = {split: SplitCounts() for split in rules}
         self.problems: list[Problem] = []
         self._parts: list[_Part] = []
 
@@ -240,7 +240,7 @@ class Drawing:
 
     def _part(self, k: int, numbers: Sequence[int]) -> pa.Table:
         """The outcomes of a part: as kept, or drawn now."""
-        return self.workshop.step(f"part-{k:05d}", lambda: self._made(numbers))
+        return self.cache.step(f"part-{k:05d}", lambda: self._made(numbers))
 
 
 class _Part(NamedTuple):

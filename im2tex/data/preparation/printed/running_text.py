@@ -18,7 +18,7 @@ _TEXT = re.compile(
 _WORDS = re.compile(r"(?<![\\A-Za-z])(?:[A-Za-z]{3,}[,.;:]?\s+){2}[A-Za-z]{2,}")
 
 
-def is_prose(latex: str) -> bool:
+def is_running_text(latex: str) -> bool:
     """Whether a formula has three words in a row outside of what is marked as text.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from im2tex.data.preparation.printed.formulas import Candidate, Formula, digest, forms
-from im2tex.data.preparation.printed.running_text import is_prose
+from im2tex.data.preparation.printed.running_text import is_running_text
 from im2tex.utils.progress import bar
 
 SPLITS = ("train", "validation", "test")
@@ -120,7 +120,7 @@ def _long_enough(
             counts["of another kind"] += 1
         elif not low < len(formula.latex) < high:
             counts[f"not between {low} and {high} characters"] += 1
-        elif is_prose(formula.latex):
+        elif is_running_text(formula.latex):
             counts["running text between dollars that do not pair"] += 1
         else:
             yield formula

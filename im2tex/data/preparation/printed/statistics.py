@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from im2tex.data.preparation.printed.rendering import Tally
+from im2tex.data.preparation.printed.rendering import SplitCounts
 
 PAPER = {
     "pairs": "103,556 (train 83,883, validation 9,319, test 10,354)",
@@ -16,7 +16,7 @@ PAPER = {
 """IM2LATEX-100K as section 4 of Deng et al. 2017 and its files have it."""
 
 
-def lines(tallies: Mapping[str, Tally]) -> Iterator[str]:
+def lines(tallies: Mapping[str, SplitCounts]) -> Iterator[str]:
     """The report of a preparation, a line each."""
     for split, tally in tallies.items():
         for reason, number in tally.left_out.most_common():

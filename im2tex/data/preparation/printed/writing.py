@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from im2tex.data.preparation.printed import statistics
-from im2tex.data.preparation.printed.rendering import Drawing, Problem
-from im2tex.data.source import Prepared
+from im2tex.data.preparation.printed.rendering import Problem, SplitRenderer
+from im2tex.data.source import PreparationReport
 from im2tex.data.store import write_split
 from im2tex.errors import Im2TexError
 
@@ -17,9 +17,9 @@ PROBLEMS = "problems.tsv"
 
 
 def publish(
-    drawing: Drawing, folder: Path, about: Mapping[str, Any], notes: Iterable[str]
-) -> Prepared:
-    """Writes a store a split and the list of what was not drawn, then clears the workshop.
+    drawing: SplitRenderer, folder: Path, about: Mapping[str, Any], notes: Iterable[str]
+) -> PreparationReport:
+    """Writes a store a split and the list of what was not drawn, then clears the cache.
 
     Args:
         drawing: after its run.
@@ -31,16 +31,16 @@ def publish(
         Im2TexError: if something cannot be written. An earlier store is intact then, and what was
             drawn is kept for another try.
     """
-    prepared = Prepared()
-    staged = drawing.workshop.staged
+    prepared = PreparationReport()
+    staged = drawing.cache.staged
     for split, tally in drawing.tallies.items():
         if tally.taken:
             note = {**about, "split": split, "left_out": dict(tally.left_out)}
             samples = drawing.samples(split)
             prepared.splits[split] = write_split(staged / f"{split}.parquet", samples, note)
     _write_problems(staged / PROBLEMS, drawing.problems)
-    drawing.workshop.publish()
-    if drawing.workshop.went_on:
+    drawing.cache.publish()
+    if drawing.cache.resumed:
         prepared.lines.append("went on where an earlier preparation had stopped")
     prepared.lines += [*notes, *statistics.lines(drawing.tallies)]
     if drawing.problems:

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from im2tex.data.preparation.archive import Member
+from im2tex.data.preparation.raw_files import RawFile
 from im2tex.data.sample import Sample
 from im2tex.data.sources.crohme.folders import OTHER_TASKS, collection_of, split_of
 from im2tex.data.sources.crohme.labels import Captions, aligned_ink, captioned, own_truth
@@ -73,7 +73,7 @@ class Collected:
     shared: Counter[str] = field(default_factory=Counter)
 
 
-def collect(files: Iterable[Member], captions: Captions | None) -> Collected:
+def collect(files: Iterable[RawFile], captions: Captions | None) -> Collected:
     """Reads every file and sorts the inks into splits.
 
     Args:

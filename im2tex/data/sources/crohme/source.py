@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from im2tex.data.preparation.archive import Member, members
 from im2tex.data.preparation.download import download, is_url
-from im2tex.data.source import SOURCES, Prepared, Source
+from im2tex.data.preparation.raw_files import RawFile, iter_files
+from im2tex.data.source import SOURCES, PreparationReport, Source
 from im2tex.data.sources.crohme.labels import Captions, read_captions
 from im2tex.data.sources.crohme.report import lines
 from im2tex.data.sources.crohme.scan import Collected, Record, collect
@@ -41,13 +41,13 @@ class CrohmeSource(Source):
     tests: ClassVar[tuple[str, ...]] = ("test_2014", "test_2013")
 
     def prepare(
-        self, root: Path, origin: str | None = None, labels: Path | None = None
-    ) -> Prepared:
+        self, root: Path, raw_data: str | None = None, labels: Path | None = None
+    ) -> PreparationReport:
         """Reads the inks, checks them, cuts the validation split and writes the store.
 
         Args:
             root: the data root.
-            origin: a folder, an archive or a URL, in any layout CROHME was published in; without
+            raw_data: a folder, an archive or a URL, in any layout CROHME was published in; without
                 one the archive in the folder that IM2TEX_DATA names is used, if there is one.
             labels: captions to use instead of the files' own truth.
 
@@ -59,9 +59,9 @@ class CrohmeSource(Source):
                 store cannot be written. An earlier store is intact then.
         """
         captions = read_captions(labels) if labels else None
-        path = self._find(root, origin)
-        with self._workshop(root) as workshop:
-            found = collect(_shown(members(path)), captions)
+        path = self._find(root, raw_data)
+        with self._workshop(root) as cache:
+            found = collect(_shown(iter_files(path)), captions)
             _check(found, path, captions)
             validation = held_out(
                 [(r.sample.extra["collection"], r.sample.tokens) for r in found.splits["train"]]
@@ -73,14 +73,14 @@ class CrohmeSource(Source):
                 "labels": labels.name if labels else "the inks' own truth",
                 "licence": "CC BY-NC-SA 3.0",
             }
-            prepared = Prepared()
+            prepared = PreparationReport()
             for split, records in splits.items():
                 prepared.splits[split] = write_split(
-                    workshop / f"{split}.parquet",
+                    cache / f"{split}.parquet",
                     (record.sample for record in records),
                     {**about, "split": split, "samples": len(records)},
                 )
-            _write_problems(workshop / "problems.tsv", found)
+            _write_problems(cache / "problems.tsv", found)
             prepared.lines += lines(found, splits, captions)
             stale = sorted(set(self.available(root)) - set(splits))
             prepared.lines += [
@@ -88,12 +88,12 @@ class CrohmeSource(Source):
                 "as it was"
                 for split in stale
             ]
-            self._publish(root, workshop)
+            self._publish(root, cache)
         return prepared
 
-    def _find(self, root: Path, origin: str | None) -> Path:
-        if origin is not None:
-            return download(origin, root / "downloads") if is_url(origin) else Path(origin)
+    def _find(self, root: Path, raw_data: str | None) -> Path:
+        if raw_data is not None:
+            return download(raw_data, root / "downloads") if is_url(raw_data) else Path(raw_data)
         data = os.environ.get("IM2TEX_DATA")
         if not data:
             raise Im2TexError(_WHERE)
@@ -115,23 +115,23 @@ class CrohmeSource(Source):
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _publish(self, root: Path, workshop: Path) -> None:
+    def _publish(self, root: Path, cache: Path) -> None:
         """Puts the new files in the old ones' places, once all of them are complete."""
         try:
-            for file in sorted(workshop.iterdir()):
+            for file in sorted(cache.iterdir()):
                 file.replace(root / self.name / file.name)
         except OSError as error:
             raise Im2TexError(_unwritable(root / self.name, error)) from error
 
 
-def _shown(files: Iterator[Member]) -> Iterator[Member]:
+def _shown(files: Iterator[RawFile]) -> Iterator[RawFile]:
     with bar("reading inks") as shown:
         for file in files:
             yield file
             shown.advance()
 
 
-def _check(found: Collected, origin: Path, captions: Captions | None) -> None:
+def _check(found: Collected, raw_data: Path, captions: Captions | None) -> None:
     """Stops where there is nothing to train on; leaves out tests without any truth.
 
     Raises:
@@ -153,11 +153,11 @@ def _check(found: Collected, origin: Path, captions: Captions | None) -> None:
     if found.splits.get("train"):
         return
     if not found.files:
-        raise Im2TexError(f"there is no InkML file in {origin}.\n{_WHERE}")
+        raise Im2TexError(f"there is no InkML file in {raw_data}.\n{_WHERE}")
     there = ", ".join(f"{split} ({len(records)})" for split, records in found.splits.items())
     folders = ", ".join(folder for folder, _ in found.unplaced.most_common(3))
     raise Im2TexError(
-        f"{origin} holds {found.files} InkML files but no training inks"
+        f"{raw_data} holds {found.files} InkML files but no training inks"
         + (f"; found: {there}" if there else "")
         + (f"; folders whose part in CROHME nothing tells: {folders}" if folders else "")
         + ". Training inks lie in a folder with 'train' in its name, or in one called HAMEX, "

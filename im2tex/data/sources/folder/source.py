@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from im2tex.data.labels import label_tokens
 from im2tex.data.sample import Sample
-from im2tex.data.source import SOURCES, Prepared, Source
+from im2tex.data.source import SOURCES, PreparationReport, Source
 from im2tex.data.sources.folder.files import (
     Files,
     endings,
@@ -107,10 +107,10 @@ class FolderSource(Source):
         return {**(arguments or {}), **absolute}
 
     def prepare(
-        self, root: Path, origin: str | None = None, labels: Path | None = None
-    ) -> Prepared:
-        """See `Source.prepare`; `origin` is the folder."""
-        folder = self.folder if origin is None else Path(origin).expanduser().absolute()
+        self, root: Path, raw_data: str | None = None, labels: Path | None = None
+    ) -> PreparationReport:
+        """See `Source.prepare`; `raw_data` is the folder."""
+        folder = self.folder if raw_data is None else Path(raw_data).expanduser().absolute()
         if folder is None:
             raise Im2TexError(
                 "source 'folder' needs a folder: --from PATH, or path in data.source_args."
@@ -152,7 +152,7 @@ class FolderSource(Source):
             "settings": self._settings(folder, files, labels or self.labels),
             "problems": [str(problem) for problem in problems],
         }
-        prepared = Prepared()
+        prepared = PreparationReport()
         for split, chosen in splits.items():
             if chosen:
                 samples = (entry.sample() for entry in chosen)

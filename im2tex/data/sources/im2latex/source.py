@@ -16,11 +16,11 @@ from typing import ClassVar, Literal
 
 from im2tex.data.preparation.printed.formulas import Candidate, forms
 from im2tex.data.preparation.printed.paper_images import DPI
-from im2tex.data.preparation.printed.released_images import by_name
-from im2tex.data.preparation.printed.rendering import Drawing, Rule, by_renderer
+from im2tex.data.preparation.printed.released_images import images_by_name
+from im2tex.data.preparation.printed.rendering import SplitLimits, SplitRenderer, render_candidates
 from im2tex.data.preparation.printed.writing import publish
-from im2tex.data.preparation.resumable import Workshop, fingerprint
-from im2tex.data.source import SOURCES, Prepared, Source
+from im2tex.data.preparation.resumable import StepCache, fingerprint
+from im2tex.data.source import SOURCES, PreparationReport, Source
 from im2tex.data.sources.im2latex.release import Release, read_release
 from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
@@ -48,15 +48,15 @@ class Im2LatexSource(Source):
         self.labels = labels
 
     def prepare(
-        self, root: Path, origin: str | None = None, labels: Path | None = None
-    ) -> Prepared:
+        self, root: Path, raw_data: str | None = None, labels: Path | None = None
+    ) -> PreparationReport:
         """Reads the lists, draws what has no picture, and writes the store.
 
         Goes on where it was interrupted.
 
         Args:
             root: the data root.
-            origin: the folder of the release; without one, that in the folder that IM2TEX_DATA
+            raw_data: the folder of the release; without one, that in the folder that IM2TEX_DATA
                 names.
             labels: refused: labels are the formulas themselves.
 
@@ -71,7 +71,7 @@ class Im2LatexSource(Source):
             raise Im2TexError(
                 "source 'im2latex' makes its labels from the formulas: leave out --labels."
             )
-        path = _find(origin)
+        path = _find(raw_data)
         release = read_release(path)
         left_out: Counter[str] = Counter()
         candidates = list(_candidates(release, left_out))
@@ -82,20 +82,22 @@ class Im2LatexSource(Source):
             "normalised": release.normalised,
         }
         rules = {
-            split: Rule(everything=split == "test", undrawn=split == "test")
+            split: SplitLimits(everything=split == "test", undrawn=split == "test")
             for split in release.splits
         }
         folder = root / self.name
         if release.images is not None:
-            workshop = Workshop(folder, made_of)
+            cache = StepCache(folder, made_of)
             names = {one.extra["image"] for one in candidates}
-            drawing = Drawing(workshop, candidates, rules, by_name(workshop, release.images, names))
+            drawing = SplitRenderer(
+                cache, candidates, rules, images_by_name(cache, release.images, names)
+            )
             drawing.run()
         else:
             with open_renderer(dpi=DPI) as renderer:
                 made_of["pictures"] = renderer.signature
-                workshop = Workshop(folder, made_of)
-                drawing = Drawing(workshop, candidates, rules, by_renderer(renderer))
+                cache = StepCache(folder, made_of)
+                drawing = SplitRenderer(cache, candidates, rules, render_candidates(renderer))
                 drawing.run()
         about = {"source": self.name, "origin": path.name, **made_of}
         pictures = (
@@ -120,9 +122,9 @@ class Im2LatexSource(Source):
         return split
 
 
-def _find(origin: str | None) -> Path:
-    if origin is not None:
-        return Path(origin)
+def _find(raw_data: str | None) -> Path:
+    if raw_data is not None:
+        return Path(raw_data)
     data = os.environ.get("IM2TEX_DATA")
     if not data:
         raise Im2TexError(_WHERE)

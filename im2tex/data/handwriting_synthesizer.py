@@ -1,4 +1,4 @@
-"""`Writer`: synthetic handwriting when it is loaded, a pure function of (seed, key, epoch)."""
+"""Synthetic handwriting, composed when a sample is loaded: a function of (seed, key, epoch)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from im2tex.ink.ink import Ink
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class HandwritingSynthesizer:
     """Writes laid-out samples by hand.
 
     Attributes:
         composer: composes the ink.
         seed: of the handwriting.
-        fresh: whether a training sample is written anew each epoch; otherwise it has one ink.
+        resample_each_epoch: whether each training epoch composes new ink for a sample.
     """
 
     composer: Composer
     seed: int = 0
-    fresh: bool = True
+    resample_each_epoch: bool = True
 
     def __call__(self, sample: Sample, epoch: int | None = None) -> Ink:
         """The ink of a sample that is laid out.
@@ -50,5 +50,5 @@ class Writer:
         return width, height + abs(now.slope) * width
 
     def _rng(self, sample: Sample, epoch: int | None) -> np.random.Generator:
-        turn = 0 if epoch is None or not self.fresh else epoch + 1
+        turn = 0 if epoch is None or not self.resample_each_epoch else epoch + 1
         return np.random.default_rng([self.seed, zlib.crc32(sample.key.encode()), turn])

@@ -14,11 +14,11 @@ from typing import Protocol
 
 from im2tex.errors import Im2TexError
 
-_PATIENCE = 10  # seconds for a process to put its things away
-_KEPT = 2  # sets: that of the epoch, and the one before for who goes back to its checkpoint
+_SHUTDOWN_TIMEOUT_S = 10  # seconds for a process to put its things away
+_KEPT_SPLITS = 2  # sets: that of the epoch, and the one before for who goes back to its checkpoint
 
 
-class Sets(Protocol):
+class EpochSplits(Protocol):
     """The sets of a stream, one an epoch: split `epoch_name(epoch)` of a source."""
 
     def epoch_name(self, epoch: int) -> str:
@@ -43,7 +43,7 @@ class _Making:
     end: Callable[[], object]
 
 
-class Stream:
+class EpochSplitBuilder:
     """Sees to it that the set of an epoch is there when it is trained; in one process of a run.
 
     A set that is there already, of an earlier run or made ahead, is used as it is. Of those made
@@ -53,7 +53,7 @@ class Stream:
         sets: what they are and how to make one.
     """
 
-    def __init__(self, sets: Sets) -> None:
+    def __init__(self, sets: EpochSplits) -> None:
         self._sets = sets
         self._making: _Making | None = None
         self._made: list[Path] = []
@@ -62,7 +62,7 @@ class Stream:
         """Name of the split that is the set of an epoch."""
         return self._sets.epoch_name(epoch)
 
-    def ready(self, root: Path, epoch: int, more: bool) -> None:
+    def ensure_ready(self, root: Path, epoch: int, more: bool) -> None:
         """Returns when the set of an epoch is there.
 
         Args:
@@ -110,7 +110,7 @@ class Stream:
             why = said.splitlines()[-1] if said else f"it ended with {status} and said nothing"
             raise Im2TexError(f"the samples of epoch {making.epoch} cannot be made: {why}")
         self._made.append(self._sets.path(root, self._sets.epoch_name(making.epoch)))
-        while len(self._made) > _KEPT:
+        while len(self._made) > _KEPT_SPLITS:
             self._made.pop(0).unlink(missing_ok=True)
 
 
@@ -118,7 +118,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)
         try:
-            process.wait(_PATIENCE)
+            process.wait(_SHUTDOWN_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from im2tex.data.preparation.archive import Limits, members
+from im2tex.data.preparation.raw_files import Limits, iter_files
 from im2tex.errors import Im2TexError
 
 FILES = {"data/train/a.inkml": b"A", "data/train/b.INKML": b"BB", "data/readme.txt": b"no"}
@@ -33,7 +33,7 @@ def tarred(files: dict[str, bytes], mode: str) -> bytes:
 
 
 def found(origin: Path, **arguments) -> dict[str, bytes | None]:
-    return {str(member.path): member.data for member in members(origin, **arguments)}
+    return {str(member.path): member.data for member in iter_files(origin, **arguments)}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_hostile_names_are_only_labels(tmp_path):
     names = {"../../evil.inkml": b"1", "/etc/evil.inkml": b"2", "..\\up\\evil.inkml": b"3"}
     (tmp_path / "x.zip").write_bytes(zipped(names))
     before = sorted(tmp_path.rglob("*"))
-    paths = [member.path for member in members(tmp_path / "x.zip")]
+    paths = [member.path for member in iter_files(tmp_path / "x.zip")]
     assert paths == [
         PurePosixPath("x.zip/evil.inkml"),
         PurePosixPath("x.zip/etc/evil.inkml"),
@@ -114,7 +114,7 @@ def test_tar_entry_that_is_no_file_is_named_and_not_followed(tmp_path, kind, pro
         info = tarfile.TarInfo("b.inkml")
         info.size = 1
         archive.addfile(info, io.BytesIO(b"B"))
-    first, second = members(tmp_path / "x.tar")
+    first, second = iter_files(tmp_path / "x.tar")
     assert first.data is None
     assert problem in first.problem
     assert second.data == b"B"
@@ -122,7 +122,7 @@ def test_tar_entry_that_is_no_file_is_named_and_not_followed(tmp_path, kind, pro
 
 def test_a_file_that_is_too_large_is_named_and_the_rest_is_read(tmp_path):
     (tmp_path / "x.zip").write_bytes(zipped({"a.inkml": b"0" * 1000, "b.inkml": b"B"}))
-    first, second = members(tmp_path / "x.zip", limits=Limits(member=999))
+    first, second = iter_files(tmp_path / "x.zip", limits=Limits(member=999))
     assert first.data is None
     assert "999" in first.problem
     assert second.data == b"B"
@@ -133,9 +133,9 @@ def test_a_bomb_is_refused(tmp_path):
     bomb = zipped({f"{i}.inkml": bytes(1 << 20) for i in range(20)})
     (tmp_path / "x.zip").write_bytes(zipped({f"{i}.zip": bomb for i in range(5)}))
     with pytest.raises(Im2TexError, match="unpacks to more"):
-        list(members(tmp_path / "x.zip", limits=Limits(total=30 << 20)))
+        list(iter_files(tmp_path / "x.zip", limits=Limits(total=30 << 20)))
     with pytest.raises(Im2TexError, match="unpacks to more"):
-        list(members(tmp_path / "x.zip", limits=Limits(nested=1000)))
+        list(iter_files(tmp_path / "x.zip", limits=Limits(nested=1000)))
 
 
 def test_archives_without_end_are_refused(tmp_path):
@@ -144,7 +144,7 @@ def test_archives_without_end_are_refused(tmp_path):
         data = zipped({"again.zip": data})
     (tmp_path / "x.zip").write_bytes(data)
     with pytest.raises(Im2TexError, match="deep"):
-        list(members(tmp_path / "x.zip"))
+        list(iter_files(tmp_path / "x.zip"))
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz", "w:bz2"])
@@ -153,13 +153,13 @@ def test_a_cut_off_tar_says_so(tmp_path, mode):
     data = tarred(files, mode)
     (tmp_path / "x.tar").write_bytes(data[: len(data) // 2])
     with pytest.raises(Im2TexError, match="damaged or cut off"):
-        list(members(tmp_path / "x.tar"))
+        list(iter_files(tmp_path / "x.tar"))
 
 
 def test_a_cut_off_zip_says_so(tmp_path):
     (tmp_path / "x.zip").write_bytes(zipped(FILES)[:-30])
     with pytest.raises(Im2TexError, match="damaged or cut off"):
-        list(members(tmp_path / "x.zip"))
+        list(iter_files(tmp_path / "x.zip"))
 
 
 def test_a_damaged_member_is_named_and_the_rest_is_read(tmp_path):
@@ -168,7 +168,7 @@ def test_a_damaged_member_is_named_and_the_rest_is_read(tmp_path):
         archive.writestr("a.inkml", b"AAAAAAAA")
         archive.writestr("b.inkml", b"B")
     (tmp_path / "x.zip").write_bytes(stream.getvalue().replace(b"AAAAAAAA", b"AAAACAAA", 1))
-    first, second = members(tmp_path / "x.zip")
+    first, second = iter_files(tmp_path / "x.zip")
     assert first.data is None
     assert "CRC" in first.problem
     assert second.data == b"B"
@@ -177,7 +177,7 @@ def test_a_damaged_member_is_named_and_the_rest_is_read(tmp_path):
 def test_a_damaged_inner_archive_is_named_and_the_rest_is_read(tmp_path):
     files = {"a.tar.gz": tarred(FILES, "w:gz")[:60], "b.rar": b"Rar!", "c.inkml": b"C"}
     (tmp_path / "x.zip").write_bytes(zipped(files))
-    first, second, third = members(tmp_path / "x.zip")
+    first, second, third = iter_files(tmp_path / "x.zip")
     assert first.data is None
     assert "cannot be read" in first.problem
     assert second.data is None
@@ -188,7 +188,7 @@ def test_a_damaged_inner_archive_is_named_and_the_rest_is_read(tmp_path):
 def test_an_unreadable_file_is_named(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.inkml").symlink_to(tmp_path / "nowhere")
-    (member,) = members(tmp_path / "in")
+    (member,) = iter_files(tmp_path / "in")
     assert member.data is None
     assert "cannot be read" in member.problem
 
@@ -196,9 +196,9 @@ def test_an_unreadable_file_is_named(tmp_path):
 def test_what_is_no_archive_and_what_is_not_there(tmp_path):
     (tmp_path / "x.txt").write_bytes(b"hello")
     with pytest.raises(Im2TexError, match=r"\.tar\.xz"):
-        list(members(tmp_path / "x.txt"))
+        list(iter_files(tmp_path / "x.txt"))
     with pytest.raises(Im2TexError, match="does not exist"):
-        list(members(tmp_path / "nothing"))
+        list(iter_files(tmp_path / "nothing"))
 
 
 def test_members_come_one_at_a_time(tmp_path):
@@ -211,7 +211,7 @@ def test_members_come_one_at_a_time(tmp_path):
     tracemalloc.start()
     total = sum(
         len(member.data or b"")
-        for member in members(tmp_path / "x.zip", limits=Limits(memory=1 << 20))
+        for member in iter_files(tmp_path / "x.zip", limits=Limits(memory=1 << 20))
     )
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

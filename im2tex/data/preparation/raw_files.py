@@ -57,7 +57,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class RawFile:
     """One file.
 
     Attributes:
@@ -71,9 +71,9 @@ class Member:
     problem: str = ""
 
 
-def members(
+def iter_files(
     origin: Path, suffixes: tuple[str, ...] = (".inkml",), limits: Limits | None = None
-) -> Iterator[Member]:
+) -> Iterator[RawFile]:
     """The files under a folder or in an archive, archives inside included.
 
     Args:
@@ -103,7 +103,7 @@ class _Walk:
         self.spent = 0
         self.allowance = 0
 
-    def origin(self, path: Path) -> Iterator[Member]:
+    def origin(self, path: Path) -> Iterator[RawFile]:
         name = PurePosixPath(path.resolve().name)
         if path.is_dir():
             yield from self._folder(path, name)
@@ -127,12 +127,12 @@ class _Walk:
                 f"{', '.join((*_ZIP, *_TAR))}."
             )
 
-    def _folder(self, folder: Path, name: PurePosixPath) -> Iterator[Member]:
+    def _folder(self, folder: Path, name: PurePosixPath) -> Iterator[RawFile]:
         for found in walk(folder):
             path = name / found.name
             if found.problem:
                 if self._interesting(path.name) or not path.suffix:
-                    yield Member(path, None, f"cannot be read: {found.problem}")
+                    yield RawFile(path, None, f"cannot be read: {found.problem}")
             elif self._wanted(path.name):
                 yield self._file(found.path, path)
             elif _packed(path.name):
@@ -141,18 +141,18 @@ class _Walk:
                 except Im2TexError:
                     raise
                 except Exception as error:  # see above
-                    yield Member(path, None, f"an archive that cannot be read: {_reason(error)}")
+                    yield RawFile(path, None, f"an archive that cannot be read: {_reason(error)}")
             elif self._interesting(path.name):
-                yield Member(path, None, "an archive of a kind that cannot be read")
+                yield RawFile(path, None, "an archive of a kind that cannot be read")
 
-    def _file(self, path: Path, name: PurePosixPath) -> Member:
+    def _file(self, path: Path, name: PurePosixPath) -> RawFile:
         try:
             with path.open("rb") as stream:
                 return self._read(stream, name)
         except OSError as error:
-            return Member(name, None, f"cannot be read: {error.strerror or error}")
+            return RawFile(name, None, f"cannot be read: {error.strerror or error}")
 
-    def _outermost(self, path: Path, name: PurePosixPath) -> Iterator[Member]:
+    def _outermost(self, path: Path, name: PurePosixPath) -> Iterator[RawFile]:
         """The files in an archive that lies in the file system."""
         size = path.stat().st_size
         honest = max(self.limits.small, self.limits.ratio * size)
@@ -160,7 +160,7 @@ class _Walk:
         with path.open("rb") as stream:
             yield from self._archive(stream, name, 1)
 
-    def _archive(self, stream: IO[bytes], name: PurePosixPath, depth: int) -> Iterator[Member]:
+    def _archive(self, stream: IO[bytes], name: PurePosixPath, depth: int) -> Iterator[RawFile]:
         if depth > self.limits.depth:
             raise Im2TexError(f"{name}: archives inside archives, {depth} deep. That is no data.")
         kind = _kind(stream)
@@ -171,7 +171,7 @@ class _Walk:
         else:
             raise ValueError("its beginning is not an archive's")
 
-    def _zip(self, stream: IO[bytes], name: PurePosixPath, depth: int) -> Iterator[Member]:
+    def _zip(self, stream: IO[bytes], name: PurePosixPath, depth: int) -> Iterator[RawFile]:
         with open_zip(stream) as (archive, entries):
             for entry in entries:
                 inside = _inside(entry.name)
@@ -179,7 +179,7 @@ class _Walk:
                 if not self._interesting(inside.name):
                     continue
                 if entry.problem:
-                    yield Member(path, None, f"cannot be unpacked: {entry.problem}")
+                    yield RawFile(path, None, f"cannot be unpacked: {entry.problem}")
                     continue
                 piece = _PIECE
                 try:
@@ -192,23 +192,23 @@ class _Walk:
                 except Im2TexError:
                     raise
                 except Exception as error:  # see above
-                    yield Member(path, None, f"cannot be unpacked: {_reason(error)}")
+                    yield RawFile(path, None, f"cannot be unpacked: {_reason(error)}")
 
-    def _tar(self, stream: IO[bytes], name: PurePosixPath, depth: int) -> Iterator[Member]:
+    def _tar(self, stream: IO[bytes], name: PurePosixPath, depth: int) -> Iterator[RawFile]:
         reader = TarReader(_Counted(self, _unpacking(stream), name, _PIECE))
         for entry in reader:
             inside = _inside(entry.name)
             path = name / inside
             if not entry.name and entry.problem:
-                yield Member(name, None, entry.problem)
+                yield RawFile(name, None, entry.problem)
             elif entry.folder or not self._interesting(inside.name):
                 continue
             elif entry.problem:
-                yield Member(path, None, f"cannot be unpacked: {entry.problem}")
+                yield RawFile(path, None, f"cannot be unpacked: {entry.problem}")
             else:
                 yield from self._member(reader, path, depth)
 
-    def _member(self, stream: Readable, path: PurePosixPath, depth: int) -> Iterator[Member]:
+    def _member(self, stream: Readable, path: PurePosixPath, depth: int) -> Iterator[RawFile]:
         if self._wanted(path.name):
             yield self._read(stream, path)
         elif _packed(path.name):
@@ -232,11 +232,11 @@ class _Walk:
                 except Im2TexError:
                     raise
                 except Exception as error:  # see above
-                    yield Member(path, None, f"an archive that cannot be read: {_reason(error)}")
+                    yield RawFile(path, None, f"an archive that cannot be read: {_reason(error)}")
         else:
-            yield Member(path, None, "an archive of a kind that cannot be read")
+            yield RawFile(path, None, "an archive of a kind that cannot be read")
 
-    def _read(self, stream: Readable, path: PurePosixPath) -> Member:
+    def _read(self, stream: Readable, path: PurePosixPath) -> RawFile:
         # In pieces, since some streams set aside at once what they are asked for at most.
         pieces: list[bytes] = []
         size = 0
@@ -244,8 +244,8 @@ class _Walk:
             pieces.append(piece)
             size += len(piece)
         if size > self.limits.member:
-            return Member(path, None, f"larger than {self.limits.member} bytes")
-        return Member(path, b"".join(pieces))
+            return RawFile(path, None, f"larger than {self.limits.member} bytes")
+        return RawFile(path, b"".join(pieces))
 
     def _wanted(self, name: str) -> bool:
         # macOS leaves a "._" twin beside each file it packs.
