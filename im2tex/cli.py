@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from im2tex.commands.parsers import PASSES_ON, Parser, add_commands
 from im2tex.commands.trainer.early_checks import check_early
 from im2tex.errors import Im2TexError
-from im2tex.utils.stopping import Stopped
-from im2tex.utils.untrusted_text import plain
+from im2tex.utils.stopping import StoppedBySignal
+from im2tex.utils.untrusted_text import strip_control
 from im2tex.utils.version import __version__
 
 _TRAINER_COMMANDS = {
@@ -54,10 +54,10 @@ def main(args: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
         return status
     except Im2TexError as error:
-        said = plain(error, keep="\n")  # a value in it can be anybody's
+        said = strip_control(error, keep="\n")  # a value in it can be anybody's
         print(f"im2tex: error: {said}", file=sys.stderr)
         return error.status
-    except Stopped as stop:
+    except StoppedBySignal as stop:
         if str(stop):
             print(f"im2tex: {stop}", file=sys.stderr)
         return stop.status

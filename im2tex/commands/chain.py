@@ -22,9 +22,10 @@ from typing import Any
 import yaml
 
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.results import read_result, write_whole
+from im2tex.evaluation.results import read_result
 from im2tex.model.checkpoint import ENDED, read_checkpoint
-from im2tex.utils.stopping import REQUEST, Stopped
+from im2tex.utils.files import write_text_atomic
+from im2tex.utils.stopping import STOP_REQUEST, StoppedBySignal
 
 _DONE = "done"
 
@@ -54,13 +55,13 @@ def chain(steps: Sequence[str], folder: Path, *, flags: Sequence[str] = (), name
         if not part or not Path(part[0]).is_file():
             raise Im2TexError(f"there is no configuration {part[0] if part else '(empty)'}.")
     made_of = [shlex.join([config, *flags, *own]) for config, *own in parts]
-    with _claimed(folder, made_of), REQUEST.listening():
+    with _claimed(folder, made_of), STOP_REQUEST.listening():
         try:
             _work(parts, made_of, folder, flags, name or folder.resolve().name)
         except KeyboardInterrupt:
-            if REQUEST.signum is None:
+            if STOP_REQUEST.signum is None:
                 raise
-            raise Stopped(REQUEST.advice(), REQUEST.signum) from None
+            raise StoppedBySignal(STOP_REQUEST.advice(), STOP_REQUEST.signum) from None
 
 
 def _work(
@@ -106,7 +107,7 @@ def _work(
     record = read_result(written)
     if "chain" not in record:
         record["chain"] = list(made_of)
-        write_whole(written, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        write_text_atomic(written, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
 @contextmanager
@@ -203,16 +204,16 @@ def _run(*arguments: str) -> None:
             process.send_signal(signum)
         return True
 
-    REQUEST.pass_on = pass_on
+    STOP_REQUEST.pass_on = pass_on
     try:
         status = process.wait()
     finally:
-        REQUEST.pass_on = None
+        STOP_REQUEST.pass_on = None
     what = f"`im2tex {arguments[0]}`"
     on = "repeat the same command to go on from there."
     for signum in (signal.SIGTERM, signal.SIGINT):
-        if REQUEST.signum == signum or status in (-signum, 128 + signum):
-            raise Stopped(f"{what} was stopped by {signum.name}; {on}", signum)
+        if STOP_REQUEST.signum == signum or status in (-signum, 128 + signum):
+            raise StoppedBySignal(f"{what} was stopped by {signum.name}; {on}", signum)
     if status < 0:
         raise Im2TexError(
             f"{what} was killed by {signal.Signals(-status).name} (did memory run out?); {on}"

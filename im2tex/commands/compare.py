@@ -12,8 +12,8 @@ from im2tex.evaluation.comparison.comparison import compare_tests
 from im2tex.evaluation.comparison.export import check_suffix, comparison_record, write_changes
 from im2tex.evaluation.comparison.loading import read_measured
 from im2tex.evaluation.comparison.terminal import print_comparisons
-from im2tex.utils.output import reader_may_leave
-from im2tex.utils.untrusted_text import plain
+from im2tex.utils.output import ignore_broken_pipe
+from im2tex.utils.untrusted_text import strip_control
 
 
 def compare(
@@ -56,7 +56,7 @@ def compare(
     )
     if out is not None:
         write_changes(out, compared, resamples, seed)
-    with reader_may_leave():
+    with ignore_broken_pipe():
         if as_json:
             record = comparison_record(compared, resamples, seed)
             # In ASCII: a key or a name can hold what a terminal obeys.
@@ -65,4 +65,4 @@ def compare(
             print_comparisons(compared, show=show, resamples=resamples, seed=seed)
     if out is not None:
         changed = sum(len(split.changes) for one in compared for split in one.splits)
-        print(f"{changed:,} samples that changed: {plain(out)}", file=sys.stderr)
+        print(f"{changed:,} samples that changed: {strip_control(out)}", file=sys.stderr)

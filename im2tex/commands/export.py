@@ -12,7 +12,7 @@ from im2tex.evaluation.results import read_result
 from im2tex.model.ensemble import EnsembleOptions
 from im2tex.model.pretrained import read_stored
 from im2tex.model.recognizer import Recognizer, combine
-from im2tex.utils.files import replacing
+from im2tex.utils.files import atomic_write
 
 
 def export(
@@ -60,7 +60,7 @@ def export(
     )
     try:
         for name, text in (("README.md", card), ("LICENSE", licence(sources))):
-            with replacing(folder / name) as part:
+            with atomic_write(folder / name) as part:
                 part.write_text(text, encoding="utf-8")
     except OSError as error:
         raise Im2TexError(f"cannot write {folder}: {error.strerror or error}.") from error

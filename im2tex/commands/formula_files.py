@@ -18,7 +18,7 @@ from im2tex.commands.record_files import read_records
 from im2tex.errors import Im2TexError
 from im2tex.latex.normal_form.normalize import Mode, normalize_or_none
 from im2tex.latex.tokens import LatexError, texts
-from im2tex.utils.untrusted_text import has_surrogate, shown
+from im2tex.utils.untrusted_text import has_surrogate, quote
 
 Role = Literal["predictions", "references"]
 
@@ -173,7 +173,7 @@ def _fault(value: object) -> str | None:
     if sum(map(len, strings)) > _LONGEST:
         return f"a formula of more than {_LONGEST:,} characters"
     broken = next((part for part in strings if has_surrogate(part)), None)
-    return None if broken is None else f"half of a surrogate pair in {shown(broken)}"
+    return None if broken is None else f"half of a surrogate pair in {quote(broken)}"
 
 
 def _value(value: object, where: str, name: str) -> list[str] | None:
@@ -187,15 +187,15 @@ def _value(value: object, where: str, name: str) -> list[str] | None:
             return list(value)
         raise Im2TexError(
             f"{where}: '{name}' is neither text, a list of tokens, nor null: its list holds "
-            f"{shown(strange)}."
+            f"{quote(strange)}."
         )
     raise Im2TexError(
-        f"{where}: '{name}' is neither text, a list of tokens, nor null, but {shown(value)}."
+        f"{where}: '{name}' is neither text, a list of tokens, nor null, but {quote(value)}."
     )
 
 
 def _wrong(where: str, name: str, value: object, expected: str) -> Im2TexError:
-    return Im2TexError(f"{where}: '{name}' is {shown(value)}; expected {expected}.")
+    return Im2TexError(f"{where}: '{name}' is {quote(value)}; expected {expected}.")
 
 
 def _is_token(word: str) -> bool:
@@ -213,7 +213,7 @@ def _check_keys(path: Path, entries: Sequence[Entry]) -> None:
     for entry in entries:
         if entry.key is not None and entry.key in places:
             raise Im2TexError(
-                f"{path} has the key {shown(entry.key)} twice: {places[entry.key]}, and "
+                f"{path} has the key {quote(entry.key)} twice: {places[entry.key]}, and "
                 f"{entry.where}. Keep one of them."
             )
         places[entry.key] = entry.where

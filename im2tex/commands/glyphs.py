@@ -21,8 +21,8 @@ from im2tex.ink.glyphs.bank import Drawn, GlyphBank
 from im2tex.ink.glyphs.making import Made, make_bank
 from im2tex.ink.glyphs.names import SPELLINGS
 from im2tex.ink.glyphs.sheet import Row, sheets, spread
-from im2tex.utils.files import replacing
-from im2tex.utils.progress import bar
+from im2tex.utils.files import atomic_write
+from im2tex.utils.progress import progress_bar
 
 _TRAIN = "train.parquet"
 _KINDS = {
@@ -89,9 +89,9 @@ def glyphs(
             "Detexify: not given, so symbols come from elsewhere. --detexify PATH takes what "
             "https://github.com/kirel/detexify-data offers."
         )
-    with bar("reading drawings") as progress:
+    with progress_bar("reading drawings") as progress:
         drawn = list(_shown(_drawings(split, samples, missing), progress.advance))
-    with bar("comparing drawings", len({one.token for one in drawn})) as progress:
+    with progress_bar("comparing drawings", len({one.token for one in drawn})) as progress:
         made = make_bank(drawn, {"licences": _ABOUT}, shown=progress.advance)
     made.bank.save(out)
     yield from _contents(made, missing, out, time.monotonic() - started)
@@ -259,7 +259,7 @@ def _saved(path: Path, rows: Iterable[Row]) -> str:
     ]
     try:
         for page, file in zip(pages, files, strict=True):
-            with replacing(file) as part:
+            with atomic_write(file) as part:
                 page.save(part, format="PNG")
     except OSError as error:
         raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from None

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from im2tex.errors import Im2TexError
 from im2tex.latex.normal_form.normalize import Mode, normalize
 from im2tex.latex.tokens import LatexError
-from im2tex.utils.text_files import decode_lines, is_wide
+from im2tex.utils.text_files import decode_lines, has_wide_bom
 
 _NAMED = 10  # reasons that are told one by one
 
@@ -82,7 +82,7 @@ def normalize_lines(
 def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
     coming = iter(lines)
     first = next(coming, b"")
-    if is_wide(first):
+    if has_wide_bom(first):
         first = b"".join([first, *coming])  # a wide line end is more than a byte
     for part in itertools.chain([first], coming):
         yield from decode_lines(part, "standard input")

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from im2tex.commands.formula_files import Entry
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.results import SampleResult
-from im2tex.utils.untrusted_text import shown
+from im2tex.utils.untrusted_text import quote
 
 _FILES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".inkml")
 
@@ -78,7 +78,7 @@ def _by_key(
     if given.keys().isdisjoint(keys):
         raise Im2TexError(
             f"no prediction has the key of a reference: predictions have "
-            f"{shown(next(iter(given)))}, references {shown(keys[0])}. Give both the same keys."
+            f"{quote(next(iter(given)))}, references {quote(keys[0])}. Give both the same keys."
         )
     known = set(keys)
     return (
@@ -122,4 +122,4 @@ def _first(entries: Sequence[Entry]) -> str:
     if not entries:
         return "no predictions"
     key = entries[0].key
-    return f"{entries[0].where}: {'no key' if key is None else f'key {shown(key)}'}"
+    return f"{entries[0].where}: {'no key' if key is None else f'key {quote(key)}'}"

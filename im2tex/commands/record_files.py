@@ -12,9 +12,9 @@ from im2tex.utils.text_files import read_lines
 from im2tex.utils.untrusted_text import (
     BadJsonError,
     DuplicateNameError,
+    lines_of_key,
     parse_json,
-    places_of,
-    shown,
+    quote,
 )
 
 Records: TypeAlias = list[tuple[str, Mapping[str, Any]]]
@@ -75,13 +75,13 @@ def _json(path: Path, lines: Sequence[str], first: str, names: Collection[str]) 
                 record = parse_json(line)
             except DuplicateNameError as error:
                 raise Im2TexError(
-                    f"{where} has the key {shown(error.name)} twice in one object. Keep one of "
+                    f"{where} has the key {quote(error.name)} twice in one object. Keep one of "
                     "them."
                 ) from None
             except BadJsonError as error:
                 raise Im2TexError(f"{where}: no JSON object, but {error}. Correct it.") from None
             if not isinstance(record, dict):
-                raise Im2TexError(f"{where}: no JSON object, but {shown(record)}.")
+                raise Im2TexError(f"{where}: no JSON object, but {quote(record)}.")
             records.append((where, record))
     return records
 
@@ -100,9 +100,9 @@ def _is_json(line: str) -> bool:
 def _refused(path: Path, text: str, error: BadJsonError) -> Im2TexError:
     where = str(path) if error.line is None else f"{path}, line {error.line}"
     if isinstance(error, DuplicateNameError):
-        lines = ", and ".join(f"line {line}" for line in places_of(text, error.name))
+        lines = ", and ".join(f"line {line}" for line in lines_of_key(text, error.name))
         return Im2TexError(
-            f"{path} has the key {shown(error.name)} twice: {lines or 'escaped'}. Keep one of them."
+            f"{path} has the key {quote(error.name)} twice: {lines or 'escaped'}. Keep one of them."
         )
     return Im2TexError(f"{where}: no JSON, but {error}. Correct it.")
 
@@ -115,10 +115,10 @@ def _whole(path: Path, whole: object, names: Collection[str]) -> Records:
             for number, one in enumerate(whole, 1)
         ]
     if not isinstance(whole, dict):
-        raise Im2TexError(f"{path}: no JSON object or list, but {shown(whole)}.")
+        raise Im2TexError(f"{path}: no JSON object or list, but {quote(whole)}.")
     if any(name in whole for name in names):
         return [(str(path), whole)]
-    return [(f"{path}, {shown(key)}", {"key": key, "latex": one}) for key, one in whole.items()]
+    return [(f"{path}, {quote(key)}", {"key": key, "latex": one}) for key, one in whole.items()]
 
 
 def _tsv(
@@ -135,7 +135,7 @@ def _tsv(
         names = ["key", "latex"]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise Im2TexError(f"{path}, line 1 has the column {shown(twice)} twice. Keep one of them.")
+        raise Im2TexError(f"{path}, line 1 has the column {quote(twice)} twice. Keep one of them.")
     records: Records = []
     for number, row in enumerate(cells, 1):
         if (number == 1 and headed) or not lines[number - 1].strip():

@@ -14,7 +14,7 @@ import numpy as np
 from im2tex.errors import Im2TexError
 from im2tex.render import CAUSES, Cause, open_renderer
 from im2tex.render.cache import default_cache_path
-from im2tex.utils.progress import bar
+from im2tex.utils.progress import progress_bar
 from im2tex.utils.text_files import read_lines
 
 REPORT = "report.jsonl"
@@ -61,7 +61,7 @@ def render(
         try:
             with (
                 (folder / REPORT).open("w", encoding="utf-8") as report,
-                bar("drawing", len(lines)) as progress,
+                progress_bar("drawing", len(lines)) as progress,
             ):
                 for number, rendering in enumerate(renderer.render(lines)):
                     entry: dict[str, object] = {"line": number, "file": None, "engine": engine}

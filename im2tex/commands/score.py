@@ -18,8 +18,8 @@ from im2tex.evaluation.reports.test_report import conditions, engine_note, save_
 from im2tex.evaluation.results import RunResult, SampleResult, command_line
 from im2tex.evaluation.scoring import Scored, score_samples
 from im2tex.latex.normal_form.normalize import Mode, normalize_or_none
-from im2tex.utils.output import reader_may_leave
-from im2tex.utils.untrusted_text import plain
+from im2tex.utils.output import ignore_broken_pipe
+from im2tex.utils.untrusted_text import strip_control
 
 GIVEN = "given"
 FORMS = (GIVEN, *(str(mode) for mode in Mode))
@@ -63,11 +63,11 @@ def score(
     _say(paired, len(gold))
     scored = score_samples([_in_form(one, form) for one in paired.samples], chosen)
     column = _column(split, scored, form)
-    with reader_may_leave():
+    with ignore_broken_pipe():
         print_table([column], title=f"{Path(predictions).name} against {Path(references).name}")
         note = engine_note([scored])
         if note is not None:
-            print(plain(note))
+            print(strip_control(note))
         if path is None:
             print("Samples, breakdown and signatures: --out FOLDER/NAME writes them.")
     if path is None:
@@ -93,8 +93,12 @@ def score(
         breakdown={split: scored.breakdown},
     )
     save_report(path, result, [column], {split: scored.samples})
-    with reader_may_leave():
-        print(plain(f"Result, breakdown and samples: {path.with_suffix('')}.json, .md, .*.jsonl"))
+    with ignore_broken_pipe():
+        print(
+            strip_control(
+                f"Result, breakdown and samples: {path.with_suffix('')}.json, .md, .*.jsonl"
+            )
+        )
 
 
 def _formulas(given: str, role: Role, root: Path) -> tuple[str, list[Entry], dict[str, object]]:
@@ -176,6 +180,6 @@ def _say(paired: Paired, references: int) -> None:
 
 
 def _some(keys: Sequence[str]) -> Iterator[str]:
-    yield from map(plain, keys[:_NAMED])
+    yield from map(strip_control, keys[:_NAMED])
     if len(keys) > _NAMED:
         yield "…"

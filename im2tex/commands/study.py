@@ -7,9 +7,9 @@ from pathlib import Path
 
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.reports.study import METRICS, markdown, read_study
-from im2tex.evaluation.results import write_whole
-from im2tex.utils.output import reader_may_leave
-from im2tex.utils.untrusted_text import plain
+from im2tex.utils.files import write_text_atomic
+from im2tex.utils.output import ignore_broken_pipe
+from im2tex.utils.untrusted_text import strip_control
 
 
 def study(folder: Path, *, metrics: Sequence[str] = (), out: Path | None = None) -> None:
@@ -39,8 +39,8 @@ def study(folder: Path, *, metrics: Sequence[str] = (), out: Path | None = None)
             )
     page = markdown(folder, entries, metrics or METRICS)
     if out is None:
-        with reader_may_leave():
-            print(plain(page, keep="\n"), end="")
+        with ignore_broken_pipe():
+            print(strip_control(page, keep="\n"), end="")
         return
-    write_whole(out, page)
-    print(plain(out))
+    write_text_atomic(out, page)
+    print(strip_control(out))

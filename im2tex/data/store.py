@@ -21,7 +21,7 @@ from im2tex.data.sample import LaidOut, Sample
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink, Symbol
 from im2tex.render.layout.layout import Layout
-from im2tex.utils.files import replacing
+from im2tex.utils.files import atomic_write
 
 FORMAT = 1
 _META = b"im2tex"
@@ -76,7 +76,7 @@ def write_split(
     seen: set[str] = set()
     try:
         with (
-            replacing(path) as part,
+            atomic_write(path) as part,
             pq.ParquetWriter(part, schema, compression="zstd", write_page_checksum=True) as writer,
         ):
             rows: list[dict[str, Any]] = []

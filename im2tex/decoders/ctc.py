@@ -25,7 +25,7 @@ from im2tex.decoders.ctc_prefix_search import prefix_search
 from im2tex.encoders.rows import RowEncoder
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
-from im2tex.utils.checks import check_shares
+from im2tex.utils.checks import check_fractions
 
 
 @DECODERS.register("ctc")
@@ -78,7 +78,7 @@ class CTCDecoder(Decoder):
             )
         if width % 2:
             raise ValueError(f"width is shared by two directions, so it is even; got {width}")
-        check_shares(dropout=dropout)
+        check_fractions(dropout=dropout)
         self.upsample = upsample
         self.pool = pool
         self.reduction = reduction

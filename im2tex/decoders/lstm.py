@@ -29,7 +29,7 @@ from im2tex.decoders.beam_search import log_softmax, pick
 from im2tex.decoders.reinforce import Reinforce
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
-from im2tex.utils.checks import check_shares, check_weights
+from im2tex.utils.checks import check_fractions, check_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class LSTMDecoder(StepDecoder):
         super().__init__()
         if min(width, embedding) < 1:
             raise ValueError(f"width and embedding are at least 1; got {width} and {embedding}")
-        check_shares(dropout=dropout, label_smoothing=label_smoothing)
+        check_fractions(dropout=dropout, label_smoothing=label_smoothing)
         weights = {"guided_attention": guided_attention, "symbol_loss": symbol_loss}
         check_weights(**weights)
         if ATTENTIONS.get(attention).needs_coarse and coarse_width is None:

@@ -18,7 +18,7 @@ from im2tex.encoders.coarse import CoarseBranch
 from im2tex.encoders.lone_cells import allow_lone_cells
 from im2tex.encoders.rows import RowEncoder
 from im2tex.grid import Grid
-from im2tex.utils.checks import check_shares
+from im2tex.utils.checks import check_fractions
 
 
 @ENCODERS.register("row_cnn")
@@ -70,7 +70,7 @@ class RowCNN(Encoder):
                 "channels are at least one convolution's, each at least 1, and rows at least 0; "
                 f"got {channels} and {rows}"
             )
-        check_shares(dropout=dropout)
+        check_fractions(dropout=dropout)
         self.pools = [_pool(text) for text in pools]
         self.convolutions = nn.ModuleList()
         previous = 1

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from im2tex.errors import Im2TexError
-from im2tex.utils.untrusted_text import shown
+from im2tex.utils.untrusted_text import quote
 
 _LARGEST = 1e15  # of a verdict: sums of such numbers stay exact enough, and finite
 _LONGEST_KEY = 1_000
@@ -34,9 +34,12 @@ def check_result(where: str, record: Mapping[str, Any]) -> None:
     _parts(where, record, _RESULT, _REQUIRED)
     check_names(f"{where}, metrics", record["metrics"])
     for split, figures in record["metrics"].items():
-        check_names(f"{where}, metrics of {shown(split)}", figures)
+        check_names(f"{where}, metrics of {quote(split)}", figures)
         _each(
-            f"{where}, metrics of {shown(split)}", figures, _is_number_or_null, "a number or null"
+            f"{where}, metrics of {quote(split)}",
+            figures,
+            _is_number_or_null,
+            "a number or null",
         )
     data = record["data"] or {}
     _parts(f"{where}, data", data, _DATA)
@@ -67,16 +70,16 @@ def check_sample(where: str, record: object) -> None:
     """
     where = f"{where}: no sample"
     if not isinstance(record, dict):
-        raise Im2TexError(f"{where}, but {shown(record)}. {_SAMPLES}")
+        raise Im2TexError(f"{where}, but {quote(record)}. {_SAMPLES}")
     unknown = [name for name in record if name not in _SAMPLE]
     if unknown:
-        raise Im2TexError(f"{where}: {shown(unknown[0])} is no part of one. {_SAMPLES}")
+        raise Im2TexError(f"{where}: {quote(unknown[0])} is no part of one. {_SAMPLES}")
     _parts(where, record, _SAMPLE, _REQUIRED_OF_SAMPLE, _SAMPLES)
     check_names(f"{where}, verdicts", record["verdicts"], _SAMPLES)
     for name, verdict in record["verdicts"].items():
         if not _is_verdict(verdict):
             raise _wrong(
-                f"{where}, verdict {shown(name)}",
+                f"{where}, verdict {quote(name)}",
                 verdict,
                 "true, false, null or a number",
                 _SAMPLES,
@@ -203,8 +206,8 @@ def _parts(
 def _each(where: str, record: Mapping[str, Any], check: Check, expected: str) -> None:
     for name, value in record.items():
         if not check(value):
-            raise _wrong(f"{where}: {shown(name)}", value, expected)
+            raise _wrong(f"{where}: {quote(name)}", value, expected)
 
 
 def _wrong(what: str, value: object, expected: str, way: str = _WAY) -> Im2TexError:
-    return Im2TexError(f"{what} is {shown(value)}; expected {expected}. {way}")
+    return Im2TexError(f"{what} is {quote(value)}; expected {expected}. {way}")

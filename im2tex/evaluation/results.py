@@ -23,9 +23,9 @@ from im2tex.errors import Im2TexError
 from im2tex.evaluation.environment import describe_machine
 from im2tex.evaluation.metrics import token_edits
 from im2tex.evaluation.result_checks import check_result, check_sample
-from im2tex.utils.files import replacing
+from im2tex.utils.files import write_text_atomic
 from im2tex.utils.text_files import read_text
-from im2tex.utils.untrusted_text import BadJsonError, parse_json, shown, whole_text
+from im2tex.utils.untrusted_text import BadJsonError, parse_json, quote
 
 FORMAT = 1
 _NAME = re.compile(r"\w[\w.+=-]*")
@@ -148,7 +148,9 @@ class RunResult:
             names[split] = f"{path.stem}.{_file_part(split)}.samples.jsonl"
             write_samples(path.with_name(names[split]), of_split)
         record = {"format": FORMAT} | _jsonable(self) | {"samples": names}
-        write_whole(path, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        write_text_atomic(
+            path, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        )
         return path
 
 
@@ -183,7 +185,7 @@ def read_result(path: Path) -> dict[str, Any]:
     given = record.get("format") if isinstance(record, dict) else record
     if not isinstance(record, dict) or given != FORMAT or isinstance(given, bool):
         raise Im2TexError(
-            f"{path} has result format {shown(given)}; this version reads {FORMAT}. Give a file "
+            f"{path} has result format {quote(given)}; this version reads {FORMAT}. Give a file "
             "that `im2tex test` or `im2tex score` wrote, or update im2tex."
         )
     check_result(str(path), record)
@@ -196,7 +198,7 @@ def write_samples(path: Path, samples: Iterable[SampleResult]) -> None:
     Raises:
         Im2TexError: if the file cannot be written.
     """
-    write_whole(
+    write_text_atomic(
         path,
         "".join(
             json.dumps(_jsonable(sample), ensure_ascii=False, allow_nan=False) + "\n"
@@ -281,19 +283,3 @@ def _jsonable(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if isinstance(value, str | bool | int | float | None) else str(value)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file whole or not at all, and makes its folders.
-
-    Raises:
-        Im2TexError: if it cannot be written.
-    """
-    try:
-        with replacing(path) as part:
-            part.write_text(whole_text(text), encoding="utf-8")
-    except OSError as error:
-        raise Im2TexError(
-            f"cannot write {path}: {error.strerror or error}. "
-            "Choose another folder, or make room there."
-        ) from error

@@ -32,7 +32,7 @@ from im2tex.model.checkpoint import (
 from im2tex.model.checkpoint_contents import require_plain, require_settings, require_state
 from im2tex.model.folders import CONFIG, WEIGHTS, locate, member
 from im2tex.model.migration import migrate_config, recognizer_settings, without_prefix
-from im2tex.utils.files import replacing
+from im2tex.utils.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ def write_model(
     }
     add_format_version(config)
     try:
-        with replacing(folder / WEIGHTS) as part:
+        with atomic_write(folder / WEIGHTS) as part:
             part.write_bytes(save(kept))
-        with replacing(folder / CONFIG) as part:
+        with atomic_write(folder / CONFIG) as part:
             part.write_text(json.dumps(config, ensure_ascii=False) + "\n", encoding="utf-8")
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from im2tex.errors import Im2TexError
 from im2tex.model.checkpoint import read_file
-from im2tex.utils.files import replacing
+from im2tex.utils.files import atomic_write, wrap_os_errors
 
 
 class CheckpointFiles(TorchCheckpointIO):
@@ -30,15 +29,15 @@ class CheckpointFiles(TorchCheckpointIO):
             Im2TexError: if it cannot be written.
         """
         path = Path(path)
-        try:
-            with replacing(path) as part:
-                torch.save(checkpoint, part)
-        except (OSError, RuntimeError) as error:  # torch's own writer raises the latter
-            reason = getattr(error, "strerror", None) or str(error).split("\n", 1)[0]
-            raise Im2TexError(
-                f"cannot write the checkpoint {path}: {reason}. The one before it is as it was: "
-                "make room, then go on from it with --ckpt_path."
-            ) from error
+        advice = (
+            "The previous checkpoint is unchanged: make room, then resume from it with --ckpt_path."
+        )
+        # torch.save raises RuntimeError when its own writer fails.
+        with (
+            wrap_os_errors(f"write the checkpoint {path}", advice, RuntimeError),
+            atomic_write(path) as part,
+        ):
+            torch.save(checkpoint, part)
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None

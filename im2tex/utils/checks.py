@@ -1,38 +1,38 @@
-"""Numbers of components that cannot be meant: what constructors refuse them with."""
+"""Range checks for the numeric arguments of component constructors."""
 
 from __future__ import annotations
 
 import math
 
 
-def check_shares(**shares: float) -> None:
-    """Refuses a dropout, or the like, that would leave nothing, or more than there is.
+def check_fractions(**fractions: float) -> None:
+    """Checks that every value, such as a dropout probability, lies in [0, 1).
 
     Raises:
         ValueError: if a value is out of range.
     """
-    for name, share in shares.items():
-        if not 0 <= share < 1:
-            raise ValueError(f"{name} is at least 0 and below 1; got {share}")
+    for name, fraction in fractions.items():
+        if not 0 <= fraction < 1:
+            raise ValueError(f"{name} must be in [0, 1), got {fraction}")
 
 
 def check_weights(**weights: float) -> None:
-    """Refuses what would make an added loss reward what it should punish.
+    """Checks that every weight of a loss term is finite and not negative.
 
     Raises:
         ValueError: if a value is out of range.
     """
     for name, weight in weights.items():
         if not 0 <= weight < math.inf:
-            raise ValueError(f"{name} is at least 0; got {weight}")
+            raise ValueError(f"{name} must be >= 0 and finite, got {weight}")
 
 
-def check_least(least: int, **numbers: float) -> None:
-    """Refuses what would be less than none of a thing, or less than there has to be.
+def check_at_least(minimum: int, **values: float) -> None:
+    """Checks that no value is below `minimum`; NaN is refused.
 
     Raises:
-        ValueError: if a number is smaller.
+        ValueError: if a value is smaller.
     """
-    for name, number in numbers.items():
-        if not number >= least:
-            raise ValueError(f"{name} is at least {least}; got {number}")
+    for name, value in values.items():
+        if not value >= minimum:
+            raise ValueError(f"{name} must be >= {minimum}, got {value}")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def reader_may_leave() -> Iterator[None]:
+def ignore_broken_pipe() -> Iterator[None]:
     """Ends a block of printing without an error when nobody reads any more, as with `| head`."""
     try:
         yield

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from im2tex.errors import Im2TexError
-from im2tex.utils.files import replacing
+from im2tex.utils.files import atomic_write, wrap_os_errors
 
 
 def save_png(path: Path, picture: Image.Image) -> None:
@@ -20,8 +19,5 @@ def save_png(path: Path, picture: Image.Image) -> None:
     Raises:
         Im2TexError: if it cannot be written.
     """
-    try:
-        with replacing(path) as part:
-            picture.save(part, format="PNG", optimize=True)
-    except OSError as error:
-        raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from error
+    with wrap_os_errors(f"write {path}"), atomic_write(path) as part:
+        picture.save(part, format="PNG", optimize=True)

@@ -18,7 +18,7 @@ from rich.progress import (
 )
 
 
-class Bar:
+class ProgressBar:
     """One running bar.
 
     Args:
@@ -40,9 +40,9 @@ class Bar:
 
 
 @contextmanager
-def bar(
+def progress_bar(
     description: str, total: int | None = None, *, done: int = 0, in_bytes: bool = False
-) -> Iterator[Bar]:
+) -> Iterator[ProgressBar]:
     """A bar on the error stream, gone when it ends; invisible where that is no terminal.
 
     Args:
@@ -59,4 +59,4 @@ def bar(
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
-        yield Bar(progress, description, total, done)
+        yield ProgressBar(progress, description, total, done)

@@ -14,7 +14,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _TWICE = 1.0  # seconds; a terminal and a parent process may both send the same signal
 
 
-class Stopped(Exception):
+class StoppedBySignal(Exception):
     """A signal has ended a command before its end.
 
     Args:
@@ -111,11 +111,11 @@ class StopRequest:
         raise KeyboardInterrupt
 
 
-REQUEST = StopRequest()
+STOP_REQUEST = StopRequest()
 """Of this process."""
 
 
-def launched() -> bool:
+def started_by_lightning() -> bool:
     """Whether Lightning started this process as a further one of a run on several devices."""
     elsewhere = ("TORCHELASTIC_RUN_ID", "SLURM_LOCALID", "SLURM_PROCID")
     return os.environ.get("LOCAL_RANK", "0") != "0" and not any(
@@ -123,7 +123,7 @@ def launched() -> bool:
     )
 
 
-def outlast_launcher(seconds: float = 10.0) -> None:
+def wait_for_launcher_exit(seconds: float = 10.0) -> None:
     """Waits until the process that started this one has ended.
 
     Lightning kills it, whatever it is writing, as soon as one that it started ends with an error.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from im2tex.errors import Im2TexError
 
-LARGEST = 1 << 30
+MAX_BYTES = 1 << 30
 """Bytes of the largest text file that is read into memory."""
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
@@ -34,7 +34,7 @@ def read_text(path: Path) -> str:
 
     Raises:
         Im2TexError: if the file cannot be opened, is a folder, a pipe or a device, is larger than
-            `LARGEST`, or is not text in one of these encodings.
+            `MAX_BYTES`, or is not text in one of these encodings.
     """
     return decode_text(read_bytes(path), path)
 
@@ -59,7 +59,7 @@ def decode_lines(raw: bytes, name: str | Path) -> list[str]:
     Raises:
         Im2TexError: if the file has a mark of UTF-16 or UTF-32 and is not text in it.
     """
-    if is_wide(raw):
+    if has_wide_bom(raw):
         lines = decode_text(raw, name).split("\n")
     else:
         lines = [_line(line) for line in raw.removeprefix(codecs.BOM_UTF8).split(b"\n")]
@@ -68,7 +68,7 @@ def decode_lines(raw: bytes, name: str | Path) -> list[str]:
     return lines
 
 
-def is_wide(raw: bytes) -> bool:
+def has_wide_bom(raw: bytes) -> bool:
     """Whether bytes begin with the mark of UTF-16 or UTF-32, as PowerShell writes it."""
     return raw.startswith(tuple(mark for mark, known in _MARKS if known != "utf-8-sig"))
 
@@ -111,7 +111,7 @@ def read_bytes(path: Path) -> bytes:
     """The content of a file.
 
     Raises:
-        Im2TexError: if it cannot be opened, is no regular file, or is larger than `LARGEST`.
+        Im2TexError: if it cannot be opened, is no regular file, or is larger than `MAX_BYTES`.
     """
     try:
         mode = path.stat().st_mode
@@ -121,10 +121,12 @@ def read_bytes(path: Path) -> bytes:
         if not stat.S_ISREG(mode) and not str(path).startswith(("/dev/fd/", "/dev/stdin")):
             raise Im2TexError(f"{path} is a pipe or a device; a text file was expected.")
         with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
+            raw = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise Im2TexError(f"cannot read {path}: {reason}.") from error
-    if len(raw) > LARGEST:
-        raise Im2TexError(f"{path} is larger than {LARGEST} bytes, the most that is read as text.")
+    if len(raw) > MAX_BYTES:
+        raise Im2TexError(
+            f"{path} is larger than {MAX_BYTES} bytes, the most that is read as text."
+        )
     return raw

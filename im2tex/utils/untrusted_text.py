@@ -39,10 +39,10 @@ class DuplicateNameError(BadJsonError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"the key {shown(name)} twice in one object")
+        super().__init__(f"the key {quote(name)} twice in one object")
 
 
-def plain(text: object, *, keep: str = "") -> str:
+def strip_control(text: object, *, keep: str = "") -> str:
     """Replaces what a terminal would obey rather than show, such as control characters.
 
     Args:
@@ -54,7 +54,7 @@ def plain(text: object, *, keep: str = "") -> str:
     )
 
 
-def shown(value: object) -> str:
+def quote(value: object) -> str:
     """A value of a file for a message: one line, clipped, control characters escaped."""
     for kind, what in _INSIDE:
         if isinstance(value, kind):
@@ -64,12 +64,12 @@ def shown(value: object) -> str:
         return names[value]
     if isinstance(value, str):
         return repr(value[:_SHOWN]) + ("…" if len(value) > _SHOWN else "")
-    return clipped(str(value))
+    return clip(str(value))
 
 
-def clipped(text: str) -> str:
+def clip(text: str) -> str:
     """The begin of a text for a message: one line, control characters replaced."""
-    return plain(text[:_SHOWN]) + ("…" if len(text) > _SHOWN else "")
+    return strip_control(text[:_SHOWN]) + ("…" if len(text) > _SHOWN else "")
 
 
 def has_surrogate(text: str) -> bool:
@@ -77,7 +77,7 @@ def has_surrogate(text: str) -> bool:
     return any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def whole_text(text: str) -> str:
+def escape_surrogates(text: str) -> str:
     r"""Text that UTF-8 can hold: half of a surrogate pair as `\ud800`, which JSON reads back.
 
     Such halves stand in names of files that are not UTF-8, too.
@@ -106,7 +106,7 @@ def parse_json(text: str) -> Any:
     except json.JSONDecodeError as error:
         raise BadJsonError(f"{error.msg} (column {error.colno})", error.lineno) from None
     except DuplicateNameError as error:
-        places = places_of(text, error.name)
+        places = lines_of_key(text, error.name)
         error.line = places[1] if len(places) > 1 else None
         raise
     except BadJsonError as error:
@@ -117,7 +117,7 @@ def parse_json(text: str) -> Any:
         raise BadJsonError("lists or objects are nested too deeply") from None
 
 
-def places_of(text: str, name: str) -> list[int]:
+def lines_of_key(text: str, name: str) -> list[int]:
     """The lines of JSON on which a name of an object stands, counted from 1."""
     written: Sequence[str] = [json.dumps(name), json.dumps(name, ensure_ascii=False)]
     pattern = "|".join(re.escape(one) for one in dict.fromkeys(written))
@@ -145,7 +145,7 @@ def _integer(digits: str) -> int:
 def _float(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise BadJsonError(f"{shown(digits)}, a number too large", literal=digits)
+        raise BadJsonError(f"{quote(digits)}, a number too large", literal=digits)
     return value
 
 

@@ -212,9 +212,9 @@ def test_every_parameter_learns_and_those_by_token_have_a_row_each():
     [
         ({"width": 0}, "width and embedding are at least 1; got 0 and 80"),
         ({"embedding": -1}, "got 512 and -1"),
-        ({"label_smoothing": 1.5}, r"label_smoothing is at least 0 and below 1; got 1\.5"),
-        ({"guided_attention": -1.0}, r"guided_attention is at least 0; got -1\.0"),
-        ({"symbol_loss": float("inf")}, "symbol_loss is at least 0; got inf"),
+        ({"label_smoothing": 1.5}, r"label_smoothing must be in \[0, 1\), got 1\.5"),
+        ({"guided_attention": -1.0}, r"guided_attention must be >= 0 and finite, got -1\.0"),
+        ({"symbol_loss": float("inf")}, "symbol_loss must be >= 0 and finite, got inf"),
     ],
 )
 def test_numbers_out_of_range_are_refused(arguments, message):

@@ -351,8 +351,8 @@ def test_a_search_leaves_no_graph_behind():
         ({"layers": 1}, "set coverage: false"),
         ({"coverage_kernel": 4}, "coverage_kernel has a middle"),
         ({"coverage_kernel": -1}, "so it is odd; got -1"),
-        ({"label_smoothing": -0.1}, r"label_smoothing is at least 0 and below 1; got -0\.1"),
-        ({"symbol_loss": -1.0}, r"symbol_loss is at least 0; got -1\.0"),
+        ({"label_smoothing": -0.1}, r"label_smoothing must be in \[0, 1\), got -0\.1"),
+        ({"symbol_loss": -1.0}, r"symbol_loss must be >= 0 and finite, got -1\.0"),
     ],
 )
 def test_sizes_that_do_not_go_together_are_named(arguments, said):

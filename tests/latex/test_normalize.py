@@ -18,12 +18,12 @@ from im2tex.errors import Im2TexError
 from im2tex.latex.crohme.canonical import canonical
 from im2tex.latex.normal_form.normalize import Mode, normalize, normalize_or_none
 from im2tex.latex.tokens import LatexError
-from im2tex.utils.text_files import is_wide
+from im2tex.utils.text_files import has_wide_bom
 
 LINES = (
     st.binary(max_size=30)
     .map(lambda line: line.replace(b"\n", b""))
-    .filter(lambda line: not is_wide(line))  # all lines are of one encoding then
+    .filter(lambda line: not has_wide_bom(line))  # all lines are of one encoding then
 )
 FORMULA = r"\log_2 x'^2 + {a\over b}"
 

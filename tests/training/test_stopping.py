@@ -11,7 +11,7 @@ from test_resume import VARIED, same
 from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.model.checkpoint import read_checkpoint
-from im2tex.utils.stopping import REQUEST
+from im2tex.utils.stopping import STOP_REQUEST
 
 WAYS = {
     "in an epoch": ("signals.SignalAt", {"step": 2}, 2, []),
@@ -99,7 +99,7 @@ def test_the_callers_signals_are_as_they_were(tmp_path):
     path = with_callback(tmp_path, TINY, "signals.SignalAt", {"step": 2})
     assert im2tex("fit", "--config", path) == 143
     assert signal.getsignal(signal.SIGTERM) is before
-    assert not REQUEST.listens
+    assert not STOP_REQUEST.listens
 
 
 def waiting(process, file):

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from im2tex.utils.files import replacing
+from im2tex.utils.files import atomic_write
 
 
 def gone():
@@ -19,12 +19,12 @@ def gone():
 
 
 def write(path, text):
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text)
 
 
 def begins(path, ready):
-    with replacing(path) as part:
+    with atomic_write(path) as part:
         part.write_text("half")
         ready.set()
         signal.pause()

@@ -79,7 +79,7 @@ def test_read_text_pipe_of_the_shell_is_read():
 
 
 def test_read_text_too_large_file_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_files, "LARGEST", 3)
+    monkeypatch.setattr(text_files, "MAX_BYTES", 3)
     (tmp_path / "a.txt").write_bytes(b"xyz")
     assert read_text(tmp_path / "a.txt") == "xyz"
     (tmp_path / "a.txt").write_bytes(b"wxyz")

@@ -5,18 +5,18 @@ import pytest
 from im2tex.utils.untrusted_text import (
     BadJsonError,
     DuplicateNameError,
+    escape_surrogates,
     has_surrogate,
+    lines_of_key,
     parse_json,
-    places_of,
-    plain,
-    shown,
-    whole_text,
+    quote,
+    strip_control,
 )
 
 
 def test_plain_control_characters_are_replaced():
-    assert plain("a\x1b[2J\x9b\x07\u202eb\ud800é") == "a\ufffd[2J\ufffd\ufffd\ufffdb\ufffdé"
-    assert plain("a\nb\tc", keep="\n") == "a\nb\ufffdc"
+    assert strip_control("a\x1b[2J\x9b\x07\u202eb\ud800é") == "a\ufffd[2J\ufffd\ufffd\ufffdb\ufffdé"
+    assert strip_control("a\nb\tc", keep="\n") == "a\nb\ufffdc"
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_plain_control_characters_are_replaced():
     ],
 )
 def test_shown_value_is_one_clipped_line(value, text):
-    assert shown(value) == text
+    assert quote(value) == text
 
 
 def test_whole_text_half_of_a_pair_is_what_json_reads_back():
-    assert whole_text('["\ud800é"]') == '["\\ud800é"]'
-    assert parse_json(whole_text('["\ud800"]')) == ["\ud800"]
+    assert escape_surrogates('["\ud800é"]') == '["\\ud800é"]'
+    assert parse_json(escape_surrogates('["\ud800"]')) == ["\ud800"]
     assert has_surrogate("x\udfff")
     assert not has_surrogate("\U0001d465")
 
@@ -75,5 +75,5 @@ def test_parse_json_sound_json_is_as_python_reads_it():
 
 
 def test_places_of_a_name_are_its_lines():
-    assert places_of('{"é": 1,\n"x": "é",\n"\\u00e9" : 2}', "é") == [1, 3]
+    assert lines_of_key('{"é": 1,\n"x": "é",\n"\\u00e9" : 2}', "é") == [1, 3]
     assert isinstance(DuplicateNameError("x"), BadJsonError)

@@ -69,7 +69,12 @@ from im2tex.training.callbacks.stop_at_signal import StopAtSignal, how_to_go_on
 from im2tex.training.callbacks.test_report import TestReport
 from im2tex.training.checkpoint_files import CheckpointFiles
 from im2tex.training.module import GRADIENT_CLIPPING_ERROR, Im2Tex
-from im2tex.utils.stopping import REQUEST, Stopped, launched, outlast_launcher
+from im2tex.utils.stopping import (
+    STOP_REQUEST,
+    StoppedBySignal,
+    started_by_lightning,
+    wait_for_launcher_exit,
+)
 
 RUNS = "runs"
 
@@ -109,11 +114,11 @@ def run(arguments: Sequence[str]) -> None:
             listed.append("--ckpt_path=null")  # its weights are loaded with the model
         _warnings()
         try:
-            with REQUEST.listening(), own_run():
+            with STOP_REQUEST.listening(), own_run():
                 FormulaCLI(subcommand, listed, checkpoint, stored)
         except BaseException as error:
-            if launched():
-                outlast_launcher()
+            if started_by_lightning():
+                wait_for_launcher_exit()
             told = _told(error, subcommand) or of_restoring(error, path)
             if told is None:
                 raise
@@ -123,10 +128,12 @@ def run(arguments: Sequence[str]) -> None:
 def _told(error: BaseException, subcommand: str) -> Exception | None:
     """What to raise instead of what ended a command; None for what nobody foresaw."""
     passed_on = of_processes(error) if isinstance(error, RuntimeError | ProcessException) else error
-    if isinstance(passed_on, Stopped) or REQUEST.signum is not None:
-        message = str(passed_on) if isinstance(passed_on, Stopped) else REQUEST.advice()
+    if isinstance(passed_on, StoppedBySignal) or STOP_REQUEST.signum is not None:
+        message = (
+            str(passed_on) if isinstance(passed_on, StoppedBySignal) else STOP_REQUEST.advice()
+        )
         first = getattr(rank_zero_only, "rank", 0) == 0
-        return Stopped(message if first else "", REQUEST.signum or signal.SIGTERM)
+        return StoppedBySignal(message if first else "", STOP_REQUEST.signum or signal.SIGTERM)
     if isinstance(error, ArgumentError):
         return Im2TexError(of_parser(error, subcommand))
     if isinstance(error, MisconfigurationException):
@@ -278,10 +285,10 @@ class FormulaCLI(LightningCLI):
             raise Im2TexError(problem)
         for logger in made.loggers:
             reserve_folder(logger)
-        REQUEST.advice = partial(how_to_go_on, made)
+        STOP_REQUEST.advice = partial(how_to_go_on, made)
         launcher = made.strategy.launcher
         if isinstance(launcher, _MultiProcessingLauncher):
-            REQUEST.pass_on = partial(_pass_on, launcher)
+            STOP_REQUEST.pass_on = partial(_pass_on, launcher)
         return made
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from im2tex.commands.trainer.early_checks import unknown_flag
 from im2tex.errors import Im2TexError
 from im2tex.training.callbacks.finite_loss import Diverged
-from im2tex.utils.stopping import Stopped
+from im2tex.utils.stopping import StoppedBySignal
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
@@ -134,9 +134,9 @@ def of_restoring(error: BaseException, path: str | None) -> Im2TexError | None:
 _RESTORING = re.compile(r"checkpoint_connector\.py\", line \d+, in _?(?:restore|resume)")
 
 
-def _stopped(message: str) -> Stopped:
+def _stopped(message: str) -> StoppedBySignal:
     signum = signal.SIGINT if "SIGINT" in message else signal.SIGTERM
-    return Stopped(message, signum)
+    return StoppedBySignal(message, signum)
 
 
 _OURS: dict[str, Callable[[str], Exception]] = {

@@ -19,8 +19,8 @@ import requests
 import urllib3
 
 from im2tex.errors import Im2TexError
-from im2tex.utils.files import replacing
-from im2tex.utils.progress import bar
+from im2tex.utils.files import atomic_write
+from im2tex.utils.progress import progress_bar
 
 LARGEST = 64 << 30
 """Bytes of the largest file that is downloaded."""
@@ -104,7 +104,7 @@ def _fetch(address: str, target: Path, wanted: str | None, retry: Retry, largest
     """
     for attempt in range(1, retry.attempts + 1):
         try:
-            with replacing(target) as part:
+            with atomic_write(target) as part:
                 _attempt(address, part, wanted, retry, largest)
             return
         except _BrokenOffError as error:
@@ -121,7 +121,7 @@ def _attempt(address: str, part: Path, wanted: str | None, retry: Retry, largest
         size = _expected(response, address, wanted, largest)
         digest = hashlib.sha256()
         arrived = 0
-        with part.open("wb") as file, bar("downloading", size, in_bytes=True) as shown:
+        with part.open("wb") as file, progress_bar("downloading", size, in_bytes=True) as shown:
             for chunk in _chunks(response, retry):
                 arrived += len(chunk)
                 if arrived > largest:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from im2tex.errors import Im2TexError
-from im2tex.utils.files import replacing
+from im2tex.utils.files import atomic_write
 
 _SETTINGS = "settings.json"
 
@@ -65,7 +65,7 @@ class StepCache:
             path.unlink(missing_ok=True)  # damaged: made again
         table = make()
         try:
-            with replacing(path) as part:
+            with atomic_write(path) as part:
                 pq.write_table(table, part, compression="zstd")
         except OSError as error:
             raise Im2TexError(self._unwritable(error)) from error

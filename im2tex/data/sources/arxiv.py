@@ -32,7 +32,7 @@ from im2tex.data.source import SOURCES, PreparationReport, Source
 from im2tex.data.store import Split, read_about
 from im2tex.errors import Im2TexError
 from im2tex.render import open_renderer
-from im2tex.utils.progress import bar
+from im2tex.utils.progress import progress_bar
 
 VERSION = 1  # of what is made of the same formulas; a store of another one is made again
 
@@ -208,7 +208,7 @@ def _read(path: Path, settings: Mapping[str, Any], counts: Counter[str]) -> Iter
         yield from read_list(path)
         return
     lengths = settings["min_characters"] + 1, settings["max_characters"] - 1
-    with bar("reading papers") as shown:
+    with progress_bar("reading papers") as shown:
         for paper in read_papers(path, lengths=lengths):
             shown.advance()
             counts[PAPERS] += 1

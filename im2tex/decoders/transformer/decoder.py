@@ -30,7 +30,7 @@ from im2tex.decoders.transformer.layers import GridMemory, positions
 from im2tex.decoders.transformer.stack import Past, TransformerStack
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
-from im2tex.utils.checks import check_shares, check_weights
+from im2tex.utils.checks import check_fractions, check_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class TransformerDecoder(StepDecoder):
                 "width, layers, heads, feedforward and coverage_width are at least 1; got "
                 f"{width}, {layers}, {heads}, {feedforward} and {coverage_width}"
             )
-        check_shares(dropout=dropout, label_smoothing=label_smoothing)
+        check_fractions(dropout=dropout, label_smoothing=label_smoothing)
         weights = {"guided_attention": guided_attention, "symbol_loss": symbol_loss}
         check_weights(**weights)
         if width % heads or width % 2:

@@ -28,7 +28,7 @@ from im2tex.evaluation.comparison.paired import (
 from im2tex.evaluation.comparison.significance import holm
 from im2tex.evaluation.reports.table import ordered
 from im2tex.evaluation.results import SampleResult
-from im2tex.utils.untrusted_text import clipped, shown
+from im2tex.utils.untrusted_text import clip, quote
 
 Right: TypeAlias = Literal["a", "b", "both", "neither"]
 
@@ -203,8 +203,8 @@ def _pairs(split: str, a: Mapping[str, SampleResult], b: Mapping[str, SampleResu
         one, other = unlike_gold[0]
         raise Im2TexError(
             f"{split}: {len(unlike_gold):,} of {len(pairs):,} samples differ in what is right, "
-            f"such as {shown(one.key)}: `{clipped(' '.join(one.gold))}` and "
-            f"`{clipped(' '.join(other.gold))}`. Compare tests on the same data, with labels in "
+            f"such as {quote(one.key)}: `{clip(' '.join(one.gold))}` and "
+            f"`{clip(' '.join(other.gold))}`. Compare tests on the same data, with labels in "
             "the same form."
         )
     return pairs

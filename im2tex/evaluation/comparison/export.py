@@ -14,8 +14,8 @@ from im2tex.evaluation.comparison.comparison import Comparison, Right, SplitComp
 from im2tex.evaluation.comparison.markdown import markdown_page
 from im2tex.evaluation.comparison.terminal import legend, of
 from im2tex.evaluation.results import SampleResult
-from im2tex.utils.files import replacing
-from im2tex.utils.untrusted_text import whole_text
+from im2tex.utils.files import atomic_write
+from im2tex.utils.untrusted_text import escape_surrogates
 
 SUFFIXES = (".jsonl", ".md")
 
@@ -69,12 +69,12 @@ def write_changes(path: Path, comparisons: Sequence[Comparison], resamples: int,
     """
     check_suffix(path)
     try:
-        with replacing(path) as part, part.open("w", encoding="utf-8") as file:
+        with atomic_write(path) as part, part.open("w", encoding="utf-8") as file:
             if path.suffix == ".md":
-                file.writelines(map(whole_text, markdown_page(comparisons, resamples, seed)))
+                file.writelines(map(escape_surrogates, markdown_page(comparisons, resamples, seed)))
             else:
                 for record in change_records(comparisons):
-                    file.write(whole_text(json.dumps(record, ensure_ascii=False)) + "\n")
+                    file.write(escape_surrogates(json.dumps(record, ensure_ascii=False)) + "\n")
     except OSError as error:
         raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from error
 

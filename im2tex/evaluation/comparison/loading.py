@@ -16,7 +16,7 @@ from typing import Any
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.result_checks import check_names
 from im2tex.evaluation.results import SampleResult, read_result, read_samples
-from im2tex.utils.untrusted_text import shown
+from im2tex.utils.untrusted_text import quote
 
 _LONGEST_NAME = 255  # characters, where file systems end
 _SAMPLES = ".samples.jsonl"
@@ -81,7 +81,7 @@ def _neighbour(result: Path, name: object) -> Path:
     """The samples file of that name beside a result: a result does not lead out of its folder."""
     known = isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME
     if not isinstance(name, str) or not known or Path(name).name != name:
-        raise Im2TexError(f"{result}: samples lie beside their result, not in {shown(name)}.")
+        raise Im2TexError(f"{result}: samples lie beside their result, not in {quote(name)}.")
     path = result.with_name(name)
     if not os.path.isfile(path):  # Path's own raises for some names
         raise Im2TexError(
@@ -112,7 +112,7 @@ def _samples(path: Path) -> Mapping[str, SampleResult]:
     for number, sample in enumerate(read_samples(path), 1):
         if sample.key in samples:
             raise Im2TexError(
-                f"{path} has two samples with the key {shown(sample.key)}, the second on line "
+                f"{path} has two samples with the key {quote(sample.key)}, the second on line "
                 f"{number}: a key is a sample's own. Keep one of them."
             )
         samples[sample.key] = sample

@@ -17,7 +17,7 @@ from im2tex.evaluation.comparison.comparison import Change, Comparison, Right, S
 from im2tex.evaluation.comparison.loading import Measured
 from im2tex.evaluation.comparison.paired import VerdictComparison
 from im2tex.evaluation.reports.table import format_value
-from im2tex.utils.untrusted_text import plain
+from im2tex.utils.untrusted_text import strip_control
 
 _NONE = "-"
 _NAMED = 5  # keys of a list that is too long to print
@@ -105,21 +105,21 @@ def print_comparisons(
     # Written at once, so that a reader who has seen enough (`| head`) is the caller's to notice.
     with console.capture() as text:
         for letter, one in legend(comparisons):
-            _print(console, Text(plain(f"{letter}  {one.path}")))
+            _print(console, Text(strip_control(f"{letter}  {one.path}")))
         for comparison in comparisons:
             if len(comparisons) > 1:
                 _print(console, Text("\n{1} against {0}".format(*comparison.letters), "bold"))
             for note in comparison.notes:
-                _print(console, Text(plain(f"note: {note}"), "yellow"))
+                _print(console, Text(strip_control(f"note: {note}"), "yellow"))
             for split in comparison.splits:
                 console.print()
                 console.print(_table(split, comparison.letters, roomy=console.width >= _ROOMY))
                 console.print()
                 for line in counts(split, comparison.letters):
-                    _print(console, Text(plain(line)))
+                    _print(console, Text(strip_control(line)))
                 for sample in _listing(split, comparison.letters, show):
                     _print(console, sample)
-        said = plain(method(comparisons, resamples, seed))
+        said = strip_control(method(comparisons, resamples, seed))
         console.print(Text(f"\n{said}", "dim"))
     file.write(text.get())
 
@@ -165,7 +165,7 @@ def _probability(p: float) -> str:
 
 def _table(split: SplitComparison, letters: tuple[str, str], *, roomy: bool) -> Table:
     table = Table(
-        title=Text(f"{plain(split.split)}: {split.samples:,} samples in both"),
+        title=Text(f"{strip_control(split.split)}: {split.samples:,} samples in both"),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         title_style="bold",
@@ -181,7 +181,7 @@ def _table(split: SplitComparison, letters: tuple[str, str], *, roomy: bool) -> 
             no_wrap=number > 0,  # names of verdicts may be folded, figures not
         )
     for cells in body:
-        table.add_row(*(Text(plain(cell)) for cell in cells))
+        table.add_row(*(Text(strip_control(cell)) for cell in cells))
     return table
 
 
@@ -195,7 +195,7 @@ def _listing(split: SplitComparison, letters: tuple[str, str], show: int) -> Ite
         yield Text(f"\nRight in {letter} alone{first}:", "bold")
         width = max(4, *map(len, letters))
         for change in changes[:show]:
-            yield Text(f"  {plain(change.a.key)}")
+            yield Text(f"  {strip_control(change.a.key)}")
             wrong = change.b if who == "a" else change.a
             yield _line("gold", width, change.a.gold, wrong.prediction or ())
             for name, sample in zip(letters, (change.a, change.b), strict=True):
@@ -215,7 +215,7 @@ def _line(name: str, width: int, tokens: Sequence[str], other: Sequence[str]) ->
             unlike.update(range(step.src_start, step.src_end))
     for place, token in enumerate(tokens):
         line.append(" ")
-        line.append(plain(token), "red" if place in unlike else None)
+        line.append(strip_control(token), "red" if place in unlike else None)
     return line
 
 
@@ -225,4 +225,4 @@ def _print(console: Console, line: Text) -> None:
 
 def _some(keys: Sequence[str]) -> str:
     more = ", ..." if len(keys) > _NAMED else ""
-    return ", ".join(map(plain, keys[:_NAMED])) + more
+    return ", ".join(map(strip_control, keys[:_NAMED])) + more

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 from sacrebleu.metrics.bleu import MAX_NGRAM_ORDER
 
-from im2tex.utils.untrusted_text import plain
+from im2tex.utils.untrusted_text import strip_control
 
 _RATES = ("expression_rate", "expression_rate_1", "expression_rate_2", "expression_rate_3")
 _IMAGES = ("image_match", "image_match_no_space", "image_edit_score")
@@ -161,11 +161,11 @@ def bleu_note(scores: Iterable[SplitScores]) -> str | None:
 
 def rich_table(scores: Sequence[SplitScores], title: str | None = None) -> Table:
     """The table for a terminal."""
-    title = None if title is None else plain(title)
+    title = None if title is None else strip_control(title)
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
     table.add_column("", overflow="fold")
     for split in scores:
-        table.add_column(Text(plain(split.split)), justify="right", overflow="fold")
+        table.add_column(Text(strip_control(split.split)), justify="right", overflow="fold")
     for number, section in enumerate(sections(scores)):
         if number:
             table.add_section()
@@ -173,7 +173,8 @@ def rich_table(scores: Sequence[SplitScores], title: str | None = None) -> Table
             table.add_row(Text(section.title, style="italic"))
         for cells in section.rows:
             table.add_row(
-                *(Text(plain(cell)) for cell in cells), style="dim" if section.conditions else ""
+                *(Text(strip_control(cell)) for cell in cells),
+                style="dim" if section.conditions else "",
             )
     return table
 
@@ -202,7 +203,7 @@ def print_table(
             console.print(one)
         note = bleu_note(scores)
         if note is not None:
-            console.print(Text(plain(note)), soft_wrap=True)
+            console.print(Text(strip_control(note)), soft_wrap=True)
     file.write(text.get())
 
 

@@ -17,8 +17,9 @@ from im2tex.evaluation.reports.table import (
     markdown_rows,
     markdown_table,
 )
-from im2tex.evaluation.results import RunResult, SampleResult, write_whole
+from im2tex.evaluation.results import RunResult, SampleResult
 from im2tex.evaluation.scoring import Scored
+from im2tex.utils.files import write_text_atomic
 
 _SHORT = f"references under {MAX_NGRAM_ORDER} tokens"  # they add no longest n-grams to BLEU
 _GROUPS = {"length": "tokens of the reference", "collection": "collection"}
@@ -42,7 +43,7 @@ def save_report(
         Im2TexError: if a file cannot be written.
     """
     result.save(path, samples)
-    write_whole(path.with_suffix(".md"), markdown_report(result, columns))
+    write_text_atomic(path.with_suffix(".md"), markdown_report(result, columns))
 
 
 def conditions(scored: Scored) -> dict[str, str]:

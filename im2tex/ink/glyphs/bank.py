@@ -26,7 +26,7 @@ from im2tex.errors import Im2TexError
 from im2tex.ink.flat import FlatStrokes
 from im2tex.ink.glyphs.simplify import simplify
 from im2tex.ink.ink import Stroke
-from im2tex.utils.files import replacing
+from im2tex.utils.files import atomic_write
 
 FORMAT = 1
 GRID = 1000
@@ -238,7 +238,7 @@ class GlyphBank:
             schema=_SCHEMA.with_metadata({_META: json.dumps(about).encode()}),
         )
         try:
-            with replacing(path) as part:
+            with atomic_write(path) as part:
                 pq.write_table(table, part, compression="zstd", compression_level=19)
         except OSError as error:
             raise Im2TexError(

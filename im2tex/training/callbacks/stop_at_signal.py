@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
-from im2tex.utils.stopping import REQUEST, Stopped
+from im2tex.utils.stopping import STOP_REQUEST, StoppedBySignal
 
 
 class StopAtSignal(Callback):
@@ -31,7 +31,7 @@ class StopAtSignal(Callback):
 
     def __init__(self) -> None:
         self.agreed = False
-        self._listens = REQUEST.listens  # kept for spawned processes
+        self._listens = STOP_REQUEST.listens  # kept for spawned processes
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Takes the signals over in this process, which may be a forked one."""
@@ -45,7 +45,7 @@ class StopAtSignal(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """From here on a signal waits for the end of a step."""
         self._listen()
-        REQUEST.delayed = True
+        STOP_REQUEST.delayed = True
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """See `on_sanity_check_start`."""
@@ -93,28 +93,28 @@ class StopAtSignal(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """From here on a signal ends the command at once."""
-        REQUEST.delayed = False
+        STOP_REQUEST.delayed = False
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """As `on_train_end`."""
-        REQUEST.delayed = False
+        STOP_REQUEST.delayed = False
 
     def _listen(self) -> None:
         if self._listens:
-            REQUEST.listen_here()
+            STOP_REQUEST.listen_here()
 
     def _agree(self, trainer: Trainer, batch_idx: int | None) -> None:
         """Asks all processes, where no gradients of an unfinished step would be lost."""
         every = trainer.accumulate_grad_batches
         if batch_idx is None or (batch_idx + 1) % every == 0:
-            asked = REQUEST.signum is not None
+            asked = STOP_REQUEST.signum is not None
             self.agreed = trainer.strategy.reduce_boolean_decision(asked, all=False)
 
     def _end(self, trainer: Trainer) -> None:
         if self.agreed:
-            raise Stopped(how_to_go_on(trainer), REQUEST.signum or signal.SIGTERM)
+            raise StoppedBySignal(how_to_go_on(trainer), STOP_REQUEST.signum or signal.SIGTERM)
 
 
 def stop_agreed(trainer: Trainer) -> bool:
@@ -135,7 +135,7 @@ def validates(trainer: Trainer, batch_idx: int) -> bool:
 
 def how_to_go_on(trainer: Trainer) -> str:
     """What a person does after a signal has ended a trainer's command."""
-    head = f"stopped by {REQUEST.name}"
+    head = f"stopped by {STOP_REQUEST.name}"
     if trainer.state.fn != TrainerFn.FITTING:
         return f"{head} before its end: repeat the same command."
     checkpoints = trainer.checkpoint_callback

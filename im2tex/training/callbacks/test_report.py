@@ -20,7 +20,7 @@ from im2tex.evaluation.scoring import Scored, score_samples
 from im2tex.training.access import formula_data
 from im2tex.training.callbacks.predictions import gathered
 from im2tex.training.callbacks.run_folder import run_folder
-from im2tex.utils.output import reader_may_leave
+from im2tex.utils.output import ignore_broken_pipe
 
 
 class TestReport(Callback):
@@ -87,7 +87,7 @@ class TestReport(Callback):
             )
         if not trainer.is_global_zero:
             return
-        with reader_may_leave():
+        with ignore_broken_pipe():
             print_table(columns)
             note = engine_note(scored.values())
             if note is not None:

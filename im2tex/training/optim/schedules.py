@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from im2tex.errors import Im2TexError
 from im2tex.registry import Registry
-from im2tex.utils.checks import check_least
+from im2tex.utils.checks import check_at_least
 
 
 class ScheduleRecipe(ABC):
@@ -45,7 +45,7 @@ class Constant(ScheduleRecipe):
     """
 
     def __init__(self, warmup_steps: int = 0) -> None:
-        check_least(0, warmup_steps=warmup_steps)
+        check_at_least(0, warmup_steps=warmup_steps)
         self.warmup_steps = warmup_steps
 
     def build(self, optimizer: torch.optim.Optimizer, total_steps: float) -> dict[str, Any]:
@@ -72,9 +72,9 @@ class Cosine(ScheduleRecipe):
     ) -> None:
         if not 0 <= floor <= 1:
             raise ValueError(f"floor is a share of the peak rate, 0 to 1; got {floor}")
-        check_least(0, warmup_steps=warmup_steps)
+        check_at_least(0, warmup_steps=warmup_steps)
         if total_steps is not None:
-            check_least(1, total_steps=total_steps)
+            check_at_least(1, total_steps=total_steps)
         self.warmup_steps = warmup_steps
         self.floor = floor
         self.total_steps = total_steps
@@ -117,7 +117,7 @@ class Plateau(ScheduleRecipe):
     def __init__(self, factor: float = 0.5, patience: int = 0, floor: float = 1e-5) -> None:
         if not 0 < factor < 1:
             raise ValueError(f"factor lowers the rate, so it lies between 0 and 1; got {factor}")
-        check_least(0, patience=patience, floor=floor)
+        check_at_least(0, patience=patience, floor=floor)
         self.factor = factor
         self.patience = patience
         self.floor = floor

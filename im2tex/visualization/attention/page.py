@@ -25,7 +25,7 @@ from PIL import Image
 
 from im2tex.errors import Im2TexError
 from im2tex.latex.tokens import compact
-from im2tex.utils.files import replacing
+from im2tex.utils.files import atomic_write
 from im2tex.visualization.attention.record import AttentionRecord, Maps
 from im2tex.visualization.example_sheet import differences
 
@@ -91,7 +91,7 @@ def save_attention_page(
     """
     page = attention_page(looks, about, title).encode()
     try:
-        with replacing(path) as part:
+        with atomic_write(path) as part:
             part.write_bytes(page)
     except OSError as error:
         raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from error

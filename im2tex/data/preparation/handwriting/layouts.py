@@ -18,7 +18,7 @@ from im2tex.latex.tokens import compact
 from im2tex.render import CAUSES, Failure
 from im2tex.render.layout.layout import Layout
 from im2tex.render.layout.layouter import TexLayouter
-from im2tex.utils.progress import bar
+from im2tex.utils.progress import progress_bar
 
 _PART = 2000
 _SCHEMA = pa.schema(
@@ -59,7 +59,7 @@ class LayoutBuilder:
     def run(self, formulas: Sequence[tuple[str, ...]]) -> Iterator[Sample]:
         """A sample of each formula that can be laid out and written, in order."""
         keys = _keys(formulas)
-        with bar("laying out", len(formulas)) as shown:
+        with progress_bar("laying out", len(formulas)) as shown:
             for first in range(0, len(formulas), _PART):
                 part = slice(first, first + _PART)
                 rows = self._part(f"{self.name}-{first // _PART:05d}", formulas[part], keys[part])

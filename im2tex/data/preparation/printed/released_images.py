@@ -16,7 +16,7 @@ from im2tex.data.preparation.printed.rendering import RenderFn, RenderResult
 from im2tex.data.preparation.raw_files import iter_files
 from im2tex.data.preparation.resumable import StepCache
 from im2tex.errors import Im2TexError
-from im2tex.utils.progress import bar
+from im2tex.utils.progress import progress_bar
 
 _PART = 1000  # pages read between two savings, and held in memory
 _SCHEMA = pa.schema(
@@ -55,7 +55,10 @@ def _read(
 ) -> Iterator[tuple[str, RenderResult]]:
     files = (file for file in iter_files(origin, (".png",)) if file.path.stem in names)
     workers = os.cpu_count() or 1
-    with ProcessPoolExecutor(workers, initializer=quiet) as pool, bar("reading", len(names)) as b:
+    with (
+        ProcessPoolExecutor(workers, initializer=quiet) as pool,
+        progress_bar("reading", len(names)) as b,
+    ):
         number = 0
         while part := list(islice(files, _PART)):
 

@@ -18,7 +18,7 @@ from im2tex.data.preparation.printed.paper_images import EncodedImage, pad_and_d
 from im2tex.data.preparation.resumable import StepCache
 from im2tex.data.sample import Sample
 from im2tex.render import CAUSES, Renderer
-from im2tex.utils.progress import bar
+from im2tex.utils.progress import progress_bar
 
 _PART = 2000  # formulas drawn between two savings: about ten seconds
 MAX_WIDTH, MAX_HEIGHT = 500, 160
@@ -147,7 +147,7 @@ class SplitRenderer:
 
     def run(self) -> None:
         """Draws until every split has what it takes, or nothing is left."""
-        with bar("drawing", self._expected()) as shown:
+        with progress_bar("drawing", self._expected()) as shown:
             position = 0
             while position < len(self.candidates):
                 part, position = self._next(position)

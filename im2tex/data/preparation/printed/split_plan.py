@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from im2tex.data.preparation.printed.formulas import Candidate, Formula, digest, forms
 from im2tex.data.preparation.printed.running_text import is_running_text
-from im2tex.utils.progress import bar
+from im2tex.utils.progress import progress_bar
 
 SPLITS = ("train", "validation", "test")
 
@@ -48,7 +48,7 @@ def plan(
     found = list(_long_enough(formulas, settings, counts))
     seen: set[str] = set()
     rows = []
-    with bar("reading formulas", len(found)) as shown:
+    with progress_bar("reading formulas", len(found)) as shown:
         for formula, both in zip(found, forms(one.latex for one in found), strict=True):
             shown.advance()
             if both is None:

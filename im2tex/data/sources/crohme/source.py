@@ -25,7 +25,7 @@ from im2tex.data.sources.crohme.scan import Collected, Record, collect
 from im2tex.data.sources.crohme.validation import held_out
 from im2tex.data.store import write_split
 from im2tex.errors import Im2TexError
-from im2tex.utils.progress import bar
+from im2tex.utils.progress import progress_bar
 
 _WHERE = """CROHME's inks have to be had from its makers (CC BY-NC-SA 3.0, research use):
   2011-2014  https://tc11.cvc.uab.es/datasets/CROHME-2014_2
@@ -125,7 +125,7 @@ class CrohmeSource(Source):
 
 
 def _shown(files: Iterator[RawFile]) -> Iterator[RawFile]:
-    with bar("reading inks") as shown:
+    with progress_bar("reading inks") as shown:
         for file in files:
             yield file
             shown.advance()

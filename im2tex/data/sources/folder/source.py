@@ -29,7 +29,7 @@ from im2tex.errors import Im2TexError
 from im2tex.ink.images.picture import load_picture
 from im2tex.ink.inkml import InkmlError, read_inkml
 from im2tex.latex.tokens import LatexError
-from im2tex.utils.files import replacing
+from im2tex.utils.files import atomic_write
 
 _CHUNK = 64  # photographs held in memory at a time
 _NAMED = 10  # files named one by one in a report
@@ -269,7 +269,7 @@ def _about_labels(folder: Path, files: Files, used: Path | None) -> list[str]:
 
 def _write_problems(path: Path, problems: Sequence[Problem]) -> None:
     try:
-        with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, delimiter="\t", lineterminator="\n")
             writer.writerow(Problem._fields)
             writer.writerows(problems)

@@ -25,7 +25,7 @@ from im2tex.data.sources.im2latex.release import Release, read_release
 from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
 from im2tex.render import open_renderer
-from im2tex.utils.progress import bar
+from im2tex.utils.progress import progress_bar
 
 _VERSION = 1  # of what is made of the same files; a store of another one is made again
 _MAX_TOKENS = 150
@@ -135,7 +135,7 @@ def _candidates(release: Release, left_out: Counter[str]) -> Iterator[Candidate]
     """The formulas that a split may take; the test has all of them."""
     entries = [(split, entry) for split, some in release.splits.items() for entry in some]
     seen: set[tuple[str, str]] = set()
-    with bar("reading formulas", len(entries)) as shown:
+    with progress_bar("reading formulas", len(entries)) as shown:
         both = forms(entry.latex for _, entry in entries)
         for (split, entry), found in zip(entries, both, strict=True):
             shown.advance()
