@@ -34,7 +34,7 @@ class CheckpointFiles(TorchCheckpointIO):
         )
         # torch.save raises RuntimeError when its own writer fails.
         with (
-            wrap_os_errors(f"write the checkpoint {path}", advice, RuntimeError),
+            wrap_os_errors(f"write the checkpoint {path}", advice, (OSError, RuntimeError)),
             atomic_write(path) as part,
         ):
             torch.save(checkpoint, part)

@@ -16,7 +16,9 @@ _DAY = 86400.0  # seconds
 
 
 @contextmanager
-def wrap_os_errors(action: str, advice: str = "", *also: type[Exception]) -> Iterator[None]:
+def wrap_os_errors(
+    action: str, advice: str = "", errors: tuple[type[Exception], ...] = (OSError,)
+) -> Iterator[None]:
     """Raises `Im2TexError("cannot ACTION: REASON. ADVICE")` for an OSError inside the block.
 
     Example:
@@ -26,14 +28,14 @@ def wrap_os_errors(action: str, advice: str = "", *also: type[Exception]) -> Ite
     Args:
         action: what the block does, such as `write PATH`.
         advice: what the user can do, as a sentence.
-        *also: further exception types that a library raises for such an error.
+        errors: exception types to convert; some libraries raise others than OSError.
 
     Raises:
         Im2TexError: in place of the exception.
     """
     try:
         yield
-    except (OSError, *also) as error:
+    except errors as error:
         message = f"cannot {action}: {error_reason(error)}. {advice}"
         raise Im2TexError(message.rstrip()) from error
 
