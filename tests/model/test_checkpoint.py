@@ -109,7 +109,7 @@ def test_a_full_disk_leaves_the_checkpoint_that_was_there(tmp_path, monkeypatch)
     path = tmp_path / "checkpoints" / "last.ckpt"
     files.save_checkpoint({"step": 1}, path)
     Full(monkeypatch)
-    with pytest.raises(Im2TexError, match=r"No space left on device\. The one before it"):
+    with pytest.raises(Im2TexError, match=r"No space left on device\. The previous checkpoint"):
         files.save_checkpoint({"step": 2}, path)
     assert torch.load(path, weights_only=True) == {"step": 1}
     assert os.listdir(path.parent) == ["last.ckpt"]
