@@ -23,7 +23,7 @@ from pathlib import Path
 from im2tex.data.preparation.papers import read_papers
 from im2tex.data.preparation.papers.paper import TEX, decode, read_paper
 from im2tex.data.preparation.raw_files import iter_files
-from im2tex.latex.normal_form.normalize import normalize_or_none
+from im2tex.latex.normalize import normalize_or_none
 
 LENGTHS = (41, 1023)  # characters that the paper takes
 PLAIN = [

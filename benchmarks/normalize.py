@@ -5,7 +5,7 @@ r"""Formulas normalised a second on one core, and agreement with the paper's own
 FOLDER (default: the environment's IM2TEX_DATA) holds arxiv/formulas.tsv.xz and
 im2latex100k/{sample_1200_raw,formulas_val_test}.tsv.xz: formulas as written, and as the authors'
 script normalised them. Pairs in which that script changed what a formula says are counted by
-defect and set aside (`benchmarks.normal_form_defects`); all others count. Papers with odd numbers
+defect and set aside (`benchmarks.im2markup_defects`); all others count. Papers with odd numbers
 were held out while the rules were written.
 """
 
@@ -22,8 +22,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from benchmarks.normal_form_defects import DEFECTS, defects
-from im2tex.latex.normal_form.normalize import Mode, normalize_or_none
+from benchmarks.im2markup_defects import DEFECTS, defects
+from im2tex.latex.normalize import NormalizationForm, normalize_or_none
 from im2tex.latex.tokens import LatexError, tokenize
 
 Pair = tuple[str, str]
@@ -90,7 +90,7 @@ def speed(formulas: list[str], repeats: int = 3) -> None:
     tasks: dict[str, Callable[[str], object]] = {"im2tex.latex.tokens alone": _cut}
     tasks |= {
         f"normalize --mode {mode}": lambda formula, mode=mode: normalize_or_none(formula, mode)
-        for mode in Mode
+        for mode in NormalizationForm
     }
     for name, task in tasks.items():
         best = min(_seconds(task, formulas) for _ in range(repeats))

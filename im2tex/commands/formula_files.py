@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from im2tex.commands.record_files import read_records
 from im2tex.errors import Im2TexError
-from im2tex.latex.normal_form.normalize import Mode, normalize_or_none
-from im2tex.latex.tokens import LatexError, texts
+from im2tex.latex.normalize import NormalizationForm, normalize_or_none
+from im2tex.latex.tokens import LatexError, token_texts
 from im2tex.utils.untrusted_text import has_surrogate, quote
 
 Role = Literal["predictions", "references"]
@@ -96,13 +96,13 @@ def tokens_of(text: str) -> list[str]:
         text = str(match[match.lastindex or 0])
     words = text.split()
     try:
-        cut = texts(text)
+        cut = token_texts(text)
     except LatexError:
         return words
     # Characters beyond ASCII have spellings of their own in the plain stream.
     if text.isascii() and (cut == words or all(_is_token(word) for word in words)):
         return words
-    stream = normalize_or_none(text, Mode.TOK)
+    stream = normalize_or_none(text, NormalizationForm.TOK)
     return cut if stream is None else stream.split()
 
 
@@ -200,7 +200,7 @@ def _wrong(where: str, name: str, value: object, expected: str) -> Im2TexError:
 
 def _is_token(word: str) -> bool:
     try:
-        return len(texts(word)) == 1 or _COMPOSITE.fullmatch(word) is not None
+        return len(token_texts(word)) == 1 or _COMPOSITE.fullmatch(word) is not None
     except LatexError:
         return False
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from im2tex.errors import Im2TexError
-from im2tex.latex.normal_form.normalize import Mode, normalize
+from im2tex.latex.normalize import NormalizationForm, normalize
 from im2tex.latex.tokens import LatexError
 from im2tex.utils.text_files import decode_lines, has_wide_bom
 
@@ -45,7 +45,10 @@ class Refused:
 
 
 def normalize_lines(
-    lines: Iterable[bytes], output: BinaryIO, mode: Mode, refused: Refused | None = None
+    lines: Iterable[bytes],
+    output: BinaryIO,
+    mode: NormalizationForm,
+    refused: Refused | None = None,
 ) -> tuple[int, int]:
     r"""Writes a line for each line.
 
@@ -92,15 +95,15 @@ def normalize_stream(mode: str) -> None:
     """Normalises standard input to standard output, and says on standard error what failed.
 
     Args:
-        mode: a value of `Mode`.
+        mode: a value of `NormalizationForm`.
 
     Raises:
         Im2TexError: for another mode.
     """
     try:
-        form = Mode(mode)
+        form = NormalizationForm(mode)
     except ValueError:
-        known = ", ".join(Mode)
+        known = ", ".join(NormalizationForm)
         raise Im2TexError(f"--mode {mode}: the forms are {known}") from None
     try:
         refused = Refused()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.files import MOST_BYTES
-from im2tex.latex.tokens import compact
+from im2tex.latex.tokens import join_tokens
 from im2tex.model.prediction import ImageWarning, Prediction
 from im2tex.model.recognizer import Recognizer
 
@@ -65,7 +65,7 @@ def read(
 
 
 def _show(name: str, found: Prediction, *, several: bool, as_json: bool) -> None:
-    readings = [(compact(latex.split()), score) for latex, score in found.n_best]
+    readings = [(join_tokens(latex.split()), score) for latex, score in found.n_best]
     if as_json:
         best = [{"latex": latex, "score": score} for latex, score in readings]
         line = {"file": name, "latex": readings[0][0], "finished": found.finished, "n_best": best}

@@ -17,12 +17,12 @@ from im2tex.evaluation.reports.table import SplitScores, print_table
 from im2tex.evaluation.reports.test_report import conditions, engine_note, save_report
 from im2tex.evaluation.results import RunResult, SampleResult, command_line
 from im2tex.evaluation.scoring import Scored, score_samples
-from im2tex.latex.normal_form.normalize import Mode, normalize_or_none
+from im2tex.latex.normalize import NormalizationForm, normalize_or_none
 from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.untrusted_text import strip_control
 
 GIVEN = "given"
-FORMS = (GIVEN, *(str(mode) for mode in Mode))
+FORMS = (GIVEN, *(str(mode) for mode in NormalizationForm))
 """What both sides are brought to before anything is compared; `given` is as they are."""
 
 _NAMED = 5  # keys named in a message

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 
 from im2tex.data.label_rows import check_rows
-from im2tex.latex.crohme.canonical import canonical
+from im2tex.latex.crohme.canonical import canonicalize
 from im2tex.latex.tokens import LatexError
 from im2tex.render.markup.sanitizer import sanitize
 from im2tex.render.rendering import RenderError
@@ -38,7 +38,7 @@ def label_tokens(markup: str) -> tuple[str, ...]:
             it, a font has no such letter, or a command in it is none that formulas are drawn with,
             such as a macro of one's own.
     """
-    tokens = canonical(markup, strict=True)
+    tokens = canonicalize(markup, strict=True)
     if not _leaves_ink(tokens):
         raise _refused("nothing of it can be seen")
     _check_fonts(tokens)

@@ -28,7 +28,7 @@ from im2tex.evaluation.metrics import CorpusBleu, ExpressionRate
 from im2tex.evaluation.rendered_pairs import Engine, draw_pairs
 from im2tex.evaluation.results import SampleResult
 from im2tex.evaluation.sample_scores import STAGES, VARIANTS, judge
-from im2tex.latex.normal_form.normalize import Mode, normalize_or_none
+from im2tex.latex.normalize import NormalizationForm, normalize_or_none
 
 _NO_RATES = ("finished",)  # true or false of a sample, and no score
 
@@ -128,7 +128,7 @@ def _rates(samples: Sequence[SampleResult]) -> dict[str, float]:
 
 def _bleus(samples: Sequence[SampleResult]) -> dict[str, tuple[float, str]]:
     """Value and signature of each BLEU by its name."""
-    norm, tok = _Form(Mode.NORM), _Form(Mode.TOK)
+    norm, tok = _Form(NormalizationForm.NORM), _Form(NormalizationForm.TOK)
     predictions = [sample.judged for sample in samples]
     sides = {
         "bleu": ("", predictions, [one.gold for one in samples]),
@@ -155,7 +155,7 @@ def _bleus(samples: Sequence[SampleResult]) -> dict[str, tuple[float, str]]:
 class _Form:
     """Formulas in one form, each read once."""
 
-    def __init__(self, mode: Mode) -> None:
+    def __init__(self, mode: NormalizationForm) -> None:
         self._mode = mode
         self._known: dict[str, list[str] | None] = {}
 

@@ -22,7 +22,7 @@ from im2tex.latex.character_table import (
     TEXT,
     TEXT_ACCENTS,
 )
-from im2tex.latex.normal_form.text_mode import Piece, Place, pieces
+from im2tex.latex.normal_form.text_mode import MarkupPiece, PieceContext, iter_pieces
 from im2tex.latex.tokens import LatexError
 
 _NO_INK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
@@ -109,7 +109,7 @@ class _Writer:
         self.out: list[str] = []
 
     def write(self) -> str:
-        found = list(pieces(self.source))
+        found = list(iter_pieces(self.source))
         number = 0
         while number < len(found):
             piece = found[number]
@@ -123,11 +123,15 @@ class _Writer:
             elif piece.text[0] == "\\":
                 self.at += not piece.text.isascii()
                 self._refuse(marks[0] if marks else piece.text[1])
-            elif (kind := _script_kind(piece.text)) and not marks and piece.place is not Place.TEXT:
+            elif (
+                (kind := _script_kind(piece.text))
+                and not marks
+                and piece.place is not PieceContext.TEXT
+            ):
                 after = self._script(found, number, kind)
-            elif piece.text in _ROOTS and not marks and piece.place is not Place.TEXT:
+            elif piece.text in _ROOTS and not marks and piece.place is not PieceContext.TEXT:
                 after = self._root(found, number)
-            elif piece.place is Place.TEXT:
+            elif piece.place is PieceContext.TEXT:
                 self._put(self._in_text(piece.text, marks))
             else:
                 self._put(self._accented(piece.text, marks))
@@ -149,7 +153,7 @@ class _Writer:
         """Whether a superscript is open that holds nothing but primes so far."""
         return bool(_RAISED.search("".join(self.out[-_RAISED_PIECES:])))
 
-    def _script(self, found: list[Piece], start: int, kind: str) -> int:
+    def _script(self, found: list[MarkupPiece], start: int, kind: str) -> int:
         """A run of raised or lowered characters, primes included."""
         end = start
         while end < len(found) and _script_kind(found[end].text) in (kind, "'"):
@@ -176,7 +180,7 @@ class _Writer:
         self.out.append(f"{'' if waiting else kind}{{{inside.strip()}}}")
         return end
 
-    def _root(self, found: list[Piece], start: int) -> int:
+    def _root(self, found: list[MarkupPiece], start: int) -> int:
         """A radical sign and the number or letter behind it."""
         sign = found[start].text
         match = _RADICAND.match(self.source, self.at + 1)

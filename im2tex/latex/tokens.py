@@ -34,7 +34,7 @@ class LatexError(ValueError):
         super().__init__(f"{reason}{where}")
 
 
-class Kind(Enum):
+class TokenKind(Enum):
     """What a token is to TeX (the category codes that matter in math)."""
 
     WORD = "control word"
@@ -62,12 +62,12 @@ class Token(NamedTuple):
     """
 
     text: str
-    kind: Kind
+    kind: TokenKind
     start: int
     end: int
 
 
-_SPECIAL = {kind.value: kind for kind in Kind if len(kind.value) == 1}
+_SPECIAL = {kind.value: kind for kind in TokenKind if len(kind.value) == 1}
 # A control word swallows the spaces behind it, a comment its line end and the next line's indent.
 _PATTERN = re.compile(
     r"(?P<space>\s+)"
@@ -102,27 +102,27 @@ def tokenize(source: str, *, spaces: bool = False) -> list[Token]:
         start, end = match.span()
         if group == "space":
             if spaces and not after_word:
-                tokens.append(Token(" ", Kind.SPACE, start, end))
+                tokens.append(Token(" ", TokenKind.SPACE, start, end))
             continue
         if group == "comment":
             continue
         after_word = group == "word"
         if group == "word":
-            tokens.append(Token(text, Kind.WORD, start, end))
+            tokens.append(Token(text, TokenKind.WORD, start, end))
         elif group == "symbol":
             # A backslash before a line end is a control space.
             text = "\\ " if text[1].isspace() else text
-            tokens.append(Token(text, Kind.SYMBOL, start, end))
+            tokens.append(Token(text, TokenKind.SYMBOL, start, end))
         elif group == "lone":
             raise LatexError("a backslash with nothing behind it", start, source)
         elif unicodedata.category(text) in ("Cc", "Cs"):
             raise LatexError(f"the control character {text!r}", start, source)
         else:
-            tokens.append(Token(text, _SPECIAL.get(text, Kind.CHARACTER), start, end))
+            tokens.append(Token(text, _SPECIAL.get(text, TokenKind.CHARACTER), start, end))
     return tokens
 
 
-def texts(source: str) -> list[str]:
+def token_texts(source: str) -> list[str]:
     """The tokens' texts alone.
 
     Raises:
@@ -131,7 +131,7 @@ def texts(source: str) -> list[str]:
     return [token.text for token in tokenize(source)]
 
 
-def compact(tokens: Sequence[str]) -> str:
+def join_tokens(tokens: Sequence[str]) -> str:
     r"""Joins tokens with the spaces that LaTeX needs: `\frac{a}{b}`, not `\frac { a } { b }`."""
     parts: list[str] = []
     for token in tokens:

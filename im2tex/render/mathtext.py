@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from im2tex.errors import Im2TexError
-from im2tex.latex.tokens import Kind, tokenize
+from im2tex.latex.tokens import TokenKind, tokenize
 from im2tex.render.markup import sanitizer
 from im2tex.render.rendering import (
     Cause,
@@ -137,7 +137,7 @@ def _in_its_words(checked: str) -> str:
     tokens = tokenize(checked)
     depth = deepest = 0
     for token in tokens:
-        depth += (token.kind is Kind.OPEN) - (token.kind is Kind.CLOSE)
+        depth += (token.kind is TokenKind.OPEN) - (token.kind is TokenKind.CLOSE)
         deepest = max(deepest, depth)
         if token.text in ("\\begin", "&", "\\\\", "$"):
             raise RenderError(Cause.UNSUPPORTED, f"{token.text} needs the engine tex")

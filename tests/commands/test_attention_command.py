@@ -14,7 +14,7 @@ from tiny_run import TINY, changed, config, im2tex
 from im2tex.decoders import SearchOptions
 from im2tex.errors import Im2TexError
 from im2tex.evaluation import rendered_pairs
-from im2tex.latex.tokens import compact
+from im2tex.latex.tokens import join_tokens
 from im2tex.model.prediction import preprocess_image
 from im2tex.render import Cause, Failure, Rendering
 from im2tex.training.module import Im2Tex
@@ -114,7 +114,7 @@ def test_page_of_an_ensemble_shows_its_prediction_and_says_what_is_averaged(
     assert im2tex("read", picture, "--model", folder) == 0
     (page,) = shown(out)["pictures"]
     tokens = [token for token in page["tokens"] if token != END]
-    assert capsys.readouterr().out.strip() == compact(tokens)
+    assert capsys.readouterr().out.strip() == join_tokens(tokens)
 
 
 def test_samples_of_the_checkpoints_own_data(checkpoint, trained, tmp_path):

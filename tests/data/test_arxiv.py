@@ -11,7 +11,7 @@ from im2tex.data.source import SOURCES
 from im2tex.data.sources import arxiv
 from im2tex.data.store import write_split
 from im2tex.errors import Im2TexError
-from im2tex.latex.normal_form.normalize import normalize
+from im2tex.latex.normalize import normalize
 
 
 @pytest.fixture

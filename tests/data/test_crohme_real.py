@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from im2tex.data.sources.crohme.source import CrohmeSource
-from im2tex.latex.crohme.agreement import compare_labels
+from im2tex.latex.crohme.label_agreement import compare_labels
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from im2tex.data.preparation.formula_sampling.divergence import difference
 from im2tex.data.preparation.formula_sampling.markov_grammar import MarkovGrammar
 from im2tex.data.sources.grammar import Grammar
 from im2tex.errors import Im2TexError
-from im2tex.latex.crohme.canonical import canonical
+from im2tex.latex.crohme.canonical import canonicalize
 
 LABELS = [
     tuple(text.split())
@@ -101,7 +101,7 @@ def test_both_real_formulas_and_the_grammar_have_their_part(target, sampled):
 
 def test_formulas_are_canonical_and_have_only_symbols_of_the_profile(target, sampled):
     for tokens in sampled.formulas[:300]:
-        assert canonical(" ".join(tokens)) == list(tokens)
+        assert canonicalize(" ".join(tokens)) == list(tokens)
         assert set(tokens) <= set(target.tokens)
 
 

@@ -18,7 +18,7 @@ from im2tex.data.store import Split, write_split
 from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
 from im2tex.ink.builtin_font.typeset import typeset
-from im2tex.latex.crohme.canonical import canonical
+from im2tex.latex.crohme.canonical import canonicalize
 
 needs_tex = pytest.mark.skipif(shutil.which("latex") is None, reason="needs latex (TeX)")
 
@@ -65,7 +65,7 @@ def test_a_part_of_a_list_has_its_share_of_validation(tmp_path):
 @pytest.mark.parametrize("labels", ["crohme", "norm"])
 def test_no_form_of_a_list_holds_labels_of_crohmes_tests(tmp_path, labels):
     # As written below, the normal form has \le where CROHME's labels have \leq.
-    held_out = tuple(canonical(r"\sum_{i=1}^n i \le 3"))
+    held_out = tuple(canonicalize(r"\sum_{i=1}^n i \le 3"))
     sample = Sample("0", " ".join(held_out), held_out, typeset(["x"]))
     write_split(tmp_path / "crohme" / "test_2014.parquet", [sample], {})
     path = tmp_path / "formulas.txt"

@@ -13,7 +13,7 @@ from printed_factory import Press, formula, opened, size_of
 from im2tex.data.source import SOURCES
 from im2tex.data.sources.im2latex import source as im2latex
 from im2tex.errors import Im2TexError
-from im2tex.latex.normal_form.normalize import normalize
+from im2tex.latex.normalize import normalize
 
 INK = (30, 100)  # height and width of the ink on a page
 

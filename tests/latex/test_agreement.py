@@ -2,7 +2,7 @@
 
 import pytest
 
-from im2tex.latex.crohme.agreement import classify, compare_labels, report
+from im2tex.latex.crohme.label_agreement import classify, compare_labels, describe_agreement
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_counts_shares_and_examples():
     assert found.classes == {"zeros of a number": 2}
     assert found.examples["zeros of a number"] == ("b", ["1", ".", "0"], ["1"])
     assert found.share == pytest.approx(1 / 3)
-    first, second = report(found)
+    first, second = describe_agreement(found)
     assert first == "labels agree on 1 of 3 (33.33 %)"
     assert "zeros of a number: 2" in second
 

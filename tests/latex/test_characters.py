@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from im2tex.latex.character_table import COMMANDS
 from im2tex.latex.characters import to_ascii
-from im2tex.latex.normal_form.normalize import Mode, normalize
+from im2tex.latex.normalize import NormalizationForm, normalize
 from im2tex.latex.tokens import LatexError
 from im2tex.render.markup.allowlist import WORDS
 
@@ -104,7 +104,7 @@ def test_a_character_becomes_what_draws_it(source, expected):
         ("\\é", "U+00E9 (LATIN SMALL LETTER E WITH ACUTE)"),
     ],
 )
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", list(NormalizationForm))
 def test_a_character_that_latex_cannot_draw_is_refused_by_name(source, name, mode):
     with pytest.raises(LatexError) as caught:
         normalize(source, mode)
@@ -121,7 +121,7 @@ def test_every_command_of_the_table_is_one_that_is_drawn():
     assert not set(COMMANDS.values()) - WORDS
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", list(NormalizationForm))
 def test_comments_and_labels_may_hold_any_character(mode):
     assert normalize("x\\label{中}% 文", mode) == "x"
 
@@ -143,5 +143,5 @@ def test_no_character_is_lost_without_a_word(source):
 
 
 def test_two_ways_to_type_are_one_form():
-    for mode in Mode:
+    for mode in NormalizationForm:
         assert normalize("x²≤α", mode) == normalize(r"x^{2}\leq\alpha", mode)

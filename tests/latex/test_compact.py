@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2tex.latex.tokens import compact, texts
+from im2tex.latex.tokens import join_tokens, token_texts
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,9 @@ from im2tex.latex.tokens import compact, texts
     ],
 )
 def test_spaces_stand_only_where_latex_needs_them(tokens, markup):
-    assert compact(tokens.split()) == markup
+    assert join_tokens(tokens.split()) == markup
 
 
 @given(st.lists(st.sampled_from([r"\alpha", r"\,", r"\{", "x", "2", "{", "}", "^", r"\frac"])))
 def test_what_is_joined_reads_as_the_same_tokens(tokens):
-    assert texts(compact(tokens)) == tokens
+    assert token_texts(join_tokens(tokens)) == tokens

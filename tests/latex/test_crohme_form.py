@@ -6,10 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2tex.latex.crohme.alignment import Written, align, inventory
-from im2tex.latex.crohme.canonical import Leaf, best_effort, canonical, leaves, mark
-from im2tex.latex.crohme.mathml import MathmlError, symbol
-from im2tex.latex.crohme.mathml import canonical as from_mathml
+from im2tex.latex.crohme.alignment import WrittenSymbol, align_symbols, inventory
+from im2tex.latex.crohme.canonical import (
+    CanonicalTokens,
+    annotate_tokens,
+    canonical_tokens,
+    canonicalize,
+    canonicalize_or_tokenize,
+)
+from im2tex.latex.crohme.mathml import MathMLError, canonical_from_mathml, symbol_tokens
 from im2tex.latex.tokens import LatexError
 
 
@@ -64,7 +69,7 @@ from im2tex.latex.tokens import LatexError
     ],
 )
 def test_from_latex(source, expected):
-    assert " ".join(canonical(source)) == expected
+    assert " ".join(canonicalize(source)) == expected
 
 
 @pytest.mark.parametrize(
@@ -72,12 +77,12 @@ def test_from_latex(source, expected):
 )
 def test_broken_latex_is_an_error_and_still_gives_tokens(source):
     with pytest.raises(LatexError):
-        canonical(source)
-    assert best_effort(source)
+        canonicalize(source)
+    assert canonicalize_or_tokenize(source)
 
 
 def test_best_effort_is_canonical_where_that_is_possible():
-    assert best_effort(r"x^\alpha") == canonical(r"x^\alpha")
+    assert canonicalize_or_tokenize(r"x^\alpha") == canonicalize(r"x^\alpha")
 
 
 ATOMS = st.sampled_from(
@@ -99,20 +104,22 @@ FORMULAS = st.recursive(
 @given(FORMULAS)
 def test_the_canonical_form_of_a_canonical_form_is_itself(source):
     try:
-        once = canonical(source)
+        once = canonicalize(source)
     except LatexError:
         return
-    assert canonical(" ".join(once)) == once
-    assert [leaf.written for leaf in mark(once)] == [leaf.written for leaf in leaves(source)]
+    assert canonicalize(" ".join(once)) == once
+    assert [leaf.written for leaf in annotate_tokens(once)] == [
+        leaf.written for leaf in canonical_tokens(source)
+    ]
 
 
 @given(st.lists(st.sampled_from(["x", "^", "_", "{", "}", "\\frac", "\\sqrt", "[", "]", "'"])))
 def test_any_heap_of_tokens_is_read_or_refused_and_never_lost(parts):
     source = " ".join(parts)
     try:
-        read = canonical(source)
+        read = canonicalize(source)
     except LatexError as error:
-        read = best_effort(source)
+        read = canonicalize_or_tokenize(source)
         position = error.position
     else:
         position = 0
@@ -122,12 +129,12 @@ def test_any_heap_of_tokens_is_read_or_refused_and_never_lost(parts):
 
 def test_marking_tells_an_index_from_a_bracket():
     tokens = r"[ \sqrt [ a _ { [ } ] { x ] } ]".split()  # noqa: SIM905
-    unwritten = [i for i, leaf in enumerate(mark(tokens)) if not leaf.written]
+    unwritten = [i for i, leaf in enumerate(annotate_tokens(tokens)) if not leaf.written]
     assert unwritten == [2, 4, 5, 7, 8, 9, 12]
 
 
-def math(body: str) -> list[Leaf]:
-    return from_mathml(ET.fromstring(f"<math>{body}</math>"))
+def math(body: str) -> CanonicalTokens:
+    return canonical_from_mathml(ET.fromstring(f"<math>{body}</math>"))
 
 
 def tokens_of(body: str) -> str:
@@ -165,7 +172,7 @@ def test_mathml_in_a_namespace_keeps_its_ids():
         '<math xmlns="http://www.w3.org/1998/Math/MathML">'
         '<mfrac xml:id="-_1"><mi xml:id="a_1">a</mi><mn xml:id="n_1">12</mn></mfrac></math>'
     )
-    assert [(leaf.token, leaf.id) for leaf in from_mathml(body) if leaf.written] == [
+    assert [(leaf.token, leaf.id) for leaf in canonical_from_mathml(body) if leaf.written] == [
         ("\\frac", "-_1"),
         ("a", "a_1"),
         ("1", "n_1"),
@@ -177,20 +184,20 @@ def test_mathml_in_a_namespace_keeps_its_ids():
     "body", ["<mtable/>", "<mi>\u4e2d</mi>", "<mfrac><mi>a</mi></mfrac>", "<msub/>"]
 )
 def test_mathml_that_cannot_be_read(body):
-    with pytest.raises(MathmlError):
+    with pytest.raises(MathMLError):
         math(body)
 
 
 def test_symbol_names():
-    assert symbol("\\lt") == ["<"]
-    assert symbol(" alpha ") == ["\\alpha"]
-    assert symbol("COMMA") == [","]
-    assert symbol("12") == ["1", "2"]
+    assert symbol_tokens("\\lt") == ["<"]
+    assert symbol_tokens(" alpha ") == ["\\alpha"]
+    assert symbol_tokens("COMMA") == [","]
+    assert symbol_tokens("12") == ["1", "2"]
 
 
 def places(latex: str, body: str | None, *symbols: tuple[str, str]) -> list[int]:
-    written = [Written(name, href, float(i)) for i, (name, href) in enumerate(symbols)]
-    return align(leaves(latex), None if body is None else math(body), written)
+    written = [WrittenSymbol(name, href, float(i)) for i, (name, href) in enumerate(symbols)]
+    return align_symbols(canonical_tokens(latex), None if body is None else math(body), written)
 
 
 def test_equal_truths_align_by_id():
@@ -224,14 +231,14 @@ def test_without_mathml_names_align_only_where_the_numbers_agree():
 
 
 def test_the_inventory_counts_ink():
-    counted = inventory(leaves(r"\sqrt[3]{\frac{1}{x_2}} - \ldots"))
+    counted = inventory(canonical_tokens(r"\sqrt[3]{\frac{1}{x_2}} - \ldots"))
     assert counted == {"\\sqrt": 1, "3": 1, "-": 2, "1": 1, "x": 1, "2": 1, ".": 3}
 
 
 def test_nesting_without_end_is_an_error_and_no_crash():
     for source in ("{" * 5000, "x^{" * 5000 + "y" + "}" * 5000, "\\sqrt" * 5000, "a\\over " * 5000):
         with pytest.raises(LatexError):
-            canonical(source)
-        assert best_effort(source)
+            canonicalize(source)
+        assert canonicalize_or_tokenize(source)
     deep = "{" * 90 + "x" + "}" * 90
-    assert canonical(deep) == ["x"]
+    assert canonicalize(deep) == ["x"]

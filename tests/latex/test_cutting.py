@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from im2tex.data.preparation.formula_sampling.signs import CLOSES, FOREIGN, OPENS, signs, tokens_of
 from im2tex.data.preparation.formula_sampling.subformulas import SEPARATORS, subformula_spans
 from im2tex.latex.crohme.canonical import canonical
-from im2tex.latex.crohme.from_tree import handwritten
+from im2tex.latex.crohme.from_tree import crohme_from_tree
 from im2tex.latex.normal_form.parser import parse
 
 
@@ -102,7 +102,7 @@ def test_signs_are_the_canonical_form_and_every_cut_is_a_formula_of_its_own(sour
         return
     found = signs(formula.body)
     if not any(sign[0] == FOREIGN for sign in found):
-        assert tokens(found) == handwritten(formula)
+        assert tokens(found) == crohme_from_tree(formula)
     places = list(subformula_spans(found, lambda sign: True, 40))
     assert len(set(places)) == len(places)
     for start, end in places:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from im2tex.latex.normal_form.normalize import Mode, normalize
+from im2tex.latex.normalize import NormalizationForm, normalize
 from im2tex.latex.tokens import LatexError
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", list(NormalizationForm))
 @pytest.mark.parametrize(
     "source",
     [
@@ -40,12 +40,12 @@ def test_a_display_is_its_formula(source, mode):
         (r"\begin{equation}x\end{equation},", "x,"),
     ],
 )
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", list(NormalizationForm))
 def test_an_environment_of_lines_is_the_one_inside_a_formula(outer, inner, mode):
     assert normalize(outer, mode) == normalize(inner, mode)
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", list(NormalizationForm))
 def test_lt_and_gt_are_signs(mode):
     assert normalize(r"a\lt b\gt c", mode) == "a < b > c"
     assert normalize(r"a\ltimes b", mode) == r"a \ltimes b"
@@ -72,11 +72,17 @@ def test_plain_tokens_of_text_have_the_normal_form_of_their_source():
 @pytest.mark.parametrize(
     ("source", "modes"),
     [
-        (r"\text{a $x}", [Mode.TOK]),  # the other forms have spaces for dollars inside text
-        (r"\[x", [Mode.CROHME]),  # papers define it as a symbol, which the other forms print
-        (r"\begin{equation}x\end{align}", list(Mode)),
-        (r"x\tag{1", list(Mode)),
-        (r"x\tag", list(Mode)),
+        (
+            r"\text{a $x}",
+            [NormalizationForm.TOK],
+        ),  # the other forms have spaces for dollars inside text
+        (
+            r"\[x",
+            [NormalizationForm.CROHME],
+        ),  # papers define it as a symbol, which the other forms print
+        (r"\begin{equation}x\end{align}", list(NormalizationForm)),
+        (r"x\tag{1", list(NormalizationForm)),
+        (r"x\tag", list(NormalizationForm)),
     ],
 )
 def test_half_a_display_is_refused(source, modes):

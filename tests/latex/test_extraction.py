@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from im2tex.latex.document.boundaries import WITHOUT_PARTNER
-from im2tex.latex.document.comments import uncommented
-from im2tex.latex.document.extraction import extract
+from im2tex.latex.document.comments import strip_comments
+from im2tex.latex.document.extraction import extract_formulas
 
 
 def formulas(document: str, **options) -> list[str]:
-    return [latex for _, latex in extract(uncommented(document), **options).formulas]
+    return [latex for _, latex in extract_formulas(strip_comments(document), **options).formulas]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def formulas(document: str, **options) -> list[str]:
     ],
 )
 def test_the_papers_patterns(document, expected):
-    assert extract(uncommented(document)).formulas == expected
+    assert extract_formulas(strip_comments(document)).formulas == expected
 
 
 @pytest.mark.parametrize(
@@ -110,15 +110,15 @@ def test_rows_of_aligned_displays_are_an_option():
     ],
 )
 def test_a_sign_without_partner_costs_itself_and_is_counted(document, expected):
-    found = extract(document)
+    found = extract_formulas(document)
     assert [latex for _, latex in found.formulas] == expected
-    assert found.left_out == {WITHOUT_PARTNER: 1}
+    assert found.skipped == {WITHOUT_PARTNER: 1}
 
 
 def test_what_stands_behind_is_found_when_a_formula_is_left_out():
-    found = extract(r"\def\a{\a}$\a$ $ $ $b$")
+    found = extract_formulas(r"\def\a{\a}$\a$ $ $ $b$")
     assert [latex for _, latex in found.formulas] == ["b"]
-    assert found.left_out == {"macros that never end": 1, "empty": 1}
+    assert found.skipped == {"macros that never end": 1, "empty": 1}
 
 
 _WORDS = r"""
@@ -134,7 +134,7 @@ _BITS = st.sampled_from([*_WORDS.split(), "\n", "\n\n", " ", "\x00", "é", "\ud8
 @given(st.lists(_BITS, max_size=60).map("".join) | st.text(max_size=60), st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_any_text_has_formulas_or_none(document, rows):
-    for kind, latex in extract(uncommented(document), rows=rows).formulas:
+    for kind, latex in extract_formulas(strip_comments(document), rows=rows).formulas:
         assert kind in ("d", "i")
         assert latex == " ".join(latex.split()) != ""
 
@@ -147,7 +147,7 @@ _MARKUP = st.text("ab{}$\\\n ^&", max_size=12)
 def test_a_formula_is_a_piece_of_its_document(pieces):
     document = "".join(pieces)
     whole = " ".join(document.split())
-    assert all(latex in whole for _, latex in extract(document).formulas)
+    assert all(latex in whole for _, latex in extract_formulas(document).formulas)
 
 
 @given(st.lists(st.sampled_from(["$a$", "$b\n+c$", r"\[x\]", "text", r"\%", "\n"]), max_size=12))
@@ -177,6 +177,6 @@ _HOSTILE = {
 @pytest.mark.parametrize("document", _HOSTILE.values(), ids=_HOSTILE)
 def test_hostile_documents_cost_a_moment(document):
     start = time.process_time()
-    extract(uncommented(document))
+    extract_formulas(strip_comments(document))
     # A tenth of a second or two in fact; what is not bounded takes minutes.
     assert time.process_time() - start < 10

@@ -17,8 +17,8 @@ from test_symbol_tree import PIECES
 
 from im2tex.latex.label_graph.label_graph import (
     LabelGraph,
-    compare,
     compare_formulas,
+    compare_label_graphs,
     label_graph,
     try_label_graph,
 )
@@ -175,7 +175,10 @@ def test_braces_around_it_change_nothing(tokens):
 @given(FORMULAS, FORMULAS, st.booleans())
 def test_two_graphs_can_change_places(one, other, strict):
     one, other = (label_graph(tokens, strict=strict) for tokens in (one, other))
-    there, back = compare(one, other, strict=strict), compare(other, one, strict=strict)
+    there, back = (
+        compare_label_graphs(one, other, strict=strict),
+        compare_label_graphs(other, one, strict=strict),
+    )
     assert there == back
     assert (there.errors == 0) <= there.structure_exact
 
@@ -207,7 +210,7 @@ def test_long_formulas_stay_cheap():
     # A place is written in a few characters however far to the right it is.
     graph = label_graph(["x"] * 20_000)
     assert max(map(len, graph.nodes)) == len("O19999")
-    assert compare(graph, label_graph(["y", *["x"] * 19_999])).errors == 1
+    assert compare_label_graphs(graph, label_graph(["y", *["x"] * 19_999])).errors == 1
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +237,7 @@ def disagreements(path):
             if graph is not None:
                 ours |= {f"n_nodes_{side}": graph.symbols, f"n_edges_{side}": graph.relations}
         if gold is not None:
-            found = compare(guess, gold)
+            found = compare_label_graphs(guess, gold)
             ours |= {
                 "exact": found.within(0),
                 "structure_exact": found.structure_exact,

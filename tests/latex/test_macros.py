@@ -2,11 +2,11 @@ r"""A paper's macros are replaced by what they stand for, and those that are mor
 
 import pytest
 
-from im2tex.latex.document.extraction import extract
+from im2tex.latex.document.extraction import extract_formulas
 
 
 def expanded(definitions: str, markup: str) -> str:
-    (formula,) = extract(f"{definitions}\\begin{{document}}\\[{markup}\\]").formulas
+    (formula,) = extract_formulas(f"{definitions}\\begin{{document}}\\[{markup}\\]").formulas
     return formula.latex
 
 
@@ -74,13 +74,13 @@ def test_definitions(definitions, markup, expected):
     ],
 )
 def test_short_hands_that_begin_and_end_formulas(definitions, body):
-    found = extract(f"{definitions}\\begin{{document}}{body} text\\end{{document}}")
+    found = extract_formulas(f"{definitions}\\begin{{document}}{body} text\\end{{document}}")
     assert found.formulas == [("d", "a")]
-    assert not found.left_out
+    assert not found.skipped
 
 
 def test_a_definition_holds_from_where_it_stands():
-    found = extract(r"\def\a{x}$\a$ \def\a{y}$\a$ $\def\b{z}\b$ $\c$ \def\c{late}")
+    found = extract_formulas(r"\def\a{x}$\a$ \def\a{y}$\a$ $\def\b{z}\b$ $\c$ \def\c{late}")
     assert [latex for _, latex in found.formulas] == ["x", "y", "z", r"\c"]
 
 
@@ -95,9 +95,9 @@ def test_a_definition_holds_from_where_it_stands():
     ],
 )
 def test_macros_that_are_more_than_a_text_are_kept_and_counted(definition):
-    found = extract(rf"{definition}\begin{{document}}$\a{{1}}+x$ $y$")
+    found = extract_formulas(rf"{definition}\begin{{document}}$\a{{1}}+x$ $y$")
     assert [latex for _, latex in found.formulas] == [r"\a{1}+x", "y"]
-    assert found.private == 1
+    assert found.with_opaque_macros == 1
 
 
 @pytest.mark.parametrize("call", [r"\p x", r"\p(x", r"{\p(x,}y)"])
@@ -106,6 +106,6 @@ def test_a_call_that_does_not_fit_is_left_as_it_stands(call):
 
 
 def test_a_choice_by_anything_else_is_kept_and_counted():
-    found = extract(r"\def\a{\ifthenelse{\boolean{x}}{y}{z}}$\a$")
+    found = extract_formulas(r"\def\a{\ifthenelse{\boolean{x}}{y}{z}}$\a$")
     assert [latex for _, latex in found.formulas] == [r"\ifthenelse{\boolean{x}}{y}{z}"]
-    assert found.private == 1
+    assert found.with_opaque_macros == 1

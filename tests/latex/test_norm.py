@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from im2tex.latex.normal_form.normal_form import norm
-from im2tex.latex.normal_form.parser import parse
+from im2tex.latex.normal_form.normal_form import normal_form
+from im2tex.latex.normal_form.parser import parse_formula
 from im2tex.latex.tokens import LatexError
 
 
 def normal(source):
-    return " ".join(norm(parse(source)))
+    return " ".join(normal_form(parse_formula(source)))
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_idempotent(source, spaced):
 @given(formulas)
 def test_braces_balance(source):
     try:
-        tokens = norm(parse(source))
+        tokens = normal_form(parse_formula(source))
     except LatexError:
         return
     depth = 0

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.normal_form_defects import DEFECTS, defects
+from benchmarks.im2markup_defects import DEFECTS, defects
 from im2tex.cli import main
 from im2tex.commands.normalize import normalize_lines
 from im2tex.errors import Im2TexError
-from im2tex.latex.crohme.canonical import canonical
-from im2tex.latex.normal_form.normalize import Mode, normalize, normalize_or_none
+from im2tex.latex.crohme.canonical import canonicalize
+from im2tex.latex.normalize import NormalizationForm, normalize, normalize_or_none
 from im2tex.latex.tokens import LatexError
 from im2tex.utils.text_files import has_wide_bom
 
@@ -93,7 +93,7 @@ _MARKUP = st.text(alphabet="abx12+{}_^'\\ ", max_size=12) | st.lists(
 
 
 @settings(max_examples=400, deadline=None)
-@given(_MARKUP, st.sampled_from(list(Mode)))
+@given(_MARKUP, st.sampled_from(list(NormalizationForm)))
 def test_idempotent(source, mode):
     once = normalize_or_none(source, mode)
     if once is not None:
@@ -103,7 +103,7 @@ def test_idempotent(source, mode):
 @settings(max_examples=300, deadline=None)
 @given(st.lists(LINES, max_size=5))
 def test_bytes_in_lines_out(lines):
-    for mode in Mode:
+    for mode in NormalizationForm:
         output = io.BytesIO()
         failed, total = normalize_lines([line + b"\n" for line in lines], output, mode)
         written = output.getvalue().split(b"\n")[:-1]
@@ -116,14 +116,14 @@ def test_normalize_lines_marked_encoding_is_read(encoding):
     raw = "x^2\r\n\n{\n\u03b1+1\n".encode(encoding)
     output = io.BytesIO()
     lines = raw.splitlines(keepends=True)  # as a stream gives them, cut within a wide line end
-    assert normalize_lines(lines, output, Mode.TOK) == (1, 4)
+    assert normalize_lines(lines, output, NormalizationForm.TOK) == (1, 4)
     written = output.getvalue().decode().split("\n")
     assert (len(written), written[:3]) == (5, ["x ^ 2", "", ""])
 
 
 def test_normalize_lines_bytes_that_are_not_in_their_encoding_are_named():
     with pytest.raises(Im2TexError, match="standard input is not text in UTF-16"):
-        normalize_lines([b"\xff\xfex\0\n"], io.BytesIO(), Mode.TOK)
+        normalize_lines([b"\xff\xfex\0\n"], io.BytesIO(), NormalizationForm.TOK)
 
 
 @pytest.mark.parametrize("depth", [20, 40, 60, 95, 10_000])
@@ -272,9 +272,9 @@ def test_normal_forms_of_im2latex_are_normal():
 
 def test_labels_of_crohme_come_out_as_their_own_reader_has_them():
     for _, _, _, label, _, truth in _real("crohme/captions.tsv", 6)[::3]:
-        assert normalize(label, "crohme") == " ".join(canonical(label))
+        assert normalize(label, "crohme") == " ".join(canonicalize(label))
         try:
-            expected = " ".join(canonical(truth))
+            expected = " ".join(canonicalize(truth))
         except LatexError:
             assert normalize_or_none(truth, "crohme") is None
         else:

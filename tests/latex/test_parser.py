@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from im2tex.latex.normal_form.cursor import DEPTH
-from im2tex.latex.normal_form.parser import parse
+from im2tex.latex.normal_form.parser import parse_formula
 from im2tex.latex.normal_form.tree import Array, Command, Fenced, Group, Operator, Row, Scripts
 from im2tex.latex.tokens import LatexError
 
 
 def tree(source):
-    return parse(source).body
+    return parse_formula(source).body
 
 
 def test_symbols_are_leaves():
@@ -141,19 +141,19 @@ def test_macros_are_symbols_and_run_nothing():
 )
 def test_what_is_refused(source, reason):
     with pytest.raises(LatexError) as caught:
-        parse(source)
+        parse_formula(source)
     assert caught.value.reason == reason
 
 
 def test_a_complaint_says_where():
     with pytest.raises(LatexError) as caught:
-        parse(r"\alpha + % one" + "\n" + r"\frac{1} }")
+        parse_formula(r"\alpha + % one" + "\n" + r"\frac{1} }")
     assert caught.value.source[caught.value.position :].strip() == "}"
 
 
 def test_handwriting_may_have_two_superscripts():
     both = [Scripts("y", [("^", "a")]), Scripts(None, [("^", "b")], literal=True)]
-    assert parse("y^a^b", lenient=True).body == both
+    assert parse_formula("y^a^b", lenient=True).body == both
 
 
 @pytest.mark.parametrize(
@@ -175,18 +175,18 @@ def test_handwriting_may_have_two_superscripts():
 def test_hostile_depth_is_refused_and_not_a_crash(level):
     opening, closing = level
     with pytest.raises(LatexError):
-        parse(opening * 10_000 + "x" + closing * 10_000)
-    assert parse(opening * 5 + "c" + closing * 5).depth <= DEPTH
+        parse_formula(opening * 10_000 + "x" + closing * 10_000)
+    assert parse_formula(opening * 5 + "c" + closing * 5).depth <= DEPTH
 
 
 @pytest.mark.parametrize("piece", ["\\bf ", "x+", "\\hline ", "'", "\\", "-", "\\hskip1"])
 def test_length_alone_is_no_problem(piece):
-    assert parse(piece * 20_000)
+    assert parse_formula(piece * 20_000)
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=40))
 def test_anything_is_read_or_refused(source):
     try:
-        parse(source)
+        parse_formula(source)
     except LatexError as error:
         assert 0 <= error.position <= len(source)  # noqa: PT017 - both outcomes are fine

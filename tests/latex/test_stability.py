@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from im2tex.latex.normal_form.normalize import Mode, normalize, normalize_or_none
+from im2tex.latex.normalize import NormalizationForm, normalize, normalize_or_none
 from im2tex.latex.tokens import LatexError
 
-MODES = list(Mode)
+MODES = list(NormalizationForm)
 
 # What once changed when it was read again, or was refused.
 KNOWN = [
@@ -96,9 +96,9 @@ def test_a_formula_of_the_grammar_is_stable(source, mode):
 @given(FORMULAS)
 def test_plain_tokens_have_the_forms_that_their_formula_has(source):
     """`tok` loses nothing that the other readers need."""
-    plain = normalize_or_none(source, Mode.TOK)
+    plain = normalize_or_none(source, NormalizationForm.TOK)
     if plain is not None:
-        assert normalize_or_none(plain, Mode.TOK) == plain
+        assert normalize_or_none(plain, NormalizationForm.TOK) == plain
 
 
 @settings(max_examples=400, deadline=None)
@@ -179,5 +179,5 @@ def test_work_grows_with_the_length_of_a_hostile_line_and_no_faster(line, mode):
 
 @pytest.mark.parametrize("digits", [20, 5_000, 50_000])
 def test_an_entity_of_many_digits_costs_its_own_line_only(digits):
-    assert normalize_or_none("&#" + "9" * digits + ";", Mode.CROHME) is None
-    assert normalize("a&#60;b", Mode.CROHME) == "a < b"
+    assert normalize_or_none("&#" + "9" * digits + ";", NormalizationForm.CROHME) is None
+    assert normalize("a&#60;b", NormalizationForm.CROHME) == "a < b"

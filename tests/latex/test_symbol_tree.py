@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2tex.latex.label_graph.symbol_tree import MAX_DEPTH, Kind, parse
+from im2tex.latex.label_graph.symbol_tree import MAX_DEPTH, NodeKind, parse_symbol_tree
 from im2tex.latex.tokens import LatexError
 
-LEAVES = {Kind.LETTER, Kind.NUMBER, Kind.SYMBOL, Kind.RELATION, Kind.NAME}
+LEAVES = {NodeKind.LETTER, NodeKind.NUMBER, NodeKind.SYMBOL, NodeKind.RELATION, NodeKind.NAME}
 
 
 def shown(node):
@@ -22,7 +22,7 @@ def shown(node):
 
 
 def read(formula):
-    return shown(parse(formula.split(" ")))
+    return shown(parse_symbol_tree(formula.split(" ")))
 
 
 @pytest.mark.parametrize(
@@ -175,13 +175,16 @@ def test_refused(formula):
 
 def test_read_beyond_the_tools():
     grid = r"\begin{array} { c | c } a & b \end{array}"
-    assert shown(parse([grid], tools=False)) == "TABLE(TABLE_ROW(CELL(a) CELL(b)))"
-    assert shown(parse([r"\Bigl", "(", "a"], tools=False)) == "ROW(( a)"
+    assert (
+        shown(parse_symbol_tree([grid], crohme_compatible=False))
+        == "TABLE(TABLE_ROW(CELL(a) CELL(b)))"
+    )
+    assert shown(parse_symbol_tree([r"\Bigl", "(", "a"], crohme_compatible=False)) == "ROW(( a)"
 
 
 def test_an_error_tells_where():
     with pytest.raises(LatexError, match=r"unexpected '\\\\foo'") as error:
-        parse(["x", "+", r"\foo"])
+        parse_symbol_tree(["x", "+", r"\foo"])
     assert error.value.position == 4
 
 
@@ -199,20 +202,20 @@ PIECES = [
 def test_any_tokens_are_read_or_refused(tokens):
     for tools in (True, False):
         with contextlib.suppress(LatexError):
-            parse(tokens, tools=tools)
+            parse_symbol_tree(tokens, crohme_compatible=tools)
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text):
     with contextlib.suppress(LatexError):
-        parse([text])
+        parse_symbol_tree([text])
 
 
 def test_nesting_has_a_limit():
     def nested(depth):
         return ["{"] * depth + ["x"] + ["}"] * depth
 
-    assert shown(parse(nested(MAX_DEPTH - 1))) == "x"
+    assert shown(parse_symbol_tree(nested(MAX_DEPTH - 1))) == "x"
     for tokens in (
         nested(MAX_DEPTH),
         ["{"] * 100_000,
@@ -224,7 +227,7 @@ def test_nesting_has_a_limit():
         [r"\text"] + ["{"] * 5_000,
     ):
         with pytest.raises(LatexError):
-            parse(tokens)
+            parse_symbol_tree(tokens)
 
 
 @pytest.mark.parametrize(
@@ -244,5 +247,5 @@ def test_nesting_has_a_limit():
 def test_time_is_bounded(tokens):
     start = time.process_time()
     with contextlib.suppress(LatexError):
-        parse(tokens)
+        parse_symbol_tree(tokens)
     assert time.process_time() - start < 5

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from im2tex.latex.normal_form.parser import parse
-from im2tex.latex.normal_form.token_stream import tok
-from im2tex.latex.tokens import LatexError, texts
+from im2tex.latex.normal_form.parser import parse_formula
+from im2tex.latex.normal_form.token_stream import token_stream
+from im2tex.latex.tokens import LatexError, token_texts
 
 
 def stream(source):
-    return " ".join(tok(parse(source, dollars=True)))
+    return " ".join(token_stream(parse_formula(source, dollars=True)))
 
 
 @pytest.mark.parametrize(
@@ -74,4 +74,4 @@ def test_stable_and_complete(source):
         return
     assert stream(once) == once
     if "\\" not in source:
-        assert "".join(once.split()) == "".join(texts(source))
+        assert "".join(once.split()) == "".join(token_texts(source))

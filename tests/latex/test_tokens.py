@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2tex.latex.tokens import Kind, LatexError, Token, texts, tokenize
+from im2tex.latex.tokens import LatexError, Token, TokenKind, token_texts, tokenize
 
 
 @pytest.mark.parametrize(
@@ -25,14 +25,14 @@ from im2tex.latex.tokens import Kind, LatexError, Token, texts, tokenize
     ],
 )
 def test_tokens(source, expected):
-    assert texts(source) == expected
+    assert token_texts(source) == expected
 
 
 def test_kinds_and_places():
     assert tokenize(r" \sum_a") == [
-        Token("\\sum", Kind.WORD, 1, 5),
-        Token("_", Kind.SUBSCRIPT, 5, 6),
-        Token("a", Kind.CHARACTER, 6, 7),
+        Token("\\sum", TokenKind.WORD, 1, 5),
+        Token("_", TokenKind.SUBSCRIPT, 5, 6),
+        Token("a", TokenKind.CHARACTER, 6, 7),
     ]
 
 
@@ -51,7 +51,7 @@ def test_spaces_on_demand_but_not_behind_a_control_word():
 
 
 def test_a_backslash_before_a_line_end_is_a_control_space():
-    assert texts("a\\\nb") == ["a", "\\ ", "b"]
+    assert token_texts("a\\\nb") == ["a", "\\ ", "b"]
 
 
 @pytest.mark.parametrize(("source", "position"), [("ab\\", 2), ("a\x07b", 1), ("\\", 0)])
@@ -82,7 +82,7 @@ def test_total_and_places_are_true(source):
 @given(st.text(alphabet="\\{}^_ab1 +(", max_size=40))
 def test_joined_tokens_read_as_the_same_tokens(source):
     try:
-        tokens = texts(source)
+        tokens = token_texts(source)
     except LatexError:
         return
-    assert texts(" ".join(tokens)) == tokens
+    assert token_texts(" ".join(tokens)) == tokens

@@ -5,7 +5,7 @@ from helpers_render import ATTACKS, NEIGHBOURS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from im2tex.latex.tokens import Kind, tokenize
+from im2tex.latex.tokens import TokenKind, tokenize
 from im2tex.render.markup.sanitizer import MAX_CHARACTERS, sanitize
 from im2tex.render.rendering import Cause, RenderError
 
@@ -148,7 +148,7 @@ def test_what_passes_is_one_line_of_known_commands(markup):
     assert "^^" not in checked
     # The frame's brace stays a brace, and all others match.
     *inside, last = tokenize(checked + "}")
-    assert last.kind is Kind.CLOSE
+    assert last.kind is TokenKind.CLOSE
     depth = 0
     for token in inside:
         depth += (token.text == "{") - (token.text == "}")

@@ -13,7 +13,11 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 from torch import Tensor
 
 from im2tex.evaluation.metrics.pairs import PairMetric, Tokens, pairs
-from im2tex.latex.label_graph.label_graph import Comparison, compare, try_label_graph
+from im2tex.latex.label_graph.label_graph import (
+    GraphComparison,
+    compare_label_graphs,
+    try_label_graph,
+)
 
 Variant: TypeAlias = Literal["tools", "strict"]
 _ALLOWED = (0, 1, 2, 3)
@@ -29,7 +33,7 @@ class GraphVerdict(NamedTuple):
         read_reference: whether the reference can be read.
     """
 
-    comparison: Comparison | None
+    comparison: GraphComparison | None
     read_prediction: bool
     read_reference: bool
 
@@ -53,9 +57,9 @@ def compare_graphs(
     gold = try_label_graph(reference, strict=strict)
     same = prediction is not None and list(prediction) == list(reference)
     guess = gold if same else try_label_graph(prediction, strict=strict)
-    comparison = None if gold is None else compare(guess, gold, strict=strict)
+    comparison = None if gold is None else compare_label_graphs(guess, gold, strict=strict)
     if strict and gold is None and same and reference:
-        comparison = Comparison(0, 0, structure=True)  # what is the same needs no reading
+        comparison = GraphComparison(0, 0, structure=True)  # what is the same needs no reading
     return GraphVerdict(comparison, guess is not None, gold is not None)
 
 

@@ -21,7 +21,7 @@ from im2tex.latex.normal_form.commands import (
     ROLES,
     SWITCHES,
     WIDE_ACCENTS,
-    Role,
+    CommandRole,
 )
 
 _SIDED = re.compile(r"\\(?:left|right)(?![A-Za-z])(.+)")
@@ -62,7 +62,7 @@ def is_drawn(token: str) -> bool:
     if token in _DRAWN_COMMANDS:
         return True
     role = ROLES.get(token)
-    if role is not None and role is not Role.OPERATOR:
+    if role is not None and role is not CommandRole.OPERATOR:
         sided = _SIDED.fullmatch(token)
         return sided is not None and sided[1] != "."
     return not (

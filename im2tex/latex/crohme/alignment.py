@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from im2tex.latex.crohme.canonical import Leaf
-from im2tex.latex.crohme.mathml import symbol
+from im2tex.latex.crohme.canonical import CanonicalToken
+from im2tex.latex.crohme.mathml import symbol_tokens
 
 _DOTS = {"\\cdot": ["."], "\\ldots": ["."] * 3, "\\cdots": ["."] * 3}
 
 
-class Written(NamedTuple):
+class WrittenSymbol(NamedTuple):
     """A written symbol.
 
     Attributes:
@@ -32,7 +32,7 @@ class Written(NamedTuple):
     left: float
 
 
-def inventory(leaves: Sequence[Leaf]) -> Counter[str]:
+def inventory(leaves: Sequence[CanonicalToken]) -> Counter[str]:
     r"""The symbols that must be on the paper for these tokens.
 
     A fraction is its bar; dots of every kind (`\cdot`, `\ldots`, `. . .`) are so many dots, since
@@ -45,8 +45,10 @@ def inventory(leaves: Sequence[Leaf]) -> Counter[str]:
     return counts
 
 
-def align(
-    label: Sequence[Leaf], math: Sequence[Leaf] | None, symbols: Sequence[Written]
+def align_symbols(
+    label: Sequence[CanonicalToken],
+    math: Sequence[CanonicalToken] | None,
+    symbols: Sequence[WrittenSymbol],
 ) -> list[int]:
     r"""Positions of written symbols in a label.
 
@@ -75,7 +77,7 @@ def align(
     waiting: defaultdict[str, list[int]] = defaultdict(list)
     for i in sorted(range(len(symbols)), key=lambda i: symbols[i].left):
         if positions[i] < 0:
-            waiting[_ink("".join(symbol(symbols[i].name)))].append(i)
+            waiting[_ink("".join(symbol_tokens(symbols[i].name)))].append(i)
     for name, indices in waiting.items():
         # Only where the numbers agree: a guess would teach the wrong place.
         if len(indices) == len(free[name]):
@@ -84,7 +86,9 @@ def align(
     return positions
 
 
-def _places(label: Sequence[Leaf], math: Sequence[Leaf]) -> dict[str, deque[int]]:
+def _places(
+    label: Sequence[CanonicalToken], math: Sequence[CanonicalToken]
+) -> dict[str, deque[int]]:
     """Positions in the label by MathML id; one for each element that carries the id."""
     ours = [_fold(leaf.token) for leaf in label]
     names: list[str] = []

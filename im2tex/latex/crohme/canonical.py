@@ -12,15 +12,15 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from im2tex.latex.crohme.from_tree import handwritten
+from im2tex.latex.crohme.from_tree import crohme_from_tree
 from im2tex.latex.crohme.symbols import DROPPED, SYNONYMS
-from im2tex.latex.normal_form.parser import parse
-from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
+from im2tex.latex.normal_form.parser import parse_formula
+from im2tex.latex.tokens import LatexError, Token, TokenKind, tokenize
 
 
-class Leaf(NamedTuple):
+class CanonicalToken(NamedTuple):
     """A canonical token and the written symbol it stands for.
 
     Attributes:
@@ -35,7 +35,7 @@ class Leaf(NamedTuple):
     written: bool = True
 
 
-Leaves = list[Leaf]
+CanonicalTokens: TypeAlias = list[CanonicalToken]
 
 # Digits beyond seven name no character; a million of them are no number to be read.
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-fA-F]{1,6}|[A-Za-z]{1,31});")
@@ -49,7 +49,7 @@ _PASSES = 10
 _UNWRITTEN = frozenset(["{", "}", "_", "^", "&", "\\\\", "\\substack"])
 
 
-def canonical(source: str, *, strict: bool = False) -> list[str]:
+def canonicalize(source: str, *, strict: bool = False) -> list[str]:
     r"""LaTeX in CROHME's canonical tokens.
 
     Args:
@@ -69,40 +69,40 @@ def canonical(source: str, *, strict: bool = False) -> list[str]:
     source = _ENTITY.sub(lambda match: html.unescape(match.group()), source)
     source = _JOINED.sub(r"\\\1 ", source)
     source = _SCRIPTS.sub(lambda match: match[1] + ("_" if match[2] == "b" else "^"), source)
-    tokens = handwritten(parse(source, lenient=not strict))
+    tokens = crohme_from_tree(parse_formula(source, lenient=not strict))
     for _ in range(_PASSES):
-        again = handwritten(parse(" ".join(tokens), lenient=not strict))
+        again = crohme_from_tree(parse_formula(" ".join(tokens), lenient=not strict))
         if again == tokens:
             return tokens
         tokens = again
     raise LatexError(f"no stable form after {_PASSES} passes", 0, source)
 
 
-def leaves(source: str) -> Leaves:
-    """As `canonical`, with what is known of each token.
+def canonical_tokens(source: str) -> CanonicalTokens:
+    """As `canonicalize`, with what is known of each token.
 
     Raises:
-        LatexError: as `canonical`.
+        LatexError: as `canonicalize`.
     """
-    return mark(canonical(source))
+    return annotate_tokens(canonicalize(source))
 
 
-def best_effort(source: str) -> list[str]:
-    """`canonical` where that succeeds, and otherwise the bare tokens, so that none is lost."""
+def canonicalize_or_tokenize(source: str) -> list[str]:
+    """`canonicalize` where that succeeds, and otherwise the bare tokens, so that none is lost."""
     try:
-        return canonical(source)
+        return canonicalize(source)
     except LatexError:
         printable = "".join(c if c.isprintable() else " " for c in source).rstrip("\\")
         return [SYNONYMS.get(token.text, token.text) for token in _prepared(tokenize(printable))]
 
 
-def mark(tokens: Sequence[str]) -> Leaves:
+def annotate_tokens(tokens: Sequence[str]) -> CanonicalTokens:
     r"""Canonical tokens that came from elsewhere, told apart into written and unwritten ones.
 
     Args:
         tokens: tokens in canonical form; need not be well-formed.
     """
-    marked: Leaves = []
+    marked: CanonicalTokens = []
     depth = 0
     indices: list[int] = []  # brace depths at which an index of \sqrt is open
     for i, token in enumerate(tokens):
@@ -114,16 +114,18 @@ def mark(tokens: Sequence[str]) -> Leaves:
         elif token == "]" and indices and indices[-1] == depth:
             indices.pop()
             written = False
-        marked.append(Leaf(token, None, written))
+        marked.append(CanonicalToken(token, None, written))
     return marked
 
 
-def group(inside: Leaves) -> Leaves:
+def group(inside: CanonicalTokens) -> CanonicalTokens:
     """The leaves in braces."""
     return [_mark("{"), *inside, _mark("}")]
 
 
-def scripts(base: Leaves, sub: Leaves | None, sup: Leaves | None) -> Leaves:
+def scripts(
+    base: CanonicalTokens, sub: CanonicalTokens | None, sup: CanonicalTokens | None
+) -> CanonicalTokens:
     """A base with its scripts, the lower one first; an empty script is none."""
     result = list(base)
     if sub:
@@ -133,25 +135,29 @@ def scripts(base: Leaves, sub: Leaves | None, sup: Leaves | None) -> Leaves:
     return result
 
 
-def fraction(numerator: Leaves, denominator: Leaves, bar: str | None = None) -> Leaves:
+def fraction(
+    numerator: CanonicalTokens, denominator: CanonicalTokens, bar: str | None = None
+) -> CanonicalTokens:
     """A fraction; `bar` names the written bar."""
-    return [Leaf("\\frac", bar), *group(numerator), *group(denominator)]
+    return [CanonicalToken("\\frac", bar), *group(numerator), *group(denominator)]
 
 
-def radical(body: Leaves, index: Leaves | None = None, sign: str | None = None) -> Leaves:
+def radical(
+    body: CanonicalTokens, index: CanonicalTokens | None = None, sign: str | None = None
+) -> CanonicalTokens:
     """A root; `sign` names the written radical."""
-    result = [Leaf("\\sqrt", sign)]
+    result = [CanonicalToken("\\sqrt", sign)]
     if index is not None:
         result += [_mark("["), *index, _mark("]")]
     return result + group(body)
 
 
-def _mark(token: str) -> Leaf:
-    return Leaf(token, None, written=False)
+def _mark(token: str) -> CanonicalToken:
+    return CanonicalToken(token, None, written=False)
 
 
 def _kept(token: Token) -> bool:
-    return token.text not in DROPPED and token.kind not in (Kind.SHIFT, Kind.TIE)
+    return token.text not in DROPPED and token.kind not in (TokenKind.SHIFT, TokenKind.TIE)
 
 
 def _prepared(tokens: list[Token]) -> list[Token]:
@@ -167,11 +173,11 @@ def _prepared(tokens: list[Token]) -> list[Token]:
         after_left = token.text in ("\\left", "\\right")
         if after_left or not _kept(token) or (sided and token.text == "."):
             continue
-        if token.kind is Kind.WORD and token.text[:3] in ("\\lt", "\\gt"):
+        if token.kind is TokenKind.WORD and token.text[:3] in ("\\lt", "\\gt"):
             middle = token.start + 3
             result.append(token._replace(text=token.text[:3], end=middle))
             result += [
-                Token(letter, Kind.CHARACTER, middle + i, middle + i + 1)
+                Token(letter, TokenKind.CHARACTER, middle + i, middle + i + 1)
                 for i, letter in enumerate(token.text[3:])
             ]
         else:

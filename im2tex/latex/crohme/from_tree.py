@@ -32,10 +32,10 @@ from im2tex.latex.normal_form.tree import (
     Array,
     Command,
     Fenced,
-    Formula,
     Group,
     Node,
     Operator,
+    ParsedFormula,
     Scripts,
     Verbatim,
 )
@@ -51,7 +51,7 @@ _LARGE = frozenset(f"\\{name}" for name in _LARGE_NAMES.split()) | frozenset(OPE
 _MATH_ACCENTS = (ACCENTS | WIDE_ACCENTS) - {"\\dddot"}
 
 
-def handwritten(formula: Formula) -> list[str]:
+def crohme_from_tree(formula: ParsedFormula) -> list[str]:
     """A formula in CROHME's canonical tokens.
 
     Args:

@@ -12,7 +12,13 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
 from im2tex.latex.character_table import COMMANDS
-from im2tex.latex.crohme.canonical import Leaf, Leaves, fraction, radical, scripts
+from im2tex.latex.crohme.canonical import (
+    CanonicalToken,
+    CanonicalTokens,
+    fraction,
+    radical,
+    scripts,
+)
 from im2tex.latex.crohme.symbols import SYNONYMS
 
 _ID = "{http://www.w3.org/XML/1998/namespace}id"
@@ -72,11 +78,11 @@ _WORDS = (
 _WORD_SET = frozenset(_WORDS.split())
 
 
-class MathmlError(ValueError):
+class MathMLError(ValueError):
     """MathML that cannot be read; the message says which element and why."""
 
 
-def symbol(name: str) -> list[str]:
+def symbol_tokens(name: str) -> list[str]:
     r"""The canonical tokens of a symbol's name.
 
     Args:
@@ -100,7 +106,7 @@ def _character(character: str) -> str:
     return SYNONYMS.get(found, found)
 
 
-def canonical(math: ET.Element) -> Leaves:
+def canonical_from_mathml(math: ET.Element) -> CanonicalTokens:
     """MathML in CROHME's canonical tokens.
 
     Args:
@@ -110,25 +116,25 @@ def canonical(math: ET.Element) -> Leaves:
         The tokens, each with the `xml:id` of its element.
 
     Raises:
-        MathmlError: for an element that is not known or has another number of children, or a
+        MathMLError: for an element that is not known or has another number of children, or a
             character that LaTeX has no command for.
     """
     return _row(list(math))
 
 
-def _row(elements: list[ET.Element]) -> Leaves:
+def _row(elements: list[ET.Element]) -> CanonicalTokens:
     return [leaf for element in elements for leaf in _element(element)]
 
 
-def _element(element: ET.Element) -> Leaves:
+def _element(element: ET.Element) -> CanonicalTokens:
     name = element.tag.rpartition("}")[2].rpartition(":")[2]
     identity = element.get(_ID)
     if name in _TOKENS:
-        tokens = symbol(element.text or "")
+        tokens = symbol_tokens(element.text or "")
         strange = next((token for token in tokens if not token.isascii()), None)
         if strange is not None:
-            raise MathmlError(f"the character {strange!r} has no place in a label")
-        return [Leaf(token, identity) for token in tokens]
+            raise MathMLError(f"the character {strange!r} has no place in a label")
+        return [CanonicalToken(token, identity) for token in tokens]
     if name in _EMPTY:
         return []
     if name in _ROWS:
@@ -136,17 +142,17 @@ def _element(element: ET.Element) -> Leaves:
     if name == "msqrt":
         return radical(_row(list(element)), None, identity)
     if name not in _BUILDERS:
-        raise MathmlError(f"<{name}> is not known here")
+        raise MathMLError(f"<{name}> is not known here")
     needed, build = _BUILDERS[name]
     if len(element) != needed:
-        raise MathmlError(f"<{name}> has {len(element)} children, it needs {needed}")
+        raise MathMLError(f"<{name}> has {len(element)} children, it needs {needed}")
     return build([_element(child) for child in element], identity)
 
 
 _TOKENS = frozenset(["mi", "mo", "mn", "mtext", "ms"])
 _EMPTY = frozenset(["mspace", "none", "annotation", "annotation-xml"])
 _ROWS = frozenset(["mrow", "mstyle", "mpadded", "math", "semantics"])
-_Builder = Callable[[list[Leaves], str | None], Leaves]
+_Builder = Callable[[list[CanonicalTokens], str | None], CanonicalTokens]
 # Number of children, and what they make.
 _BUILDERS: dict[str, tuple[int, _Builder]] = {
     "mfrac": (2, lambda parts, bar: fraction(parts[0], parts[1], bar)),

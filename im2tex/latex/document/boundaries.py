@@ -14,13 +14,13 @@ from typing import Literal, NamedTuple
 
 from im2tex.latex.document.rows import ALIGNED, split_rows
 
-LONGEST = 20_000
+MAX_FORMULA_LENGTH = 20_000
 """Characters of source beyond which nothing is a formula any more."""
 
 WITHOUT_PARTNER = "signs without a partner"
 """The reason under which those are counted."""
 
-Kind = Literal["d", "i"]
+FormulaKind = Literal["d", "i"]
 
 _ALIGNED = "|".join(ALIGNED)
 _NAMES = {False: r"equation\*?", True: rf"(?:equation|displaymath|math|{_ALIGNED})\*?"}
@@ -43,7 +43,7 @@ _CLOSE = {"\\[": "\\]", "\\(": "\\)", "$": "$", "$$": "$$"}
 _INLINE = ("$", "\\(", "math")
 
 
-class Body(NamedTuple):
+class FormulaBody(NamedTuple):
     """What stands between the signs of a formula.
 
     Attributes:
@@ -53,17 +53,17 @@ class Body(NamedTuple):
     """
 
     end: int
-    kind: Kind
+    kind: FormulaKind
     source: str
 
 
-def bodies(text: str, rows: bool, left_out: Counter[str]) -> Iterator[Body]:
+def iter_formulas(text: str, rows: bool, skipped: Counter[str]) -> Iterator[FormulaBody]:
     r"""The formulas of a text.
 
     Args:
         text: a document in which each formula stands between its own signs.
         rows: whether the rows of aligned displays are taken.
-        left_out: where signs without a partner are counted.
+        skipped: where signs without a partner are counted.
 
     Yields:
         The formulas in order, from `\begin{document}` on, if there is one.
@@ -79,14 +79,14 @@ def bodies(text: str, rows: bool, left_out: Counter[str]) -> Iterator[Body]:
         begin = at
         end, at = ends.plain(begin, sign, name) or ends.nested(begin, sign, name)
         if end < 0:
-            left_out[WITHOUT_PARTNER] += 1
+            skipped[WITHOUT_PARTNER] += 1
             continue
         source = text[begin:end]
         if name is not None and name.rstrip("*") in ALIGNED:
             for row in split_rows(source, name):
-                yield Body(end, "d", row)
+                yield FormulaBody(end, "d", row)
         else:
-            yield Body(end, "i" if (name or sign) in _INLINE else "d", source)
+            yield FormulaBody(end, "i" if (name or sign) in _INLINE else "d", source)
 
 
 class _Ends:
@@ -102,8 +102,10 @@ class _Ends:
         end = self.following.get(close, -1)
         if end < at:
             end = self.text.find(close, at)
-            end = self.following[close] = len(self.text) + LONGEST + 1 if end < 0 else end
-        if end > at + LONGEST:
+            end = self.following[close] = (
+                len(self.text) + MAX_FORMULA_LENGTH + 1 if end < 0 else end
+            )
+        if end > at + MAX_FORMULA_LENGTH:
             return None
         body = self.text[at:end]
         if body.endswith("\\") or ("\n" in body and _PARAGRAPH.search(body)):
@@ -124,7 +126,7 @@ class _Ends:
         close = None if name is not None else _CLOSE[sign]
         dollars = close is not None and close.startswith("$")
         depth = 0
-        for found in _INSIDE.finditer(self.text, at, at + LONGEST):
+        for found in _INSIDE.finditer(self.text, at, at + MAX_FORMULA_LENGTH):
             inner = found.group()
             if inner == "{":
                 depth += 1
@@ -143,4 +145,4 @@ class _Ends:
                 return (found.start(), found.start() + 1) if close == "$" else (-1, found.end())
             elif found["begin"] or inner in ("\\[", "\\("):
                 return -1, found.start()
-        return -1, min(at + LONGEST, len(self.text))
+        return -1, min(at + MAX_FORMULA_LENGTH, len(self.text))

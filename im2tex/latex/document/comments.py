@@ -30,7 +30,7 @@ _WORD_AT_END = re.compile(r"\\[A-Za-z@]+\Z")
 _LONGEST_WORD = 64
 
 
-def uncommented(source: str) -> str:
+def strip_comments(source: str) -> str:
     r"""The part of a file that TeX reads as text and math.
 
     Args:

@@ -10,8 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from im2tex.latex.document.macros import Delimited, Macro, Optional, Parameter, Plain, Table, macro
-from im2tex.latex.document.stream import LONGEST_ARGUMENT, Stream, glue
+from im2tex.latex.document.macros import (
+    DelimitedParameter,
+    Macro,
+    MacroTable,
+    OptionalParameter,
+    Parameter,
+    PlainParameter,
+    macro,
+)
+from im2tex.latex.document.stream import LONGEST_ARGUMENT, MacroStream, glue
 
 _NAME = re.compile(r"\s*\\(?:[A-Za-z@]+|[^A-Za-z@\s])")
 _TOKEN = re.compile(r"\\(?:[A-Za-z@]+|.)|.", re.DOTALL)
@@ -26,7 +34,7 @@ _OPAQUE = re.compile(
 Definition = tuple[str, Macro | None]
 
 
-def read_definition(command: str, stream: Stream, table: Table) -> list[Definition]:
+def read_definition(command: str, stream: MacroStream, table: MacroTable) -> list[Definition]:
     r"""Reads the definition behind a command that defines.
 
     Args:
@@ -39,12 +47,12 @@ def read_definition(command: str, stream: Stream, table: Table) -> list[Definiti
         two of them.
 
     Raises:
-        Exhausted: if the stream's budget is spent.
+        BudgetExceededError: if the stream's budget is spent.
     """
     return COMMANDS[command](stream, table)
 
 
-def _def(stream: Stream, table: Table) -> list[Definition]:
+def _def(stream: MacroStream, table: MacroTable) -> list[Definition]:
     name = _name(stream)
     before = None if name is None else _BEFORE_BODY.match(stream.text, stream.at)
     if name is None or before is None:
@@ -57,13 +65,15 @@ def _def(stream: Stream, table: Table) -> list[Definition]:
     if not pattern.strip():
         return [(name, _readable(macro(body)))]
     prefix, *delimiters = re.split(r"#[1-9]", pattern.lstrip())
-    parameters: list[Parameter] = [Delimited(sign) if sign else Plain() for sign in delimiters]
+    parameters: list[Parameter] = [
+        DelimitedParameter(sign) if sign else PlainParameter() for sign in delimiters
+    ]
     if "#" in prefix or any("#" in sign for sign in delimiters):
         return [(name, None)]
     return [(name, _readable(macro(body, tuple(parameters), prefix.strip())))]
 
 
-def _edef(stream: Stream, table: Table) -> list[Definition]:
+def _edef(stream: MacroStream, table: MacroTable) -> list[Definition]:
     result: list[Definition] = []
     for name, value in _def(stream, table):
         if value is None or value.parameters:
@@ -75,8 +85,8 @@ def _edef(stream: Stream, table: Table) -> list[Definition]:
     return result
 
 
-def _expanded(text: str, table: Table, stream: Stream) -> str | None:
-    own = Stream(text, stream.budget)
+def _expanded(text: str, table: MacroTable, stream: MacroStream) -> str | None:
+    own = MacroStream(text, stream.budget)
     pieces: list[str] = []
     size = 0
     while size <= LONGEST_ARGUMENT and (own.at < len(own.text) or own.pop()):
@@ -97,7 +107,7 @@ def _expanded(text: str, table: Table, stream: Stream) -> str | None:
     return glue(pieces) if size <= LONGEST_ARGUMENT else None
 
 
-def _let(stream: Stream, table: Table) -> list[Definition]:
+def _let(stream: MacroStream, table: MacroTable) -> list[Definition]:
     name = _name(stream)
     if name is None:
         return []
@@ -113,7 +123,7 @@ def _let(stream: Stream, table: Table) -> list[Definition]:
     return [(name, None if "@" in meaning else Macro((meaning,), final=True))]
 
 
-def _newcommand(stream: Stream, table: Table) -> list[Definition]:
+def _newcommand(stream: MacroStream, table: MacroTable) -> list[Definition]:
     stream.follows("*")
     name = _name(stream)
     parameters = _parameters(stream)
@@ -123,11 +133,11 @@ def _newcommand(stream: Stream, table: Table) -> list[Definition]:
     return [(name, _readable(macro(body, parameters)) if parameters is not None else None)]
 
 
-def _provide(stream: Stream, table: Table) -> list[Definition]:
+def _provide(stream: MacroStream, table: MacroTable) -> list[Definition]:
     return [pair for pair in _newcommand(stream, table) if pair[0] not in table]
 
 
-def _environment(stream: Stream, table: Table) -> list[Definition]:
+def _environment(stream: MacroStream, table: MacroTable) -> list[Definition]:
     stream.follows("*")
     name = stream.argument()
     parameters = _parameters(stream)
@@ -138,7 +148,7 @@ def _environment(stream: Stream, table: Table) -> list[Definition]:
     return [(f"\\begin{{{name.strip()}}}", both[0]), (f"\\end{{{name.strip()}}}", both[1])]
 
 
-def _operator(stream: Stream, table: Table) -> list[Definition]:
+def _operator(stream: MacroStream, table: MacroTable) -> list[Definition]:
     star = "*" if stream.follows("*") else ""
     name, body = _name(stream), stream.argument()
     if name is None or body is None:
@@ -146,40 +156,40 @@ def _operator(stream: Stream, table: Table) -> list[Definition]:
     return [(name, _readable(macro(f"\\operatorname{star}{{{body}}}")))]
 
 
-def _delimiters(stream: Stream, table: Table) -> list[Definition]:
+def _delimiters(stream: MacroStream, table: MacroTable) -> list[Definition]:
     r"""`\DeclarePairedDelimiter` of mathtools: plain, with a star, with a size."""
     name, left, right = _name(stream), stream.argument(), stream.argument()
     if name is None or left is None or right is None:
         return []
-    plain: tuple[Parameter, ...] = (Optional(""), Plain())
-    starred = macro(f"\\left{left} #1\\right{right}", (Plain(),))
+    plain: tuple[Parameter, ...] = (OptionalParameter(""), PlainParameter())
+    starred = macro(f"\\left{left} #1\\right{right}", (PlainParameter(),))
     sized = macro(f"#1{left} #2#1{right}", plain)
     if sized is None or starred is None:
         return [(name, None)]
     return [(name, _readable(Macro(sized.parts, plain, starred=starred)))]
 
 
-def _document_command(stream: Stream, table: Table) -> list[Definition]:
+def _document_command(stream: MacroStream, table: MacroTable) -> list[Definition]:
     """A command of xparse, whose arguments are of LaTeX's usual kinds."""
     name, kinds, body = _name(stream), stream.argument(), stream.argument()
     if name is None or kinds is None or body is None:
         return []
     parameters: list[Parameter] = []
-    rest = Stream(kinds, stream.budget)
+    rest = MacroStream(kinds, stream.budget)
     while (kind := rest.argument()) is not None:
         if kind == "+":
             continue
         default = rest.argument() if kind == "O" else None
         if kind == "m":
-            parameters.append(Plain())
+            parameters.append(PlainParameter())
         elif default is not None:
-            parameters.append(Optional(default))
+            parameters.append(OptionalParameter(default))
         else:
             return [(name, None)]
     return [(name, _readable(macro(body, tuple(parameters))))]
 
 
-def _name(stream: Stream) -> str | None:
+def _name(stream: MacroStream) -> str | None:
     """A macro's name, in braces or without."""
     braced = stream.follows("{")
     found = _NAME.match(stream.text, stream.at)
@@ -191,7 +201,7 @@ def _name(stream: Stream) -> str | None:
     return found.group().strip()
 
 
-def _parameters(stream: Stream) -> tuple[Parameter, ...] | None:
+def _parameters(stream: MacroStream) -> tuple[Parameter, ...] | None:
     """`[2][default]`; None if it is neither that nor nothing."""
     count = stream.bracket()
     if count is None:
@@ -200,15 +210,15 @@ def _parameters(stream: Stream) -> tuple[Parameter, ...] | None:
         return None
     default = stream.bracket()
     plain = int(count) - (default is not None)
-    first: tuple[Parameter, ...] = () if default is None else (Optional(default),)
-    return first + (Plain(),) * plain
+    first: tuple[Parameter, ...] = () if default is None else (OptionalParameter(default),)
+    return first + (PlainParameter(),) * plain
 
 
 def _readable(value: Macro | None) -> Macro | None:
     return None if value is None or _OPAQUE.search(value.text) else value
 
 
-COMMANDS: dict[str, Callable[[Stream, Table], list[Definition]]] = {
+COMMANDS: dict[str, Callable[[MacroStream, MacroTable], list[Definition]]] = {
     "\\def": _def,
     "\\gdef": _def,
     "\\edef": _edef,

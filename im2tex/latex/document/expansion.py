@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from im2tex.latex.document.definitions import COMMANDS, Definition, read_definition
-from im2tex.latex.document.macros import Table
-from im2tex.latex.document.stream import Budget, Exhausted, Stream, glue
+from im2tex.latex.document.macros import MacroTable
+from im2tex.latex.document.stream import BudgetExceededError, ExpansionBudget, MacroStream, glue
 
 FORMULA_BUDGET = 100_000
 """What the macros of one formula may cost, in characters read and written."""
@@ -53,7 +53,7 @@ _SPECIAL = frozenset((*_SILENT, *_NUMBER, _MATH_MODE, _CHOICE))
 
 
 @dataclass
-class Resolved:
+class ResolvedDocument:
     """A document in which each formula stands between its own signs.
 
     Attributes:
@@ -67,7 +67,7 @@ class Resolved:
     exhausted: bool = False
 
 
-def resolve(document: str, budget: Budget) -> Resolved:
+def resolve_document(document: str, budget: ExpansionBudget) -> ResolvedDocument:
     """Reads a document's definitions, and expands the macros that begin or end formulas.
 
     Args:
@@ -78,19 +78,19 @@ def resolve(document: str, budget: Budget) -> Resolved:
 
 
 class _Resolver:
-    def __init__(self, document: str, budget: Budget) -> None:
-        self.stream = Stream(document, budget)
-        self.table: Table = {}
+    def __init__(self, document: str, budget: ExpansionBudget) -> None:
+        self.stream = MacroStream(document, budget)
+        self.table: MacroTable = {}
         self.hiding: dict[str, bool] = {}
         self.out: list[str] = []
         self.length = 0
-        self.result = Resolved()
+        self.result = ResolvedDocument()
 
-    def run(self) -> Resolved:
+    def run(self) -> ResolvedDocument:
         try:
             while self._step():
                 pass
-        except Exhausted:
+        except BudgetExceededError:
             self.result.exhausted = True
             self._put(self.stream.text[self.stream.at :])
             while self.stream.pop():
@@ -176,7 +176,7 @@ def _words(text: str) -> Iterator[str]:
         yield word
 
 
-def expand(formula: str, table: Table, budget: Budget) -> str:
+def expand_macros(formula: str, table: MacroTable, budget: ExpansionBudget) -> str:
     r"""A formula with all macros expanded, and without its number, label and colours.
 
     Args:
@@ -186,18 +186,18 @@ def expand(formula: str, table: Table, budget: Budget) -> str:
         budget: what is left for all formulas together; one alone has `FORMULA_BUDGET`.
 
     Raises:
-        Exhausted: if the macros do not come to an end.
+        BudgetExceededError: if the macros do not come to an end.
     """
     if "\\" not in formula:
         return formula
     words = set(_SIGN.findall(formula))
     if words.isdisjoint(_SPECIAL) and table.keys().isdisjoint(words) and "\\begin" not in words:
         return formula
-    return _Expansion(Stream(formula, Budget(FORMULA_BUDGET, budget)), table).run()
+    return _Expansion(MacroStream(formula, ExpansionBudget(FORMULA_BUDGET, budget)), table).run()
 
 
 class _Expansion:
-    def __init__(self, stream: Stream, table: Table) -> None:
+    def __init__(self, stream: MacroStream, table: MacroTable) -> None:
         self.stream = stream
         self.table = table
         self.out: list[str] = []
@@ -265,7 +265,7 @@ class _Expansion:
         kind = _TEST.match(test or "")
         if test is None or yes is None or no is None or kind is None:
             return None
-        asked = Stream(test[kind.end() :], self.stream.budget)
+        asked = MacroStream(test[kind.end() :], self.stream.budget)
         first = asked.argument()
         second = "" if kind[2] == "isempty" else asked.argument()
         asked.spaces()

@@ -17,10 +17,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from im2tex.latex.document.boundaries import Kind, bodies
-from im2tex.latex.document.expansion import expand, resolve
-from im2tex.latex.document.macros import Table
-from im2tex.latex.document.stream import Budget, Exhausted
+from im2tex.latex.document.boundaries import FormulaKind, iter_formulas
+from im2tex.latex.document.expansion import expand_macros, resolve_document
+from im2tex.latex.document.macros import MacroTable
+from im2tex.latex.document.stream import BudgetExceededError, ExpansionBudget
 
 DOCUMENT_BUDGET = 2_000_000
 """What the macros of a document may cost together, in characters read and written."""
@@ -34,7 +34,7 @@ LARGEST_BUDGET = 40_000_000
 _WORD = re.compile(r"\\[A-Za-z]+")
 
 
-class Found(NamedTuple):
+class ExtractedFormula(NamedTuple):
     """A formula.
 
     Attributes:
@@ -42,60 +42,62 @@ class Found(NamedTuple):
         latex: its markup on one line, macros expanded.
     """
 
-    kind: Kind
+    kind: FormulaKind
     latex: str
 
 
 @dataclass
 class Extraction:
-    """What `extract` found.
+    """What `extract_formulas` found.
 
     Attributes:
         formulas: in the document's order.
-        left_out: how many were not taken, by reason.
-        private: how many of the formulas still hold macros of the paper that are more than a
-            text with holes.
+        skipped: how many were not taken, by reason.
+        with_opaque_macros: how many of the formulas still hold a macro of the paper that cannot be
+            expanded.
     """
 
-    formulas: list[Found] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
-    private: int = 0
+    formulas: list[ExtractedFormula] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    with_opaque_macros: int = 0
 
 
-def extract(document: str, *, rows: bool = False) -> Extraction:
+def extract_formulas(document: str, *, rows: bool = False) -> Extraction:
     r"""The formulas of a document.
 
     Args:
-        document: its text without comments (`uncommented`), files that it reads in their places.
+        document: its text without comments (`strip_comments`), files that it reads in their places.
         rows: takes `displaymath` and `math` as well, and each row of `align`, `alignat`, `flalign`,
             `gather`, `eqnarray` and `multline`, without the signs of alignment.
 
     Returns:
         The formulas between `\begin{document}` and the end; all, if the document has no such sign.
     """
-    budget = Budget(min(DOCUMENT_BUDGET + CHARACTER_BUDGET * len(document), LARGEST_BUDGET))
-    resolved = resolve(document, budget)
+    budget = ExpansionBudget(
+        min(DOCUMENT_BUDGET + CHARACTER_BUDGET * len(document), LARGEST_BUDGET)
+    )
+    resolved = resolve_document(document, budget)
     result = Extraction()
     if resolved.exhausted:
-        result.left_out["macros that begin formulas and never end"] += 1
+        result.skipped["macros that begin formulas and never end"] += 1
     definitions = iter(resolved.definitions)
     following = next(definitions, None)
-    table: Table = {}
+    table: MacroTable = {}
     opaque = {"\\ifthenelse"}
-    for body in bodies(resolved.text, rows, result.left_out):
+    for body in iter_formulas(resolved.text, rows, result.skipped):
         while following is not None and following[0] <= body.end:
             name, value = following[1]
             table[name] = value
             (opaque.add if value is None else opaque.discard)(name)
             following = next(definitions, None)
         try:
-            latex = " ".join(expand(body.source, table, budget).split())
-        except Exhausted:
-            result.left_out["macros that never end"] += 1
+            latex = " ".join(expand_macros(body.source, table, budget).split())
+        except BudgetExceededError:
+            result.skipped["macros that never end"] += 1
             continue
         if not latex:
-            result.left_out["empty"] += 1
+            result.skipped["empty"] += 1
             continue
-        result.formulas.append(Found(body.kind, latex))
-        result.private += bool(opaque) and not opaque.isdisjoint(_WORD.findall(latex))
+        result.formulas.append(ExtractedFormula(body.kind, latex))
+        result.with_opaque_macros += bool(opaque) and not opaque.isdisjoint(_WORD.findall(latex))
     return result

@@ -10,18 +10,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from im2tex.latex.document.stream import Stream, glue
+from im2tex.latex.document.stream import MacroStream, glue
 
 _HOLE = re.compile(r"#([1-9#])")
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class PlainParameter:
     """A parameter that takes the next group or token."""
 
 
 @dataclass(frozen=True, slots=True)
-class Optional:
+class OptionalParameter:
     """A parameter in brackets.
 
     Attributes:
@@ -32,7 +32,7 @@ class Optional:
 
 
 @dataclass(frozen=True, slots=True)
-class Delimited:
+class DelimitedParameter:
     r"""A parameter of `\def` that takes all up to a sign.
 
     Attributes:
@@ -42,7 +42,7 @@ class Delimited:
     delimiter: str
 
 
-Parameter = Plain | Optional | Delimited
+Parameter = PlainParameter | OptionalParameter | DelimitedParameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,11 @@ class Macro:
         """Its text without what goes into the holes."""
         return " ".join(part for part in self.parts if isinstance(part, str))
 
-    def call(self, stream: Stream) -> str | None:
+    def call(self, stream: MacroStream) -> str | None:
         """What a call stands for, arguments read; or None, and nothing read, if they do not fit.
 
         Raises:
-            Exhausted: if the stream's budget is spent.
+            BudgetExceededError: if the stream's budget is spent.
         """
         place = stream.place()
         result = self._called(stream)
@@ -80,7 +80,7 @@ class Macro:
             stream.back(place)
         return result
 
-    def _called(self, stream: Stream) -> str | None:
+    def _called(self, stream: MacroStream) -> str | None:
         if self.starred is not None and stream.follows("*"):
             return self.starred.call(stream)
         if self.prefix and not stream.follows(self.prefix):
@@ -88,9 +88,9 @@ class Macro:
         arguments: list[str] = []
         for parameter in self.parameters:
             argument: str | None
-            if isinstance(parameter, Plain):
+            if isinstance(parameter, PlainParameter):
                 argument = stream.argument()
-            elif isinstance(parameter, Optional):
+            elif isinstance(parameter, OptionalParameter):
                 argument = stream.bracket()
                 argument = parameter.default if argument is None else argument
             else:
@@ -123,5 +123,5 @@ def macro(text: str, parameters: tuple[Parameter, ...] = (), prefix: str = "") -
     return Macro(tuple(part for part in parts if part != ""), parameters, prefix)
 
 
-Table = dict[str, Macro | None]
+MacroTable = dict[str, Macro | None]
 r"""Macros by name, such as `\x`, or `\begin{x}` and `\end{x}`; None for an opaque one."""

@@ -1,7 +1,7 @@
 r"""Text that macros are expanded in, and the arguments they take from it, by TeX's rules.
 
 What a macro stands for is pushed in front of what is still to be read. All work is paid for from a
-`Budget`, so that no macro bomb costs more than a moment.
+`ExpansionBudget`, so that no macro bomb costs more than a moment.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _LONGEST_WORD = 64
 _STEP = 50  # what an expansion costs beside its characters
 
 
-class Exhausted(Exception):
+class BudgetExceededError(Exception):
     """The budget is spent: the macros do not come to an end in reasonable time."""
 
 
-class Budget:
+class ExpansionBudget:
     """How much work may still be done.
 
     Args:
@@ -37,7 +37,7 @@ class Budget:
 
     __slots__ = ("left", "parent")
 
-    def __init__(self, characters: int, parent: Budget | None = None) -> None:
+    def __init__(self, characters: int, parent: ExpansionBudget | None = None) -> None:
         self.left = characters
         self.parent = parent
 
@@ -45,16 +45,16 @@ class Budget:
         """Pays for a step.
 
         Raises:
-            Exhausted: if that is more than there is.
+            BudgetExceededError: if that is more than there is.
         """
         self.left -= characters + _STEP
         if self.left < 0:
-            raise Exhausted
+            raise BudgetExceededError
         if self.parent is not None:
             self.parent.spend(characters)
 
 
-class Place(NamedTuple):
+class StreamPosition(NamedTuple):
     """A place in a text, and the one where reading goes on behind the text.
 
     Attributes:
@@ -65,10 +65,10 @@ class Place(NamedTuple):
 
     text: str
     at: int
-    below: Place | None
+    below: StreamPosition | None
 
 
-class Stream:
+class MacroStream:
     """Text, how far it was read, and what comes behind it.
 
     Args:
@@ -78,10 +78,10 @@ class Stream:
 
     __slots__ = ("at", "below", "budget", "text")
 
-    def __init__(self, text: str, budget: Budget) -> None:
+    def __init__(self, text: str, budget: ExpansionBudget) -> None:
         self.text = text
         self.at = 0
-        self.below: Place | None = None
+        self.below: StreamPosition | None = None
         self.budget = budget
 
     def push(self, text: str) -> None:
@@ -92,11 +92,11 @@ class Stream:
         self.text = text
         self.at = 0
 
-    def place(self) -> Place:
+    def place(self) -> StreamPosition:
         """Where the reading stands, for `back`."""
-        return Place(self.text, self.at, self.below)
+        return StreamPosition(self.text, self.at, self.below)
 
-    def back(self, place: Place) -> None:
+    def back(self, place: StreamPosition) -> None:
         """Reads again from a place."""
         self.text, self.at, self.below = place
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from im2tex.latex.label_graph import names
 from im2tex.latex.label_graph.grids import environment, substack
-from im2tex.latex.label_graph.nodes import DIGITS, EMPTY, SPACE, Kind, Node, fenced
-from im2tex.latex.label_graph.reader import CLOSING, Constructs, Reader
+from im2tex.latex.label_graph.nodes import DIGITS, EMPTY, SPACE, NodeKind, SymbolNode, fenced
+from im2tex.latex.label_graph.reader import CLOSING, Constructs, SymbolTreeReader
 from im2tex.latex.label_graph.text import (
     CLASSES,
     FONTS,
@@ -31,15 +31,15 @@ _REFUSED_SIZES = (r"\Bigl", r"\bigm", r"\Bigm", r"\biggm", r"\Biggm")
 _LENGTHS = {r"\hspace": re.compile(r"\d+(em|pt|in|cm)"), r"\mspace": re.compile(r"\d+mu")}
 
 
-def _bare_script(reader: Reader) -> Node:
+def _bare_script(reader: SymbolTreeReader) -> SymbolNode:
     return reader.scripted(EMPTY)
 
 
-_DIGITS = {digit: Node(Kind.NUMBER, digit) for digit in DIGITS}
-_POINT = Node(Kind.SYMBOL, ".")
+_DIGITS = {digit: SymbolNode(NodeKind.NUMBER, digit) for digit in DIGITS}
+_POINT = SymbolNode(NodeKind.SYMBOL, ".")
 
 
-def _number(reader: Reader) -> Node:
+def _number(reader: SymbolTreeReader) -> SymbolNode:
     start = reader.at
     first = reader.word
     reader.at += 1
@@ -58,34 +58,36 @@ def _number(reader: Reader) -> Node:
             reader.at = point
     if reader.at == start + 1:
         return _DIGITS.get(first, _POINT)
-    return Node(Kind.NUMBER, "".join(reader.words[start : reader.at]))
+    return SymbolNode(NodeKind.NUMBER, "".join(reader.words[start : reader.at]))
 
 
-def _primes(reader: Reader) -> Node:
+def _primes(reader: SymbolTreeReader) -> SymbolNode:
     start = reader.at
     reader.at += 1
     while reader.at - start < 4 and reader.glued("'"):
         reader.at += 1
-    return Node(Kind.SYMBOL, names.OPERATORS["'" * (reader.at - start)])
+    return SymbolNode(NodeKind.SYMBOL, names.OPERATORS["'" * (reader.at - start)])
 
 
-def _colon(reader: Reader) -> Node:
+def _colon(reader: SymbolTreeReader) -> SymbolNode:
     reader.at += 1
     if not reader.glued("="):
-        return Node(Kind.RELATION, ":")
+        return SymbolNode(NodeKind.RELATION, ":")
     reader.at += 1
-    return Node(Kind.RELATION, ":=")
+    return SymbolNode(NodeKind.RELATION, ":=")
 
 
-def _maybe_fenced(reader: Reader) -> Node:
+def _maybe_fenced(reader: SymbolTreeReader) -> SymbolNode:
     opening = reader.word
     closing = CLOSING[opening]
     reader.at += 1
     nodes = reader.contents_if_closed(closing)
-    return Node(Kind.SYMBOL, opening) if nodes is None else fenced(opening, nodes, closing)
+    return (
+        SymbolNode(NodeKind.SYMBOL, opening) if nodes is None else fenced(opening, nodes, closing)
+    )
 
 
-def _left(reader: Reader) -> Node:
+def _left(reader: SymbolTreeReader) -> SymbolNode:
     reader.at += 1
     opening = reader.delimiter()
     nodes = reader.contents("")
@@ -96,7 +98,7 @@ def _left(reader: Reader) -> Node:
     return fenced(opening, nodes, closing)
 
 
-def _sized(reader: Reader) -> Node:
+def _sized(reader: SymbolTreeReader) -> SymbolNode:
     reader.at += 1
     word = reader.word
     if word in {"'", ":"}:
@@ -104,99 +106,99 @@ def _sized(reader: Reader) -> Node:
     for table in (names.DELIMITERS, names.OPERATORS, names.RELATION_OPERATORS):
         if word in table:
             reader.at += 1
-            return Node(Kind.SYMBOL, table[word])
+            return SymbolNode(NodeKind.SYMBOL, table[word])
     if word == "~":
         reader.at += 1
         return SPACE
     raise reader.error("a delimiter is missing")
 
 
-def _refused_size(reader: Reader) -> Node:
-    if reader.tools:
+def _refused_size(reader: SymbolTreeReader) -> SymbolNode:
+    if reader.crohme_compatible:
         raise reader.error(f"unknown to the tools: {reader.word}")
     return _sized(reader)
 
 
-def _fraction(reader: Reader) -> Node:
+def _fraction(reader: SymbolTreeReader) -> SymbolNode:
     size = reader.word
     reader.at += 1
-    node = Node(Kind.FRACTION, "", (reader.needed(), reader.needed()))
-    return node if size == r"\frac" else Node(Kind.STYLED, "", (node,))
+    node = SymbolNode(NodeKind.FRACTION, "", (reader.needed(), reader.needed()))
+    return node if size == r"\frac" else SymbolNode(NodeKind.STYLED, "", (node,))
 
 
-def _binomial(reader: Reader) -> Node:
+def _binomial(reader: SymbolTreeReader) -> SymbolNode:
     return fenced("(", [_fraction(reader).parts[0]], ")")
 
 
-def _stacked(reader: Reader) -> Node:
-    kind = Kind.UNDER if reader.word == r"\underset" else Kind.OVER
+def _stacked(reader: SymbolTreeReader) -> SymbolNode:
+    kind = NodeKind.UNDER if reader.word == r"\underset" else NodeKind.OVER
     reader.at += 1
     limit = reader.needed()
-    return Node(kind, "", (reader.needed(), limit))
+    return SymbolNode(kind, "", (reader.needed(), limit))
 
 
-def _arrow(reader: Reader) -> Node:
-    shaft = Node(Kind.SYMBOL, "←" if reader.word == r"\xleftarrow" else "→")
+def _arrow(reader: SymbolTreeReader) -> SymbolNode:
+    shaft = SymbolNode(NodeKind.SYMBOL, "←" if reader.word == r"\xleftarrow" else "→")
     reader.at += 1
     if reader.word == "[":
         below = reader.bracketed()
-        return Node(Kind.UNDEROVER, "", (shaft, below, reader.needed()))
-    return Node(Kind.OVER, "", (shaft, reader.needed()))
+        return SymbolNode(NodeKind.UNDEROVER, "", (shaft, below, reader.needed()))
+    return SymbolNode(NodeKind.OVER, "", (shaft, reader.needed()))
 
 
-def _root(reader: Reader) -> Node:
+def _root(reader: SymbolTreeReader) -> SymbolNode:
     command = reader.word
     reader.at += 1
     if reader.word == "[":
         index = reader.bracketed()
-        return Node(Kind.ROOT, "", (reader.needed(), index))
+        return SymbolNode(NodeKind.ROOT, "", (reader.needed(), index))
     body = reader.argument()
     if body is not None:
-        return Node(Kind.SQRT, "", (body,))
+        return SymbolNode(NodeKind.SQRT, "", (body,))
     if command == r"\surd":
         raise reader.error("an argument is missing")
-    return Node(Kind.SYMBOL, names.AS_ARGUMENT[command])
+    return SymbolNode(NodeKind.SYMBOL, names.AS_ARGUMENT[command])
 
 
-def _accent(reader: Reader) -> Node:
+def _accent(reader: SymbolTreeReader) -> SymbolNode:
     command = reader.word
     reader.at += 1
     below = names.ACCENTS_BELOW.get(command)
     if below is not None:
-        return Node(Kind.UNDER, "", (reader.needed(), Node(Kind.SYMBOL, below)))
+        return SymbolNode(NodeKind.UNDER, "", (reader.needed(), SymbolNode(NodeKind.SYMBOL, below)))
     drawn = names.ACCENTS_ABOVE.get(command, names.STROKE)
-    return Node(Kind.OVER, "", (reader.needed(), Node(Kind.SYMBOL, drawn)))
+    return SymbolNode(NodeKind.OVER, "", (reader.needed(), SymbolNode(NodeKind.SYMBOL, drawn)))
 
 
-def _negated(reader: Reader) -> Node:
+def _negated(reader: SymbolTreeReader) -> SymbolNode:
     if reader.words[reader.at + 1] == "{":
         return _accent(reader)
     reader.at += 1
     kind, text, _ = reader.needed()
-    if kind not in {Kind.RELATION, Kind.LETTER, Kind.NUMBER}:
+    if kind not in {NodeKind.RELATION, NodeKind.LETTER, NodeKind.NUMBER}:
         raise reader.error("this cannot be negated")
-    return Node(kind, names.NEGATED.get(text, text + names.STROKE))
+    return SymbolNode(kind, names.NEGATED.get(text, text + names.STROKE))
 
 
-def _modulo(reader: Reader) -> Node:
+def _modulo(reader: SymbolTreeReader) -> SymbolNode:
     command = reader.word
     reader.at += 1
-    name = () if command == r"\pod" else (Node(Kind.NAME, "mod"), SPACE)
+    name = () if command == r"\pod" else (SymbolNode(NodeKind.NAME, "mod"), SPACE)
     nodes = (*name, reader.expression())
     if command in {r"\pod", r"\pmod"}:
-        nodes = (Node(Kind.SYMBOL, "("), *nodes, Node(Kind.SYMBOL, ")"))
-    return Node(Kind.ROW, "", (SPACE, *nodes))
+        nodes = (SymbolNode(NodeKind.SYMBOL, "("), *nodes, SymbolNode(NodeKind.SYMBOL, ")"))
+    return SymbolNode(NodeKind.ROW, "", (SPACE, *nodes))
 
 
-def _around(kind: Kind) -> Callable[[Reader], Node]:
-    def read(reader: Reader) -> Node:
+def _around(kind: NodeKind) -> Callable[[SymbolTreeReader], SymbolNode]:
+    def read(reader: SymbolTreeReader) -> SymbolNode:
         reader.at += 1
-        return Node(kind, "", (reader.needed(),))
+        return SymbolNode(kind, "", (reader.needed(),))
 
     return read
 
 
-def _length(reader: Reader) -> Node:
+def _length(reader: SymbolTreeReader) -> SymbolNode:
     pattern = _LENGTHS[reader.word]
     reader.at += 1
     if not pattern.fullmatch(reader.word_in_braces()):
@@ -204,7 +206,7 @@ def _length(reader: Reader) -> Node:
     return SPACE
 
 
-def _ensured(reader: Reader) -> Node:
+def _ensured(reader: SymbolTreeReader) -> SymbolNode:
     reader.at += 1
     return reader.group()
 
@@ -213,7 +215,7 @@ _ACCENTS = dict.fromkeys((*names.ACCENTS_ABOVE, *names.ACCENTS_BELOW), _accent)
 _MODULO = dict.fromkeys((r"\mod", r"\bmod", r"\pmod", r"\pod"), _modulo)
 
 CONSTRUCTS: Constructs = {
-    "{": Reader.group,
+    "{": SymbolTreeReader.group,
     "'": _primes,
     ":": _colon,
     **dict.fromkeys("^_", _bare_script),
@@ -235,8 +237,8 @@ CONSTRUCTS: Constructs = {
     r"\operatorname": operator_name,
     **dict.fromkeys(CLASSES, classed),
     **_MODULO,
-    r"\phantom": _around(Kind.PHANTOM),
-    r"\boxed": _around(Kind.BOXED),
+    r"\phantom": _around(NodeKind.PHANTOM),
+    r"\boxed": _around(NodeKind.BOXED),
     **dict.fromkeys(_LENGTHS, _length),
     r"\ensuremath": _ensured,
     r"\begin": environment,
@@ -244,7 +246,7 @@ CONSTRUCTS: Constructs = {
 }
 # As an argument `\not` is an accent.
 ARGUMENT_CONSTRUCTS: Constructs = {
-    "{": Reader.group,
+    "{": SymbolTreeReader.group,
     "'": _primes,
     ":": _colon,
     **_ACCENTS,

@@ -6,8 +6,8 @@ extra height of `\\ [2pt]` behind a space.
 
 from __future__ import annotations
 
-from im2tex.latex.label_graph.nodes import Kind, Node, fenced
-from im2tex.latex.label_graph.reader import Reader
+from im2tex.latex.label_graph.nodes import NodeKind, SymbolNode, fenced
+from im2tex.latex.label_graph.reader import SymbolTreeReader
 
 # Environments that draw a grid, with their delimiters.
 _GRIDS = {
@@ -31,7 +31,7 @@ _HLINE = r"\hline"
 _FRAMES = 2
 
 
-def substack(reader: Reader) -> Node:
+def substack(reader: SymbolTreeReader) -> SymbolNode:
     """Rows of one cell each."""
     reader.deeper(_FRAMES)
     reader.at += 1
@@ -40,10 +40,10 @@ def substack(reader: Reader) -> Node:
     while _line_end(reader, spaced=True):
         rows.append(_row([[reader.body()]]))
     reader.expect("}")
-    return Node(Kind.TABLE, "", tuple(rows))
+    return SymbolNode(NodeKind.TABLE, "", tuple(rows))
 
 
-def environment(reader: Reader) -> Node:
+def environment(reader: SymbolTreeReader) -> SymbolNode:
     r"""From `\begin` to its `\end`."""
     reader.deeper(_FRAMES)
     reader.at += 1
@@ -60,14 +60,14 @@ def environment(reader: Reader) -> Node:
     return node
 
 
-def _grid(reader: Reader, name: str) -> Node:
+def _grid(reader: SymbolTreeReader, name: str) -> SymbolNode:
     if name == "array":
         columns = reader.word_in_braces()
-        if reader.tools and not all(c.isalpha() or c == "|" for c in columns):
+        if reader.crohme_compatible and not all(c.isalpha() or c == "|" for c in columns):
             raise reader.error(f"the tools cannot read the columns {columns!r}")
     elif name.startswith("alignat") or name == "alignedat":
         reader.group()
-    rows: list[Node] = []
+    rows: list[SymbolNode] = []
     while reader.word != r"\end":
         rows.append(_row(_cells(reader)))
         if not _line_end(reader, spaced=name in _NOT_AMS):
@@ -75,15 +75,19 @@ def _grid(reader: Reader, name: str) -> Node:
     if not rows and name not in _MAY_BE_EMPTY:
         raise reader.error("a grid without rows")
     opening, closing = _GRIDS[name]
-    grid = Node(Kind.TABLE, "", tuple(rows))
+    grid = SymbolNode(NodeKind.TABLE, "", tuple(rows))
     return fenced(opening, [grid], closing) if opening else grid
 
 
-def _row(cells: list[list[Node]]) -> Node:
-    return Node(Kind.TABLE_ROW, "", tuple(Node(Kind.CELL, "", tuple(content)) for content in cells))
+def _row(cells: list[list[SymbolNode]]) -> SymbolNode:
+    return SymbolNode(
+        NodeKind.TABLE_ROW,
+        "",
+        tuple(SymbolNode(NodeKind.CELL, "", tuple(content)) for content in cells),
+    )
 
 
-def _cells(reader: Reader) -> list[list[Node]]:
+def _cells(reader: SymbolTreeReader) -> list[list[SymbolNode]]:
     cells = [_cell(reader)]
     while reader.word == "&":
         reader.at += 1
@@ -91,8 +95,8 @@ def _cells(reader: Reader) -> list[list[Node]]:
     return cells
 
 
-def _cell(reader: Reader) -> list[Node]:
-    nodes: list[Node] = []
+def _cell(reader: SymbolTreeReader) -> list[SymbolNode]:
+    nodes: list[SymbolNode] = []
     while True:
         start = reader.at
         while reader.word == _HLINE:
@@ -103,10 +107,10 @@ def _cell(reader: Reader) -> list[Node]:
             # A rule beside an empty cell stays unread, and the tools refuse the grid.
             reader.at = start if not nodes else reader.at
             return nodes
-        nodes += node.parts if node.kind is Kind.ROW else [node]
+        nodes += node.parts if node.kind is NodeKind.ROW else [node]
 
 
-def _line_end(reader: Reader, *, spaced: bool) -> bool:
+def _line_end(reader: SymbolTreeReader, *, spaced: bool) -> bool:
     r"""Reads `\\` and the extra height behind it, in any form that is a list of expressions."""
     if reader.word != r"\\":
         return False

@@ -55,7 +55,7 @@ class LabelGraph:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class GraphComparison:
     """How a prediction differs from its reference.
 
     Attributes:
@@ -138,7 +138,7 @@ def try_label_graph(tokens: Sequence[str] | None, *, strict: bool = False) -> La
 
 def compare_formulas(
     prediction: Sequence[str] | None, reference: Sequence[str], *, strict: bool = False
-) -> Comparison | None:
+) -> GraphComparison | None:
     """Counts the label errors of a predicted formula.
 
     Args:
@@ -153,16 +153,16 @@ def compare_formulas(
     gold = try_label_graph(reference, strict=strict)
     guess = try_label_graph(prediction, strict=strict)
     if gold is not None:
-        return compare(guess, gold, strict=strict)
-    return Comparison(0, 0, False, False) if strict else None
+        return compare_label_graphs(guess, gold, strict=strict)
+    return GraphComparison(0, 0, False, False) if strict else None
 
 
 _EMPTY = LabelGraph()
 
 
-def compare(
+def compare_label_graphs(
     prediction: LabelGraph | None, reference: LabelGraph, *, strict: bool = False
-) -> Comparison:
+) -> GraphComparison:
     """Counts the label errors of a prediction.
 
     Args:
@@ -174,7 +174,7 @@ def compare(
         The errors. Without `strict` the two graphs can change places.
     """
     guess = prediction or _EMPTY
-    return Comparison(
+    return GraphComparison(
         _errors(guess.nodes, reference.nodes, strict),
         _errors(guess.edges, reference.edges, strict),
         guess.nodes.keys() == reference.nodes.keys()

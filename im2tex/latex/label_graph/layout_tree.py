@@ -37,8 +37,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from im2tex.latex.label_graph.names import NEGATABLE, OTHERS
-from im2tex.latex.label_graph.nodes import Kind, Node
-from im2tex.latex.label_graph.symbol_tree import parse
+from im2tex.latex.label_graph.nodes import NodeKind, SymbolNode
+from im2tex.latex.label_graph.symbol_tree import parse_symbol_tree
 from im2tex.latex.tokens import LatexError
 
 NONE: Final = -1
@@ -80,18 +80,18 @@ def layout_tree(tokens: Sequence[str], *, strict: bool = False) -> LayoutTree:
     # pandoc sees no formula where a dollar has a space on its inner side, or another dollar.
     if not source or source[0].isspace() or (source[-1].isspace() and source[-2:] != "\\ "):
         raise LatexError("no formula", 0, source)
-    tree = parse(tokens, tools=not strict)
-    if not strict and _lost(tree):
+    tree = parse_symbol_tree(tokens, crohme_compatible=not strict)
+    if not strict and _is_dropped(tree):
         raise LatexError("the tools lose all of it and crash", 0, source)
     try:
         tree = _spelled_out(tree, "") if strict else tree
-        placer = _Placer(tree, strict)
-        placer.place(tree)
+        builder = _LayoutTreeBuilder(tree, strict)
+        builder.place(tree)
     except RecursionError:
         raise LatexError("nested too deep for this stack", 0, source) from None
-    if placer.crashing:
-        raise LatexError(f"the tools crash on {placer.crashing!r}", 0, source)
-    return LayoutTree(placer.labels, placer.parents, placer.relations, placer.extra)
+    if builder.crashing:
+        raise LatexError(f"the tools crash on {builder.crashing!r}", 0, source)
+    return LayoutTree(builder.labels, builder.parents, builder.relations, builder.extra)
 
 
 # Symbols whose label is their name; all others keep the character.
@@ -114,66 +114,74 @@ _LABELS: dict[str, str] = {
 }
 _STRICT_LABELS = {**_LABELS, NEGATABLE[r"\Gamma"]: r"\Gamma"}
 
-_SYMBOLS = frozenset({Kind.LETTER, Kind.NUMBER, Kind.SYMBOL, Kind.RELATION, Kind.NAME})
-_ROWS = frozenset({Kind.ROW, Kind.FENCED})
-_LOST = frozenset({Kind.SPACE, Kind.TEXT, Kind.STYLED, Kind.BOXED, Kind.PHANTOM})
-_NOTHING = Node(Kind.ROW)
-_SINGLE_SCRIPTS = frozenset({Kind.SUB, Kind.SUP})
+_SYMBOLS = frozenset(
+    {NodeKind.LETTER, NodeKind.NUMBER, NodeKind.SYMBOL, NodeKind.RELATION, NodeKind.NAME}
+)
+_ROWS = frozenset({NodeKind.ROW, NodeKind.FENCED})
+_LOST = frozenset(
+    {NodeKind.SPACE, NodeKind.TEXT, NodeKind.STYLED, NodeKind.BOXED, NodeKind.PHANTOM}
+)
+_NOTHING = SymbolNode(NodeKind.ROW)
+_SINGLE_SCRIPTS = frozenset({NodeKind.SUB, NodeKind.SUP})
 # Relations of the second part and the third to the first.
 _SCRIPTS = {
-    Kind.SUB: ("Sub",),
-    Kind.SUP: ("Sup",),
-    Kind.SUBSUP: ("Sub", "Sup"),
-    Kind.UNDER: ("Below",),
-    Kind.OVER: ("Above",),
-    Kind.UNDEROVER: ("Below", "Above"),
+    NodeKind.SUB: ("Sub",),
+    NodeKind.SUP: ("Sup",),
+    NodeKind.SUBSUP: ("Sub", "Sup"),
+    NodeKind.UNDER: ("Below",),
+    NodeKind.OVER: ("Above",),
+    NodeKind.UNDEROVER: ("Below", "Above"),
 }
 
 
-def _padded(node: Node) -> bool:
+def _padded(node: SymbolNode) -> bool:
     """Whether pandoc wraps a text in a row, for the space at its end; the row is not lost."""
-    return node.kind is Kind.TEXT and node.text != node.text.strip()
+    return node.kind is NodeKind.TEXT and node.text != node.text.strip()
 
 
-def _lost(node: Node) -> bool:
+def _is_dropped(node: SymbolNode) -> bool:
     return node.kind in _LOST and not _padded(node)
 
 
-def _kept(parts: Iterable[Node]) -> list[Node]:
+def _drop_lost(parts: Iterable[SymbolNode]) -> list[SymbolNode]:
     return [part for part in parts if part.kind not in _LOST or _padded(part)]
 
 
-def _spelled_out(node: Node, font: str) -> Node:
+def _spelled_out(node: SymbolNode, font: str) -> SymbolNode:
     """The node with the contents of fonts, texts and boxes in their place, as rows."""
     kind, text, parts = node
-    if kind is Kind.TEXT:
+    if kind is NodeKind.TEXT:
         characters = [character for character in text if not character.isspace()]
-        return Node(Kind.ROW, "", tuple(_in_font(Kind.LETTER, c, font) for c in characters))
-    if kind is Kind.STYLED or kind is Kind.BOXED:
-        return Node(Kind.ROW, "", tuple(_spelled_out(part, text or font) for part in parts))
+        return SymbolNode(
+            NodeKind.ROW, "", tuple(_in_font(NodeKind.LETTER, c, font) for c in characters)
+        )
+    if kind is NodeKind.STYLED or kind is NodeKind.BOXED:
+        return SymbolNode(
+            NodeKind.ROW, "", tuple(_spelled_out(part, text or font) for part in parts)
+        )
     if parts:
-        return Node(kind, text, tuple(_spelled_out(part, font) for part in parts))
+        return SymbolNode(kind, text, tuple(_spelled_out(part, font) for part in parts))
     return _in_font(kind, text, font) if font and text else node
 
 
-def _in_font(kind: Kind, text: str, font: str) -> Node:
-    return Node(kind, f"{font} {text}" if font else text)
+def _in_font(kind: NodeKind, text: str, font: str) -> SymbolNode:
+    return SymbolNode(kind, f"{font} {text}" if font else text)
 
 
-def _on_row(node: Node) -> bool:
+def _on_row(node: SymbolNode) -> bool:
     """Whether a single script has a row as its base."""
-    parts = _kept(node.parts)
+    parts = _drop_lost(node.parts)
     return len(parts) == 2 and parts[0].kind in _ROWS and parts[0] is not _NOTHING
 
 
-class _Placer:
+class _LayoutTreeBuilder:
     """Gives each symbol of a tree its index, parent and relation.
 
     Methods return two indices: of the first symbol in the order of the source, to which a relation
     leads, and of the main one, from which scripts and the next symbol hang. Either may be `NONE`.
     """
 
-    def __init__(self, tree: Node, strict: bool) -> None:
+    def __init__(self, tree: SymbolNode, strict: bool) -> None:
         self.tree = tree
         self.strict = strict
         self.names = _STRICT_LABELS if strict else _LABELS
@@ -195,50 +203,50 @@ class _Placer:
             self.parents[end] = start
             self.relations[end] = relation
 
-    def place(self, node: Node) -> tuple[int, int]:
+    def place(self, node: SymbolNode) -> tuple[int, int]:
         return _PLACES[node.kind](self, node)
 
-    def symbol(self, node: Node) -> tuple[int, int]:
+    def symbol(self, node: SymbolNode) -> tuple[int, int]:
         index = self.add(self.names.get(node.text) or self.label(node.text))
         return index, index
 
-    def line(self, node: Node) -> tuple[int, int]:
+    def line(self, node: SymbolNode) -> tuple[int, int]:
         return self.row(self.flat((node,)))
 
-    def fraction(self, node: Node) -> tuple[int, int]:
-        return self.hung("-", node, ("Above", "Below"))
+    def fraction(self, node: SymbolNode) -> tuple[int, int]:
+        return self.attach_children("-", node, ("Above", "Below"))
 
-    def indexed_root(self, node: Node) -> tuple[int, int]:
-        return self.hung(r"\sqrt", node, ("Inside", "Above"))
+    def indexed_root(self, node: SymbolNode) -> tuple[int, int]:
+        return self.attach_children(r"\sqrt", node, ("Inside", "Above"))
 
-    def scripts(self, node: Node) -> tuple[int, int]:
-        return self.attached(_kept(node.parts), _SCRIPTS[node.kind])
+    def scripts(self, node: SymbolNode) -> tuple[int, int]:
+        return self.attached(_drop_lost(node.parts), _SCRIPTS[node.kind])
 
     def label(self, text: str) -> str:
         if not self.strict and not text.isascii() and max(text) < "\u0100":
             self.crashing = text
         return text.replace(",", "COMMA", 1)
 
-    def flat(self, parts: Iterable[Node]) -> list[Node]:
+    def flat(self, parts: Iterable[SymbolNode]) -> list[SymbolNode]:
         """The parts of a line, rows within rows opened, an empty one left as `_NOTHING`.
 
         A script on a row goes to the row's last part, even to an empty group.
         """
-        nodes: list[Node] = []
-        for part in _kept(parts):
+        nodes: list[SymbolNode] = []
+        for part in _drop_lost(parts):
             if part.kind in _ROWS:
                 nodes += self.flat(part.parts) or (_NOTHING,)
-            elif part.kind is Kind.TEXT:
+            elif part.kind is NodeKind.TEXT:
                 nodes.append(_NOTHING)
             elif part.kind in _SINGLE_SCRIPTS and _on_row(part):
-                base, script = _kept(part.parts)
+                base, script = _drop_lost(part.parts)
                 *before, last = self.flat((base,))
-                nodes += (*before, Node(part.kind, "", (last, script)))
+                nodes += (*before, SymbolNode(part.kind, "", (last, script)))
             else:
                 nodes.append(part)
         return nodes
 
-    def row(self, nodes: list[Node]) -> tuple[int, int]:
+    def row(self, nodes: list[SymbolNode]) -> tuple[int, int]:
         start = end = main = NONE
         for node in nodes:
             first, main = self.place(node) if node is not _NOTHING else (NONE, NONE)
@@ -250,10 +258,10 @@ class _Placer:
                 end = main
         return start, main
 
-    def script(self, node: Node) -> tuple[int, int]:
+    def script(self, node: SymbolNode) -> tuple[int, int]:
         return self.line(node) if _on_row(node) else self.scripts(node)
 
-    def attached(self, parts: list[Node], relations: tuple[str, ...]) -> tuple[int, int]:
+    def attached(self, parts: list[SymbolNode], relations: tuple[str, ...]) -> tuple[int, int]:
         if not parts:
             return NONE, NONE
         start, main = (NONE, NONE) if parts[0] is _NOTHING else self.place(parts[0])
@@ -263,14 +271,16 @@ class _Placer:
             start = first if start == NONE else start
         return start, main
 
-    def hung(self, label: str, node: Node, relations: tuple[str, str]) -> tuple[int, int]:
+    def attach_children(
+        self, label: str, node: SymbolNode, relations: tuple[str, str]
+    ) -> tuple[int, int]:
         index = self.add(label)
-        for part, relation in zip(_kept(node.parts), relations, strict=False):
+        for part, relation in zip(_drop_lost(node.parts), relations, strict=False):
             first, _ = self.place(part)
             self.link(index, first, relation)
         return index, index
 
-    def root(self, node: Node) -> tuple[int, int]:
+    def root(self, node: SymbolNode) -> tuple[int, int]:
         index = self.add(r"\sqrt")
         nodes = self.flat(node.parts)
         while len(nodes) > 1 and nodes[0] is _NOTHING:
@@ -285,10 +295,10 @@ class _Placer:
             self.extra.append((index, second, "Inside"))
         return index, index
 
-    def table(self, node: Node) -> tuple[int, int]:
+    def table(self, node: SymbolNode) -> tuple[int, int]:
         return self.cells(node) if self.strict else self.grid(node)
 
-    def cells(self, node: Node) -> tuple[int, int]:
+    def cells(self, node: SymbolNode) -> tuple[int, int]:
         """A matrix as it should be: each cell by its row and column."""
         table = self.add("*M")
         for i, row in enumerate(node.parts):
@@ -298,7 +308,7 @@ class _Placer:
                 self.link(index, self.row(self.flat(cell.parts))[0], "Inside")
         return table, table
 
-    def grid(self, node: Node) -> tuple[int, int]:
+    def grid(self, node: SymbolNode) -> tuple[int, int]:
         """A matrix as the tools have it.
 
         A cell has two parents. Its place is by the edge that comes first in the order of their
@@ -339,16 +349,16 @@ class _Placer:
             node = todo.pop()
             count += 1
             self.numbers[id(node)] = count
-            todo += reversed(_kept(node.parts))
+            todo += reversed(_drop_lost(node.parts))
 
 
 _PLACES = {
-    **dict.fromkeys(Kind, _Placer.line),
-    **dict.fromkeys(_SYMBOLS, _Placer.symbol),
-    **dict.fromkeys(_SCRIPTS, _Placer.scripts),
-    **dict.fromkeys(_SINGLE_SCRIPTS, _Placer.script),
-    Kind.FRACTION: _Placer.fraction,
-    Kind.ROOT: _Placer.indexed_root,
-    Kind.SQRT: _Placer.root,
-    Kind.TABLE: _Placer.table,
+    **dict.fromkeys(NodeKind, _LayoutTreeBuilder.line),
+    **dict.fromkeys(_SYMBOLS, _LayoutTreeBuilder.symbol),
+    **dict.fromkeys(_SCRIPTS, _LayoutTreeBuilder.scripts),
+    **dict.fromkeys(_SINGLE_SCRIPTS, _LayoutTreeBuilder.script),
+    NodeKind.FRACTION: _LayoutTreeBuilder.fraction,
+    NodeKind.ROOT: _LayoutTreeBuilder.indexed_root,
+    NodeKind.SQRT: _LayoutTreeBuilder.root,
+    NodeKind.TABLE: _LayoutTreeBuilder.table,
 }

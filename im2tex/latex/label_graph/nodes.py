@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from im2tex.latex.label_graph import names
 
 
-class Kind(Enum):
+class NodeKind(Enum):
     """What a node is; the comment tells its parts, in order."""
 
     LETTER = auto()
@@ -38,34 +38,36 @@ class Kind(Enum):
     PHANTOM = auto()  # body
 
 
-class Node(NamedTuple):
+class SymbolNode(NamedTuple):
     """A node of the tree.
 
     Attributes:
         kind: what it is.
         text: the character or name of a symbol.
-        parts: its children, as `Kind` says.
+        parts: its children, as `NodeKind` says.
     """
 
-    kind: Kind
+    kind: NodeKind
     text: str = ""
-    parts: tuple[Node, ...] = ()
+    parts: tuple[SymbolNode, ...] = ()
 
 
-EMPTY: Final = Node(Kind.LETTER)
-SPACE: Final = Node(Kind.SPACE)
+EMPTY: Final = SymbolNode(NodeKind.LETTER)
+SPACE: Final = SymbolNode(NodeKind.SPACE)
 DIGITS: Final = "0123456789"
 
 
-def _leaves() -> dict[str, Node]:
+def _leaves() -> dict[str, SymbolNode]:
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    leaves = {letter: Node(Kind.LETTER, letter) for letter in letters}
+    leaves = {letter: SymbolNode(NodeKind.LETTER, letter) for letter in letters}
     for table in (names.NEGATABLE, names.RELATION_OPERATORS):
         for word, drawn in table.items():
-            leaves[word] = Node(Kind.LETTER if drawn.isalpha() else Kind.RELATION, drawn)
+            leaves[word] = SymbolNode(
+                NodeKind.LETTER if drawn.isalpha() else NodeKind.RELATION, drawn
+            )
     for table in (names.OTHERS, names.OPERATORS, names.DELIMITERS):
-        leaves.update({word: Node(Kind.SYMBOL, drawn) for word, drawn in table.items()})
-    leaves.update({word: Node(Kind.NAME, name) for word, name in names.FUNCTIONS.items()})
+        leaves.update({word: SymbolNode(NodeKind.SYMBOL, drawn) for word, drawn in table.items()})
+    leaves.update({word: SymbolNode(NodeKind.NAME, name) for word, name in names.FUNCTIONS.items()})
     leaves.update(dict.fromkeys(names.SPACES, SPACE))
     return leaves
 
@@ -76,20 +78,20 @@ LEAVES = {word: leaf for word, leaf in _ALL_LEAVES.items() if word not in (*"([|
 # As an argument without braces.
 ARGUMENTS = {
     **{word: leaf for word, leaf in _ALL_LEAVES.items() if word not in (*"()[]|':",)},
-    **{word: Node(Kind.SYMBOL, drawn) for word, drawn in names.AS_ARGUMENT.items()},
-    **{digit: Node(Kind.NUMBER, digit) for digit in DIGITS},
+    **{word: SymbolNode(NodeKind.SYMBOL, drawn) for word, drawn in names.AS_ARGUMENT.items()},
+    **{digit: SymbolNode(NodeKind.NUMBER, digit) for digit in DIGITS},
 }
 for _word in names.NEVER_ARGUMENT:
     del ARGUMENTS[_word]
 
 
-def join(nodes: Sequence[Node]) -> Node:
+def join(nodes: Sequence[SymbolNode]) -> SymbolNode:
     """The nodes as one: a row, or the node itself where it is alone."""
-    return nodes[0] if len(nodes) == 1 else Node(Kind.ROW, "", tuple(nodes))
+    return nodes[0] if len(nodes) == 1 else SymbolNode(NodeKind.ROW, "", tuple(nodes))
 
 
-def fenced(opening: str, nodes: Sequence[Node], closing: str) -> Node:
+def fenced(opening: str, nodes: Sequence[SymbolNode], closing: str) -> SymbolNode:
     """The nodes between two delimiters, either of which may be empty."""
-    before = (Node(Kind.SYMBOL, opening),) if opening else ()
-    after = (Node(Kind.SYMBOL, closing),) if closing else ()
-    return Node(Kind.FENCED, "", (*before, *nodes, *after))
+    before = (SymbolNode(NodeKind.SYMBOL, opening),) if opening else ()
+    after = (SymbolNode(NodeKind.SYMBOL, closing),) if closing else ()
+    return SymbolNode(NodeKind.FENCED, "", (*before, *nodes, *after))

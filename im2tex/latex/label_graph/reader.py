@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 from im2tex.latex.label_graph import names
-from im2tex.latex.label_graph.nodes import ARGUMENTS, LEAVES, Kind, Node, fenced, join
+from im2tex.latex.label_graph.nodes import ARGUMENTS, LEAVES, NodeKind, SymbolNode, fenced, join
 from im2tex.latex.tokens import LatexError
 
 # Levels of nesting read; deeper formulas are unreadable. Handwriting has about six.
@@ -34,27 +34,31 @@ CLOSING = {"(": ")", "[": "]", "|": "|"}
 _FENCES = {**names.DELIMITERS, ".": "", "<": "⟨", ">": "⟩"}
 
 
-Constructs: TypeAlias = "Mapping[str, Callable[[Reader], Node]]"
+Constructs: TypeAlias = "Mapping[str, Callable[[SymbolTreeReader], SymbolNode]]"
 
 
-class Reader:
+class SymbolTreeReader:
     """A recursive descent over the pieces of the source, each a TeX token.
 
     Args:
         source: the formula.
-        tools: whether to refuse all that the tools refuse; see `symbol_tree.parse`.
+        crohme_compatible: whether to refuse all that the tools refuse; see `symbol_tree.parse`.
         constructs: what reads the expression that begins with a word, by word.
         argument_constructs: the same for an argument without braces.
     """
 
     def __init__(
-        self, source: str, tools: bool, constructs: Constructs, argument_constructs: Constructs
+        self,
+        source: str,
+        crohme_compatible: bool,
+        constructs: Constructs,
+        argument_constructs: Constructs,
     ) -> None:
         if r"\nonumber" in source or r"\label" in source or r"\tag" in source:
             source = _IGNORED.sub(" ", source)
         pieces = _PIECE.findall(source)
         self.source = source
-        self.tools = tools
+        self.crohme_compatible = crohme_compatible
         self.words: list[str] = [word for word, _ in pieces]
         self.spaced: list[str] = [space for _, space in pieces]
         self.words += ["", ""]
@@ -65,7 +69,7 @@ class Reader:
         self.depth = 0
         # What was read at a place holds whoever asks. A parenthesis that finds no partner has its
         # contents read again, and again for each one around it.
-        self.known: dict[int, tuple[Node, int] | LatexError] = {}
+        self.known: dict[int, tuple[SymbolNode, int] | LatexError] = {}
         # Places from which a line is known not to come to a closing delimiter.
         self.hopeless: set[tuple[int, str]] = set()
 
@@ -93,52 +97,52 @@ class Reader:
             raise self.error(f"expected {word!r}")
         self.at += 1
 
-    def sequence(self, closing: str = "") -> list[Node]:
+    def sequence(self, closing: str = "") -> list[SymbolNode]:
         """Expressions up to `closing` or to what cannot begin one."""
-        nodes: list[Node] = []
+        nodes: list[SymbolNode] = []
         while (word := self.words[self.at]) != closing and word not in _STOPS:
             if closing and (self.at, closing) in self.hopeless:
                 raise LatexError(f"no {closing!r}", 0, self.source)
             nodes.append(self.expression())
         return nodes
 
-    def body(self, closing: str = "") -> Node:
+    def body(self, closing: str = "") -> SymbolNode:
         r"""A sequence as one node; with `\choose` or its kin, all before it over all behind."""
         nodes = self.sequence(closing)
         if (fences := _INFIX.get(self.words[self.at])) is None:
             return join(nodes)
         self.at += 1
         parts = (join(nodes), join(self.sequence(closing)))
-        return fenced(fences[0], [Node(Kind.FRACTION, "", parts)], fences[1])
+        return fenced(fences[0], [SymbolNode(NodeKind.FRACTION, "", parts)], fences[1])
 
-    def group(self) -> Node:
+    def group(self) -> SymbolNode:
         """A body in braces."""
         self.expect("{")
         node = self.body()
         self.expect("}")
         return node
 
-    def bracketed(self) -> Node:
+    def bracketed(self) -> SymbolNode:
         """A body in brackets."""
         self.expect("[")
         node = self.body("]")
         self.expect("]")
         return node
 
-    def contents(self, closing: str) -> list[Node]:
+    def contents(self, closing: str) -> list[SymbolNode]:
         r"""What stands between delimiters, `\middle` ones included."""
-        nodes: list[Node] = []
+        nodes: list[SymbolNode] = []
         while True:
             if self.words[self.at] == _MIDDLE:
                 self.at += 1
-                nodes.append(Node(Kind.SYMBOL, self.delimiter()))
+                nodes.append(SymbolNode(NodeKind.SYMBOL, self.delimiter()))
                 continue
             if self.words[self.at] == closing or self.words[self.at] in _STOPS:
                 return nodes
             part = self.body(closing)
-            nodes += part.parts if part.kind is Kind.ROW else [part]
+            nodes += part.parts if part.kind is NodeKind.ROW else [part]
 
-    def contents_if_closed(self, closing: str) -> list[Node] | None:
+    def contents_if_closed(self, closing: str) -> list[SymbolNode] | None:
         """What stands before a closing delimiter, which is read too; None where there is none."""
         start = self.at
         hopeless = True
@@ -156,7 +160,7 @@ class Reader:
         self.at = start
         return None
 
-    def expression(self) -> Node:
+    def expression(self) -> SymbolNode:
         """An atom with its scripts."""
         start = self.at
         known = self.known.get(start)
@@ -179,7 +183,7 @@ class Reader:
         self.known[start] = node, self.at
         return node
 
-    def scripted(self, base: Node) -> Node:
+    def scripted(self, base: SymbolNode) -> SymbolNode:
         r"""`base` with the `\limits` and the scripts behind it."""
         word = self.words[self.at]
         limits = None
@@ -205,18 +209,22 @@ class Reader:
                 script = self.scripted(script)
         self.depth -= 1
         if limits is None:
-            limits = base.kind in (Kind.OVER, Kind.UNDER) and base.parts[1].text in names.BRACES
+            limits = (
+                base.kind in (NodeKind.OVER, NodeKind.UNDER) and base.parts[1].text in names.BRACES
+            )
         if other is not None:
             scripts = (script, other) if word == "_" else (other, script)
-            return Node(Kind.UNDEROVER if limits else Kind.SUBSUP, "", (base, *scripts))
+            return SymbolNode(
+                NodeKind.UNDEROVER if limits else NodeKind.SUBSUP, "", (base, *scripts)
+            )
         if word == "_":
-            return Node(Kind.UNDER if limits else Kind.SUB, "", (base, script))
-        return Node(Kind.OVER if limits else Kind.SUP, "", (base, script))
+            return SymbolNode(NodeKind.UNDER if limits else NodeKind.SUB, "", (base, script))
+        return SymbolNode(NodeKind.OVER if limits else NodeKind.SUP, "", (base, script))
 
     def _needs_expression(self, at: int) -> bool:
         return self.words[at] in _STYLES or self.words[at] == _OPERATORNAME
 
-    def atom(self) -> Node:
+    def atom(self) -> SymbolNode:
         """One symbol, group or construct, without scripts behind it."""
         word = self.words[self.at]
         leaf = LEAVES.get(word)
@@ -229,9 +237,9 @@ class Reader:
         if word.isascii() or len(word) > 1:
             raise self.error(f"unexpected {word!r}" if word else "something is missing")
         self.at += 1
-        return Node(Kind.LETTER if word.isalpha() else Kind.SYMBOL, word)
+        return SymbolNode(NodeKind.LETTER if word.isalpha() else NodeKind.SYMBOL, word)
 
-    def argument(self) -> Node | None:
+    def argument(self) -> SymbolNode | None:
         """An argument: a group, a symbol or any single character; None where there is none."""
         word = self.words[self.at]
         leaf = ARGUMENTS.get(word)
@@ -247,7 +255,7 @@ class Reader:
         if word in {"", "}", "$"} or word[0] == "\\" or (word == "%" and self.begins_comment()):
             return None
         self.at += 1
-        return Node(Kind.LETTER, word)
+        return SymbolNode(NodeKind.LETTER, word)
 
     def begins_comment(self) -> bool:
         """Whether a `%` is one; the tools take it for a character behind a bare argument."""
@@ -259,7 +267,7 @@ class Reader:
             or last in {"}", "]"}
         )
 
-    def needed(self) -> Node:
+    def needed(self) -> SymbolNode:
         """An argument that must be there."""
         node = self.argument()
         if node is None:

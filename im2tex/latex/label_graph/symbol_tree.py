@@ -28,20 +28,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from im2tex.latex.label_graph.constructs import ARGUMENT_CONSTRUCTS, CONSTRUCTS
-from im2tex.latex.label_graph.nodes import Kind, Node
-from im2tex.latex.label_graph.reader import MAX_DEPTH, Reader, TooDeepError
+from im2tex.latex.label_graph.nodes import NodeKind, SymbolNode
+from im2tex.latex.label_graph.reader import MAX_DEPTH, SymbolTreeReader, TooDeepError
 from im2tex.latex.tokens import LatexError
 
-__all__ = ["MAX_DEPTH", "Kind", "Node", "parse"]
+__all__ = ["MAX_DEPTH", "NodeKind", "SymbolNode", "parse_symbol_tree"]
 
 
-def parse(tokens: Sequence[str], *, tools: bool = True) -> Node:
+def parse_symbol_tree(tokens: Sequence[str], *, crohme_compatible: bool = True) -> SymbolNode:
     r"""Reads a formula.
 
     Args:
         tokens: its tokens; they are read as if joined by single spaces.
-        tools: reads exactly what the tools read. False adds what they refuse without need: spaces
-            in a matrix column specification, and the sizes `\Bigl` and `\bigm`.
+        crohme_compatible: reads exactly what pandoc reads. False also reads what pandoc refuses
+            without need: spaces in a matrix column specification, the sizes `\Bigl` and `\bigm`.
 
     Returns:
         The tree; an empty row for a formula without symbols.
@@ -49,7 +49,7 @@ def parse(tokens: Sequence[str], *, tools: bool = True) -> Node:
     Raises:
         LatexError: where the formula cannot be read, or is nested deeper than `MAX_DEPTH`.
     """
-    reader = Reader(" ".join(tokens), tools, CONSTRUCTS, ARGUMENT_CONSTRUCTS)
+    reader = SymbolTreeReader(" ".join(tokens), crohme_compatible, CONSTRUCTS, ARGUMENT_CONSTRUCTS)
     try:
         tree = reader.body()
         if reader.word not in {"", "%"}:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from im2tex.latex.label_graph.nodes import Kind, Node, join
-from im2tex.latex.label_graph.reader import Reader
+from im2tex.latex.label_graph.nodes import NodeKind, SymbolNode, join
+from im2tex.latex.label_graph.reader import SymbolTreeReader
 
 FONTS = {
     **dict.fromkeys((r"\mathrm", r"\mathup", r"\mathit"), ""),
@@ -29,10 +29,10 @@ TEXT_FONTS = {
     r"\textsf": "sans",
 }
 CLASSES = {
-    r"\mathop": Kind.SYMBOL,
-    r"\mathrel": Kind.RELATION,
+    r"\mathop": NodeKind.SYMBOL,
+    r"\mathrel": NodeKind.RELATION,
     **dict.fromkeys(
-        (r"\mathbin", r"\mathord", r"\mathopen", r"\mathclose", r"\mathpunct"), Kind.SYMBOL
+        (r"\mathbin", r"\mathord", r"\mathopen", r"\mathclose", r"\mathpunct"), NodeKind.SYMBOL
     ),
 }
 _TEXT_ESCAPES = {**{"\\" + c: c for c in "#$%&_{} "}, "~": " ", r"\ldots": "…"}
@@ -40,44 +40,48 @@ _TEXT_ESCAPES = {**{"\\" + c: c for c in "#$%&_{} "}, "~": " ", r"\ldots": "…"
 _SPELLED = {"−": "-", "′": "'", "″": "''", "‴": "'''", "⁗": "''''"}  # noqa: RUF001
 
 
-def _members(node: Node) -> tuple[Node, ...]:
-    return node.parts if node.kind is Kind.ROW else (node,)
+def _members(node: SymbolNode) -> tuple[SymbolNode, ...]:
+    return node.parts if node.kind is NodeKind.ROW else (node,)
 
 
-def styled(reader: Reader) -> Node:
+def styled(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\mathrm` and its kin, with an argument in math."""
     font = FONTS[reader.word]
     reader.at += 1
-    return Node(Kind.STYLED, font, _members(reader.needed()))
+    return SymbolNode(NodeKind.STYLED, font, _members(reader.needed()))
 
 
-def typewriter(reader: Reader) -> Node:
+def typewriter(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\texttt`, which is text before a brace and else a font."""
     return text(reader) if reader.words[reader.at + 1] == "{" else styled(reader)
 
 
-def text(reader: Reader) -> Node:
+def text(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\text` and its kin, with text in braces."""
     font = TEXT_FONTS[reader.word]
     reader.at += 1
     reader.expect("{")
     node = join(_text_chunks(reader))
-    if node.kind is Kind.ROW and not node.parts:
-        node = Node(Kind.TEXT)
+    if node.kind is NodeKind.ROW and not node.parts:
+        node = SymbolNode(NodeKind.TEXT)
     # The tools forget the font of a text before they lose the text.
-    return Node(Kind.STYLED, font, (node,)) if font and not reader.tools else node
+    return (
+        SymbolNode(NodeKind.STYLED, font, (node,))
+        if font and not reader.crohme_compatible
+        else node
+    )
 
 
-def _text_chunks(reader: Reader) -> list[Node]:
+def _text_chunks(reader: SymbolTreeReader) -> list[SymbolNode]:
     """Text up to the closing brace, which is read too."""
     reader.deeper()
-    nodes: list[Node] = []
+    nodes: list[SymbolNode] = []
     written = " " if reader.spaced[reader.at - 1] else ""
     while True:
         word, space = reader.word, reader.spaced[reader.at]
         if word in {"{", "}"}:
             if written:
-                nodes.append(Node(Kind.TEXT, written))
+                nodes.append(SymbolNode(NodeKind.TEXT, written))
             reader.at += 1
             if word == "}":
                 reader.depth -= 1
@@ -91,7 +95,7 @@ def _text_chunks(reader: Reader) -> list[Node]:
         reader.at += 1
 
 
-def operator_name(reader: Reader) -> Node:
+def operator_name(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\operatorname`, starred or not: one symbol."""
     reader.at += 1
     if reader.word == "*":
@@ -99,35 +103,40 @@ def operator_name(reader: Reader) -> Node:
     name = _spelled(_members(reader.needed()))
     if name is None:
         raise reader.error("not the name of an operator")
-    return Node(Kind.NAME, name)
+    return SymbolNode(NodeKind.NAME, name)
 
 
-def _spelled(nodes: Sequence[Node], styled: bool = False) -> str | None:
+def _spelled(nodes: Sequence[SymbolNode], styled: bool = False) -> str | None:
     r"""The characters of a name; None where something else is among them."""
     name = ""
     for kind, text, parts in nodes:
-        if kind is Kind.STYLED:
+        if kind is NodeKind.STYLED:
             inner = _spelled(parts, True)
             if inner is None:
                 return None
             name += inner
-        elif kind in {Kind.LETTER, Kind.NUMBER, Kind.SYMBOL, Kind.RELATION}:
+        elif kind in {NodeKind.LETTER, NodeKind.NUMBER, NodeKind.SYMBOL, NodeKind.RELATION}:
             name += text if styled else _SPELLED.get(text, text)
-        elif styled and kind in {Kind.NAME, Kind.TEXT, Kind.SPACE}:
+        elif styled and kind in {NodeKind.NAME, NodeKind.TEXT, NodeKind.SPACE}:
             name += text or " "
         else:
             return None
     return name
 
 
-def classed(reader: Reader) -> Node:
+def classed(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\mathop` and its kin: one symbol, or for all but `\mathop` a group of several."""
     command = reader.word
     reader.at += 1
     node = reader.atom()
     nodes = _members(node)
-    if len(nodes) == 1 and nodes[0].kind in {Kind.SYMBOL, Kind.RELATION, Kind.LETTER, Kind.TEXT}:
-        return Node(CLASSES[command], nodes[0].text.strip())
+    if len(nodes) == 1 and nodes[0].kind in {
+        NodeKind.SYMBOL,
+        NodeKind.RELATION,
+        NodeKind.LETTER,
+        NodeKind.TEXT,
+    }:
+        return SymbolNode(CLASSES[command], nodes[0].text.strip())
     if command != r"\mathop":
         return join(list(nodes))
-    return Node(Kind.NAME, "".join(_spelled(_members(part)) or "" for part in nodes))
+    return SymbolNode(NodeKind.NAME, "".join(_spelled(_members(part)) or "" for part in nodes))

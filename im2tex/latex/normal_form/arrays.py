@@ -7,7 +7,7 @@ from abc import abstractmethod
 
 from im2tex.latex.normal_form.commands import COLUMNED, END, PAIRED, POSITIONED
 from im2tex.latex.normal_form.cursor import Cursor
-from im2tex.latex.normal_form.lexer import Reading
+from im2tex.latex.normal_form.lexer import LexedFormula
 from im2tex.latex.normal_form.tree import Array, Group, Node, Row, Scripts
 
 _NAME = re.compile(r"[A-Za-z]+\*?")
@@ -23,8 +23,8 @@ class ArrayReader(Cursor):
 
     __slots__ = ("cells",)
 
-    def __init__(self, source: str, reading: Reading) -> None:
-        super().__init__(source, reading)
+    def __init__(self, source: str, lexed: LexedFormula) -> None:
+        super().__init__(source, lexed)
         self.cells = False  # whether `&` and `\\` belong to an array here
 
     @abstractmethod

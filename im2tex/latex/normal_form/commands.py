@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Role(Enum):
+class CommandRole(Enum):
     """What the parser does when it meets a token; a token without a role is a symbol."""
 
     STOP = "ends what is being read"
@@ -208,17 +208,17 @@ ARGUMENTS: dict[str, int] = {
 }
 """How many arguments a command takes."""
 
-ROLES: dict[str, Role] = {
-    **dict.fromkeys([END, "}", *INFIXES], Role.STOP),
-    **{f"\\right{delimiter}": Role.STOP for delimiter in DELIMITERS},
-    **dict.fromkeys(["&", "\\\\", "\\cr"], Role.CELL),
-    **dict.fromkeys("^_'", Role.SCRIPT),
-    "{": Role.OPEN,
-    **dict.fromkeys([*ARGUMENTS, "\\buildrel", "\\root"], Role.COMMAND),
-    **dict.fromkeys(LENGTHS, Role.LENGTH),
-    **dict.fromkeys(OPERATORS, Role.OPERATOR),
-    **{f"\\left{delimiter}": Role.LEFT for delimiter in DELIMITERS},
-    **dict.fromkeys(PLAIN_MATRICES, Role.MATRIX),
-    **dict.fromkeys([*SWITCHES, "\\rm", "\\limits", "\\nolimits"], Role.SWITCH),
+ROLES: dict[str, CommandRole] = {
+    **dict.fromkeys([END, "}", *INFIXES], CommandRole.STOP),
+    **{f"\\right{delimiter}": CommandRole.STOP for delimiter in DELIMITERS},
+    **dict.fromkeys(["&", "\\\\", "\\cr"], CommandRole.CELL),
+    **dict.fromkeys("^_'", CommandRole.SCRIPT),
+    "{": CommandRole.OPEN,
+    **dict.fromkeys([*ARGUMENTS, "\\buildrel", "\\root"], CommandRole.COMMAND),
+    **dict.fromkeys(LENGTHS, CommandRole.LENGTH),
+    **dict.fromkeys(OPERATORS, CommandRole.OPERATOR),
+    **{f"\\left{delimiter}": CommandRole.LEFT for delimiter in DELIMITERS},
+    **dict.fromkeys(PLAIN_MATRICES, CommandRole.MATRIX),
+    **dict.fromkeys([*SWITCHES, "\\rm", "\\limits", "\\nolimits"], CommandRole.SWITCH),
 }
 r"""The role of each token that has one; `\begin{…}` and `\end{…}` are told by their form."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from im2tex.latex.normal_form.commands import END, OPENING
-from im2tex.latex.normal_form.lexer import Reading
+from im2tex.latex.normal_form.lexer import LexedFormula
 from im2tex.latex.tokens import LatexError
 
 DEPTH = 100
@@ -20,15 +20,15 @@ class Cursor:
 
     Args:
         source: the formula, for messages.
-        reading: its tokens.
+        lexed: its tokens.
     """
 
     __slots__ = ("at", "deepest", "depth", "printed", "source", "tokens")
 
-    def __init__(self, source: str, reading: Reading) -> None:
+    def __init__(self, source: str, lexed: LexedFormula) -> None:
         self.source = source
-        self.tokens = [*reading.tokens, END]
-        self.printed = reading.printed
+        self.tokens = [*lexed.tokens, END]
+        self.printed = lexed.printed
         self.at = 0
         self.depth = 0
         self.deepest = 0

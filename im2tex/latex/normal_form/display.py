@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from im2tex.latex.normal_form.text_mode import Place, pieces
+from im2tex.latex.normal_form.text_mode import PieceContext, iter_pieces
 from im2tex.latex.tokens import LatexError
 
 _PLAIN = ("equation", "displaymath", "math", "dmath", "subequations")
@@ -27,7 +27,7 @@ _CLOSED = re.compile(r"(?:\\\]|\\\)|\\end\s*\{(\w+\*?)\})(\s*+[.,;:]?\s*+)\Z")
 _ALIGNED = re.compile(r"\\(begin|end)\s*\{(" + "|".join([*_INNER, "eqnarray"]) + r")\*?\}")
 
 
-def without_display(source: str, *, dollars: bool) -> str:
+def strip_display(source: str, *, dollars: bool) -> str:
     r"""A formula without what makes a display of it.
 
     Args:
@@ -55,15 +55,15 @@ def without_display(source: str, *, dollars: bool) -> str:
 def _settle_dollars(source: str, *, dollars: bool) -> str:
     r"""Without the dollars of the formula; those inside text stay, `\(…\)` there becomes them."""
     out = []
-    for piece in pieces(source):
-        if piece.place is Place.TORN:
+    for piece in iter_pieces(source):
+        if piece.place is PieceContext.TORN:
             if not dollars:
                 return source.replace("$", " ")
             raise LatexError("a dollar in text without its partner", piece.start, source)
-        if piece.place is Place.DOLLAR:
+        if piece.place is PieceContext.DOLLAR:
             out.append(" ")
         else:
-            out.append("$" if piece.place is Place.BORDER else piece.text)
+            out.append("$" if piece.place is PieceContext.BORDER else piece.text)
     return "".join(out)
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from im2tex.latex.characters import to_ascii
 from im2tex.latex.normal_form.commands import ARGUMENTS, OPENING, TEXT
-from im2tex.latex.normal_form.display import without_display
+from im2tex.latex.normal_form.display import strip_display
 from im2tex.latex.tokens import LatexError
 
 # What is no part of the formula. A backslash takes the next character with it, so that `\%` begins
@@ -64,8 +64,8 @@ _NUMBERS = {"\\tag": True, "\\label": True, "\\nonumber": False, "\\notag": Fals
 _NUMBER = re.compile(r"\\(?:tag|label|nonumber|notag)(?![A-Za-z])")
 
 
-class Reading(NamedTuple):
-    """What `read` found.
+class LexedFormula(NamedTuple):
+    """What `lex` found.
 
     Attributes:
         tokens: the formula's tokens. A control space is a lone backslash, a space in text a `~`.
@@ -77,7 +77,7 @@ class Reading(NamedTuple):
     printed: bool
 
 
-def read(source: str, *, dollars: bool = False) -> Reading:
+def lex(source: str, *, dollars: bool = False) -> LexedFormula:
     """Cuts a formula up.
 
     Args:
@@ -105,7 +105,7 @@ def read(source: str, *, dollars: bool = False) -> Reading:
         tokens = [_SPELLINGS.get(token, token) for token in tokens]
     if _NUMBER.search(source):
         tokens = _without_numbers(tokens, source)
-    return Reading(tokens, printed)
+    return LexedFormula(tokens, printed)
 
 
 def _prepared(source: str, *, dollars: bool) -> str:
@@ -121,7 +121,7 @@ def _prepared(source: str, *, dollars: bool) -> str:
         source = to_ascii(source)
     if not plain:
         source = re.sub(r"\s", " ", source)
-    source = without_display(source, dollars=dollars)
+    source = strip_display(source, dollars=dollars)
     if "\\hskip" in source:
         source = _SKIP.sub(r"\\hspace{\1}", source)
     if "\\hbox" in source:

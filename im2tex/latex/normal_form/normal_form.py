@@ -8,7 +8,7 @@ has braces and every row its end; text becomes `\mathrm` with a `~` for each spa
 Some of it serves agreement with their labels only, and whoever draws the form has to know: lengths
 are in single letters (`\hspace { 3 m m }`), `cases` has a brace in front besides its own, a line
 break outside an array is a `\,`. Where their script changes what a formula says, see
-`benchmarks.normal_form_defects`, we do not.
+`benchmarks.im2markup_defects`, we do not.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from im2tex.latex.normal_form.tree import (
     Array,
     Command,
     Fenced,
-    Formula,
     Group,
     Node,
     Operator,
+    ParsedFormula,
     Scripts,
     Verbatim,
 )
 
 
-def norm(formula: Formula) -> list[str]:
+def normal_form(formula: ParsedFormula) -> list[str]:
     """A formula in normal form.
 
     Args:

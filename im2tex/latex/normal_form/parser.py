@@ -32,18 +32,18 @@ from im2tex.latex.normal_form.commands import (
     STARRED,
     STARS,
     TEXT,
-    Role,
+    CommandRole,
 )
 from im2tex.latex.normal_form.construct_reader import ConstructReader, grouped
-from im2tex.latex.normal_form.lexer import Reading, read
+from im2tex.latex.normal_form.lexer import LexedFormula, lex
 from im2tex.latex.normal_form.tree import (
     Array,
     Command,
     Fenced,
-    Formula,
     Group,
     Node,
     Operator,
+    ParsedFormula,
     Scripts,
     Verbatim,
 )
@@ -51,11 +51,11 @@ from im2tex.latex.normal_form.tree import (
 _AFTER_BASE = frozenset(["_", "^", "'", "\\limits", "\\nolimits"])
 # A delimiter or name behind it would have made one token with it.
 _INCOMPLETE = re.compile(r"\\(?:left|right|begin|end)(?![A-Za-z])")
-_ARGUMENT = frozenset([Role.OPEN, Role.COMMAND, Role.OPERATOR])
+_ARGUMENT = frozenset([CommandRole.OPEN, CommandRole.COMMAND, CommandRole.OPERATOR])
 _PRINTED_FENCE = ("\\left\\{", "\\begin{cases}")
 
 
-def parse(source: str, *, lenient: bool = False, dollars: bool = False) -> Formula:
+def parse_formula(source: str, *, lenient: bool = False, dollars: bool = False) -> ParsedFormula:
     """Reads a formula.
 
     Args:
@@ -70,9 +70,9 @@ def parse(source: str, *, lenient: bool = False, dollars: bool = False) -> Formu
     Raises:
         LatexError: if it cannot be read, for whatever reason.
     """
-    parser = _Parser(source, read(source, dollars=dollars), lenient)
+    parser = _Parser(source, lex(source, dollars=dollars), lenient)
     body = parser.formula()
-    return Formula(parser.tokens[:-1], body, parser.deepest)
+    return ParsedFormula(parser.tokens[:-1], body, parser.deepest)
 
 
 class _Parser(ConstructReader):
@@ -80,8 +80,8 @@ class _Parser(ConstructReader):
 
     __slots__ = ("again", "lenient", "prose", "text")
 
-    def __init__(self, source: str, reading: Reading, lenient: bool) -> None:
-        super().__init__(source, reading)
+    def __init__(self, source: str, lexed: LexedFormula, lenient: bool) -> None:
+        super().__init__(source, lexed)
         self.lenient = lenient
         self.again = False  # whether a second script of a kind comes next
         self.text = False  # whether this is text, where a prime is an apostrophe
@@ -116,9 +116,9 @@ class _Parser(ConstructReader):
                 if token == until or token[:5] == "\\end{":
                     break
                 node = self.environment(token) if token[:7] == "\\begin{" else self.symbol(token)
-            elif role is Role.STOP or (role is Role.CELL and self.cells):
+            elif role is CommandRole.STOP or (role is CommandRole.CELL and self.cells):
                 break
-            elif role is Role.SWITCH:
+            elif role is CommandRole.SWITCH:
                 items += self.switch(token, until)
                 continue
             else:
@@ -207,21 +207,21 @@ class _Parser(ConstructReader):
         role = ROLES.get(token)
         return role in _ARGUMENT if role else token[:7] != "\\begin{" and token[:5] != "\\end{"
 
-    def atom(self, token: str, role: Role) -> Node:
+    def atom(self, token: str, role: CommandRole) -> Node:
         """What begins with a token that has a role."""
-        if role is Role.COMMAND:
+        if role is CommandRole.COMMAND:
             return self.command(token)
-        if role is Role.OPEN:
+        if role is CommandRole.OPEN:
             return self.group()
-        if role is Role.OPERATOR:
+        if role is CommandRole.OPERATOR:
             self.at += 1
             return Operator(token[1:], OPERATORS[token])
         readers = {
-            Role.SCRIPT: self.without_base,
-            Role.LEFT: self.fenced,
-            Role.MATRIX: self.plain_matrix,
-            Role.CELL: self.line_break,
-            Role.LENGTH: self.length,
+            CommandRole.SCRIPT: self.without_base,
+            CommandRole.LEFT: self.fenced,
+            CommandRole.MATRIX: self.plain_matrix,
+            CommandRole.CELL: self.line_break,
+            CommandRole.LENGTH: self.length,
         }
         return readers[role](token)
 

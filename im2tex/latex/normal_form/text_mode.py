@@ -16,7 +16,7 @@ from im2tex.latex.normal_form.commands import TEXT_ARGUMENTS
 _PIECE = re.compile(r"\\[A-Za-z@]+|\\.|.", re.DOTALL)
 
 
-class Place(Enum):
+class PieceContext(Enum):
     """What a piece of markup stands in, or is."""
 
     MATH = "in math"
@@ -26,7 +26,7 @@ class Place(Enum):
     TORN = "a brace that closes text in which a dollar is open"
 
 
-class Piece(NamedTuple):
+class MarkupPiece(NamedTuple):
     """A control sequence or one character.
 
     Attributes:
@@ -37,10 +37,10 @@ class Piece(NamedTuple):
 
     text: str
     start: int
-    place: Place
+    place: PieceContext
 
 
-def pieces(source: str) -> Iterator[Piece]:
+def iter_pieces(source: str) -> Iterator[MarkupPiece]:
     """Cuts markup up and says of each piece whether it is text.
 
     Args:
@@ -53,7 +53,7 @@ def pieces(source: str) -> Iterator[Piece]:
     wait: int | None = None
     for match in _PIECE.finditer(source):
         piece = match[0]
-        place = Place.TEXT if text else Place.MATH
+        place = PieceContext.TEXT if text else PieceContext.MATH
         expected, wait = wait, None
         if optional or (expected is not None and (piece in "[*" or piece.isspace())):
             optional = (optional or piece == "[") and piece != "]"
@@ -61,19 +61,19 @@ def pieces(source: str) -> Iterator[Piece]:
         elif piece in ("$", "\\(", "\\)"):
             if text:
                 stack.append((text, None, True))
-                text, place = False, Place.BORDER
+                text, place = False, PieceContext.BORDER
             elif stack and stack[-1][2]:
-                text, place = stack.pop()[0], Place.BORDER
+                text, place = stack.pop()[0], PieceContext.BORDER
             elif piece == "$":
-                place = Place.DOLLAR
+                place = PieceContext.DOLLAR
         elif piece == "{":
             stack.append((text, expected - 1 if expected else None, False))
             text = text or expected == 0
         elif piece == "}":
             while stack and stack[-1][2]:
                 stack.pop()
-                place = Place.TORN
+                place = PieceContext.TORN
             text, wait, _ = stack.pop() if stack else (False, None, False)
         else:
             wait = TEXT_ARGUMENTS.get(piece)
-        yield Piece(piece, match.start(), place)
+        yield MarkupPiece(piece, match.start(), place)

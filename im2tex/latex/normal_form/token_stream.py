@@ -8,10 +8,10 @@ formula: its normal form is that of the source, but for what spacing alone had t
 from __future__ import annotations
 
 from im2tex.latex.normal_form.commands import ROMAN_ARGUMENT, ROMAN_BRACE
-from im2tex.latex.normal_form.tree import Formula
+from im2tex.latex.normal_form.tree import ParsedFormula
 
 
-def tok(formula: Formula) -> list[str]:
+def token_stream(formula: ParsedFormula) -> list[str]:
     """A formula's tokens.
 
     Args:

@@ -132,7 +132,7 @@ Node: TypeAlias = str | Group | Scripts | Command | Operator | Fenced | Array | 
 
 
 @dataclass(slots=True)
-class Formula:
+class ParsedFormula:
     """A formula as read.
 
     Attributes:

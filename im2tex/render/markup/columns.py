@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from im2tex.latex.tokens import Kind, Token
+from im2tex.latex.tokens import Token, TokenKind
 from im2tex.render.markup.cursor import LookaheadBudget, TokenCursor
 from im2tex.render.markup.levels import Levels
 from im2tex.render.rendering import Cause, RenderError
@@ -85,7 +85,7 @@ class Columns:
                 count += 1
             elif token.text in ("{", "}"):
                 out.append(token.text)
-            elif token.kind is not Kind.SPACE:
+            elif token.kind is not TokenKind.SPACE:
                 raise RenderError(Cause.REFUSED, f"{token.text!r} in a column specification")
             self._limit(count)
         return "".join(out), count

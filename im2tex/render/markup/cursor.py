@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from im2tex.latex.tokens import Kind, Token
+from im2tex.latex.tokens import Token, TokenKind
 from im2tex.render.rendering import Cause, RenderError
 
 MAX_LENGTH = 24  # characters of a length that has no braces
@@ -112,7 +112,7 @@ class TokenCursor:
             RenderError: if there is none.
         """
         tokens = self.operand(owner)
-        joined = "".join(token.text for token in tokens if token.kind is not Kind.SPACE)
+        joined = "".join(token.text for token in tokens if token.kind is not TokenKind.SPACE)
         if not _NUMBERS.fullmatch(joined):
             raise RenderError(Cause.UNREADABLE, f"no number behind {owner}")
         return [int(digits) for digits in joined.split("-")]
@@ -129,7 +129,7 @@ class TokenCursor:
             self.effort.look()
             if depth == 0 and text == closing:
                 return index
-            depth += (kind is Kind.OPEN) - (kind is Kind.CLOSE)
+            depth += (kind is TokenKind.OPEN) - (kind is TokenKind.CLOSE)
             if depth < 0:
                 break
         raise RenderError(Cause.UNREADABLE, f"no {closing} for the argument of {owner}")
@@ -139,10 +139,10 @@ class TokenCursor:
         joined, ends = "", [self.at]
         while len(joined) < MAX_LENGTH and self.at < len(self.tokens):
             token = self.tokens[self.at]
-            if token.kind not in (Kind.SPACE, Kind.CHARACTER):
+            if token.kind not in (TokenKind.SPACE, TokenKind.CHARACTER):
                 break
             self.at += 1
-            if token.kind is Kind.CHARACTER:
+            if token.kind is TokenKind.CHARACTER:
                 joined += token.text
                 ends.append(self.at)
         match = _LENGTH.match(joined)
@@ -152,5 +152,5 @@ class TokenCursor:
 
 def as_length(tokens: list[Token]) -> str:
     """A length put together from its tokens; nothing if they are none."""
-    joined = "".join(token.text for token in tokens if token.kind is not Kind.SPACE)
+    joined = "".join(token.text for token in tokens if token.kind is not TokenKind.SPACE)
     return joined if _LENGTH.fullmatch(joined) else ""

@@ -6,7 +6,7 @@ Formulas come as people write them and as normal forms have them: `\text{max}` i
 
 from __future__ import annotations
 
-from im2tex.latex.tokens import Kind, Token
+from im2tex.latex.tokens import Token, TokenKind
 
 LETTERS = str.maketrans(
     {
@@ -43,7 +43,7 @@ def without_display(tokens: list[Token]) -> list[Token]:
         tokens: those of the formula, spaces kept.
     """
     for _ in range(_ROUNDS):
-        inked = [i for i, token in enumerate(tokens) if token.kind is not Kind.SPACE]
+        inked = [i for i, token in enumerate(tokens) if token.kind is not TokenKind.SPACE]
         if len(inked) < 2:
             break
         first, last = inked[0], inked[-1]
@@ -92,19 +92,19 @@ def text_in_tokens(tokens: list[Token], at: int) -> int:
         tokens: those of the formula, spaces kept.
         at: index of the token behind the command, which takes the text.
     """
-    while at < len(tokens) and tokens[at].kind is Kind.SPACE:
+    while at < len(tokens) and tokens[at].kind is TokenKind.SPACE:
         at += 1
-    if at == 0 or at >= len(tokens) or tokens[at].kind is not Kind.OPEN:
+    if at == 0 or at >= len(tokens) or tokens[at].kind is not TokenKind.OPEN:
         return 0
-    depth, before = 0, next(t for t in reversed(tokens[:at]) if t.kind is not Kind.SPACE)
+    depth, before = 0, next(t for t in reversed(tokens[:at]) if t.kind is not TokenKind.SPACE)
     for index in range(at, len(tokens)):
         token = tokens[index]
-        if token.kind is Kind.SPACE:
+        if token.kind is TokenKind.SPACE:
             continue
         if before.end == token.start:
             return 0
         before = token
-        depth += (token.kind is Kind.OPEN) - (token.kind is Kind.CLOSE)
+        depth += (token.kind is TokenKind.OPEN) - (token.kind is TokenKind.CLOSE)
         if not depth:
             return index
     return 0

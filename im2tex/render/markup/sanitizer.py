@@ -17,7 +17,7 @@ import unicodedata
 from typing import NamedTuple
 
 from im2tex.latex.characters import to_ascii
-from im2tex.latex.tokens import Kind, LatexError, Token, tokenize
+from im2tex.latex.tokens import LatexError, Token, TokenKind, tokenize
 from im2tex.render.markup import allowlist
 from im2tex.render.markup.columns import MATRIX_COLUMNS, MAX_COLUMNS, Columns, work
 from im2tex.render.markup.cursor import LookaheadBudget, TokenCursor, as_length
@@ -129,9 +129,9 @@ class _Sanitizer(TokenCursor):
 
     def _token(self, token: Token) -> None:
         text, kind = token.text, token.kind
-        if kind is Kind.WORD:
+        if kind is TokenKind.WORD:
             self._word(text)
-        elif kind is Kind.SYMBOL:
+        elif kind is TokenKind.SYMBOL:
             if text in ("\\(", "\\)") and self.levels.end:
                 text = "$"  # math inside of text
             elif text not in allowlist.CONTROL_SYMBOLS:
@@ -139,22 +139,22 @@ class _Sanitizer(TokenCursor):
             self._put(text)
             if text in allowlist.BRACKETED:
                 self._bracket(length=True)
-        elif kind is Kind.OPEN:
+        elif kind is TokenKind.OPEN:
             if self.levels.end.startswith("\\end{"):
                 self._rules()
             self.levels.enter("}")
             self._put("{")
-        elif kind is Kind.CLOSE:
+        elif kind is TokenKind.CLOSE:
             self.levels.leave("}", "a }")
             self._put("}")
-        elif kind is Kind.SHIFT and not self.levels.end:
+        elif kind is TokenKind.SHIFT and not self.levels.end:
             raise RenderError(Cause.UNREADABLE, "a $ outside of text ends the formula")
-        elif kind is Kind.PARAMETER:
+        elif kind is TokenKind.PARAMETER:
             raise RenderError(Cause.UNREADABLE, "a bare #")
-        elif kind is Kind.SUPERSCRIPT and self.out and self.out[-1].endswith("^"):
+        elif kind is TokenKind.SUPERSCRIPT and self.out and self.out[-1].endswith("^"):
             # TeX reads ^^ as a way to spell any character.
             raise RenderError(Cause.UNREADABLE, "^ directly behind ^")
-        elif kind is not Kind.SPACE or not (
+        elif kind is not TokenKind.SPACE or not (
             self._between_primes() or self.at <= self.letters_until
         ):
             self._put(text)
@@ -242,7 +242,7 @@ class _Sanitizer(TokenCursor):
     def _fraction(self) -> None:
         r"""Takes what `\genfrac` has in front of numerator and denominator."""
         for _ in range(2):
-            delimiter = [t.text for t in self.operand("\\genfrac") if t.kind is not Kind.SPACE]
+            delimiter = [t.text for t in self.operand("\\genfrac") if t.kind is not TokenKind.SPACE]
             if len(delimiter) > 1 or not set(delimiter) <= allowlist.DELIMITERS:
                 raise RenderError(Cause.REFUSED, f"{''.join(delimiter)[:40]} as a delimiter")
             self._put("{" + "".join(delimiter) + "}")
@@ -256,7 +256,9 @@ class _Sanitizer(TokenCursor):
         self._put(f"{{{joined}}}{{{number}}}")
 
     def _environment(self, text: str) -> None:
-        name = "".join(token.text for token in self.group(text) if token.kind is not Kind.SPACE)
+        name = "".join(
+            token.text for token in self.group(text) if token.kind is not TokenKind.SPACE
+        )
         given, name = name, allowlist.DISPLAYS.get(name, name)
         if name not in allowlist.ENVIRONMENTS:
             raise RenderError(

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from im2tex.errors import Im2TexError
-from im2tex.latex.tokens import compact
+from im2tex.latex.tokens import join_tokens
 from im2tex.utils.files import atomic_write
 from im2tex.visualization.attention.record import AttentionRecord, Maps
 from im2tex.visualization.example_sheet import differences
@@ -150,7 +150,7 @@ def _picture(look: AttentionRecord) -> dict[str, Any]:
         "size": [height, width],
         "tokens": list(look.tokens),
         "finished": look.finished,
-        "reading": compact(look.prediction),
+        "reading": join_tokens(look.prediction),
         "logp": [_number(value) for value in look.log_probability],
         "likely": [[[token, _number(p)] for token, p in step] for step in look.top_k],
         "lookups": look.lookups.tolist(),

@@ -25,7 +25,7 @@ from im2tex.data.preparation.formula_sampling.signs import (
     signs,
     tokens_of,
 )
-from im2tex.latex.normal_form.parser import parse
+from im2tex.latex.normal_form.parser import parse_formula
 from im2tex.latex.tokens import LatexError
 
 Ints = NDArray[np.int64]
@@ -104,7 +104,7 @@ class SignCodec:
 def label_signs(tokens: Sequence[str]) -> list[str] | None:
     """The signs of a label in canonical tokens, or None where they do not say the same."""
     try:
-        found = signs(parse(" ".join(tokens), lenient=True).body)
+        found = signs(parse_formula(" ".join(tokens), lenient=True).body)
     except LatexError:
         return None
     said = tuple(chain.from_iterable(map(tokens_of, found)))

@@ -29,7 +29,7 @@ from im2tex.data.preparation.formula_sampling.profile import Profile
 from im2tex.data.preparation.formula_sampling.signs import signs
 from im2tex.data.preparation.formula_sampling.subformulas import subformula_spans
 from im2tex.errors import Im2TexError
-from im2tex.latex.normal_form.parser import parse
+from im2tex.latex.normal_form.parser import parse_formula
 from im2tex.latex.tokens import LatexError
 
 _CUTS = 8  # at most, from one formula: more of it would be much of the same
@@ -160,7 +160,7 @@ class _Candidates:
             try:
                 if len(markup) > _LONGEST_MARKUP:
                     raise LatexError("too long", _LONGEST_MARKUP, markup)
-                found = signs(parse(markup).body)
+                found = signs(parse_formula(markup).body)
             except LatexError:
                 self.unreadable += 1
                 continue

@@ -60,7 +60,7 @@ def signs(body: list[Node]) -> list[str]:
     """The signs of a formula.
 
     Args:
-        body: its tree, from `im2tex.latex.normal_form.parser.parse`.
+        body: its tree, from `im2tex.latex.normal_form.parser.parse_formula`.
 
     Returns:
         Signs; together their tokens are the canonical form, if none is foreign.

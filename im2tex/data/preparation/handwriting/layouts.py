@@ -14,7 +14,7 @@ from im2tex.data.preparation.resumable import StepCache
 from im2tex.data.sample import LaidOut, Sample
 from im2tex.errors import Im2TexError
 from im2tex.ink.scale import ink_size
-from im2tex.latex.tokens import compact
+from im2tex.latex.tokens import join_tokens
 from im2tex.render import CAUSES, Failure
 from im2tex.render.layout.layout import Layout
 from im2tex.render.layout.layouter import TexLayouter
@@ -69,7 +69,7 @@ class LayoutBuilder:
                     else:
                         layout = Layout.from_bytes(row["layout"], tokens)
                         laid_out = LaidOut(layout, *row["written"])
-                        yield Sample(key, compact(tokens), tokens, laid_out=laid_out)
+                        yield Sample(key, join_tokens(tokens), tokens, laid_out=laid_out)
                 shown.advance(len(rows))
 
     def _part(

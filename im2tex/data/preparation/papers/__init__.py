@@ -2,6 +2,6 @@
 
 from im2tex.data.preparation.papers.paper import Paper
 from im2tex.data.preparation.papers.reading import read_papers
-from im2tex.latex.document.extraction import Found
+from im2tex.latex.document.extraction import ExtractedFormula
 
-__all__ = ["Found", "Paper", "read_papers"]
+__all__ = ["ExtractedFormula", "Paper", "read_papers"]

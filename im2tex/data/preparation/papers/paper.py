@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from im2tex.data.preparation.papers.library import LIBRARY
-from im2tex.latex.document.boundaries import LONGEST
-from im2tex.latex.document.comments import uncommented
-from im2tex.latex.document.extraction import Found, extract
+from im2tex.latex.document.boundaries import MAX_FORMULA_LENGTH
+from im2tex.latex.document.comments import strip_comments
+from im2tex.latex.document.extraction import ExtractedFormula, extract_formulas
 
 LONGEST_DOCUMENT = 8 << 20
 """Characters of a document with all that it reads; the longest papers have about two million."""
@@ -52,7 +52,7 @@ class Paper:
     """
 
     name: str
-    formulas: list[Found] = field(default_factory=list)
+    formulas: list[ExtractedFormula] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     private: int = 0
     characters: int = 0
@@ -64,7 +64,7 @@ def read_paper(
     *,
     main: str | None = None,
     rows: bool = False,
-    lengths: tuple[int, int] = (1, LONGEST),
+    lengths: tuple[int, int] = (1, MAX_FORMULA_LENGTH),
 ) -> Paper:
     r"""The formulas of a paper.
 
@@ -72,7 +72,7 @@ def read_paper(
         name: what it is called.
         files: its TeX files, local packages included, by path.
         main: the file to begin with; all files that begin a document, if not given.
-        rows: as in `extract`.
+        rows: as in `extract_formulas`.
         lengths: the fewest and the most characters of a formula that is taken.
     """
     paper = Paper(name)
@@ -83,9 +83,9 @@ def read_paper(
     for file in mains:
         document = sources.document(file)
         paper.characters += len(document)
-        found = extract(document, rows=rows)
-        paper.left_out.update(found.left_out)
-        paper.private += found.private
+        found = extract_formulas(document, rows=rows)
+        paper.left_out.update(found.skipped)
+        paper.private += found.with_opaque_macros
         for formula in found.formulas:
             if len(formula.latex) < lengths[0]:
                 paper.left_out[f"fewer than {lengths[0]} characters"] += 1
@@ -132,7 +132,7 @@ class _Sources:
 
     def text(self, path: str) -> str:
         if path not in self.texts:
-            self.texts[path] = uncommented(decode(self.files[path]))
+            self.texts[path] = strip_comments(decode(self.files[path]))
         return self.texts[path]
 
     def mains(self) -> list[str]:

@@ -28,7 +28,7 @@ from im2tex.data.preparation.papers.units import Unit, units
 from im2tex.data.preparation.papers.unpacking import LARGEST_FILE, READ_ALONG, RefusedError, unpack
 from im2tex.data.preparation.raw_files import Limits, RawFile, iter_files
 from im2tex.errors import Im2TexError
-from im2tex.latex.document.boundaries import LONGEST
+from im2tex.latex.document.boundaries import MAX_FORMULA_LENGTH
 
 _PACKAGE = (".gz",)
 # Other gzipped files (figure.eps.gz, table.csv.gz) are no papers.
@@ -48,14 +48,14 @@ class _Job:
     package: bytes | None = None
     problems: Counter[str] = field(default_factory=Counter)
     rows: bool = False
-    lengths: tuple[int, int] = (1, LONGEST)
+    lengths: tuple[int, int] = (1, MAX_FORMULA_LENGTH)
 
 
 def read_papers(
     origin: Path,
     *,
     rows: bool = False,
-    lengths: tuple[int, int] = (1, LONGEST),
+    lengths: tuple[int, int] = (1, MAX_FORMULA_LENGTH),
     workers: int | None = None,
 ) -> Iterator[Paper]:
     """The formulas of papers, from their LaTeX sources.

@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from im2tex.latex.normal_form.normalize import normalize_or_none
+from im2tex.latex.normalize import normalize_or_none
 
 _BLOCK = 400  # formulas handed to a process at a time
 

@@ -13,8 +13,8 @@ from im2tex.ink.ink import Ink, Symbol
 from im2tex.ink.inkml import Inkml
 from im2tex.latex.crohme import canonical as crohme
 from im2tex.latex.crohme import mathml
-from im2tex.latex.crohme.alignment import Written, align, inventory
-from im2tex.latex.crohme.canonical import Leaves
+from im2tex.latex.crohme.alignment import WrittenSymbol, align_symbols, inventory
+from im2tex.latex.crohme.canonical import CanonicalTokens
 from im2tex.latex.tokens import LatexError
 
 _EMPTY_SCRIPT = re.compile(r"[_^]\s*\{\s*\}")
@@ -31,9 +31,9 @@ class Truth:
         math: the MathML truth's tokens with their ids, or None.
     """
 
-    label: Leaves
+    label: CanonicalTokens
     source: str
-    math: Leaves | None
+    math: CanonicalTokens | None
 
 
 def own_truth(inkml: Inkml) -> Truth:
@@ -44,31 +44,31 @@ def own_truth(inkml: Inkml) -> Truth:
     every stroke, contradict the LaTeX and bear out the MathML, the MathML is taken. The same
     where the LaTeX has an empty script, which is what one exporter made of a script it lost.
     """
-    math: Leaves | None = None
+    math: CanonicalTokens | None = None
     if inkml.math is not None:
         try:
-            math = mathml.canonical(inkml.math) or None
-        except mathml.MathmlError:
+            math = mathml.canonical_from_mathml(inkml.math) or None
+        except mathml.MathMLError:
             math = None
-    latex: Leaves | None = None
+    latex: CanonicalTokens | None = None
     if inkml.latex:
         try:
-            latex = crohme.leaves(inkml.latex)
+            latex = crohme.canonical_tokens(inkml.latex)
         except LatexError:
             latex = None
     if math is not None and (not latex or (latex != math and _borne_out(inkml, latex, math))):
         return Truth(math, "mathml", math)
     if latex:
         return Truth(latex, "latex", math)
-    if inkml.latex and (bare := crohme.best_effort(inkml.latex)):
-        return Truth(crohme.mark(bare), "best effort", math)
+    if inkml.latex and (bare := crohme.canonicalize_or_tokenize(inkml.latex)):
+        return Truth(crohme.annotate_tokens(bare), "best effort", math)
     return Truth([], "none", math)
 
 
-def _borne_out(inkml: Inkml, latex: Leaves, math: Leaves) -> bool:
+def _borne_out(inkml: Inkml, latex: CanonicalTokens, math: CanonicalTokens) -> bool:
     """Whether the written symbols speak for the MathML and against the LaTeX."""
-    named = [token for group in inkml.groups for token in mathml.symbol(group.truth)]
-    seen = inventory([crohme.Leaf(token) for token in named])
+    named = [token for group in inkml.groups for token in mathml.symbol_tokens(group.truth)]
+    seen = inventory([crohme.CanonicalToken(token) for token in named])
     if inventory(math) != seen:
         return False
     if _EMPTY_SCRIPT.search(inkml.latex or ""):
@@ -77,10 +77,10 @@ def _borne_out(inkml: Inkml, latex: Leaves, math: Leaves) -> bool:
     return len(grouped) == len(inkml.ink.strokes) and inventory(latex) != seen
 
 
-def aligned_ink(inkml: Inkml, label: Leaves, math: Leaves | None) -> Ink:
+def aligned_ink(inkml: Inkml, label: CanonicalTokens, math: CanonicalTokens | None) -> Ink:
     """The ink with its symbols in canonical names, each with its position in the label."""
     written = [
-        Written(
+        WrittenSymbol(
             group.truth,
             group.href,
             min(float(inkml.ink.strokes[i][:, 0].min()) for i in group.strokes),
@@ -88,8 +88,10 @@ def aligned_ink(inkml: Inkml, label: Leaves, math: Leaves | None) -> Ink:
         for group in inkml.groups
     ]
     symbols = []
-    for group, position in zip(inkml.groups, align(label, math, written), strict=True):
-        token = label[position].token if position >= 0 else "".join(mathml.symbol(group.truth))
+    for group, position in zip(inkml.groups, align_symbols(label, math, written), strict=True):
+        token = (
+            label[position].token if position >= 0 else "".join(mathml.symbol_tokens(group.truth))
+        )
         symbols.append(Symbol("-" if token == "\\frac" else token, group.strokes, position))
     return Ink(inkml.ink.strokes, tuple(symbols))
 
@@ -195,6 +197,6 @@ def _split_name(name: str) -> str:
     return "train" if name.startswith(("train", "valid")) else name
 
 
-def captioned(tokens: Sequence[str]) -> Leaves:
+def captioned(tokens: Sequence[str]) -> CanonicalTokens:
     """A caption's tokens as a label."""
-    return crohme.mark(tokens)
+    return crohme.annotate_tokens(tokens)

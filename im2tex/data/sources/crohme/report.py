@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from im2tex.data.sources.crohme.labels import Captions
 from im2tex.data.sources.crohme.scan import Collected, Record
-from im2tex.latex.crohme.agreement import compare_labels, report
+from im2tex.latex.crohme.label_agreement import compare_labels, describe_agreement
 
 TRAIN_FILES = {
     "HAMEX": 2484,
@@ -121,7 +121,7 @@ def _labels(splits: Mapping[str, Sequence[Record]], captions: Captions | None) -
             continue
         own = {record.sample.key: record.own for record in labelled}
         agreement = compare_labels(own, {r.sample.key: r.sample.tokens for r in labelled})
-        for line in report(agreement):
+        for line in describe_agreement(agreement):
             yield f"{split}: own {line}" if not line.startswith(" ") else line
 
 

@@ -123,7 +123,7 @@ def _record(inkml: Inkml, path: PurePosixPath, split: str, captions: Captions | 
         names = sorted(
             inkml.groups, key=lambda g: min(inkml.ink.strokes[i][:, 0].min() for i in g.strokes)
         )
-        label = captioned([token for g in names for token in mathml.symbol(g.truth)])
+        label = captioned([token for g in names for token in mathml.symbol_tokens(g.truth)])
         source = "symbols"
     own = tuple(leaf.token for leaf in label)
     tokens = captions.get(split, path.stem) if captions else None

@@ -14,14 +14,14 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from im2tex.latex.crohme.canonical import best_effort, mark
+from im2tex.latex.crohme.canonical import annotate_tokens, canonicalize_or_tokenize
 from im2tex.latex.crohme.symbols import FUNCTIONS
 
 K = TypeVar("K", bound=Hashable)
 
 
 @dataclass
-class Agreement:
+class LabelAgreement:
     """What `compare_labels` found.
 
     Attributes:
@@ -44,7 +44,9 @@ class Agreement:
         return self.equal / self.compared if self.compared else 1.0
 
 
-def compare_labels(ours: Mapping[K, Sequence[str]], theirs: Mapping[K, Sequence[str]]) -> Agreement:
+def compare_labels(
+    ours: Mapping[K, Sequence[str]], theirs: Mapping[K, Sequence[str]]
+) -> LabelAgreement:
     """Compares labels formula by formula.
 
     Args:
@@ -54,7 +56,7 @@ def compare_labels(ours: Mapping[K, Sequence[str]], theirs: Mapping[K, Sequence[
     Returns:
         The counts and, for each class of difference, an example.
     """
-    found = Agreement()
+    found = LabelAgreement()
     for key, tokens in ours.items():
         other = theirs.get(key)
         if other is None:
@@ -92,7 +94,7 @@ def classify(ours: Sequence[str], theirs: Sequence[str]) -> str | None:
 
 def _script_order(label: str) -> str:
     """Lower scripts before upper ones, innermost first; a broken label stays as it is."""
-    return " ".join(best_effort(label))
+    return " ".join(canonicalize_or_tokenize(label))
 
 
 def _words(label: str) -> str:
@@ -119,10 +121,10 @@ _REWRITINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 
 def _written(label: str) -> list[str]:
-    return [leaf.token for leaf in mark(label.split()) if leaf.written]
+    return [leaf.token for leaf in annotate_tokens(label.split()) if leaf.written]
 
 
-def report(agreement: Agreement) -> Iterable[str]:
+def describe_agreement(agreement: LabelAgreement) -> Iterable[str]:
     """The findings as lines for a person: the share, then each class with its count."""
     yield (
         f"labels agree on {agreement.equal} of {agreement.compared} ({100 * agreement.share:.2f} %)"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from im2tex.latex.crohme.canonical import canonical
-from im2tex.latex.normal_form.normal_form import norm
-from im2tex.latex.normal_form.parser import parse
-from im2tex.latex.normal_form.token_stream import tok
+from im2tex.latex.crohme.canonical import canonicalize
+from im2tex.latex.normal_form.normal_form import normal_form
+from im2tex.latex.normal_form.parser import parse_formula
+from im2tex.latex.normal_form.token_stream import token_stream
 from im2tex.latex.tokens import LatexError
 
 _PASSES = 10
 
 
-class Mode(StrEnum):
+class NormalizationForm(StrEnum):
     """The forms."""
 
     NORM = "norm"
@@ -21,7 +21,7 @@ class Mode(StrEnum):
     CROHME = "crohme"
 
 
-def normalize(source: str, mode: Mode | str = Mode.NORM) -> str:
+def normalize(source: str, mode: NormalizationForm | str = NormalizationForm.NORM) -> str:
     """A formula in a form that does not depend on how it was typed.
 
     Args:
@@ -36,10 +36,10 @@ def normalize(source: str, mode: Mode | str = Mode.NORM) -> str:
         LatexError: if the formula cannot be read.
         ValueError: for another mode.
     """
-    mode = Mode(mode)
-    if mode is Mode.CROHME:
+    mode = NormalizationForm(mode)
+    if mode is NormalizationForm.CROHME:
         # Behind a backslash at the end, as in the other forms, comes a space.
-        return " ".join(canonical(source + " "))
+        return " ".join(canonicalize(source + " "))
     found = source
     for _ in range(_PASSES):
         again = _read_once(found, mode)
@@ -49,13 +49,15 @@ def normalize(source: str, mode: Mode | str = Mode.NORM) -> str:
     raise LatexError(f"no stable form after {_PASSES} passes", 0, source)
 
 
-def _read_once(source: str, mode: Mode) -> str:
-    if mode is Mode.NORM:
-        return " ".join(norm(parse(source)))
-    return " ".join(tok(parse(source, dollars=True)))
+def _read_once(source: str, mode: NormalizationForm) -> str:
+    if mode is NormalizationForm.NORM:
+        return " ".join(normal_form(parse_formula(source)))
+    return " ".join(token_stream(parse_formula(source, dollars=True)))
 
 
-def normalize_or_none(source: str, mode: Mode | str = Mode.NORM) -> str | None:
+def normalize_or_none(
+    source: str, mode: NormalizationForm | str = NormalizationForm.NORM
+) -> str | None:
     """As `normalize`, with None for a formula that cannot be read or that is empty."""
     try:
         return normalize(source, mode) or None
