@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from im2tex.ink.glyphs import Drawn, GlyphBank
+from im2tex.ink.glyphs import GlyphBank, GlyphSample
 from im2tex.ink.glyphs.font import font_glyphs
 
 TAKEN = 20_000
@@ -40,7 +40,9 @@ def made_up(samples: int) -> GlyphBank:
                       for i in (0, 1)], 1) + rng.normal(0, 0.01, (30, 2))
             for s in one.strokes
         )  # fmt: skip
-        drawn.append(Drawn(one.token, tuple(s.astype(np.float32) for s in strokes), "built-in"))
+        drawn.append(
+            GlyphSample(one.token, tuple(s.astype(np.float32) for s in strokes), "built-in")
+        )
     return GlyphBank.of(drawn)
 
 
@@ -70,7 +72,7 @@ def as_json(bank: GlyphBank, path: Path) -> None:
     """Each glyph a line, its coordinates on the bank's grid, as the drawings are handed round."""
     with lzma.open(path, "wt") as file:
         for token in bank.tokens:
-            if token not in bank.stand_ins:
+            if token not in bank.substitutes:
                 for i in range(bank.count(token)):
                     strokes = [
                         np.rint(s * 1000).astype(int).tolist() for s in bank.strokes(token, i)

@@ -27,7 +27,7 @@ from im2tex.data.sample import Sample
 from im2tex.data.store import Split, write_split
 from im2tex.ink.builtin_font import typeset
 from im2tex.ink.glyphs import GlyphBank, built_in_bank
-from im2tex.ink.handwriting import FAITHFUL, NATURAL, Composer
+from im2tex.ink.handwriting import NATURAL, PAPER, Composer
 from im2tex.ink.ink import Ink
 from im2tex.render.layout.layout import Layout
 
@@ -50,7 +50,7 @@ def main() -> None:
     symbols = sum(len(one.placed) for one in layouts) / len(layouts)
     print(f"{len(layouts)} formulas of {symbols:.1f} symbols, {len(bank):,} glyphs")
     inks: list[Ink] = []
-    for name, manner in (("faithful", FAITHFUL), ("natural", NATURAL)):
+    for name, manner in (("faithful", PAPER), ("natural", NATURAL)):
         composer = Composer(bank, manner)
         inks, rate = timed(
             lambda one, number, by=composer: by.compose(one, np.random.default_rng(number)),
@@ -92,7 +92,7 @@ def read(path: Path, count: int) -> tuple[list[Sample], float]:
 
 def made_up(count: int) -> list[Layout]:
     """Layouts of a few formulas, without TeX."""
-    laid = [typeset.lay_out(tokens) for tokens in LINES]
+    laid = [typeset.typeset_layout(tokens) for tokens in LINES]
     return [laid[k % len(laid)] for k in range(count)]
 
 

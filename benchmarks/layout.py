@@ -103,7 +103,7 @@ def main() -> None:
     simple = plain(options.count)
     started = time.perf_counter()
     for tokens in simple:
-        typeset.lay_out(tokens)
+        typeset.typeset_layout(tokens)
     rate = len(simple) / (time.perf_counter() - started)
     print(f"{'without TeX':12} {rate:7.0f} a second, one core")
     unit = 1024 if sys.platform == "linux" else 1024 * 1024

@@ -26,7 +26,7 @@ from im2tex.data.store import Split
 from im2tex.ink import rasterize
 from im2tex.ink.augment import Augmentation
 from im2tex.ink.ink import Ink
-from im2tex.ink.recombination.recombine import SymbolBank, crop, swap
+from im2tex.ink.recombination.recombine import SwapBank, crop, swap
 from im2tex.ink.scale import ink_size, symbol_size
 
 PIXELS, PEN, PADDING = 24.0, 2.4, 4
@@ -158,7 +158,7 @@ def main() -> int:
         first = first or speed
         print(f"{name:<24}{speed:>10,.0f}{first / speed:>9.1f}x{peak(work, 50) + canvas:>9.1f}")
     images = [ours(ink, scale) for ink, scale in zip(drawn, scales, strict=True)]
-    bank = SymbolBank.from_samples(_Sample(i, t) for i, t in zip(drawn, labels, strict=True))
+    bank = SwapBank.from_samples(_Sample(i, t) for i, t in zip(drawn, labels, strict=True))
     augmentation = Augmentation()
     print(f"\n{'beside it':<24}{'a second':>10}")
     steps: list[tuple[str, Callable[[int], object]]] = [

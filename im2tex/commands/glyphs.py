@@ -16,11 +16,11 @@ from rich.text import Text
 
 from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
-from im2tex.ink.glyphs import coverage, crohme, detexify, font, stand_ins
-from im2tex.ink.glyphs.bank import Drawn, GlyphBank
-from im2tex.ink.glyphs.making import Made, make_bank
+from im2tex.ink.glyphs import coverage, crohme, detexify, font, substitutes
+from im2tex.ink.glyphs.bank import GlyphBank, GlyphSample
+from im2tex.ink.glyphs.making import BuildResult, make_bank
 from im2tex.ink.glyphs.names import SPELLINGS
-from im2tex.ink.glyphs.sheet import Row, sheets, spread
+from im2tex.ink.glyphs.sheet import Row, draw_sheets, evenly_spaced
 from im2tex.utils.files import atomic_write
 from im2tex.utils.progress import progress_bar
 
@@ -35,7 +35,7 @@ _KINDS = {
 _ABOUT = {
     crohme.SOURCE: crohme.LICENCE,
     detexify.SOURCE: detexify.LICENCE,
-    stand_ins.SOURCE: "put together from drawings of other symbols; their licences",
+    substitutes.SOURCE: "put together from drawings of other symbols; their licences",
     font.SOURCE: "A. V. Hershey's fonts and strokes of our own; free for any use",
 }
 
@@ -171,22 +171,24 @@ def _check(path: Path, flag: str, endings: Collection[str]) -> None:
         raise Im2TexError(f"{flag}: cannot write {path}: {error.strerror or error}.") from None
 
 
-def _drawings(split: Split | None, samples: Path | None, missing: Counter[str]) -> Iterator[Drawn]:
+def _drawings(
+    split: Split | None, samples: Path | None, missing: Counter[str]
+) -> Iterator[GlyphSample]:
     if split is not None:
         yield from crohme.crohme_glyphs(split)
     if samples is not None:
         yield from detexify.read_detexify(samples, missing)
 
 
-def _shown(drawn: Iterable[Drawn], advance: Callable[[], None]) -> Iterator[Drawn]:
+def _shown(drawn: Iterable[GlyphSample], advance: Callable[[], None]) -> Iterator[GlyphSample]:
     for one in drawn:
         yield one
         advance()
 
 
-def _contents(made: Made, missing: Counter[str], out: Path, seconds: float) -> Iterator[str]:
+def _contents(made: BuildResult, missing: Counter[str], out: Path, seconds: float) -> Iterator[str]:
     bank = made.bank
-    own = [token for token in bank.tokens if token not in bank.stand_ins]
+    own = [token for token in bank.tokens if token not in bank.substitutes]
     size = out.stat().st_size / 1e6
     yield (
         f"{out}: {len(bank):,} glyphs of {len(own):,} symbols, writers known by name: "
@@ -202,7 +204,7 @@ def _contents(made: Made, missing: Counter[str], out: Path, seconds: float) -> I
             yield f"  {count:>7,} left out  {reason}"
 
 
-def _summary(store: str, covers: Sequence[coverage.Cover]) -> str:
+def _summary(store: str, covers: Sequence[coverage.SymbolCoverage]) -> str:
     kinds = Counter(cover.kind for cover in covers)
     uses = sum(cover.uses for cover in covers)
     bare = sum(cover.uses for cover in covers if cover.kind == "none")
@@ -213,7 +215,7 @@ def _summary(store: str, covers: Sequence[coverage.Cover]) -> str:
     )
 
 
-def _table(covers: Sequence[coverage.Cover], every: bool) -> Iterator[str]:
+def _table(covers: Sequence[coverage.SymbolCoverage], every: bool) -> Iterator[str]:
     """The coverage table, if there is something to list."""
     chosen = [cover for cover in covers if every or cover.kind != "own"]
     if not chosen:
@@ -231,10 +233,10 @@ def _table(covers: Sequence[coverage.Cover], every: bool) -> Iterator[str]:
     yield "\n".join([title, *(line.rstrip() for line in written.get().splitlines())])
 
 
-def _whence(cover: coverage.Cover) -> str:
+def _whence(cover: coverage.SymbolCoverage) -> str:
     sources = ", ".join(f"{source} {count:,}" for source, count in sorted(cover.sources.items()))
-    if cover.stand_ins:
-        return f"{' '.join(cover.stand_ins)} ({sources})"
+    if cover.substitutes:
+        return f"{' '.join(cover.substitutes)} ({sources})"
     return sources or "nothing: it cannot be drawn"
 
 
@@ -245,13 +247,13 @@ def _rows(bank: GlyphBank, uses: Counter[str]) -> Iterator[Row]:
         yield _row(bank, cover)
 
 
-def _row(bank: GlyphBank, cover: coverage.Cover) -> Row:
-    name = f"{cover.token}\n{cover.samples} {cover.kind} {' '.join(cover.stand_ins)}"
-    return name, [bank.strokes(cover.token, i) for i in spread(cover.samples)]
+def _row(bank: GlyphBank, cover: coverage.SymbolCoverage) -> Row:
+    name = f"{cover.token}\n{cover.samples} {cover.kind} {' '.join(cover.substitutes)}"
+    return name, [bank.strokes(cover.token, i) for i in evenly_spaced(cover.samples)]
 
 
 def _saved(path: Path, rows: Iterable[Row]) -> str:
-    pages = sheets(rows)
+    pages = draw_sheets(rows)
     several = len(pages) > 1
     files = [
         path.with_name(f"{path.stem}-{n:02d}{path.suffix}") if several else path

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.files import MOST_BYTES
+from im2tex.ink.images.files import MAX_BYTES
 from im2tex.latex.tokens import join_tokens
 from im2tex.model.prediction import ImageWarning, Prediction
 from im2tex.model.recognizer import Recognizer
@@ -42,7 +42,7 @@ def read(
     failed = 0
     for name in images:
         try:
-            picture = sys.stdin.buffer.read(MOST_BYTES + 1) if name == "-" else name
+            picture = sys.stdin.buffer.read(MAX_BYTES + 1) if name == "-" else name
             with warnings.catch_warnings(record=True) as caught:
                 found = recognizer.predict(picture, beam_size=beam_size, n_best=n_best)[0]
         except Im2TexError as error:

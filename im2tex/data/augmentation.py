@@ -14,7 +14,7 @@ import numpy as np
 from im2tex.data.sample import Sample
 from im2tex.ink.augment import Augmentation
 from im2tex.ink.ink import Ink
-from im2tex.ink.recombination.recombine import SymbolBank, crop, swap
+from im2tex.ink.recombination.recombine import SwapBank, crop, swap
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Variation:
 
     seed: int = 0
     augmentation: Augmentation | None = None
-    bank: SymbolBank | None = None
+    bank: SwapBank | None = None
     swap_share: float = 0.0
     swap_probability: float = 0.5
     crop_share: float = 0.0

@@ -23,7 +23,7 @@ from im2tex.data.source import SOURCES, Source
 from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
-from im2tex.ink.recombination.recombine import SymbolBank
+from im2tex.ink.recombination.recombine import SwapBank
 from im2tex.registry import check_arguments
 
 
@@ -347,7 +347,7 @@ class FormulaDataModule(LightningDataModule):
 
     def _variation(self, split: Split) -> Variation:
         hparams = self.hparams
-        bank = SymbolBank.from_samples(split) if hparams["swap_share"] else None
+        bank = SwapBank.from_samples(split) if hparams["swap_share"] else None
         return Variation(
             hparams["seed"],
             self.augmentation,

@@ -44,9 +44,15 @@ class HandwritingSynthesizer:
         """
         assert sample.laid_out is not None
         width, height = sample.laid_out.width, sample.laid_out.height
-        first, now = (self.composer.manner.hand(self._rng(sample, e)) for e in (None, epoch))
-        width *= now.across / first.across
-        height = max(height - abs(first.slope) * width, 0.5 * height) * now.down / first.down
+        first, now = (
+            self.composer.style.sample_writer(self._rng(sample, e)) for e in (None, epoch)
+        )
+        width *= now.horizontal_scale / first.horizontal_scale
+        height = (
+            max(height - abs(first.slope) * width, 0.5 * height)
+            * now.vertical_scale
+            / first.vertical_scale
+        )
         return width, height + abs(now.slope) * width
 
     def _rng(self, sample: Sample, epoch: int | None) -> np.random.Generator:

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.picture import load_picture, read_picture
-from im2tex.ink.images.remarks import remarks
-from im2tex.ink.images.restroke import Middle, hair_lines
+from im2tex.ink.images.image_warnings import image_warnings
+from im2tex.ink.images.ink_image import load_ink_image, read_ink_image
+from im2tex.ink.images.restroke import Skeleton, thin_line_skeleton
 from im2tex.ink.ink import Ink
-from im2tex.ink.rasterize import draw, draw_middle, middle_size, size
-from im2tex.ink.scale import ink_size, picture_size, symbol_size
+from im2tex.ink.rasterize import draw, draw_skeleton, size, skeleton_size
+from im2tex.ink.scale import image_symbol_size, ink_size, symbol_size
 
 Pixels = NDArray[np.uint8]
 
@@ -132,12 +132,12 @@ class Preprocessing:
 
         Args:
             source: a path, encoded bytes, an open binary file, a PIL image or an array: whatever
-                `open_picture` opens.
+                `open_image` opens.
 
         Raises:
             Im2TexError: if it cannot be decoded or shows nothing.
         """
-        loaded = read_picture(source)
+        loaded = read_ink_image(source)
         ink = loaded.ink
         symbol = self._symbol(ink)
         asked, most = self._picture_scales(ink, symbol)
@@ -145,12 +145,15 @@ class Preprocessing:
         hair = self._hair_lines(ink, scale)
         if hair is not None:
             line = self._line(1.0)
-            image = draw_middle(hair.cells, line, self.padding)
+            image = draw_skeleton(hair.cells, line, self.padding)
             place = hair.corner, self.padding + line / 2
         else:
             image = np.pad(_scaled(ink, scale), self.padding)
             place = (0.0, 0.0), float(self.padding)
-        notes = (*loaded.notes, *remarks(ink, symbol or picture_size(ink), scale / asked))
+        notes = (
+            *loaded.notes,
+            *image_warnings(ink, symbol or image_symbol_size(ink), scale / asked),
+        )
         return Drawn(self._fill(image), scale, *place, limited=asked > most, notes=notes)
 
     def picture_extent(self, source: Any) -> tuple[int, int]:
@@ -159,11 +162,11 @@ class Preprocessing:
         Raises:
             Im2TexError: if it cannot be decoded or shows nothing.
         """
-        ink = load_picture(source)
+        ink = load_ink_image(source)
         scale, most = self._picture_scales(ink, self._symbol(ink))
         hair = self._hair_lines(ink, scale) if scale <= most else None
         if hair is not None:
-            height, width = middle_size(hair.cells, self._line(1.0), self.padding)
+            height, width = skeleton_size(hair.cells, self._line(1.0), self.padding)
         else:
             height, width = (max(1, round(n * scale)) + 2 * self.padding for n in ink.shape)
         return self._round(height, 0), self._round(width, 1)
@@ -196,14 +199,14 @@ class Preprocessing:
     def _redraws(self) -> bool:
         return self.redraw and self.symbol_size > 0
 
-    def _hair_lines(self, ink: Pixels, scale: float) -> Middle | None:
-        return hair_lines(ink, scale, self._line(1.0)) if self._redraws else None
+    def _hair_lines(self, ink: Pixels, scale: float) -> Skeleton | None:
+        return thin_line_skeleton(ink, scale, self._line(1.0)) if self._redraws else None
 
     def _symbol(self, ink: Pixels) -> float:
         """The characteristic size of a picture's symbols, pixels; 0 where it does not matter."""
         if not self.symbol_size:
             return 0.0
-        return picture_size(ink) if self._redraws else symbol_size(ink)
+        return image_symbol_size(ink) if self._redraws else symbol_size(ink)
 
     def _picture_scales(self, ink: Pixels, symbol: float) -> tuple[float, float]:
         """Pixels for each of a picture: as asked for, and the most within the limits."""

@@ -1,10 +1,10 @@
 """Strokes to pixels.
 
-`draw` lays hair lines on a canvas `FINE` times as fine as the output (Pillow, in C), widens them
-with a round pen by a few shifted maxima over the whole canvas, and averages blocks down. The cost
-hardly depends on the number of points, caps and joints are round without a Python loop over them,
-and the shades along an edge are true coverage in steps of 1/9. `benchmarks/raster.py` compares it
-with the obvious ways.
+`draw` lays hair lines on a canvas `SUPERSAMPLING` times as fine as the output (Pillow, in C),
+widens them with a round pen by a few shifted maxima over the whole canvas, and averages blocks
+down. The cost hardly depends on the number of points, caps and joints are round without a Python
+loop over them, and the shades along an edge are true coverage in steps of 1/9.
+`benchmarks/raster.py` compares it with the obvious ways.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 
 from im2tex.ink.ink import Stroke
 
-FINE = 3
+SUPERSAMPLING = 3
 """Canvas cells a pixel, each way."""
 _STEP = 0.5  # pixels between kept points; a corner is cut by less than a quarter of a pixel
 
@@ -64,32 +64,34 @@ def draw(
     return canvas.penned(np.array(paper))
 
 
-def draw_middle(middle: NDArray[np.bool_], thickness: float, padding: int) -> NDArray[np.uint8]:
+def draw_skeleton(middle: NDArray[np.bool_], thickness: float, padding: int) -> NDArray[np.uint8]:
     """Draws lines whose middle is known with the same pen as `draw`.
 
     Args:
-        middle: (h, w), on a grid `FINE` times as fine as the output.
+        middle: (h, w), on a grid `SUPERSAMPLING` times as fine as the output.
         thickness: diameter of the pen, pixels.
         padding: empty pixels on every side.
 
     Returns:
         (H, W), 0 = paper, 255 = ink, the extent of the grid plus the pen's plus the padding.
     """
-    canvas = _Canvas.of(*middle_size(middle, thickness, padding), thickness, padding)
+    canvas = _Canvas.of(*skeleton_size(middle, thickness, padding), thickness, padding)
     fine = np.zeros(canvas.cells, dtype=np.uint8)
     top, (rows, columns) = canvas.margin, middle.shape
     fine[top : top + rows, top : top + columns] = 255 * middle
     return canvas.penned(fine)
 
 
-def middle_size(middle: NDArray[np.bool_], thickness: float, padding: int) -> tuple[int, int]:
-    """Height and width that `draw_middle` gives for the same arguments, in pixels."""
-    height, width = (math.ceil(cells / FINE + thickness) + 2 * padding for cells in middle.shape)
+def skeleton_size(middle: NDArray[np.bool_], thickness: float, padding: int) -> tuple[int, int]:
+    """Height and width that `draw_skeleton` gives for the same arguments, in pixels."""
+    height, width = (
+        math.ceil(cells / SUPERSAMPLING + thickness) + 2 * padding for cells in middle.shape
+    )
     return height, width
 
 
 class _Canvas(NamedTuple):
-    """A canvas `FINE` times as fine as an image of (height, width) pixels.
+    """A canvas `SUPERSAMPLING` times as fine as an image of (height, width) pixels.
 
     Attributes:
         height: of the image.
@@ -105,19 +107,19 @@ class _Canvas(NamedTuple):
 
     @classmethod
     def of(cls, height: int, width: int, thickness: float, padding: int) -> _Canvas:
-        pen = max(1, round(thickness * FINE))
-        return cls(height, width, pen, padding * FINE + pen // 2)
+        pen = max(1, round(thickness * SUPERSAMPLING))
+        return cls(height, width, pen, padding * SUPERSAMPLING + pen // 2)
 
     @property
     def cells(self) -> tuple[int, int]:
         # The shifted maxima run over the flat canvas, so a row needs the pen's width free at its
         # end.
-        guard = -(-(self.pen + 1) // FINE)
-        return (self.height + guard) * FINE, (self.width + guard) * FINE
+        guard = -(-(self.pen + 1) // SUPERSAMPLING)
+        return (self.height + guard) * SUPERSAMPLING, (self.width + guard) * SUPERSAMPLING
 
     def penned(self, fine: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The image of hair lines drawn with the pen."""
-        image = Image.fromarray(_widen(fine, self.pen)).reduce(FINE)
+        image = Image.fromarray(_widen(fine, self.pen)).reduce(SUPERSAMPLING)
         return np.asarray(image)[: self.height, : self.width].copy()
 
 
@@ -133,10 +135,10 @@ def _thin(
 ) -> list[list[float]]:
     """Canvas coordinates x0 y0 x1 y1 … a stroke, without points too dense to matter."""
     points = np.concatenate(strokes)
-    points = (points - low) * np.float32(scale * FINE) + np.float32(margin + 0.5)
+    points = (points - low) * np.float32(scale * SUPERSAMPLING) + np.float32(margin + 0.5)
     ends = np.cumsum([len(stroke) for stroke in strokes])
     steps = np.abs(np.diff(points, axis=0)).sum(axis=1)
-    travelled = np.floor(np.cumsum(steps) / (_STEP * FINE))
+    travelled = np.floor(np.cumsum(steps) / (_STEP * SUPERSAMPLING))
     keep = np.empty(len(points), dtype=bool)
     keep[0] = True
     keep[1:-1] = np.diff(travelled) > 0

@@ -22,7 +22,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.ink.images.components import Parts, inked
+from im2tex.ink.images.components import ConnectedComponents, ink_mask
 from im2tex.ink.ink import Ink
 from im2tex.ink.rasterize import draw
 
@@ -48,10 +48,10 @@ def symbol_size(image: NDArray[np.uint8]) -> float:
     darkest = int(image.max(initial=0))
     if darkest == 0:
         raise ValueError("a picture without ink has no symbol size")
-    return _size(Parts.of(image > darkest // 2))
+    return _size(ConnectedComponents.of(image > darkest // 2))
 
 
-def picture_size(picture: NDArray[np.uint8]) -> float:
+def image_symbol_size(picture: NDArray[np.uint8]) -> float:
     """The same of somebody's picture: thin pale lines count as ink, specks of dirt do not.
 
     Args:
@@ -60,7 +60,7 @@ def picture_size(picture: NDArray[np.uint8]) -> float:
     Returns:
         Pixels, as `symbol_size`.
     """
-    return _size(Parts.of(inked(picture)).without_specks())
+    return _size(ConnectedComponents.of(ink_mask(picture)).without_specks())
 
 
 def ink_size(ink: Ink) -> float:
@@ -87,7 +87,7 @@ def ink_size(ink: Ink) -> float:
     return symbol_size(draw(ink.strokes, scale, _TRIAL_PEN, 0)) / scale
 
 
-def _size(parts: Parts) -> float:
+def _size(parts: ConnectedComponents) -> float:
     """The characteristic size of symbols, pixels."""
     sides, pen = parts.sides, parts.pen
     longest = float(sides.max()) - pen

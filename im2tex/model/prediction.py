@@ -13,8 +13,8 @@ from im2tex.data.dataset import Batch, stack
 from im2tex.data.preprocessing import Drawn, Preprocessing
 from im2tex.decoders import Hypothesis
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.files import file_bytes
-from im2tex.ink.inkml import inkml_in
+from im2tex.ink.images.files import read_file_bytes
+from im2tex.ink.inkml import read_if_inkml
 from im2tex.latex.vocabulary import Vocabulary
 
 
@@ -120,7 +120,7 @@ def prepare_image(picture: ImageInput, preprocessing: Preprocessing) -> Prepared
     Raises:
         Im2TexError: if it cannot be opened or shows nothing, naming it.
     """
-    inkml = inkml_in(picture)
+    inkml = read_if_inkml(picture)
     if inkml is not None:
         found = preprocessing.draw(inkml.ink)
         return PreparedImage(found.image, (*inkml.notes, *found.notes))
@@ -130,7 +130,7 @@ def prepare_image(picture: ImageInput, preprocessing: Preprocessing) -> Prepared
         raise Im2TexError(
             f"{picture} is a folder: name its pictures, such as {Path(picture) / '*.png'}."
         )
-    data = file_bytes(picture)
+    data = read_file_bytes(picture)
     try:
         return _prepared(preprocessing.picture(data))
     except Im2TexError as error:

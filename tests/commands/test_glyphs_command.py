@@ -74,8 +74,8 @@ def test_a_bank_of_both_says_what_it_is_made_of(tmp_path, stores, detexify, caps
     assert bank.writers == ("HAMEX/ann",)
     assert bank.sources("\\frac") == {"crohme": 1}
     assert bank.sources("\\alpha") == {"detexify": 2}
-    assert "BY-NC-SA" in bank.about["licences"]["crohme"]
-    assert "ODbL" in bank.about["licences"]["detexify"]
+    assert "BY-NC-SA" in bank.metadata["licences"]["crohme"]
+    assert "ODbL" in bank.metadata["licences"]["detexify"]
 
 
 def test_without_data_it_is_the_built_in_font_and_says_so(tmp_path, capsys):
@@ -172,5 +172,5 @@ def test_detexify_s_real_samples_are_found_and_read(tmp_path, monkeypatch, capsy
     bank = GlyphBank.load(out)
     assert bank.count("\\alpha") >= 50
     assert bank.count("\\mathbb{R}") >= 40
-    assert bank.stand_ins["D"] == ("\\mathcal{D}",)
+    assert bank.substitutes["D"] == ("\\mathcal{D}",)
     assert out.stat().st_size < 5e6

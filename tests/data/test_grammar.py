@@ -6,7 +6,7 @@ import pytest
 from im2tex.data.source import SOURCES
 from im2tex.data.sources.grammar import Grammar, GrammarSource, write
 from im2tex.errors import Im2TexError
-from im2tex.ink.recombination.label_structure import balanced, spans
+from im2tex.ink.recombination.label_structure import is_balanced, parse_structure
 
 SMALL = {"size_train": 60, "size_validation": 15, "size_test": 15}
 
@@ -70,8 +70,8 @@ def test_formulas_are_canonical_and_within_the_limits(depth):
     for _ in range(300):
         tokens = grammar.formula(rng)
         if tokens is not None:
-            assert spans(tokens) is not None
-            assert balanced(tokens)
+            assert parse_structure(tokens) is not None
+            assert is_balanced(tokens)
             lengths.append(len(tokens))
     assert min(lengths) >= 4
     assert max(lengths) <= 30
@@ -91,7 +91,7 @@ def test_every_sample_is_aligned_and_hands_differ(tmp_path):
     source.prepare(tmp_path)
     for sample in source.split(tmp_path, "test"):
         assert sample.latex == " ".join(sample.tokens)
-        written = spans(sample.tokens).written
+        written = parse_structure(sample.tokens).written
         assert tuple(s.position for s in sample.ink.symbols) == written
     one, two = (write(("x", "=", "2"), np.random.default_rng(i)) for i in range(2))
     assert not np.array_equal(one.strokes[-1], two.strokes[-1])

@@ -84,5 +84,5 @@ def test_where_the_lines_lie_in_the_picture_is_known():
     ink = row("abc").ink
     picture = 255 - np.pad(draw(ink.strokes, 8, 3, 0), ((50, 20), (70, 20)))
     drawn = Preprocessing(symbol_size=16).picture(picture)
-    # `load_picture` cuts to the ink, so the middle begins half a pen within.
+    # `load_ink_image` cuts to the ink, so the middle begins half a pen within.
     assert drawn.origin == pytest.approx((1.5, 1.5), abs=2)

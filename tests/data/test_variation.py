@@ -6,11 +6,11 @@ from ink_factory import row
 
 from im2tex.data.augmentation import Variation
 from im2tex.ink.augment import Augmentation
-from im2tex.ink.recombination.label_structure import agreement
-from im2tex.ink.recombination.recombine import SymbolBank
+from im2tex.ink.recombination.label_structure import aligned_structure
+from im2tex.ink.recombination.recombine import SwapBank
 
 SAMPLES = [row(label, key=f"s{i}") for i, label in enumerate(("x+1", "2-y=z", "a+b-c+d", "1=1"))]
-BANK = SymbolBank.from_samples(SAMPLES)
+BANK = SwapBank.from_samples(SAMPLES)
 ALL = Variation(0, Augmentation(), BANK, swap_share=0.5, swap_probability=0.9, crop_share=0.5)
 
 
@@ -44,7 +44,7 @@ def test_labels_agree_with_the_ink_whatever_happened():
     for epoch in range(60):
         for sample in SAMPLES:
             one = ALL(sample, epoch)
-            assert agreement(one.ink, one.tokens) is not None
+            assert aligned_structure(one.ink, one.tokens) is not None
             for symbol in one.ink.symbols:
                 assert one.tokens[symbol.position] == symbol.token
             changed += one.tokens != sample.tokens

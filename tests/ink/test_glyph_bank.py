@@ -10,7 +10,7 @@ import pytest
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.flat import FlatStrokes
-from im2tex.ink.glyphs import Drawn, GlyphBank, built_in_bank
+from im2tex.ink.glyphs import GlyphBank, GlyphSample, built_in_bank
 from im2tex.ink.glyphs.simplify import simplify
 
 
@@ -22,11 +22,11 @@ PLUS = (stroke((10, 25), (50, 25)), stroke((30, 5), (30, 45)))
 WAVE = (stroke((0, 0), (100, 50), (200, 0)),)
 DOT = (stroke((7, 7)),)
 DRAWN = [
-    Drawn("x", WAVE, "crohme", "ann"),
-    Drawn("+", PLUS, "detexify"),
-    Drawn("x", PLUS, "crohme", "bob"),
-    Drawn(".", DOT, "crohme", "ann"),
-    Drawn("x", DOT, "detexify"),
+    GlyphSample("x", WAVE, "crohme", "ann"),
+    GlyphSample("+", PLUS, "detexify"),
+    GlyphSample("x", PLUS, "crohme", "bob"),
+    GlyphSample(".", DOT, "crohme", "ann"),
+    GlyphSample("x", DOT, "detexify"),
 ]
 BANK = GlyphBank.of(DRAWN, {"\\times": ("x",), "Z": ("x", "+")}, {"licences": {"crohme": "any"}})
 
@@ -40,8 +40,8 @@ def same(bank, other):
                 np.testing.assert_array_equal(a, b)
             assert bank.writer(token, index) == other.writer(token, index)
             assert bank.source(token, index) == other.source(token, index)
-    assert bank.stand_ins == other.stand_ins
-    assert bank.about == other.about
+    assert bank.substitutes == other.substitutes
+    assert bank.metadata == other.metadata
 
 
 def test_a_glyph_stands_at_the_origin_with_its_longer_side_one_long():
@@ -85,10 +85,10 @@ def test_stand_ins_give_the_samples_of_others_in_order():
     assert len(BANK) == len(DRAWN)
 
 
-@pytest.mark.parametrize("stand_ins", [{"x": ("+",)}, {"y": ("z",)}, {"y": ()}])
-def test_a_stand_in_that_cannot_be_is_refused(stand_ins):
+@pytest.mark.parametrize("substitutes", [{"x": ("+",)}, {"y": ("z",)}, {"y": ()}])
+def test_a_stand_in_that_cannot_be_is_refused(substitutes):
     with pytest.raises(ValueError, match="cannot stand in"):
-        GlyphBank.of(DRAWN, stand_ins)
+        GlyphBank.of(DRAWN, substitutes)
 
 
 def test_a_file_gives_the_same_bank(tmp_path):
@@ -122,7 +122,7 @@ def test_files_that_are_no_bank_are_named(tmp_path):
     pq.write_table(table.replace_schema_metadata(meta), tmp_path / "later.parquet")
     with pytest.raises(Im2TexError, match="format 99; this version reads 1"):
         GlyphBank.load(tmp_path / "later.parquet")
-    meta = {b"im2tex_glyphs": json.dumps({"format": 1, "stand_ins": {}}).encode()}
+    meta = {b"im2tex_glyphs": json.dumps({"format": 1, "substitutes": {}}).encode()}
     pq.write_table(table.replace_schema_metadata(meta), tmp_path / "broken.parquet")
     with pytest.raises(Im2TexError, match="damaged"):
         GlyphBank.load(tmp_path / "broken.parquet")

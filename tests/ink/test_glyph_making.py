@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from im2tex.ink.builtin_font.hershey import glyph
-from im2tex.ink.glyphs import Drawn, built_in_bank, make_bank
+from im2tex.ink.glyphs import GlyphSample, built_in_bank, make_bank
 from im2tex.ink.glyphs.coverage import count_symbols, coverage, is_drawn
 from im2tex.ink.glyphs.crohme import crohme_glyphs
-from im2tex.ink.glyphs.making import fair
-from im2tex.ink.glyphs.outliers import usual
-from im2tex.ink.glyphs.sheet import SAMPLES, sheets, spread
+from im2tex.ink.glyphs.making import balance_writers
+from im2tex.ink.glyphs.outliers import inlier_mask
+from im2tex.ink.glyphs.sheet import SAMPLES, draw_sheets, evenly_spaced
 from im2tex.ink.ink import Ink, Symbol
 
 
@@ -30,7 +30,7 @@ def hand(token, seed, size=100.0):
 
 
 def hands(token, count, source="crohme", writers=5):
-    return [Drawn(token, hand(token, i), source, f"w{i % writers}") for i in range(count)]
+    return [GlyphSample(token, hand(token, i), source, f"w{i % writers}") for i in range(count)]
 
 
 def test_another_symbol_and_a_scribble_are_left_out_and_a_variant_is_kept():
@@ -39,36 +39,36 @@ def test_another_symbol_and_a_scribble_are_left_out_and_a_variant_is_kept():
     barred = [(*hand("7", 100 + i), bar + i) for i in range(5)]
     rng = np.random.default_rng(1)
     wrong = [hand("m", 1), (rng.uniform(0, 100, (60, 2)).astype(np.float32),)]
-    keep = usual("7", [*sevens, *barred, *wrong])
+    keep = inlier_mask("7", [*sevens, *barred, *wrong])
     assert keep[40:45].all()
     assert not keep[45:].any()
     assert keep[:40].sum() >= 39
 
 
 def test_few_drawings_are_all_kept():
-    assert usual("7", [hand("7", i) for i in range(5)] + [hand("m", 1)]).all()
+    assert inlier_mask("7", [hand("7", i) for i in range(5)] + [hand("m", 1)]).all()
 
 
 def test_a_staircase_is_left_out_but_not_a_dash():
     coarse = tuple(np.rint(s / 12) for s in hand("3", 1))
     fine = hand("3", 2)
-    assert usual("3", [coarse, fine]).tolist() == [False, True]
-    assert usual("-", [(stroke(*[(x, x // 6) for x in range(13)]),)]).all()
-    assert usual("x", [(stroke((0, 0), (9, 9)), stroke((0, 9), (9, 0)))]).all()
+    assert inlier_mask("3", [coarse, fine]).tolist() == [False, True]
+    assert inlier_mask("-", [(stroke(*[(x, x // 6) for x in range(13)]),)]).all()
+    assert inlier_mask("x", [(stroke((0, 0), (9, 9)), stroke((0, 9), (9, 0)))]).all()
 
 
 def test_one_dot_is_no_row_of_dots():
     dot = (stroke((0, 0), (3, 2)),)
     row = tuple(stroke((20 * i, 0), (20 * i + 2, 1)) for i in range(3))
-    assert usual("\\ldots", [dot, row]).tolist() == [False, True]
-    assert usual("\\because", [tuple(s[:1] for s in row)]).all()
+    assert inlier_mask("\\ldots", [dot, row]).tolist() == [False, True]
+    assert inlier_mask("\\because", [tuple(s[:1] for s in row)]).all()
 
 
 def test_thinning_takes_from_every_writer_alike():
-    drawn = [Drawn("x", (), "s", name) for name in ["a"] * 6 + ["b"] * 2 + [""] * 3]
-    kept = fair(drawn, 7)
+    drawn = [GlyphSample("x", (), "s", name) for name in ["a"] * 6 + ["b"] * 2 + [""] * 3]
+    kept = balance_writers(drawn, 7)
     assert [one.writer for one in kept] == ["a", "a", "b", "b", "", "", ""]
-    assert fair(drawn, 20) == drawn
+    assert balance_writers(drawn, 20) == drawn
 
 
 def test_a_bank_says_whose_drawings_it_gives():
@@ -77,16 +77,16 @@ def test_a_bank_says_whose_drawings_it_gives():
         *hands(",", 3),
         *hands(".", 3),
         *hands("o", 4),
-        *[Drawn("\\mathcal{D}", hand("D", i), "detexify") for i in range(4)],
-        *[Drawn("\\rightarrow", hand("\\rightarrow", i), "detexify") for i in range(4)],
+        *[GlyphSample("\\mathcal{D}", hand("D", i), "detexify") for i in range(4)],
+        *[GlyphSample("\\rightarrow", hand("\\rightarrow", i), "detexify") for i in range(4)],
     ]
     bank = make_bank(drawn, {"licences": {}}).bank
     assert bank.count("x") == 15
     assert bank.sources("x") == {"crohme": 15}
-    assert bank.stand_ins["D"] == ("\\mathcal{D}",)
-    assert bank.stand_ins["O"] == ("o",)
-    assert bank.stand_ins["\\to"] == ("\\rightarrow",)
-    assert bank.stand_ins["\\vec"] == ("\\rightarrow",)
+    assert bank.substitutes["D"] == ("\\mathcal{D}",)
+    assert bank.substitutes["O"] == ("o",)
+    assert bank.substitutes["\\to"] == ("\\rightarrow",)
+    assert bank.substitutes["\\vec"] == ("\\rightarrow",)
     assert bank.sources(";") == {"composed": 3}
     assert bank.sources("7") == {"built-in": 1}
     assert "\\mathfrak{g}" not in bank
@@ -94,9 +94,9 @@ def test_a_bank_says_whose_drawings_it_gives():
 
 def test_a_semicolon_is_one_writers_dot_over_the_comma():
     drawn = [
-        Drawn(",", (stroke((10, 0), (14, 4), (10, 20)),), "crohme", "ann"),
-        Drawn(".", (stroke((3, 3), (5, 4)),), "crohme", "ann"),
-        Drawn(",", (stroke((0, 0), (0, 9)),), "crohme", "bob"),
+        GlyphSample(",", (stroke((10, 0), (14, 4), (10, 20)),), "crohme", "ann"),
+        GlyphSample(".", (stroke((3, 3), (5, 4)),), "crohme", "ann"),
+        GlyphSample(",", (stroke((0, 0), (0, 9)),), "crohme", "bob"),
     ]
     bank = make_bank(drawn).bank
     assert bank.count(";") == 1
@@ -114,7 +114,7 @@ def test_a_norm_is_two_bars_and_not_one():
 
 def test_a_brace_is_turned_so_that_its_tip_points_to_what_it_names():
     tip_left = stroke((10, 0), (6, 5), (6, 40), (0, 50), (6, 60), (6, 95), (10, 100))
-    bank = make_bank([Drawn("\\{", (tip_left,), "crohme", "ann")]).bank
+    bank = make_bank([GlyphSample("\\{", (tip_left,), "crohme", "ann")]).bank
     for token, tip in (("\\overbrace", 0.0), ("\\underbrace", 0.1)):
         (points,) = bank.strokes(token, 0)
         assert bank.sizes(token)[0] == pytest.approx([1, 0.1], abs=2e-3)
@@ -127,7 +127,7 @@ def test_a_q_loses_the_stem_of_the_double_struck_one():
     bowl = stroke(*[(50 + 40 * np.cos(a), 50 + 50 * np.sin(a)) for a in np.linspace(0, 6.3, 30)])
     tail = stroke((60, 70), (95, 105))
     stem = stroke((30, 15), (31, 85))
-    bank = make_bank([Drawn("\\mathbb{Q}", (bowl, stem, tail), "detexify")]).bank
+    bank = make_bank([GlyphSample("\\mathbb{Q}", (bowl, stem, tail), "detexify")]).bank
     assert bank.sources("Q") == {"composed": 1}
     assert len(bank.strokes("Q", 0)) == 2
     assert len(bank.strokes("Q", 0)[0]) > 10
@@ -214,7 +214,7 @@ def test_what_encloses_or_spaces_is_not_drawn():
 
 
 def test_coverage_says_how_each_symbol_is_drawn():
-    bank = make_bank([*hands("x", 3), Drawn("\\wedge", hand("v", 1), "detexify")]).bank
+    bank = make_bank([*hands("x", 3), GlyphSample("\\wedge", hand("v", 1), "detexify")]).bank
     uses = count_symbols([["x", "x", "\\hat", "{", "y", "}", "\\mathfrak", "{", "g", "}"]])
     covers = coverage(bank, uses)
     assert [(c.token, c.uses, c.kind, c.samples) for c in covers] == [
@@ -223,15 +223,15 @@ def test_coverage_says_how_each_symbol_is_drawn():
         ("\\mathfrak{g}", 1, "none", 0),
         ("y", 1, "built-in", 2),
     ]
-    assert covers[1].stand_ins == ("\\wedge",)
+    assert covers[1].substitutes == ("\\wedge",)
 
 
 def test_sheets_show_some_of_every_symbol():
-    assert spread(3) == [0, 1, 2]
-    assert len(spread(1000)) == SAMPLES
+    assert evenly_spaced(3) == [0, 1, 2]
+    assert len(evenly_spaced(1000)) == SAMPLES
     bank = built_in_bank()
-    rows = [(t, [bank.strokes(t, i) for i in spread(bank.count(t))]) for t in bank.tokens]
-    pages = sheets([*rows, ("none", []), ("dot", [[stroke((0, 0))]])])
+    rows = [(t, [bank.strokes(t, i) for i in evenly_spaced(bank.count(t))]) for t in bank.tokens]
+    pages = draw_sheets([*rows, ("none", []), ("dot", [[stroke((0, 0))]])])
     assert len(pages) == -(-(len(rows) + 2) // 88)
     assert all(np.asarray(page).min() == 0 for page in pages)
-    assert sheets([]) == []
+    assert draw_sheets([]) == []

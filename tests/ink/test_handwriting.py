@@ -5,13 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from im2tex.ink.glyphs import Drawn, GlyphBank, built_in_bank
-from im2tex.ink.handwriting import FAITHFUL, NATURAL, Composer
-from im2tex.ink.handwriting.fitting import bar_begins, filled, fitted, rooted
-from im2tex.ink.handwriting.overlaps import cleared
-from im2tex.ink.handwriting.pieces import Root, Spanning, Standing
-from im2tex.ink.handwriting.spacing import Ruler
-from im2tex.ink.recombination.label_structure import box_of
+from im2tex.ink.glyphs import GlyphBank, GlyphSample, built_in_bank
+from im2tex.ink.handwriting import NATURAL, PAPER, Composer
+from im2tex.ink.handwriting.fitting import (
+    fit_radical,
+    fit_to_box,
+    radical_bar_start,
+    stretch_to_box,
+)
+from im2tex.ink.handwriting.overlaps import resolve_overlaps
+from im2tex.ink.handwriting.pieces import RadicalStrokes, StretchedStrokes, SymbolStrokes
+from im2tex.ink.handwriting.spacing import HorizontalSpacing
+from im2tex.ink.recombination.label_structure import symbol_box
 from im2tex.render.layout.layout import UNIT, Layout, PlacedSymbol, SymbolKind
 
 
@@ -39,20 +44,20 @@ FRACTION = Layout(
 )
 BANK = GlyphBank.of(
     [
-        *(Drawn("a", SQUARE, "test", writer) for writer in ("ann", "bob", "ann")),
-        Drawn("b", TALL, "test", "ann"),
-        *(Drawn("b", SQUARE, "test", "bob") for _ in range(9)),
-        Drawn("\\frac", FLAT, "test", "ann"),
+        *(GlyphSample("a", SQUARE, "test", writer) for writer in ("ann", "bob", "ann")),
+        GlyphSample("b", TALL, "test", "ann"),
+        *(GlyphSample("b", SQUARE, "test", "bob") for _ in range(9)),
+        GlyphSample("\\frac", FLAT, "test", "ann"),
     ]
 )
 
 
 def boxes(ink):
-    return {one.position: box_of(ink, one) for one in ink.symbols}
+    return {one.position: symbol_box(ink, one) for one in ink.symbols}
 
 
 def test_every_symbol_is_written_in_its_place_and_known_by_its_token():
-    ink = Composer(BANK, FAITHFUL).compose(FRACTION, np.random.default_rng(0))
+    ink = Composer(BANK, PAPER).compose(FRACTION, np.random.default_rng(0))
     assert [(s.token, s.position) for s in ink.symbols] == [("-", 0), ("a", 2), ("b", 5)]
     found = boxes(ink)
     for one in FRACTION.placed:
@@ -65,10 +70,10 @@ def test_every_symbol_is_written_in_its_place_and_known_by_its_token():
 
 
 def test_a_sample_keeps_its_proportions_as_far_as_it_may_be_stretched():
-    (narrow,) = fitted(TALL, 100, 100, stretch=1.25)  # half as wide as high
+    (narrow,) = fit_to_box(TALL, 100, 100, stretch=1.25)  # half as wide as high
     assert np.ptp(narrow[:, 0]) == pytest.approx(100)
     assert np.ptp(narrow[:, 1]) == pytest.approx(200 / 1.25)
-    (full,) = fitted(TALL, 100, 100, stretch=float("inf"))
+    (full,) = fit_to_box(TALL, 100, 100, stretch=float("inf"))
     assert np.ptp(full, axis=0) == pytest.approx((100, 100))
 
 
@@ -95,7 +100,7 @@ def test_faithful_samples_are_independent_and_natural_ones_are_of_one_writer():
         return sum(height > 1.2 * width for width, height in sizes)
 
     # Ann draws the one tall b of ten: by chance 4 of 40, when she is the writer nearly all.
-    assert np.mean([tall(FAITHFUL, seed) for seed in range(20)]) == pytest.approx(4, abs=2)
+    assert np.mean([tall(PAPER, seed) for seed in range(20)]) == pytest.approx(4, abs=2)
     shares = sorted(tall(NATURAL, seed) for seed in range(20))
     assert shares[0] < 5
     assert shares[-1] > 25
@@ -113,14 +118,14 @@ def test_natural_handwriting_keeps_what_stands_above_and_below_a_bar_there():
 
 def test_wide_drawings_move_their_neighbours_away_and_keep_what_is_above_in_place():
     # Places 0-10, 10-20 and 20-30; the ink of the second reaches 10 to its right instead of 5.
-    ruler = Ruler([(0, 10), (10, 20), (20, 30)], [(-5, 5), (-4, 10), (-5, 5)], room=1)
+    ruler = HorizontalSpacing([(0, 10), (10, 20), (20, 30)], [(-5, 5), (-4, 10), (-5, 5)], room=1)
     assert [ruler(x) for x in (0, 15, 20, 25, 30)] == pytest.approx([0, 15, 25, 30, 35])
     assert ruler.span((10, 1, 20, 2)) == pytest.approx((10, 1, 25, 2))  # a bar over it is longer
     assert [ruler(x) for x in (-7, 40)] == pytest.approx([-7, 45])  # further out it only moves
-    half = Ruler([(10, 20)], [(-5, 10)], room=0.5)
+    half = HorizontalSpacing([(10, 20)], [(-5, 10)], room=0.5)
     assert half(20) == pytest.approx(22.5)
-    assert Ruler([(10, 20)], [(-5, 10)], room=0)(20) == 20
-    assert Ruler([], [], room=1)(3) == 3
+    assert HorizontalSpacing([(10, 20)], [(-5, 10)], room=0)(20) == 20
+    assert HorizontalSpacing([], [], room=1)(3) == 3
 
 
 def test_natural_neighbours_stay_apart_where_faithful_ones_overlap():
@@ -137,17 +142,17 @@ def test_natural_neighbours_stay_apart_where_faithful_ones_overlap():
             found += sum(own[k][2] > own[k + 1][0] for k in range(7))
         return found / 140
 
-    assert overlaps(replace(NATURAL, room=0.0)) > 0.2
+    assert overlaps(replace(NATURAL, widening=0.0)) > 0.2
     assert overlaps(NATURAL) < 0.05
 
 
 def test_long_bars_rise_less_than_short_ones_would():
     steps = (line((0, 0.1), (0.4, 0.1), (0.6, 0.0), (1, 0.0)),)  # rises by a tenth of its length
-    (short,) = filled(steps, 100, 5, straight=100)
-    (long,) = filled(steps, 400, 5, straight=100)
+    (short,) = stretch_to_box(steps, 100, 5, straight=100)
+    (long,) = stretch_to_box(steps, 400, 5, straight=100)
     assert np.ptp(short, axis=0) == pytest.approx((100, 10))
     assert np.ptp(long, axis=0) == pytest.approx((400, 20))  # twice, where it is four times as long
-    (as_it_is,) = filled(steps, 400, 5)
+    (as_it_is,) = stretch_to_box(steps, 400, 5)
     assert np.ptp(as_it_is, axis=0) == pytest.approx((400, 40))
     turns = [np.abs(np.diff(np.arctan2(*np.diff(one, axis=0).T))).max() for one in (as_it_is, long)]
     assert turns[1] < turns[0] / 3  # no corners are seen in it
@@ -155,16 +160,20 @@ def test_long_bars_rise_less_than_short_ones_would():
 
 def test_what_runs_into_a_fractions_bar_is_moved_off_it_as_one():
     air = 0.06 * UNIT
-    still = Ruler([], [], room=1)
-    bar = Spanning((0, 100, 200, 105), (), np.zeros(2), np.inf, divides=True)  # drawn at 102.5
-    low = Standing((10, 60, 90, 100), [line((-40, -20), (40, 22.5))])  # its ink ends on the bar
-    high = Standing((110, 20, 190, 80), [line((-40, -30), (40, 30))])
-    below = Standing((60, 140, 140, 200), [line((-40, -30), (40, 30))])
-    beside = Standing((220, 60, 300, 100), [line((-40, -20), (40, 22.5))])
+    still = HorizontalSpacing([], [], room=1)
+    bar = StretchedStrokes(
+        (0, 100, 200, 105), (), np.zeros(2), np.inf, divides=True
+    )  # drawn at 102.5
+    low = SymbolStrokes(
+        (10, 60, 90, 100), [line((-40, -20), (40, 22.5))]
+    )  # its ink ends on the bar
+    high = SymbolStrokes((110, 20, 190, 80), [line((-40, -30), (40, 30))])
+    below = SymbolStrokes((60, 140, 140, 200), [line((-40, -30), (40, 30))])
+    beside = SymbolStrokes((220, 60, 300, 100), [line((-40, -20), (40, 22.5))])
     pieces = [bar, low, high, below, beside]
     moved = [
         one[0] - piece.put(still)[0]
-        for one, piece in zip(cleared(pieces, still), pieces, strict=True)
+        for one, piece in zip(resolve_overlaps(pieces, still), pieces, strict=True)
     ]
     for move, down in zip(moved, (0, -air, -air, 0, 0), strict=True):
         assert move == pytest.approx(np.tile((0, down), (2, 1)))
@@ -172,22 +181,24 @@ def test_what_runs_into_a_fractions_bar_is_moved_off_it_as_one():
 
 def test_a_roots_bar_is_lifted_off_what_it_covers():
     air = 0.06 * UNIT
-    root = Root((0, 0, 200, 120), (70, 20, 200, 110), (), 0.0)
-    high = Standing((90, 10, 170, 110), [line((-40, -60), (40, 50))])  # its ink begins at 0
-    still = Ruler([], [], room=1)
-    ((sign,), (content,)) = cleared([root, high], still)
+    root = RadicalStrokes((0, 0, 200, 120), (70, 20, 200, 110), (), 0.0)
+    high = SymbolStrokes((90, 10, 170, 110), [line((-40, -60), (40, 50))])  # its ink begins at 0
+    still = HorizontalSpacing([], [], room=1)
+    ((sign,), (content,)) = resolve_overlaps([root, high], still)
     assert (sign[:, 1].min(), sign[:, 1].max()) == pytest.approx((-air, 120))
     assert content == pytest.approx(high.put(still)[0])
     # One that ends at its lowest point has no bar; its top stands for it.
-    odd = Root((0, 0, 200, 120), (70, 20, 200, 110), (line((0, 0.5), (0.4, 0), (1, 1)),), 0.4)
-    ((sign,), _) = cleared([odd, high], still)
+    odd = RadicalStrokes(
+        (0, 0, 200, 120), (70, 20, 200, 110), (line((0, 0.5), (0.4, 0), (1, 1)),), 0.4
+    )
+    ((sign,), _) = resolve_overlaps([odd, high], still)
     assert (sign[:, 1].min(), sign[:, 1].max()) == pytest.approx((-air, 120))
 
 
 def test_a_root_has_its_hook_before_its_content_and_its_bar_over_it():
     drawn = (line((0, 0.6), (0.1, 0.55), (0.2, 1.0), (0.3, 0.0), (1.0, 0.05)),)
-    assert bar_begins(drawn) == pytest.approx(0.3)
-    (stroke,) = rooted(drawn, 0.3, (0, 0, 500, 100), (50, 10, 500, 100))
+    assert radical_bar_start(drawn) == pytest.approx(0.3)
+    (stroke,) = fit_radical(drawn, 0.3, (0, 0, 500, 100), (50, 10, 500, 100))
     assert stroke[3] == pytest.approx((50, 0))  # the corner, where the content begins
     assert stroke[4] == pytest.approx((500, 5))
     assert stroke[2] == pytest.approx((50 * 0.2 / 0.3, 100))
@@ -202,8 +213,8 @@ def test_roots_and_bars_are_drawn_where_the_bank_has_none(bank):
             symbol("a", 2, (90, 30, 170, 110)),
         ),
     )
-    ink = Composer(bank, FAITHFUL).compose(root, np.random.default_rng(0))
-    assert box_of(ink, ink.symbols[0]) == pytest.approx((0, 0, 200, 120), abs=8)
+    ink = Composer(bank, PAPER).compose(root, np.random.default_rng(0))
+    assert symbol_box(ink, ink.symbols[0]) == pytest.approx((0, 0, 200, 120), abs=8)
 
 
 def test_a_name_is_written_whole_where_someone_wrote_it_so_and_else_by_letters():
@@ -212,12 +223,12 @@ def test_a_name_is_written_whole_where_someone_wrote_it_so_and_else_by_letters()
         for k, letter in enumerate("sin")
     )
     layout = Layout(("\\sin",), letters)
-    plain = GlyphBank.of([Drawn(letter, SQUARE, "test") for letter in "sin"])
-    ink = Composer(plain, FAITHFUL).compose(layout, np.random.default_rng(0))
+    plain = GlyphBank.of([GlyphSample(letter, SQUARE, "test") for letter in "sin"])
+    ink = Composer(plain, PAPER).compose(layout, np.random.default_rng(0))
     assert [(one.token, len(one.strokes)) for one in ink.symbols] == [("\\sin", 3)]
-    whole = GlyphBank.of([Drawn("\\sin", FLAT, "test")])
-    assert Composer(whole, FAITHFUL).missing(layout) == []
-    ink = Composer(whole, FAITHFUL).compose(layout, np.random.default_rng(0))
+    whole = GlyphBank.of([GlyphSample("\\sin", FLAT, "test")])
+    assert Composer(whole, PAPER).missing(layout) == []
+    ink = Composer(whole, PAPER).compose(layout, np.random.default_rng(0))
     assert [(one.token, len(one.strokes)) for one in ink.symbols] == [("\\sin", 1)]
 
 

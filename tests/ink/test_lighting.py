@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from im2tex.ink.builtin_font.typeset import typeset
-from im2tex.ink.images.illumination import evenly_lit
-from im2tex.ink.images.picture import load_picture
+from im2tex.ink.images.illumination import correct_illumination
+from im2tex.ink.images.ink_image import load_ink_image
 from im2tex.ink.rasterize import draw
 
 INK = typeset(("2", "x", "+", "3", "=", "y"))
@@ -37,7 +37,7 @@ LIGHTS = {
 @pytest.mark.parametrize("light", LIGHTS)
 def test_ink_in_a_shadow_is_found_and_the_shadow_is_not(light, negative):
     grey, ink = sheet(LIGHTS[light])
-    found = load_picture(255 - grey if negative else grey)
+    found = load_ink_image(255 - grey if negative else grey)
     rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
     true = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     assert np.abs(np.array(found.shape) - true.shape).max() <= 4
@@ -49,7 +49,7 @@ def test_ink_in_a_shadow_is_found_and_the_shadow_is_not(light, negative):
 
 def test_an_even_light_changes_nothing():
     for noise in (0.0, 4.0):
-        assert evenly_lit(sheet(lambda x, y: np.ones_like(x), noise)[0]) is None
+        assert correct_illumination(sheet(lambda x, y: np.ones_like(x), noise)[0]) is None
 
 
 @pytest.mark.parametrize("shape", ["dot", "bar", "letter"])
@@ -63,5 +63,5 @@ def test_large_ink_is_no_shadow(shape):
     }[shape]
     grey[ink] = 30
     noisy = (grey + np.random.default_rng(0).normal(0, 4, grey.shape)).clip(0, 255)
-    found = load_picture(noisy.astype(np.uint8)) > 100
+    found = load_ink_image(noisy.astype(np.uint8)) > 100
     assert found.sum() == pytest.approx(ink.sum(), rel=0.05)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from im2tex.data.preprocessing import Preprocessing
-from im2tex.ink.images.components import Parts, inked
+from im2tex.ink.images.components import ConnectedComponents, ink_mask
 from im2tex.ink.rasterize import draw
-from im2tex.ink.scale import picture_size, symbol_size
+from im2tex.ink.scale import image_symbol_size, symbol_size
 
 
 def drawn(*boxes):
@@ -18,7 +18,7 @@ def drawn(*boxes):
 
 
 def test_parts_touch_across_corners_and_know_their_size():
-    found = Parts.of(inked(drawn((0, 0, 4, 10), (4, 10, 2, 2), (30, 80, 10, 3))))
+    found = ConnectedComponents.of(ink_mask(drawn((0, 0, 4, 10), (4, 10, 2, 2), (30, 80, 10, 3))))
     assert found.areas.tolist() == [40 * 90 + 2 * (40 + 90) + 4 - 74, 44, 30]
     assert found.sides.tolist() == [12, 10]
     assert np.array_equal(found.ink, drawn((0, 0, 4, 10), (4, 10, 2, 2), (30, 80, 10, 3)) > 0)
@@ -26,11 +26,13 @@ def test_parts_touch_across_corners_and_know_their_size():
 
 def test_the_pen_is_the_width_of_the_lines():
     line = draw([np.array([(0, 0), (200, 60)], np.float32)], 1, 6, 2)
-    assert Parts.of(line > 127).pen == pytest.approx(6, rel=0.1)
+    assert ConnectedComponents.of(line > 127).pen == pytest.approx(6, rel=0.1)
 
 
 def test_specks_go_and_the_rest_keeps_its_order():
-    whole = Parts.of(inked(drawn((0, 0, 6, 30), (10, 50, 1, 1), (20, 0, 6, 20), (30, 70, 1, 2))))
+    whole = ConnectedComponents.of(
+        ink_mask(drawn((0, 0, 6, 30), (10, 50, 1, 1), (20, 0, 6, 20), (30, 70, 1, 2)))
+    )
     found = whole.without_specks()
     assert found.areas[1:].tolist() == [180, 120]
     assert found.sides.tolist() == [30, 20]
@@ -41,7 +43,7 @@ def test_specks_go_and_the_rest_keeps_its_order():
 
 def test_of_specks_alone_the_largest_stays():
     # A picture of one dot is one of a dot.
-    found = Parts.of(inked(drawn((5, 5, 1, 1)))).without_specks()
+    found = ConnectedComponents.of(ink_mask(drawn((5, 5, 1, 1)))).without_specks()
     assert found.areas[1:].tolist() == [1]
 
 
@@ -49,21 +51,21 @@ def test_dirt_and_paleness_do_not_change_how_large_a_picture_is_written():
     letters = [(10, 30 * i, 20, 4) for i in range(3)] + [(26, 30 * i, 4, 16) for i in range(3)]
     clean = drawn(*letters)
     dirty = drawn(*letters, *((0, 3 * i, 1, 1) for i in range(20)))
-    assert picture_size(dirty) == picture_size(clean) == symbol_size(clean)
+    assert image_symbol_size(dirty) == image_symbol_size(clean) == symbol_size(clean)
     assert symbol_size(dirty) < 0.8 * symbol_size(clean)
     clean[10:30, 0:4] = 110  # less than half as dark as the rest
-    assert picture_size(clean) == symbol_size(drawn(*letters))
+    assert image_symbol_size(clean) == symbol_size(drawn(*letters))
 
 
 def test_a_picture_s_ink_is_labelled_once(monkeypatch):
     shapes = []
-    of = Parts.of
+    of = ConnectedComponents.of
 
     def counted(ink):
         shapes.append(ink.shape)
         return of(ink)
 
-    monkeypatch.setattr(Parts, "of", counted)
+    monkeypatch.setattr(ConnectedComponents, "of", counted)
     paper = 255 - drawn((10, 10, 20, 3), (10, 40, 20, 3), (10, 60, 3, 20))
     Preprocessing(symbol_size=16).picture(paper)
     # Once to find its scale, once at that scale to tell whether its lines are hair lines.

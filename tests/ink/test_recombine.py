@@ -7,8 +7,8 @@ import pytest
 
 from im2tex.data.sample import Sample
 from im2tex.ink.ink import Ink, Symbol
-from im2tex.ink.recombination.label_structure import balanced, spans
-from im2tex.ink.recombination.recombine import SymbolBank, crop, swap
+from im2tex.ink.recombination.label_structure import is_balanced, parse_structure
+from im2tex.ink.recombination.recombine import SwapBank, crop, swap
 
 # Each token is written so that it can be read back: as many strokes as its number here, in a box
 # as tall as a digit.
@@ -45,7 +45,7 @@ def said(tokens):
 
 FORMULA = "\\frac { x + 1 } { \\sqrt { y } } = ( 2 - x ) ^ { 2 } | z |"
 SAMPLES = [written(FORMULA), written("- x \\times z + 2 = g"), written("1 + y _ { 2 }")]
-BANK = SymbolBank.from_samples(SAMPLES)
+BANK = SwapBank.from_samples(SAMPLES)
 
 
 def test_the_bank_holds_every_symbol_but_those_shaped_by_their_contents():
@@ -106,8 +106,8 @@ def test_without_changes_of_token_the_label_stays():
 def test_a_cut_is_a_formula_whose_strokes_say_what_it_says(sample, seed):
     ink, tokens = crop(sample.ink, sample.tokens, np.random.default_rng(seed))
     assert read(ink) == said(tokens)
-    assert spans(tokens) is not None
-    assert balanced(tokens)
+    assert parse_structure(tokens) is not None
+    assert is_balanced(tokens)
     text = " ".join(tokens)
     assert text in sample.latex
     assert sum(len(s.strokes) for s in ink.symbols) == len(ink.strokes)
@@ -138,18 +138,18 @@ def test_where_ink_and_label_are_not_aligned_nothing_changes(ink):
     for seed in range(5):
         assert swap(ink, tokens, BANK, np.random.default_rng(seed), 1.0) == (ink, tokens)
         assert crop(ink, tokens, np.random.default_rng(seed)) == (ink, tokens)
-    assert len(SymbolBank.from_samples([Sample("k", "", tokens, ink)])) == 0
+    assert len(SwapBank.from_samples([Sample("k", "", tokens, ink)])) == 0
 
 
 @pytest.mark.parametrize("latex", ["x ^ 2", "{ x }", "x }", "\\frac { x }", "\\left ( x"])
 def test_labels_outside_the_canonical_form_are_left_alone(latex):
-    assert spans(latex.split()) is None
+    assert parse_structure(latex.split()) is None
 
 
 def test_structure_of_a_label():
     latex = "\\sqrt [ 3 ] { x } ^ { 2 }"
     # 0     1 2 3 4 5 6 7 8 9 10
-    structure = spans(latex.split())
+    structure = parse_structure(latex.split())
     assert structure.written == (0, 2, 5, 9)
     assert set(structure.rows) == {((2, 3),), ((5, 6),), ((9, 10),), ((0, 11),)}
 
@@ -159,4 +159,4 @@ def test_structure_of_a_label():
     [("( x ]", False), ("( [ x ] )", True), ("x )", False), ("| x", False), ("| x |", True)],
 )
 def test_balance(latex, expected):
-    assert balanced(latex.split()) is expected
+    assert is_balanced(latex.split()) is expected

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.builtin_font.typeset import lay_out, typeset
+from im2tex.ink.builtin_font.typeset import typeset, typeset_layout
 from im2tex.render.layout.layout import UNIT, Layout, SymbolKind
 
 FORMULA = r"\frac { \sin x _ { j } } { \sqrt [ 3 ] { y + 1 } } = ( \sum _ { n } z ^ { 2 ^ { k } } )"
@@ -17,7 +17,7 @@ def one(layout, token):
 
 def test_every_written_token_has_its_place_and_its_kind():
     tokens = FORMULA.split()
-    layout = lay_out(tokens)
+    layout = typeset_layout(tokens)
     written = {symbol.position for symbol in typeset(tokens).symbols}
     assert {placed.position for placed in layout.placed} == written
     kinds = {placed.token: placed.kind for placed in layout.placed}
@@ -31,7 +31,7 @@ def test_every_written_token_has_its_place_and_its_kind():
 
 def test_places_are_those_of_the_ink():
     tokens = ["a", "+", "b", "^", "{", "2", "}", "-", "\\pi"]
-    ink, layout = typeset(tokens), lay_out(tokens)
+    ink, layout = typeset(tokens), typeset_layout(tokens)
     drawn = np.array(
         [
             np.concatenate([ink.strokes[i] for i in symbol.strokes]).min(axis=0)
@@ -44,18 +44,18 @@ def test_places_are_those_of_the_ink():
 
 
 def test_lines_and_levels():
-    layout = lay_out(FORMULA.split())
+    layout = typeset_layout(FORMULA.split())
     assert one(layout, "=").baseline == one(layout, "z").baseline == one(layout, r"\frac").baseline
     assert one(layout, "x").baseline < one(layout, "=").baseline < one(layout, "y").baseline
     assert [one(layout, token).level for token in "z2kj"] == [0, 1, 2, 1]
     assert layout.boxes[:, :2].min(axis=0).tolist() == [0, 0]
     # A capital is as tall as in TeX's fonts, give or take the pen.
-    (letter,) = lay_out(["H"]).placed
+    (letter,) = typeset_layout(["H"]).placed
     assert letter.box[3] == pytest.approx(0.683 * UNIT, abs=6)
 
 
 def test_a_root_knows_its_inside():
-    layout = lay_out(FORMULA.split())
+    layout = typeset_layout(FORMULA.split())
     left, top, right, bottom = one(layout, r"\sqrt").inner
     for token in ("y", "+", "1"):
         box = one(layout, token).box
@@ -65,6 +65,6 @@ def test_a_root_knows_its_inside():
 
 def test_what_cannot_be_set_is_said():
     with pytest.raises(Im2TexError, match="canonical"):
-        lay_out(["x", "^", "2"])
+        typeset_layout(["x", "^", "2"])
     with pytest.raises(Im2TexError, match="too wide"):
-        lay_out(["x"] * 1000)
+        typeset_layout(["x"] * 1000)

@@ -9,7 +9,7 @@ from tiny_run import im2tex
 
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.errors import Im2TexError
-from im2tex.ink.inkml import inkml_in
+from im2tex.ink.inkml import read_if_inkml
 from im2tex.model.prediction import prepare_image, preprocess_image
 
 RULE = Preprocessing()
@@ -39,19 +39,19 @@ def test_inkml_under_any_name_is_drawn(tmp_path, name, encoding):
 def test_file_object_is_read_from_its_place_and_left_there_otherwise():
     stream = io.BytesIO(b"head" + INK.encode())
     stream.seek(4)
-    assert inkml_in(stream) is not None
+    assert read_if_inkml(stream) is not None
     picture = io.BytesIO(b"\x89PNG\r\n\x1a\n")
     picture.seek(2)
-    assert inkml_in(picture) is None
+    assert read_if_inkml(picture) is None
     assert picture.tell() == 2
-    assert inkml_in(io.StringIO(INK)) is None
-    assert inkml_in(np.zeros((4, 4), np.uint8)) is None
+    assert read_if_inkml(io.StringIO(INK)) is None
+    assert read_if_inkml(np.zeros((4, 4), np.uint8)) is None
 
 
 def test_what_cannot_be_opened_is_no_inkml(tmp_path):
     os.mkfifo(tmp_path / "pipe.xml")
     for path in (tmp_path / "pipe.xml", tmp_path, tmp_path / "none", "a\0b"):
-        assert inkml_in(path) is None
+        assert read_if_inkml(path) is None
 
 
 @pytest.mark.parametrize("name", ["a.inkml", "a.xml", "-"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from im2tex.commands.parsers.parser import Commands
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.files import file_bytes
+from im2tex.ink.images.files import read_file_bytes
 from im2tex.model.folders import locate
 
 
@@ -85,7 +85,7 @@ def _all_missing(images: Sequence[str]) -> bool:
         return False
     for name in images:
         try:
-            file_bytes(name)
+            read_file_bytes(name)
         except Im2TexError as error:
             print(f"im2tex read: {error}", file=sys.stderr)
     return True

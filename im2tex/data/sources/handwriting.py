@@ -31,12 +31,12 @@ from im2tex.data.sources.arxiv import find
 from im2tex.data.store import Split, read_about, write_split
 from im2tex.errors import Im2TexError
 from im2tex.ink.glyphs import GlyphBank, built_in_bank
-from im2tex.ink.handwriting import FAITHFUL, NATURAL, Composer
+from im2tex.ink.handwriting import NATURAL, PAPER, Composer
 from im2tex.render.layout.layouter import open_layouter
 
 VERSION = 1
 BUILT_IN = "built-in"
-_MANNERS = {"faithful": FAITHFUL, "natural": NATURAL}
+_MANNERS = {"faithful": PAPER, "natural": NATURAL}
 _SEEDS = 1_000_003  # between the seeds of two epochs, so that those of two runs do not meet
 
 
@@ -160,7 +160,7 @@ class HandwritingSource(Source):
         about = {
             "source": self.name,
             **made_of,
-            "licence": bank.about.get("licences") or "none: the package's own font",
+            "licence": bank.metadata.get("licences") or "none: the package's own font",
         }
         prepared = PreparationReport(lines=list(chosen.lines))
         with open_layouter() as layouter:

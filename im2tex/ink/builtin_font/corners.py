@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 _SHARP = np.cos(np.radians(50))  # corners that turn by more stay corners
 
 
-def rounded(points: NDArray[Any]) -> NDArray[Any]:
+def round_corners(points: NDArray[Any]) -> NDArray[Any]:
     """Chaikin's corner cutting, twice, at gentle corners; the ends and sharp corners stay.
 
     Args:

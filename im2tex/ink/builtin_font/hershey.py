@@ -20,7 +20,7 @@ from HersheyFonts import HersheyFonts
 from numpy.typing import NDArray
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.builtin_font.corners import rounded
+from im2tex.ink.builtin_font.corners import round_corners
 from im2tex.ink.ink import Stroke
 
 AXIS = -0.36
@@ -225,6 +225,6 @@ def _hershey(font: str, character: str) -> Glyph:
 
 
 def _glyph(strokes: Iterable[NDArray[np.float64]], width: float, *, smooth: bool = True) -> Glyph:
-    done = tuple((rounded(s) if smooth else s).astype(np.float32) for s in strokes)
+    done = tuple((round_corners(s) if smooth else s).astype(np.float32) for s in strokes)
     heights = np.concatenate(done)[:, 1]
     return Glyph(done, float(width), -float(heights.min()), float(heights.max()))

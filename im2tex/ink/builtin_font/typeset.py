@@ -112,7 +112,7 @@ def typeset(tokens: Sequence[str], *, cursive: bool = False) -> Ink:
     return Ink(tuple(strokes), tuple(symbols))
 
 
-def lay_out(tokens: Sequence[str]) -> Layout:
+def typeset_layout(tokens: Sequence[str]) -> Layout:
     """The places of a formula's symbols, without TeX.
 
     Args:

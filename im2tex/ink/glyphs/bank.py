@@ -5,7 +5,7 @@ generator was never released). A glyph is a symbol written alone: its strokes fr
 corner of their box, the box's longer side 1 long, y downwards. Where the baseline lies cannot be
 known from a symbol alone: whoever composes fits the glyph's box to the box that TeX gives.
 
-`im2tex.ink.recombination.symbol_bank.SymbolBank` is another class: symbols of the training split
+`im2tex.ink.recombination.swap_bank.SwapBank` is another class: symbols of the training split
 in use, in the size that they have within their own formula, for exchange in handwritten samples.
 """
 
@@ -48,7 +48,7 @@ _SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class GlyphSample:
     """One drawing of a symbol.
 
     Attributes:
@@ -75,13 +75,13 @@ class GlyphBank:
         rows: each token's own glyphs, first and behind the last.
         sources: names of the sources, and each glyph's number among them.
         writers: names of the writers ("" for unknown), and each glyph's number among them.
-        stand_ins: tokens without samples of their own, and whose samples they take.
-        about: what is known of the whole: licences, counts, how it was made.
+        substitutes: tokens without samples of their own, and whose samples they take.
+        metadata: what is known of the whole: licences, counts, how it was made.
 
     Attributes:
         tokens: all that there are samples for, stand-ins included, sorted.
-        stand_ins: as given.
-        about: as given.
+        substitutes: as given.
+        metadata: as given.
 
     Raises:
         ValueError: if a stand-in has samples of its own, or takes those of a token without any.
@@ -93,17 +93,17 @@ class GlyphBank:
         rows: Mapping[str, tuple[int, int]],
         sources: tuple[Sequence[str], NDArray[np.integer[Any]]],
         writers: tuple[Sequence[str], NDArray[np.integer[Any]]],
-        stand_ins: Mapping[str, Sequence[str]],
-        about: Mapping[str, Any],
+        substitutes: Mapping[str, Sequence[str]],
+        metadata: Mapping[str, Any],
     ) -> None:
         self._shapes = shapes
         self._source_names, self._source_of = sources
         self._writer_names, self._writer_of = writers
         self._numbers = {name: number for number, name in enumerate(self._writer_names)}
-        self.stand_ins = {token: tuple(names) for token, names in stand_ins.items()}
-        self.about = dict(about)
+        self.substitutes = {token: tuple(names) for token, names in substitutes.items()}
+        self.metadata = dict(metadata)
         self._rows = {token: np.arange(*bounds) for token, bounds in rows.items()}
-        for token, names in self.stand_ins.items():
+        for token, names in self.substitutes.items():
             if token in rows or not names or not all(name in rows for name in names):
                 raise ValueError(f"{names} cannot stand in for {token}")
             self._rows[token] = np.concatenate([self._rows[name] for name in names])
@@ -118,9 +118,9 @@ class GlyphBank:
     @classmethod
     def of(
         cls,
-        drawn: Iterable[Drawn],
-        stand_ins: Mapping[str, Sequence[str]] | None = None,
-        about: Mapping[str, Any] | None = None,
+        drawn: Iterable[GlyphSample],
+        substitutes: Mapping[str, Sequence[str]] | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> GlyphBank:
         """Puts drawings on the grid, in the order they come within each token.
 
@@ -128,8 +128,8 @@ class GlyphBank:
 
         Args:
             drawn: the drawings.
-            stand_ins: tokens without drawings, and whose drawings they take.
-            about: what is to be known of the whole, in values that JSON can hold.
+            substitutes: tokens without drawings, and whose drawings they take.
+            metadata: what is to be known of the whole, in values that JSON can hold.
         """
         ordered = sorted(drawn, key=lambda one: one.token)
         rows: dict[str, tuple[int, int]] = {}
@@ -140,8 +140,8 @@ class GlyphBank:
             rows,
             _numbered([one.source for one in ordered]),
             _numbered([one.writer for one in ordered]),
-            stand_ins or {},
-            about or {},
+            substitutes or {},
+            metadata or {},
         )
 
     @classmethod
@@ -154,31 +154,32 @@ class GlyphBank:
         path = Path(path)
         try:
             file = pq.ParquetFile(path, memory_map=True)
-            metadata = (file.schema_arrow.metadata or {}).get(_META)
-            table = file.read() if metadata else None
+            raw = (file.schema_arrow.metadata or {}).get(_META)
+            table = file.read() if raw else None
         except FileNotFoundError:
             raise Im2TexError(
                 f"{path} does not exist. `im2tex data glyphs --out {path}` makes it."
             ) from None
         except (pa.ArrowException, OSError) as error:
             raise Im2TexError(f"{path} cannot be read as a glyph bank: {error}") from error
-        if metadata is None or table is None:
+        if raw is None or table is None:
             raise Im2TexError(f"{path} is a Parquet file, but no glyph bank.")
-        about = json.loads(metadata)
-        if about.get("format") != FORMAT:
+        metadata = json.loads(raw)
+        if metadata.get("format") != FORMAT:
             raise Im2TexError(
-                f"{path} has glyph bank format {about.get('format')}; this version reads {FORMAT}. "
+                f"{path} has glyph bank format {metadata.get('format')}; this version reads "
+                f"{FORMAT}. "
                 "Make it again with `im2tex data glyphs`."
             )
         try:
-            return cls._of_table(table.combine_chunks(), about)
+            return cls._of_table(table.combine_chunks(), metadata)
         except (KeyError, ValueError, IndexError, pa.ArrowException) as error:
             raise Im2TexError(
                 f"{path} is damaged ({error}). Make it again with `im2tex data glyphs`."
             ) from error
 
     @classmethod
-    def _of_table(cls, table: pa.Table, about: dict[str, Any]) -> GlyphBank:
+    def _of_table(cls, table: pa.Table, metadata: dict[str, Any]) -> GlyphBank:
         columns = {name: _one(table.column(name)) for name in table.column_names}
         counts = columns["points"]
         stroke_ends = np.concatenate([[0], np.cumsum(counts.flatten().to_numpy())])
@@ -197,15 +198,15 @@ class GlyphBank:
             raise ValueError("the glyphs are not in the order of their tokens")
         bounds = np.searchsorted(token_of, np.arange(len(tokens) + 1)).tolist()
         rows = {token: (bounds[i], bounds[i + 1]) for i, token in enumerate(tokens)}
-        stand_ins = about.pop("stand_ins")
-        about.pop("format")
+        substitutes = metadata.pop("substitutes", None) or metadata.pop("stand_ins", {})
+        metadata.pop("format")
         return cls(
             FlatStrokes(points, stroke_ends, symbol_ends),
             rows,
             _names_of(columns["source"]),
             _names_of(columns["writer"]),
-            stand_ins,
-            about,
+            substitutes,
+            metadata,
         )
 
     def save(self, path: Path | str) -> None:
@@ -219,9 +220,9 @@ class GlyphBank:
         starts = shapes.stroke_ends[shapes.symbol_ends]
         steps = np.diff(shapes.points, axis=0, prepend=np.zeros((1, 2), np.int16))
         steps[starts[:-1]] = shapes.points[starts[:-1]]
-        own = sorted(set(self.tokens) - set(self.stand_ins))
+        own = sorted(set(self.tokens) - set(self.substitutes))
         token_of = np.repeat(np.arange(len(own)), [len(self._rows[token]) for token in own])
-        about = {"format": FORMAT, "stand_ins": self.stand_ins, **self.about}
+        metadata = {"format": FORMAT, "substitutes": self.substitutes, **self.metadata}
         table = pa.Table.from_arrays(
             [
                 _dictionary(own, token_of),
@@ -235,7 +236,7 @@ class GlyphBank:
                     pa.array(np.diff(shapes.stroke_ends).astype(np.int16)),
                 ),
             ],
-            schema=_SCHEMA.with_metadata({_META: json.dumps(about).encode()}),
+            schema=_SCHEMA.with_metadata({_META: json.dumps(metadata).encode()}),
         )
         try:
             with atomic_write(path) as part:

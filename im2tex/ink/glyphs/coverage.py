@@ -96,25 +96,25 @@ def count_symbols(formulas: Iterable[Sequence[str]]) -> Counter[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Cover:
+class SymbolCoverage:
     """How a bank draws one symbol.
 
     Attributes:
         token: the symbol's name.
         uses: how often it occurs in the formulas that were counted.
         sources: its samples by source, those of stand-ins included.
-        stand_ins: whose drawings it takes; empty if it has its own, or none.
+        substitutes: whose drawings it takes; empty if it has its own, or none.
     """
 
     token: str
     uses: int
     sources: dict[str, int]
-    stand_ins: tuple[str, ...]
+    substitutes: tuple[str, ...]
 
     @property
     def kind(self) -> str:
         """`own`, `stand-in`, `composed`, `built-in` or `none`."""
-        if self.stand_ins:
+        if self.substitutes:
             return "stand-in"
         if not self.sources:
             return "none"
@@ -127,14 +127,14 @@ class Cover:
         return sum(self.sources.values())
 
 
-def coverage(bank: GlyphBank, uses: Counter[str]) -> list[Cover]:
+def coverage(bank: GlyphBank, uses: Counter[str]) -> list[SymbolCoverage]:
     """How each symbol is drawn, the most used first."""
     return [
-        Cover(
+        SymbolCoverage(
             token,
             count,
             bank.sources(token) if token in bank else {},
-            bank.stand_ins.get(token, ()),
+            bank.substitutes.get(token, ()),
         )
         for token, count in sorted(uses.items(), key=lambda item: (-item[1], item[0]))
     ]

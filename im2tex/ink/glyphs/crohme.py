@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from im2tex.ink.glyphs.bank import Drawn
+from im2tex.ink.glyphs.bank import GlyphSample
 from im2tex.ink.glyphs.names import glyph_token
 from im2tex.ink.ink import Ink
 
@@ -19,7 +19,7 @@ LICENCE = (
 _SITTING = re.compile(r"(\d+-\d+)-\d+")
 
 
-class Written(Protocol):
+class CrohmeSample(Protocol):
     """What a sample must have to give its symbols."""
 
     @property
@@ -39,7 +39,7 @@ class Written(Protocol):
         """What else is known: `collection` and `writer`."""
 
 
-def crohme_glyphs(samples: Iterable[Written]) -> Iterator[Drawn]:
+def crohme_glyphs(samples: Iterable[CrohmeSample]) -> Iterator[GlyphSample]:
     r"""Each symbol that its ink and its label agree upon.
 
     A fraction's bar is given as `\frac`, not as the minus sign that the files call it.
@@ -57,10 +57,10 @@ def crohme_glyphs(samples: Iterable[Written]) -> Iterator[Drawn]:
             token = sample.tokens[symbol.position]
             if token == symbol.token or (token == "\\frac" and symbol.token == "-"):
                 strokes = tuple(sample.ink.strokes[i] for i in symbol.strokes)
-                yield Drawn(glyph_token(token), strokes, SOURCE, writer)
+                yield GlyphSample(glyph_token(token), strokes, SOURCE, writer)
 
 
-def _writer(sample: Written) -> str:
+def _writer(sample: CrohmeSample) -> str:
     """The writer's name within the collection, or ""."""
     name = sample.extra.get("writer", "")
     if not name and (sitting := _SITTING.fullmatch(sample.key)):

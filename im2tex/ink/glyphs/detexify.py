@@ -33,7 +33,7 @@ from typing import IO, Any, cast
 import numpy as np
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.glyphs.bank import Drawn
+from im2tex.ink.glyphs.bank import GlyphSample
 from im2tex.ink.glyphs.names import SPELLINGS, glyph_token
 from im2tex.ink.ink import Stroke
 
@@ -78,7 +78,7 @@ def find_detexify(path: Path) -> Path:
     return path
 
 
-def read_detexify(path: Path, left_out: Counter[str]) -> Iterator[Drawn]:
+def read_detexify(path: Path, left_out: Counter[str]) -> Iterator[GlyphSample]:
     """The symbols of formulas among the samples, in the file's order.
 
     Args:
@@ -104,7 +104,7 @@ def read_detexify(path: Path, left_out: Counter[str]) -> Iterator[Drawn]:
                 if drawn is None:
                     left_out["strokes that cannot be read"] += 1
                     continue
-                yield Drawn(token, drawn, SOURCE)
+                yield GlyphSample(token, drawn, SOURCE)
     except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
         raise Im2TexError(f"{path} cannot be read: {error}") from error
     if not found:

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from im2tex.ink.glyphs.bank import Drawn, GlyphBank
+from im2tex.ink.glyphs.bank import GlyphBank, GlyphSample
 from im2tex.ink.glyphs.font import font_glyphs
 from im2tex.ink.glyphs.names import SPELLINGS
-from im2tex.ink.glyphs.outliers import usual
-from im2tex.ink.glyphs.stand_ins import STAND_INS, composed
+from im2tex.ink.glyphs.outliers import inlier_mask
+from im2tex.ink.glyphs.substitutes import SUBSTITUTES, compose_symbols
 
 LIMIT = 1000
 """Drawings kept of one symbol: of each writer as many, and more would only make the file larger."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class BuildResult:
     """A bank and how it came about.
 
     Attributes:
@@ -29,32 +29,32 @@ class Made:
     """
 
     bank: GlyphBank
-    outliers: dict[str, list[Drawn]]
+    outliers: dict[str, list[GlyphSample]]
 
 
 def make_bank(
-    drawn: Iterable[Drawn],
-    about: Mapping[str, Any] | None = None,
+    drawn: Iterable[GlyphSample],
+    metadata: Mapping[str, Any] | None = None,
     *,
     limit: int = LIMIT,
     shown: Callable[[], None] | None = None,
-) -> Made:
+) -> BuildResult:
     """Makes a bank of drawings from any sources.
 
     Args:
         drawn: the drawings; their order decides that of the samples.
-        about: what is to be known of them, such as their licences.
+        metadata: what is to be known of them, such as their licences.
         limit: drawings kept of one symbol.
         shown: called once for each symbol done.
     """
-    found: defaultdict[str, list[Drawn]] = defaultdict(list)
+    found: defaultdict[str, list[GlyphSample]] = defaultdict(list)
     for one in drawn:
         found[one.token].append(one)
-    outliers: dict[str, list[Drawn]] = {}
+    outliers: dict[str, list[GlyphSample]] = {}
     for token in found:
         # Thinned out before what costs time, with some to spare for the filter.
-        found[token], odd = _sifted(token, fair(found[token], limit + limit // 5))
-        found[token] = fair(found[token], limit)
+        found[token], odd = _sifted(token, balance_writers(found[token], limit + limit // 5))
+        found[token] = balance_writers(found[token], limit)
         if odd:
             outliers[token] = odd
         if shown is not None:
@@ -68,12 +68,12 @@ def make_bank(
             own = replace(one, writer="") if drawn_by_people else one
             kept.setdefault(one.token, []).append(own)
     _compose(kept)
-    stand_ins = _stand_ins(kept)
+    substitutes = _stand_ins(kept)
     for other, name in SPELLINGS.items():
-        if other not in kept and (name in kept or name in stand_ins):
-            stand_ins[other] = (name,) if name in kept else stand_ins[name]
+        if other not in kept and (name in kept or name in substitutes):
+            substitutes[other] = (name,) if name in kept else substitutes[name]
     ordered = (one for token in sorted(kept) for one in kept[token])
-    return Made(GlyphBank.of(ordered, stand_ins, about), outliers)
+    return BuildResult(GlyphBank.of(ordered, substitutes, metadata), outliers)
 
 
 def built_in_bank() -> GlyphBank:
@@ -81,20 +81,20 @@ def built_in_bank() -> GlyphBank:
     return make_bank([]).bank
 
 
-def _compose(kept: dict[str, list[Drawn]]) -> None:
+def _compose(kept: dict[str, list[GlyphSample]]) -> None:
     """Adds what can be put together and is not there yet."""
-    made: defaultdict[str, list[Drawn]] = defaultdict(list)
-    for one in composed(kept):
+    made: defaultdict[str, list[GlyphSample]] = defaultdict(list)
+    for one in compose_symbols(kept):
         if one.token not in kept:
             made[one.token].append(one)
     for token, ones in made.items():
         kept[token], _ = _sifted(token, ones)
 
 
-def _sifted(token: str, drawn: list[Drawn]) -> tuple[list[Drawn], list[Drawn]]:
+def _sifted(token: str, drawn: list[GlyphSample]) -> tuple[list[GlyphSample], list[GlyphSample]]:
     """What to keep and what to leave out."""
-    keep = usual(token, [one.strokes for one in drawn])
-    both: tuple[list[Drawn], list[Drawn]] = ([], [])
+    keep = inlier_mask(token, [one.strokes for one in drawn])
+    both: tuple[list[GlyphSample], list[GlyphSample]] = ([], [])
     for one, fine in zip(drawn, keep.tolist(), strict=True):
         both[not fine].append(one)
     return both
@@ -104,13 +104,13 @@ def _stand_ins(kept: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Who stands in for what is not there, of those that are."""
     there = {
         token: tuple(name for name in names if name in kept)
-        for token, names in STAND_INS.items()
+        for token, names in SUBSTITUTES.items()
         if token not in kept
     }
     return {token: names for token, names in there.items() if names}
 
 
-def fair(drawn: list[Drawn], limit: int) -> list[Drawn]:
+def balance_writers(drawn: list[GlyphSample], limit: int) -> list[GlyphSample]:
     """At most so many, in their order: one of each writer, then a second of each, and so on.
 
     Those whose writer nobody knows count as one writer each.

@@ -47,7 +47,7 @@ _ROWS = frozenset(["\\ldots", "\\cdots"])
 _BLOCK = 1024  # drawings compared with all others at a time
 
 
-def usual(token: str, drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.bool_]:
+def inlier_mask(token: str, drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.bool_]:
     """Which drawings of one symbol to keep.
 
     Args:
@@ -60,7 +60,7 @@ def usual(token: str, drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.bool_]
     keep = np.array([_fit(token, strokes) for strokes in drawings], dtype=bool)
     rest = np.flatnonzero(keep)
     if len(rest) >= FEWEST:
-        scores = oddness([drawings[i] for i in rest.tolist()])
+        scores = outlier_score([drawings[i] for i in rest.tolist()])
         worst = np.argsort(-scores, kind="stable")[: int(SHARE * len(rest))]
         keep[rest[worst[scores[worst] > FACTOR]]] = False
     return keep
@@ -79,9 +79,9 @@ def _fit(token: str, strokes: Sequence[Stroke]) -> bool:
     return few or max(width, height) >= _STEPS * float(steps.min())
 
 
-def oddness(drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.float32]:
+def outlier_score(drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.float32]:
     """Each drawing's distance to its nearest ones, in units of what is usual: (n,)."""
-    features = describe(drawings)
+    features = stroke_features(drawings)
     squares = (features**2).sum(axis=1)
     near = np.empty(len(features), np.float32)
     nearest = min(NEIGHBOURS, len(features) - 1)
@@ -95,7 +95,7 @@ def oddness(drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.float32]:
     return near / max(float(np.median(near)), _USUAL)
 
 
-def describe(drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.float32]:
+def stroke_features(drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.float32]:
     """Where each drawing's line runs and in which direction, (n, `_ANGLES` * `_SIDE`²)."""
     places = np.empty((len(drawings), _POINTS, 2), np.float32)
     angles = np.empty((len(drawings), _POINTS), np.float32)

@@ -25,14 +25,14 @@ Row = tuple[str, Sequence[Sequence[Stroke]]]
 """What stands beside the glyphs, and the glyphs."""
 
 
-def sheets(rows: Iterable[Row]) -> list[Image.Image]:
+def draw_sheets(rows: Iterable[Row]) -> list[Image.Image]:
     """As many pages as it takes, two columns of rows each."""
     rows = list(rows)
     page = _ROWS * _COLUMNS
     return [_page(rows[first : first + page]) for first in range(0, len(rows), page)]
 
 
-def spread(count: int) -> list[int]:
+def evenly_spaced(count: int) -> list[int]:
     """Indices of at most `SAMPLES` samples, evenly over all of them."""
     chosen = min(count, SAMPLES)
     return [i * count // chosen for i in range(chosen)]

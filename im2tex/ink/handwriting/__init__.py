@@ -1,6 +1,6 @@
 """Layouts to handwriting: every symbol replaced by a drawn one."""
 
 from im2tex.ink.handwriting.compose import Composer
-from im2tex.ink.handwriting.style import FAITHFUL, NATURAL, Manner
+from im2tex.ink.handwriting.style import NATURAL, PAPER, HandwritingStyle
 
-__all__ = ["FAITHFUL", "NATURAL", "Composer", "Manner"]
+__all__ = ["NATURAL", "PAPER", "Composer", "HandwritingStyle"]

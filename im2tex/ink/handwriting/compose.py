@@ -13,11 +13,17 @@ import numpy as np
 
 from im2tex.ink.glyphs.bank import GlyphBank
 from im2tex.ink.glyphs.names import glyph_token
-from im2tex.ink.handwriting.fitting import Points, bar_begins, filled, fitted
-from im2tex.ink.handwriting.overlaps import cleared
-from im2tex.ink.handwriting.pieces import Box, Piece, Root, Spanning, Standing
-from im2tex.ink.handwriting.spacing import Ruler, reaches
-from im2tex.ink.handwriting.style import NATURAL, Hand, Manner
+from im2tex.ink.handwriting.fitting import Points, fit_to_box, radical_bar_start, stretch_to_box
+from im2tex.ink.handwriting.overlaps import resolve_overlaps
+from im2tex.ink.handwriting.pieces import (
+    Box,
+    Piece,
+    RadicalStrokes,
+    StretchedStrokes,
+    SymbolStrokes,
+)
+from im2tex.ink.handwriting.spacing import HorizontalSpacing, reaches
+from im2tex.ink.handwriting.style import NATURAL, HandwritingStyle, WriterStyle
 from im2tex.ink.ink import Ink, Symbol
 from im2tex.render.layout.layout import UNIT, Layout, PlacedSymbol, SymbolKind
 
@@ -36,12 +42,12 @@ class Composer:
 
     Args:
         bank: the glyphs.
-        manner: how the handwriting varies.
+        style: how the handwriting varies.
     """
 
-    def __init__(self, bank: GlyphBank, manner: Manner = NATURAL) -> None:
+    def __init__(self, bank: GlyphBank, style: HandwritingStyle = NATURAL) -> None:
         self.bank = bank
-        self.manner = manner
+        self.style = style
         self._writers = bank.writers
 
     def missing(self, layout: Layout) -> list[str]:
@@ -62,13 +68,13 @@ class Composer:
         Raises:
             KeyError: for a symbol without a glyph.
         """
-        hand = self.manner.hand(rng)
-        chosen = _Chosen(self.bank, self.manner.keeping, self._writer(rng), rng)
+        writer = self.style.sample_writer(rng)
+        chosen = _Chosen(self.bank, self.style.same_writer_prob, self._writer(rng), rng)
         pieces: list[Piece] = []
         words: list[tuple[int, str, slice]] = []
         for position, token, parts in self._words(layout):
             words.append((position, token, slice(len(pieces), len(pieces) + len(parts))))
-            pieces += [self._write(part, hand, chosen, rng) for part in parts]
+            pieces += [self._write(part, writer, chosen, rng) for part in parts]
         strokes: list[Points] = []
         symbols: list[Symbol] = []
         placed = self._placed(pieces)
@@ -77,7 +83,7 @@ class Composer:
             numbers = range(len(strokes), len(strokes) + len(written))
             strokes += written
             symbols.append(Symbol(token, tuple(numbers), position))
-        points = hand.bend(np.concatenate(strokes), UNIT).astype(np.float32)  # (P, 2)
+        points = writer.transform(np.concatenate(strokes), UNIT).astype(np.float32)  # (P, 2)
         ends = accumulate(map(len, strokes), initial=0)
         return Ink(tuple(points[a:b] for a, b in pairwise(ends)), tuple(symbols))
 
@@ -102,58 +108,58 @@ class Composer:
             yield position, _BAR if token == _FRACTION else token, parts
 
     def _write(
-        self, one: PlacedSymbol, hand: Hand, chosen: _Chosen, rng: np.random.Generator
+        self, one: PlacedSymbol, writer: WriterStyle, chosen: _Chosen, rng: np.random.Generator
     ) -> Piece:
-        manner = self.manner
-        box = _moved(one, hand)
+        style = self.style
+        box = _moved(one, writer)
         width, height = box[2] - box[0], box[3] - box[1]
-        straight = manner.straight * UNIT
+        straight = style.straight_above * UNIT
         if one.kind is SymbolKind.RADICAL:
-            return self._root(box, _inner(one, hand), chosen)
+            return self._root(box, _inner(one, writer), chosen)
         name = _name(one)
         if one.kind is SymbolKind.RULE and name not in self.bank:
-            return Spanning(box, (), np.zeros(2), straight)
+            return StretchedStrokes(box, (), np.zeros(2), straight)
         if name not in self.bank:
             raise KeyError(name)
         sample = self.bank.strokes(name, chosen.index(name, width, height))
         if one.kind in _STRETCHED:
-            shift = manner.place * UNIT * rng.normal(size=2)
+            shift = style.position_std * UNIT * rng.normal(size=2)
             if _spanning(one):
-                return Spanning(box, sample, shift, straight, name == _FRACTION)
-            shape = filled(sample, width, height)
+                return StretchedStrokes(box, sample, shift, straight, name == _FRACTION)
+            shape = stretch_to_box(sample, width, height)
         else:
-            size = float(np.exp(manner.size * rng.normal()))
-            size *= hand.script if one.level else 1.0
-            size *= manner.signs if name in _SIGNS else 1.0
-            shape = fitted(sample, width * size, height * size, manner.stretch)
-            angle = manner.turn * rng.normal()
+            size = float(np.exp(style.size_std * rng.normal()))
+            size *= writer.script_scale if one.level else 1.0
+            size *= style.operator_scale if name in _SIGNS else 1.0
+            shape = fit_to_box(sample, width * size, height * size, style.max_stretch)
+            angle = style.rotation_std * rng.normal()
             turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
             shape = [points @ turn for points in shape]
-            shift = manner.place * UNIT * rng.normal(size=2)
-        return Standing(box, [points + shift for points in shape])
+            shift = style.position_std * UNIT * rng.normal(size=2)
+        return SymbolStrokes(box, [points + shift for points in shape])
 
-    def _root(self, box: Box, inner: Box, chosen: _Chosen) -> Root:
-        spare = _SPARE * UNIT * self.manner.room
+    def _root(self, box: Box, inner: Box, chosen: _Chosen) -> RadicalStrokes:
+        spare = _SPARE * UNIT * self.style.widening
         box = (box[0], box[1], box[2] + spare, box[3])
         inner = (inner[0] - spare, *inner[1:])
         if _ROOT in self.bank:
             for _ in range(_TRIES):
                 sample = self.bank.strokes(_ROOT, chosen.fresh(_ROOT))
-                begins = bar_begins(sample)
+                begins = radical_bar_start(sample)
                 if begins is not None:
-                    return Root(box, inner, sample, begins)
-        return Root(box, inner, (), 0.0)
+                    return RadicalStrokes(box, inner, sample, begins)
+        return RadicalStrokes(box, inner, (), 0.0)
 
     def _placed(self, pieces: Sequence[Piece]) -> list[list[Points]]:
         """The strokes of each piece where they belong."""
-        room = self.manner.room
+        room = self.style.widening
         if not room:
-            unmoved = Ruler([], [], 0)
+            unmoved = HorizontalSpacing([], [], 0)
             return [piece.put(unmoved) for piece in pieces]
-        standing = [piece for piece in pieces if isinstance(piece, Standing)]
+        standing = [piece for piece in pieces if isinstance(piece, SymbolStrokes)]
         places = [(piece.box[0], piece.box[2]) for piece in standing]
-        ruler = Ruler(places, reaches([piece.strokes for piece in standing], 0), room)
-        return cleared(pieces, ruler)
+        ruler = HorizontalSpacing(places, reaches([piece.strokes for piece in standing], 0), room)
+        return resolve_overlaps(pieces, ruler)
 
 
 class _Chosen:
@@ -206,23 +212,28 @@ def _spanning(one: PlacedSymbol) -> bool:
     return one.kind in _SPANNING and (one.kind is not SymbolKind.ACCENT or wide)
 
 
-def _moved(one: PlacedSymbol, hand: Hand) -> Box:
-    """A place in the hand's own spacing: symbols move, what spans others grows along."""
+def _moved(one: PlacedSymbol, writer: WriterStyle) -> Box:
+    """A place in the writer's own spacing: symbols move, what spans others grows along."""
     left, top, right, bottom = one.box
     if _spanning(one):
-        across = (left * hand.across, right * hand.across)
+        across = (left * writer.horizontal_scale, right * writer.horizontal_scale)
     else:
-        middle = (left + right) / 2 * hand.across
+        middle = (left + right) / 2 * writer.horizontal_scale
         across = (middle - (right - left) / 2, middle + (right - left) / 2)
     tall = one.kind in (SymbolKind.RADICAL, SymbolKind.FRAME, SymbolKind.DELIMITER)
     if tall:
-        down = (top * hand.down, bottom * hand.down)
+        down = (top * writer.vertical_scale, bottom * writer.vertical_scale)
     else:
-        middle = (top + bottom) / 2 * hand.down
+        middle = (top + bottom) / 2 * writer.vertical_scale
         down = (middle - (bottom - top) / 2, middle + (bottom - top) / 2)
     return across[0], down[0], across[1], down[1]
 
 
-def _inner(one: PlacedSymbol, hand: Hand) -> Box:
+def _inner(one: PlacedSymbol, writer: WriterStyle) -> Box:
     left, top, right, bottom = one.inner or one.box
-    return left * hand.across, top * hand.down, right * hand.across, bottom * hand.down
+    return (
+        left * writer.horizontal_scale,
+        top * writer.vertical_scale,
+        right * writer.horizontal_scale,
+        bottom * writer.vertical_scale,
+    )

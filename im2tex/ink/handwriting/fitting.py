@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.ink.builtin_font.corners import rounded
+from im2tex.ink.builtin_font.corners import round_corners
 from im2tex.ink.ink import Stroke
 
 Points = NDArray[np.float64]
@@ -18,7 +18,9 @@ _BAR = (0.02, 0.75)  # of a root's width: where its bar may begin
 _NEAR = 0.35  # of a root's height: how far below its top a point of the bar may lie
 
 
-def fitted(strokes: Sequence[Stroke], width: float, height: float, stretch: float) -> list[Points]:
+def fit_to_box(
+    strokes: Sequence[Stroke], width: float, height: float, stretch: float
+) -> list[Points]:
     """A sample scaled to a place, its middle at (0, 0).
 
     The longer side of the place decides the size; along the other the sample keeps its own
@@ -43,7 +45,7 @@ def fitted(strokes: Sequence[Stroke], width: float, height: float, stretch: floa
     return [(stroke - middle) * (across, down) for stroke in strokes]
 
 
-def filled(
+def stretch_to_box(
     strokes: Sequence[Stroke], width: float, height: float, straight: float = math.inf
 ) -> list[Points]:
     """A sample that fills a place, its middle at (0, 0); what is flat stays flat.
@@ -62,7 +64,7 @@ def filled(
     length = max(width, height, _LEAST)
     if length > straight:
         # Of a short line made long, the steps of the tablet would be seen.
-        strokes = [rounded(stroke) for stroke in strokes]
+        strokes = [round_corners(stroke) for stroke in strokes]
     flat = length / longest * min(1.0, math.sqrt(straight / length))
     # What is hardly wide (or high) at all has no shape to stretch along that side.
     across, down = (
@@ -72,7 +74,7 @@ def filled(
     return [(stroke - (low + high) / 2) * (across, down) for stroke in strokes]
 
 
-def bar_begins(strokes: Sequence[Stroke]) -> float | None:
+def radical_bar_start(strokes: Sequence[Stroke]) -> float | None:
     """Where a drawn root's bar begins, as a share of its width; None where that is not clear.
 
     It is the leftmost point near the top, beyond the hook on the left.
@@ -88,7 +90,7 @@ def bar_begins(strokes: Sequence[Stroke]) -> float | None:
     return begins if _BAR[0] < begins < _BAR[1] else None
 
 
-def rooted(
+def fit_radical(
     strokes: Sequence[Stroke],
     begins: float,
     box: Sequence[float],
@@ -98,7 +100,7 @@ def rooted(
 
     Args:
         strokes: of the sample.
-        begins: what `bar_begins` says of it.
+        begins: what `radical_bar_start` says of it.
         box: left, top, right and bottom of the root.
         inner: the same of its content.
     """
@@ -118,7 +120,7 @@ def rooted(
     return done
 
 
-def plain_root(box: Sequence[float], inner: Sequence[float]) -> list[Points]:
+def straight_radical(box: Sequence[float], inner: Sequence[float]) -> list[Points]:
     """A root of straight lines, for a bank that has none."""
     left, top, right, bottom = box
     hook = max(inner[0] - left, _LEAST)

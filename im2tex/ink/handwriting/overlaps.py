@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2tex.ink.handwriting.fitting import Points
-from im2tex.ink.handwriting.pieces import Piece, Root, Spanning
-from im2tex.ink.handwriting.spacing import Ruler, reaches
+from im2tex.ink.handwriting.pieces import Piece, RadicalStrokes, StretchedStrokes
+from im2tex.ink.handwriting.spacing import HorizontalSpacing, reaches
 from im2tex.render.layout.layout import UNIT
 
 _AIR = 0.06 * UNIT  # between a bar and what stands at it
@@ -22,7 +22,7 @@ _MOST = 0.4 * UNIT  # that anything is moved for one bar
 _ROOF = 0.5  # of a root's height: how far below its top its bar may sag
 
 
-def cleared(pieces: Sequence[Piece], ruler: Ruler) -> list[list[Points]]:
+def resolve_overlaps(pieces: Sequence[Piece], ruler: HorizontalSpacing) -> list[list[Points]]:
     """The strokes of pieces in their places, or so far above and below that none runs into a bar.
 
     A fraction's bar stays, what stands above it moves up as one and what stands below it down. A
@@ -40,7 +40,9 @@ def cleared(pieces: Sequence[Piece], ruler: Ruler) -> list[list[Points]]:
     across, width = (left + right) / 2, right - left
     down, lift = np.zeros(len(pieces)), np.zeros(len(pieces))
     # From the inside out. A bar is no shorter than what it divides or covers.
-    order = sorted(range(len(pieces)), key=lambda k: (width[k], isinstance(pieces[k], Spanning)))
+    order = sorted(
+        range(len(pieces)), key=lambda k: (width[k], isinstance(pieces[k], StretchedStrokes))
+    )
     bars = [k for k in order if _is_bar(pieces[k])]
     for number, bar in enumerate(bars):
         line = _line(pieces[bar], np.concatenate(drawn[bar]))
@@ -51,7 +53,7 @@ def cleared(pieces: Sequence[Piece], ruler: Ruler) -> list[list[Points]]:
         ceiling, floor = _bounds(bar, bars[number + 1 :], left, right, middle, across)
         over = at & (middle < level) & (middle > ceiling)
         under = at & (middle > level) & (middle < floor)
-        if isinstance(pieces[bar], Root):
+        if isinstance(pieces[bar], RadicalStrokes):
             under &= middle < high[bar]
             lift[bar] = _needed(level + _AIR - low, under)
             low[bar] -= lift[bar]
@@ -70,12 +72,14 @@ def cleared(pieces: Sequence[Piece], ruler: Ruler) -> list[list[Points]]:
 
 
 def _is_bar(piece: Piece) -> bool:
-    return isinstance(piece, Root) or (isinstance(piece, Spanning) and piece.divides)
+    return isinstance(piece, RadicalStrokes) or (
+        isinstance(piece, StretchedStrokes) and piece.divides
+    )
 
 
 def _line(piece: Piece, ink: Points) -> Points:
     """The points of a bar, from left to right."""
-    if isinstance(piece, Root):
+    if isinstance(piece, RadicalStrokes):
         low, high = ink[:, 1].min(), ink[:, 1].max()
         foot = ink[np.argmax(ink[:, 1]), 0]
         bar = (ink[:, 0] > foot) & (ink[:, 1] < low + _ROOF * (high - low))

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.ink.handwriting.fitting import Points, filled, plain_root, rooted
-from im2tex.ink.handwriting.spacing import Ruler
+from im2tex.ink.handwriting.fitting import Points, fit_radical, straight_radical, stretch_to_box
+from im2tex.ink.handwriting.spacing import HorizontalSpacing
 from im2tex.ink.ink import Stroke
 
 Box = tuple[float, float, float, float]
@@ -21,7 +21,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SymbolStrokes:
     """A symbol.
 
     Attributes:
@@ -32,7 +32,7 @@ class Standing:
     box: Box
     strokes: Sequence[Points]
 
-    def put(self, ruler: Ruler) -> list[Points]:
+    def put(self, ruler: HorizontalSpacing) -> list[Points]:
         """The strokes in their place."""
         left, top, right, bottom = self.box
         middle = np.array([ruler((left + right) / 2), (top + bottom) / 2])
@@ -40,7 +40,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Spanning:
+class StretchedStrokes:
     """A bar, a line, a frame or a wide accent.
 
     Attributes:
@@ -57,26 +57,26 @@ class Spanning:
     straight: float
     divides: bool = False
 
-    def put(self, ruler: Ruler) -> list[Points]:
+    def put(self, ruler: HorizontalSpacing) -> list[Points]:
         """The strokes in their place."""
         left, top, right, bottom = ruler.span(self.box)
         width, height = right - left, bottom - top
         middle = np.array([(left + right) / 2, (top + bottom) / 2])
         if not self.sample:
             return [np.array([[-width / 2, 0.0], [width / 2, 0.0]]) + middle]
-        shape = filled(self.sample, width, height, self.straight)
+        shape = stretch_to_box(self.sample, width, height, self.straight)
         return [points + middle + self.shift for points in shape]
 
 
 @dataclass(frozen=True, slots=True)
-class Root:
+class RadicalStrokes:
     """A root.
 
     Attributes:
         box: its place.
         inner: that of its content.
         sample: its strokes, with a clear bar; none for straight lines.
-        begins: where that begins, as `fitting.bar_begins` says.
+        begins: where that begins, as `fitting.radical_bar_start` says.
     """
 
     box: Box
@@ -84,12 +84,12 @@ class Root:
     sample: Sequence[Stroke]
     begins: float
 
-    def put(self, ruler: Ruler) -> list[Points]:
+    def put(self, ruler: HorizontalSpacing) -> list[Points]:
         """The strokes in their place."""
         box, inner = ruler.span(self.box), ruler.span(self.inner)
         if not self.sample:
-            return plain_root(box, inner)
-        return rooted(self.sample, self.begins, box, inner)
+            return straight_radical(box, inner)
+        return fit_radical(self.sample, self.begins, box, inner)
 
 
-Piece = Standing | Spanning | Root
+Piece = SymbolStrokes | StretchedStrokes | RadicalStrokes

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 _LEAST = 1.0  # layout units: half the width that a place is taken to have at least
 
 
-class Ruler:
+class HorizontalSpacing:
     """From the x of a layout to that of the handwriting; it only ever grows.
 
     Args:

@@ -1,9 +1,9 @@
-"""How handwriting varies: from writer to writer, and from one symbol to the next.
+"""Variation of handwriting between writers and between symbols.
 
-The paper's synthetic handwriting takes an independent sample for each symbol, in the place and size
-that TeX gives it, "with no variation of baseline, size or noise": `FAITHFUL`. `NATURAL` is ours: a
-formula has one writer, whose own samples are kept together as far as there are any, and who writes
-on a line that is not quite one, larger here and tighter there.
+The paper's synthetic handwriting takes an independent sample for each symbol, at the position and
+size that TeX gives it, "with no variation of baseline, size or noise": `PAPER`. `NATURAL` is ours:
+a formula has one writer, whose own samples are preferred, and slant, slope, spacing and symbol
+sizes vary.
 """
 
 from __future__ import annotations
@@ -15,117 +15,122 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """What may vary. Lengths are in em of the text size, angles in radians; 0 for none.
+class HandwritingStyle:
+    """Distribution of handwriting styles.
+
+    Lengths are in em of the text size, angles in radians. Spacing and sizes are factors whose
+    logarithm is normally distributed. 0 switches a variation off.
 
     Attributes:
-        keeping: probability that a symbol is one of the formula's own writer, if there are any;
-            else, that it is the sample which stood for the same symbol before.
-        spread: standard deviation of how far apart a formula's symbols stand, a factor's
-            logarithm; TeX's own distances are tight for a pen.
-        airiness: mean of the same.
-        closest: least of the same. Closer than TeX sets them, pen strokes run into each other.
-        script: standard deviation of the size of scripts, a factor's logarithm.
-        slant: standard deviation of a formula's shear.
-        slope: standard deviation of the line's slope.
-        drift: standard deviation of how far the line wanders up and down.
-        size: standard deviation of a symbol's size, a factor's logarithm.
-        place: standard deviation of a symbol's place, either way.
-        turn: standard deviation of a symbol's rotation.
-        signs: size of operators and relations, a factor; TeX sets them wider than people do.
-        stretch: how far a symbol may be narrower or wider than its sample, a factor, to fill the
-            place that TeX gives it.
-        room: share of what a symbol is wider than its place that it gets: at 1 it keeps the
-            distance from its neighbours that TeX gives them, at 0 it may run into them.
-        straight: length beyond which bars and other lines are drawn straighter.
+        same_writer_prob: probability that a symbol's sample is one of the formula's writer, if the
+            writer has any; otherwise, that it is the sample used for the same symbol before.
+        spacing_std: standard deviation of the logarithm of the spacing.
+        spacing_mean: its mean; TeX's own distances are tight for a pen.
+        spacing_min: its minimum. Closer than TeX sets symbols, pen strokes run into each other.
+        script_std: standard deviation of the logarithm of the size of scripts.
+        slant_std: standard deviation of a formula's shear.
+        slope_std: standard deviation of the baseline's slope.
+        drift_std: standard deviation of the amplitude of the baseline's wave.
+        size_std: standard deviation of the logarithm of a symbol's size.
+        position_std: standard deviation of a symbol's position, per axis.
+        rotation_std: standard deviation of a symbol's rotation.
+        operator_scale: factor on the size of operators and relations, which TeX sets wide.
+        max_stretch: largest factor between a sample's horizontal and vertical scale.
+        widening: fraction of the width by which a symbol exceeds its TeX box that is added to the
+            spacing: 1 keeps TeX's distance to the neighbours, 0 lets symbols overlap.
+        straight_above: length above which bars and other lines are drawn straighter.
     """
 
-    keeping: float = 0.0
-    spread: float = 0.0
-    airiness: float = 0.0
-    closest: float = 0.0
-    script: float = 0.0
-    slant: float = 0.0
-    slope: float = 0.0
-    drift: float = 0.0
-    size: float = 0.0
-    place: float = 0.0
-    turn: float = 0.0
-    signs: float = 1.0
-    stretch: float = 1.5
-    room: float = 0.0
-    straight: float = math.inf
+    same_writer_prob: float = 0.0
+    spacing_std: float = 0.0
+    spacing_mean: float = 0.0
+    spacing_min: float = 0.0
+    script_std: float = 0.0
+    slant_std: float = 0.0
+    slope_std: float = 0.0
+    drift_std: float = 0.0
+    size_std: float = 0.0
+    position_std: float = 0.0
+    rotation_std: float = 0.0
+    operator_scale: float = 1.0
+    max_stretch: float = 1.5
+    widening: float = 0.0
+    straight_above: float = math.inf
 
-    def hand(self, rng: np.random.Generator) -> Hand:
-        """One writer's hand in one formula."""
-        across, down, script = rng.normal(size=3)
-        apart = np.maximum(self.airiness + self.spread * np.array([across, down]), self.closest)
-        return Hand(
-            across=float(np.exp(apart[0])),
-            down=float(np.exp(0.5 * apart[1])),
-            script=float(np.exp(self.script * script)),
-            slant=float(self.slant * rng.normal()),
-            slope=float(self.slope * rng.normal()),
-            drift=float(self.drift * rng.normal()),
-            wave=float(rng.uniform(4.0, 12.0)),
+    def sample_writer(self, rng: np.random.Generator) -> WriterStyle:
+        """Draws the style of one writer in one formula."""
+        horizontal, vertical, script = rng.normal(size=3)
+        spacing = np.maximum(
+            self.spacing_mean + self.spacing_std * np.array([horizontal, vertical]),
+            self.spacing_min,
+        )
+        return WriterStyle(
+            horizontal_scale=float(np.exp(spacing[0])),
+            vertical_scale=float(np.exp(0.5 * spacing[1])),
+            script_scale=float(np.exp(self.script_std * script)),
+            slant=float(self.slant_std * rng.normal()),
+            slope=float(self.slope_std * rng.normal()),
+            amplitude=float(self.drift_std * rng.normal()),
+            wavelength=float(rng.uniform(4.0, 12.0)),
             phase=float(rng.uniform(0.0, 2 * np.pi)),
         )
 
 
-FAITHFUL = Manner()
-"""As in the paper."""
+PAPER = HandwritingStyle()
+"""The paper's synthetic handwriting, without variation."""
 
-NATURAL = Manner(
-    keeping=0.85,
-    spread=0.14,
-    airiness=0.08,
-    closest=-0.05,
-    script=0.12,
-    slant=0.1,
-    slope=0.025,
-    drift=0.05,
-    size=0.09,
-    place=0.035,
-    turn=0.05,
-    signs=0.8,
-    stretch=1.25,
-    room=0.85,
-    straight=1.5,
+NATURAL = HandwritingStyle(
+    same_writer_prob=0.85,
+    spacing_std=0.14,
+    spacing_mean=0.08,
+    spacing_min=-0.05,
+    script_std=0.12,
+    slant_std=0.1,
+    slope_std=0.025,
+    drift_std=0.05,
+    size_std=0.09,
+    position_std=0.035,
+    rotation_std=0.05,
+    operator_scale=0.8,
+    max_stretch=1.25,
+    widening=0.85,
+    straight_above=1.5,
 )
-"""As people write."""
+"""Variation similar to that of CROHME's writers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hand:
-    """A hand in one formula.
+class WriterStyle:
+    """Style of one writer in one formula.
 
     Attributes:
-        across: factor of distances from left to right.
-        down: factor of distances from top to bottom.
-        script: factor of the size of scripts.
-        slant: shear, x for each y.
-        slope: of the line, y for each x.
-        drift: height of the wave that the line makes, em.
-        wave: its length, em.
-        phase: where it begins, radians.
+        horizontal_scale: factor on horizontal distances.
+        vertical_scale: factor on vertical distances.
+        script_scale: factor on the size of scripts.
+        slant: shear, x per y.
+        slope: slope of the baseline, y per x.
+        amplitude: amplitude of the baseline's wave, em.
+        wavelength: length of that wave, em.
+        phase: phase of that wave at x = 0, radians.
     """
 
-    across: float
-    down: float
-    script: float
+    horizontal_scale: float
+    vertical_scale: float
+    script_scale: float
     slant: float
     slope: float
-    drift: float
-    wave: float
+    amplitude: float
+    wavelength: float
     phase: float
 
-    def bend(self, points: np.ndarray, em: float) -> np.ndarray:
-        """Slant, slope and drift of all ink at once.
+    def transform(self, points: np.ndarray, em: float) -> np.ndarray:
+        """Applies slant, slope and the baseline's wave to all points of a formula.
 
         Args:
             points: (n, 2) float.
-            em: units in an em.
+            em: units per em.
         """
         x, y = points[:, 0], points[:, 1]
-        wave = self.drift * em * np.sin(2 * np.pi * x / (self.wave * em) + self.phase)
+        phase = 2 * np.pi * x / (self.wavelength * em) + self.phase
+        wave = self.amplitude * em * np.sin(phase)
         return np.stack([x - self.slant * y, y + self.slope * x + wave], axis=1)  # (n, 2)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 
-def image_of_array(array: NDArray[Any]) -> Image.Image:
+def image_from_array(array: NDArray[Any]) -> Image.Image:
     """An array as a picture.
 
     Args:

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from im2tex.ink.images.stroke_width import pen_width
+from im2tex.ink.images.stroke_width import stroke_width
 
 _INK = 0.35  # of the darkest: a line of one pixel between two rows of pixels has half of it in each
 _SPECK = 0.3  # of a pen's width squared: smaller parts are dirt
 _EIGHT = np.ones((3, 3), dtype=bool)
 
 
-def inked(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def ink_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Where somebody's picture has ink.
 
     Args:
@@ -24,7 +24,7 @@ def inked(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return picture > _INK * 255
 
 
-class Parts(NamedTuple):
+class ConnectedComponents(NamedTuple):
     """Ink in connected parts; cells that touch across a corner are connected.
 
     Attributes:
@@ -38,7 +38,7 @@ class Parts(NamedTuple):
     pen: float
 
     @classmethod
-    def of(cls, ink: NDArray[np.bool_]) -> Parts:
+    def of(cls, ink: NDArray[np.bool_]) -> ConnectedComponents:
         """The parts of what is ink.
 
         Args:
@@ -46,7 +46,7 @@ class Parts(NamedTuple):
         """
         ink = np.pad(ink, 1)
         labels, count = ndimage.label(ink, _EIGHT)
-        return cls(labels, np.bincount(labels.ravel(), minlength=count + 1), pen_width(ink))
+        return cls(labels, np.bincount(labels.ravel(), minlength=count + 1), stroke_width(ink))
 
     @property
     def ink(self) -> NDArray[np.bool_]:
@@ -60,7 +60,7 @@ class Parts(NamedTuple):
         longer = [max(rows.stop - rows.start, cols.stop - cols.start) for rows, cols in boxes]
         return np.array(longer, dtype=np.float64)
 
-    def without_specks(self) -> Parts:
+    def without_specks(self) -> ConnectedComponents:
         """Without what is too small for a pen; the largest part stays."""
         kept = self.areas >= min(_SPECK * self.pen**2, self.areas[1:].max())
         kept[0] = True
@@ -68,4 +68,4 @@ class Parts(NamedTuple):
             return self
         numbers = np.where(kept, np.cumsum(kept, dtype=np.int32) - 1, 0).astype(np.int32)
         labels = numbers[self.labels]
-        return Parts(labels, self.areas[kept], pen_width(labels > 0))
+        return ConnectedComponents(labels, self.areas[kept], stroke_width(labels > 0))

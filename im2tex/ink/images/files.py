@@ -9,7 +9,7 @@ from typing import Any
 
 from im2tex.errors import Im2TexError
 
-MOST_BYTES = 256 * 2**20
+MAX_BYTES = 256 * 2**20
 """Bytes of the largest file that is read."""
 
 _KINDS = {
@@ -21,7 +21,7 @@ _KINDS = {
 }
 
 
-def file_bytes(path: str | os.PathLike[str]) -> bytes:
+def read_file_bytes(path: str | os.PathLike[str]) -> bytes:
     """The content of a regular file; links are followed.
 
     Args:
@@ -29,7 +29,7 @@ def file_bytes(path: str | os.PathLike[str]) -> bytes:
 
     Raises:
         Im2TexError: if it is missing, no regular file, cannot be read, is empty, or is larger
-            than `MOST_BYTES`; the message begins with the path.
+            than `MAX_BYTES`; the message begins with the path.
     """
     try:
         kind = stat.S_IFMT(os.stat(path).st_mode)
@@ -40,20 +40,20 @@ def file_bytes(path: str | os.PathLike[str]) -> bytes:
         # Non-blocking, in case that a pipe has taken the file's place since.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with os.fdopen(os.open(path, flags), "rb") as file:
-            data = file.read(MOST_BYTES + 1) or b""
+            data = file.read(MAX_BYTES + 1) or b""
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         if isinstance(error, FileNotFoundError) and os.path.islink(path):
             reason = f"it is a link to {os.readlink(path)}, which is not there"
         raise Im2TexError(f"cannot open {_printable(path)}: {reason}.") from None
     try:
-        check_bytes(data)
+        check_size(data)
     except Im2TexError as error:
         raise Im2TexError(f"{path}: {error}") from None
     return data
 
 
-def object_bytes(source: Any) -> bytes:
+def read_stream_bytes(source: Any) -> bytes:
     """The content of an open binary file, from its beginning where it can be rewound.
 
     Args:
@@ -68,7 +68,7 @@ def object_bytes(source: Any) -> bytes:
     except (AttributeError, OSError, ValueError):
         pass  # a stream: read from where it is
     try:
-        data = source.read(MOST_BYTES + 1)
+        data = source.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise Im2TexError(f"the file object cannot be read: {error}") from None
     if not isinstance(data, bytes | bytearray | memoryview):
@@ -76,21 +76,21 @@ def object_bytes(source: Any) -> bytes:
             f"the file object gives {type(data).__name__}, not bytes: open it in binary mode, "
             'as in open(path, "rb").'
         )
-    check_bytes(bytes(data))
+    check_size(bytes(data))
     return bytes(data)
 
 
-def check_bytes(data: bytes) -> None:
+def check_size(data: bytes) -> None:
     """Refuses nothing, and too much.
 
     Raises:
-        Im2TexError: if there is no byte, or there are more than `MOST_BYTES`.
+        Im2TexError: if there is no byte, or there are more than `MAX_BYTES`.
     """
     if not data:
         raise Im2TexError("this is no picture that can be read: it is empty (0 bytes).")
-    if len(data) > MOST_BYTES:
+    if len(data) > MAX_BYTES:
         raise Im2TexError(
-            f"this file is too large: pictures have at most {MOST_BYTES // 2**20} MiB."
+            f"this file is too large: pictures have at most {MAX_BYTES // 2**20} MiB."
         )
 
 

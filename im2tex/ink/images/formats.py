@@ -53,7 +53,7 @@ _DAMAGED = {
 
 
 @cache
-def formats() -> tuple[str, ...]:
+def readable_formats() -> tuple[str, ...]:
     """Names, as Pillow has them, of the formats that may be opened on this system."""
     with suppress(ImportError, OSError):
         importlib.import_module("pillow_heif").register_heif_opener()
@@ -61,14 +61,14 @@ def formats() -> tuple[str, ...]:
     return tuple(name for name in (*_LISTED, _HEIF) if name in Image.OPEN)
 
 
-def advice(data: bytes) -> str:
+def unreadable_advice(data: bytes) -> str:
     """Why a file in none of the formats cannot be read, and what to do about it.
 
     Args:
         data: its content.
     """
     if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
-        if _HEIF in formats():
+        if _HEIF in readable_formats():
             return "it is a damaged HEIC file. Export it as JPEG or PNG."
         return (
             "it is a HEIC photograph. Install pillow-heif (pip install pillow-heif), or export "

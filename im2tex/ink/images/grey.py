@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from im2tex.ink.images.components import inked
-from im2tex.ink.images.stroke_width import pen_width
+from im2tex.ink.images.components import ink_mask
+from im2tex.ink.images.stroke_width import stroke_width
 
 _DARK = 64  # a picture that has no lighter level than this is stretched
 _LEAST_RANGE = 8  # levels of such a picture; fewer are noise
@@ -95,7 +95,7 @@ def _hides(shown: NDArray[np.uint8], opaque: NDArray[np.bool_]) -> bool:
     """Whether parts of what is opaque cannot be seen on the white sheet."""
     labels, count = ndimage.label(opaque, np.ones((3, 3), bool))
     areas = np.bincount(labels.ravel(), minlength=count + 1)
-    seen = np.bincount(labels[inked(255 - shown)], minlength=count + 1) > 0
+    seen = np.bincount(labels[ink_mask(255 - shown)], minlength=count + 1) > 0
     seen[0] = True
     return bool(areas[~seen].sum() > _UNSEEN * areas[1:].sum())
 
@@ -152,13 +152,13 @@ def _with_coloured_parts(
     unseen = (distance > 0.5 * int(distance.max())) & ~ndimage.binary_dilation(seen, iterations=2)
     if not unseen.any() or not seen.any():
         return lightness
-    pen = pen_width(np.pad(seen, 1))
+    pen = stroke_width(np.pad(seen, 1))
     labels, count = ndimage.label(unseen, np.ones((3, 3), bool))
     found = lightness.copy()
     sign = -1 if lightness[seen].mean() < paper else 1
     for number, place in enumerate(ndimage.find_objects(labels, count), 1):
         part = np.pad(labels[place] == number, 1)
-        if part.sum() >= _SPECK * pen**2 and pen_width(part) <= _THICK * pen:
+        if part.sum() >= _SPECK * pen**2 and stroke_width(part) <= _THICK * pen:
             inner = part[1:-1, 1:-1]
             found[place][inner] = np.clip(paper + sign * strongest, 0, 255)
     return found

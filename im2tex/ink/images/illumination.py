@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from im2tex.ink.images.stroke_width import pen_width
+from im2tex.ink.images.stroke_width import stroke_width
 
 _SIDE = 192  # cells of the map along the longer side
 _WINDOW = 1 / 3  # of the longer side: ink is no wider, and no shadow narrower
@@ -23,7 +23,7 @@ _CONTRAST = 24  # grey levels of 255 in a block with ink
 _LEAST = 0.0002  # share of the picture that is ink, or it is no picture of a formula
 
 
-def evenly_lit(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+def correct_illumination(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     """The picture under an even light, dark ink on light paper; None where the light is even.
 
     Args:
@@ -41,7 +41,7 @@ def evenly_lit(grey: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
         return None
     # Now that the lines' width is known, with a window as narrow as can be: towards a corner that
     # grows dark the wide one finds too light a paper.
-    pen = pen_width(np.pad(ink, 1))
+    pen = stroke_width(np.pad(ink, 1))
     return _divided(grey, _paper(grey, min(_PENS * pen, _WINDOW * max(grey.shape))))
 
 

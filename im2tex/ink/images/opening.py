@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.arrays import image_of_array
-from im2tex.ink.images.files import check_bytes, file_bytes, object_bytes
-from im2tex.ink.images.formats import advice, formats
-from im2tex.ink.images.shrinking import shrunk
+from im2tex.ink.images.arrays import image_from_array
+from im2tex.ink.images.files import check_size, read_file_bytes, read_stream_bytes
+from im2tex.ink.images.formats import readable_formats, unreadable_advice
+from im2tex.ink.images.shrinking import shrink_to
 
 WORKING_PIXELS = 12_600_000
 """Pixels that a picture is made smaller to; a photograph of 12 megapixels is left as it is."""
@@ -45,7 +45,7 @@ _TURNS = {
 """EXIF orientation to what brings the picture upright."""
 
 
-class Opened(NamedTuple):
+class OpenedImage(NamedTuple):
     """A picture in memory.
 
     Attributes:
@@ -57,7 +57,7 @@ class Opened(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def open_picture(source: Any) -> Opened:
+def open_image(source: Any) -> OpenedImage:
     """Opens a picture.
 
     Args:
@@ -68,7 +68,7 @@ def open_picture(source: Any) -> Opened:
         Im2TexError: if it cannot be read, in one line, which names the file where there is one.
     """
     if isinstance(source, str | os.PathLike):
-        data = file_bytes(source)
+        data = read_file_bytes(source)
         try:
             return _decoded(data)
         except Im2TexError as error:
@@ -76,20 +76,20 @@ def open_picture(source: Any) -> Opened:
     if isinstance(source, bytes | bytearray | memoryview):
         return _decoded(bytes(source))
     if isinstance(source, np.ndarray):
-        return Opened(_from_array(source))
+        return OpenedImage(_from_array(source))
     if isinstance(source, Image.Image):
-        return Opened(_from_image(source))
+        return OpenedImage(_from_image(source))
     if callable(getattr(source, "read", None)):
-        return _decoded(object_bytes(source))
+        return _decoded(read_stream_bytes(source))
     raise Im2TexError(
         f"a {type(source).__name__} is no picture: give a path, bytes, a binary file, a PIL image "
         "or a numpy array."
     )
 
 
-def _decoded(data: bytes) -> Opened:
+def _decoded(data: bytes) -> OpenedImage:
     """The first frame of an encoded picture."""
-    check_bytes(data)
+    check_size(data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of odd metadata and of large pictures
@@ -97,7 +97,9 @@ def _decoded(data: bytes) -> Opened:
     except Im2TexError:
         raise
     except UnidentifiedImageError:
-        raise Im2TexError(f"this is no picture that can be read: {advice(data)}") from None
+        raise Im2TexError(
+            f"this is no picture that can be read: {unreadable_advice(data)}"
+        ) from None
     except Image.DecompressionBombError:
         raise Im2TexError(
             f"the picture is too large: more than {_MOST_PIXELS} pixels. "
@@ -111,26 +113,26 @@ def _decoded(data: bytes) -> Opened:
         ) from None
 
 
-def _first_frame(data: bytes) -> Opened:
+def _first_frame(data: bytes) -> OpenedImage:
     if data.startswith(b"\xff\xd8\xff"):
         # Not `Image.open`, which refuses photographs of 200 megapixels before they can be made
         # smaller, and reads the index of a stereo photograph.
         opened: ImageFile.ImageFile = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
     else:
-        opened = Image.open(io.BytesIO(data), formats=formats())
+        opened = Image.open(io.BytesIO(data), formats=readable_formats())
     with opened:
         factor = _check_size(opened, data)
         turn = _turn(opened)
         if factor > 1:
             _decode_smaller(opened, factor)
         opened.load()
-        image = shrunk(opened, WORKING_PIXELS)
+        image = shrink_to(opened, WORKING_PIXELS)
         if image is opened:
             image = opened.copy()
         if turn is not None:
             image = image.transpose(turn)
         notes = ("it has several frames or pages: only the first is read.",)
-        return Opened(image, notes if _has_second_frame(opened) else ())
+        return OpenedImage(image, notes if _has_second_frame(opened) else ())
 
 
 def _check_size(opened: Image.Image, data: bytes) -> int:
@@ -184,19 +186,19 @@ def _has_second_frame(opened: Image.Image) -> bool:
 
 
 def _from_image(source: Image.Image) -> Image.Image:
-    if isinstance(source, ImageFile.ImageFile) and source.format not in formats():
+    if isinstance(source, ImageFile.ImageFile) and source.format not in readable_formats():
         raise Im2TexError(
             f"the format {source.format} is not read: convert the picture to PNG or JPEG first."
         )
     try:
-        return shrunk(ImageOps.exif_transpose(source), WORKING_PIXELS)
+        return shrink_to(ImageOps.exif_transpose(source), WORKING_PIXELS)
     except Exception as error:
         raise Im2TexError(f"this is no picture that can be read: {_reason(error)}") from None
 
 
 def _from_array(source: NDArray[Any]) -> Image.Image:
     try:
-        return shrunk(image_of_array(source), WORKING_PIXELS)
+        return shrink_to(image_from_array(source), WORKING_PIXELS)
     except (ArithmeticError, MemoryError, TypeError, ValueError) as error:
         raise Im2TexError(f"this is no picture that can be read: {_reason(error)}") from None
 

@@ -15,18 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from im2tex.ink.images.components import Parts, inked
+from im2tex.ink.images.components import ConnectedComponents, ink_mask
 from im2tex.ink.images.thinning import thin
-from im2tex.ink.rasterize import FINE
+from im2tex.ink.rasterize import SUPERSAMPLING
 
 _HAIR = 0.9  # of the pen: lines that would come out thinner are redrawn
 
 
-class Middle(NamedTuple):
+class Skeleton(NamedTuple):
     """The middle of a picture's lines.
 
     Attributes:
-        cells: (h, w), on a grid `FINE` times as fine as the drawing, cropped to the lines.
+        cells: (h, w), on a grid `SUPERSAMPLING` times as fine as the drawing, cropped to the lines.
         corner: where the grid's left top corner lies in the picture, (x, y) in its pixels.
     """
 
@@ -34,8 +34,10 @@ class Middle(NamedTuple):
     corner: tuple[float, float]
 
 
-def hair_lines(picture: NDArray[np.uint8], scale: float, thickness: float) -> Middle | None:
-    """The middle of a picture's lines where they are too thin for a model, for `draw_middle`.
+def thin_line_skeleton(
+    picture: NDArray[np.uint8], scale: float, thickness: float
+) -> Skeleton | None:
+    """The middle of a picture's lines where they are too thin for a model, for `draw_skeleton`.
 
     Args:
         picture: (H, W), 0 = paper … 255 = ink.
@@ -45,21 +47,21 @@ def hair_lines(picture: NDArray[np.uint8], scale: float, thickness: float) -> Mi
     Returns:
         The middle, without specks; None where the lines are not too thin.
     """
-    finer = scale * FINE
+    finer = scale * SUPERSAMPLING
     if finer < 1:  # or a line much narrower than a cell would be lost
         many = math.floor(1 / finer)
-        picture = _largest(255 * inked(picture).astype(np.uint8), many)
+        picture = _largest(255 * ink_mask(picture).astype(np.uint8), many)
         finer *= many
     shape = tuple(max(1, round(n * finer)) for n in picture.shape)
     how = Image.Resampling.BOX if finer < 1 else Image.Resampling.BICUBIC
     resized = Image.fromarray(picture).resize((shape[1], shape[0]), how)
-    parts = Parts.of(inked(np.asarray(resized))).without_specks()
-    if parts.pen >= _HAIR * thickness * FINE:
+    parts = ConnectedComponents.of(ink_mask(np.asarray(resized))).without_specks()
+    if parts.pen >= _HAIR * thickness * SUPERSAMPLING:
         return None
     cells = thin(parts.ink)
     rows, columns = (np.flatnonzero(cells.any(axis)) for axis in (1, 0))
-    corner = (float(columns[0]) / (scale * FINE), float(rows[0]) / (scale * FINE))
-    return Middle(cells[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], corner)
+    corner = (float(columns[0]) / (scale * SUPERSAMPLING), float(rows[0]) / (scale * SUPERSAMPLING))
+    return Skeleton(cells[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], corner)
 
 
 def _largest(picture: NDArray[np.uint8], many: int) -> NDArray[np.uint8]:

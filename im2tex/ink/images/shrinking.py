@@ -9,7 +9,7 @@ from PIL import Image
 _STRIP = 4_000_000  # pixels of a strip
 
 
-def shrunk(picture: Image.Image, most: int) -> Image.Image:
+def shrink_to(picture: Image.Image, most: int) -> Image.Image:
     """The picture, or where it is too large the means of blocks of it.
 
     Args:

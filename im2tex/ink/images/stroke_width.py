@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def pen_width(ink: NDArray[np.bool_]) -> float:
+def stroke_width(ink: NDArray[np.bool_]) -> float:
     """The mean width of lines.
 
     Crofton: the true perimeter is pi/4 of the edges counted between cells, for lines of every

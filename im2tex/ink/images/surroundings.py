@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from im2tex.ink.images.stroke_width import pen_width
+from im2tex.ink.images.stroke_width import stroke_width
 
 _PIXELS = 2_000_000  # what is looked at; a larger picture is made smaller for it
 _PAPERS = 3  # levels tried for the sheet
@@ -51,7 +51,7 @@ _LEAST_SIDE = 24  # pixels of a picture that is looked at
 _TURNS = 3
 
 
-def without_surroundings(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def remove_surroundings(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The picture with frames and dark or light edges filled with the level of the paper.
 
     Args:
@@ -140,7 +140,7 @@ def _taken(
     worth = [n for n in numbers if max(side[n] for side in covered) >= 0.02]
     if not worth or len(worth) > 64:
         return None
-    pen = pen_width(np.pad(ink, 1))
+    pen = stroke_width(np.pad(ink, 1))
     contrast = np.abs(grey.astype(np.int16) - paper).astype(np.uint8)
     taken = np.zeros(grey.shape, bool)
     lines: list[_Part] = []
@@ -296,4 +296,4 @@ def _is_sheet(taken: NDArray[np.bool_], other: NDArray[np.bool_], ink: NDArray[n
         return False  # a letter and what it encloses
     if sheet[box].mean() < _SHEET or (sheet & ~other)[box].mean() < _ON_SHEET:
         return False
-    return bool(pen_width(np.pad(ink, 1)) < _WIDE * min(sheet[box].shape))
+    return bool(stroke_width(np.pad(ink, 1)) < _WIDE * min(sheet[box].shape))

@@ -13,7 +13,7 @@ not.
 
 from im2tex.ink.inkml.document import is_inkml
 from im2tex.ink.inkml.errors import InkmlError
-from im2tex.ink.inkml.reader import Group, Inkml, read_inkml
-from im2tex.ink.inkml.sniffing import inkml_in
+from im2tex.ink.inkml.reader import Inkml, SymbolGroup, read_inkml
+from im2tex.ink.inkml.sniffing import read_if_inkml
 
-__all__ = ["Group", "Inkml", "InkmlError", "inkml_in", "is_inkml", "read_inkml"]
+__all__ = ["Inkml", "InkmlError", "SymbolGroup", "is_inkml", "read_if_inkml", "read_inkml"]

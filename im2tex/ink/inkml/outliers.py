@@ -21,7 +21,7 @@ _SINGLE = 0.15  # share of a stroke's points that are single ones
 _ROUNDS = 16
 
 
-def far(strokes: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
+def far_points(strokes: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
     """Which points lie far away from the formula.
 
     Args:
@@ -56,6 +56,6 @@ def far(strokes: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
     return outside
 
 
-def may_go(outside: NDArray[np.bool_]) -> bool:
+def are_removable(outside: NDArray[np.bool_]) -> bool:
     """Whether the points outside are few enough to be left out."""
     return bool(outside.mean() <= _MOST)

@@ -15,7 +15,7 @@ from im2tex.ink.inkml.coding import CodingError, Points, decode
 from im2tex.ink.inkml.contexts import DEFAULT, XML_ID, Contexts, TraceFormat
 from im2tex.ink.inkml.document import load, local
 from im2tex.ink.inkml.errors import InkmlError
-from im2tex.ink.inkml.outliers import far, may_go
+from im2tex.ink.inkml.outliers import are_removable, far_points
 
 _TRUTHS = ("truth", "normalizedLabel", "label")  # CROHME's, then MathWriting's
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -25,7 +25,7 @@ _PRECISE = 2.0**14  # sides away from the origin from which float32 would blur a
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SymbolGroup:
     r"""A symbol as the file segments it.
 
     Attributes:
@@ -55,7 +55,7 @@ class Inkml:
     """
 
     ink: Ink
-    groups: tuple[Group, ...] = ()
+    groups: tuple[SymbolGroup, ...] = ()
     latex: str | None = None
     math: ET.Element | None = None
     annotations: dict[str, str] = field(default_factory=dict)
@@ -149,7 +149,7 @@ class _Reader:
             members = (number[i] for i in self._traces_of(references) if i in number)
             found = tuple(dict.fromkeys(members))
             if found:
-                groups.append(Group(truth, href, found))
+                groups.append(SymbolGroup(truth, href, found))
         if self.contexts.missing:
             reference = next(iter(self.contexts.missing))
             self.notes.append(f"it refers to '{reference[:80]}', which is not in the file")
@@ -291,10 +291,10 @@ class _Reader:
 
     def _near(self, strokes: dict[int, Points]) -> dict[int, Points]:
         """The strokes without points far away from the others."""
-        outside = far(list(strokes.values()))
+        outside = far_points(list(strokes.values()))
         if not outside.any():
             return strokes
-        if not may_go(outside):
+        if not are_removable(outside):
             self.notes.append("its strokes lie far apart: is this one formula?")
             return strokes
         self.notes.append(f"points far away from the formula are left out: {int(outside.sum())}")

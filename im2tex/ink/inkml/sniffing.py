@@ -1,4 +1,4 @@
-"""`inkml_in`: InkML among pictures, by content, whatever the file is called."""
+"""`read_if_inkml`: InkML among pictures, by content, whatever the file is called."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from im2tex.ink.inkml.reader import Inkml, read_inkml
 _UNNAMED = "the InkML"
 
 
-def inkml_in(source: Any) -> Inkml | None:
+def read_if_inkml(source: Any) -> Inkml | None:
     """Reads a source if it is InkML.
 
     Args:

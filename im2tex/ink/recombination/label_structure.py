@@ -23,7 +23,7 @@ _FOREIGN = frozenset(["&", "\\\\", "\\begin", "\\end", "\\left", "\\right", "\\h
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
+class LabelStructure:
     """The structure of one label.
 
     Attributes:
@@ -40,7 +40,7 @@ class _CannotCut(Exception):
     pass
 
 
-def spans(tokens: Sequence[str]) -> Spans | None:
+def parse_structure(tokens: Sequence[str]) -> LabelStructure | None:
     """Reads the structure of a label, or gives None where it is not in the plain canonical form."""
     if _FOREIGN.intersection(tokens):
         return None
@@ -88,10 +88,10 @@ def spans(tokens: Sequence[str]) -> Spans | None:
         row(0, None)
     except (_CannotCut, RecursionError):
         return None
-    return Spans(tuple(rows), tuple(written))
+    return LabelStructure(tuple(rows), tuple(written))
 
 
-def balanced(tokens: Sequence[str]) -> bool:
+def is_balanced(tokens: Sequence[str]) -> bool:
     """Whether every bracket in the tokens has its partner there, and bars come in pairs."""
     open_: list[str] = []
     for token in tokens:
@@ -102,7 +102,7 @@ def balanced(tokens: Sequence[str]) -> bool:
     return not open_ and tokens.count("|") % 2 == 0
 
 
-def agreement(ink: Ink, tokens: Sequence[str]) -> Spans | None:
+def aligned_structure(ink: Ink, tokens: Sequence[str]) -> LabelStructure | None:
     """The label's structure, where ink and label say the same throughout.
 
     Args:
@@ -112,7 +112,7 @@ def agreement(ink: Ink, tokens: Sequence[str]) -> Spans | None:
     Returns:
         None if a written token has no symbol, a symbol no token, or a stroke two symbols.
     """
-    structure = spans(tokens)
+    structure = parse_structure(tokens)
     if structure is None or not ink.symbols:
         return None
     if {symbol.position for symbol in ink.symbols} != set(structure.written):
@@ -123,7 +123,7 @@ def agreement(ink: Ink, tokens: Sequence[str]) -> Spans | None:
     return structure
 
 
-def box_of(ink: Ink, symbol: Symbol) -> NDArray[np.float32]:
+def symbol_box(ink: Ink, symbol: Symbol) -> NDArray[np.float32]:
     """Left, top, right and bottom of a symbol, (4,)."""
     points = np.concatenate([ink.strokes[i] for i in symbol.strokes])
     return np.concatenate([points.min(axis=0), points.max(axis=0)])

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2tex.ink.ink import Ink, Stroke, Symbol
-from im2tex.ink.recombination.label_structure import agreement, balanced, box_of
-from im2tex.ink.recombination.symbol_bank import CLASS_OF, NEVER, SymbolBank, anchor
+from im2tex.ink.recombination.label_structure import aligned_structure, is_balanced, symbol_box
+from im2tex.ink.recombination.swap_bank import CLASS_OF, NOT_SWAPPABLE, SwapBank, anchor
 
-__all__ = ["SymbolBank", "crop", "swap"]
+__all__ = ["SwapBank", "crop", "swap"]
 
 _SIGNS = ["+", "-", "\\pm"]  # all that may stand where there is nothing on the left to operate on
 _OPERAND_BEFORE = frozenset([")", "]", "}", "\\}", "|", "!", "\\infty"])
@@ -35,7 +35,7 @@ _LONE_REFUSED = 0.6  # else half of all cuts would be a single symbol
 def swap(
     ink: Ink,
     tokens: Sequence[str],
-    bank: SymbolBank,
+    bank: SwapBank,
     rng: np.random.Generator,
     probability: float = 0.5,
     *,
@@ -55,9 +55,9 @@ def swap(
         The new ink and its label; what was given where the two are not fully aligned.
     """
     tokens = tuple(tokens)
-    if agreement(ink, tokens) is None:
+    if aligned_structure(ink, tokens) is None:
         return ink, tokens
-    boxes = np.array([box_of(ink, symbol) for symbol in ink.symbols])  # (n, 4)
+    boxes = np.array([symbol_box(ink, symbol) for symbol in ink.symbols])  # (n, 4)
     room = _free(boxes)
     shared = Counter(symbol.position for symbol in ink.symbols)
     label = list(tokens)
@@ -92,7 +92,7 @@ def crop(ink: Ink, tokens: Sequence[str], rng: np.random.Generator) -> tuple[Ink
         nothing smaller can be cut.
     """
     tokens = tuple(tokens)
-    structure = agreement(ink, tokens)
+    structure = aligned_structure(ink, tokens)
     if structure is None or len(structure.written) < 2:
         return ink, tokens
     if len({i for s in ink.symbols for i in s.strokes}) < len(ink.strokes):
@@ -109,7 +109,7 @@ def crop(ink: Ink, tokens: Sequence[str], rng: np.random.Generator) -> tuple[Ink
             end -= 1
         if end - start == 1 and rng.random() < _LONE_REFUSED:
             continue
-        if 0 < end - start < len(tokens) and balanced(tokens[start:end]):
+        if 0 < end - start < len(tokens) and is_balanced(tokens[start:end]):
             kept = [s for s in ink.symbols if start <= s.position < end]
             order = sorted({i for s in kept for i in s.strokes})
             number = {old: new for new, old in enumerate(order)}
@@ -134,7 +134,7 @@ def _free(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     return out
 
 
-def _other(token: str, before: str | None, bank: SymbolBank, rng: np.random.Generator) -> str:
+def _other(token: str, before: str | None, bank: SwapBank, rng: np.random.Generator) -> str:
     """Another token of the same class; common ones more often, though less than they occur."""
     names = CLASS_OF.get(token, ("box", []))[1]
     if "+" in names and (before is None or _opens(before)):
@@ -160,11 +160,11 @@ def _fitted(
     box: NDArray[np.float32],
     room: NDArray[np.float32],
     *,
-    bank: SymbolBank,
+    bank: SwapBank,
     rng: np.random.Generator,
 ) -> list[Stroke] | None:
     """A symbol of the bank in the place of an old one, or None where none of a few tried fits."""
-    if token not in bank.ranges or old in NEVER:
+    if token not in bank.ranges or old in NOT_SWAPPABLE:
         return None
     fixed = anchor(token)
     left, top, right, bottom = (float(v) for v in box)

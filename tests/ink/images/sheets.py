@@ -7,7 +7,7 @@ from PIL import Image
 from scipy import ndimage
 
 from im2tex.ink.builtin_font.typeset import typeset
-from im2tex.ink.images.picture import load_picture
+from im2tex.ink.images.ink_image import load_ink_image
 from im2tex.ink.rasterize import draw
 
 FORMULA = typeset(tuple("2x+3=y"))
@@ -45,7 +45,7 @@ def jpeg(levels, quality=75):
 
 def likeness(source):
     """Share of the formula's ink found, and of the found that is the formula's, the lesser."""
-    plain, found = load_picture(sheet()) > 127, load_picture(source) > 127
+    plain, found = load_ink_image(sheet()) > 127, load_ink_image(source) > 127
     if max(np.abs(np.subtract(plain.shape, found.shape))) > 8:
         return 0.0
     height, width = np.minimum(plain.shape, found.shape)

@@ -6,7 +6,7 @@ from PIL import Image
 from sheets import HEIGHT, INK, WIDTH, encoded, jpeg, likeness, sheet
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.picture import load_picture
+from im2tex.ink.images.ink_image import load_ink_image
 
 FIRST = np.arange(WIDTH) < 120  # the first symbols
 
@@ -112,7 +112,7 @@ def test_load_picture_of_any_mode_gives_the_formula(mode):
 @pytest.mark.parametrize("levels", [np.full((40, 60), 30000, np.uint16), np.zeros((40, 60))])
 def test_load_picture_of_one_number_is_blank(levels):
     with pytest.raises(Im2TexError, match="blank"):
-        load_picture(levels)
+        load_ink_image(levels)
     noise = np.random.default_rng(0).integers(0, 300, levels.shape)
     with pytest.raises(Im2TexError, match="blank"):
-        load_picture((30000 + noise).astype(np.uint16))
+        load_ink_image((30000 + noise).astype(np.uint16))

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 from sheets import HEIGHT, WIDTH, encoded, jpeg, likeness, sheet
 
 from im2tex.ink.builtin_font.typeset import typeset
-from im2tex.ink.images.surroundings import without_surroundings
+from im2tex.ink.images.surroundings import remove_surroundings
 from im2tex.ink.rasterize import draw
 
 
@@ -86,7 +86,7 @@ def test_without_surroundings_leaves_bars_of_a_formula(tokens, margin, inverted)
         levels = levels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         levels = np.pad(levels, margin, constant_values=255)
         levels = 255 - levels if inverted else levels
-        assert without_surroundings(levels) is levels
+        assert remove_surroundings(levels) is levels
 
 
 @pytest.mark.parametrize("width", [1, 3, 8])
@@ -94,7 +94,7 @@ def test_without_surroundings_leaves_bars_of_a_formula(tokens, margin, inverted)
 def test_without_surroundings_leaves_a_box_that_has_paper_around_it(width, margin):
     boxed = np.asarray(framed(sheet(), (0, 0, 0), width).convert("L"))
     levels = np.pad(boxed, margin, constant_values=255)
-    assert without_surroundings(levels) is levels
+    assert remove_surroundings(levels) is levels
 
 
 def test_without_surroundings_leaves_an_overline_of_a_cropped_formula():
@@ -102,4 +102,4 @@ def test_without_surroundings_leaves_an_overline_of_a_cropped_formula():
     rows, columns = (np.flatnonzero((levels < 128).any(axis)) for axis in (1, 0))
     levels = levels[: rows[-1] + 1, : columns[-1] + 1].copy()
     levels[:3] = 0
-    assert without_surroundings(levels) is levels
+    assert remove_surroundings(levels) is levels

@@ -14,7 +14,7 @@ import pytest
 
 import im2tex.ink.inkml
 from im2tex.data.preprocessing import Preprocessing
-from im2tex.ink.inkml import InkmlError, inkml_in, is_inkml, read_inkml
+from im2tex.ink.inkml import InkmlError, is_inkml, read_if_inkml, read_inkml
 
 MUTANTS = 400  # of each seed
 LINES = 4000  # of the reader, for an empty file
@@ -131,7 +131,7 @@ def test_mutated_files_give_strokes_or_a_named_error_in_bounded_work(text):
         assert all(0 <= i < len(found.ink.strokes) for g in found.groups for i in g.strokes), seed
         assert draw(found.ink).image.any(), seed
         if is_inkml(data):
-            assert inkml_in(data) is not None, seed
+            assert read_if_inkml(data) is not None, seed
     assert read > MUTANTS / 10  # not everything is broken, or nothing would be tested
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from im2tex.ink.inkml import read_inkml
-from im2tex.ink.inkml.outliers import far
+from im2tex.ink.inkml.outliers import far_points
 
 
 def zigzag(count=60, width=500.0, height=150.0):
@@ -96,4 +96,4 @@ def test_many_points_far_away_are_kept_and_noted():
 
 
 def test_no_point_is_far_of_points_that_coincide():
-    assert not far([np.ones((50, 2)), np.zeros((1, 2))]).any()
+    assert not far_points([np.ones((50, 2)), np.zeros((1, 2))]).any()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.opening import open_picture
+from im2tex.ink.images.opening import open_image
 
 DPI = 200
 """Pixels an inch of the rendering, before it is halved."""
@@ -59,7 +59,7 @@ def image_from_file(data: bytes, page_height: int = 1500) -> EncodedImage:
     Raises:
         Im2TexError: if it cannot be decoded, or is blank.
     """
-    grey = _grey(open_picture(data).image)
+    grey = _grey(open_image(data).image)
     if grey.height < page_height:
         return _encoded(grey)
     pixels = np.asarray(grey)

@@ -13,8 +13,8 @@ from PIL import Image
 from im2tex.data.preparation.walking import walk
 from im2tex.data.sources.folder.labels import ENDINGS, EXPECTED, is_labels_file
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.files import file_bytes
-from im2tex.ink.images.formats import formats
+from im2tex.ink.images.files import read_file_bytes
+from im2tex.ink.images.formats import readable_formats
 from im2tex.ink.inkml import is_inkml
 
 INK = ".inkml"
@@ -51,7 +51,7 @@ class Files:
 @cache
 def endings() -> frozenset[str]:
     """Endings of pictures and inks, lower-case, with their dot."""
-    readable = formats()
+    readable = readable_formats()
     known = (ending for ending, name in Image.registered_extensions().items() if name in readable)
     return frozenset((*known, *_OTHER_PICTURES, INK))
 
@@ -120,7 +120,7 @@ def sample_bytes(path: Path) -> bytes:
         Im2TexError: if it cannot be read or is empty; the path is not named.
     """
     try:
-        return file_bytes(path)
+        return read_file_bytes(path)
     except Im2TexError as error:
         reason = str(error).removeprefix("cannot open ").removeprefix(str(path))
         raise Im2TexError(reason.lstrip(": ")) from None

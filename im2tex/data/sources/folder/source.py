@@ -26,7 +26,7 @@ from im2tex.data.sources.folder.labels import EXPECTED, read_labels
 from im2tex.data.sources.folder.matching import Matched, match
 from im2tex.data.store import Split, write_split
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.picture import load_picture
+from im2tex.ink.images.ink_image import load_ink_image
 from im2tex.ink.inkml import InkmlError, read_inkml
 from im2tex.latex.tokens import LatexError
 from im2tex.utils.files import atomic_write
@@ -288,7 +288,7 @@ def _checked(key: str, file: Path, markup: str | None, problems: list[Problem]) 
         problems += [Problem(key, note, "read") for note in inkml.notes]
         markup = markup or inkml.latex
     else:
-        load_picture(data)
+        load_ink_image(data)
     latex = (markup or "").strip()
     return _Entry(key, file, latex, _tokens(key, latex, problems))
 

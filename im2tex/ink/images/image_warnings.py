@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.ink.images.components import inked
-from im2tex.ink.images.lines import several_lines
+from im2tex.ink.images.components import ink_mask
+from im2tex.ink.images.several_lines import has_several_lines
 
 _SMALL = 0.6  # of the size that symbols are scaled to; augmentation goes down to about 0.7
 _MOSTLY = 0.5  # share of a picture's ink: strokes of handwriting cover 0.05 to 0.3
 _SLENDER = 4  # times as long as wide: a bar, which is all ink
 
 
-def remarks(ink: NDArray[np.uint8], symbol: float, shrunk: float) -> tuple[str, ...]:
+def image_warnings(ink: NDArray[np.uint8], symbol: float, shrunk: float) -> tuple[str, ...]:
     """Sentences about a picture, none for an ordinary one.
 
     Args:
@@ -22,7 +22,7 @@ def remarks(ink: NDArray[np.uint8], symbol: float, shrunk: float) -> tuple[str, 
         shrunk: the size that they come out at, by the size that the model asks for.
     """
     found = []
-    if several_lines(ink, symbol):
+    if has_several_lines(ink, symbol):
         found.append(
             "it seems to show several lines, but is read as one formula: crop it to one line."
         )
@@ -33,6 +33,6 @@ def remarks(ink: NDArray[np.uint8], symbol: float, shrunk: float) -> tuple[str, 
         )
     height, width = ink.shape
     slender = max(height, width) > _SLENDER * min(height, width)
-    if not slender and min(height, width) > 1 and inked(ink).mean() > _MOSTLY:
+    if not slender and min(height, width) > 1 and ink_mask(ink).mean() > _MOSTLY:
         found.append("it is nearly all ink: is this a picture of a formula?")
     return tuple(found)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.picture import load_picture
+from im2tex.ink.images.ink_image import load_ink_image
 
 INK = np.zeros((12, 20), dtype=np.uint8)
 INK[4:7, 3:15] = 255
@@ -38,24 +38,24 @@ def pictures():
 
 @pytest.mark.parametrize(("name", "data"), [pytest.param(n, d, id=n) for n, d in pictures()])
 def test_every_kind_of_picture_gives_the_same_ink(name, data):
-    assert np.array_equal(load_picture(data), np.full((3, 12), 255))
+    assert np.array_equal(load_ink_image(data), np.full((3, 12), 255))
 
 
 def test_an_open_picture_and_an_array_are_read_likewise():
     full = np.full((3, 12), 255)
-    assert np.array_equal(load_picture(Image.fromarray(INK)), full)
-    assert np.array_equal(load_picture(INK), full)
-    assert np.array_equal(load_picture(INK[:, :, None]), full)
-    assert np.array_equal(load_picture(np.repeat(INK[:, :, None], 3, axis=2)), full)
+    assert np.array_equal(load_ink_image(Image.fromarray(INK)), full)
+    assert np.array_equal(load_ink_image(INK), full)
+    assert np.array_equal(load_ink_image(INK[:, :, None]), full)
+    assert np.array_equal(load_ink_image(np.repeat(INK[:, :, None], 3, axis=2)), full)
     with pytest.raises(Im2TexError, match="no picture"):
-        load_picture(np.zeros((2, 2, 2, 2), dtype=np.uint8))
+        load_ink_image(np.zeros((2, 2, 2, 2), dtype=np.uint8))
 
 
 def test_paper_noise_is_no_ink():
     rng = np.random.default_rng(0)
     noisy = np.clip(200 + rng.normal(0, 4, (80, 80)), 0, 255).astype(np.uint8)
     noisy[40:43, 30:50] = 90
-    assert load_picture(encoded(Image.fromarray(noisy))).shape == (3, 20)
+    assert load_ink_image(encoded(Image.fromarray(noisy))).shape == (3, 20)
 
 
 def test_the_grain_of_a_dithered_paper_is_no_ink():
@@ -63,11 +63,11 @@ def test_the_grain_of_a_dithered_paper_is_no_ink():
     paper = np.full((30, 60), 255, np.uint8)
     paper[::3, ::3] = 204
     paper[10:14, 10:50] = 0
-    ink = load_picture(encoded(Image.fromarray(paper)))
+    ink = load_ink_image(encoded(Image.fromarray(paper)))
     assert ink.shape == (4, 40)
     paper[4:8, 30:34] = 0  # further ink, so that paper lies within the crop
     paper[20, 20] = 0
-    ink = load_picture(encoded(Image.fromarray(paper)))
+    ink = load_ink_image(encoded(Image.fromarray(paper)))
     assert ink.shape == (17, 40)
     assert not ink[1, :15].any()  # grain, away from ink
     assert ink[6, 2] == ink[9, 20] == 255
@@ -76,24 +76,24 @@ def test_the_grain_of_a_dithered_paper_is_no_ink():
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_blank_picture_is_an_error(level):
     with pytest.raises(Im2TexError, match="blank"):
-        load_picture(encoded(Image.new("L", (30, 20), level)))
+        load_ink_image(encoded(Image.new("L", (30, 20), level)))
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
 def test_a_picture_without_pixels_is_blank(shape):
     with pytest.raises(Im2TexError, match="blank"):
-        load_picture(np.zeros(shape, np.uint8))
+        load_ink_image(np.zeros(shape, np.uint8))
 
 
 def test_unreadable_and_truncated_pictures_are_errors():
     for content, reason in ((b"%PDF-1.7", "no picture .* no format such as PNG"), (b"", "empty")):
         with pytest.raises(Im2TexError, match=reason) as caught:
-            load_picture(content)
+            load_ink_image(content)
         assert "BytesIO" not in str(caught.value)
     rng = np.random.default_rng(0)
     whole = encoded(Image.fromarray(rng.integers(0, 255, (50, 50), dtype=np.uint8)))
     with pytest.raises(Im2TexError, match="no picture"):
-        load_picture(whole[: len(whole) // 2])
+        load_ink_image(whole[: len(whole) // 2])
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_unreadable_and_truncated_pictures_are_errors():
 )
 def test_load_picture_of_what_is_none_says_what_to_do(content, reason):
     with pytest.raises(Im2TexError, match=reason):
-        load_picture(content)
+        load_ink_image(content)
 
 
 def test_a_decompression_bomb_is_an_error(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(Im2TexError, match=r"too large: .* pixels, at most 100 are read\. Crop"):
-        load_picture(encoded(Image.new("L", (15, 10))))
+        load_ink_image(encoded(Image.new("L", (15, 10))))

@@ -1,4 +1,4 @@
-r"""`SymbolBank`: the symbols of real formulas by token, and which tokens may stand for each other.
+r"""`SwapBank`: the symbols of real formulas by token, and which tokens may stand for each other.
 
 It is made from the training split in use when training starts, and its symbols are of the size
 they have within their own formula, so that they can be exchanged in real inks. A font of symbols
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from im2tex.ink.flat import FlatStrokes
 from im2tex.ink.ink import Ink, Stroke
-from im2tex.ink.recombination.label_structure import agreement, box_of
+from im2tex.ink.recombination.label_structure import aligned_structure, symbol_box
 
 Anchor = Literal["base", "middle", "box"]
 # Tokens that may stand for each other: (where a new symbol is fixed, tokens). Letters that reach
@@ -37,7 +37,7 @@ CLASS_OF: dict[str, tuple[Anchor, list[str]]] = {
     token: (anchor, names.split()) for anchor, names in CLASSES for token in names.split()
 }
 # What reaches over or around other symbols has the shape its contents ask for.
-NEVER = frozenset(["\\sqrt", "\\frac"])
+NOT_SWAPPABLE = frozenset(["\\sqrt", "\\frac"])
 _ODD = 0.5  # radians between a box's diagonal and its token's usual one
 _FEW = 8  # symbols from which on there is a usual shape
 _DOT = 0.3  # symbol sizes
@@ -48,7 +48,7 @@ def anchor(token: str) -> Anchor:
     return CLASS_OF[token][0] if token in CLASS_OF else "box"
 
 
-class Labelled(Protocol):
+class LabelledSample(Protocol):
     """What a sample must have to give its symbols."""
 
     @property
@@ -61,7 +61,7 @@ class Labelled(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SymbolBank:
+class SwapBank:
     """Symbols of many writers by token, in flat arrays that worker processes share.
 
     Attributes:
@@ -79,7 +79,7 @@ class SymbolBank:
     ratios: dict[str, float]
 
     @classmethod
-    def from_samples(cls, samples: Iterable[Labelled]) -> SymbolBank:
+    def from_samples(cls, samples: Iterable[LabelledSample]) -> SwapBank:
         """Collects the symbols of every sample whose ink and label agree throughout.
 
         Symbols whose box is of quite another shape than their token's usual one are left out: most
@@ -90,15 +90,18 @@ class SymbolBank:
         """
         found: defaultdict[str, list[tuple[list[Stroke], float]]] = defaultdict(list)
         for sample in samples:
-            if sample.ink is None or agreement(sample.ink, sample.tokens) is None:
+            if sample.ink is None or aligned_structure(sample.ink, sample.tokens) is None:
                 continue
             sides: list[float] = []
             for symbol in sample.ink.symbols:
-                box = box_of(sample.ink, symbol)
+                box = symbol_box(sample.ink, symbol)
                 sides.append(float((box[2:] - box[:2]).max()))
             unit = float(np.median(sides)) or 1.0
             for symbol in sample.ink.symbols:
-                if sample.tokens[symbol.position] == symbol.token and symbol.token not in NEVER:
+                if (
+                    sample.tokens[symbol.position] == symbol.token
+                    and symbol.token not in NOT_SWAPPABLE
+                ):
                     strokes = [sample.ink.strokes[i] for i in symbol.strokes]
                     found[symbol.token].append((strokes, unit))
         ranges: dict[str, tuple[int, int]] = {}

@@ -6,8 +6,8 @@ from PIL import Image
 from sheets import HEIGHT, INK, WIDTH, likeness, sheet
 
 from im2tex.ink.builtin_font.typeset import typeset
-from im2tex.ink.images.picture import read_picture
-from im2tex.ink.images.rules import without_rules
+from im2tex.ink.images.ink_image import read_ink_image
+from im2tex.ink.images.ruled_lines import remove_ruled_lines
 from im2tex.ink.rasterize import draw
 
 
@@ -47,9 +47,9 @@ def test_load_picture_of_lines_that_rise_gives_the_formula_without_lines():
     picture = Image.fromarray(ruled((110, 150, 220), 36, 2))
     turned = picture.rotate(1.2, Image.Resampling.BICUBIC, fillcolor=(255, 255, 255))
     turned = turned.crop((10, 10, WIDTH - 10, HEIGHT - 10))
-    loaded = read_picture(turned)
+    loaded = read_ink_image(turned)
     assert any("lines" in note for note in loaded.notes)
-    plain = read_picture(sheet()).ink
+    plain = read_ink_image(sheet()).ink
     assert abs(loaded.ink.shape[1] - plain.shape[1]) < 10
     assert loaded.ink.mean() < 1.3 * plain.mean()
 
@@ -68,4 +68,4 @@ def test_load_picture_of_lines_that_rise_gives_the_formula_without_lines():
 def test_without_rules_leaves_bars_of_a_formula(tokens, margin):
     for pen in (2, 6):
         ink = np.pad(draw(typeset(tokens).strokes, 40.0, pen, 0), margin)
-        assert without_rules(ink).lines == 0
+        assert remove_ruled_lines(ink).lines == 0

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from im2tex.ink.images.components import Parts, inked
+from im2tex.ink.images.components import ConnectedComponents, ink_mask
 
 _GAP = 0.55  # symbols: rows between two lines without any ink
 _TALL = 0.8  # symbols: a line is at least this tall
@@ -18,7 +18,7 @@ _BAR = (0.25, 0.6)  # height by width of a bar, and its width by that of the sho
 _SHEARS = (0.0, -0.05, 0.05)  # rows a column, for lines that rise or fall
 
 
-def several_lines(ink: NDArray[np.uint8], symbol: float) -> bool:
+def has_several_lines(ink: NDArray[np.uint8], symbol: float) -> bool:
     """Whether the ink falls into lines of symbols with free rows between them.
 
     The parts of a fraction do, too, but with a bar between them; limits are shorter or smaller
@@ -30,7 +30,7 @@ def several_lines(ink: NDArray[np.uint8], symbol: float) -> bool:
     """
     if ink.shape[0] < (2 * _TALL + _GAP) * symbol:
         return False
-    parts = Parts.of(inked(ink)).without_specks()
+    parts = ConnectedComponents.of(ink_mask(ink)).without_specks()
     boxes = [box for box in ndimage.find_objects(parts.labels) if box is not None]
     spans = np.array(
         [(rows.start, rows.stop, columns.start, columns.stop) for rows, columns in boxes], float

@@ -7,9 +7,9 @@ from sheets import INK
 
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.ink.builtin_font.typeset import typeset
-from im2tex.ink.images.lines import several_lines
+from im2tex.ink.images.several_lines import has_several_lines
 from im2tex.ink.rasterize import draw
-from im2tex.ink.scale import picture_size
+from im2tex.ink.scale import image_symbol_size
 
 RULE = Preprocessing(symbol_size=16, thickness=0.12, max_height=256, max_width=1024)
 
@@ -26,7 +26,7 @@ def test_several_lines_of_two_formulas_is_true(rise):
     rows = [np.pad(one, ((0, 30), (0, width - one.shape[1]))) for one in (upper, lower)]
     page = np.pad(np.concatenate(rows), 20)
     page = np.asarray(Image.fromarray(page).rotate(rise))
-    assert several_lines(page, picture_size(page))
+    assert has_several_lines(page, image_symbol_size(page))
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_several_lines_of_two_formulas_is_true(rise):
 )
 def test_several_lines_of_one_formula_is_false(tokens):
     picture = written(tokens)
-    assert not several_lines(picture, picture_size(picture))
+    assert not has_several_lines(picture, image_symbol_size(picture))
 
 
 def test_picture_of_symbols_too_small_has_a_note():

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from im2tex.ink.images.stroke_width import pen_width
+from im2tex.ink.images.stroke_width import stroke_width
 
 _VISIBLE = 24  # of 255: fainter lines do not matter
 _PIECES = 24  # pieces of a line that are straight along rows, at most, in a picture's width
@@ -36,7 +36,7 @@ _DARKEST = 0.9  # share of the ink's pixels: what is beyond is not its edge
 _DARKER = 1.3  # times a line's own level: ink that crosses it
 
 
-class Cleaned(NamedTuple):
+class RuledLinesResult(NamedTuple):
     """A picture without the lines of its paper.
 
     Attributes:
@@ -64,7 +64,7 @@ class _Line(NamedTuple):
     whole: bool
 
 
-def without_rules(ink: NDArray[np.uint8]) -> Cleaned:
+def remove_ruled_lines(ink: NDArray[np.uint8]) -> RuledLinesResult:
     """Takes the lines of ruled or squared paper out of a picture.
 
     Args:
@@ -73,11 +73,11 @@ def without_rules(ink: NDArray[np.uint8]) -> Cleaned:
     visible = ink > _VISIBLE
     along, across = _lines(ink, visible), _lines(ink.T, visible.T)
     if not along and not across:
-        return Cleaned(ink, 0)
+        return RuledLinesResult(ink, 0)
     rows = _zones(ink, along)
     columns = _zones(ink.T, across).T
     if not _are_rules(along, across, ink, visible & ~rows & ~columns):
-        return Cleaned(ink, 0)
+        return RuledLinesResult(ink, 0)
     # A line of the one direction is no stroke that crosses those of the other.
     cleaned = ink.copy()
     beside = np.where(columns, 0, ink)
@@ -89,10 +89,10 @@ def without_rules(ink: NDArray[np.uint8]) -> Cleaned:
     _drop_remains(cleaned, rows | columns)
     left = int(cleaned.max())
     if left < _VISIBLE:
-        return Cleaned(ink, 0)
+        return RuledLinesResult(ink, 0)
     if left < 255:  # the lines were darker than the ink
         cleaned = (cleaned * np.float32(255 / left)).astype(np.uint8)
-    return Cleaned(cleaned, len(along) + len(across))
+    return RuledLinesResult(cleaned, len(along) + len(across))
 
 
 def _lines(ink: NDArray[np.uint8], visible: NDArray[np.bool_]) -> list[_Line]:
@@ -220,7 +220,7 @@ def _are_rules(
     if not all(line.whole for line in lines):
         return False
     # Lone lines are the paper's only if they do not look like the ink, as bars of any kind do.
-    pen, darkest = pen_width(np.pad(marks, 1)), float(np.quantile(ink[marks], _DARKEST))
+    pen, darkest = stroke_width(np.pad(marks, 1)), float(np.quantile(ink[marks], _DARKEST))
     return all(line.thickness < _THINNER * pen or line.level < _PALER * darkest for line in lines)
 
 

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.ink.glyphs.bank import Drawn
+from im2tex.ink.glyphs.bank import GlyphSample
 from im2tex.ink.ink import Stroke
 
-STAND_INS: dict[str, tuple[str, ...]] = {
+SUBSTITUTES: dict[str, tuple[str, ...]] = {
     "D": ("\\mathcal{D}",),
     "J": ("\\mathcal{J}",),
     "K": ("\\mathcal{K}",),
@@ -52,7 +52,7 @@ _APART = 0.16  # of a bar's height: the two of a norm
 _TAIL = 3  # strokes of a Q with a double stem: bowl, stem, tail
 
 
-def composed(found: Mapping[str, Sequence[Drawn]]) -> Iterator[Drawn]:
+def compose_symbols(found: Mapping[str, Sequence[GlyphSample]]) -> Iterator[GlyphSample]:
     r"""Symbols made of drawings of others, each of one writer's where writers are known.
 
     `;` is a dot over a comma, `\ddot` two dots, `\|` two bars, `\overbrace` and `\underbrace` a
@@ -61,7 +61,7 @@ def composed(found: Mapping[str, Sequence[Drawn]]) -> Iterator[Drawn]:
     Args:
         found: drawings by token.
     """
-    dots: dict[str, Drawn] = {dot.writer: dot for dot in found.get(".", ())}
+    dots: dict[str, GlyphSample] = {dot.writer: dot for dot in found.get(".", ())}
     for comma in found.get(",", ()):
         if dot := dots.get(comma.writer):
             yield _semicolon(dot, comma)
@@ -85,11 +85,11 @@ def _vector(x: float, y: float) -> NDArray[np.float32]:
     return np.array([x, y], dtype=np.float32)
 
 
-def _made(token: str, strokes: Sequence[Stroke], of: Drawn) -> Drawn:
-    return Drawn(token, tuple(strokes), SOURCE, of.writer)
+def _made(token: str, strokes: Sequence[Stroke], of: GlyphSample) -> GlyphSample:
+    return GlyphSample(token, tuple(strokes), SOURCE, of.writer)
 
 
-def _semicolon(dot: Drawn, comma: Drawn) -> Drawn:
+def _semicolon(dot: GlyphSample, comma: GlyphSample) -> GlyphSample:
     below = _scaled(comma.strokes, 1.0)
     width = max(float(stroke[:, 0].max()) for stroke in below)
     above = [s + _vector(width / 2, -1) for s in _scaled(dot.strokes, _DOT)]

@@ -10,17 +10,17 @@ from scipy import ndimage
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.grey import grey_layers
-from im2tex.ink.images.illumination import evenly_lit
-from im2tex.ink.images.opening import open_picture
-from im2tex.ink.images.rules import without_rules
-from im2tex.ink.images.surroundings import without_surroundings
+from im2tex.ink.images.illumination import correct_illumination
+from im2tex.ink.images.opening import open_image
+from im2tex.ink.images.ruled_lines import remove_ruled_lines
+from im2tex.ink.images.surroundings import remove_surroundings
 
 _FAINT = 16  # grey levels of 255 that the darkest ink must stand out from the paper
 _EDGE = 64  # stretched level from which a pixel counts as ink, when the margins are cut off too
 _SHADED = 2  # pixels beside such ink whose fainter shades are its edge
 
 
-class Loaded(NamedTuple):
+class InkImage(NamedTuple):
     """A picture's ink.
 
     Attributes:
@@ -32,12 +32,12 @@ class Loaded(NamedTuple):
     notes: tuple[str, ...]
 
 
-def load_picture(source: Any) -> NDArray[np.uint8]:
-    """The ink alone: see `read_picture`."""
-    return read_picture(source).ink
+def load_ink_image(source: Any) -> NDArray[np.uint8]:
+    """The ink alone: see `read_ink_image`."""
+    return read_ink_image(source).ink
 
 
-def read_picture(source: Any) -> Loaded:
+def read_ink_image(source: Any) -> InkImage:
     """A person's picture as ink on paper, whatever its mode, contrast or polarity.
 
     What surrounds the sheet is taken out first (`surroundings`). Ink is whatever is rarer, counted
@@ -46,21 +46,21 @@ def read_picture(source: Any) -> Loaded:
     and the lines of ruled and squared paper are removed (`rules`).
 
     Args:
-        source: anything that `open_picture` opens.
+        source: anything that `open_image` opens.
 
     Raises:
         Im2TexError: if it cannot be read, is too large to be opened safely, or is blank.
     """
-    opened = open_picture(source)
+    opened = open_image(source)
     for grey in grey_layers(opened.image):
         ink = _ink_of(grey)
         if ink is not None:
             notes = opened.notes
-            cleaned = without_rules(np.rint(ink).astype(np.uint8))
+            cleaned = remove_ruled_lines(np.rint(ink).astype(np.uint8))
             if cleaned.lines:
                 ink = cleaned.ink.astype(np.float32)
                 notes = (*notes, "the paper has lines; they were taken out.")
-            return Loaded(_cropped(ink), notes)
+            return InkImage(_cropped(ink), notes)
     raise Im2TexError("the picture is blank: no ink stands out from the paper.")
 
 
@@ -68,9 +68,9 @@ def _ink_of(grey: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     """Stretched ink, or None where nothing stands out."""
     if not grey.size or int(grey.max()) - int(grey.min()) < _FAINT:
         return None
-    grey, paper, noise = _told(without_surroundings(grey))
+    grey, paper, noise = _told(remove_surroundings(grey))
     if noise > 0:  # a photograph's; a clean picture has one level of paper
-        lit = evenly_lit(grey)
+        lit = correct_illumination(grey)
         if lit is not None:
             grey, paper, noise = _told(lit)
     darkest = float(grey.min())
