@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from im2tex.data.preparation.formula_sampling.signs import CLOSES, FOREIGN, OPENS, signs, tokens_of
 from im2tex.data.preparation.formula_sampling.subformulas import SEPARATORS, subformula_spans
-from im2tex.latex.crohme.canonical import canonical
+from im2tex.latex.crohme.canonical import canonicalize
 from im2tex.latex.crohme.from_tree import crohme_from_tree
-from im2tex.latex.normal_form.parser import parse
+from im2tex.latex.normal_form.parser import parse_formula
 
 
 def signs_of(source):
-    return signs(parse(source, lenient=True).body)
+    return signs(parse_formula(source, lenient=True).body)
 
 
 def tokens(found):
@@ -97,7 +97,7 @@ FORMULAS = st.recursive(
 @example("''^{x}_{2}")
 def test_signs_are_the_canonical_form_and_every_cut_is_a_formula_of_its_own(source):
     try:
-        formula = parse(source)
+        formula = parse_formula(source)
     except ValueError:
         return
     found = signs(formula.body)
@@ -111,7 +111,7 @@ def test_signs_are_the_canonical_form_and_every_cut_is_a_formula_of_its_own(sour
         assert sum((s in OPENS) - (s in CLOSES) for s in cut) == 0
         said = tokens(cut)
         assert 0 < len(said) <= 40
-        assert canonical(" ".join(said)) == said
+        assert canonicalize(" ".join(said)) == said
         assert signs_of(" ".join(said)) == cut
 
 
