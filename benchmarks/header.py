@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from im2tex.evaluation.environment import describe_machine, machine_line
+from im2tex.evaluation.environment import describe_environment, environment_line
 from im2tex.evaluation.results import current_commit
 
 
@@ -64,4 +64,4 @@ def announce() -> None:
     threads = f"{torch.get_num_threads()} thread(s)"
     print(f"{command}\ncommit {commit}, {date}, torch {version('torch')}, {threads}")
     busy = f"{os.getloadavg()[0]:.1f} processes at work in the minute before"
-    print(f"{machine_line(describe_machine())}; {busy}\n", flush=True)
+    print(f"{environment_line(describe_environment())}; {busy}\n", flush=True)

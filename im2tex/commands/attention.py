@@ -18,7 +18,7 @@ from im2tex.data.source import SOURCES
 from im2tex.decoders import SearchOptions
 from im2tex.decoders.base import NO_ATTENTION
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.rendered_pairs import AUTO, NONE, Engine, choose, draw_formulas
+from im2tex.evaluation.rendered_pairs import AUTO, NONE, Engine, choose_engine, render_formulas
 from im2tex.model.ensemble import EnsembleOptions
 from im2tex.model.prediction import preprocess_image
 from im2tex.model.predictor import Predictor
@@ -93,7 +93,7 @@ def attention(
     if keys and not split:
         raise Im2TexError("--keys names samples of a split: give --split, too.")
     options = SearchOptions(beam_size=beam_size)
-    printer = choose(engine)
+    printer = choose_engine(engine)
     stored = read_stored(ckpt_path or model)
     reader = Recognizer.predictor_from_stored(stored)
     require_attention(reader, str(ckpt_path or model))
@@ -192,7 +192,7 @@ def _printed(looks: Sequence[AttentionRecord], engine: Engine) -> list[Attention
     if engine.name == NONE:
         return list(looks)
     try:
-        drawings = draw_formulas([" ".join(one.prediction) for one in looks], engine)
+        drawings = render_formulas([" ".join(one.prediction) for one in looks], engine)
     except Im2TexError as error:
         print(f"im2tex report attention: readings not printed: {error}", file=sys.stderr)
         return list(looks)

@@ -10,7 +10,7 @@ from pathlib import Path
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.comparison.comparison import compare_tests
 from im2tex.evaluation.comparison.export import check_suffix, comparison_record, write_changes
-from im2tex.evaluation.comparison.loading import read_measured
+from im2tex.evaluation.comparison.loading import load_test_result
 from im2tex.evaluation.comparison.terminal import print_comparisons
 from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.untrusted_text import strip_control
@@ -48,8 +48,8 @@ def compare(
     if out is not None:
         check_suffix(out)
     compared = compare_tests(
-        read_measured(first),
-        [read_measured(other) for other in others],
+        load_test_result(first),
+        [load_test_result(other) for other in others],
         only=verdicts,
         resamples=resamples,
         seed=seed,

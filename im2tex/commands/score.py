@@ -12,11 +12,11 @@ from im2tex.commands.formula_files import Entry, Role, read_formulas
 from im2tex.commands.pairing import Paired, pair
 from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.rendered_pairs import AUTO, choose
+from im2tex.evaluation.rendered_pairs import AUTO, choose_engine
 from im2tex.evaluation.reports.table import SplitScores, print_table
 from im2tex.evaluation.reports.test_report import conditions, engine_note, save_report
 from im2tex.evaluation.results import RunResult, SampleResult, command_line
-from im2tex.evaluation.scoring import Scored, score_samples
+from im2tex.evaluation.scoring import ScoredSplit, score_samples
 from im2tex.latex.normalize import NormalizationForm, normalize_or_none
 from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.untrusted_text import strip_control
@@ -55,7 +55,7 @@ def score(
     predictions, references = str(predictions), str(references)
     if form not in FORMS:
         raise Im2TexError(f"--form {form}: the forms are {', '.join(FORMS)}.")
-    chosen = choose(engine)
+    chosen = choose_engine(engine)
     _, guesses, _ = _formulas(predictions, "predictions", root)
     split, gold, about = _formulas(references, "references", root)
     path = None if out is None else _result_path(out, (predictions, references))
@@ -150,7 +150,7 @@ def _formed(tokens: Sequence[str], form: str) -> Sequence[str]:
     return tokens if found is None else found.split()
 
 
-def _column(split: str, scored: Scored, form: str) -> SplitScores:
+def _column(split: str, scored: ScoredSplit, form: str) -> SplitScores:
     samples = scored.samples
     known = [one.verdicts["finished"] for one in samples if "finished" in one.verdicts]
     return SplitScores(

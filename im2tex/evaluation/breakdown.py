@@ -51,10 +51,10 @@ def differences(samples: Iterable[SampleResult]) -> dict[str, list[dict[str, Any
     inside: Counter[_Difference] = Counter()
     occurrences: Counter[str] = Counter()
     for sample in samples:
-        if sample.judged is None:
+        if sample.scored_prediction is None:
             continue
         occurrences.update(sample.gold)
-        found = Counter(_differences(sample.gold, sample.judged))
+        found = Counter(_differences(sample.gold, sample.scored_prediction))
         count.update(found)
         inside.update(found.keys())
     lists: dict[str, list[dict[str, Any]]] = {"confused": [], "missing": [], "added": []}

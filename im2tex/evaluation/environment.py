@@ -12,7 +12,7 @@ from typing import Any
 _PACKAGES = ("im2tex", "torch", "lightning", "torchmetrics", "sacrebleu", "numpy", "pillow")
 
 
-def describe_machine() -> dict[str, Any]:
+def describe_environment() -> dict[str, Any]:
     """The machine, as it goes into a result file.
 
     Returns:
@@ -31,8 +31,8 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def machine_line(machine: dict[str, Any]) -> str:
-    """`describe_machine()` in a line, for captions: `2 cores, AMD EPYC, 8 GiB, no GPU`."""
+def environment_line(machine: dict[str, Any]) -> str:
+    """`describe_environment()` in a line, for captions: `2 cores, AMD EPYC, 8 GiB, no GPU`."""
     memory = machine["memory_gib"]
     gpus = [gpu["name"] for gpu in machine["gpus"]]
     return ", ".join(

@@ -108,6 +108,6 @@ IM2LATEX: tuple[Published, ...] = tuple(
 """Tables 2, top, 3 and 4 of the paper."""
 
 
-def beside(source: str) -> tuple[Published, ...]:
+def published_results(source: str) -> tuple[Published, ...]:
     """What was published on the test splits of a data source; nothing for most."""
     return {"crohme": CROHME, "im2latex": IM2LATEX}.get(source, ())

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.metrics.image_match import compare_images
-from im2tex.evaluation.sample_scores import Compared
+from im2tex.evaluation.sample_scores import RenderedPair
 from im2tex.render import ENGINES, Cause, Failure, Renderer, Rendering, open_renderer
 from im2tex.render.cache import default_cache_path
 
@@ -42,7 +42,7 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class Drawings:
+class RenderedPairs:
     """Pairs of formulas as pictures.
 
     Attributes:
@@ -53,10 +53,10 @@ class Drawings:
 
     engine: Engine
     signature: str | None
-    compared: list[Compared | None]
+    compared: list[RenderedPair | None]
 
 
-def choose(asked: str = AUTO) -> Engine:
+def choose_engine(asked: str = AUTO) -> Engine:
     """The engine to draw with, found before a long test rather than after it.
 
     Args:
@@ -78,7 +78,7 @@ def choose(asked: str = AUTO) -> Engine:
     return _first_of([(name, lacks()) for name, lacks in lacking.items()])
 
 
-def draw_pairs(pairs: Sequence[Markup], engine: Engine) -> Drawings:
+def render_pairs(pairs: Sequence[Markup], engine: Engine) -> RenderedPairs:
     """Draws and compares, picture by picture as they come; no formula is drawn twice.
 
     A fault of the engine's own (a full disk, a broken installation) leaves all pictures out and is
@@ -92,12 +92,12 @@ def draw_pairs(pairs: Sequence[Markup], engine: Engine) -> Drawings:
         return _nothing(pairs, engine)
     try:
         with _opened(engine.name) as renderer:
-            return Drawings(engine, renderer.signature, list(_compared(pairs, renderer)))
+            return RenderedPairs(engine, renderer.signature, list(_compared(pairs, renderer)))
     except Im2TexError as error:
         return _nothing(pairs, Engine(NONE, f"{engine.name} failed: {error}"))
 
 
-def draw_formulas(formulas: Sequence[str], engine: Engine) -> list[bytes | None]:
+def render_formulas(formulas: Sequence[str], engine: Engine) -> list[bytes | None]:
     """Pictures to look at.
 
     Args:
@@ -116,11 +116,11 @@ def draw_formulas(formulas: Sequence[str], engine: Engine) -> list[bytes | None]
         return [drawn.png for drawn in renderer.render(formulas)]
 
 
-def _nothing(pairs: Sequence[Markup], engine: Engine) -> Drawings:
-    return Drawings(engine, None, [None] * len(pairs))
+def _nothing(pairs: Sequence[Markup], engine: Engine) -> RenderedPairs:
+    return RenderedPairs(engine, None, [None] * len(pairs))
 
 
-def _compared(pairs: Sequence[Markup], renderer: Renderer) -> Iterator[Compared]:
+def _compared(pairs: Sequence[Markup], renderer: Renderer) -> Iterator[RenderedPair]:
     formulas = list(dict.fromkeys(text for pair in pairs for text in pair[::-1] if text))
     coming = zip(formulas, renderer.render(formulas), strict=True)
     drawn: dict[str | None, Rendering] = {}
@@ -132,7 +132,7 @@ def _compared(pairs: Sequence[Markup], renderer: Renderer) -> Iterator[Compared]
         pixels = gold.pixels
         images = compare_images(pixels if guess is gold else guess.pixels, pixels)
         missing = None if prediction is None else guess.failure
-        yield Compared(images, missing, gold.failure)
+        yield RenderedPair(images, missing, gold.failure)
 
 
 @contextmanager

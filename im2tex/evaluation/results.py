@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.environment import describe_machine
+from im2tex.evaluation.environment import describe_environment
 from im2tex.evaluation.metrics import token_edits
 from im2tex.evaluation.result_checks import check_result, check_sample
 from im2tex.utils.files import write_text_atomic
@@ -64,7 +64,7 @@ class SampleResult:
         return len(self.gold)
 
     @property
-    def judged(self) -> Sequence[str] | None:
+    def scored_prediction(self) -> Sequence[str] | None:
         """The prediction; None, which is always wrong, for a sample without a label.
 
         An empty prediction would else be right there.
@@ -105,7 +105,7 @@ class RunResult:
         wall_time_s: seconds the run took.
         signatures: what makes figures comparable, by metric name.
         commit: of the im2tex checkout, `-dirty` with changes; None outside of one.
-        machine: see `describe_machine`.
+        machine: see `describe_environment`.
         date: when the run ended, ISO 8601 with its time zone.
         samples: file names of the samples, by split, relative to the result.
         breakdown: by split, see `im2tex.evaluation.breakdown`.
@@ -119,7 +119,7 @@ class RunResult:
     wall_time_s: float
     signatures: Mapping[str, str] = field(default_factory=dict)
     commit: str | None = field(default_factory=lambda: current_commit())  # noqa: PLW0108 - defined below
-    machine: Mapping[str, Any] = field(default_factory=describe_machine)
+    machine: Mapping[str, Any] = field(default_factory=describe_environment)
     date: str = field(
         default_factory=lambda: datetime.now().astimezone().isoformat(timespec="seconds")
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from im2tex.evaluation.metrics import GraphVerdict, compare_graphs, token_edits
+from im2tex.evaluation.metrics import GraphScores, compare_graphs, token_edits
 from im2tex.evaluation.metrics.expression_rate import Variant
 from im2tex.evaluation.metrics.image_match import ImageComparison
 from im2tex.evaluation.results import SampleResult
@@ -30,11 +30,11 @@ STAGES = (
 nothing was decoded. Or one of the two formulas has no picture (`render`), or no label graph or no
 label (`score`). A formula can fail at both."""
 
-VARIANTS: tuple[Variant, ...] = ("tools", "strict")
+VARIANTS: tuple[Variant, ...] = ("crohme2019", "strict")
 
 
 @dataclass(frozen=True)
-class Compared:
+class RenderedPair:
     """A sample's two formulas as pictures.
 
     Attributes:
@@ -48,7 +48,7 @@ class Compared:
     reference: Failure | None = None
 
 
-def judge(sample: SampleResult, compared: Compared | None) -> tuple[SampleResult, list[str]]:
+def judge(sample: SampleResult, compared: RenderedPair | None) -> tuple[SampleResult, list[str]]:
     """A sample with its verdicts, and the stages at which it failed.
 
     Args:
@@ -58,16 +58,19 @@ def judge(sample: SampleResult, compared: Compared | None) -> tuple[SampleResult
     Returns:
         The sample, whose `failed_at` is its first failure, and all of `STAGES` that apply.
     """
-    graphs = {variant: compare_graphs(sample.judged, sample.gold, variant) for variant in VARIANTS}
+    graphs = {
+        variant: compare_graphs(sample.scored_prediction, sample.gold, variant)
+        for variant in VARIANTS
+    }
     verdicts = dict(sample.verdicts) | _tokens(sample)
     for variant, verdict in graphs.items():
         verdicts |= verdict.shares(variant)
         if verdict.comparison is not None and verdict.comparison.comparable:
-            suffix = "" if variant == "tools" else f"_{variant}"
+            suffix = "" if variant == "crohme2019" else f"_{variant}"
             verdicts[f"expression_errors{suffix}"] = verdict.comparison.errors
     if compared is not None:
         verdicts |= _images(compared.images)
-    failures = list(_failures(sample, compared, graphs["tools"]))
+    failures = list(_failures(sample, compared, graphs["crohme2019"]))
     stage, reason = failures[0] if failures else (sample.failed_at, sample.reason)
     stage = None if stage is None else stage.removeprefix("reference_")
     return (
@@ -77,10 +80,10 @@ def judge(sample: SampleResult, compared: Compared | None) -> tuple[SampleResult
 
 
 def _tokens(sample: SampleResult) -> Verdicts:
-    edits = token_edits(sample.judged, sample.gold)
+    edits = token_edits(sample.scored_prediction, sample.gold)
     verdicts: Verdicts = {f"token_within_{n}": edits <= n for n in (1, 2, 3)}
     verdicts["token_exact"] = edits == 0
-    if sample.judged is None:
+    if sample.scored_prediction is None:
         verdicts = dict.fromkeys(verdicts, False)
     return verdicts | {"token_edits": edits}
 
@@ -102,7 +105,7 @@ def _images(comparison: ImageComparison) -> Verdicts:
 
 
 def _failures(
-    sample: SampleResult, compared: Compared | None, graph: GraphVerdict
+    sample: SampleResult, compared: RenderedPair | None, graph: GraphScores
 ) -> Iterator[tuple[str, str | None]]:
     """Stages and reasons, the first stage first."""
     if sample.prediction is None:

@@ -25,7 +25,7 @@ from typing import Any
 
 from im2tex.evaluation.breakdown import breakdown, share
 from im2tex.evaluation.metrics import CorpusBleu, ExpressionRate
-from im2tex.evaluation.rendered_pairs import Engine, draw_pairs
+from im2tex.evaluation.rendered_pairs import Engine, render_pairs
 from im2tex.evaluation.results import SampleResult
 from im2tex.evaluation.sample_scores import STAGES, VARIANTS, judge
 from im2tex.latex.normalize import NormalizationForm, normalize_or_none
@@ -34,7 +34,7 @@ _NO_RATES = ("finished",)  # true or false of a sample, and no score
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredSplit:
     """The scores of one split.
 
     Attributes:
@@ -66,38 +66,41 @@ class Scored:
         }
 
 
-def score_samples(samples: Sequence[SampleResult], engine: Engine) -> Scored:
+def score_samples(samples: Sequence[SampleResult], engine: Engine) -> ScoredSplit:
     """Scores a split.
 
     Args:
         samples: references and predictions; verdicts that they have already are kept.
         engine: what draws the pictures.
     """
-    drawings = draw_pairs(
+    drawings = render_pairs(
         [
-            (None if one.judged is None else " ".join(one.judged), " ".join(one.gold))
+            (
+                None if one.scored_prediction is None else " ".join(one.scored_prediction),
+                " ".join(one.gold),
+            )
             for one in samples
         ],
         engine,
     )
     failed = Counter(dict.fromkeys(STAGES, 0))
-    judged = []
+    scored = []
     for sample, compared in zip(samples, drawings.compared, strict=True):
         verdict, stages = judge(sample, compared)
-        judged.append(verdict)
+        scored.append(verdict)
         failed.update(stages)
-    bleus = _bleus(judged)
+    bleus = _bleus(scored)
     signatures = {rate.name: rate.signature for rate in map(ExpressionRate, VARIANTS)}
     signatures |= {name: signature for name, (_, signature) in bleus.items()}
     if drawings.signature is not None:
         signatures["image"] = drawings.signature
-    return Scored(
-        metrics=_rates(judged) | {name: value for name, (value, _) in bleus.items()},
-        samples=judged,
+    return ScoredSplit(
+        metrics=_rates(scored) | {name: value for name, (value, _) in bleus.items()},
+        samples=scored,
         failed=failed,
         signatures=signatures,
         engine=drawings.engine,
-        breakdown=breakdown(judged),
+        breakdown=breakdown(scored),
     )
 
 
@@ -129,7 +132,7 @@ def _rates(samples: Sequence[SampleResult]) -> dict[str, float]:
 def _bleus(samples: Sequence[SampleResult]) -> dict[str, tuple[float, str]]:
     """Value and signature of each BLEU by its name."""
     norm, tok = _Form(NormalizationForm.NORM), _Form(NormalizationForm.TOK)
-    predictions = [sample.judged for sample in samples]
+    predictions = [sample.scored_prediction for sample in samples]
     sides = {
         "bleu": ("", predictions, [one.gold for one in samples]),
         "bleu_norm": (

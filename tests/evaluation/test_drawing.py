@@ -8,7 +8,7 @@ import pytest
 
 from im2tex.errors import Im2TexError
 from im2tex.evaluation import rendered_pairs
-from im2tex.evaluation.rendered_pairs import Engine, choose, draw_formulas, draw_pairs
+from im2tex.evaluation.rendered_pairs import Engine, choose_engine, render_formulas, render_pairs
 from im2tex.render import Cause, Failure, Rendering
 from im2tex.render.rendering import encode_png
 
@@ -46,15 +46,15 @@ def bars(monkeypatch):
 
 
 def test_formulas_to_look_at(bars):
-    first, none, last = draw_formulas(["x", "{", "x"], Engine("tex"))
+    first, none, last = render_formulas(["x", "{", "x"], Engine("tex"))
     assert first == last == encode_png(np.zeros((20, 10), np.uint8))
     assert none is None
-    assert draw_formulas(["x"], Engine("none")) == [None]
+    assert render_formulas(["x"], Engine("none")) == [None]
 
 
 def test_each_formula_is_drawn_once_and_compared_in_place(bars):
     pairs = [("xx", "xx"), ("x", "xx"), (None, "x"), ("{", "x"), ("x", "{"), ("", "x")]
-    found = draw_pairs(pairs, Engine("tex"))
+    found = render_pairs(pairs, Engine("tex"))
     assert sorted(bars.drawn) == sorted({"xx", "x", "{"})
     assert found.signature == "bars"
     images = [one.images for one in found.compared]
@@ -85,13 +85,13 @@ def test_each_formula_is_drawn_once_and_compared_in_place(bars):
 
 def test_a_fault_of_the_engine_leaves_the_pictures_out_and_is_said(bars):
     bars.fails_after = 1
-    found = draw_pairs([("x", "y")], Engine("tex"))
+    found = render_pairs([("x", "y")], Engine("tex"))
     assert found.engine == Engine("none", "tex failed: the disk is full.")
     assert (found.signature, found.compared) == (None, [None])
 
 
 def test_without_an_engine_nothing_is_drawn():
-    assert draw_pairs([("x", "y")] * 2, Engine("none")).compared == [None, None]
+    assert render_pairs([("x", "y")] * 2, Engine("none")).compared == [None, None]
 
 
 def installed(monkeypatch, *there):
@@ -101,18 +101,20 @@ def installed(monkeypatch, *there):
 
 def test_the_first_engine_that_is_installed_draws_and_the_choice_is_said(monkeypatch):
     installed(monkeypatch, "latex", "dvipng")
-    assert choose() == Engine("tex")
+    assert choose_engine() == Engine("tex")
     installed(monkeypatch, "latex", "matplotlib")
-    assert choose() == Engine("builtin", "dvipng not on the path")
+    assert choose_engine() == Engine("builtin", "dvipng not on the path")
     installed(monkeypatch)
-    assert choose() == Engine("none", "latex and dvipng not on the path; matplotlib not installed")
-    assert choose("none") == Engine("none")
+    assert choose_engine() == Engine(
+        "none", "latex and dvipng not on the path; matplotlib not installed"
+    )
+    assert choose_engine("none") == Engine("none")
 
 
 def test_an_engine_asked_for_must_be_there(monkeypatch):
     installed(monkeypatch, "matplotlib")
-    assert choose("builtin") == Engine("builtin")
+    assert choose_engine("builtin") == Engine("builtin")
     with pytest.raises(Im2TexError, match="engine tex: latex and dvipng not on the path"):
-        choose("tex")
+        choose_engine("tex")
     with pytest.raises(Im2TexError, match="no engine 'word'; there are auto, tex, builtin, none"):
-        choose("word")
+        choose_engine("word")

@@ -11,7 +11,7 @@ import torch
 
 from im2tex.errors import Im2TexError
 from im2tex.evaluation import results
-from im2tex.evaluation.environment import describe_machine, machine_line
+from im2tex.evaluation.environment import describe_environment, environment_line
 from im2tex.evaluation.results import (
     RunResult,
     SampleResult,
@@ -156,7 +156,7 @@ def test_commit_is_this_package_s_and_no_other_repository_s(tmp_path, monkeypatc
 
 
 def test_machine():
-    machine = describe_machine()
+    machine = describe_environment()
     assert json.loads(json.dumps(machine)) == machine
-    line = machine_line({"cores": 1, "cpu": "A", "memory_gib": None, "gpus": [{"name": "G"}]})
+    line = environment_line({"cores": 1, "cpu": "A", "memory_gib": None, "gpus": [{"name": "G"}]})
     assert line == "1 core, A, memory unknown, G"

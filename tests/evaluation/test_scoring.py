@@ -7,9 +7,9 @@ import pytest
 from im2tex.evaluation import scoring
 from im2tex.evaluation.metrics import FormulaMetrics, ImageScores
 from im2tex.evaluation.metrics.image_match import ImageComparison
-from im2tex.evaluation.rendered_pairs import Drawings, Engine
+from im2tex.evaluation.rendered_pairs import Engine, RenderedPairs
 from im2tex.evaluation.results import SampleResult
-from im2tex.evaluation.sample_scores import Compared
+from im2tex.evaluation.sample_scores import RenderedPair
 from im2tex.evaluation.scoring import score_samples
 from im2tex.render import Cause, Failure
 
@@ -100,7 +100,7 @@ def test_rates_are_those_of_the_metrics():
         guess = [rng.choice(words) if rng.random() < 0.1 else token for token in gold]
         samples.append(SampleResult(str(number), gold, None if number % 9 == 0 else guess, {}))
     metrics = FormulaMetrics()
-    metrics.update([one.judged for one in samples], [one.gold for one in samples])
+    metrics.update([one.scored_prediction for one in samples], [one.gold for one in samples])
     expected = {name: pytest.approx(float(value)) for name, value in metrics.compute().items()}
     found = score_samples(samples, NO_PICTURES).metrics
     assert {name: found[name] for name in expected} == expected
@@ -121,20 +121,20 @@ def test_bleu_in_three_forms():
 
 def test_image_scores_are_those_of_the_metric(monkeypatch):
     compared = [
-        Compared(ImageComparison(True, True, True, True, 0, 100)),
+        RenderedPair(ImageComparison(True, True, True, True, 0, 100)),
         # Extra ink, which the released script lets pass: 20 of 120 columns.
-        Compared(ImageComparison(False, False, True, True, 20, 120)),
-        Compared(
+        RenderedPair(ImageComparison(False, False, True, True, 20, 120)),
+        RenderedPair(
             ImageComparison(False, False, False, False, 80, 80, has_prediction=False),
             prediction=Failure(Cause.TEX, "Missing }"),
         ),
-        Compared(
+        RenderedPair(
             ImageComparison(False, False, False, False, 50, 50, has_reference=False),
             reference=Failure(Cause.TEX, "Double superscript"),
         ),
     ]
-    drawings = Drawings(Engine("tex"), "tex:1", compared)
-    monkeypatch.setattr(scoring, "draw_pairs", lambda pairs, engine: drawings)
+    drawings = RenderedPairs(Engine("tex"), "tex:1", compared)
+    monkeypatch.setattr(scoring, "render_pairs", lambda pairs, engine: drawings)
     scored = score_samples([sample(str(n), "x", "x") for n in range(4)], Engine("tex"))
     metric = ImageScores("tex:1")
     metric.update([one.images for one in compared])

@@ -6,7 +6,7 @@ import pytest
 
 from im2tex.commands.formula_files import read_formulas
 from im2tex.commands.pairing import pair
-from im2tex.evaluation.rendered_pairs import Engine, choose
+from im2tex.evaluation.rendered_pairs import Engine, choose_engine
 from im2tex.evaluation.scoring import score_samples
 
 _ASCII = r"""
@@ -99,7 +99,7 @@ def test_score_one_formula_against_itself_has_no_bleu_or_all_of_it(tmp_path, for
 
 
 def test_score_what_is_drawn_matches_itself(tmp_path):
-    engine = choose()
+    engine = choose_engine()
     if engine.name == "none":
         pytest.skip(engine.why)
     scored = score_samples(itself(tmp_path, FORMULAS), engine)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from im2tex.evaluation.comparison.loading import Measured, number
+from im2tex.evaluation.comparison.loading import TestResult, number
 
 # Two systems should differ in what was tested, not in how: what names the system is left out.
 _OWN_SIGNATURES = ("checkpoint",)
@@ -14,7 +14,9 @@ _NOT_COMPARED = "bleu"  # of a corpus, not of a sample
 _OWN_STORE = ("format", "split")
 
 
-def unlike(a: Measured, b: Measured, splits: Mapping[str, str], letter: str = "B") -> list[str]:
+def differing_conditions(
+    a: TestResult, b: TestResult, splits: Mapping[str, str], letter: str = "B"
+) -> list[str]:
     """The conditions in which two tests differ, a line each.
 
     Args:
@@ -43,12 +45,12 @@ def unlike(a: Measured, b: Measured, splits: Mapping[str, str], letter: str = "B
     for what, of_a, of_b in conditions:
         # Where one does not say, as for another's system scored, there is nothing to hold up.
         if of_a is not None and of_b is not None and of_a != of_b:
-            only_a, only_b = _apart(of_a, of_b)
+            only_a, only_b = _differing_parts(of_a, of_b)
             notes.append(f"{what}: {only_a} in A, {only_b} in {letter}")
     return notes
 
 
-def _doubtful(letter: str, one: Measured, splits: list[str]) -> list[str]:
+def _doubtful(letter: str, one: TestResult, splits: list[str]) -> list[str]:
     """What is doubtful about one side alone: no result, or samples that are not the result's."""
     if one.record is None:
         return [
@@ -77,7 +79,7 @@ def _doubtful(letter: str, one: Measured, splits: list[str]) -> list[str]:
     return notes
 
 
-def _apart(a: Any, b: Any) -> tuple[str, str]:
+def _differing_parts(a: Any, b: Any) -> tuple[str, str]:
     """Two values in words; of signatures, the parts that differ."""
     parts_a, parts_b = _parts(a), _parts(b)
     only_a = ", ".join(part for part in parts_a if part not in parts_b)

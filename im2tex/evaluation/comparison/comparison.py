@@ -15,11 +15,11 @@ from typing import Literal, TypeAlias
 
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.breakdown import FIGURES
-from im2tex.evaluation.comparison.comparability import unlike
-from im2tex.evaluation.comparison.loading import Measured
+from im2tex.evaluation.comparison.comparability import differing_conditions
+from im2tex.evaluation.comparison.loading import TestResult
 from im2tex.evaluation.comparison.paired import (
     Pair,
-    VerdictComparison,
+    ScoreComparison,
     compare_verdicts,
     names_of,
     table_name,
@@ -68,7 +68,7 @@ class SplitComparison:
     samples: int
     only_in_a: Sequence[str]
     only_in_b: Sequence[str]
-    verdicts: Sequence[VerdictComparison]
+    verdicts: Sequence[ScoreComparison]
     by: str | None
     changes: Sequence[Change]
 
@@ -85,16 +85,16 @@ class Comparison:
         notes: what makes it unfair, or was left out of it.
     """
 
-    a: Measured
-    b: Measured
+    a: TestResult
+    b: TestResult
     letters: tuple[str, str]
     splits: Sequence[SplitComparison]
     notes: Sequence[str]
 
 
 def compare_tests(
-    first: Measured,
-    others: Sequence[Measured],
+    first: TestResult,
+    others: Sequence[TestResult],
     *,
     only: Sequence[str] = (),
     resamples: int = 10_000,
@@ -133,7 +133,7 @@ def compare_tests(
     return compared
 
 
-def _correct(verdicts: Sequence[VerdictComparison], only: Sequence[str]) -> None:
+def _correct(verdicts: Sequence[ScoreComparison], only: Sequence[str]) -> None:
     """Corrects the p-values of the verdicts asked for; else of the figures, if there are any."""
     tests = [(verdict, verdict.p) for verdict in verdicts if verdict.p is not None]
     quoted = [(verdict, p) for verdict, p in tests if verdict.name in FIGURES]
@@ -143,10 +143,10 @@ def _correct(verdicts: Sequence[VerdictComparison], only: Sequence[str]) -> None
 
 
 def _compare(
-    a: Measured, b: Measured, letter: str, only: Sequence[str], *, resamples: int, seed: int
+    a: TestResult, b: TestResult, letter: str, only: Sequence[str], *, resamples: int, seed: int
 ) -> Comparison:
     common = _common_splits(a, b)
-    notes = unlike(a, b, common, letter)
+    notes = differing_conditions(a, b, common, letter)
     splits = []
     for name, other in common.items():
         of_a, of_b = a.splits[name], b.splits[other]
@@ -176,7 +176,7 @@ def _compare(
     return Comparison(a, b, ("A", letter), splits, notes)
 
 
-def _common_splits(a: Measured, b: Measured) -> dict[str, str]:
+def _common_splits(a: TestResult, b: TestResult) -> dict[str, str]:
     """The splits of `a` that `b` has, with their names there."""
     if a.is_one_file and b.is_one_file:
         return dict(zip(a.splits, b.splits, strict=True))

@@ -27,7 +27,7 @@ _EXPECTED = (
 
 
 @dataclass(frozen=True)
-class Measured:
+class TestResult:
     """A test's samples and conditions.
 
     Attributes:
@@ -46,7 +46,7 @@ class Measured:
         return self.path.suffix == ".jsonl"
 
 
-def read_measured(path: Path) -> Measured:
+def load_test_result(path: Path) -> TestResult:
     """Reads a result with all of its samples, or one samples file.
 
     Raises:
@@ -59,13 +59,13 @@ def read_measured(path: Path) -> Measured:
         raise Im2TexError(f"{path} {what}; {_EXPECTED}.")
     if path.suffix == ".jsonl":
         record, split = _beside(path)
-        return Measured(path, record, {split: _samples(path)})
+        return TestResult(path, record, {split: _samples(path)})
     record = read_result(path)
     names = record.get("samples") or {}
     if not isinstance(names, dict) or not names:
         raise Im2TexError(f"{path} lists no samples; {_EXPECTED}.")
     check_names(f"{path}, samples", names)
-    return Measured(
+    return TestResult(
         path, record, {split: _samples(_neighbour(path, name)) for split, name in names.items()}
     )
 

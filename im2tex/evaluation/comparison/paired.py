@@ -64,7 +64,7 @@ _RATIOS = {
 
 
 @dataclass
-class VerdictComparison:
+class ScoreComparison:
     """One verdict on one split.
 
     Attributes:
@@ -101,7 +101,7 @@ class VerdictComparison:
 
 def compare_verdicts(
     pairs: Sequence[Pair], names: Sequence[str], *, resamples: int, seed: int
-) -> list[VerdictComparison]:
+) -> list[ScoreComparison]:
     """Compares verdicts over the samples that both systems have them on.
 
     Args:
@@ -167,7 +167,7 @@ class _Column:
 
     Attributes:
         name: as in the table of a test.
-        kind: as in `VerdictComparison`.
+        kind: as in `ScoreComparison`.
         parts: (N, 2), what each side adds above; zero where one of the two has no verdict.
         wholes: (N, 2), what it adds below: one for shares and means.
         samples: how many pairs have it.
@@ -179,10 +179,10 @@ class _Column:
     wholes: Values
     samples: int
 
-    def compared(self, low: float, high: float) -> VerdictComparison:
+    def compared(self, low: float, high: float) -> ScoreComparison:
         with np.errstate(divide="ignore", invalid="ignore"):  # sums of negative numbers too
             a, b = (self.parts.sum(axis=0) / self.wholes.sum(axis=0)).tolist()
-        result = VerdictComparison(self.name, self.kind, self.samples, a, b, low, high)
+        result = ScoreComparison(self.name, self.kind, self.samples, a, b, low, high)
         if self.kind == "share":
             result.only_a = int((self.parts[:, 0] > self.parts[:, 1]).sum())
             result.only_b = int((self.parts[:, 0] < self.parts[:, 1]).sum())

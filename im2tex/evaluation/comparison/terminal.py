@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from im2tex.evaluation.comparison.comparison import Change, Comparison, Right, SplitComparison
-from im2tex.evaluation.comparison.loading import Measured
-from im2tex.evaluation.comparison.paired import VerdictComparison
+from im2tex.evaluation.comparison.loading import TestResult
+from im2tex.evaluation.comparison.paired import ScoreComparison
 from im2tex.evaluation.reports.table import format_value
 from im2tex.utils.untrusted_text import strip_control
 
@@ -26,7 +26,7 @@ _ROOMY = 100  # columns of a terminal, from which on there is room between those
 _EITHER: tuple[Right, Right] = ("a", "b")
 
 
-def legend(comparisons: Sequence[Comparison]) -> list[tuple[str, Measured]]:
+def legend(comparisons: Sequence[Comparison]) -> list[tuple[str, TestResult]]:
     """The letter of each test, the first one's first."""
     return [("A", comparisons[0].a), *((one.letters[1], one.b) for one in comparisons)]
 
@@ -124,7 +124,7 @@ def print_comparisons(
     file.write(text.get())
 
 
-def _row(verdict: VerdictComparison) -> list[str]:
+def _row(verdict: ScoreComparison) -> list[str]:
     low, high = _signed(verdict, verdict.low), _signed(verdict, verdict.high)
     star = " *" if verdict.p_holm is not None and verdict.p_holm < _CERTAIN else ""
     return [
@@ -139,7 +139,7 @@ def _row(verdict: VerdictComparison) -> list[str]:
     ]
 
 
-def _figure(verdict: VerdictComparison, value: float) -> str:
+def _figure(verdict: ScoreComparison, value: float) -> str:
     if verdict.kind == "share":  # whatever it is called
         return f"{100 * value:.2f} %"
     if verdict.kind == "ratio":
@@ -150,7 +150,7 @@ def _figure(verdict: VerdictComparison, value: float) -> str:
     return f"{value:.{min(max(3 - whole, 0), 6)}f}"
 
 
-def _signed(verdict: VerdictComparison, value: float) -> str:
+def _signed(verdict: ScoreComparison, value: float) -> str:
     if math.isnan(value):
         return _NONE
     size = _figure(verdict, abs(value)).removesuffix(" %")

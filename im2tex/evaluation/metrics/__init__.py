@@ -12,7 +12,7 @@ from im2tex.evaluation.metrics.edit_distance import (
     TokenWithin,
     token_edits,
 )
-from im2tex.evaluation.metrics.expression_rate import ExpressionRate, GraphVerdict, compare_graphs
+from im2tex.evaluation.metrics.expression_rate import ExpressionRate, GraphScores, compare_graphs
 from im2tex.evaluation.metrics.image_scores import ImageScores, compare_pictures
 from im2tex.evaluation.metrics.perplexity import Perplexity
 
@@ -20,7 +20,7 @@ __all__ = [
     "CorpusBleu",
     "ExpressionRate",
     "FormulaMetrics",
-    "GraphVerdict",
+    "GraphScores",
     "ImageScores",
     "Perplexity",
     "TokenErrorRate",

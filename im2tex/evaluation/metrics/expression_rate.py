@@ -19,11 +19,11 @@ from im2tex.latex.label_graph.label_graph import (
     try_label_graph,
 )
 
-Variant: TypeAlias = Literal["tools", "strict"]
+Variant: TypeAlias = Literal["crohme2019", "strict"]
 _ALLOWED = (0, 1, 2, 3)
 
 
-class GraphVerdict(NamedTuple):
+class GraphScores(NamedTuple):
     """How one prediction's label graph differs from its reference's.
 
     Attributes:
@@ -39,7 +39,7 @@ class GraphVerdict(NamedTuple):
 
     def shares(self, variant: Variant) -> dict[str, bool]:
         """What the sample adds to each rate, by the rate's name; nothing where it is left out."""
-        if self.comparison is None and variant == "tools":
+        if self.comparison is None and variant == "crohme2019":
             return {}
         right = {_name(n): self._within(n) for n in _ALLOWED}
         right["structure_rate"] = self.comparison is not None and self.comparison.structure_exact
@@ -50,8 +50,8 @@ class GraphVerdict(NamedTuple):
 
 
 def compare_graphs(
-    prediction: Tokens | None, reference: Tokens, variant: Variant = "tools"
-) -> GraphVerdict:
+    prediction: Tokens | None, reference: Tokens, variant: Variant = "crohme2019"
+) -> GraphScores:
     """Compares one prediction with its reference; see `ExpressionRate` for the variants."""
     strict = variant == "strict"
     gold = try_label_graph(reference, strict=strict)
@@ -60,7 +60,7 @@ def compare_graphs(
     comparison = None if gold is None else compare_label_graphs(guess, gold, strict=strict)
     if strict and gold is None and same and reference:
         comparison = GraphComparison(0, 0, structure=True)  # what is the same needs no reading
-    return GraphVerdict(comparison, guess is not None, gold is not None)
+    return GraphScores(comparison, guess is not None, gold is not None)
 
 
 class ExpressionRate(PairMetric):
@@ -68,7 +68,7 @@ class ExpressionRate(PairMetric):
 
     In 0..1; nan before the first sample. Two variants:
 
-    * `tools`, for figures beside those of papers: what the CROHME 2019 tools say, as the CoMER
+    * `crohme2019`, for figures beside those of papers: what the CROHME 2019 tools say, as the CoMER
       repository runs them (LaTeX to symLG with pandoc 2.17.1.1, then lgeval), slips included. A
       prediction that they cannot read is compared as an empty one, so that for a reference of one
       symbol it is within 1 error. A reference that they cannot read is left out of all rates.
@@ -80,7 +80,7 @@ class ExpressionRate(PairMetric):
     states `unread_predictions` and `unread_references`.
 
     Args:
-        variant: `tools` or `strict`.
+        variant: `crohme2019` or `strict`.
 
     Raises:
         ValueError: for another variant.
@@ -93,7 +93,7 @@ class ExpressionRate(PairMetric):
     unread_predictions: Tensor
     unread_references: Tensor
 
-    def __init__(self, variant: Variant = "tools") -> None:
+    def __init__(self, variant: Variant = "crohme2019") -> None:
         super().__init__()
         if variant not in get_args(Variant):
             raise ValueError(f"variant must be one of {', '.join(get_args(Variant))}: {variant!r}.")
@@ -137,7 +137,7 @@ class ExpressionRate(PairMetric):
             strict ones are `expression_rate_strict`, `expression_rate_1_strict` and so on.
         """
         scored = int(self.samples)
-        if self.variant == "tools":
+        if self.variant == "crohme2019":
             scored -= int(self.unread_references)
         hits = {_name(n): int(self.within[i]) for i, n in enumerate(_ALLOWED)}
         hits["structure_rate"] = int(self.structure)
@@ -152,4 +152,4 @@ def _name(errors: int) -> str:
 
 
 def _suffix(variant: Variant) -> str:
-    return "" if variant == "tools" else f"_{variant}"
+    return "" if variant == "crohme2019" else f"_{variant}"

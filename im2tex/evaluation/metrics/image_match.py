@@ -30,13 +30,13 @@ from rapidfuzz.distance import Levenshtein
 
 from im2tex.render.rendering import GrayImage
 
-INK = 128
-"""GrayImage up to this value are ink."""
+INK_THRESHOLD = 128
+"""Pixels up to this value are ink."""
 
-NEAR = 5
+MAX_COLUMN_DISTANCE = 5
 """Columns that differ in fewer pixels are equal."""
 
-SPAN = 5
+MIN_MISMATCH_COLUMNS = 5
 """Columns that a difference must span to count."""
 
 _TABLE = 4096  # columns up to which all differences are kept at once, in 16 MB
@@ -123,7 +123,7 @@ class _Columns:
             apart = np.zeros((count, count), np.int32)
             for word in words.T:
                 apart += _ones(word[:, None] ^ word[None, :])
-            self._near = apart < NEAR
+            self._near = apart < MAX_COLUMN_DISTANCE
             self._alone = self._near.sum(axis=1) == 1
 
     def merged(self, order: Sequence[int], left_out: int | None) -> list[int]:
@@ -150,7 +150,7 @@ class _Columns:
         if self._near is not None:
             return np.asarray(self._near[number], np.bool_)
         apart = _ones(self.words ^ self.words[number]).sum(axis=1)
-        return np.asarray(apart < NEAR, np.bool_)
+        return np.asarray(apart < MAX_COLUMN_DISTANCE, np.bool_)
 
 
 def _letters(first: GrayImage, second: GrayImage) -> tuple[_Columns, list[int], list[int]]:
@@ -160,7 +160,7 @@ def _letters(first: GrayImage, second: GrayImage) -> tuple[_Columns, list[int], 
     sequences: list[list[int]] = []
     for image in (first, second):
         ink = np.zeros((image.shape[1], -(-height // 64) * 64), np.bool_)
-        ink[:, : image.shape[0]] = (image <= INK).T
+        ink[:, : image.shape[0]] = (image <= INK_THRESHOLD).T
         packed = np.packbits(ink, axis=1)  # (W, 8 K)
         size = packed.shape[1]
         raw = packed.tobytes()
@@ -190,10 +190,10 @@ def _same(first: list[int], second: list[int], letters: list[int], *, both: bool
             start = None
             continue
         if not both:
-            if op.src_end - op.src_start >= SPAN:
+            if op.src_end - op.src_start >= MIN_MISMATCH_COLUMNS:
                 return False
             continue
         start = start or (op.src_start, op.dest_start)
-        if max(op.src_end - start[0], op.dest_end - start[1]) >= SPAN:
+        if max(op.src_end - start[0], op.dest_end - start[1]) >= MIN_MISMATCH_COLUMNS:
             return False
     return True

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.published import beside
+from im2tex.evaluation.published import published_results
 from im2tex.evaluation.reports.table import format_value, markdown_rows
 from im2tex.evaluation.results import read_result
 
@@ -87,7 +87,12 @@ def table(
     """
     tested = [entry for entry in entries if any(split in one["metrics"] for one in entry.records)]
     sources = {str(one["data"].get("source")) for entry in tested for one in entry.records}
-    others = [row for source in sorted(sources) for row in beside(source) if split in row.metrics]
+    others = [
+        row
+        for source in sorted(sources)
+        for row in published_results(source)
+        if split in row.metrics
+    ]
     measured = {name for entry in tested for name in entry.measured(split)}
     shown = [name for name in metrics if name in measured]
     rows = [["", "runs", *shown]]

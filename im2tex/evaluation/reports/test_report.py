@@ -9,7 +9,7 @@ from typing import Any
 from sacrebleu.metrics.bleu import MAX_NGRAM_ORDER
 
 from im2tex.evaluation.breakdown import FIGURES
-from im2tex.evaluation.environment import machine_line
+from im2tex.evaluation.environment import environment_line
 from im2tex.evaluation.reports.table import (
     SplitScores,
     bleu_note,
@@ -18,7 +18,7 @@ from im2tex.evaluation.reports.table import (
     markdown_table,
 )
 from im2tex.evaluation.results import RunResult, SampleResult
-from im2tex.evaluation.scoring import Scored
+from im2tex.evaluation.scoring import ScoredSplit
 from im2tex.utils.files import write_text_atomic
 
 _SHORT = f"references under {MAX_NGRAM_ORDER} tokens"  # they add no longest n-grams to BLEU
@@ -46,7 +46,7 @@ def save_report(
     write_text_atomic(path.with_suffix(".md"), markdown_report(result, columns))
 
 
-def conditions(scored: Scored) -> dict[str, str]:
+def conditions(scored: ScoredSplit) -> dict[str, str]:
     """The rows of the table that say how a split was scored, and what failed."""
     short = sum(0 < sample.length < MAX_NGRAM_ORDER for sample in scored.samples)
     return (
@@ -56,7 +56,7 @@ def conditions(scored: Scored) -> dict[str, str]:
     )
 
 
-def engine_note(scored: Iterable[Scored]) -> str | None:
+def engine_note(scored: Iterable[ScoredSplit]) -> str | None:
     """Why pictures were drawn by another engine than the first choice, or not at all."""
     for one in scored:
         if one.engine.why:
@@ -70,7 +70,7 @@ def markdown_report(result: RunResult, columns: Sequence[SplitScores]) -> str:
     parts = [
         markdown_table(columns),
         *([f"{note}\n"] if note else []),
-        f"`{result.command}`, {result.date[:10]}, {machine_line(dict(result.machine))}.\n",
+        f"`{result.command}`, {result.date[:10]}, {environment_line(dict(result.machine))}.\n",
         "".join(f"- {name}: `{said}`\n" for name, said in result.signatures.items()),
     ]
     for split, found in result.breakdown.items():

@@ -12,11 +12,11 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from im2tex.data.store import Split
-from im2tex.evaluation.rendered_pairs import AUTO, Engine, choose
+from im2tex.evaluation.rendered_pairs import AUTO, Engine, choose_engine
 from im2tex.evaluation.reports.table import SplitScores, print_table
 from im2tex.evaluation.reports.test_report import conditions, engine_note, save_report
 from im2tex.evaluation.results import RunResult, SampleResult, command_line, result_path
-from im2tex.evaluation.scoring import Scored, score_samples
+from im2tex.evaluation.scoring import ScoredSplit, score_samples
 from im2tex.training.access import formula_data
 from im2tex.training.callbacks.predictions import gathered
 from im2tex.training.callbacks.run_folder import run_folder
@@ -63,7 +63,7 @@ class TestReport(Callback):
             Im2TexError: if there is no such engine, or the one asked for is not installed.
         """
         self._started = time.monotonic()
-        self._engine = choose(self.engine)
+        self._engine = choose_engine(self.engine)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Scores, prints, logs and writes, on the first process.
@@ -75,7 +75,7 @@ class TestReport(Callback):
         module: Any = pl_module
         own = run_folder(trainer)
         columns: list[SplitScores] = []
-        scored: dict[str, Scored] = {}
+        scored: dict[str, ScoredSplit] = {}
         for name, test in module.tests.items():
             records = gathered({record.key: record for record in test.records})
             unfinished = sum(gathered({str(trainer.global_rank): test.unfinished}).values())
@@ -144,7 +144,12 @@ def _in_order(split: Split, records: dict[str, SampleResult]) -> Iterator[Sample
 
 
 def _column(
-    name: str, scored: Scored, logged: dict[str, float], kept: Any, module: Any, unfinished: int
+    name: str,
+    scored: ScoredSplit,
+    logged: dict[str, float],
+    kept: Any,
+    module: Any,
+    unfinished: int,
 ) -> SplitScores:
     """A split's column of the table.
 

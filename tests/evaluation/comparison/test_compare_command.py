@@ -10,7 +10,7 @@ from helpers_comparison import OF_A, OF_B, sample, save
 from tiny_run import im2tex
 
 from im2tex.evaluation.comparison.comparison import compare_tests
-from im2tex.evaluation.comparison.loading import read_measured
+from im2tex.evaluation.comparison.loading import load_test_result
 from im2tex.evaluation.comparison.terminal import print_comparisons
 
 
@@ -228,7 +228,7 @@ def test_a_terminal_shows_which_tokens_are_wrong(results, monkeypatch):
             return True
 
     out = Terminal()
-    a, b = map(read_measured, results)
+    a, b = map(load_test_result, results)
     compared = compare_tests(a, [b])
     print_comparisons(compared, show=10, resamples=10_000, seed=0, file=out)
     lines = out.getvalue().splitlines()

@@ -9,12 +9,12 @@ from helpers_comparison import OF_A, OF_B, SIGNATURES, sample, save
 
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.comparison.comparison import compare_tests
-from im2tex.evaluation.comparison.loading import read_measured
+from im2tex.evaluation.comparison.loading import load_test_result
 from im2tex.evaluation.results import write_samples
 
 
 def compared(a, b, **options):
-    return compare_tests(read_measured(a), [read_measured(b)], **options)[0]
+    return compare_tests(load_test_result(a), [load_test_result(b)], **options)[0]
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_p_values_are_corrected_over_splits_and_tests(tmp_path):
         def samples(split):
             return [sample(f"{split}-{n}", "x", "x" if n < right else "y") for n in range(10)]
 
-        return read_measured(
+        return load_test_result(
             save(tmp_path / f"{name}.json", {split: samples(split) for split in ("one", "two")})
         )
 
@@ -316,16 +316,18 @@ def test_few_samples_are_said_to_be(compare):
 
 def test_a_samples_file_finds_its_result_and_split(tmp_path):
     save(tmp_path / "v1.2.json", {"test.a/b": OF_A})
-    one = read_measured(tmp_path / "v1.2.test.a_b.samples.jsonl")
+    one = load_test_result(tmp_path / "v1.2.test.a_b.samples.jsonl")
     assert list(one.splits) == ["test.a/b"]
     assert one.record["signatures"] == SIGNATURES
 
 
 def test_the_folder_of_a_run_is_its_test(tmp_path):
     save(tmp_path / "version_0" / "test.json", {"test": OF_A})
-    assert list(read_measured(tmp_path / "version_0").splits["test"]) == [one.key for one in OF_A]
+    assert list(load_test_result(tmp_path / "version_0").splits["test"]) == [
+        one.key for one in OF_A
+    ]
     with pytest.raises(Im2TexError, match=r"is a folder without a test\.json"):
-        read_measured(tmp_path)
+        load_test_result(tmp_path)
 
 
 def test_what_is_no_result_is_refused_by_name(tmp_path):
@@ -335,7 +337,7 @@ def test_what_is_no_result_is_refused_by_name(tmp_path):
 
     def refused(match, changed=path):
         with pytest.raises(Im2TexError, match=match) as error:
-            read_measured(changed)
+            load_test_result(changed)
         assert str(changed.name) in str(error.value)
 
     refused(r"is no result; .*`im2tex test`", tmp_path / "a.txt")
@@ -364,6 +366,6 @@ def test_what_is_no_result_is_refused_by_name(tmp_path):
 
 
 def test_more_tests_than_letters_are_refused(tmp_path):
-    one = read_measured(save(tmp_path / "a.json", {"test": OF_A}))
+    one = load_test_result(save(tmp_path / "a.json", {"test": OF_A}))
     with pytest.raises(Im2TexError, match="27 results"):
         compare_tests(one, [one] * 26)

@@ -39,7 +39,7 @@ def filled(variant, samples):
 
 
 def test_rates_of_the_tools():
-    found = values(filled("tools", SAMPLES))
+    found = values(filled("crohme2019", SAMPLES))
     counts = [sum(errors <= n for _, _, errors in SAMPLES) for n in range(4)]
     assert counts == [3, 5, 6, 7]
     assert [found[name] for name in NAMES] == [count / 8 for count in counts]
@@ -56,7 +56,7 @@ def test_rates_when_strict():
 
 def test_an_unreadable_reference_is_out_for_the_tools_and_wrong_when_strict():
     samples = [("x", "x", 0), (r"\foo", r"\foo x", 0), (r"\foo", "x", 0), (r"\foo", None, 0)]
-    tools, strict = (filled(variant, samples) for variant in ("tools", "strict"))
+    tools, strict = (filled(variant, samples) for variant in ("crohme2019", "strict"))
     assert values(tools)["expression_rate"] == 1
     assert values(strict)["expression_rate_3_strict"] == 1 / 4
     assert int(tools.unread_references) == int(strict.unread_references) == 3
@@ -64,7 +64,7 @@ def test_an_unreadable_reference_is_out_for_the_tools_and_wrong_when_strict():
 
 def test_expression_rate_unreadable_reference_predicted_as_it_is_is_right_when_strict():
     samples = [("x", "y", 0), (r"\foo", r"\foo", 0), ("", "", 0)]
-    tools, strict = (filled(variant, samples) for variant in ("tools", "strict"))
+    tools, strict = (filled(variant, samples) for variant in ("crohme2019", "strict"))
     assert values(tools)["expression_rate"] == 0
     assert values(strict)["expression_rate_strict"] == 1 / 3  # nothing is no formula
     assert values(strict)["structure_rate_strict"] == 2 / 3
@@ -74,11 +74,13 @@ def test_expression_rate_unreadable_reference_predicted_as_it_is_is_right_when_s
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
 def test_nan_before_the_first_sample():
     assert all(math.isnan(value) for value in values(ExpressionRate()).values())
-    assert all(math.isnan(value) for value in values(filled("tools", [(r"\foo", "x", 0)])).values())
+    assert all(
+        math.isnan(value) for value in values(filled("crohme2019", [(r"\foo", "x", 0)])).values()
+    )
 
 
 def test_shards_merged_equal_the_whole():
-    for variant in ("tools", "strict"):
+    for variant in ("crohme2019", "strict"):
         whole = filled(variant, SAMPLES)
         left, right = filled(variant, SAMPLES[:3]), filled(variant, SAMPLES[3:])
         left.merge_state(right)
@@ -114,7 +116,7 @@ def test_the_tools_rates_on_their_own_pairs():
         pytest.skip("needs IM2TEX_DATA, a folder with crohme/lgeval_verdicts.tsv")
     with path.open(newline="") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-    found = values(filled("tools", [(row["gold"], row["prediction"], 0) for row in rows]))
+    found = values(filled("crohme2019", [(row["gold"], row["prediction"], 0) for row in rows]))
     for n, name in enumerate(NAMES):
         right = sum(int(row["n_label_errors"]) <= n for row in rows)
         assert found[name] == right / len(rows)
