@@ -57,18 +57,18 @@ def test_rates_when_strict():
 def test_an_unreadable_reference_is_out_for_the_tools_and_wrong_when_strict():
     samples = [("x", "x", 0), (r"\foo", r"\foo x", 0), (r"\foo", "x", 0), (r"\foo", None, 0)]
     crohme2019, strict = (filled(variant, samples) for variant in ("crohme2019", "strict"))
-    assert values(tools)["expression_rate"] == 1
+    assert values(crohme2019)["expression_rate"] == 1
     assert values(strict)["expression_rate_3_strict"] == 1 / 4
-    assert int(tools.unread_references) == int(strict.unread_references) == 3
+    assert int(crohme2019.unread_references) == int(strict.unread_references) == 3
 
 
 def test_expression_rate_unreadable_reference_predicted_as_it_is_is_right_when_strict():
     samples = [("x", "y", 0), (r"\foo", r"\foo", 0), ("", "", 0)]
     crohme2019, strict = (filled(variant, samples) for variant in ("crohme2019", "strict"))
-    assert values(tools)["expression_rate"] == 0
+    assert values(crohme2019)["expression_rate"] == 0
     assert values(strict)["expression_rate_strict"] == 1 / 3  # nothing is no formula
     assert values(strict)["structure_rate_strict"] == 2 / 3
-    assert int(tools.unread_references) == int(strict.unread_references) == 2
+    assert int(crohme2019.unread_references) == int(strict.unread_references) == 2
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
