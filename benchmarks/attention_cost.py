@@ -14,7 +14,7 @@ The coarse scores are scaled so that sparsemax finds the paper's 4.6 blocks a qu
 *Growth*: the hard attention's step where the side of a block grows as the square root of the
 grid's side, so that coarse and fine look-ups balance and grow as the square root of the cells.
 *Price*: what a cell costs sparsemax where it is taken out, in cells of a grid read as a whole
-(`im2tex.attention.sparse.PRICE` decides between the two).
+(`im2tex.attention.sparse.GATHER_COST` decides between the two).
 
 Times are the best of several; one thread by its processor time, or more of them, or a GPU, by the
 clock. Grids beyond --memory are left out.
@@ -39,8 +39,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from im2tex.attention import ATTENTIONS, Attention
 from im2tex.attention.coarse_to_fine import CoarseToFine
-from im2tex.attention.hierarchical import mixture
-from im2tex.attention.sparse import PRICE, gathered
+from im2tex.attention.hierarchical import full_attention
+from im2tex.attention.sparse import GATHER_COST, gathered
 from im2tex.attention.sparsemax import sparsemax
 from im2tex.grid import Grid
 
@@ -166,9 +166,9 @@ def steps(
                 if kind not in ("standard", "coarse_only"):
                     scale(attention, query, grid)
                 step = partial(attention, query, attention.prepare(grid), None)
-                seconds, peak, glimpse = at.best(step), at.peak(step), step()
-                coarse = glimpse.coarse_lookups.mean().item()
-                fine = glimpse.fine_lookups.mean().item()
+                seconds, peak, attended = at.best(step), at.peak(step), step()
+                coarse = attended.coarse_lookups.mean().item()
+                fine = attended.fine_lookups.mean().item()
                 base = base or (seconds, peak)
                 if seconds > base[0]:
                     slower.append(f"{kind} at {name}, batch {batch}")
@@ -180,7 +180,7 @@ def steps(
                     f"{coarse:>7.0f}{fine:>9.1f}",
                     flush=True,
                 )
-            del grid, step, glimpse
+            del grid, step, attended
     print(f"\nSlower than standard attention: {'; '.join(slower) or 'none'}.")
     print(f"More memory than standard attention: {'; '.join(larger) or 'none'}.")
     print(
@@ -210,21 +210,23 @@ def growth(sizes: list[tuple[int, int]], batch: int, memory: float, at: Machine)
             attention = attention_of(kind, at)
             held = attention.prepare(grid)
             seconds.append(at.best(partial(attention, queries[:, :1], held, None)))
-        glimpse = attention(queries, held, None)
-        looked = (glimpse.coarse_lookups + glimpse.fine_lookups).mean().item()
+        attended = attention(queries, held, None)
+        looked = (attended.coarse_lookups + attended.fine_lookups).mean().item()
         print(
             f"{size[0]}x{size[1]:<9}"[:9] + f"{block:>6}{looked:>10.0f}{2 * cells**0.5:>15.0f}"
             f"{seconds[1] * 1e3:>9.3f}{seconds[0] * 1e3:>13.3f}{seconds[0] / seconds[1]:>7.1f}x",
             flush=True,
         )
-        del grid, held, glimpse
+        del grid, held, attended
     if batch == 1:
         print("(a few tenths of a millisecond are the calls themselves, whatever they work on)")
     print()
 
 
 def prices(sizes: list[tuple[int, int]], batch: int, at: Machine) -> None:
-    print(f"Price of a cell that sparsemax takes out, batch {batch}; PRICE is {PRICE}\n")
+    print(
+        f"Price of a cell that sparsemax takes out, batch {batch}; GATHER_COST is {GATHER_COST}\n"
+    )
     print(f"{'cells':<9}{'queries':>8}{'taken out ms':>14}{'whole ms':>10}{'cells':>8}{'price':>7}")
     for size in sizes:
         grid = grid_of(batch, size, 4, at)
@@ -238,7 +240,7 @@ def prices(sizes: list[tuple[int, int]], batch: int, at: Machine) -> None:
             choice = sparsemax(held.coarse.masked_scores(coarse))
             asking, blocks = choice.flatten(0, 1).nonzero(as_tuple=True)
             few = at.best(partial(gathered, choice, fine, held, choice, asking, blocks))
-            whole = at.best(partial(mixture, choice, fine, held, choice))
+            whole = at.best(partial(full_attention, choice, fine, held, choice))
             share = len(blocks) * 16 / (batch * size[0] * size[1])
             print(
                 f"{size[0]}x{size[1]:<9}"[:9] + f"{beam:>8}{few * 1e3:>14.3f}{whole * 1e3:>10.3f}"

@@ -1,11 +1,11 @@
-"""A training step with the deferred gradient of the grid against plain autograd's.
+"""A training step with the accumulated gradient of the grid against plain autograd's.
 
     python benchmarks/attention_gradient.py
     python benchmarks/attention_gradient.py --device cuda --passes 20
 
 Plain autograd makes a gradient as large as the grid at every step of the decoder, twice, and adds
-it up; the deferred one makes it once (see `im2tex/attention/deferred.py`). Timed is a decoder's
-loss and its backward pass down to the grid, at the sizes of two configurations, both ways on the
+it up; the accumulated one makes it once (see `im2tex/attention/gradient_accumulation.py`).
+Timed is a decoder's loss and its backward pass down to the grid, at the sizes of two configurations, both ways on the
 same numbers in the same run, in turns; the best of the passes counts. One thread by its processor
 time, or more of them, or a GPU, by the clock. The gradients are compared as well. Peak memory is
 what the process (on a GPU: PyTorch) holds at most beyond what it held before; Linux only.
@@ -57,7 +57,9 @@ class Plain(StandardAttention):
     def prepare(self, grid: Grid) -> StandardMemory:
         """The features as they are, part of the graph."""
         memory = super().prepare(grid)
-        cells = replace(memory.cells, features=grid.features.flatten(1, 2), deferred=None)
+        cells = replace(
+            memory.cells, features=grid.features.flatten(1, 2), accumulated_gradient=None
+        )
         return replace(memory, cells=cells)
 
 
@@ -73,7 +75,7 @@ def peak(device: torch.device, *, reset: bool = False) -> float:
     return int(match[1]) / 1e3 if match else float("nan")
 
 
-class Steps:
+class PendingGradients:
     """One job's steps, either way."""
 
     def __init__(self, job: Job, dtype: torch.dtype, device: torch.device) -> None:
@@ -113,13 +115,13 @@ def main() -> int:
         f"{args.clock.name}\n"
     )
     print(
-        f"{'sizes':<17}{'precision':<11}{'plain ms':>9}{'deferred ms':>12}{'ratio':>7}"
-        f"{'plain MB':>9}{'deferred MB':>12}{'difference':>12}"
+        f"{'sizes':<17}{'precision':<11}{'plain ms':>9}{'accumulated ms':>15}{'ratio':>7}"
+        f"{'plain MB':>9}{'accumulated MB':>15}{'difference':>15}"
     )
-    ways = {"plain": Plain, "deferred": StandardAttention}
+    ways = {"plain": Plain, "accumulated": StandardAttention}
     for job in JOBS:
         for dtype in (torch.float32, torch.bfloat16):
-            step = Steps(job, dtype, device)
+            step = PendingGradients(job, dtype, device)
             seconds = dict.fromkeys(ways, float("inf"))
             most = dict.fromkeys(ways, 0.0)
             gradients = {name: step(kind) for name, kind in ways.items()}
@@ -131,12 +133,14 @@ def main() -> int:
                     step(kind)
                     seconds[name] = min(seconds[name], clock() - begun)
                     most[name] = max(most[name], peak(device) - before)
-            apart = (gradients["plain"] - gradients["deferred"]).norm() / gradients["plain"].norm()
+            apart = (gradients["plain"] - gradients["accumulated"]).norm() / gradients[
+                "plain"
+            ].norm()
             print(
                 f"{job.name:<17}{str(dtype)[6:]:<11}{seconds['plain'] * 1e3:>9.0f}"
-                f"{seconds['deferred'] * 1e3:>12.0f}"
-                f"{seconds['plain'] / seconds['deferred']:>6.1f}x"
-                f"{most['plain']:>9.0f}{most['deferred']:>12.0f}{float(apart):>12.1e}"
+                f"{seconds['accumulated'] * 1e3:>15.0f}"
+                f"{seconds['plain'] / seconds['accumulated']:>6.1f}x"
+                f"{most['plain']:>9.0f}{most['accumulated']:>15.0f}{float(apart):>15.1e}"
             )
     return 0
 

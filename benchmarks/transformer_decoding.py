@@ -42,7 +42,7 @@ from im2tex.data.bucketing import Budget, group
 from im2tex.data.dataset import Batch, stack
 from im2tex.decoders import Hypothesis, SearchOptions
 from im2tex.decoders.beam_search import Steps, beam_search
-from im2tex.decoders.bidirectional_search import mirrored, rank_jointly
+from im2tex.decoders.bidirectional_search import rank_jointly, reverse_indices
 from im2tex.decoders.transformer.decoder import TransformerDecoder
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import PAD
@@ -62,7 +62,9 @@ class Plain:
         if len(grid.features) != images * beam:
             grid = repeated(grid, images * beam // len(grid.features))
         targets = torch.cat([prefix[:, :, 1:], prefix[:, :, :1]], 2).flatten(0, 1)
-        logits, _ = self.decoder.forced(grid, targets, self.backwards)  # the last is never fed
+        logits, _ = self.decoder.teacher_forcing(
+            grid, targets, self.backwards
+        )  # the last is never fed
         return logits[:, -1].view(images, beam, -1).log_softmax(2), (grid, prefix)
 
     def reorder(self, state: tuple[Grid, Tensor], parents: Tensor) -> tuple[Grid, Tensor]:
@@ -97,7 +99,7 @@ def plain_likelihood(
         rows = (backwards == way).nonzero()  # (M, 2) image and candidate
         if len(rows):
             targets = tokens[rows[:, 0], rows[:, 1]]
-            logits, _ = decoder.forced(chosen(grid, images[rows[:, 0]]), targets, way)
+            logits, _ = decoder.teacher_forcing(chosen(grid, images[rows[:, 0]]), targets, way)
             log_p = logits.log_softmax(2).gather(2, targets.unsqueeze(2)).squeeze(2)
             found[rows[:, 0], rows[:, 1]] = log_p
     return found
@@ -127,14 +129,16 @@ def search(
         found.append(beam_search(Timer(steps), Timed(inner, ends, 0), batch, every, device))
     likelihood = partial(plain_likelihood, decoder, grid)
     if start is not None:
-        likelihood = partial(decoder.token_log_p, start)
+        likelihood = partial(decoder.score_tokens, start)
     cells = grid.mask.shape[1] * grid.mask.shape[2]
     return rank_jointly(found[0], found[1], likelihood, cells, options, device)
 
 
 def plain_loss(decoder: TransformerDecoder, grid: Grid, tokens: Tensor) -> Tensor:
     """The loss of `TransformerDecoder.loss`, a grid for each direction."""
-    both = torch.stack([tokens, tokens.gather(1, mirrored(tokens))], 1).flatten(0, 1)  # (2 B, T)
+    both = torch.stack([tokens, tokens.gather(1, reverse_indices(tokens))], 1).flatten(
+        0, 1
+    )  # (2 B, T)
     ways = torch.arange(2, device=tokens.device).bool().repeat(len(tokens)).unsqueeze(1)
     logits, _ = decoder._forced(decoder.prepare(repeated(grid, 2)), both.unsqueeze(1), ways)
     return torch.nn.functional.cross_entropy(logits.flatten(0, 2), both.flatten(), ignore_index=PAD)
@@ -142,7 +146,7 @@ def plain_loss(decoder: TransformerDecoder, grid: Grid, tokens: Tensor) -> Tenso
 
 def left_loss(decoder: TransformerDecoder, grid: Grid, tokens: Tensor) -> Tensor:
     """The loss of reading from left to right only."""
-    logits, _ = decoder.forced(grid, tokens)
+    logits, _ = decoder.teacher_forcing(grid, tokens)
     return torch.nn.functional.cross_entropy(
         logits.flatten(0, 1), tokens.flatten(), ignore_index=PAD
     )

@@ -47,7 +47,7 @@ class Grid:
             )
         return block[0], block[1]
 
-    def cells_in(self, boxes: Tensor) -> Tensor:
+    def cells_overlapping(self, boxes: Tensor) -> Tensor:
         """Which cells lie in given boxes of the input image.
 
         A cell belongs to a box if they have a point in common, the cell without its right and

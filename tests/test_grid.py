@@ -14,7 +14,7 @@ def grid(mask, stride):
 def cells(boxes, mask=None, stride=(8, 4)):
     """The (row, column) of the cells of each box, on a 3 x 5 grid: 24 pixels high, 20 wide."""
     mask = torch.ones(1, 3, 5, dtype=torch.bool) if mask is None else mask
-    covered = grid(mask, stride).cells_in(torch.tensor([boxes]))[0]
+    covered = grid(mask, stride).cells_overlapping(torch.tensor([boxes]))[0]
     return [[(i, j) for i, j in one.nonzero().tolist()] for one in covered]
 
 
@@ -67,7 +67,7 @@ def test_boxes_go_by_image_and_token():
     first, second = [0.0, 0.0, 1.0, 1.0], [5.0, 0.0, 6.0, 1.0]  # cells of 8 x 4
     boxes = torch.tensor([[first, second, NOWHERE], [second, first, first]])
     expected = [[[1, 0], [0, 1], [0, 0]], [[0, 1], [1, 0], [1, 0]]]
-    assert grid(mask, (8, 4)).cells_in(boxes).squeeze(2).int().tolist() == expected
+    assert grid(mask, (8, 4)).cells_overlapping(boxes).squeeze(2).int().tolist() == expected
 
 
 def test_the_mask_of_a_padded_batch_is_true_where_there_is_image():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from by_heart import VOCABULARY, pictures, read, teach
+from overfit import VOCABULARY, pictures, read, teach
 from PIL import Image, ImageDraw
 from tiny_run import im2tex, lines
 

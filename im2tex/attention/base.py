@@ -17,7 +17,7 @@ Lazy = Tensor | Callable[[], Tensor]
 """A tensor, or how to make it once it is asked for."""
 
 
-class Glimpse:
+class AttentionOutput:
     """What one step of attention gives, for K queries an image.
 
     The weights of an attention that looks at few cells are made when they are read: to write down
@@ -33,13 +33,13 @@ class Glimpse:
         log_probability: (B, K) of the sample drawn, for an attention trained by REINFORCE.
         coarse_weights: (B, K, h' * w') p(z'), over the coarse cells; or how to make it; None for
             an attention without them.
-        guided: (B, K, h * w), or how to make it: what guided attention teaches, for an attention
-            whose weights cannot be taught themselves; the weights if not given.
+        supervised_weights: (B, K, h * w), or how to make it: the weights that the
+            guided attention loss trains; `weights` if not given.
     """
 
     __slots__ = (
         "_coarse_weights",
-        "_guided",
+        "_supervised_weights",
         "_weights",
         "coarse_lookups",
         "context",
@@ -57,7 +57,7 @@ class Glimpse:
         fine_lookups: Tensor,
         log_probability: Tensor | None = None,
         coarse_weights: Lazy | None = None,
-        guided: Lazy | None = None,
+        supervised_weights: Lazy | None = None,
     ) -> None:
         self.context = context
         self.state = state
@@ -66,7 +66,7 @@ class Glimpse:
         self.log_probability = log_probability
         self._weights = weights
         self._coarse_weights = coarse_weights
-        self._guided = guided
+        self._supervised_weights = supervised_weights
 
     @property
     def weights(self) -> Tensor:
@@ -83,17 +83,17 @@ class Glimpse:
         return self._coarse_weights
 
     @property
-    def guided(self) -> Tensor:
+    def supervised_weights(self) -> Tensor:
         """(B, K, h * w)."""
-        if self._guided is None:
+        if self._supervised_weights is None:
             return self.weights
-        if not isinstance(self._guided, Tensor):
-            self._guided = self._guided()
-        return self._guided
+        if not isinstance(self._supervised_weights, Tensor):
+            self._supervised_weights = self._supervised_weights()
+        return self._supervised_weights
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class ReinforceOptions:
     """How an attention that samples is trained: by REINFORCE, which the decoder does.
 
     Attributes:
@@ -133,13 +133,13 @@ class Attention(nn.Module, ABC):
 
     Attributes:
         needs_coarse: whether the encoder has to give a coarse grid.
-        idle: arguments that do nothing where another has a value: its name and that value.
+        inactive_when: arguments that do nothing where another has a value: its name and that value.
         sampling: how it is trained if it samples in training; else None.
     """
 
     needs_coarse: ClassVar[bool] = False
-    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {}
-    sampling: Sampling | None = None
+    inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {}
+    sampling: ReinforceOptions | None = None
 
     @abstractmethod
     def prepare(self, grid: Grid) -> Any:
@@ -155,13 +155,13 @@ class Attention(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, query: Tensor, memory: Any, state: Tensor | None) -> Glimpse:
+    def forward(self, query: Tensor, memory: Any, state: Tensor | None) -> AttentionOutput:
         """One step.
 
         Args:
             query: (B, K, Q).
             memory: what `prepare` gave for the B images.
-            state: the previous step's `Glimpse.state`, or None at the first step.
+            state: the previous step's `AttentionOutput.state`, or None at the first step.
         """
 
 

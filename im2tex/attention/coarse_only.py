@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from im2tex.attention.base import ATTENTIONS, Attention, Glimpse
-from im2tex.attention.blocks import Blocks
-from im2tex.attention.cells import Cells
+from im2tex.attention.base import ATTENTIONS, Attention, AttentionOutput
+from im2tex.attention.coarse_to_fine_index import CoarseToFineIndex
+from im2tex.attention.flat_grid import FlatGrid
 from im2tex.grid import Grid
 
 
@@ -23,8 +23,8 @@ from im2tex.grid import Grid
 class CoarseMemory:
     """The coarse cells of a grid, and the blocks that they stand for."""
 
-    coarse: Cells
-    blocks: Blocks
+    coarse: FlatGrid
+    blocks: CoarseToFineIndex
 
 
 @ATTENTIONS.register("coarse_only")
@@ -53,26 +53,26 @@ class CoarseOnlyAttention(Attention):
 
     def prepare(self, grid: Grid) -> CoarseMemory:
         """See `Attention.prepare`."""
-        blocks = Blocks.of(grid)
+        blocks = CoarseToFineIndex.of(grid)
         assert grid.coarse is not None  # or there were no blocks
-        return CoarseMemory(Cells.of(grid.coarse), blocks)
+        return CoarseMemory(FlatGrid.of(grid.coarse), blocks)
 
     def select(self, memory: CoarseMemory, images: Tensor) -> CoarseMemory:
         """See `Attention.select`."""
         return CoarseMemory(memory.coarse.select(images), memory.blocks.select(images))
 
-    def forward(self, query: Tensor, memory: CoarseMemory, state: Tensor | None) -> Glimpse:
+    def forward(self, query: Tensor, memory: CoarseMemory, state: Tensor | None) -> AttentionOutput:
         """See `Attention.forward`."""
         coarse, blocks = memory.coarse, memory.blocks
         weights = coarse.masked_scores(self.project_coarse(query)).softmax(2)  # (B, K, M)
 
         def fine() -> Tensor:
             share = weights / blocks.sizes.clamp_min(1).unsqueeze(1)  # (B, K, M)
-            return blocks.join(share.unsqueeze(3) * ~blocks.outside.unsqueeze(1))
+            return blocks.from_blocks(share.unsqueeze(3) * ~blocks.padding_mask.unsqueeze(1))
 
         looked = coarse.count.expand(weights.shape[:2])
-        return Glimpse(
-            coarse.mix(weights),
+        return AttentionOutput(
+            coarse.weighted_sum(weights),
             fine,
             None,
             looked,

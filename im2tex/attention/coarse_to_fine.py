@@ -14,22 +14,21 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.attention.base import Attention
-from im2tex.attention.blocks import Blocks, inner_softmax
-from im2tex.attention.cells import Cells
+from im2tex.attention.coarse_to_fine_index import CoarseToFineIndex, inner_softmax
+from im2tex.attention.flat_grid import FlatGrid
 from im2tex.grid import Grid
 
-MANY = 2**18
-"""Features taken out at a time on a CPU, at most: what stays in its cache, and is not asked of the
-system anew at every step, which takes longer than the rest. And no more than standard attention
-would have scores, where those are more than `FEW`: then a step takes less memory than one of
-standard attention."""
+MAX_GATHERED_FEATURES = 2**18
+"""Most features gathered at a time on a CPU: few enough for its cache and for an allocation that is
+reused at the next step."""
 
-FEW = 2**15
-"""Scores that take so little memory that no piece of a few blocks could take less."""
+SMALL_SCORE_COUNT = 2**15
+"""Above this number of standard attention's scores, no more features than scores are gathered at a
+time without gradients, so that a step takes less memory than one of standard attention."""
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
+class TwoLevelMemory:
     """A grid of two levels.
 
     Attributes:
@@ -38,9 +37,9 @@ class Levels:
         blocks: which fine cells lie in which coarse one.
     """
 
-    coarse: Cells
-    fine: Cells
-    blocks: Blocks
+    coarse: FlatGrid
+    fine: FlatGrid
+    blocks: CoarseToFineIndex
 
 
 class CoarseToFine(Attention):
@@ -70,15 +69,15 @@ class CoarseToFine(Attention):
         self.project = nn.Linear(query_width, width, bias=False)
         self.project_coarse = None if share else nn.Linear(query_width, coarse_width, bias=False)
 
-    def prepare(self, grid: Grid) -> Levels:
+    def prepare(self, grid: Grid) -> TwoLevelMemory:
         """See `Attention.prepare`."""
-        blocks = Blocks.of(grid)
+        blocks = CoarseToFineIndex.of(grid)
         assert grid.coarse is not None  # or there were no blocks
-        return Levels(Cells.of(grid.coarse), Cells.of(grid), blocks)
+        return TwoLevelMemory(FlatGrid.of(grid.coarse), FlatGrid.of(grid), blocks)
 
-    def select(self, memory: Levels, images: Tensor) -> Levels:
+    def select(self, memory: TwoLevelMemory, images: Tensor) -> TwoLevelMemory:
         """See `Attention.select`."""
-        return Levels(
+        return TwoLevelMemory(
             memory.coarse.select(images), memory.fine.select(images), memory.blocks.select(images)
         )
 
@@ -88,7 +87,9 @@ class CoarseToFine(Attention):
         return fine if self.project_coarse is None else self.project_coarse(query), fine
 
 
-def look(memory: Levels, query: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+def attend_to_blocks(
+    memory: TwoLevelMemory, query: Tensor, chosen: Tensor
+) -> tuple[Tensor, Tensor]:
     """Attends to P blocks, each by itself, and reads no other cell.
 
     Args:
@@ -103,12 +104,12 @@ def look(memory: Levels, query: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]
     rows = memory.fine.rows(blocks.rows.index_select(0, chosen))  # (P, S, D)
     # One row times a matrix: a matrix times one column takes ten times as long on a CPU.
     scores = query.to(rows.dtype).unsqueeze(1) @ rows.transpose(1, 2)  # (P, 1, S)
-    outside = blocks.outside.flatten(0, 1).index_select(0, chosen)  # (P, S)
+    outside = blocks.padding_mask.flatten(0, 1).index_select(0, chosen)  # (P, S)
     inner = inner_softmax(scores, outside.unsqueeze(1))
     return (inner.to(rows.dtype) @ rows).squeeze(1), inner.squeeze(1)
 
 
-def pieces(memory: Levels, beam: int, chosen: Tensor) -> list[slice]:
+def chunk_blocks(memory: TwoLevelMemory, beam: int, chosen: Tensor) -> list[slice]:
     """Cuts a list of blocks into pieces whose cells are taken out together.
 
     Args:
@@ -118,15 +119,19 @@ def pieces(memory: Levels, beam: int, chosen: Tensor) -> list[slice]:
     """
     together = max(1, len(chosen))
     if chosen.device.type == "cpu":
-        most = MANY
+        most = MAX_GATHERED_FEATURES
         scores = beam * memory.fine.mask.numel()
-        if scores > FEW and not torch.is_grad_enabled():  # or they are held for the gradient
-            most = min(MANY, scores)
+        if (
+            scores > SMALL_SCORE_COUNT and not torch.is_grad_enabled()
+        ):  # or they are held for the gradient
+            most = min(MAX_GATHERED_FEATURES, scores)
         together = max(1, most // (memory.blocks.cells.shape[1] * memory.fine.features.shape[2]))
     return [slice(at, at + together) for at in range(0, max(1, len(chosen)), together)]
 
 
-def spread(memory: Levels, weights: Tensor, queries: Tensor, chosen: Tensor, beam: int) -> Tensor:
+def scatter_to_grid(
+    memory: TwoLevelMemory, weights: Tensor, queries: Tensor, chosen: Tensor, beam: int
+) -> Tensor:
     """Weights of a few blocks, written out over all fine cells.
 
     Args:

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from im2tex.attention.base import ATTENTIONS, Attention, Glimpse
-from im2tex.attention.cells import Cells
+from im2tex.attention.base import ATTENTIONS, Attention, AttentionOutput
+from im2tex.attention.flat_grid import FlatGrid
 from im2tex.grid import Grid
 
 
@@ -35,7 +35,7 @@ class CoverageMemory:
         shape: h and w.
     """
 
-    cells: Cells
+    cells: FlatGrid
     keys: Tensor
     kernel: Tensor
     shape: tuple[int, int]
@@ -85,7 +85,7 @@ class CoverageAttention(Attention):
         taps = self.window.weight.flatten(1)  # (q, 1, k, k) -> (q, k k)
         kernel = (self.past.weight @ taps).reshape(-1, *self.window.weight.shape[1:])
         shape = grid.mask.shape[1], grid.mask.shape[2]
-        return CoverageMemory(Cells.of(grid), keys, kernel, shape)
+        return CoverageMemory(FlatGrid.of(grid), keys, kernel, shape)
 
     def select(self, memory: CoverageMemory, images: Tensor) -> CoverageMemory:
         """See `Attention.select`."""
@@ -93,7 +93,9 @@ class CoverageAttention(Attention):
             memory.cells.select(images), memory.keys[images], memory.kernel, memory.shape
         )
 
-    def forward(self, query: Tensor, memory: CoverageMemory, state: Tensor | None) -> Glimpse:
+    def forward(
+        self, query: Tensor, memory: CoverageMemory, state: Tensor | None
+    ) -> AttentionOutput:
         """See `Attention.forward`."""
         mixed = self.project(query).unsqueeze(3) + memory.keys.unsqueeze(1)  # (B, K, A, h w)
         if state is not None:  # a convolution of zeros, without bias, is zero
@@ -102,7 +104,9 @@ class CoverageAttention(Attention):
         weights = memory.cells.masked(scores).softmax(2)
         fine = memory.cells.count.expand(query.shape[:2])
         past = weights if state is None else state + weights
-        return Glimpse(memory.cells.mix(weights), weights, past, torch.zeros_like(fine), fine)
+        return AttentionOutput(
+            memory.cells.weighted_sum(weights), weights, past, torch.zeros_like(fine), fine
+        )
 
     def _covered(self, state: Tensor, memory: CoverageMemory) -> Tensor:
         """What the past weights add before the tanh: (B, K, h w) -> (B, K, A, h w)."""

@@ -2,7 +2,7 @@
 
 Section 4 of Deng et al. 2017 ("C2F"). In training z' is drawn from p(z'), otherwise it is the
 likeliest; inside the block there is a softmax. A step costs H' W' + s s look-ups, in training as
-in use. The choice has no gradient: the glimpse holds log p(z') of the draw, and the decoder
+in use. The choice has no gradient: the output holds log p(z') of the draw, and the decoder
 trains it by REINFORCE (`decoders.reinforce`). Start it from a trained hierarchical model, as the
 paper does.
 """
@@ -12,13 +12,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from im2tex.attention.base import ATTENTIONS, Glimpse, Sampling
-from im2tex.attention.coarse_to_fine import CoarseToFine, Levels, look, pieces, spread
+from im2tex.attention.base import ATTENTIONS, AttentionOutput, ReinforceOptions
+from im2tex.attention.coarse_to_fine import (
+    CoarseToFine,
+    TwoLevelMemory,
+    attend_to_blocks,
+    chunk_blocks,
+    scatter_to_grid,
+)
 
 
 @ATTENTIONS.register("hard")
 class HardAttention(CoarseToFine):
-    """One block a step; see `CoarseToFine` for its parameters and `Sampling` for its training.
+    """One block a step; see `CoarseToFine` for its parameters and `ReinforceOptions`.
 
     The weights it gives are those of the chosen block; `coarse_weights` are p(z'), that it chose
     from.
@@ -52,9 +58,11 @@ class HardAttention(CoarseToFine):
         reward_scale: float = 1.0,
     ) -> None:
         super().__init__(query_width, width, coarse_width, share)
-        self.sampling = Sampling(samples, discount, baseline_rate, entropy, reward_scale)
+        self.sampling = ReinforceOptions(samples, discount, baseline_rate, entropy, reward_scale)
 
-    def forward(self, query: Tensor, memory: Levels, state: Tensor | None) -> Glimpse:
+    def forward(
+        self, query: Tensor, memory: TwoLevelMemory, state: Tensor | None
+    ) -> AttentionOutput:
         """See `Attention.forward`."""
         coarse, fine = self.queries(query)
         scores = memory.coarse.masked_scores(coarse)  # (B, K, M)
@@ -62,19 +70,22 @@ class HardAttention(CoarseToFine):
         log_probability = None
         if self.training:
             log_p = scores.log_softmax(2)
-            chosen = draw(log_p.detach().exp())  # (B, K)
+            chosen = sample_categorical(log_p.detach().exp())  # (B, K)
             log_probability = log_p.gather(2, chosen.unsqueeze(2)).squeeze(2)
         else:
             chosen = scores.argmax(2)
         b, k, m = scores.shape
         blocks = (chosen + m * torch.arange(b, device=chosen.device).unsqueeze(1)).flatten()
         rows = fine.flatten(0, 1)
-        found = [look(memory, rows[some], blocks[some]) for some in pieces(memory, k, blocks)]
+        found = [
+            attend_to_blocks(memory, rows[some], blocks[some])
+            for some in chunk_blocks(memory, k, blocks)
+        ]
         context, weights = (torch.cat(parts) for parts in zip(*found, strict=True))
         queries = torch.arange(b * k, device=chosen.device)
-        return Glimpse(
+        return AttentionOutput(
             context.reshape(b, k, -1),
-            lambda: spread(memory, weights, queries, blocks, k),
+            lambda: scatter_to_grid(memory, weights, queries, blocks, k),
             None,
             memory.coarse.count.expand(b, k),
             memory.blocks.sizes.gather(1, chosen),
@@ -83,7 +94,7 @@ class HardAttention(CoarseToFine):
         )
 
 
-def draw(probabilities: Tensor) -> Tensor:
+def sample_categorical(probabilities: Tensor) -> Tensor:
     """One sample a query, of probabilities (B, K, M): (B, K) numbers of coarse cells.
 
     The first of M exponential clocks that run at these speeds to ring: what `torch.multinomial`

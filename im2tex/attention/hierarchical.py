@@ -8,25 +8,31 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from im2tex.attention.base import ATTENTIONS, Glimpse
-from im2tex.attention.coarse_to_fine import CoarseToFine, Levels
+from im2tex.attention.base import ATTENTIONS, AttentionOutput
+from im2tex.attention.coarse_to_fine import CoarseToFine, TwoLevelMemory
 
 
 @ATTENTIONS.register("hierarchical")
 class HierarchicalAttention(CoarseToFine):
     """Softmax over coarse cells, and over the fine cells of each; see `CoarseToFine`."""
 
-    def forward(self, query: Tensor, memory: Levels, state: Tensor | None) -> Glimpse:
+    def forward(
+        self, query: Tensor, memory: TwoLevelMemory, state: Tensor | None
+    ) -> AttentionOutput:
         """See `Attention.forward`."""
         coarse, fine = self.queries(query)
         choice = memory.coarse.masked_scores(coarse).softmax(2)  # (B, K, M)
-        return mixture(choice, fine, memory, memory.fine.count.expand(query.shape[:2]))
+        return full_attention(choice, fine, memory, memory.fine.count.expand(query.shape[:2]))
 
 
-def mixture(
-    choice: Tensor, query: Tensor, memory: Levels, looked: Tensor, taught: Tensor | None = None
-) -> Glimpse:
-    """The glimpse of p(z') over every block, all fine cells scored.
+def full_attention(
+    choice: Tensor,
+    query: Tensor,
+    memory: TwoLevelMemory,
+    looked: Tensor,
+    taught: Tensor | None = None,
+) -> AttentionOutput:
+    """The output of p(z') over every block, all fine cells scored.
 
     Args:
         choice: p(z'), (B, K, M).
@@ -37,13 +43,15 @@ def mixture(
     """
     blocks = memory.blocks
     inner = blocks.softmax(memory.fine.scores(query))  # (B, K, M, S)
-    weights = blocks.join(choice.unsqueeze(3) * inner)  # (B, K, N)
-    return Glimpse(
-        memory.fine.mix(weights),
+    weights = blocks.from_blocks(choice.unsqueeze(3) * inner)  # (B, K, N)
+    return AttentionOutput(
+        memory.fine.weighted_sum(weights),
         weights,
         None,
         memory.coarse.count.expand(choice.shape[:2]),
         looked,
         coarse_weights=choice,
-        guided=None if taught is None else lambda: blocks.join(taught.unsqueeze(3) * inner),
+        supervised_weights=None
+        if taught is None
+        else lambda: blocks.from_blocks(taught.unsqueeze(3) * inner),
     )

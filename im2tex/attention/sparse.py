@@ -1,6 +1,6 @@
 """Sparsemax attention: hierarchical attention whose coarse softmax is a sparsemax.
 
-Section 4 of Deng et al. 2017. Blocks with p(z') = 0 need not be looked at: a step costs
+Section 4 of Deng et al. 2017. CoarseToFineIndex with p(z') = 0 need not be looked at: a step costs
 H' W' + K s s look-ups with K the size of the support. Without gradients only the support's blocks
 are read, of all queries in one list, so that a wide support costs no other query anything; a
 batch whose supports hold most of its cells is read as a whole instead, which is faster then.
@@ -15,12 +15,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from im2tex.attention.base import ATTENTIONS, Glimpse
-from im2tex.attention.coarse_to_fine import CoarseToFine, Levels, look, pieces, spread
-from im2tex.attention.hierarchical import mixture
+from im2tex.attention.base import ATTENTIONS, AttentionOutput
+from im2tex.attention.coarse_to_fine import (
+    CoarseToFine,
+    TwoLevelMemory,
+    attend_to_blocks,
+    chunk_blocks,
+    scatter_to_grid,
+)
+from im2tex.attention.hierarchical import full_attention
 from im2tex.attention.sparsemax import sparsemax
 
-PRICE = 1.5
+GATHER_COST = 1.5
 """What a cell that is taken out costs, in cells of a grid that is read as a whole. On a CPU
 `benchmarks/attention_cost.py` finds 0.7 to 1.7 mostly; 2 to 19 where few are taken out at a time,
 be it that there are no more or that more would take more memory (`pieces`)."""
@@ -30,7 +36,9 @@ be it that there are no more or that more would take more memory (`pieces`)."""
 class SparsemaxAttention(CoarseToFine):
     """Sparsemax over coarse cells, softmax over the fine cells of each; see `CoarseToFine`."""
 
-    def forward(self, query: Tensor, memory: Levels, state: Tensor | None) -> Glimpse:
+    def forward(
+        self, query: Tensor, memory: TwoLevelMemory, state: Tensor | None
+    ) -> AttentionOutput:
         """See `Attention.forward`."""
         coarse, fine = self.queries(query)
         scores = memory.coarse.masked_scores(coarse)
@@ -38,17 +46,22 @@ class SparsemaxAttention(CoarseToFine):
         choice = sparsemax(scores)  # (B, K, M)
         looked = ((choice > 0) * memory.blocks.sizes.unsqueeze(1)).sum(2)  # (B, K)
         if torch.is_grad_enabled():
-            return mixture(choice, fine, memory, looked, taught=scores.softmax(2))
+            return full_attention(choice, fine, memory, looked, taught=scores.softmax(2))
         queries, blocks = choice.flatten(0, 1).nonzero(as_tuple=True)  # (P,) each
-        if PRICE * memory.blocks.cells.shape[1] * len(blocks) > memory.fine.mask.numel():
-            return mixture(choice, fine, memory, looked)
+        if GATHER_COST * memory.blocks.cells.shape[1] * len(blocks) > memory.fine.mask.numel():
+            return full_attention(choice, fine, memory, looked)
         return gathered(choice, fine, memory, looked, queries, blocks)
 
 
 def gathered(
-    choice: Tensor, query: Tensor, memory: Levels, looked: Tensor, queries: Tensor, blocks: Tensor
-) -> Glimpse:
-    """The glimpse of p(z') over P blocks, the only ones whose cells are scored.
+    choice: Tensor,
+    query: Tensor,
+    memory: TwoLevelMemory,
+    looked: Tensor,
+    queries: Tensor,
+    blocks: Tensor,
+) -> AttentionOutput:
+    """The output of p(z') over P blocks, the only ones whose cells are scored.
 
     Args:
         choice: p(z'), (B, K, M), zero for all other blocks.
@@ -64,13 +77,13 @@ def gathered(
     rows = query.flatten(0, 1)
     context = torch.zeros_like(rows, dtype=memory.fine.features.dtype)  # (B K, D)
     inner = share.new_empty(len(chosen), memory.blocks.cells.shape[1])  # (P, S)
-    for some in pieces(memory, k, chosen):
+    for some in chunk_blocks(memory, k, chosen):
         asking = queries[some]
-        part, inner[some] = look(memory, rows.index_select(0, asking), chosen[some])
+        part, inner[some] = attend_to_blocks(memory, rows.index_select(0, asking), chosen[some])
         context.index_add_(0, asking, (part * share[some]).to(context.dtype))
-    return Glimpse(
+    return AttentionOutput(
         context.reshape(b, k, -1),
-        lambda: spread(memory, inner * share, queries, chosen, k),
+        lambda: scatter_to_grid(memory, inner * share, queries, chosen, k),
         None,
         memory.coarse.count.expand(b, k),
         looked,

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-FIRST = 64
+INITIAL_TOP_K = 64
 """How many scores are sorted at first."""
 
 
@@ -57,9 +57,9 @@ class _Sparsemax(Function):
 def _threshold(scores: Tensor) -> Tensor:
     """(..., 1), of scores (..., N) with 0 for the highest and -1 for those far below."""
     n = scores.shape[-1]
-    if n > 2 * FIRST:
-        threshold, size = _of_sorted(scores.topk(FIRST).values)
-        if not (size == FIRST).any():
+    if n > 2 * INITIAL_TOP_K:
+        threshold, size = _of_sorted(scores.topk(INITIAL_TOP_K).values)
+        if not (size == INITIAL_TOP_K).any():
             return threshold
     return _of_sorted(scores.sort(descending=True).values)[0]
 

@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from im2tex.attention.base import ATTENTIONS, Attention, Glimpse
-from im2tex.attention.cells import Cells
-from im2tex.attention.deferred import attend
+from im2tex.attention.base import ATTENTIONS, Attention, AttentionOutput
+from im2tex.attention.flat_grid import FlatGrid
+from im2tex.attention.gradient_accumulation import attend
 from im2tex.grid import Grid
 
 
@@ -29,7 +29,7 @@ class StandardMemory:
         keys: (B, N, A) for the additive score.
     """
 
-    cells: Cells
+    cells: FlatGrid
     keys: Tensor | None
 
 
@@ -47,7 +47,7 @@ class StandardAttention(Attention):
         ValueError: if `hidden` is not positive.
     """
 
-    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {"hidden": ("score", "bilinear")}
+    inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {"hidden": ("score", "bilinear")}
 
     def __init__(
         self,
@@ -73,19 +73,21 @@ class StandardAttention(Attention):
         keys = None
         if self.score == "additive":
             keys = self.keys(grid.features.flatten(1, 2))  # (B, h, w, D) -> (B, h w, A)
-        return StandardMemory(Cells.of(grid), keys)
+        return StandardMemory(FlatGrid.of(grid), keys)
 
     def select(self, memory: StandardMemory, images: Tensor) -> StandardMemory:
         """See `Attention.select`."""
         keys = None if memory.keys is None else memory.keys[images]
         return StandardMemory(memory.cells.select(images), keys)
 
-    def forward(self, query: Tensor, memory: StandardMemory, state: Tensor | None) -> Glimpse:
+    def forward(
+        self, query: Tensor, memory: StandardMemory, state: Tensor | None
+    ) -> AttentionOutput:
         """See `Attention.forward`."""
         cells = memory.cells
         projected = self.project(query)  # (B, K, Q) -> (B, K, D or A)
-        if memory.keys is None and cells.deferred is not None:
-            context, weights = attend(projected, cells.mask, cells.deferred)
+        if memory.keys is None and cells.accumulated_gradient is not None:
+            context, weights = attend(projected, cells.mask, cells.accumulated_gradient)
         else:
             if memory.keys is None:
                 scores = cells.masked_scores(projected)  # (B, K, N)
@@ -93,6 +95,6 @@ class StandardAttention(Attention):
                 mixed = torch.tanh(projected.unsqueeze(2) + memory.keys.unsqueeze(1))
                 scores = cells.masked(self.energy(mixed).squeeze(3))  # (B, K, N, A) -> (B, K, N)
             weights = scores.softmax(2)
-            context = cells.mix(weights)
+            context = cells.weighted_sum(weights)
         fine = cells.count.expand(query.shape[:2])
-        return Glimpse(context, weights, None, torch.zeros_like(fine), fine)
+        return AttentionOutput(context, weights, None, torch.zeros_like(fine), fine)

@@ -76,14 +76,14 @@ class SymbolLoss(nn.Module):
 def cells_of(grid: Grid, boxes: Tensor) -> Tensor:
     """The cells of each token's symbol, in row-major order; (B, T, h w) bool."""
     with torch.no_grad():
-        return grid.cells_in(boxes).flatten(2)
+        return grid.cells_overlapping(boxes).flatten(2)
 
 
-def grounding_loss(
+def alignment_loss(
     grid: Grid,
     targets: Targets,
     guided: float,
-    attended: Callable[[Tensor], Tensor],
+    guided_loss: Callable[[Tensor], Tensor],
     symbol: float,
     symbols: SymbolLoss | None,
 ) -> tuple[Tensor | float, dict[str, Tensor]]:
@@ -93,7 +93,7 @@ def grounding_loss(
         grid: of B images.
         targets: of the batch.
         guided: weight of the guided attention loss.
-        attended: gives that loss, of the cells of each token's symbol, (B, T, h w).
+        guided_loss: gives that loss, of the cells of each token's symbol, (B, T, h w).
         symbol: weight of the symbol loss.
         symbols: gives that one; None for none.
 
@@ -106,7 +106,7 @@ def grounding_loss(
         return loss, logs
     cells = cells_of(grid, targets.boxes)
     if guided:
-        found = attended(cells)
+        found = guided_loss(cells)
         loss = loss + guided * found
         logs["guided_attention"] = found.detach()
     if symbols is not None:

@@ -1,7 +1,7 @@
 """The attention of a model along a given prediction, step by step.
 
-For decoders that predict a token at a time (`beam_search.Steps`) and keep the `Glimpse` of a step
-in their state, as the LSTM and the transformer do. The tokens are given (teacher forcing), so that
+For decoders that predict a token at a time (`beam_search.StepwiseDecoder`) and keep the
+`AttentionOutput` of a step in their state, as the LSTM and the transformer do. The tokens are given (teacher forcing), so that
 the attention is that of the prediction which the beam search returned. For an ensemble it is
 averaged over the members, on the first member's grid.
 """
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from im2tex.attention.base import Glimpse
+from im2tex.attention.base import AttentionOutput
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
@@ -71,7 +71,7 @@ def trace_attention(
 
     Args:
         members: decoders in eval mode, each with its grid of one image; their states have the
-            step's `glimpse`.
+            step's `attention_output`.
         tokens: T ids, at least one, without the start; with the end if the prediction has one.
         likely: N, how many of a step's most likely tokens to return.
 
@@ -101,19 +101,19 @@ def _trace_member(decoder: Any, grid: Grid, tokens: Sequence[int]) -> _MemberTra
     if not supports_attention_trace(decoder):
         raise Im2TexError(_cannot(decoder, "it does not predict token by token"))
     state = decoder.start(grid)
-    glimpses, log_p = [], []
+    attention_outputs, log_p = [], []
     for before in [BOS, *tokens[:-1]]:
         given = torch.full((1, 1), before, dtype=torch.long, device=grid.features.device)
         step_log_p, state = decoder.step(given, state)  # (1, 1, V)
-        glimpse = getattr(state, "glimpse", None)
-        if glimpse is None:
+        attended = getattr(state, "attention_output", None)
+        if attended is None:
             raise Im2TexError(_cannot(decoder, "its steps return no attention weights"))
-        glimpses.append(glimpse)
+        attention_outputs.append(attended)
         log_p.append(step_log_p[0, 0])
     return _MemberTrace(
-        fine=_maps([one.weights for one in glimpses], grid),
-        coarse=_coarse(glimpses, grid.coarse),
-        lookups=torch.tensor([_lookups(one) for one in glimpses]),
+        fine=_maps([one.weights for one in attention_outputs], grid),
+        coarse=_coarse(attention_outputs, grid.coarse),
+        lookups=torch.tensor([_lookups(one) for one in attention_outputs]),
         log_p=torch.stack(log_p),
     )
 
@@ -137,8 +137,8 @@ def _resize_map(weights: Tensor, size: Sequence[int]) -> Tensor:
     return resized * sums / resized.sum((1, 2), keepdim=True).clamp_min(1e-12)
 
 
-def _coarse(glimpses: Sequence[Glimpse], grid: Grid | None) -> Tensor | None:
-    known = [one.coarse_weights for one in glimpses]
+def _coarse(attention_outputs: Sequence[AttentionOutput], grid: Grid | None) -> Tensor | None:
+    known = [one.coarse_weights for one in attention_outputs]
     weights = [one for one in known if one is not None]
     return _maps(weights, grid) if grid is not None and len(weights) == len(known) else None
 
@@ -148,8 +148,8 @@ def _maps(weights: Sequence[Tensor], grid: Grid) -> Tensor:
     return torch.cat(list(weights), 1).float().reshape(-1, h, w)  # T x (1, 1, N) -> (T, h, w)
 
 
-def _lookups(glimpse: Glimpse) -> tuple[int, int]:
-    return int(glimpse.coarse_lookups[0, 0]), int(glimpse.fine_lookups[0, 0])
+def _lookups(attended: AttentionOutput) -> tuple[int, int]:
+    return int(attended.coarse_lookups[0, 0]), int(attended.fine_lookups[0, 0])
 
 
 def _numpy(values: Tensor) -> Maps:

@@ -39,15 +39,15 @@ class Decoder(nn.Module, ABC):
     Attributes:
         attentions: names of the attentions it works with; None for any, () where it takes none:
             `model.attention` is then left out, and the hyper-parameter says `NO_ATTENTION`.
-        by_token: names of the parameters that have a row a token.
-        idle: arguments that do nothing where another has a value: its name and that value.
-        grounded: names of its arguments that weigh losses taught by the boxes of the targets.
+        vocabulary_parameters: names of the parameters that have a row a token.
+        inactive_when: arguments that do nothing where another has a value: its name and that value.
+        alignment_losses: names of its arguments that weigh losses by the boxes of the targets.
     """
 
     attentions: ClassVar[tuple[str, ...] | None] = None
-    by_token: ClassVar[tuple[str, ...]] = ()
-    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {}
-    grounded: tuple[str, ...] = ()
+    vocabulary_parameters: ClassVar[tuple[str, ...]] = ()
+    inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {}
+    alignment_losses: tuple[str, ...] = ()
 
     @abstractmethod
     def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
@@ -64,11 +64,11 @@ class Decoder(nn.Module, ABC):
         """The best readings of each image, best first; at least one an image."""
 
 
-class StepDecoder(Decoder):
+class AutoregressiveDecoder(Decoder):
     """Reads a token at a time: it gives its steps, and is searched by them, alone or in company.
 
-    It is a `bidirectional_search.Reader`; a decoder from left to right only keeps `both_ways`,
-    `turned` and `token_log_p` of this class.
+    It is a `bidirectional_search.SearchableDecoder`; a decoder from left to right only keeps
+    `is_bidirectional`, `right_to_left` and `score_tokens` of this class.
     """
 
     @torch.no_grad()
@@ -82,18 +82,18 @@ class StepDecoder(Decoder):
 
     @abstractmethod
     def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """See `Steps.step`. The state after it has a `glimpse`, which counts look-ups."""
+        """See `StepwiseDecoder.step`. The state after it has an `attention_output`."""
 
     @abstractmethod
     def reorder(self, state: Any, parents: Tensor) -> Any:
-        """See `Steps.reorder`."""
+        """See `StepwiseDecoder.reorder`."""
 
     @abstractmethod
     def select(self, state: Any, images: Tensor) -> Any:
-        """See `Steps.select`."""
+        """See `StepwiseDecoder.select`."""
 
     @abstractmethod
-    def forced(self, grid: Grid, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def teacher_forcing(self, grid: Grid, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Teacher forcing: the gold prefix is fed at every step.
 
         Args:
@@ -104,21 +104,21 @@ class StepDecoder(Decoder):
             Logits (B, T, V) and attention weights (B, T, h w).
         """
 
-    def looked_at(self, state: Any) -> tuple[Tensor, Tensor]:
-        """See `Reader.looked_at`."""
-        return state.glimpse.coarse_lookups, state.glimpse.fine_lookups
+    def lookups(self, state: Any) -> tuple[Tensor, Tensor]:
+        """See `SearchableDecoder.lookups`."""
+        return state.attention_output.coarse_lookups, state.attention_output.fine_lookups
 
     @property
-    def both_ways(self) -> bool:
-        """See `Reader.both_ways`."""
+    def is_bidirectional(self) -> bool:
+        """See `SearchableDecoder.is_bidirectional`."""
         return False
 
-    def turned(self, state: Any) -> Any:
-        """See `Reader.turned`."""
+    def right_to_left(self, state: Any) -> Any:
+        """See `SearchableDecoder.right_to_left`."""
         raise NotImplementedError
 
-    def token_log_p(self, state: Any, images: Tensor, tokens: Tensor, backwards: Tensor) -> Tensor:
-        """See `Reader.token_log_p`."""
+    def score_tokens(self, state: Any, images: Tensor, tokens: Tensor, backwards: Tensor) -> Tensor:
+        """See `SearchableDecoder.score_tokens`."""
         raise NotImplementedError
 
 

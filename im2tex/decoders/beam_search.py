@@ -73,7 +73,7 @@ class Hypothesis:
         return len(self.tokens) + self.finished
 
 
-class Steps(Protocol):
+class StepwiseDecoder(Protocol):
     """A decoder that can be advanced a token at a time, K hypotheses an image.
 
     States are opaque to the search.
@@ -111,7 +111,7 @@ Lookups = Callable[[Any], tuple[Tensor, Tensor]]
 
 @torch.no_grad()
 def beam_search(
-    decoder: Steps,
+    decoder: StepwiseDecoder,
     state: Any,
     batch: int,
     options: SearchOptions,
@@ -140,7 +140,7 @@ def beam_search(
     """
     beam = options.beam_size
     found: list[list[Hypothesis]] = [[] for _ in range(batch)]
-    barred = torch.tensor([PAD, BOS, UNK], device=device)
+    banned_tokens = torch.tensor([PAD, BOS, UNK], device=device)
     images = torch.arange(batch, device=device)  # which image each row still is
     history = torch.full((batch, 1, 1), BOS, dtype=torch.long, device=device)  # (B, K, t + 1)
     log_p = torch.zeros(batch, 1, device=device)
@@ -152,7 +152,7 @@ def beam_search(
         if lookups is not None:
             step_looked = torch.stack(lookups(state), 2).long()  # (B, K, 2)
             looked = looked + step_looked.masked_fill(finished.unsqueeze(2), 0)
-        step_log_p = step_log_p.index_fill(2, barred, float("-inf"))
+        step_log_p = step_log_p.index_fill(2, banned_tokens, float("-inf"))
         # A finished hypothesis has one continuation, free of charge.
         step_log_p.masked_fill_(finished.unsqueeze(2), float("-inf"))
         step_log_p[:, :, PAD].masked_fill_(finished, 0.0)
@@ -166,12 +166,12 @@ def beam_search(
         log_p = total.flatten(1).gather(1, best)
         lengths = new_lengths.gather(1, parents)
         finished = finished.gather(1, parents) | (tokens == EOS)
-        history = torch.cat([pick(history, parents), tokens.unsqueeze(2)], dim=2)
-        looked = pick(looked, parents)
+        history = torch.cat([gather_beams(history, parents), tokens.unsqueeze(2)], dim=2)
+        looked = gather_beams(looked, parents)
         state = decoder.reorder(state, parents)
 
         ranks = rank.flatten(1).gather(1, best)
-        done = _settled(finished, log_p, ranks, options)
+        done = _is_done(finished, log_p, ranks, options)
         if length == options.max_length:
             done = torch.ones_like(done)
         if done.any():
@@ -191,13 +191,13 @@ def _rank(log_p: Tensor, lengths: Tensor, penalty: float) -> Tensor:
     return log_p if penalty == 0 else log_p / lengths.to(log_p.dtype).pow(penalty)
 
 
-def pick(part: Tensor, parents: Tensor) -> Tensor:
+def gather_beams(part: Tensor, parents: Tensor) -> Tensor:
     """Hypotheses of (B, K, ...) by their parents (B, K') -> (B, K', ...)."""
     index = parents.reshape(*parents.shape, *[1] * (part.dim() - 2))
     return part.gather(1, index.expand(-1, -1, *part.shape[2:]))
 
 
-def _settled(finished: Tensor, log_p: Tensor, ranks: Tensor, options: SearchOptions) -> Tensor:
+def _is_done(finished: Tensor, log_p: Tensor, ranks: Tensor, options: SearchOptions) -> Tensor:
     """(B,) whether no live hypothesis can still enter the n best, which are sorted by rank."""
     n = min(options.n_best, ranks.shape[1])
     over = finished | log_p.isneginf()  # places that no hypothesis fills are over, too

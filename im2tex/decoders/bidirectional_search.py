@@ -20,11 +20,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from im2tex.decoders.beam_search import Hypothesis, SearchOptions, Steps, beam_search
+from im2tex.decoders.beam_search import Hypothesis, SearchOptions, StepwiseDecoder, beam_search
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import EOS, PAD
 
-UNITS = 2**16
+MAX_SCORED_CELLS = 2**16
 """Candidates times steps times cells scored at a time: some 50 MB at the usual sizes. Four times
 as many take a CPU twice as long, whose caches they leave."""
 
@@ -33,23 +33,23 @@ Likelihood = Callable[[Tensor, Tensor, Tensor], Tensor]
 log p of each token (B', C, T), anything where there is padding."""
 
 
-class Reader(Steps, Protocol):
+class SearchableDecoder(StepwiseDecoder, Protocol):
     """A decoder, or several together, whose steps make readings in one direction or in both."""
 
     @property
-    def both_ways(self) -> bool:
+    def is_bidirectional(self) -> bool:
         """Whether it was trained to read from right to left, too."""
         ...
 
-    def looked_at(self, state: Any) -> tuple[Tensor, Tensor]:
+    def lookups(self, state: Any) -> tuple[Tensor, Tensor]:
         """Coarse and fine cells, (B, K) each, scored in the step that led to a state."""
         ...
 
-    def turned(self, state: Any) -> Any:
+    def right_to_left(self, state: Any) -> Any:
         """The state to start from right to left with, where it reads both ways."""
         ...
 
-    def token_log_p(self, state: Any, images: Tensor, tokens: Tensor, backwards: Tensor) -> Tensor:
+    def score_tokens(self, state: Any, images: Tensor, tokens: Tensor, backwards: Tensor) -> Tensor:
         """Log p of each token of given readings, where it reads both ways.
 
         Args:
@@ -64,14 +64,14 @@ class Reader(Steps, Protocol):
         ...
 
 
-def mirrored(tokens: Tensor) -> Tensor:
+def reverse_indices(tokens: Tensor) -> Tensor:
     """Where each token of the other direction stands in this one; ends and padding stay.
 
     Args:
         tokens: (B, T) targets, each row ending with `EOS`, then `PAD`.
 
     Returns:
-        (B, T) indices: `tokens.gather(1, mirrored(tokens))` are the targets of the other one.
+        (B, T) indices: `tokens.gather(1, reverse_indices(tokens))` are those of the other one.
     """
     places = torch.arange(tokens.shape[1], device=tokens.device).expand_as(tokens)
     last = (tokens != PAD).sum(1, keepdim=True) - 2  # the last token before the end
@@ -93,7 +93,7 @@ class _Candidate:
 
 
 def search_grids(
-    reader: Reader, start: Any, grids: Sequence[Grid], options: SearchOptions
+    reader: SearchableDecoder, start: Any, grids: Sequence[Grid], options: SearchOptions
 ) -> list[list[Hypothesis]]:
     """Searches from left to right; in both directions where the reader knows both.
 
@@ -107,14 +107,14 @@ def search_grids(
         `n_best` hypotheses an image, best first.
     """
     batch, device = len(grids[0].features), grids[0].features.device
-    if not reader.both_ways:
-        return beam_search(reader, start, batch, options, device, reader.looked_at)
+    if not reader.is_bidirectional:
+        return beam_search(reader, start, batch, options, device, reader.lookups)
     every = replace(options, n_best=options.beam_size)
     forwards, backwards = (
-        beam_search(reader, one, batch, every, device, reader.looked_at)
-        for one in (start, reader.turned(start))
+        beam_search(reader, one, batch, every, device, reader.lookups)
+        for one in (start, reader.right_to_left(start))
     )
-    likelihood = partial(reader.token_log_p, start)
+    likelihood = partial(reader.score_tokens, start)
     cells = max(prod(grid.mask.shape[1:]) for grid in grids)
     return rank_jointly(forwards, backwards, likelihood, cells, options, device)
 
@@ -178,7 +178,7 @@ def _score(
     queue.sort(key=lambda item: -_longest(item[1]))
     while queue:
         steps = _longest(queue[0][1])
-        at_once = max(1, UNITS // max(1, steps * cells))
+        at_once = max(1, MAX_SCORED_CELLS // max(1, steps * cells))
         widest = len(queue[0][1])
         taken = 0
         while taken < len(queue):

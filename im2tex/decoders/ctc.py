@@ -56,8 +56,8 @@ class CTCDecoder(Decoder):
     """
 
     attentions = ()
-    by_token = ("output.weight", "output.bias")
-    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {"width": ("layers", 0)}
+    vocabulary_parameters = ("output.weight", "output.bias")
+    inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {"width": ("layers", 0)}
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class CTCDecoder(Decoder):
     def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
         """See `Decoder.search`, and `ctc_prefix_search`."""
         log_p, steps = self.log_probabilities(grid)
-        return prefix_search(log_p, steps, options, barred=(BOS, EOS, UNK))
+        return prefix_search(log_p, steps, options, banned_tokens=(BOS, EOS, UNK))
 
     def _pooled(self, grid: Grid) -> Tensor:
         """(B, w, D), one row of the image's."""
@@ -170,7 +170,7 @@ class CTCDecoder(Decoder):
 
 
 def steps_needed(tokens: Tensor, lengths: Tensor) -> Tensor:
-    """Steps of time that labels need: one a token, and a blank between two equal ones.
+    """Time steps that labels need: one a token, and a blank between two equal ones.
 
     Args:
         tokens: (B, T).

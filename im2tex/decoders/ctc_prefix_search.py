@@ -29,7 +29,7 @@ _NEVER = float("-inf")
 
 @torch.no_grad()
 def prefix_search(
-    log_p: Tensor, lengths: Tensor, options: SearchOptions, barred: Sequence[int] = ()
+    log_p: Tensor, lengths: Tensor, options: SearchOptions, banned_tokens: Sequence[int] = ()
 ) -> list[list[Hypothesis]]:
     """Searches for the most likely labels.
 
@@ -41,13 +41,15 @@ def prefix_search(
         log_p: (B, T, V) at each step of time, nats; in the place of `PAD` that of the blank.
         lengths: (B,) steps of time that each image has.
         options: beam size, length limit, ranking.
-        barred: tokens that are never read.
+        banned_tokens: tokens that are never read.
 
     Returns:
         `n_best` hypotheses an image, best first (fewer if there are fewer labels).
     """
     batch, _, vocabulary = log_p.shape
-    log_p = log_p.index_fill(2, torch.tensor(barred, dtype=torch.long, device=log_p.device), _NEVER)
+    log_p = log_p.index_fill(
+        2, torch.tensor(banned_tokens, dtype=torch.long, device=log_p.device), _NEVER
+    )
     blank = log_p[:, :, PAD]  # (B, T)
     # Only a step's best K + 1 tokens can matter: a prefix continued by any other of them, but for
     # the one that repeats its end, is as good at least as continued by a token beyond these.

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from im2tex.decoders.base import Decoder, StepDecoder, Targets
+from im2tex.decoders.base import AutoregressiveDecoder, Decoder, Targets
 from im2tex.decoders.beam_search import Hypothesis, SearchOptions, log_softmax
 from im2tex.decoders.bidirectional_search import search_grids
 from im2tex.errors import Im2TexError
@@ -27,16 +27,16 @@ EnsembleMember = tuple[Decoder, Grid]
 
 
 class EnsembleStep:
-    """Members as one `bidirectional_search.Reader`; its state is the list of theirs.
+    """Members as one `bidirectional_search.SearchableDecoder`; its state is the list of theirs.
 
     Args:
         members: of one vocabulary; one that is shown several grids is there several times.
     """
 
-    def __init__(self, members: Sequence[StepDecoder]) -> None:
+    def __init__(self, members: Sequence[AutoregressiveDecoder]) -> None:
         self.members = list(members)
 
-    def _zip_members(self, own: Sequence[Any]) -> Iterator[tuple[StepDecoder, Any]]:
+    def _zip_members(self, own: Sequence[Any]) -> Iterator[tuple[AutoregressiveDecoder, Any]]:
         """Each member with its own."""
         return zip(self.members, own, strict=True)
 
@@ -45,39 +45,39 @@ class EnsembleStep:
         return [one.start(grid) for one, grid in self._zip_members(grids)]
 
     def step(self, tokens: Tensor, state: list[Any]) -> tuple[Tensor, list[Any]]:
-        """See `Steps.step`."""
+        """See `StepwiseDecoder.step`."""
         steps = [one.step(tokens, own) for one, own in self._zip_members(state)]
         return _mean([log_p for log_p, _ in steps]), [own for _, own in steps]
 
     def reorder(self, state: list[Any], parents: Tensor) -> list[Any]:
-        """See `Steps.reorder`."""
+        """See `StepwiseDecoder.reorder`."""
         return [one.reorder(own, parents) for one, own in self._zip_members(state)]
 
     def select(self, state: list[Any], images: Tensor) -> list[Any]:
-        """See `Steps.select`."""
+        """See `StepwiseDecoder.select`."""
         return [one.select(own, images) for one, own in self._zip_members(state)]
 
-    def looked_at(self, state: list[Any]) -> tuple[Tensor, Tensor]:
-        """See `Reader.looked_at`; all members' together."""
-        each = [one.looked_at(own) for one, own in self._zip_members(state)]
+    def lookups(self, state: list[Any]) -> tuple[Tensor, Tensor]:
+        """See `SearchableDecoder.lookups`; all members' together."""
+        each = [one.lookups(own) for one, own in self._zip_members(state)]
         coarse, fine = (torch.stack(cells).sum(0) for cells in zip(*each, strict=True))
         return coarse, fine
 
     @property
-    def both_ways(self) -> bool:
-        """See `Reader.both_ways`; a single member that reads one way makes all do so."""
-        return all(one.both_ways for one in self.members)
+    def is_bidirectional(self) -> bool:
+        """See `SearchableDecoder.is_bidirectional`: whether all members are."""
+        return all(one.is_bidirectional for one in self.members)
 
-    def turned(self, state: list[Any]) -> list[Any]:
-        """See `Reader.turned`."""
-        return [one.turned(own) for one, own in self._zip_members(state)]
+    def right_to_left(self, state: list[Any]) -> list[Any]:
+        """See `SearchableDecoder.right_to_left`."""
+        return [one.right_to_left(own) for one, own in self._zip_members(state)]
 
-    def token_log_p(
+    def score_tokens(
         self, state: list[Any], images: Tensor, tokens: Tensor, backwards: Tensor
     ) -> Tensor:
-        """See `Reader.token_log_p`."""
+        """See `SearchableDecoder.score_tokens`."""
         each = self._zip_members(state)
-        return _mean([one.token_log_p(own, images, tokens, backwards) for one, own in each])
+        return _mean([one.score_tokens(own, images, tokens, backwards) for one, own in each])
 
 
 @torch.no_grad()
@@ -125,7 +125,7 @@ def likelihood(parts: Sequence[EnsembleMember], targets: Targets) -> dict[str, T
     tokens = targets.tokens
     each = []
     for one, (_, grid) in zip(_require_autoregressive(parts), parts, strict=True):
-        log_p = log_softmax(one.forced(grid, tokens)[0])  # (B, T, V)
+        log_p = log_softmax(one.teacher_forcing(grid, tokens)[0])  # (B, T, V)
         each.append(log_p.gather(2, tokens.unsqueeze(2)).squeeze(2))  # (B, T)
     real = tokens != PAD
     return {"nll": -_mean(each).masked_fill(~real, 0).sum(), "tokens": real.sum()}
@@ -136,12 +136,12 @@ def _mean(log_p: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(log_p)).logsumexp(0) - math.log(len(log_p))
 
 
-def _require_autoregressive(parts: Sequence[EnsembleMember]) -> list[StepDecoder]:
+def _require_autoregressive(parts: Sequence[EnsembleMember]) -> list[AutoregressiveDecoder]:
     for decoder, _ in parts:
-        if not isinstance(decoder, StepDecoder):
+        if not isinstance(decoder, AutoregressiveDecoder):
             raise Im2TexError(
                 f"{type(decoder).__name__} does not read a token at a time, so it cannot read "
                 "together with others or several views at once: leave model.ensemble and "
                 "model.views out."
             )
-    return [decoder for decoder, _ in parts if isinstance(decoder, StepDecoder)]
+    return [decoder for decoder, _ in parts if isinstance(decoder, AutoregressiveDecoder)]

@@ -22,10 +22,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from im2tex.attention.base import ATTENTIONS, Glimpse
-from im2tex.decoders.alignment_losses import SymbolLoss, grounding_loss, guided_attention_loss
-from im2tex.decoders.base import DECODERS, StepDecoder, Targets
-from im2tex.decoders.beam_search import log_softmax, pick
+from im2tex.attention.base import ATTENTIONS, AttentionOutput
+from im2tex.decoders.alignment_losses import SymbolLoss, alignment_loss, guided_attention_loss
+from im2tex.decoders.base import DECODERS, AutoregressiveDecoder, Targets
+from im2tex.decoders.beam_search import gather_beams, log_softmax
 from im2tex.decoders.reinforce import Reinforce
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
@@ -43,7 +43,7 @@ class LSTMState:
         recurrent: the gates' weights of o and h side by side, (4 D, 2 D).
         memory: what the attention laid out, for B images.
         attention: the attention's own state.
-        glimpse: of the step that led here; None after `reorder` and `select`.
+        attention_output: of the step that led here; None after `reorder` and `select`.
     """
 
     hidden: Tensor
@@ -52,11 +52,11 @@ class LSTMState:
     recurrent: Tensor
     memory: Any
     attention: Tensor | None
-    glimpse: Glimpse | None = None
+    attention_output: AttentionOutput | None = None
 
 
 @DECODERS.register("lstm")
-class LSTMDecoder(StepDecoder):
+class LSTMDecoder(AutoregressiveDecoder):
     """LSTM with input feeding; the defaults are the paper's sizes.
 
     Args:
@@ -79,7 +79,7 @@ class LSTMDecoder(StepDecoder):
             makes none, or it samples and is to be guided.
     """
 
-    by_token = (
+    vocabulary_parameters = (
         "embedding.weight",
         "output.weight",
         "output.bias",
@@ -137,7 +137,7 @@ class LSTMDecoder(StepDecoder):
         self.reduction = reduction
         self.guided_attention = guided_attention
         self.symbol_loss = symbol_loss
-        self.grounded = tuple(name for name, weight in weights.items() if weight)
+        self.alignment_losses = tuple(name for name, weight in weights.items() if weight)
         self.symbols = SymbolLoss(grid_width, vocabulary_size) if symbol_loss else None
 
     def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
@@ -145,7 +145,7 @@ class LSTMDecoder(StepDecoder):
         tokens = targets.tokens
         reinforce = self.reinforce if self.training else None
         paths = 1 if reinforce is None else reinforce.sampling.samples
-        logits, glimpses = self._forced(grid, tokens, paths)  # (B, K, T, V)
+        logits, attention_outputs = self._forced(grid, tokens, paths)  # (B, K, T, V)
         real = (tokens != PAD).unsqueeze(1)  # (B, 1, T)
         gold = tokens.unsqueeze(1).expand(-1, paths, -1)
         log_p = log_softmax(logits)
@@ -157,30 +157,34 @@ class LSTMDecoder(StepDecoder):
             spread = -(log_p.mean(3) * real).sum() / paths
             objective = (1 - self.label_smoothing) * nll + self.label_smoothing * spread
         if reinforce is not None:
-            choices, samples = _samples(glimpses)
+            choices, samples = _samples(attention_outputs)
             samples_loss, more = reinforce(token_log_p, real.squeeze(1), samples, choices)
             objective = objective + samples_loss
             logs |= more
         loss = objective / (count if self.reduction == "tokens" else len(tokens))
         if self.training:
 
-            def attended(cells: Tensor) -> Tensor:
-                return guided_attention_loss(torch.cat([one.guided for one in glimpses], 1), cells)
+            def guided_loss(cells: Tensor) -> Tensor:
+                return guided_attention_loss(
+                    torch.cat([one.supervised_weights for one in attention_outputs], 1), cells
+                )
 
-            grounding, more = grounding_loss(
-                grid, targets, self.guided_attention, attended, self.symbol_loss, self.symbols
+            grounding, more = alignment_loss(
+                grid, targets, self.guided_attention, guided_loss, self.symbol_loss, self.symbols
             )
             loss = loss + grounding
             logs |= more
         return loss, logs
 
-    def forced(self, grid: Grid, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """See `StepDecoder.forced`."""
-        logits, glimpses = self._forced(grid, tokens, 1)
-        return logits.squeeze(1), torch.cat([glimpse.weights for glimpse in glimpses], 1)
+    def teacher_forcing(self, grid: Grid, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """See `AutoregressiveDecoder.teacher_forcing`."""
+        logits, attention_outputs = self._forced(grid, tokens, 1)
+        return logits.squeeze(1), torch.cat([attended.weights for attended in attention_outputs], 1)
 
-    def _forced(self, grid: Grid, tokens: Tensor, paths: int) -> tuple[Tensor, list[Glimpse]]:
-        """Logits (B, K, T, V) and glimpses of T steps, along K paths an image."""
+    def _forced(
+        self, grid: Grid, tokens: Tensor, paths: int
+    ) -> tuple[Tensor, list[AttentionOutput]]:
+        """Logits (B, K, T, V) and attention outputs of T steps, along K paths an image."""
         state = self.start(grid)
         if paths > 1:
             state = self.reorder(state, tokens.new_zeros(len(tokens), paths))
@@ -189,16 +193,16 @@ class LSTMDecoder(StepDecoder):
         given = nn.functional.linear(
             embedded, self.cell.weight_ih[:, : embedded.shape[2]], self.cell.bias_ih
         )  # (B, T, 4 D)
-        outputs, glimpses = [], []
+        outputs, attention_outputs = [], []
         for step in given.unsqueeze(2).unbind(1):  # (B, T, 4 D) -> T x (B, 1, 4 D)
-            state, glimpse = self._advance(step, state)
+            state, attended = self._advance(step, state)
             outputs.append(state.output)
-            glimpses.append(glimpse)
+            attention_outputs.append(attended)
         # T x (B, K, D) -> (B, K, T, V)
-        return self.output(self.dropout(torch.stack(outputs, 2))), glimpses
+        return self.output(self.dropout(torch.stack(outputs, 2))), attention_outputs
 
     def start(self, grid: Grid) -> LSTMState:
-        """See `StepDecoder.start`."""
+        """See `AutoregressiveDecoder.start`."""
         zero = grid.features.new_zeros(len(grid.features), 1, self.width)
         fed = self.cell.weight_ih[:, -self.width :]
         recurrent = torch.cat([fed, self.cell.weight_hh], 1)  # (4 D, 2 D)
@@ -208,28 +212,28 @@ class LSTMDecoder(StepDecoder):
         return LSTMState(zero, zero, zero, recurrent, self.attention.prepare(grid), None)
 
     def step(self, tokens: Tensor, state: LSTMState) -> tuple[Tensor, LSTMState]:
-        """See `Steps.step`."""
+        """See `StepwiseDecoder.step`."""
         embedded = self.embedding(tokens)  # (B, K, E)
         given = nn.functional.linear(
             embedded, self.cell.weight_ih[:, : embedded.shape[2]], self.cell.bias_ih
         )
-        state, glimpse = self._advance(given, state)
+        state, attended = self._advance(given, state)
         logits = self.output(state.output)
-        return log_softmax(logits), replace(state, glimpse=glimpse)
+        return log_softmax(logits), replace(state, attention_output=attended)
 
     def reorder(self, state: LSTMState, parents: Tensor) -> LSTMState:
-        """See `Steps.reorder`."""
+        """See `StepwiseDecoder.reorder`."""
         return LSTMState(
-            pick(state.hidden, parents),
-            pick(state.cell, parents),
-            pick(state.output, parents),
+            gather_beams(state.hidden, parents),
+            gather_beams(state.cell, parents),
+            gather_beams(state.output, parents),
             state.recurrent,
             state.memory,
-            None if state.attention is None else pick(state.attention, parents),
+            None if state.attention is None else gather_beams(state.attention, parents),
         )
 
     def select(self, state: LSTMState, images: Tensor) -> LSTMState:
-        """See `Steps.select`."""
+        """See `StepwiseDecoder.select`."""
         return LSTMState(
             state.hidden[images],
             state.cell[images],
@@ -239,7 +243,7 @@ class LSTMDecoder(StepDecoder):
             None if state.attention is None else state.attention[images],
         )
 
-    def _advance(self, given: Tensor, state: LSTMState) -> tuple[LSTMState, Glimpse]:
+    def _advance(self, given: Tensor, state: LSTMState) -> tuple[LSTMState, AttentionOutput]:
         """One step, from the embeddings' share of the gates (B, K, 4 D)."""
         gates = given + nn.functional.linear(
             torch.cat([state.output, state.hidden], 2), state.recurrent, self.cell.bias_hh
@@ -247,16 +251,16 @@ class LSTMDecoder(StepDecoder):
         write, forget, value, read = gates.chunk(4, 2)
         cell = forget.sigmoid() * state.cell + write.sigmoid() * value.tanh()
         hidden = read.sigmoid() * cell.tanh()
-        glimpse = self.attention(hidden, state.memory, state.attention)
-        output = self.combine(torch.cat([hidden, glimpse.context], 2)).tanh()
+        attended = self.attention(hidden, state.memory, state.attention)
+        output = self.combine(torch.cat([hidden, attended.context], 2)).tanh()
         memory = state.memory
-        return LSTMState(hidden, cell, output, state.recurrent, memory, glimpse.state), glimpse
+        return LSTMState(hidden, cell, output, state.recurrent, memory, attended.state), attended
 
 
-def _samples(glimpses: list[Glimpse]) -> tuple[Tensor, Tensor]:
+def _samples(attention_outputs: list[AttentionOutput]) -> tuple[Tensor, Tensor]:
     """What the samples were drawn from, (B, K, T, M), and their log p, (B, K, T)."""
-    choices = [one.coarse_weights for one in glimpses]
-    log_p = [one.log_probability for one in glimpses]
+    choices = [one.coarse_weights for one in attention_outputs]
+    log_p = [one.log_probability for one in attention_outputs]
     return (
         torch.stack([one for one in choices if one is not None], 2),
         torch.stack([one for one in log_p if one is not None], 2),

@@ -20,7 +20,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, distributed, nn
 
-from im2tex.attention.base import Sampling
+from im2tex.attention.base import ReinforceOptions
 
 STEPS = 200
 """Steps with a baseline of their own; those beyond share the last one's."""
@@ -40,7 +40,7 @@ class Reinforce(nn.Module):
 
     baseline: Tensor
 
-    def __init__(self, sampling: Sampling) -> None:
+    def __init__(self, sampling: ReinforceOptions) -> None:
         super().__init__()
         self.sampling = sampling
         self.register_buffer("baseline", torch.zeros(STEPS, dtype=torch.float32))

@@ -16,20 +16,20 @@ class Encoder(nn.Module, ABC):
     """Turns images into a `Grid`.
 
     A batch may be one image of one cell. One with batch normalisation, which PyTorch bars from
-    that in training, calls `lone_cells.allow_lone_cells(self)` once it is built.
+    that in training, calls `single_cell_batch_norm.use_running_stats_for_single_values` on itself.
 
     Attributes:
         width: D, the number of features of a fine cell.
         stride: pixels a fine cell covers, (vertical, horizontal). Preprocessing rounds image
             sizes up to multiples of it.
         coarse_width: the number of features of a coarse cell, or None without a coarse grid.
-        idle: arguments that do nothing where another has a value: its name and that value.
+        inactive_when: arguments that do nothing where another has a value: its name and that value.
     """
 
     width: int
     stride: tuple[int, int]
     coarse_width: int | None = None
-    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {}
+    inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {}
 
     @abstractmethod
     def forward(self, images: Tensor, mask: Tensor) -> Grid:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from im2tex.encoders.base import ENCODERS
-from im2tex.encoders.positions import Kind, Positions
+from im2tex.encoders.positional_encoding import PositionalEncoding2d, PositionKind
 from im2tex.encoders.row_cnn import RowCNN
 from im2tex.grid import Grid
 
@@ -40,10 +40,10 @@ class CNN(RowCNN):
         pools: list[str] = ["2x2", "2x2", "1x1", "2x1", "1x2", "1x1"],  # noqa: B006
         batch_norm: list[bool] = [False, False, True, False, True, True],  # noqa: B006
         dropout: float = 0.0,
-        positions: Kind = "none",
+        positions: PositionKind = "none",
     ) -> None:
         super().__init__(channels, pools, batch_norm, row_width=0, rows=0, dropout=dropout)
-        self.positions = Positions(positions, self.width)
+        self.positions = PositionalEncoding2d(positions, self.width)
 
     def forward(self, images: Tensor, mask: Tensor) -> Grid:
         """See `Encoder.forward`."""

@@ -26,8 +26,8 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from im2tex.encoders.base import ENCODERS, Encoder
-from im2tex.encoders.lone_cells import allow_lone_cells
-from im2tex.encoders.positions import Kind, Positions
+from im2tex.encoders.positional_encoding import PositionalEncoding2d, PositionKind
+from im2tex.encoders.single_cell_batch_norm import use_running_stats_for_single_values
 from im2tex.grid import Grid
 
 
@@ -50,7 +50,7 @@ class DenseNet(Encoder):
         ValueError: if a size is not positive, or the width does not fit the positions.
     """
 
-    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {"reduction": ("blocks", 1)}
+    inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {"reduction": ("blocks", 1)}
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class DenseNet(Encoder):
         width: int = 256,
         reduction: float = 0.5,
         dropout: float = 0.2,
-        positions: Kind = "sinusoidal",
+        positions: PositionKind = "sinusoidal",
     ) -> None:
         super().__init__()
         if min(growth, layers, blocks) < 1 or width < 0:
@@ -88,10 +88,10 @@ class DenseNet(Encoder):
         self.norm = nn.BatchNorm2d(maps)
         self.project = nn.Conv2d(maps, width, 1) if width else None
         self.width = width or maps
-        self.positions = Positions(positions, self.width)
+        self.positions = PositionalEncoding2d(positions, self.width)
         self.cell_norm = nn.LayerNorm(width) if width else None
         self.stride = (2 ** (blocks + 1), 2 ** (blocks + 1))
-        allow_lone_cells(self)
+        use_running_stats_for_single_values(self)
 
     def forward(self, images: Tensor, mask: Tensor) -> Grid:
         """See `Encoder.forward`."""
@@ -156,7 +156,7 @@ class Bottleneck(nn.Module):
 
     def forward(self, pieces: list[Tensor], mask: Tensor) -> Tensor:
         """The maps it adds: pieces (B, C_i, h, w) and their mask (B, h, w) -> (B, g, h, w)."""
-        features = self.narrow_norm(_Joined.apply(self.narrow.weight, *pieces))
+        features = self.narrow_norm(_ConcatConv1x1.apply(self.narrow.weight, *pieces))
         # The shift of the normalisation fills the padding, which the 3x3 convolution looks at. A
         # 1x1 convolution and an aligned pool do not: this is the one place of the block to mask.
         features = self.dropout(features.mul_(mask.unsqueeze(1)).relu_())
@@ -185,7 +185,7 @@ class Transition(nn.Module):
         return functional.avg_pool2d(features, 2)
 
 
-class _Joined(Function):
+class _ConcatConv1x1(Function):
     """A 1x1 convolution, without bias, of concatenated maps; the copy is made again backwards."""
 
     @staticmethod

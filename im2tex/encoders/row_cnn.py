@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from im2tex.encoders.base import ENCODERS, Encoder
 from im2tex.encoders.coarse import CoarseBranch
-from im2tex.encoders.lone_cells import allow_lone_cells
 from im2tex.encoders.rows import RowEncoder
+from im2tex.encoders.single_cell_batch_norm import use_running_stats_for_single_values
 from im2tex.grid import Grid
 from im2tex.utils.checks import check_fractions
 
@@ -45,7 +45,7 @@ class RowCNN(Encoder):
             `row_width` is odd, or it differs from the last number of channels with `residual` on.
     """
 
-    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {"block": ("coarse", False)}
+    inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {"block": ("coarse", False)}
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class RowCNN(Encoder):
         for down, right in self.pools:
             vertical, horizontal = vertical * down, horizontal * right
         self.stride = (vertical, horizontal)
-        allow_lone_cells(self)
+        use_running_stats_for_single_values(self)
 
     def forward(self, images: Tensor, mask: Tensor) -> Grid:
         """See `Encoder.forward`."""

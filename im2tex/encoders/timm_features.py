@@ -25,15 +25,15 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.encoders.base import ENCODERS, Encoder
-from im2tex.encoders.lone_cells import allow_lone_cells
-from im2tex.encoders.positions import Kind, Positions
+from im2tex.encoders.positional_encoding import PositionalEncoding2d, PositionKind
+from im2tex.encoders.single_cell_batch_norm import use_running_stats_for_single_values
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid
 
-LOOKING = (nn.Conv2d, nn.AvgPool2d, nn.MaxPool2d)
+SPATIAL_LAYERS = (nn.Conv2d, nn.AvgPool2d, nn.MaxPool2d)
 """Layers that look beyond one cell, if their kernel is larger."""
 
-_USUAL = {32: -1, 16: -2, 8: -3, 4: -4, 2: -5}
+_USUAL_OUT_INDEX = {32: -1, 16: -2, 8: -3, 4: -4, 2: -5}
 """By stride, where most networks have their last map of it, from behind."""
 
 
@@ -62,7 +62,7 @@ class TimmFeatures(Encoder):
         stride: int = 16,
         width: int = 256,
         pretrained: bool = False,
-        positions: Kind = "none",
+        positions: PositionKind = "none",
         model_args: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class TimmFeatures(Encoder):
         self.register_load_state_dict_pre_hook(_found)  # type: ignore[no-untyped-call]
         self._mask: Tensor | None = None
         for layer in self.network.modules():
-            if isinstance(layer, LOOKING) and layer.kernel_size not in (1, (1, 1)):
+            if isinstance(layer, SPATIAL_LAYERS) and layer.kernel_size not in (1, (1, 1)):
                 layer.register_forward_pre_hook(self._blank)
         maps = self.network.feature_info.channels()[-1]
         self._channels_last = getattr(self.network, "output_fmt", "NCHW") == "NHWC"
@@ -85,8 +85,8 @@ class TimmFeatures(Encoder):
         self._try(model, maps)
         self.project = nn.Conv2d(maps, width, 1) if width else None
         self.width = width or maps
-        self.positions = Positions(positions, self.width)
-        allow_lone_cells(self)
+        self.positions = PositionalEncoding2d(positions, self.width)
+        use_running_stats_for_single_values(self)
 
     def forward(self, images: Tensor, mask: Tensor) -> Grid:
         """See `Encoder.forward`; some networks' cells depend on padding (see the module).
@@ -174,7 +174,7 @@ def _cut(model: str, stride: int, model_args: dict[str, Any]) -> tuple[Any, dict
             + (f"; did you mean {' or '.join(repr(name) for name in near)}?" if near else ".")
             + " List some by `python -c \"import timm; print(timm.list_models('*resnet*'))\"`"
         )
-    arguments = {**model_args, "out_indices": (_USUAL.get(stride, -1),)}
+    arguments = {**model_args, "out_indices": (_USUAL_OUT_INDEX.get(stride, -1),)}
     try:
         network = _built(model, arguments)
     except ValueError:  # it has fewer maps; or it cannot be built at all, which is said here

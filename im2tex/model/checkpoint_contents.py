@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import Vocabulary
 
-OF_USE = (
+NOT_HYPERPARAMETERS = (
     "init_from",
     "beam_size",
     "length_penalty",
@@ -67,7 +67,7 @@ def rebuilt(
     stored = {name: value for name, value in settings.items() if not name.startswith("_")}
     known = inspect.signature(cls).parameters
     for name in stored:
-        if name not in known or name in OF_USE:
+        if name not in known or name in NOT_HYPERPARAMETERS:
             raise Im2TexError(
                 f"{where}: its setting {_short(name)} is none of a model's in this version of "
                 "im2tex. Use the version that wrote it."

@@ -33,7 +33,7 @@ def initialize(recognizer: Recognizer, name_or_path: str) -> str:
     return load_matching_weights(
         recognizer,
         recognizer.require_vocabulary().ordinary,
-        {f"decoder.{name}" for name in recognizer.require_decoder().by_token},
+        {f"decoder.{name}" for name in recognizer.require_decoder().vocabulary_parameters},
         stored.state,
         stored.settings["vocabulary"],
         name_or_path,

@@ -45,7 +45,7 @@ def _switched_off(part: str, registry: Registry[Any], settings: Mapping[str, Any
     name = settings[part]
     used = registry.complete(name, settings[f"{part}_args"])
     parameters = registry.parameters(name)
-    for option, (switch, off) in registry.get(name).idle.items():
+    for option, (switch, off) in registry.get(name).inactive_when.items():
         if option not in used or switch not in used:  # of a base, left out by this one
             continue
         if used[option] != parameters[option].default and used[switch] == off:

@@ -26,7 +26,7 @@ from im2tex.evaluation.metrics import FormulaMetrics, Perplexity
 from im2tex.evaluation.split_evaluator import SplitEvaluator, mask_failed_predictions
 from im2tex.latex.vocabulary import Vocabulary
 from im2tex.model.checkpoint import add_format_version, migrate, read_checkpoint
-from im2tex.model.checkpoint_contents import OF_USE, rebuilt
+from im2tex.model.checkpoint_contents import NOT_HYPERPARAMETERS, rebuilt
 from im2tex.model.ensemble import EnsembleOptions
 from im2tex.model.initialization import initialize
 from im2tex.model.migration import PREFIX
@@ -137,7 +137,7 @@ class Im2Tex(LightningModule):
         views: list[float] | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(ignore=list(OF_USE))
+        self.save_hyperparameters(ignore=list(NOT_HYPERPARAMETERS))
         _check_numbers(min_count, clip_norm, examples)
         self.min_count, self.clip_norm, self.examples = min_count, clip_norm, examples
         self.init_from = init_from
@@ -293,7 +293,7 @@ class Im2Tex(LightningModule):
 
     def on_train_start(self) -> None:
         """Asks for a check of the first batch if the decoder has losses that need boxes."""
-        self._check_boxes_on_next_batch = bool(self.recognizer.require_decoder().grounded)
+        self._check_boxes_on_next_batch = bool(self.recognizer.require_decoder().alignment_losses)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seeds dropout and sampling by the step alone, so that a resumed run repeats them."""
@@ -321,7 +321,7 @@ class Im2Tex(LightningModule):
         """Warns of losses that need symbol boxes if the batch has none."""
         if batch.boxes is not None and (batch.boxes[:, :, 2] >= batch.boxes[:, :, 0]).any():
             return
-        losses = " and ".join(self.recognizer.require_decoder().grounded)
+        losses = " and ".join(self.recognizer.require_decoder().alignment_losses)
         rank_zero_warn(
             f"{losses} would learn from where symbols lie, and the first batch says that of none. "
             "Only inks whose strokes are assigned to symbols say it. If none of your data do, "

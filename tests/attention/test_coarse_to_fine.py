@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from im2tex.attention import ATTENTIONS, coarse_to_fine, hard, sparse
-from im2tex.attention.cells import Cells
+from im2tex.attention.flat_grid import FlatGrid
 from im2tex.attention.sparsemax import sparsemax
 from im2tex.attention.standard import StandardAttention
 from im2tex.decoders.alignment_losses import guided_attention_loss
@@ -53,7 +53,7 @@ def queries(images=3, beam=2):
 def either(request, monkeypatch):
     """Grids so small are read as a whole by sparsemax, unless taking cells out is free."""
     if request.param == "gathered":
-        monkeypatch.setattr(sparse, "PRICE", 0)
+        monkeypatch.setattr(sparse, "GATHER_COST", 0)
 
 
 def one_image(cells, b, block=BLOCK):
@@ -96,29 +96,29 @@ def paper(kind, attention, query, cells, block=BLOCK):
 def test_the_mixture_is_the_paper_s_sum_at_ragged_edges_and_under_masks(kind):
     attention, cells, query = build(kind), grid(), queries()
     with torch.no_grad():
-        glimpse = attention(query, attention.prepare(cells), None)
-        weights = glimpse.weights.unflatten(2, cells.mask.shape[1:])
+        attended = attention(query, attention.prepare(cells), None)
+        weights = attended.weights.unflatten(2, cells.mask.shape[1:])
         for b, (h, w) in enumerate(SIZES):
             alone = one_image(cells, b)
             for k in range(2):
                 outer, expected = paper(kind, attention, query[b, k], alone)
                 torch.testing.assert_close(weights[b, k, :h, :w], expected, rtol=0, atol=1e-12)
                 context = (expected.unsqueeze(2) * alone.features[0]).sum((0, 1))
-                torch.testing.assert_close(glimpse.context[b, k], context, rtol=0, atol=1e-12)
+                torch.testing.assert_close(attended.context[b, k], context, rtol=0, atol=1e-12)
                 if kind != "hard":
-                    found = glimpse.coarse_weights[b, k][cells.coarse.mask[b].flatten()]
+                    found = attended.coarse_weights[b, k][cells.coarse.mask[b].flatten()]
                     torch.testing.assert_close(found, outer, rtol=0, atol=1e-12)
-        assert (glimpse.weights[~cells.mask.flatten(1).unsqueeze(1).expand(3, 2, 15)] == 0).all()
+        assert (attended.weights[~cells.mask.flatten(1).unsqueeze(1).expand(3, 2, 15)] == 0).all()
         outside = ~cells.coarse.mask.flatten(1).unsqueeze(1).expand(3, 2, 6)
-        assert (glimpse.coarse_weights[outside] == 0).all()
-        torch.testing.assert_close(glimpse.weights.sum(2), torch.ones(3, 2).double())
-        torch.testing.assert_close(glimpse.coarse_weights.sum(2), torch.ones(3, 2).double())
+        assert (attended.coarse_weights[outside] == 0).all()
+        torch.testing.assert_close(attended.weights.sum(2), torch.ones(3, 2).double())
+        torch.testing.assert_close(attended.coarse_weights.sum(2), torch.ones(3, 2).double())
 
 
 @pytest.mark.usefixtures("either")
 @pytest.mark.parametrize("spread", [0.2, 1.0, 3.0])  # from wide supports to narrow ones
 @pytest.mark.parametrize("kind", ["sparsemax", "hard"])
-def test_reading_the_chosen_blocks_alone_is_reading_all_of_them(kind, spread):
+def test_reading_the_chosen_blocks_alone_is_reading_all_of_them(kind, scatter_to_grid):
     attention, cells, query = build(kind), grid(spread=spread), queries(beam=4)
     memory = attention.prepare(cells)
     with torch.no_grad():
@@ -128,7 +128,7 @@ def test_reading_the_chosen_blocks_alone_is_reading_all_of_them(kind, spread):
         if kind == "hard":
             choice = nn.functional.one_hot(choice.argmax(2), choice.shape[2]).double()
         inner = memory.blocks.softmax(memory.fine.scores(attention.project(query)))
-        weights = memory.blocks.join(choice.unsqueeze(3) * inner)
+        weights = memory.blocks.from_blocks(choice.unsqueeze(3) * inner)
         context = weights @ memory.fine.features
         selected = attention(query[[2, 0]], attention.select(memory, torch.tensor([2, 0])), None)
     torch.testing.assert_close(few.weights, weights, rtol=0, atol=1e-12)
@@ -169,8 +169,8 @@ def test_a_step_s_look_ups_are_counted_as_in_the_paper_s_table_4():
         for kind in KINDS:
             attention = build(kind)
             found[kind] = attention(query, attention.prepare(cells), None)
-    for glimpse in found.values():
-        assert glimpse.coarse_lookups.tolist() == [[6, 6], [2, 2], [2, 2]]
+    for attended in found.values():
+        assert attended.coarse_lookups.tolist() == [[6, 6], [2, 2], [2, 2]]
     assert found["hierarchical"].fine_lookups.tolist() == [[15, 15], [3, 3], [8, 8]]
     sizes = [[4, 4, 2, 2, 2, 1], [2, 1, 0, 0, 0, 0], [4, 4, 0, 0, 0, 0]]  # true cells of a block
     for b in range(3):
@@ -184,9 +184,9 @@ def test_a_step_s_look_ups_are_counted_as_in_the_paper_s_table_4():
 
 def test_hierarchical_attention_looks_at_cells_whose_block_is_as_good_as_impossible():
     attention, cells = build("hierarchical"), grid(spread=500.0)
-    glimpse = attention(queries(), attention.prepare(cells), None)
-    assert (glimpse.coarse_weights[0] == 0).any()  # p(z') below the least number there is
-    assert glimpse.fine_lookups.tolist() == [[15, 15], [3, 3], [8, 8]]
+    attended = attention(queries(), attention.prepare(cells), None)
+    assert (attended.coarse_weights[0] == 0).any()  # p(z') below the least number there is
+    assert attended.fine_lookups.tolist() == [[15, 15], [3, 3], [8, 8]]
 
 
 def test_a_block_as_large_as_the_grid_makes_hierarchical_attention_standard():
@@ -196,9 +196,9 @@ def test_a_block_as_large_as_the_grid_makes_hierarchical_attention_standard():
     for kind in KINDS:  # one block alone is all that any of them can choose
         attention = build(kind)
         attention.project.weight.data = standard.project.weight.data
-        glimpse = attention(query, attention.prepare(cells), None)
-        torch.testing.assert_close(glimpse.context, expected.context, rtol=0, atol=1e-12)
-        torch.testing.assert_close(glimpse.weights, expected.weights, rtol=0, atol=1e-12)
+        attended = attention(query, attention.prepare(cells), None)
+        torch.testing.assert_close(attended.context, expected.context, rtol=0, atol=1e-12)
+        torch.testing.assert_close(attended.weights, expected.weights, rtol=0, atol=1e-12)
 
 
 @pytest.mark.usefixtures("either")
@@ -244,14 +244,14 @@ def test_bfloat16_autocast_chooses_in_float32(kind):
     below = replace(cells.coarse, features=cells.coarse.features.float())
     cells = replace(cells, features=cells.features.float().requires_grad_(), coarse=below)
     with torch.autocast("cpu", torch.bfloat16):
-        glimpse = attention(query, attention.prepare(cells), None)
+        attended = attention(query, attention.prepare(cells), None)
         with torch.no_grad():
             few = attention(query, attention.prepare(cells), None)
-    assert glimpse.weights.dtype == glimpse.coarse_weights.dtype == torch.float32
-    assert (glimpse.coarse_weights.sum(2) - 1).abs().max() < 1e-6
-    assert (few.context - glimpse.context).abs().max() < 0.05
+    assert attended.weights.dtype == attended.coarse_weights.dtype == torch.float32
+    assert (attended.coarse_weights.sum(2) - 1).abs().max() < 1e-6
+    assert (few.context - attended.context).abs().max() < 0.05
     if kind != "coarse_only":
-        glimpse.context.float().sum().backward()
+        attended.context.float().sum().backward()
         assert cells.features.grad.isfinite().all()
 
 
@@ -259,21 +259,21 @@ def test_in_training_hard_attention_draws_from_p_and_knows_the_probability():
     attention, cells = build("hard").train(), grid(SIZES[:1])
     query = queries(1, 1).expand(1, 4000, Q)
     torch.manual_seed(0)
-    glimpse = attention(query, attention.prepare(cells), None)
-    p = glimpse.coarse_weights[0, 0]
+    attended = attention(query, attention.prepare(cells), None)
+    p = attended.coarse_weights[0, 0]
     blocks = attention.prepare(cells).blocks
-    taken = blocks.split(glimpse.weights).sum(3).argmax(2)[0]  # (4000,)
+    taken = blocks.to_blocks(attended.weights).sum(3).argmax(2)[0]  # (4000,)
     shares = torch.bincount(taken, minlength=6) / 4000
     # Four standard deviations of a share.
     assert ((shares - p).abs() < 4 * (p * (1 - p) / 4000).sqrt() + 1e-3).all()
-    torch.testing.assert_close(glimpse.log_probability[0], p.log()[taken])
+    torch.testing.assert_close(attended.log_probability[0], p.log()[taken])
     assert attention.eval()(query, attention.prepare(cells), None).log_probability is None
 
 
 def test_a_masked_coarse_cell_is_never_drawn(monkeypatch):
     given = []
-    draw = hard.draw
-    monkeypatch.setattr(hard, "draw", lambda p: given.append(p) or draw(p))
+    draw = hard.sample_categorical
+    monkeypatch.setattr(hard, "sample_categorical", lambda p: given.append(p) or draw(p))
     attention, cells = build("hard").train(), grid()
     attention(queries(), attention.prepare(cells), None)
     assert (given[0][~cells.coarse.mask.flatten(1).unsqueeze(1).expand(3, 2, 6)] == 0).all()
@@ -282,8 +282,8 @@ def test_a_masked_coarse_cell_is_never_drawn(monkeypatch):
 @pytest.mark.parametrize("kind", [*KINDS, "coarse_only"])
 def test_numbers_that_overflowed_are_passed_on_as_in_standard_attention(kind):
     attention, cells = build(kind, coarse_width=D).train(), grid(coarse_width=D)
-    glimpse = attention(queries() * float("nan"), attention.prepare(cells), None)
-    assert glimpse.context.isnan().all()
+    attended = attention(queries() * float("nan"), attention.prepare(cells), None)
+    assert attended.context.isnan().all()
 
 
 def test_coarse_only_by_hand():
@@ -292,12 +292,12 @@ def test_coarse_only_by_hand():
     ones = torch.ones(1, 1, 3, dtype=torch.bool)
     coarse = Grid(torch.tensor([[[[math.log(3)], [0.0]]]]).double(), ones[:, :, :2], (16, 16))
     cells = Grid(torch.full((1, 1, 3, 1), 9.0).double(), ones, (8, 8), coarse)
-    glimpse = attention(torch.ones(1, 1, 1).double(), attention.prepare(cells), None)
-    assert glimpse.coarse_weights.flatten().tolist() == pytest.approx([0.75, 0.25])
-    assert glimpse.context.item() == pytest.approx(0.75 * math.log(3))
+    attended = attention(torch.ones(1, 1, 1).double(), attention.prepare(cells), None)
+    assert attended.coarse_weights.flatten().tolist() == pytest.approx([0.75, 0.25])
+    assert attended.context.item() == pytest.approx(0.75 * math.log(3))
     # Evenly over the two cells of the first block and the one of the second.
-    assert glimpse.weights.flatten().tolist() == pytest.approx([0.375, 0.375, 0.25])
-    assert (glimpse.coarse_lookups.item(), glimpse.fine_lookups.item()) == (2, 0)
+    assert attended.weights.flatten().tolist() == pytest.approx([0.375, 0.375, 0.25])
+    assert (attended.coarse_lookups.item(), attended.fine_lookups.item()) == (2, 0)
 
 
 def test_a_shared_weight_scores_both_levels():
@@ -345,7 +345,7 @@ def test_many_blocks_are_taken_out_in_pieces(kind, monkeypatch):
     attention, cells, query = build(kind), grid(), queries(beam=5)
     with torch.no_grad():
         whole = attention(query, attention.prepare(cells), None)
-        monkeypatch.setattr(coarse_to_fine, "MANY", 2 * 4 * D)  # two blocks
+        monkeypatch.setattr(coarse_to_fine, "MAX_GATHERED_FEATURES", 2 * 4 * D)  # two blocks
         pieces = attention(query, attention.prepare(cells), None)
     torch.testing.assert_close(pieces.context, whole.context, rtol=0, atol=1e-12)
     torch.testing.assert_close(pieces.weights, whole.weights, rtol=0, atol=1e-12)
@@ -356,10 +356,12 @@ def test_no_more_features_are_taken_out_at_a_time_than_standard_attention_has_sc
     kind, monkeypatch
 ):
     taken = []
-    rows = Cells.rows
-    monkeypatch.setattr(Cells, "rows", lambda self, index: taken.append(index) or rows(self, index))
-    monkeypatch.setattr(coarse_to_fine, "FEW", 0)
-    monkeypatch.setattr(sparse, "PRICE", 0)
+    rows = FlatGrid.rows
+    monkeypatch.setattr(
+        FlatGrid, "rows", lambda self, index: taken.append(index) or rows(self, index)
+    )
+    monkeypatch.setattr(coarse_to_fine, "SMALL_SCORE_COUNT", 0)
+    monkeypatch.setattr(sparse, "GATHER_COST", 0)
     attention, cells = build(kind), grid([[4, 10]] * 32, block=4)
     with torch.no_grad():
         attention(queries(32, 1), attention.prepare(cells), None)
@@ -380,8 +382,8 @@ def test_guided_attention_teaches_a_block_that_is_not_looked_at(kind):
         below = torch.tensor([gap, 0.0]).double().reshape(1, 1, 2, 1).requires_grad_()
         coarse = Grid(below, ones[:, :, :2], (16, 16))
         cells = Grid(torch.zeros(1, 1, 4, 1).double(), ones, (8, 8), coarse)
-        glimpse = attention(torch.ones(1, 1, Q).double(), attention.prepare(cells), None)
-        guided_attention_loss(glimpse.guided, wanted).backward()
+        attended = attention(torch.ones(1, 1, Q).double(), attention.prepare(cells), None)
+        guided_attention_loss(attended.supervised_weights, wanted).backward()
         pull = 1 / (1 + math.exp(-gap))  # d/ds of -log softmax
         expected = pytest.approx([pull, -pull])
         assert below.grad.flatten().tolist() == expected
@@ -390,6 +392,6 @@ def test_guided_attention_teaches_a_block_that_is_not_looked_at(kind):
 def test_weights_of_few_cells_are_written_out_only_when_asked_for():
     attention, cells = build("hard"), grid()
     with torch.no_grad():
-        glimpse = attention(queries(), attention.prepare(cells), None)
-    assert callable(glimpse._weights)
-    assert glimpse.weights is glimpse.weights
+        attended = attention(queries(), attention.prepare(cells), None)
+    assert callable(attended._weights)
+    assert attended.weights is attended.weights

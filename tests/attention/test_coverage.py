@@ -51,7 +51,7 @@ def queries(steps, b=2, k=1, dtype=torch.float64):
 
 
 def follow(model, cells, steps):
-    """The glimpses of several steps."""
+    """The attention outputs of several steps."""
     memory, state, found = model.prepare(cells), None, []
     for query in steps:
         found.append(model(query, memory, state))
@@ -63,7 +63,7 @@ def test_a_step_is_the_equations_of_wap():
     model, cells = attention(), only(grid(), 1)
     steps = queries(3, b=1)
     past = torch.zeros(2, 3, dtype=torch.float64)
-    for query, glimpse in zip(steps, follow(model, cells, steps), strict=True):
+    for query, attended in zip(steps, follow(model, cells, steps), strict=True):
         scores = torch.empty(2, 3, dtype=torch.float64)
         for i in range(2):
             for j in range(3):
@@ -76,11 +76,11 @@ def test_a_step_is_the_equations_of_wap():
                 mixed = model.project(query[0, 0]) + model.keys(cells.features[0, i, j])
                 scores[i, j] = model.energy(torch.tanh(mixed + model.past(f)))
         weights = scores.flatten().softmax(0)
-        torch.testing.assert_close(glimpse.weights[0, 0], weights, rtol=0, atol=1e-12)
+        torch.testing.assert_close(attended.weights[0, 0], weights, rtol=0, atol=1e-12)
         context = weights @ cells.features.flatten(1, 2)[0]
-        torch.testing.assert_close(glimpse.context[0, 0], context, rtol=0, atol=1e-12)
+        torch.testing.assert_close(attended.context[0, 0], context, rtol=0, atol=1e-12)
         past = past + weights.detach().view(2, 3)
-        torch.testing.assert_close(glimpse.state[0, 0], past.flatten(), rtol=0, atol=1e-12)
+        torch.testing.assert_close(attended.state[0, 0], past.flatten(), rtol=0, atol=1e-12)
 
 
 def test_where_it_has_been_it_can_shun():
@@ -95,9 +95,9 @@ def test_where_it_has_been_it_can_shun():
     memory = model.prepare(cells)
     start = torch.tensor([[[1.0, 0.0]]], dtype=torch.float64)
     shunned = 1 / (1 + math.exp(20 * math.tanh(0.5)))
-    glimpse = model(queries(1, b=1)[0], memory, start)
-    assert glimpse.weights[0, 0].tolist() == pytest.approx([shunned, 1 - shunned], abs=1e-12)
-    assert glimpse.state[0, 0].tolist() == pytest.approx([1 + shunned, 1 - shunned], abs=1e-12)
+    attended = model(queries(1, b=1)[0], memory, start)
+    assert attended.weights[0, 0].tolist() == pytest.approx([shunned, 1 - shunned], abs=1e-12)
+    assert attended.state[0, 0].tolist() == pytest.approx([1 + shunned, 1 - shunned], abs=1e-12)
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 11])
@@ -129,11 +129,11 @@ def test_hypotheses_of_an_image_share_its_memory_and_have_their_own_past():
 
 
 def test_a_step_looks_at_every_true_cell():
-    (glimpse,) = follow(attention(), grid(), queries(1, k=2))
-    assert glimpse.fine_lookups.tolist() == [[12.0] * 2, [6.0] * 2]
-    assert glimpse.coarse_lookups.tolist() == [[0.0] * 2] * 2
-    assert glimpse.log_probability is None
-    torch.testing.assert_close(glimpse.weights.sum(2), torch.ones(2, 2, dtype=torch.float64))
+    (attended,) = follow(attention(), grid(), queries(1, k=2))
+    assert attended.fine_lookups.tolist() == [[12.0] * 2, [6.0] * 2]
+    assert attended.coarse_lookups.tolist() == [[0.0] * 2] * 2
+    assert attended.log_probability is None
+    torch.testing.assert_close(attended.weights.sum(2), torch.ones(2, 2, dtype=torch.float64))
 
 
 def test_a_memory_is_selected_by_image():
@@ -216,7 +216,7 @@ def test_greedy_reading_takes_the_best_token_of_teacher_forcing_on_itself():
     for image, (best,) in enumerate(model.search(cells, SearchOptions(1, 7))):
         tokens = torch.tensor([best.tokens + [EOS] * best.finished])
         with torch.no_grad():
-            logits, _ = model.forced(only(cells, image), tokens)
+            logits, _ = model.teacher_forcing(only(cells, image), tokens)
         logits[:, :, [PAD, BOS, UNK]] = float("-inf")
         assert logits.argmax(2).tolist() == tokens.tolist()
 
@@ -235,10 +235,10 @@ def test_what_is_read_in_an_image_does_not_depend_on_its_batch(dtype, tolerance)
     mask = size_mask(torch.tensor([image.shape for image in images]), 12, 24)
     tokens = torch.randint(4, V, (3, 6))
     with torch.no_grad():
-        logits, _ = model.forced(encoder(batch, mask), tokens)
+        logits, _ = model.teacher_forcing(encoder(batch, mask), tokens)
         for row, image in enumerate(images):
             alone = encoder(image[None, None], torch.ones(1, *image.shape, dtype=torch.bool))
-            expected, _ = model.forced(alone, tokens[row : row + 1])
+            expected, _ = model.teacher_forcing(alone, tokens[row : row + 1])
             torch.testing.assert_close(logits[row], expected[0], rtol=0, atol=tolerance)
 
 

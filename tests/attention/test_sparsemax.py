@@ -42,7 +42,7 @@ def test_it_is_the_projection_on_the_simplex(spread, width):
 
 
 def test_a_support_of_just_as_many_as_are_sorted_first(monkeypatch):
-    monkeypatch.setattr(module, "FIRST", 3)
+    monkeypatch.setattr(module, "INITIAL_TOP_K", 3)
     for support in (2, 3, 4):
         scores = [5.0] * support + [0.0] * (9 - support)
         expected = [1 / support] * support + [0.0] * (9 - support)

@@ -27,9 +27,9 @@ def test_the_bilinear_score_by_hand():
     features = torch.tensor([[[[math.log(3), 0.0], [0.0, 0.0]]]], dtype=torch.float64)
     query = torch.ones(1, 1, 1, dtype=torch.float64)
     # h W = (1, 2); scores (log 3, 0); weights (3, 1) / 4.
-    glimpse = attention(query, attention.prepare(grid(features)), None)
-    assert glimpse.weights.tolist()[0][0] == pytest.approx([0.75, 0.25], abs=1e-12)
-    assert glimpse.context.tolist()[0][0] == pytest.approx([0.75 * math.log(3), 0.0], abs=1e-12)
+    attended = attention(query, attention.prepare(grid(features)), None)
+    assert attended.weights.tolist()[0][0] == pytest.approx([0.75, 0.25], abs=1e-12)
+    assert attended.context.tolist()[0][0] == pytest.approx([0.75 * math.log(3), 0.0], abs=1e-12)
 
 
 def test_the_additive_score_by_hand():
@@ -42,9 +42,9 @@ def test_the_additive_score_by_hand():
     # beta tanh(W1 h + W2 V) = 3 tanh(1 + 2) and 3 tanh(1 - 2).
     scores = [3 * math.tanh(3), 3 * math.tanh(-1)]
     first = 1 / (1 + math.exp(scores[1] - scores[0]))
-    glimpse = attention(query, attention.prepare(grid(features)), None)
-    assert glimpse.weights.tolist()[0][0] == pytest.approx([first, 1 - first], abs=1e-12)
-    assert glimpse.context.item() == pytest.approx(2 * first - 1, abs=1e-12)
+    attended = attention(query, attention.prepare(grid(features)), None)
+    assert attended.weights.tolist()[0][0] == pytest.approx([first, 1 - first], abs=1e-12)
+    assert attended.context.item() == pytest.approx(2 * first - 1, abs=1e-12)
 
 
 def test_gradients_agree_with_finite_differences():
@@ -53,8 +53,8 @@ def test_gradients_agree_with_finite_differences():
 
         def step(query, features, attention=attention):
             memory = attention.prepare(grid(features, sizes=[[2, 2], [1, 2]]))
-            glimpse = attention(query, memory, None)
-            return glimpse.context, glimpse.weights
+            attended = attention(query, memory, None)
+            return attended.context, attended.weights
 
         query = torch.randn(2, 1, 3, dtype=torch.float64, requires_grad=True)
         features = torch.randn(2, 2, 2, 2, dtype=torch.float64, requires_grad=True)
@@ -79,11 +79,11 @@ def test_padding_gets_no_weight_and_changes_nothing():
 def test_a_step_looks_at_every_true_cell():
     attention = StandardAttention(query_width=3, width=4)
     memory = attention.prepare(grid(torch.randn(2, 3, 3, 4), [[3, 3], [1, 2]]))
-    glimpse = attention(torch.randn(2, 4, 3), memory, None)
-    assert glimpse.fine_lookups.tolist() == [[9.0] * 4, [2.0] * 4]
-    assert glimpse.coarse_lookups.tolist() == [[0.0] * 4] * 2
-    assert glimpse.state is None
-    torch.testing.assert_close(glimpse.weights.sum(2), torch.ones(2, 4))
+    attended = attention(torch.randn(2, 4, 3), memory, None)
+    assert attended.fine_lookups.tolist() == [[9.0] * 4, [2.0] * 4]
+    assert attended.coarse_lookups.tolist() == [[0.0] * 4] * 2
+    assert attended.state is None
+    torch.testing.assert_close(attended.weights.sum(2), torch.ones(2, 4))
 
 
 def test_a_memory_is_selected_by_image():
@@ -105,10 +105,10 @@ def test_the_softmax_of_half_precision_scores_is_made_in_float32():
     query = torch.zeros(1, 1, 3, dtype=torch.bfloat16)
     for attention in both(query_width=3, width=4):
         attention.bfloat16()
-        glimpse = attention(query, attention.prepare(cells), None)
-        assert glimpse.weights.dtype == torch.float32
+        attended = attention(query, attention.prepare(cells), None)
+        assert attended.weights.dtype == torch.float32
         # In bfloat16: 700 x 0.001427.
-        assert glimpse.weights.sum().item() == pytest.approx(1.0, abs=1e-5)
+        assert attended.weights.sum().item() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_the_width_of_the_additive_score_is_the_query_s_unless_given():

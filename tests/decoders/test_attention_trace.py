@@ -41,7 +41,7 @@ def test_it_is_what_teacher_forcing_sees():
     decoder, one = lstm(), grid()
     tokens = [4, 7, 4, EOS]
     found = trace_attention([(decoder, one)], tokens)
-    logits, weights = decoder.forced(one, torch.tensor([tokens]))
+    logits, weights = decoder.teacher_forcing(one, torch.tensor([tokens]))
     assert found.fine.shape == (4, 3, 5)
     np.testing.assert_allclose(found.fine.reshape(4, 15), weights[0].detach(), atol=1e-6)
     log_p = logits[0].log_softmax(1).detach()
@@ -55,7 +55,7 @@ def test_the_most_likely_tokens_of_each_step():
     decoder, one = lstm(), grid()
     tokens = [4, 7, EOS]
     found = trace_attention([(decoder, one)], tokens, likely=2)
-    logits, _ = decoder.forced(one, torch.tensor([tokens]))
+    logits, _ = decoder.teacher_forcing(one, torch.tensor([tokens]))
     log_p = logits[0].log_softmax(1).detach().numpy()
     log_p[:, :2] = -np.inf  # neither padding nor the start is ever written
     np.testing.assert_array_equal(found.likely, np.argsort(-log_p, 1)[:, :2])
@@ -74,7 +74,7 @@ class Look:
 @dataclass
 class State:
     number: int
-    glimpse: Any = None
+    attention_output: Any = None
 
 
 class CoarseToFine:
@@ -141,7 +141,7 @@ def test_a_transformer():
     decoder = TransformerDecoder(VOCABULARY, 6, **sizes).eval()
     one, tokens = grid(), [4, 7, 4, EOS]
     found = trace_attention([(decoder, one)], tokens)
-    logits, weights = decoder.forced(one, torch.tensor([tokens]))
+    logits, weights = decoder.teacher_forcing(one, torch.tensor([tokens]))
     np.testing.assert_allclose(found.fine.reshape(4, 15), weights[0].detach(), atol=1e-5)
     log_p = logits[0].log_softmax(1).detach()[range(4), tokens]
     np.testing.assert_allclose(found.log_probability, log_p, atol=1e-5)

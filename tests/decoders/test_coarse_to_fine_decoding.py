@@ -18,7 +18,7 @@ TOKENS = torch.tensor([[5, 7, 4, EOS], [6, EOS, PAD, PAD], [4, 4, EOS, PAD]])
 @pytest.fixture(autouse=True)
 def _gather(monkeypatch):
     """Grids so small would be read as a whole by sparsemax."""
-    monkeypatch.setattr(sparse, "PRICE", 0)
+    monkeypatch.setattr(sparse, "GATHER_COST", 0)
 
 
 def model(kind, attention_args=None, dtype=torch.float64, **arguments):
@@ -58,7 +58,7 @@ def test_teacher_forcing_is_stepping_through_the_gold_tokens(kind):
     encoder, decoder = model(kind)
     _, batch, mask = pictures()
     grid = encoder(batch, mask)
-    logits, weights = decoder.forced(grid, TOKENS)  # learning, so that no cell is gathered
+    logits, weights = decoder.teacher_forcing(grid, TOKENS)  # learning, so that no cell is gathered
     torch.testing.assert_close(weights.sum(2), torch.ones(3, 4).double())
     with torch.no_grad():
         state = decoder.start(grid)
@@ -67,8 +67,8 @@ def test_teacher_forcing_is_stepping_through_the_gold_tokens(kind):
             log_p, state = decoder.step(fed.unsqueeze(1), state)
             expected = logits[:, step].log_softmax(1)
             torch.testing.assert_close(log_p.squeeze(1), expected, rtol=0, atol=1e-9)
-            glimpse = state.glimpse
-            torch.testing.assert_close(glimpse.weights[:, 0], weights[:, step], rtol=0, atol=1e-9)
+            attended = state.attention_output
+            torch.testing.assert_close(attended.weights[:, 0], weights[:, step], rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])

@@ -5,8 +5,8 @@ import math
 
 import pytest
 import torch
-from by_heart import train
 from grids import random_grid
+from overfit import train
 from tiny_run import TINY, changed, config, im2tex
 from torch import nn
 
@@ -64,8 +64,8 @@ def test_a_likelihood_is_the_sum_over_all_alignments(arguments):
     assert logs["nll"].item() == pytest.approx(nll, abs=1e-9)
     assert logs["tokens"].item() == 5  # the ends included
     assert loss.item() == pytest.approx(nll / 2, abs=1e-9)
-    by_token, _ = decoder(reduction="tokens", **arguments).loss(cells, Targets(tokens))
-    assert by_token.item() == pytest.approx(nll / 5, abs=1e-9)
+    vocabulary_parameters, _ = decoder(reduction="tokens", **arguments).loss(cells, Targets(tokens))
+    assert vocabulary_parameters.item() == pytest.approx(nll / 5, abs=1e-9)
 
 
 def test_steps_are_needed_for_tokens_and_between_equal_ones():
@@ -169,7 +169,7 @@ def test_every_parameter_learns_and_those_by_token_have_a_row_each():
         assert parameter.grad.isfinite().all(), name
         assert parameter.grad.any(), name
     assert {name for name, parameter in parameters.items() if V in parameter.shape} == set(
-        model.by_token
+        model.vocabulary_parameters
     )
 
 
@@ -231,7 +231,7 @@ def test_a_model_learns_formulas_of_one_line_by_heart(tmp_path):
         decoder="ctc",
         decoder_args={"upsample": 1, "width": 32, "layers": 1, "reduction": "tokens"},
     )
-    parts = stack([model.preprocessing.draw(sample.ink).image for sample in samples])
+    parts = stack([model.preprocessing.sample_categorical(sample.ink).image for sample in samples])
     labels = [sample.tokens for sample in samples]
     batch = Batch([""] * 8, parts["images"], parts["sizes"], labels)
 

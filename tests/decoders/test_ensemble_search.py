@@ -32,7 +32,7 @@ def together(members, tokens):
     each = []
     for model, cells, *way in members:
         target = torch.tensor([[*(tokens[::-1] if way == [True] else tokens), EOS]])
-        p = model.forced(cells, target, *way)[0].softmax(2)
+        p = model.teacher_forcing(cells, target, *way)[0].softmax(2)
         each.append(p.gather(2, target.unsqueeze(2)))
     return torch.stack(each).mean(0).log().sum().item()
 
@@ -106,17 +106,17 @@ def test_what_a_decoder_says_of_padding_does_not_matter(monkeypatch):
     model, cells = lstm(1), grid(seed=1)
     tokens = torch.tensor([[4, EOS, PAD], [4, 5, EOS]])
     expected = likelihood([(model, cells)] * 2, Targets(tokens))["nll"].item()
-    forced = model.forced
+    teacher_forcing = model.teacher_forcing
 
     def impossible(cells, tokens):
-        scores, *rest = forced(cells, tokens)
+        scores, *rest = teacher_forcing(cells, tokens)
         scores = scores.clone()
         scores[..., PAD] = -math.inf  # never said
         return scores, *rest
 
-    monkeypatch.setattr(model, "forced", impossible)
+    monkeypatch.setattr(model, "teacher_forcing", impossible)
     found = likelihood([(model, cells)] * 2, Targets(tokens))["nll"].item()
-    p = forced(cells, tokens)[0].softmax(2)[..., PAD]
+    p = teacher_forcing(cells, tokens)[0].softmax(2)[..., PAD]
     excluded = (-p).log1p()[tokens != PAD].sum().item()  # what is left is a little likelier
     assert found == pytest.approx(expected + excluded, abs=1e-9)
 

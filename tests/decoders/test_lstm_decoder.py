@@ -59,7 +59,7 @@ def test_a_step_is_the_paper_s_equations(score):
 def test_teacher_forcing_is_stepping_through_the_gold_tokens(score, learning):
     model, cells = decoder(score=score), grid()
     cells = replace(cells, features=cells.features.requires_grad_(learning))
-    logits, weights = model.forced(cells, TOKENS)
+    logits, weights = model.teacher_forcing(cells, TOKENS)
     assert logits.shape == (2, 4, V)
     torch.testing.assert_close(weights.sum(2), torch.ones(2, 4, dtype=torch.float64))
     with torch.no_grad():
@@ -89,15 +89,15 @@ def test_hypotheses_of_an_image_are_stepped_as_they_would_be_alone():
 def test_a_likelihood_is_that_of_the_tokens_and_not_of_the_padding():
     model, cells = decoder(), grid()
     loss, logs = model.loss(cells, Targets(TOKENS))
-    logits, _ = model.forced(cells, TOKENS)
+    logits, _ = model.teacher_forcing(cells, TOKENS)
     log_p = logits.log_softmax(2)
     real = [(0, 0, 5), (0, 1, 7), (0, 2, 4), (0, 3, EOS), (1, 0, 6), (1, 1, EOS)]
     nll = -sum(log_p[place].item() for place in real)
     assert logs["nll"].item() == pytest.approx(nll, abs=1e-9)
     assert logs["tokens"].item() == 6
     assert loss.item() == pytest.approx(nll / 2, abs=1e-9)  # the paper's: by the images
-    by_token, _ = decoder(reduction="tokens").loss(cells, Targets(TOKENS))
-    assert by_token.item() == pytest.approx(nll / 6, abs=1e-9)
+    vocabulary_parameters, _ = decoder(reduction="tokens").loss(cells, Targets(TOKENS))
+    assert vocabulary_parameters.item() == pytest.approx(nll / 6, abs=1e-9)
 
 
 def test_an_untrained_model_that_knows_nothing_has_log_v_nats_a_token():
@@ -111,7 +111,7 @@ def test_label_smoothing_is_in_the_loss_of_training_and_never_in_the_likelihood(
     model, cells = decoder(label_smoothing=0.1), grid()
     plain, logs = model.loss(cells, Targets(TOKENS))
     smooth, smooth_logs = model.train().loss(cells, Targets(TOKENS))
-    logits, _ = model.forced(cells, TOKENS)
+    logits, _ = model.teacher_forcing(cells, TOKENS)
     expected = nn.functional.cross_entropy(
         logits.flatten(0, 1), TOKENS.flatten(), ignore_index=PAD, label_smoothing=0.1,
         reduction="sum",
@@ -128,7 +128,7 @@ def test_grounding_is_added_in_training_by_its_weights():
     targets, cells = Targets(TOKENS, boxes), grid()
     model = decoder(guided_attention=2.0, symbol_loss=3.0).train()
     loss, logs = model.loss(cells, targets)
-    _, weights = model.forced(cells, TOKENS)
+    _, weights = model.teacher_forcing(cells, TOKENS)
     guided = -math.log(weights[0, 0, 0].item())
     symbols = -model.symbols.classify(cells.features[0, 0, 0]).log_softmax(0)[5].item()
     assert logs["guided_attention"].item() == pytest.approx(guided, abs=1e-9)
@@ -156,12 +156,12 @@ def test_what_is_read_in_an_image_does_not_depend_on_its_batch(score, dtype):
     options = SearchOptions(beam_size=4, n_best=3, max_length=8)
     with torch.no_grad():
         together = encoder(batch, mask)
-        logits, _ = model.forced(together, tokens)
+        logits, _ = model.teacher_forcing(together, tokens)
         readings = model.search(together, options)
         for row, image in enumerate(images):
             alone = encoder(image[None, None], torch.ones(1, *image.shape, dtype=torch.bool))
             length = int((tokens[row] != PAD).sum())
-            expected, _ = model.forced(alone, tokens[row : row + 1, :length])
+            expected, _ = model.teacher_forcing(alone, tokens[row : row + 1, :length])
             torch.testing.assert_close(
                 logits[row, :length], expected[0], rtol=0, atol=TOLERANCE[dtype]
             )
@@ -201,9 +201,9 @@ def test_every_parameter_learns_and_those_by_token_have_a_row_each():
     for name, parameter in parameters.items():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
-    assert set(model.by_token) <= set(parameters)
+    assert set(model.vocabulary_parameters) <= set(parameters)
     rows = {name for name, parameter in parameters.items() if V in parameter.shape}
-    assert rows == set(model.by_token)
+    assert rows == set(model.vocabulary_parameters)
     assert all(parameters[name].shape[0] == V for name in rows)
 
 

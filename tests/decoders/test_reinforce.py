@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from im2tex.attention import hard
-from im2tex.attention.base import Sampling
+from im2tex.attention.base import ReinforceOptions
 from im2tex.decoders import Targets, reinforce
 from im2tex.decoders.lstm import LSTMDecoder
 from im2tex.decoders.reinforce import Reinforce, discounted
@@ -60,9 +60,9 @@ def paths():
 def likelihoods(model, path, drawing):
     """log p of each token and of each choice along a path, (3,) each."""
     drawing(path)
-    logits, glimpses = model._forced(grid(), TOKENS, 1)
+    logits, attention_outputs = model._forced(grid(), TOKENS, 1)
     log_p = logits.log_softmax(3)[0, 0].gather(1, TOKENS.T).squeeze(1)
-    return log_p, torch.stack([glimpse.log_probability[0, 0] for glimpse in glimpses])
+    return log_p, torch.stack([attended.log_probability[0, 0] for attended in attention_outputs])
 
 
 def gradients(value, model):
@@ -210,7 +210,7 @@ def test_padding_is_neither_rewarded_nor_paid():
 
 
 def test_no_choice_that_cannot_be_made_breaks_the_entropy():
-    module = Reinforce(Sampling(entropy=1.0))
+    module = Reinforce(ReinforceOptions(entropy=1.0))
     scores = torch.tensor([[[[0.0, 200.0, float("-inf")]]]], requires_grad=True)
     choices = scores.softmax(3)
     log_p = scores.log_softmax(3)[..., 0]
@@ -233,7 +233,7 @@ def test_returns_by_hand():
 def test_under_autocast_returns_and_baseline_are_not_rounded():
     rewards = torch.tensor([[[-3.001, -0.013, -7.77]]])
     real = torch.ones(1, 3, dtype=torch.bool)
-    module = Reinforce(Sampling(baseline_rate=1.0))
+    module = Reinforce(ReinforceOptions(baseline_rate=1.0))
     with torch.autocast("cpu", torch.bfloat16):
         module(rewards, real, torch.zeros(1, 1, 3), torch.ones(1, 1, 3, 1))
     expected = [-3.001 - 0.0065 - 1.9425, -0.013 - 3.885, -7.77]
@@ -252,7 +252,7 @@ def paid(module, rewards, lengths):
 
 
 def test_the_baseline_is_moved_after_it_was_used_by_the_real_steps():
-    module = Reinforce(Sampling(samples=2, discount=0.0, baseline_rate=0.25))
+    module = Reinforce(ReinforceOptions(samples=2, discount=0.0, baseline_rate=0.25))
     # Two images, two paths, two steps; the second image has one token.
     rewards = [[[-1.0, -2.0], [-3.0, -6.0]], [[-4.0, -50.0], [-4.0, -50.0]]]
     # The mean over two paths, above a baseline of 0.
@@ -271,7 +271,7 @@ def test_the_baseline_is_moved_after_it_was_used_by_the_real_steps():
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_cast_to_half_precision_the_baseline_still_moves(dtype):
     """A hundredth of what is left is below half precision's steps long before it is there."""
-    module = Reinforce(Sampling(discount=0.0)).to(dtype)
+    module = Reinforce(ReinforceOptions(discount=0.0)).to(dtype)
     for _ in range(300):
         paid(module, [[[-4.0]]], [1])
     assert module.baseline.dtype == torch.float32
@@ -304,7 +304,7 @@ def test_a_model_built_in_half_precision_keeps_its_baseline_in_float32():
 
 def test_steps_beyond_the_last_baseline_share_it(monkeypatch):
     monkeypatch.setattr(reinforce, "STEPS", 2)
-    module = Reinforce(Sampling(discount=0.0, baseline_rate=0.5))
+    module = Reinforce(ReinforceOptions(discount=0.0, baseline_rate=0.5))
     paid(module, [[[-1.0, -2.0, -4.0]]], [3])
     assert module.baseline.tolist() == pytest.approx([-0.5, -1.5])
     assert paid(module, [[[-1.0, -2.0, -4.0]]], [3]) == pytest.approx([-0.5, -0.5, -2.5])
@@ -318,7 +318,7 @@ def test_processes_agree_on_the_baseline(monkeypatch):
 
     monkeypatch.setattr(reinforce.distributed, "is_initialized", lambda: True)
     monkeypatch.setattr(reinforce.distributed, "all_reduce", all_reduce)
-    module = Reinforce(Sampling(baseline_rate=0.1))
+    module = Reinforce(ReinforceOptions(baseline_rate=0.1))
     paid(module, [[[-1.0]]], [1])
     assert module.baseline[0].item() == pytest.approx(0.1 * -16 / 4)
 

@@ -12,7 +12,7 @@ from torch import nn
 from im2tex.decoders import DECODERS, SearchOptions, Targets
 from im2tex.decoders.attention_trace import trace_attention
 from im2tex.decoders.beam_search import beam_search
-from im2tex.decoders.bidirectional_search import mirrored
+from im2tex.decoders.bidirectional_search import reverse_indices
 from im2tex.decoders.transformer.decoder import TransformerDecoder
 from im2tex.decoders.transformer.layers import masked_weights, positions
 from im2tex.errors import Im2TexError
@@ -30,7 +30,7 @@ def stepped(model, cells, tokens, backwards=False):
         fed = tokens[:, step - 1] if step else torch.full((len(tokens),), BOS)
         found, state = model.step(fed.unsqueeze(1), state)
         log_p.append(found)
-        weights.append(state.glimpse.weights)
+        weights.append(state.attention_output.weights)
     return torch.cat(log_p, 1), torch.cat(weights, 1)
 
 
@@ -48,7 +48,7 @@ def test_positions_are_those_of_the_transformer():
 def test_coverage_is_all_attention_before_and_is_taken_off_the_scores():
     """Every layer by its own parts, a step at a time, from the whole past each time."""
     model, cells = decoder(), grid()
-    logits, weights = model.forced(cells, TOKENS)
+    logits, weights = model.teacher_forcing(cells, TOKENS)
     memory = model.prepare(cells)
     shifted = nn.functional.pad(TOKENS[:, :-1], (1, 0), value=BOS)
     steps, width = shifted.shape[1], model.width
@@ -56,7 +56,7 @@ def test_coverage_is_all_attention_before_and_is_taken_off_the_scores():
     states = model.input_norm(states + positions(0, steps, width, states))
     before = None  # of the layer below, refined: a list of steps, (B, H, N) each
     for number, layer in enumerate(model.stack.layers):
-        states = layer.after_tokens(states, layer.self_attention(states))
+        states = layer.add_self_attention(states, layer.self_attention(states))
         scores = layer.cross_attention.scores(states, memory.keys[number])  # (B, H, T, N)
         own = masked_weights(scores, memory.mask)
         refined = []
@@ -69,12 +69,14 @@ def test_coverage_is_all_attention_before_and_is_taken_off_the_scores():
             refined.append(masked_weights(step.unsqueeze(2), memory.mask).squeeze(2))
         before = refined
         read = layer.cross_attention.read(torch.stack(refined, 2), memory.values[number])
-        states = layer.after_grid(states, read)
+        states = layer.add_cross_attention_and_ffn(states, read)
     torch.testing.assert_close(logits, model.output(states), rtol=0, atol=1e-9)
     torch.testing.assert_close(weights, torch.stack(before, 2).mean(1), rtol=0, atol=1e-9)
     plain = decoder(coverage=False)
     plain.load_state_dict(model.state_dict(), strict=False)
-    assert (plain.forced(cells, TOKENS)[0] - logits).abs().max() > 1e-3  # coverage matters here
+    assert (
+        plain.teacher_forcing(cells, TOKENS)[0] - logits
+    ).abs().max() > 1e-3  # coverage matters here
 
 
 def test_batch_statistics_of_coverage_are_those_of_true_cells_at_true_steps():
@@ -110,7 +112,7 @@ def test_batch_statistics_of_coverage_are_those_of_true_cells_at_true_steps():
 def test_teacher_forcing_is_stepping_through_the_gold_tokens(kind, backwards):
     model, cells = decoder(**kind), grid()
     with torch.no_grad():
-        logits, weights = model.forced(cells, TOKENS, backwards)
+        logits, weights = model.teacher_forcing(cells, TOKENS, backwards)
         log_p, looked = stepped(model, cells, TOKENS, backwards)
     assert logits.shape == (2, 5, V)
     torch.testing.assert_close(weights.sum(2), torch.ones(2, 5, dtype=torch.float64))
@@ -133,7 +135,7 @@ def test_a_search_with_caches_is_a_search_without(kind):
             beam, steps = past.shape[1:]
             targets = torch.cat([past[:, :, 1:], past[:, :, :1]], 2)  # the last is never fed
             found = [
-                self.model.forced(cells, targets[:, k], self.backwards)[0][:, steps - 1]
+                self.model.teacher_forcing(cells, targets[:, k], self.backwards)[0][:, steps - 1]
                 for k in range(beam)
             ]
             return torch.stack(found, 1).log_softmax(2), (cells, past)
@@ -177,7 +179,7 @@ def test_a_state_may_be_stepped_twice():
             for k in range(2):
                 fed = torch.stack([tokens[:, k], torch.full((2,), 5)], 1)
                 targets = torch.cat([fed, fed[:, :1]], 1)  # the last is never fed
-                expected = model.forced(cells, targets)[0][:, 2].log_softmax(1)
+                expected = model.teacher_forcing(cells, targets)[0][:, 2].log_softmax(1)
                 torch.testing.assert_close(found[:, k], expected, rtol=0, atol=1e-9)
 
 
@@ -189,12 +191,12 @@ def test_what_is_read_in_an_image_does_not_depend_on_its_batch(dtype):
     tokens[1, 3:], tokens[1, 2] = PAD, EOS
     options = SearchOptions(beam_size=4, n_best=3, max_length=8)
     with torch.no_grad():
-        logits, _ = model.forced(cells, tokens)
+        logits, _ = model.teacher_forcing(cells, tokens)
         readings = model.search(cells, options)
         for row in range(4):
             single = alone(cells, row)
             length = int((tokens[row] != PAD).sum())
-            expected, _ = model.forced(single, tokens[row : row + 1, :length])
+            expected, _ = model.teacher_forcing(single, tokens[row : row + 1, :length])
             torch.testing.assert_close(
                 logits[row, :length], expected[0], rtol=0, atol=TOLERANCE[dtype]
             )
@@ -215,7 +217,7 @@ def test_the_loss_is_the_mean_of_both_directions_and_likelihood_that_of_one(redu
     mirror = torch.tensor([[4, 4, 7, 5, EOS], [6, EOS, PAD, PAD, PAD]])
     nll = []
     for tokens, backwards in ((TOKENS, False), (mirror, True)):
-        log_p = model.forced(cells, tokens, backwards)[0].log_softmax(2)
+        log_p = model.teacher_forcing(cells, tokens, backwards)[0].log_softmax(2)
         nll.append(-sum(log_p[0, t, tokens[0, t]] for t in range(5)))
         nll[-1] -= log_p[1, 0, 6] + log_p[1, 1, EOS]
     assert logs["nll"].item() == pytest.approx(nll[0].item(), abs=1e-9)
@@ -232,7 +234,7 @@ def test_the_loss_is_the_mean_of_both_directions_and_likelihood_that_of_one(redu
 
 def test_the_other_direction_keeps_ends_and_padding_in_their_places():
     tokens = torch.tensor([[5, 7, 4, EOS], [6, EOS, PAD, PAD], [EOS, PAD, PAD, PAD]])
-    found = tokens.gather(1, mirrored(tokens))
+    found = tokens.gather(1, reverse_indices(tokens))
     assert found.tolist() == [[4, 7, 5, EOS], [6, EOS, PAD, PAD], [EOS, PAD, PAD, PAD]]
 
 
@@ -240,9 +242,9 @@ def test_label_smoothing_is_in_the_loss_of_training_and_never_in_the_likelihood(
     model, cells = decoder(label_smoothing=0.1, coverage=False, dropout=0.0), grid()
     plain, logs = model.loss(cells, Targets(TOKENS))
     smooth, smooth_logs = model.train().loss(cells, Targets(TOKENS))
-    mirror, expected = TOKENS.gather(1, mirrored(TOKENS)), 0.0
+    mirror, expected = TOKENS.gather(1, reverse_indices(TOKENS)), 0.0
     for tokens, backwards in ((TOKENS, False), (mirror, True)):
-        logits = model.forced(cells, tokens, backwards)[0].flatten(0, 1)
+        logits = model.teacher_forcing(cells, tokens, backwards)[0].flatten(0, 1)
         expected += nn.functional.cross_entropy(
             logits, tokens.flatten(), ignore_index=PAD, label_smoothing=0.1
         ).item()
@@ -259,8 +261,10 @@ def test_grounding_is_added_in_training_by_its_weights_in_both_directions():
     settings = {"guided_attention": 2.0, "symbol_loss": 3.0, "dropout": 0.0, "coverage": False}
     model = decoder(**settings).train()
     loss, logs = model.loss(cells, targets)
-    _, ahead = model.forced(cells, TOKENS)
-    _, back = model.forced(cells, TOKENS.gather(1, mirrored(TOKENS)), backwards=True)
+    _, ahead = model.teacher_forcing(cells, TOKENS)
+    _, back = model.teacher_forcing(
+        cells, TOKENS.gather(1, reverse_indices(TOKENS)), backwards=True
+    )
     # Four tokens before the end: the second from the left is the third from the right.
     guided = -(ahead[0, 1, 1].log() + back[0, 2, 1].log()).item() / 2
     symbols = -model.symbols.classify(cells.features[0, 0, 1]).log_softmax(0)[7].item()
@@ -284,7 +288,7 @@ def test_every_parameter_learns_and_those_by_token_have_a_row_each(kind):
         if "memory.bias" not in name:  # half of it adds the same to every score of a query
             assert parameter.grad.abs().max() > 0, name
     rows = {name for name, parameter in parameters.items() if V in parameter.shape}
-    assert rows == set(model.by_token)
+    assert rows == set(model.vocabulary_parameters)
     assert all(parameters[name].shape[0] == V for name in rows)
 
 
@@ -322,7 +326,7 @@ def test_weights_of_half_precision_learn_and_search():
 def test_what_it_looked_at_can_be_traced():
     model, cells = decoder(), alone(grid(), 0)
     found = trace_attention([(model, cells)], TOKENS[0].tolist())
-    logits, weights = model.forced(cells, TOKENS[:1])
+    logits, weights = model.teacher_forcing(cells, TOKENS[:1])
     expected = weights[0].view(5, 2, 3).detach().numpy()
     np.testing.assert_allclose(found.fine, expected, rtol=0, atol=1e-6)
     log_p = logits[0].log_softmax(1).gather(1, TOKENS[0].unsqueeze(1)).squeeze(1).detach().numpy()

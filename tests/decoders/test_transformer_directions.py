@@ -23,7 +23,7 @@ def by_loss(model, cells, tokens, finished=True):
     ways = []
     for way, order in ((False, tokens), (True, tokens[::-1])):
         target = torch.tensor([[*order, EOS] if finished else order])
-        log_p = model.forced(cells, target, way)[0].log_softmax(2)
+        log_p = model.teacher_forcing(cells, target, way)[0].log_softmax(2)
         ways.append(log_p.gather(2, target.unsqueeze(2)).sum().item())
     return ways
 
@@ -91,13 +91,13 @@ def test_scoring_in_small_portions_changes_nothing(monkeypatch):
     options = SearchOptions(5, 7, n_best=5, length_penalty=0.5)
     together = model.search(cells, options)
     passes = []
-    token_log_p = model.token_log_p
+    score_tokens = model.score_tokens
     for units in (1, 30, 200):
-        monkeypatch.setattr(module, "UNITS", units)
+        monkeypatch.setattr(module, "MAX_SCORED_CELLS", units)
         monkeypatch.setattr(
             model,
-            "token_log_p",
-            lambda *given: passes.append(given[2].numel() * 6) or token_log_p(*given),
+            "score_tokens",
+            lambda *given: passes.append(given[2].numel() * 6) or score_tokens(*given),
         )
         passes.clear()
         for one, other in zip(model.search(cells, options), together, strict=True):

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from pages import (
+from padding_checks import (
     assert_a_checkpoint_restores_it,
     assert_alone_as_in_a_batch,
     assert_every_parameter_learns,

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from by_heart import train
+from overfit import train
 from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.decoders import SearchOptions, Targets

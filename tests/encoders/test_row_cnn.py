@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from pages import assert_cells_alone_as_in_a_batch, batch_of
+from padding_checks import assert_cells_alone_as_in_a_batch, batch_of
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 

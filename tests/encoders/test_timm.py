@@ -5,7 +5,7 @@ import copy
 import pytest
 import timm
 import torch
-from pages import (
+from padding_checks import (
     assert_a_checkpoint_restores_it,
     assert_alone_as_in_a_batch,
     assert_every_parameter_learns,

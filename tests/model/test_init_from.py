@@ -19,7 +19,7 @@ def saved(path, vocabulary, **settings):
     """A checkpoint in which every weight that has a row a token holds the token's own number."""
     model = Im2Tex(vocabulary=vocabulary, **(SMALL | settings))
     with torch.no_grad():
-        for name in model.recognizer.require_decoder().by_token:
+        for name in model.recognizer.require_decoder().vocabulary_parameters:
             weight = dict(model.recognizer.require_decoder().named_parameters()).get(name)
             if weight is not None:
                 for number, token in enumerate(model.recognizer.require_vocabulary().tokens):

@@ -145,10 +145,10 @@ class GrammarSource(Source):
         seen: set[tuple[str, ...]] = set()
         bounds = np.cumsum(list(self.sizes.values())) / sum(self.sizes.values())
         splits = list(self.sizes)
-        idle = 0
+        inactive_when = 0
         for tokens in self._candidates():
-            idle += 1
-            if idle > _GIVE_UP:
+            inactive_when += 1
+            if inactive_when > _GIVE_UP:
                 short = next(s for s in splits if len(found[s]) < self.sizes[s])
                 raise Im2TexError(
                     f"source 'grammar': after {len(seen)} different formulas hardly any new ones "
@@ -163,7 +163,7 @@ class GrammarSource(Source):
             split = splits[int(np.searchsorted(bounds, share, side="right"))]
             if len(found[split]) < self.sizes[split]:
                 found[split].append(tokens)
-                idle = 0
+                inactive_when = 0
                 if all(len(found[s]) == self.sizes[s] for s in splits):
                     break
         return found

@@ -20,14 +20,14 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from im2tex.attention.base import Glimpse
-from im2tex.decoders.alignment_losses import SymbolLoss, grounding_loss, guided_attention_loss
-from im2tex.decoders.base import DECODERS, StepDecoder, Targets
+from im2tex.attention.base import AttentionOutput
+from im2tex.decoders.alignment_losses import SymbolLoss, alignment_loss, guided_attention_loss
+from im2tex.decoders.base import DECODERS, AutoregressiveDecoder, Targets
 from im2tex.decoders.beam_search import log_softmax
-from im2tex.decoders.bidirectional_search import mirrored
+from im2tex.decoders.bidirectional_search import reverse_indices
 from im2tex.decoders.transformer.coverage import CoverageRefinement
 from im2tex.decoders.transformer.layers import GridMemory, positions
-from im2tex.decoders.transformer.stack import Past, TransformerStack
+from im2tex.decoders.transformer.stack import DecoderCache, TransformerStack
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
 from im2tex.utils.checks import check_fractions, check_weights
@@ -41,17 +41,17 @@ class TransformerState:
         memory: the grid of the B images, laid out.
         past: caches and coverage.
         backwards: whether it reads from right to left.
-        glimpse: of the step that led here; None after `reorder` and `select`.
+        attention_output: of the step that led here; None after `reorder` and `select`.
     """
 
     memory: GridMemory
-    past: Past
+    past: DecoderCache
     backwards: bool
-    glimpse: Glimpse | None = None
+    attention_output: AttentionOutput | None = None
 
 
 @DECODERS.register("transformer")
-class TransformerDecoder(StepDecoder):
+class TransformerDecoder(AutoregressiveDecoder):
     """Transformer with coverage in both directions; the defaults are CoMER's sizes.
 
     It brings its own attention: `model.attention` is left out. CoMER searches with
@@ -85,14 +85,14 @@ class TransformerDecoder(StepDecoder):
     """
 
     attentions = ()
-    by_token = (
+    vocabulary_parameters = (
         "embedding.weight",
         "output.weight",
         "output.bias",
         "symbols.classify.weight",
         "symbols.classify.bias",
     )
-    idle: ClassVar[Mapping[str, tuple[str, Any]]] = {
+    inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {
         "coverage_width": ("coverage", False),
         "coverage_kernel": ("coverage", False),
     }
@@ -148,12 +148,12 @@ class TransformerDecoder(StepDecoder):
         self.reduction = reduction
         self.guided_attention = guided_attention
         self.symbol_loss = symbol_loss
-        self.grounded = tuple(name for name, weight in weights.items() if weight)
+        self.alignment_losses = tuple(name for name, weight in weights.items() if weight)
         self.symbols = SymbolLoss(grid_width, vocabulary_size) if symbol_loss else None
 
     @property
-    def both_ways(self) -> bool:
-        """See `Reader.both_ways`."""
+    def is_bidirectional(self) -> bool:
+        """See `SearchableDecoder.is_bidirectional`."""
         return self.directions == "both"
 
     # ---------------------------------------------------------------- training
@@ -162,8 +162,8 @@ class TransformerDecoder(StepDecoder):
         """See `Decoder.loss`; likelihood is that of reading from left to right."""
         tokens = targets.tokens
         both = tokens.unsqueeze(1)  # (B, K, T), K directions
-        mirror = mirrored(tokens)
-        if self.both_ways:
+        mirror = reverse_indices(tokens)
+        if self.is_bidirectional:
             both = torch.stack([tokens, tokens.gather(1, mirror)], 1)
         backwards = torch.arange(both.shape[1], device=tokens.device).bool().expand(both.shape[:2])
         logits, weights = self._forced(self.prepare(grid), both, backwards)
@@ -181,20 +181,22 @@ class TransformerDecoder(StepDecoder):
             logs["nll_backwards"] = nll[1].detach() / count
         if self.training:
 
-            def attended(cells: Tensor) -> Tensor:
+            def guided_loss(cells: Tensor) -> Tensor:
                 known = [cells]
-                if self.both_ways:
+                if self.is_bidirectional:
                     known.append(cells.gather(1, mirror.unsqueeze(2).expand_as(cells)))
                 return guided_attention_loss(weights.flatten(1, 2), torch.cat(known, 1))
 
-            grounding, more = grounding_loss(
-                grid, targets, self.guided_attention, attended, self.symbol_loss, self.symbols
+            grounding, more = alignment_loss(
+                grid, targets, self.guided_attention, guided_loss, self.symbol_loss, self.symbols
             )
             loss = loss + grounding
             logs |= more
         return loss, logs
 
-    def forced(self, grid: Grid, tokens: Tensor, backwards: bool = False) -> tuple[Tensor, Tensor]:
+    def teacher_forcing(
+        self, grid: Grid, tokens: Tensor, backwards: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Teacher forcing: the gold prefix is fed at every step.
 
         Args:
@@ -244,37 +246,37 @@ class TransformerDecoder(StepDecoder):
     # ---------------------------------------------------------------- search
 
     def start(self, grid: Grid) -> TransformerState:
-        """See `StepDecoder.start`."""
+        """See `AutoregressiveDecoder.start`."""
         memory = self.prepare(grid)
         return TransformerState(memory, self.stack.start(memory), backwards=False)
 
-    def turned(self, state: TransformerState) -> TransformerState:
-        """See `Reader.turned`."""
+    def right_to_left(self, state: TransformerState) -> TransformerState:
+        """See `SearchableDecoder.right_to_left`."""
         return replace(state, backwards=True)
 
     def step(self, tokens: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState]:
-        """See `Steps.step`; look-ups are those of all layers."""
+        """See `StepwiseDecoder.step`; look-ups are those of all layers."""
         ways = torch.full_like(tokens, state.backwards, dtype=torch.bool).unsqueeze(2)
         inputs = self._embed(tokens.unsqueeze(2), ways, state.past.length).squeeze(2)  # (B, K, D)
         outputs, read, weights, past = self.stack.step(inputs, state.memory, state.past)
         looked = len(self.stack.layers) * state.memory.mask.sum(1, dtype=torch.float32)
         fine = looked.unsqueeze(1).expand(tokens.shape)  # (B, K)
-        glimpse = Glimpse(read, weights, None, torch.zeros_like(fine), fine)
+        attended = AttentionOutput(read, weights, None, torch.zeros_like(fine), fine)
         log_p = log_softmax(self.output(outputs))
-        return log_p, TransformerState(state.memory, past, state.backwards, glimpse)
+        return log_p, TransformerState(state.memory, past, state.backwards, attended)
 
     def reorder(self, state: TransformerState, parents: Tensor) -> TransformerState:
-        """See `Steps.reorder`."""
+        """See `StepwiseDecoder.reorder`."""
         return TransformerState(state.memory, state.past.reorder(parents), state.backwards)
 
     def select(self, state: TransformerState, images: Tensor) -> TransformerState:
-        """See `Steps.select`."""
+        """See `StepwiseDecoder.select`."""
         memory, past = state.memory.select(images), state.past.select(images)
         return TransformerState(memory, past, state.backwards)
 
-    def token_log_p(
+    def score_tokens(
         self, state: TransformerState, images: Tensor, tokens: Tensor, backwards: Tensor
     ) -> Tensor:
-        """See `Reader.token_log_p`."""
+        """See `SearchableDecoder.score_tokens`."""
         logits, _ = self._forced(state.memory.select(images), tokens, backwards)
         return log_softmax(logits).gather(3, tokens.unsqueeze(3)).squeeze(3)  # (B', C, T)

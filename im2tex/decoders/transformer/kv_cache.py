@@ -22,7 +22,7 @@ class _Entries:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenCache:
+class KVCache:
     """What K hypotheses an image have read.
 
     A cache is a value: what is appended to one of its copies is not seen by the others.
@@ -36,7 +36,7 @@ class TokenCache:
     visible: Tensor
 
     @classmethod
-    def empty(cls, layers: int, like: Tensor) -> TokenCache:
+    def empty(cls, layers: int, like: Tensor) -> KVCache:
         """A cache with nothing in it, one hypothesis an image.
 
         Args:
@@ -48,7 +48,7 @@ class TokenCache:
         visible = torch.zeros(images, 1, 0, dtype=torch.bool, device=like.device)
         return cls(_Entries(data, 0), visible)
 
-    def extended(self) -> TokenCache:
+    def extended(self) -> KVCache:
         """The cache with room for one more step of each hypothesis, for `put` to fill."""
         images, beam, used = self.visible.shape
         entries, room = self.entries, self.entries.data.shape[4]
@@ -62,7 +62,7 @@ class TokenCache:
         entries.filled = used + beam
         own = torch.eye(beam, dtype=torch.bool, device=self.visible.device)
         visible = torch.cat([self.visible, own.expand(images, -1, -1)], 2)  # (B, K, S + K)
-        return TokenCache(entries, visible)
+        return KVCache(entries, visible)
 
     def put(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Writes the newest step of a layer, 2 x (B, H, K, D / H).
@@ -76,12 +76,12 @@ class TokenCache:
         data[1, :, :, -keys.shape[2] :] = values
         return data[0], data[1]
 
-    def reorder(self, parents: Tensor) -> TokenCache:
+    def reorder(self, parents: Tensor) -> KVCache:
         """The cache in which hypothesis k of image b continues `parents[b, k]`."""
         rows = parents.unsqueeze(2).expand(-1, -1, self.visible.shape[2])
         return replace(self, visible=self.visible.gather(1, rows))
 
-    def select(self, images: Tensor) -> TokenCache:
+    def select(self, images: Tensor) -> KVCache:
         """The cache of some of the images; (B',) indices."""
         entries = _Entries(self.entries.data[:, :, images], self.visible.shape[2])
-        return TokenCache(entries, self.visible[images])
+        return KVCache(entries, self.visible[images])

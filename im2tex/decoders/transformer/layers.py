@@ -98,7 +98,7 @@ class CrossAttention(nn.Module):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
 
-    def lay_out(self, features: Tensor) -> tuple[Tensor, Tensor]:
+    def project_memory(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of a grid, (B, N, D) -> 2 x (B, H, N, D / H)."""
         split = self.memory(features).view(*features.shape[:2], 2, self.heads, -1)
         # (B, N, 2, H, D / H), the 2 first; every step reads it, so it is worth a copy.
@@ -138,12 +138,12 @@ class TransformerLayer(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
         self.dropout = nn.Dropout(dropout)
 
-    def after_tokens(self, inputs: Tensor, read: Tensor) -> Tensor:
+    def add_self_attention(self, inputs: Tensor, read: Tensor) -> Tensor:
         """Adds what self-attention read."""
         found: Tensor = self.norms[0](inputs + self.dropout(read))
         return found
 
-    def after_grid(self, inputs: Tensor, read: Tensor) -> Tensor:
+    def add_cross_attention_and_ffn(self, inputs: Tensor, read: Tensor) -> Tensor:
         """Adds what cross-attention read, then the feed-forward net's own."""
         inputs = self.norms[1](inputs + self.dropout(read))
         wide = self.dropout(self.widen(inputs).relu())

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.decoders.transformer.coverage import CoverageRefinement
-from im2tex.decoders.transformer.kv_cache import TokenCache
+from im2tex.decoders.transformer.kv_cache import KVCache
 from im2tex.decoders.transformer.layers import GridMemory, TransformerLayer, masked_weights
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class DecoderCache:
     """What K hypotheses an image carry from step to step.
 
     Attributes:
@@ -29,23 +29,23 @@ class Past:
         length: steps so far.
     """
 
-    tokens: TokenCache
+    tokens: KVCache
     coverage: Tensor | None
     length: int = 0
 
-    def reorder(self, parents: Tensor) -> Past:
+    def reorder(self, parents: Tensor) -> DecoderCache:
         """The past in which hypothesis k of image b continues `parents[b, k]`."""
         coverage = self.coverage
         if coverage is not None:
             rows = parents[None, :, :, None, None]
             rows = rows.expand(len(coverage), -1, -1, *coverage.shape[3:])
             coverage = coverage.gather(2, rows)
-        return Past(self.tokens.reorder(parents), coverage, self.length)
+        return DecoderCache(self.tokens.reorder(parents), coverage, self.length)
 
-    def select(self, images: Tensor) -> Past:
+    def select(self, images: Tensor) -> DecoderCache:
         """The past of some of the images; (B',) indices."""
         coverage = None if self.coverage is None else self.coverage[:, images]
-        return Past(self.tokens.select(images), coverage, self.length)
+        return DecoderCache(self.tokens.select(images), coverage, self.length)
 
 
 class TransformerStack(nn.Module):
@@ -89,7 +89,7 @@ class TransformerStack(nn.Module):
             mask: (B, h, w) bool.
         """
         flat = features.flatten(1, 2)  # (B, h, w, D) -> (B, h w, D)
-        parts = [layer.cross_attention.lay_out(flat) for layer in self.each]
+        parts = [layer.cross_attention.project_memory(flat) for layer in self.each]
         keys, values = zip(*parts, strict=True)
         _, height, width = mask.shape
         return GridMemory(keys, values, mask.flatten(1), (height, width))
@@ -116,7 +116,7 @@ class TransformerStack(nn.Module):
         states = inputs.reshape(b, k * t, d)  # (B, K, T, D) -> (B, K T, D)
         for layer, keys, values in zip(self.each, memory.keys, memory.values, strict=True):
             rows = states.view(b * k, t, d)  # (B, K T, D) -> (B K, T, D)
-            rows = layer.after_tokens(rows, layer.self_attention(rows))
+            rows = layer.add_self_attention(rows, layer.self_attention(rows))
             states = rows.view(b, k * t, d)  # (B K, T, D) -> (B, K T, D)
             scores = layer.cross_attention.scores(states, keys)  # (B, H, K T, N)
             if below is not None and self.refinement is not None:
@@ -125,11 +125,13 @@ class TransformerStack(nn.Module):
                 coverage = (looked.cumsum(3) - looked).permute(0, 2, 3, 1, 4)
                 scores = scores - self._refine(coverage.flatten(0, 2), b, memory, keep)
             below = masked_weights(scores, memory.mask)
-            states = layer.after_grid(states, layer.cross_attention.read(below, values))
+            states = layer.add_cross_attention_and_ffn(
+                states, layer.cross_attention.read(below, values)
+            )
         assert below is not None
         return states.view(b, k, t, d), below.mean(1).view(b, k, t, -1)
 
-    def start(self, memory: GridMemory) -> Past:
+    def start(self, memory: GridMemory) -> DecoderCache:
         """The past before the first step, one hypothesis an image."""
         like = memory.keys[0]
         coverage = None
@@ -139,11 +141,11 @@ class TransformerStack(nn.Module):
             coverage = like.new_zeros(
                 len(self.layers) - 1, images, 1, 2 * heads, cells, dtype=exact
             )
-        return Past(TokenCache.empty(len(self.layers), like), coverage)
+        return DecoderCache(KVCache.empty(len(self.layers), like), coverage)
 
     def step(
-        self, inputs: Tensor, memory: GridMemory, past: Past
-    ) -> tuple[Tensor, Tensor, Tensor, Past]:
+        self, inputs: Tensor, memory: GridMemory, past: DecoderCache
+    ) -> tuple[Tensor, Tensor, Tensor, DecoderCache]:
         """One step of K hypotheses an image.
 
         Args:
@@ -163,7 +165,7 @@ class TransformerStack(nn.Module):
             query, keys, values = layer.self_attention.parts(states)
             keys, values = tokens.put(number, keys, values)
             read = nn.functional.scaled_dot_product_attention(query, keys, values, visible)
-            states = layer.after_tokens(states, layer.self_attention.join(read))
+            states = layer.add_self_attention(states, layer.self_attention.join(read))
             scores = layer.cross_attention.scores(states, memory.keys[number])  # (B, H, K, N)
             if below is not None and past.coverage is not None:
                 own = masked_weights(scores, memory.mask)
@@ -172,10 +174,10 @@ class TransformerStack(nn.Module):
                 scores = scores - self._refine(coverage, len(inputs), memory, None)
             below = masked_weights(scores, memory.mask)
             read = layer.cross_attention.read(below, memory.values[number])
-            states = layer.after_grid(states, read)
+            states = layer.add_cross_attention_and_ffn(states, read)
         assert below is not None
         grown = None if past.coverage is None else past.coverage + torch.stack(looked)
-        return states, read, below.mean(1), Past(tokens, grown, past.length + 1)
+        return states, read, below.mean(1), DecoderCache(tokens, grown, past.length + 1)
 
     def _refine(
         self, coverage: Tensor, images: int, memory: GridMemory, keep: Tensor | None

@@ -16,13 +16,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Kind = Literal["none", "sinusoidal"]
+PositionKind = Literal["none", "sinusoidal"]
 
-LONGEST = 10_000.0
+MAX_WAVELENGTH_RATIO = 10_000.0
 """Ratio of the longest wavelength to the shortest, as in all of these papers."""
 
 
-class Positions(nn.Module):
+class PositionalEncoding2d(nn.Module):
     """Adds to every feature where it is; without parameters.
 
     Args:
@@ -33,7 +33,7 @@ class Positions(nn.Module):
         ValueError: if the width does not fit.
     """
 
-    def __init__(self, kind: Kind, width: int) -> None:
+    def __init__(self, kind: PositionKind, width: int) -> None:
         super().__init__()
         if kind == "sinusoidal" and width % 4:
             raise ValueError(
@@ -78,5 +78,7 @@ def _waves(lengths: Tensor, longest: int, width: int) -> Tensor:
     places = torch.arange(1, longest + 1, device=lengths.device, dtype=torch.float32)
     shares = 2 * math.pi * places / lengths.clamp_min(1).unsqueeze(1)  # (B, longest)
     step = torch.arange(0, width, 2, device=lengths.device, dtype=torch.float32)
-    angles = shares.unsqueeze(2) * LONGEST ** (-step / width)  # (B, longest, width / 2)
+    angles = shares.unsqueeze(2) * MAX_WAVELENGTH_RATIO ** (
+        -step / width
+    )  # (B, longest, width / 2)
     return torch.stack([angles.sin(), angles.cos()], 3).flatten(2)

@@ -1,4 +1,4 @@
-"""`Blocks`: which fine cells lie in which coarse cell."""
+"""`CoarseToFineIndex`: which fine cells lie in which coarse cell."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from im2tex.grid import Grid
 
 
 @dataclass(frozen=True, slots=True)
-class Blocks:
+class CoarseToFineIndex:
     """The fine cells of h x w by the coarse cell that they lie in.
 
     There are M = h' w' blocks of S = s s places each, both in row-major order. Places beyond the
@@ -22,7 +22,7 @@ class Blocks:
         block: sides of a block in fine cells, (vertical, horizontal).
         cells: (M, S) number of the fine cell at each place; 0 at places beyond the edge.
         rows: (B M, S) the same for every image, in a batch of B images: b * N + n.
-        outside: (B, M, S) bool, true where a place is no cell of the image.
+        padding_mask: (B, M, S) bool, true where a place is no cell of the image.
         sizes: (B, M) float, true fine cells of each block.
     """
 
@@ -30,11 +30,11 @@ class Blocks:
     block: tuple[int, int]
     cells: Tensor
     rows: Tensor
-    outside: Tensor
+    padding_mask: Tensor
     sizes: Tensor
 
     @classmethod
-    def of(cls, grid: Grid) -> Blocks:
+    def of(cls, grid: Grid) -> CoarseToFineIndex:
         """The blocks of a grid.
 
         Raises:
@@ -48,20 +48,20 @@ class Blocks:
         rows = _rows(cells, len(inside), h * w)
         return cls((h, w), grid.block, cells, rows, inside == 0, sizes)
 
-    def select(self, images: Tensor) -> Blocks:
+    def select(self, images: Tensor) -> CoarseToFineIndex:
         """Those of some images, (B',) indices."""
         return replace(
             self,
             rows=_rows(self.cells, len(images), self.size[0] * self.size[1]),
-            outside=self.outside[images],
+            padding_mask=self.padding_mask[images],
             sizes=self.sizes[images],
         )
 
-    def split(self, values: Tensor) -> Tensor:
+    def to_blocks(self, values: Tensor) -> Tensor:
         """Fine cells to blocks: (B, K, h w) -> (B, K, M, S), zero beyond the edge."""
         return _split(values, self.size, self.block)
 
-    def join(self, values: Tensor) -> Tensor:
+    def from_blocks(self, values: Tensor) -> Tensor:
         """Blocks to fine cells: (B, K, M, S) -> (B, K, h w)."""
         (h, w), (down, right) = self.size, self.block
         b, k = values.shape[:2]
@@ -80,18 +80,18 @@ class Blocks:
             (B, K, M, S): sums to 1 in each block with a true cell, where places that are none are
             zero; something finite in the others, which have p(z') = 0.
         """
-        return inner_softmax(self.split(scores), self.outside.unsqueeze(1))
+        return inner_softmax(self.to_blocks(scores), self.padding_mask.unsqueeze(1))
 
 
-def inner_softmax(scores: Tensor, outside: Tensor) -> Tensor:
+def inner_softmax(scores: Tensor, padding_mask: Tensor) -> Tensor:
     """Softmax over places that are cells, in at least float32; finite where none is one.
 
     Args:
         scores: (..., S).
-        outside: (..., S) bool, true where a place is no cell.
+        padding_mask: (..., S) bool, true where a place is no cell.
     """
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
-    return scores.masked_fill(outside, torch.finfo(scores.dtype).min).softmax(-1)
+    return scores.masked_fill(padding_mask, torch.finfo(scores.dtype).min).softmax(-1)
 
 
 def _rows(cells: Tensor, images: int, n: int) -> Tensor:

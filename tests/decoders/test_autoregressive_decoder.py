@@ -9,8 +9,8 @@ import torch
 from small_transformer import enumerated, grid
 from torch import Tensor
 
-from im2tex.decoders import SearchOptions, StepDecoder
-from im2tex.decoders.beam_search import log_softmax, pick
+from im2tex.decoders import AutoregressiveDecoder, SearchOptions
+from im2tex.decoders.beam_search import gather_beams, log_softmax
 from im2tex.decoders.ensemble_step import search
 from im2tex.latex.vocabulary import BOS, EOS
 
@@ -21,10 +21,10 @@ EVERYTHING = SearchOptions(60, LONGEST + 1, n_best=8)
 @dataclass
 class Row:
     tables: Tensor  # (B, V, V)
-    glimpse: Any = None
+    attention_output: Any = None
 
 
-class Bigram(StepDecoder):
+class Bigram(AutoregressiveDecoder):
     """Log p of a token after another is what the grid says in the row of that other one."""
 
     def start(self, grid):
@@ -32,16 +32,16 @@ class Bigram(StepDecoder):
 
     def step(self, tokens, state):
         ones = torch.ones(tokens.shape)
-        glimpse = SimpleNamespace(coarse_lookups=ones, fine_lookups=2 * ones)
-        return pick(state.tables, tokens), replace(state, glimpse=glimpse)
+        attended = SimpleNamespace(coarse_lookups=ones, fine_lookups=2 * ones)
+        return gather_beams(state.tables, tokens), replace(state, attention_output=attended)
 
     def reorder(self, state, parents):
-        return replace(state, glimpse=None)
+        return replace(state, attention_output=None)
 
     def select(self, state, images):
         return Row(state.tables[images])
 
-    def forced(self, grid, tokens):
+    def teacher_forcing(self, grid, tokens):
         raise NotImplementedError
 
     def loss(self, grid, targets):

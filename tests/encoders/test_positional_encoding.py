@@ -1,11 +1,11 @@
-"""Positions in two dimensions: by hand, by the size of the image alone, and of which widths."""
+"""`PositionalEncoding2d`: values by hand, and their dependence on the image's size alone."""
 
 import math
 
 import pytest
 import torch
 
-from im2tex.encoders.positions import Positions, sinusoidal
+from im2tex.encoders.positional_encoding import PositionalEncoding2d, sinusoidal
 from im2tex.grid import size_mask
 
 
@@ -41,12 +41,12 @@ def test_they_are_added_or_left_out_in_the_type_of_the_features():
     mask = torch.ones(1, 2, 3, dtype=torch.bool)
     for dtype in (torch.float64, torch.bfloat16):
         features = torch.randn(1, 2, 3, 8, dtype=dtype)
-        added = Positions("sinusoidal", 8)(features, mask)
+        added = PositionalEncoding2d("sinusoidal", 8)(features, mask)
         assert added.dtype == dtype
         torch.testing.assert_close(added, features + sinusoidal(mask, 8).to(dtype))
-        assert Positions("none", 7)(features, mask) is features
+        assert PositionalEncoding2d("none", 7)(features, mask) is features
 
 
 def test_a_width_that_does_not_split_into_four_is_refused():
     with pytest.raises(ValueError, match="a multiple of 4; got 6"):
-        Positions("sinusoidal", 6)
+        PositionalEncoding2d("sinusoidal", 6)

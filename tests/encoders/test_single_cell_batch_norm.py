@@ -4,11 +4,11 @@ import copy
 
 import pytest
 import torch
-from pages import batch_of, settled
+from padding_checks import batch_of, settled
 from torch import nn
 
 from im2tex.encoders import ENCODERS
-from im2tex.encoders.lone_cells import allow_lone_cells
+from im2tex.encoders.single_cell_batch_norm import use_running_stats_for_single_values
 
 ENCODER = {
     "row_cnn": {
@@ -35,7 +35,7 @@ def encoder(request):
 
 def test_a_lone_cell_is_normalised_as_in_use_and_a_pair_by_itself():
     layer = settled(nn.Sequential(nn.BatchNorm2d(3)), torch.float32)
-    allow_lone_cells(layer)
+    use_running_stats_for_single_values(layer)
     one = torch.randn(1, 3, 1, 1)
     expected = layer(one)
     torch.testing.assert_close(layer.train()(one), expected, rtol=0, atol=0)

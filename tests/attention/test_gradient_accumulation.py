@@ -1,4 +1,4 @@
-"""The deferred gradient of the grid, against plain autograd and finite differences."""
+"""The accumulated_gradient gradient of the grid, against plain autograd and finite differences."""
 
 import gc
 import math
@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from im2tex.attention.deferred import Deferred, attend
+from im2tex.attention.gradient_accumulation import AccumulatedGradient, attend
 from im2tex.attention.standard import StandardAttention
 from im2tex.grid import Grid, size_mask
 
@@ -29,10 +29,10 @@ def inputs(dtype=torch.float64):
     return features.requires_grad_(), queries.requires_grad_()
 
 
-def steps(features, queries, deferred):
+def steps(features, queries, accumulated_gradient):
     """Recurrent: the next query holds the previous context. All contexts, all weights."""
     contexts, weights = [], []
-    collector = Deferred(features) if deferred else None
+    collector = AccumulatedGradient(features) if accumulated_gradient else None
     previous = torch.zeros_like(queries[0])
     for query in queries:
         query = query + 0.5 * previous  # noqa: PLW2901
@@ -52,9 +52,9 @@ def objective(contexts, weights):
     return (contexts * mixed).sin().sum() - (weights[..., 0] + 0.1).log().sum()
 
 
-def gradients(deferred, loss_of=objective):
+def gradients(accumulated_gradient, loss_of=objective):
     features, queries = inputs()
-    loss = loss_of(*steps(features, queries, deferred))
+    loss = loss_of(*steps(features, queries, accumulated_gradient))
     return loss, *torch.autograd.grad(loss, [features, queries])
 
 
@@ -76,12 +76,14 @@ def test_loss_and_gradients_are_those_of_plain_autograd(loss_of):
 
 def test_gradients_agree_with_finite_differences():
     features, queries = inputs()
-    assert torch.autograd.gradcheck(lambda f, q: steps(f, q, deferred=True), (features, queries))
+    assert torch.autograd.gradcheck(
+        lambda f, q: steps(f, q, accumulated_gradient=True), (features, queries)
+    )
 
 
 def test_cells_outside_of_the_mask_get_no_weight_and_no_gradient():
     features, queries = inputs()
-    contexts, weights = steps(features, queries, deferred=True)
+    contexts, weights = steps(features, queries, accumulated_gradient=True)
     objective(contexts, weights).backward()
     assert (weights[:, ~MASK.unsqueeze(1).expand(B, K, N)] == 0).all()
     assert (features.grad[~MASK] == 0).all()
@@ -90,7 +92,7 @@ def test_cells_outside_of_the_mask_get_no_weight_and_no_gradient():
 
 def test_a_graph_can_be_run_backwards_again():
     features, queries = inputs()
-    loss = objective(*steps(features, queries, deferred=True))
+    loss = objective(*steps(features, queries, accumulated_gradient=True))
     first = torch.autograd.grad(loss, [features, queries], retain_graph=True)
     second = torch.autograd.grad(loss, [features, queries])
     for one, two in zip(first, second, strict=True):
@@ -100,7 +102,7 @@ def test_a_graph_can_be_run_backwards_again():
 def test_two_losses_of_one_grid_add_up():
     _, expected, _ = gradients(False)
     features, queries = inputs()
-    contexts, weights = steps(features, queries, deferred=True)
+    contexts, weights = steps(features, queries, accumulated_gradient=True)
     for part in (slice(0, 2), slice(2, STEPS)):
         mixed = torch.linspace(-1, 2, contexts.numel(), dtype=contexts.dtype)
         mixed = mixed.reshape(contexts.shape)[part]
@@ -112,7 +114,7 @@ def test_two_losses_of_one_grid_add_up():
 def test_a_pass_that_did_not_ask_for_the_features_leaves_nothing_to_the_next():
     _, expected, expected_queries = gradients(False)
     features, queries = inputs()
-    loss = objective(*steps(features, queries, deferred=True))
+    loss = objective(*steps(features, queries, accumulated_gradient=True))
     (alone,) = torch.autograd.grad(loss, [queries], retain_graph=True)
     torch.testing.assert_close(alone, expected_queries, rtol=0, atol=1e-12)
     (found,) = torch.autograd.grad(loss, [features])
@@ -121,9 +123,9 @@ def test_a_pass_that_did_not_ask_for_the_features_leaves_nothing_to_the_next():
 
 def test_the_features_may_be_used_beside_attention_and_queries_may_need_no_gradient():
     found = []
-    for deferred in (True, False):
+    for accumulated_gradient in (True, False):
         features, queries = inputs()
-        contexts, weights = steps(features * 2, queries.detach(), deferred)
+        contexts, weights = steps(features * 2, queries.detach(), accumulated_gradient)
         (objective(contexts, weights) + features.square().sum()).backward()
         found.append(features.grad)
     torch.testing.assert_close(*found, rtol=0, atol=1e-12)
@@ -136,13 +138,13 @@ def test_memory_is_free_without_waiting_for_the_garbage_collector():
         features, queries = inputs()
         grid = features * 1
         kept = weakref.ref(grid)
-        loss = objective(*steps(grid, queries, deferred=True))
+        loss = objective(*steps(grid, queries, accumulated_gradient=True))
         loss.backward()
         del grid, loss
         assert kept() is None
         grid = features * 1  # and so without a backward pass
         kept = weakref.ref(grid)
-        contexts = steps(grid, queries, deferred=True)
+        contexts = steps(grid, queries, accumulated_gradient=True)
         del grid, contexts
         assert kept() is None
     finally:
@@ -154,7 +156,7 @@ def test_under_bfloat16_autocast_it_works_and_is_close(dtype):
     _, expected, expected_queries = gradients(False)
     features, queries = inputs(torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
-        contexts, weights = steps(features.to(dtype), queries, deferred=True)
+        contexts, weights = steps(features.to(dtype), queries, accumulated_gradient=True)
         loss = objective(contexts.float(), weights)
     assert weights.dtype == torch.float32
     loss.backward()
@@ -167,7 +169,7 @@ def test_a_pass_run_under_autocast_works_too():
     _, expected, _ = gradients(False)
     features, queries = inputs(torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
-        contexts, weights = steps(features, queries, deferred=True)
+        contexts, weights = steps(features, queries, accumulated_gradient=True)
         objective(contexts.float(), weights).backward()
     assert (features.grad - expected).norm() < 0.02 * expected.norm()
 
@@ -178,16 +180,16 @@ def test_a_pass_run_under_autocast_works_too():
 def test_cells_taken_out_in_bfloat16_are_summed_in_float32():
     """Summed in bfloat16, ones would come no further than 256."""
     features = torch.zeros(1, 2, 3, dtype=torch.bfloat16, requires_grad=True)
-    collector = Deferred(features)
+    collector = AccumulatedGradient(features)
     index = torch.tensor([[0, 1]])
     sum(collector.rows(index).float().sum() for _ in range(300)).backward()
     assert features.grad.dtype == torch.bfloat16
     assert (features.grad == 300).all()
 
 
-def ends(features, queries, deferred):
+def ends(features, queries, accumulated_gradient):
     """Attention by sigmoids, a few cells taken out beside it; the next query holds the context."""
-    collector = Deferred(features) if deferred else None
+    collector = AccumulatedGradient(features) if accumulated_gradient else None
     flat = features.flatten(0, 1)
     index = torch.tensor([[0, 5, 5], [7, 2, 0]])  # one cell twice, others never
     contexts, previous = [], torch.zeros_like(queries[0])
@@ -195,7 +197,7 @@ def ends(features, queries, deferred):
         query = query + 0.5 * previous  # noqa: PLW2901
         scores = query @ features.transpose(1, 2) if collector is None else collector.scores(query)
         weights = scores.sigmoid()
-        context = weights @ features if collector is None else collector.mix(weights)
+        context = weights @ features if collector is None else collector.weighted_sum(weights)
         rows = flat[index] if collector is None else collector.rows(index)
         previous = context + rows.sin().sum(1).unsqueeze(1)
         contexts.append(previous)
@@ -212,9 +214,9 @@ ENDS = {
 @pytest.mark.parametrize("loss_of", ENDS.values(), ids=ENDS)
 def test_scores_sums_and_rows_have_the_gradients_of_plain_autograd(loss_of):
     found = []
-    for deferred in (True, False):
+    for accumulated_gradient in (True, False):
         features, queries = inputs()
-        loss = loss_of(*ends(features, queries, deferred))
+        loss = loss_of(*ends(features, queries, accumulated_gradient))
         first = torch.autograd.grad(loss, [features, queries], retain_graph=True)
         again = torch.autograd.grad(loss, [features, queries])
         for one, two in zip(first, again, strict=True):
@@ -226,7 +228,7 @@ def test_scores_sums_and_rows_have_the_gradients_of_plain_autograd(loss_of):
 
 def test_rows_alone_have_a_gradient_as_large_as_the_features():
     features, _ = inputs()
-    rows = Deferred(features).rows(torch.tensor([[0, 5, 5]]))
+    rows = AccumulatedGradient(features).rows(torch.tensor([[0, 5, 5]]))
     assert torch.equal(rows[0], features.flatten(0, 1)[[0, 5, 5]])
     rows.sum().backward()
     expected = torch.zeros(B * N, dtype=torch.float64)
@@ -259,10 +261,10 @@ def attention_and_grid(requires_grad):
 def test_the_attention_defers_only_where_the_grid_learns():
     attention, frozen = attention_and_grid(requires_grad=False)
     _, learning = attention_and_grid(requires_grad=True)
-    assert attention.prepare(frozen).cells.deferred is None
-    assert attention.prepare(learning).cells.deferred is not None
+    assert attention.prepare(frozen).cells.accumulated_gradient is None
+    assert attention.prepare(learning).cells.accumulated_gradient is not None
     with torch.no_grad():
-        assert attention.prepare(learning).cells.deferred is None
+        assert attention.prepare(learning).cells.accumulated_gradient is None
 
 
 def test_the_weights_of_the_score_learn_the_same_from_a_frozen_grid():
@@ -270,18 +272,18 @@ def test_the_weights_of_the_score_learn_the_same_from_a_frozen_grid():
     outcomes = []
     for requires_grad in (True, False):
         attention, grid = attention_and_grid(requires_grad)
-        glimpse = attention(query, attention.prepare(grid), None)
-        (glimpse.context.sum() + (glimpse.weights**2).sum()).backward()
-        outcomes.append((glimpse.context, glimpse.weights, attention.project.weight.grad))
-    for deferred, frozen in zip(*outcomes, strict=True):
-        torch.testing.assert_close(deferred, frozen, rtol=0, atol=1e-12)
+        attended = attention(query, attention.prepare(grid), None)
+        (attended.context.sum() + (attended.weights**2).sum()).backward()
+        outcomes.append((attended.context, attended.weights, attention.project.weight.grad))
+    for accumulated_gradient, frozen in zip(*outcomes, strict=True):
+        torch.testing.assert_close(accumulated_gradient, frozen, rtol=0, atol=1e-12)
 
 
 def test_a_step_without_gradient_goes_through_a_deferred_memory_as_well():
     attention, grid = attention_and_grid(requires_grad=True)
     query = torch.randn(2, 1, 3, dtype=torch.float64)
     memory = attention.prepare(grid)
-    cells = replace(memory.cells, features=grid.features.flatten(1, 2), deferred=None)
+    cells = replace(memory.cells, features=grid.features.flatten(1, 2), accumulated_gradient=None)
     plainly = replace(memory, cells=cells)
     with torch.no_grad():
         one, two = attention(query, memory, None), attention(query, plainly, None)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-def allow_lone_cells(encoder: nn.Module) -> None:
+def use_running_stats_for_single_values(encoder: nn.Module) -> None:
     """Makes the batch normalisations of an encoder take a batch of one cell in training."""
     for layer in encoder.modules():
         if isinstance(layer, _BatchNorm):

@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import torch
-from by_heart import LABELS, VOCABULARY, Pictures, knows, pictures, read, teach
+from overfit import LABELS, VOCABULARY, Pictures, knows, pictures, read, teach
 
 from im2tex import Im2Tex
 from im2tex.attention import ATTENTIONS, sparse
@@ -166,7 +166,7 @@ def learnt():
 @pytest.fixture(autouse=True)
 def _gather(monkeypatch):
     """Grids so small would be read as a whole by sparsemax."""
-    monkeypatch.setattr(sparse, "PRICE", 0)
+    monkeypatch.setattr(sparse, "GATHER_COST", 0)
 
 
 @pytest.mark.parametrize("name", [name for name in LESSONS if name != "language model"])

@@ -9,8 +9,8 @@ on a CPU that traffic costs more than the convolutions. The sum over steps is tw
 with S (T, N) the scores, Q (T, D) the projected queries, A (T, N) the weights and C (T, D) the
 contexts, so the steps only leave their four vectors behind, and the products are made when the
 last of them has run backwards. What lies between scores and weights is free: `attend` is the
-softmax of standard attention in one piece, `Deferred.scores` and `Deferred.mix` are the two ends
-for any other. A step that takes out a few cells (`Deferred.rows`) adds their gradient in place.
+softmax of standard attention in one piece, `AccumulatedGradient.scores` and `weighted_sum` are the
+two ends for any other. A step that gathers a few cells (`rows`) adds their gradient in place.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Pair = tuple[Tensor, Tensor]
 """What a step leaves behind: rows of dS and Q, or of A and dC; (B, K, N) and (B, K, D)."""
 
 
-class Deferred:
+class AccumulatedGradient:
     """Collects the gradient of one batch of grids.
 
     Args:
@@ -41,7 +41,7 @@ class Deferred:
 
     def __init__(self, features: Tensor) -> None:
         self.values = features.detach()
-        self.steps = Steps()
+        self.steps = PendingGradients()
         # The graph knows the steps and not this object, which knows the graph: a circle would keep
         # every batch's grid until the garbage collector comes by.
         self.handle: Tensor = _Gather.apply(features, self.steps)
@@ -51,7 +51,7 @@ class Deferred:
         scores: Tensor = _Scores.apply(query, self.handle, self.values, self.steps)
         return scores
 
-    def mix(self, weights: Tensor) -> Tensor:
+    def weighted_sum(self, weights: Tensor) -> Tensor:
         """Sums of features by weights (B, K, N): (B, K, D)."""
         context: Tensor = _Mix.apply(weights, self.handle, self.values, self.steps)
         return context
@@ -69,7 +69,7 @@ class Deferred:
         return rows
 
 
-class Steps:
+class PendingGradients:
     """The steps of one backward pass.
 
     A pass that was not asked for the features' gradient leaves its steps behind; the next one
@@ -120,24 +120,32 @@ class Steps:
             self._rows = None
 
 
-def attend(query: Tensor, mask: Tensor, deferred: Deferred) -> tuple[Tensor, Tensor]:
-    """Softmax attention over the cells of `deferred`.
+def attend(
+    query: Tensor, mask: Tensor, accumulated_gradient: AccumulatedGradient
+) -> tuple[Tensor, Tensor]:
+    """Softmax attention over the cells of `accumulated_gradient`.
 
     Args:
         query: (B, K, D), already projected.
         mask: (B, N) bool; every image has a true cell.
-        deferred: the grid.
+        accumulated_gradient: the grid.
 
     Returns:
         The context (B, K, D) and the weights (B, K, N), in at least float32.
     """
-    context, weights = _Attend.apply(query, deferred.handle, deferred.values, mask, deferred.steps)
+    context, weights = _Attend.apply(
+        query,
+        accumulated_gradient.handle,
+        accumulated_gradient.values,
+        mask,
+        accumulated_gradient.steps,
+    )
     return context, weights
 
 
 class _Gather(Function):
     @staticmethod
-    def forward(ctx: Any, features: Tensor, steps: Steps) -> Tensor:
+    def forward(ctx: Any, features: Tensor, steps: PendingGradients) -> Tensor:
         ctx.steps = steps
         ctx.dtype = features.dtype
         return features.new_zeros(1)
@@ -150,7 +158,9 @@ class _Gather(Function):
 
 class _Scores(Function):
     @staticmethod
-    def forward(ctx: Any, query: Tensor, handle: Tensor, values: Tensor, steps: Steps) -> Tensor:
+    def forward(
+        ctx: Any, query: Tensor, handle: Tensor, values: Tensor, steps: PendingGradients
+    ) -> Tensor:
         ctx.save_for_backward(query, values)
         ctx.steps = steps
         return query.to(values.dtype) @ values.transpose(1, 2)  # (B, K, N)
@@ -166,7 +176,9 @@ class _Scores(Function):
 
 class _Mix(Function):
     @staticmethod
-    def forward(ctx: Any, weights: Tensor, handle: Tensor, values: Tensor, steps: Steps) -> Tensor:
+    def forward(
+        ctx: Any, weights: Tensor, handle: Tensor, values: Tensor, steps: PendingGradients
+    ) -> Tensor:
         ctx.save_for_backward(weights, values)
         ctx.steps = steps
         return weights.to(values.dtype) @ values  # (B, K, D)
@@ -183,7 +195,9 @@ class _Mix(Function):
 
 class _Rows(Function):
     @staticmethod
-    def forward(ctx: Any, handle: Tensor, values: Tensor, index: Tensor, steps: Steps) -> Tensor:
+    def forward(
+        ctx: Any, handle: Tensor, values: Tensor, index: Tensor, steps: PendingGradients
+    ) -> Tensor:
         ctx.save_for_backward(values, index)
         ctx.steps = steps
         rows = values.flatten(0, 1).index_select(0, index.flatten())
@@ -200,7 +214,12 @@ class _Rows(Function):
 class _Attend(Function):
     @staticmethod
     def forward(
-        ctx: Any, query: Tensor, handle: Tensor, values: Tensor, mask: Tensor, steps: Steps
+        ctx: Any,
+        query: Tensor,
+        handle: Tensor,
+        values: Tensor,
+        mask: Tensor,
+        steps: PendingGradients,
     ) -> tuple[Tensor, Tensor]:
         scores = query.to(values.dtype) @ values.transpose(1, 2)  # (B, K, N)
         scores.masked_fill_(~mask.unsqueeze(1), float("-inf"))
