@@ -5,8 +5,9 @@
 
 Plain autograd makes a gradient as large as the grid at every step of the decoder, twice, and adds
 it up; the accumulated one makes it once (see `im2tex/attention/gradient_accumulation.py`).
-Timed is a decoder's loss and its backward pass down to the grid, at the sizes of two configurations, both ways on the
-same numbers in the same run, in turns; the best of the passes counts. One thread by its processor
+Timed is a decoder's loss and its backward pass down to the grid, at the sizes of two
+configurations, both ways on the same numbers in the same run, in turns; the best of the passes
+counts. One thread by its processor
 time, or more of them, or a GPU, by the clock. The gradients are compared as well. Peak memory is
 what the process (on a GPU: PyTorch) holds at most beyond what it held before; Linux only.
 """

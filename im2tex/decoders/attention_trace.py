@@ -1,9 +1,9 @@
 """The attention of a model along a given prediction, step by step.
 
 For decoders that predict a token at a time (`beam_search.StepwiseDecoder`) and keep the
-`AttentionOutput` of a step in their state, as the LSTM and the transformer do. The tokens are given (teacher forcing), so that
-the attention is that of the prediction which the beam search returned. For an ensemble it is
-averaged over the members, on the first member's grid.
+`AttentionOutput` of a step in their state, as the LSTM and the transformer do. The tokens are given
+(teacher forcing), so that the attention is that of the prediction which the beam search returned.
+For an ensemble it is averaged over the members, on the first member's grid.
 """
 
 from __future__ import annotations

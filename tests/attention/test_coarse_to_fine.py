@@ -118,7 +118,7 @@ def test_the_mixture_is_the_paper_s_sum_at_ragged_edges_and_under_masks(kind):
 @pytest.mark.usefixtures("either")
 @pytest.mark.parametrize("spread", [0.2, 1.0, 3.0])  # from wide supports to narrow ones
 @pytest.mark.parametrize("kind", ["sparsemax", "hard"])
-def test_reading_the_chosen_blocks_alone_is_reading_all_of_them(kind, scatter_to_grid):
+def test_gathering_chosen_blocks_equals_reading_all_of_them(kind, spread):
     attention, cells, query = build(kind), grid(spread=spread), queries(beam=4)
     memory = attention.prepare(cells)
     with torch.no_grad():

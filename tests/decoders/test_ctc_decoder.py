@@ -231,7 +231,7 @@ def test_a_model_learns_formulas_of_one_line_by_heart(tmp_path):
         decoder="ctc",
         decoder_args={"upsample": 1, "width": 32, "layers": 1, "reduction": "tokens"},
     )
-    parts = stack([model.preprocessing.sample_categorical(sample.ink).image for sample in samples])
+    parts = stack([model.preprocessing.draw(sample.ink).image for sample in samples])
     labels = [sample.tokens for sample in samples]
     batch = Batch([""] * 8, parts["images"], parts["sizes"], labels)
 

@@ -47,7 +47,7 @@ def drawing(monkeypatch):
 
     def script(choices):
         steps = iter(torch.as_tensor(choices))
-        monkeypatch.setattr(hard, "draw", lambda p: next(steps))
+        monkeypatch.setattr(hard, "sample_categorical", lambda p: next(steps))
 
     return script
 
@@ -124,10 +124,10 @@ def test_with_a_discount_the_mean_is_the_enumerated_discounted_gradient(discount
 
 
 def test_many_samples_come_near_it(drawing, monkeypatch):
-    draw = hard.draw
+    draw = hard.sample_categorical
     model = decoder(discount=1.0, samples=4000)
     exact = gradients(-expected_likelihood(model, drawing), model)
-    monkeypatch.setattr(hard, "draw", draw)
+    monkeypatch.setattr(hard, "sample_categorical", draw)
     torch.manual_seed(0)
     loss, logs = model.loss(grid(), Targets(TOKENS))
     assert (gradients(loss, model) - exact).norm() < 0.1 * exact.norm()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import im2tex, steps
+from tiny_run import im2tex, steps
 
 from im2tex import Im2Tex, Recognizer
 from im2tex.data.dataset import Batch
