@@ -41,7 +41,7 @@ _POINT = SymbolNode(NodeKind.SYMBOL, ".")
 
 def _number(reader: SymbolTreeReader) -> SymbolNode:
     start = reader.at
-    first = reader.word
+    first = reader.peek()
     reader.at += 1
     if reader.spaced[start]:
         return _DIGITS.get(first, _POINT)
@@ -58,7 +58,7 @@ def _number(reader: SymbolTreeReader) -> SymbolNode:
             reader.at = point
     if reader.at == start + 1:
         return _DIGITS.get(first, _POINT)
-    return SymbolNode(NodeKind.NUMBER, "".join(reader.words[start : reader.at]))
+    return SymbolNode(NodeKind.NUMBER, "".join(reader.tokens[start : reader.at]))
 
 
 def _primes(reader: SymbolTreeReader) -> SymbolNode:
@@ -78,7 +78,7 @@ def _colon(reader: SymbolTreeReader) -> SymbolNode:
 
 
 def _maybe_fenced(reader: SymbolTreeReader) -> SymbolNode:
-    opening = reader.word
+    opening = reader.peek()
     closing = CLOSING[opening]
     reader.at += 1
     nodes = reader.contents_if_closed(closing)
@@ -92,7 +92,7 @@ def _left(reader: SymbolTreeReader) -> SymbolNode:
     opening = reader.delimiter()
     nodes = reader.contents("")
     closing = ""
-    if reader.word == r"\right":
+    if reader.peek() == r"\right":
         reader.at += 1
         closing = reader.delimiter()
     return fenced(opening, nodes, closing)
@@ -100,7 +100,7 @@ def _left(reader: SymbolTreeReader) -> SymbolNode:
 
 def _sized(reader: SymbolTreeReader) -> SymbolNode:
     reader.at += 1
-    word = reader.word
+    word = reader.peek()
     if word in {"'", ":"}:
         return CONSTRUCTS[word](reader)
     for table in (names.DELIMITERS, names.OPERATORS, names.RELATION_OPERATORS):
@@ -115,12 +115,12 @@ def _sized(reader: SymbolTreeReader) -> SymbolNode:
 
 def _refused_size(reader: SymbolTreeReader) -> SymbolNode:
     if reader.crohme_compatible:
-        raise reader.error(f"unknown to the tools: {reader.word}")
+        raise reader.error(f"unknown to the tools: {reader.peek()}")
     return _sized(reader)
 
 
 def _fraction(reader: SymbolTreeReader) -> SymbolNode:
-    size = reader.word
+    size = reader.peek()
     reader.at += 1
     node = SymbolNode(NodeKind.FRACTION, "", (reader.needed(), reader.needed()))
     return node if size == r"\frac" else SymbolNode(NodeKind.STYLED, "", (node,))
@@ -131,25 +131,25 @@ def _binomial(reader: SymbolTreeReader) -> SymbolNode:
 
 
 def _stacked(reader: SymbolTreeReader) -> SymbolNode:
-    kind = NodeKind.UNDER if reader.word == r"\underset" else NodeKind.OVER
+    kind = NodeKind.UNDER if reader.peek() == r"\underset" else NodeKind.OVER
     reader.at += 1
     limit = reader.needed()
     return SymbolNode(kind, "", (reader.needed(), limit))
 
 
 def _arrow(reader: SymbolTreeReader) -> SymbolNode:
-    shaft = SymbolNode(NodeKind.SYMBOL, "←" if reader.word == r"\xleftarrow" else "→")
+    shaft = SymbolNode(NodeKind.SYMBOL, "←" if reader.peek() == r"\xleftarrow" else "→")
     reader.at += 1
-    if reader.word == "[":
+    if reader.peek() == "[":
         below = reader.bracketed()
         return SymbolNode(NodeKind.UNDEROVER, "", (shaft, below, reader.needed()))
     return SymbolNode(NodeKind.OVER, "", (shaft, reader.needed()))
 
 
 def _root(reader: SymbolTreeReader) -> SymbolNode:
-    command = reader.word
+    command = reader.peek()
     reader.at += 1
-    if reader.word == "[":
+    if reader.peek() == "[":
         index = reader.bracketed()
         return SymbolNode(NodeKind.ROOT, "", (reader.needed(), index))
     body = reader.argument()
@@ -161,7 +161,7 @@ def _root(reader: SymbolTreeReader) -> SymbolNode:
 
 
 def _accent(reader: SymbolTreeReader) -> SymbolNode:
-    command = reader.word
+    command = reader.peek()
     reader.at += 1
     below = names.ACCENTS_BELOW.get(command)
     if below is not None:
@@ -171,7 +171,7 @@ def _accent(reader: SymbolTreeReader) -> SymbolNode:
 
 
 def _negated(reader: SymbolTreeReader) -> SymbolNode:
-    if reader.words[reader.at + 1] == "{":
+    if reader.tokens[reader.at + 1] == "{":
         return _accent(reader)
     reader.at += 1
     kind, text, _ = reader.needed()
@@ -181,7 +181,7 @@ def _negated(reader: SymbolTreeReader) -> SymbolNode:
 
 
 def _modulo(reader: SymbolTreeReader) -> SymbolNode:
-    command = reader.word
+    command = reader.peek()
     reader.at += 1
     name = () if command == r"\pod" else (SymbolNode(NodeKind.NAME, "mod"), SPACE)
     nodes = (*name, reader.expression())
@@ -199,7 +199,7 @@ def _around(kind: NodeKind) -> Callable[[SymbolTreeReader], SymbolNode]:
 
 
 def _length(reader: SymbolTreeReader) -> SymbolNode:
-    pattern = _LENGTHS[reader.word]
+    pattern = _LENGTHS[reader.peek()]
     reader.at += 1
     if not pattern.fullmatch(reader.word_in_braces()):
         raise reader.error("not a length")

@@ -33,7 +33,7 @@ _FRAMES = 2
 
 def substack(reader: SymbolTreeReader) -> SymbolNode:
     """Rows of one cell each."""
-    reader.deeper(_FRAMES)
+    reader.enter(_FRAMES)
     reader.at += 1
     reader.expect("{")
     rows = [_row([[reader.body()]])]
@@ -45,7 +45,7 @@ def substack(reader: SymbolTreeReader) -> SymbolNode:
 
 def environment(reader: SymbolTreeReader) -> SymbolNode:
     r"""From `\begin` to its `\end`."""
-    reader.deeper(_FRAMES)
+    reader.enter(_FRAMES)
     reader.at += 1
     name = reader.word_in_braces().removesuffix("*")
     if name == "equation":
@@ -68,7 +68,7 @@ def _grid(reader: SymbolTreeReader, name: str) -> SymbolNode:
     elif name.startswith("alignat") or name == "alignedat":
         reader.group()
     rows: list[SymbolNode] = []
-    while reader.word != r"\end":
+    while reader.peek() != r"\end":
         rows.append(_row(_cells(reader)))
         if not _line_end(reader, spaced=name in _NOT_AMS):
             break
@@ -89,7 +89,7 @@ def _row(cells: list[list[SymbolNode]]) -> SymbolNode:
 
 def _cells(reader: SymbolTreeReader) -> list[list[SymbolNode]]:
     cells = [_cell(reader)]
-    while reader.word == "&":
+    while reader.peek() == "&":
         reader.at += 1
         cells.append(_cell(reader))
     return cells
@@ -99,7 +99,7 @@ def _cell(reader: SymbolTreeReader) -> list[SymbolNode]:
     nodes: list[SymbolNode] = []
     while True:
         start = reader.at
-        while reader.word == _HLINE:
+        while reader.peek() == _HLINE:
             reader.at += 1
         content = reader.at
         node = reader.body(_HLINE)
@@ -112,9 +112,9 @@ def _cell(reader: SymbolTreeReader) -> list[SymbolNode]:
 
 def _line_end(reader: SymbolTreeReader, *, spaced: bool) -> bool:
     r"""Reads `\\` and the extra height behind it, in any form that is a list of expressions."""
-    if reader.word != r"\\":
+    if reader.peek() != r"\\":
         return False
     reader.at += 1
-    if reader.word == "[" and (spaced or reader.glued("[")):
+    if reader.peek() == "[" and (spaced or reader.glued("[")):
         reader.bracketed()
     return True

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
+from im2tex.latex.cursor import TokenCursor
 from im2tex.latex.label_graph import names
 from im2tex.latex.label_graph.nodes import ARGUMENTS, LEAVES, NodeKind, SymbolNode, fenced, join
 from im2tex.latex.tokens import LatexError
@@ -18,7 +19,7 @@ MAX_DEPTH: Final = 100
 
 
 class TooDeepError(Exception):
-    """Kept apart from LatexError, which a group that may be none recovers from."""
+    """Nested too deep: not a LatexError, from which an unclosed parenthesis recovers."""
 
 
 _PIECE = re.compile(r"(\\[A-Za-z]+|\\.|\S)(\s?)", re.DOTALL)
@@ -37,7 +38,7 @@ _FENCES = {**names.DELIMITERS, ".": "", "<": "⟨", ">": "⟩"}
 Constructs: TypeAlias = "Mapping[str, Callable[[SymbolTreeReader], SymbolNode]]"
 
 
-class SymbolTreeReader:
+class SymbolTreeReader(TokenCursor):
     """A recursive descent over the pieces of the source, each a TeX token.
 
     Args:
@@ -57,50 +58,33 @@ class SymbolTreeReader:
         if r"\nonumber" in source or r"\label" in source or r"\tag" in source:
             source = _IGNORED.sub(" ", source)
         pieces = _PIECE.findall(source)
+        super().__init__([word for word, _ in pieces], MAX_DEPTH)
         self.source = source
         self.crohme_compatible = crohme_compatible
-        self.words: list[str] = [word for word, _ in pieces]
-        self.spaced: list[str] = [space for _, space in pieces]
-        self.words += ["", ""]
-        self.spaced += ["", ""]
+        self.spaced: list[str] = [*(space for _, space in pieces), ""]
         self.constructs = constructs
         self.argument_constructs = argument_constructs
-        self.at = 0
-        self.depth = 0
         # What was read at a place holds whoever asks. A parenthesis that finds no partner has its
         # contents read again, and again for each one around it.
         self.known: dict[int, tuple[SymbolNode, int] | LatexError] = {}
         # Places from which a line is known not to come to a closing delimiter.
         self.hopeless: set[tuple[int, str]] = set()
 
-    @property
-    def word(self) -> str:
-        """The piece that is read next; empty at the end."""
-        return self.words[self.at]
-
     def error(self, reason: str) -> LatexError:
-        """What to raise here."""
-        before = zip(self.words[: self.at], self.spaced, strict=False)
+        """An error at the next token's position in the source."""
+        before = zip(self.tokens[: self.at], self.spaced, strict=False)
         return LatexError(
             reason, sum(len(word) + len(space) for word, space in before), self.source
         )
 
-    def deeper(self, levels: int = 1) -> None:
-        """Counts levels of nesting."""
-        self.depth += levels
-        if self.depth > MAX_DEPTH:
-            raise TooDeepError
-
-    def expect(self, word: str) -> None:
-        """Reads over `word`."""
-        if self.words[self.at] != word:
-            raise self.error(f"expected {word!r}")
-        self.at += 1
+    def too_deep(self) -> TooDeepError:
+        """The error of a formula that is nested too deep."""
+        return TooDeepError()
 
     def sequence(self, closing: str = "") -> list[SymbolNode]:
         """Expressions up to `closing` or to what cannot begin one."""
         nodes: list[SymbolNode] = []
-        while (word := self.words[self.at]) != closing and word not in _STOPS:
+        while (word := self.tokens[self.at]) != closing and word not in _STOPS:
             if closing and (self.at, closing) in self.hopeless:
                 raise LatexError(f"no {closing!r}", 0, self.source)
             nodes.append(self.expression())
@@ -109,7 +93,7 @@ class SymbolTreeReader:
     def body(self, closing: str = "") -> SymbolNode:
         r"""A sequence as one node; with `\choose` or its kin, all before it over all behind."""
         nodes = self.sequence(closing)
-        if (fences := _INFIX.get(self.words[self.at])) is None:
+        if (fences := _INFIX.get(self.tokens[self.at])) is None:
             return join(nodes)
         self.at += 1
         parts = (join(nodes), join(self.sequence(closing)))
@@ -133,11 +117,11 @@ class SymbolTreeReader:
         r"""What stands between delimiters, `\middle` ones included."""
         nodes: list[SymbolNode] = []
         while True:
-            if self.words[self.at] == _MIDDLE:
+            if self.tokens[self.at] == _MIDDLE:
                 self.at += 1
                 nodes.append(SymbolNode(NodeKind.SYMBOL, self.delimiter()))
                 continue
-            if self.words[self.at] == closing or self.words[self.at] in _STOPS:
+            if self.tokens[self.at] == closing or self.tokens[self.at] in _STOPS:
                 return nodes
             part = self.body(closing)
             nodes += part.parts if part.kind is NodeKind.ROW else [part]
@@ -148,11 +132,11 @@ class SymbolTreeReader:
         hopeless = True
         try:
             nodes = self.contents(closing)
-            if self.words[self.at] == closing:
+            if self.tokens[self.at] == closing:
                 self.at += 1
                 return nodes
             # An infix command with nothing before it has something before it in the line around.
-            hopeless = self.words[self.at] not in _INFIX
+            hopeless = self.tokens[self.at] not in _INFIX
         except LatexError:
             pass
         if hopeless:
@@ -170,9 +154,9 @@ class SymbolTreeReader:
             node, self.at = known
             return node
         depth = self.depth
-        self.deeper()
+        self.enter()
         try:
-            if self.words[start] in _STYLES:
+            if self.tokens[start] in _STYLES:
                 self.at += 1
             node = self.scripted(self.atom())
         except LatexError as error:
@@ -185,22 +169,22 @@ class SymbolTreeReader:
 
     def scripted(self, base: SymbolNode) -> SymbolNode:
         r"""`base` with the `\limits` and the scripts behind it."""
-        word = self.words[self.at]
+        word = self.tokens[self.at]
         limits = None
         if word in _LIMITS:
             limits = word == r"\limits"
             self.at += 1
-            word = self.words[self.at]
+            word = self.tokens[self.at]
         if word not in {"^", "_"}:
             return base
-        self.deeper()
+        self.enter()
         self.at += 1
         other = None
         if self._needs_expression(self.at):
             script = self.expression()
         else:
             script = self.atom()
-            if self.words[self.at] == ("_" if word == "^" else "^") and not (
+            if self.tokens[self.at] == ("_" if word == "^" else "^") and not (
                 self._needs_expression(self.at + 1)
             ):
                 self.at += 1
@@ -222,11 +206,11 @@ class SymbolTreeReader:
         return SymbolNode(NodeKind.OVER if limits else NodeKind.SUP, "", (base, script))
 
     def _needs_expression(self, at: int) -> bool:
-        return self.words[at] in _STYLES or self.words[at] == _OPERATORNAME
+        return self.tokens[at] in _STYLES or self.tokens[at] == _OPERATORNAME
 
     def atom(self) -> SymbolNode:
         """One symbol, group or construct, without scripts behind it."""
-        word = self.words[self.at]
+        word = self.tokens[self.at]
         leaf = LEAVES.get(word)
         if leaf is not None:
             self.at += 1
@@ -241,14 +225,14 @@ class SymbolTreeReader:
 
     def argument(self) -> SymbolNode | None:
         """An argument: a group, a symbol or any single character; None where there is none."""
-        word = self.words[self.at]
+        word = self.tokens[self.at]
         leaf = ARGUMENTS.get(word)
         if leaf is not None:
             self.at += 1
             return leaf
         construct = self.argument_constructs.get(word)
         if construct is not None:
-            self.deeper()
+            self.enter()
             node = construct(self)
             self.depth -= 1
             return node
@@ -259,7 +243,7 @@ class SymbolTreeReader:
 
     def begins_comment(self) -> bool:
         """Whether a `%` is one; the tools take it for a character behind a bare argument."""
-        last = self.words[self.at - 1]
+        last = self.tokens[self.at - 1]
         return (
             len(last) > 1
             or last in names.OPERATORS
@@ -276,11 +260,11 @@ class SymbolTreeReader:
 
     def glued(self, characters: str) -> bool:
         """Whether the next piece follows the last one without space and is one of these."""
-        return not self.spaced[self.at - 1] and self.words[self.at] in {*characters}
+        return not self.spaced[self.at - 1] and self.tokens[self.at] in {*characters}
 
     def delimiter(self) -> str:
         """A delimiter's character; empty for the invisible one."""
-        drawn = _FENCES.get(self.words[self.at])
+        drawn = _FENCES.get(self.tokens[self.at])
         if drawn is None:
             raise self.error("a delimiter is missing")
         self.at += 1
@@ -290,8 +274,8 @@ class SymbolTreeReader:
         """The characters of `{ word }`, inner spaces kept."""
         self.expect("{")
         start = self.at
-        while self.words[self.at] not in {"}", ""}:
+        while self.tokens[self.at] not in {"}", ""}:
             self.at += 1
-        pieces = zip(self.words[start : self.at], self.spaced[start : self.at], strict=True)
+        pieces = zip(self.tokens[start : self.at], self.spaced[start : self.at], strict=True)
         self.expect("}")
         return "".join(word + space for word, space in pieces).strip()

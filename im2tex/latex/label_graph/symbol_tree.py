@@ -52,8 +52,8 @@ def parse_symbol_tree(tokens: Sequence[str], *, crohme_compatible: bool = True) 
     reader = SymbolTreeReader(" ".join(tokens), crohme_compatible, CONSTRUCTS, ARGUMENT_CONSTRUCTS)
     try:
         tree = reader.body()
-        if reader.word not in {"", "%"}:
-            raise reader.error(f"unexpected {reader.word!r}")
+        if reader.peek() not in {"", "%"}:
+            raise reader.error(f"unexpected {reader.peek()!r}")
     except (TooDeepError, RecursionError):
         raise LatexError(f"nested deeper than {MAX_DEPTH}", 0, reader.source) from None
     finally:

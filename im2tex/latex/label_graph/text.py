@@ -46,19 +46,19 @@ def _members(node: SymbolNode) -> tuple[SymbolNode, ...]:
 
 def styled(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\mathrm` and its kin, with an argument in math."""
-    font = FONTS[reader.word]
+    font = FONTS[reader.peek()]
     reader.at += 1
     return SymbolNode(NodeKind.STYLED, font, _members(reader.needed()))
 
 
 def typewriter(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\texttt`, which is text before a brace and else a font."""
-    return text(reader) if reader.words[reader.at + 1] == "{" else styled(reader)
+    return text(reader) if reader.tokens[reader.at + 1] == "{" else styled(reader)
 
 
 def text(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\text` and its kin, with text in braces."""
-    font = TEXT_FONTS[reader.word]
+    font = TEXT_FONTS[reader.peek()]
     reader.at += 1
     reader.expect("{")
     node = join(_text_chunks(reader))
@@ -74,11 +74,11 @@ def text(reader: SymbolTreeReader) -> SymbolNode:
 
 def _text_chunks(reader: SymbolTreeReader) -> list[SymbolNode]:
     """Text up to the closing brace, which is read too."""
-    reader.deeper()
+    reader.enter()
     nodes: list[SymbolNode] = []
     written = " " if reader.spaced[reader.at - 1] else ""
     while True:
-        word, space = reader.word, reader.spaced[reader.at]
+        word, space = reader.peek(), reader.spaced[reader.at]
         if word in {"{", "}"}:
             if written:
                 nodes.append(SymbolNode(NodeKind.TEXT, written))
@@ -98,7 +98,7 @@ def _text_chunks(reader: SymbolTreeReader) -> list[SymbolNode]:
 def operator_name(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\operatorname`, starred or not: one symbol."""
     reader.at += 1
-    if reader.word == "*":
+    if reader.peek() == "*":
         reader.at += 1
     name = _spelled(_members(reader.needed()))
     if name is None:
@@ -126,7 +126,7 @@ def _spelled(nodes: Sequence[SymbolNode], styled: bool = False) -> str | None:
 
 def classed(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\mathop` and its kin: one symbol, or for all but `\mathop` a group of several."""
-    command = reader.word
+    command = reader.peek()
     reader.at += 1
     node = reader.atom()
     nodes = _members(node)

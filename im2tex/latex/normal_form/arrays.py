@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 
-from im2tex.latex.normal_form.commands import COLUMNED, END, PAIRED, POSITIONED
-from im2tex.latex.normal_form.cursor import Cursor
+from im2tex.latex.cursor import END, TokenCursor
+from im2tex.latex.normal_form.commands import COLUMNED, OPENING, PAIRED, POSITIONED
 from im2tex.latex.normal_form.lexer import LexedFormula
 from im2tex.latex.normal_form.tree import Array, Group, Node, Row, Scripts
+from im2tex.latex.tokens import LatexError
 
+MAX_DEPTH = 100
+"""Levels of braces, arguments, delimiters and arrays; formulas of papers have about twelve."""
+
+_MAX_GAP = 200  # characters between two tokens: a comment, a label
 _NAME = re.compile(r"[A-Za-z]+\*?")
 _POSITIONS = ("t", "b", "c", "h")
 _LENGTH = re.compile(r"[-+]?(\d+\.?\d*|\.\d+|)(pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|mu|\\[A-Za-z]+)")
@@ -18,14 +23,34 @@ _SPECIFICATION_TOKENS = 500
 _WIDEST = 50  # columns that `*{n}{c}` may ask for; papers write 20 for "enough"
 
 
-class ArrayReader(Cursor):
-    """Reads arrays; how a cell is read is the parser's part."""
+class ArrayReader(TokenCursor):
+    """Reads arrays; `_Parser` reads their cells.
 
-    __slots__ = ("cells",)
+    Args:
+        source: the formula, for error messages.
+        lexed: its tokens.
+    """
+
+    __slots__ = ("cells", "printed", "source")
+    opening = OPENING
 
     def __init__(self, source: str, lexed: LexedFormula) -> None:
-        super().__init__(source, lexed)
+        super().__init__(lexed.tokens, MAX_DEPTH)
+        self.source = source
+        self.printed = lexed.printed
         self.cells = False  # whether `&` and `\\` belong to an array here
+
+    def error(self, reason: str) -> LatexError:
+        """An error at the next token's position in the source."""
+        position = 0
+        for token in self.tokens[: self.at]:
+            # Ties stand for spaces, and some tokens were rewritten; both are skipped.
+            found = -1
+            if token != "~":
+                found = self.source.find(token, position, position + len(token) + _MAX_GAP)
+            if found >= 0:
+                position = found + len(token)
+        return LatexError(reason, position, self.source)
 
     @abstractmethod
     def row(self) -> list[Node]:
@@ -107,7 +132,7 @@ class ArrayReader(Cursor):
     def _columns(self) -> list[str]:
         """A column specification."""
         start = self.at
-        self.at = self.behind_group(start)
+        self.at = self.group_end(start)
         if self.tokens[start] != "{" or self.tokens[self.at - 1] != "}":
             raise self.error("a column specification is missing")
         if self.at - start > _SPECIFICATION_TOKENS:
@@ -116,7 +141,7 @@ class ArrayReader(Cursor):
 
     def _letters(self, at: int, end: int) -> list[str]:
         r"""The columns and bars between two places, `*{3}{c}` written out."""
-        self.deeper()
+        self.enter()
         letters: list[str] = []
         while at < end:
             token = self.tokens[at]
@@ -124,16 +149,16 @@ class ArrayReader(Cursor):
             if token in ("l", "c", "r", "|"):
                 letters.append(token)
             elif token in ("p", "m", "b"):
-                at = self.behind_group(at)
+                at = self.group_end(at)
                 letters.append("l")
             elif token == "*":
-                middle = self.behind_group(at)
+                middle = self.group_end(at)
                 count = "".join(self.tokens[at:middle]).strip("{}")
                 times = int(count) if count.isdecimal() and len(count) < 4 else 1
-                at = self.behind_group(middle)
+                at = self.group_end(middle)
                 letters += self._letters(middle + 1, at - 1)[:_WIDEST] * min(times, _WIDEST)
             elif token in ("@", "!", ">", "<"):
-                at = self.behind_group(at)
+                at = self.group_end(at)
         self.depth -= 1
         return letters[:_WIDEST]
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from im2tex.latex.cursor import END
+
 
 class CommandRole(Enum):
     """What the parser does when it meets a token; a token without a role is a symbol."""
@@ -23,9 +25,6 @@ class CommandRole(Enum):
     MATRIX = "takes rows in braces"
     LENGTH = "has a length behind it"
 
-
-END = ""
-"""Stands behind a formula's last token."""
 
 ROMAN_BRACE = "\\rm{"
 r"""`\rm{` as one token: whoever writes it means `\mathrm{`, and the paper's script reads it so."""

@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from im2tex.latex.cursor import END
 from im2tex.latex.normal_form.commands import (
     ARGUMENTS,
     BRACKETED,
     BRACKETED_INSIDE,
     BRACKETED_TWICE,
     CONSTRUCTS,
-    END,
     FONTS,
     FRACTIONS,
     GROUPED,
@@ -72,7 +72,7 @@ def parse_formula(source: str, *, lenient: bool = False, dollars: bool = False) 
     """
     parser = _Parser(source, lex(source, dollars=dollars), lenient)
     body = parser.formula()
-    return ParsedFormula(parser.tokens[:-1], body, parser.deepest)
+    return ParsedFormula(parser.tokens[:-1], body)
 
 
 class _Parser(ConstructReader):
@@ -105,7 +105,7 @@ class _Parser(ConstructReader):
 
     def items(self, until: str) -> list[Node]:
         r"""Material up to what ends it, `\over` included."""
-        self.deeper()
+        self.enter()
         tokens = self.tokens
         items: list[Node] = []
         while True:
@@ -258,7 +258,7 @@ class _Parser(ConstructReader):
 
     def command(self, token: str) -> Node:
         """A command and its arguments."""
-        self.deeper()
+        self.enter()
         self.at += 1
         reader = _CONSTRUCTS.get(token)
         if reader is not None and (token not in CONSTRUCTS or self.at_argument()):
@@ -339,7 +339,7 @@ class _Parser(ConstructReader):
 
     def holds_spaces(self) -> bool:
         r"""Whether the group ahead reads as text, `\mathrm { i f ~ n ' t }`, in our own print."""
-        ahead = self.tokens[self.at : self.behind_group(self.at)]
+        ahead = self.tokens[self.at : self.group_end(self.at)]
         return "~" in ahead or "'" in ahead
 
 

@@ -138,9 +138,7 @@ class ParsedFormula:
     Attributes:
         tokens: its plain token stream.
         body: its tree.
-        depth: how many levels lie in each other.
     """
 
     tokens: list[str]
     body: list[Node]
-    depth: int
