@@ -43,8 +43,8 @@ GRADIENT_CLIPPING_ERROR = "set model.clip_norm, not trainer.gradient_clip_val."
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """A validation sample with its prediction, for `callbacks.ValidationPictures`."""
+class ValidationExample:
+    """A validation sample with its prediction, for `callbacks.ValidationImages`."""
 
     image: np.ndarray
     gold: Sequence[str]
@@ -160,7 +160,7 @@ class Im2Tex(LightningModule):
         self.hparams["attention"] = self.recognizer.settings["attention"]
         self.val_perplexity = Perplexity()
         self.val_metrics = FormulaMetrics(prefix="val/")
-        self.validation_examples: list[Example] = []
+        self.validation_examples: list[ValidationExample] = []
         self._predictor: tuple[Predictor] | None = None  # a tuple, so that it is no submodule
         if vocabulary is None and init_from is None:
             # Options that came with weights stay as they are: a fit warns of them.
@@ -351,7 +351,7 @@ class Im2Tex(LightningModule):
             height, width = batch.sizes[k].tolist()
             image = batch.images[k, 0, :height, :width].cpu().numpy()
             self.validation_examples.append(
-                Example(image, batch.tokens[k], predictions[k], best[k].score)
+                ValidationExample(image, batch.tokens[k], predictions[k], best[k].score)
             )
 
     def on_validation_epoch_end(self) -> None:

@@ -66,7 +66,7 @@ def test_early_error_is_answered_without_torch(arguments, message, tmp_path):
     [
         "--model.encoder_args.channels=[4]",
         "--data.source_args",
-        "--trainer.callbacks+=AttentionPictures",
+        "--trainer.callbacks+=AttentionImages",
         "--trainer.logger.init_args.project",
         "--trainer.callbacks.every",
         "--model",

@@ -11,8 +11,8 @@ from tiny_run import TINY, changed, config, im2tex
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.metrics import Perplexity
 from im2tex.model.checkpoint import FORMAT, read_checkpoint
-from im2tex.training.callbacks.run_checkpoints import RunCheckpoints
-from im2tex.training.checkpoint_files import CheckpointFiles
+from im2tex.training.callbacks.best_and_last_checkpoint import BestAndLastCheckpoint
+from im2tex.training.checkpoint_io import AtomicCheckpointIO
 
 
 def altered(checkpoint, path, change):
@@ -105,7 +105,7 @@ class Full:
 
 
 def test_a_full_disk_leaves_the_checkpoint_that_was_there(tmp_path, monkeypatch):
-    files = CheckpointFiles()
+    files = AtomicCheckpointIO()
     path = tmp_path / "checkpoints" / "last.ckpt"
     files.save_checkpoint({"step": 1}, path)
     Full(monkeypatch)
@@ -117,7 +117,7 @@ def test_a_full_disk_leaves_the_checkpoint_that_was_there(tmp_path, monkeypatch)
 
 def test_a_full_device_is_said_as_what_it_is():
     with pytest.raises(Im2TexError, match="cannot write the checkpoint"):
-        CheckpointFiles().save_checkpoint({"step": 1}, "/dev/full/last.ckpt")
+        AtomicCheckpointIO().save_checkpoint({"step": 1}, "/dev/full/last.ckpt")
 
 
 def test_a_disk_that_fills_in_a_fit_ends_it_with_one_line_and_the_fit_can_go_on(
@@ -172,7 +172,7 @@ def test_a_resumed_run_remembers_the_best_score_in_its_new_folder(tmp_path, monk
 
 def test_a_negative_number_of_steps_is_refused():
     with pytest.raises(Im2TexError, match="every_n_train_steps"):
-        RunCheckpoints(every_n_train_steps=-1)
+        BestAndLastCheckpoint(every_n_train_steps=-1)
 
 
 def test_moved_checkpoints_of_a_finished_fit_can_be_continued(trained, checkpoint, tmp_path):

@@ -115,7 +115,7 @@ def test_configuration_with_class_paths_of_0_1_is_accepted_with_a_warning(run, c
     ):
         im2tex("fit", "--config", "old.yaml", "--print_config")
     assert end.value.code == 0
-    assert "im2tex.training.callbacks.AttentionPictures" in capsys.readouterr().out
+    assert "im2tex.training.callbacks.AttentionImages" in capsys.readouterr().out
 
 
 def test_flag_with_a_class_path_of_0_1_is_accepted_with_a_warning(run, capsys):
@@ -126,7 +126,7 @@ def test_flag_with_a_class_path_of_0_1_is_accepted_with_a_warning(run, capsys):
     ):
         im2tex("fit", flag, "--print_config")
     assert end.value.code == 0
-    assert "im2tex.training.callbacks.AttentionPictures" in capsys.readouterr().out
+    assert "im2tex.training.callbacks.AttentionImages" in capsys.readouterr().out
 
 
 def test_result_of_format_1_is_compared_with_a_new_one(run, capsys):

@@ -13,7 +13,7 @@ import pytest
 import torch
 from tiny_run import TINY, changed, config, im2tex, steps
 
-from im2tex.training.checkpoint_files import CheckpointFiles
+from im2tex.training.checkpoint_io import AtomicCheckpointIO
 
 VARIED = changed(
     TINY,
@@ -44,14 +44,14 @@ LOGGED = ("train/loss", "train/grad_norm")
 def kept(monkeypatch, tmp_path):
     """Copies of every checkpoint that ever lay on the disk, in order."""
     found = []
-    save = CheckpointFiles.save_checkpoint
+    save = AtomicCheckpointIO.save_checkpoint
 
     def keep(self, checkpoint, path, storage_options=None):
         save(self, checkpoint, path)
         found.append(tmp_path / f"kept-{len(found):02d}.ckpt")
         save(self, checkpoint, found[-1])
 
-    monkeypatch.setattr(CheckpointFiles, "save_checkpoint", keep)
+    monkeypatch.setattr(AtomicCheckpointIO, "save_checkpoint", keep)
     return found
 
 

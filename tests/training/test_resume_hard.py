@@ -5,7 +5,7 @@ import torch
 from test_resume import same
 from tiny_run import TINY, changed, config, im2tex
 
-from im2tex.training.checkpoint_files import CheckpointFiles
+from im2tex.training.checkpoint_io import AtomicCheckpointIO
 
 SETTINGS = changed(
     TINY,
@@ -23,14 +23,14 @@ SETTINGS = changed(
 @pytest.mark.parametrize("average", [[], ["--ema", "0.9"]], ids=["plain", "average"])
 def test_a_fit_by_reinforce_goes_on_exactly(average, monkeypatch, tmp_path):
     kept = {}
-    save = CheckpointFiles.save_checkpoint
+    save = AtomicCheckpointIO.save_checkpoint
 
     def keep(self, checkpoint, path, storage_options=None):
         save(self, checkpoint, path)
         kept[checkpoint["global_step"]] = tmp_path / f"kept-{checkpoint['global_step']}.ckpt"
         save(self, checkpoint, kept[checkpoint["global_step"]])
 
-    monkeypatch.setattr(CheckpointFiles, "save_checkpoint", keep)
+    monkeypatch.setattr(AtomicCheckpointIO, "save_checkpoint", keep)
     path = config(tmp_path, SETTINGS)
     given = ["fit", "--config", path, *average, "--checkpoint.every_n_train_steps", "1"]
     assert im2tex(*given) == 0

@@ -76,7 +76,7 @@ def runs(folder):
 
 def test_a_run_is_there_with_all_it_logs_and_is_continued_by_its_id(tmp_path):
     path = config(tmp_path, changed(TINY, trainer={"max_epochs": 2}))
-    looks = ("--trainer.callbacks+=AttentionPictures", "--trainer.callbacks.count=1")
+    looks = ("--trainer.callbacks+=AttentionImages", "--trainer.callbacks.count=1")
     assert im2tex("fit", "--config", path, *LOGGED, *looks) == 0
     (first,) = runs(tmp_path / "runs" / "wandb")
     assert first.status == 0

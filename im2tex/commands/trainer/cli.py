@@ -54,20 +54,20 @@ from im2tex.model.pretrained import StoredModel, read_stored
 from im2tex.training.callbacks import (
     EMA,
     LogLearningRate,
-    LogLine,
-    Progress,
+    ConsoleLogger,
+    TerminalProgressBar,
     SaveRunConfig,
-    ValidationPictures,
+    ValidationImages,
 )
-from im2tex.training.callbacks.checked_resume import CheckedResume
-from im2tex.training.callbacks.finite_loss import FiniteLoss
+from im2tex.training.callbacks.validate_resume_state import ValidateResumeState
+from im2tex.training.callbacks.stop_at_nan import StopAtNaN
 from im2tex.training.callbacks.predictions import WritePredictions
-from im2tex.training.callbacks.reserved_folder import reserve_folder
-from im2tex.training.callbacks.run_checkpoints import RunCheckpoints
+from im2tex.training.callbacks.reserved_folder import reserve_version_folder
+from im2tex.training.callbacks.best_and_last_checkpoint import BestAndLastCheckpoint
 from im2tex.training.callbacks.run_summary import RunSummary
-from im2tex.training.callbacks.stop_at_signal import StopAtSignal, how_to_go_on
+from im2tex.training.callbacks.stop_at_signal import StopAtSignal, resume_advice
 from im2tex.training.callbacks.test_report import TestReport
-from im2tex.training.checkpoint_files import CheckpointFiles
+from im2tex.training.checkpoint_io import AtomicCheckpointIO
 from im2tex.training.module import GRADIENT_CLIPPING_ERROR, Im2Tex
 from im2tex.utils.stopping import (
     STOP_REQUEST,
@@ -206,7 +206,7 @@ class FormulaCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Adds the callbacks that every run has, each with a group of settings."""
-        parser.add_lightning_class_args(RunCheckpoints, "checkpoint")
+        parser.add_lightning_class_args(BestAndLastCheckpoint, "checkpoint")
         parser.add_argument(
             "--ema",
             type=float,
@@ -270,7 +270,7 @@ class FormulaCLI(LightningCLI):
         if trainer.get("logger") in (None, True):
             kwargs["logger"] = CSVLogger(trainer.get("default_root_dir") or RUNS, name="")
         kwargs["callbacks"] = [*_listed(trainer.get("callbacks")), *_callbacks(settings)]
-        kwargs["plugins"] = [*_listed(trainer.get("plugins")), CheckpointFiles()]
+        kwargs["plugins"] = [*_listed(trainer.get("plugins")), AtomicCheckpointIO()]
         if trainer.get("enable_model_summary") is None:
             kwargs["enable_model_summary"] = False  # the run summary says more in fewer lines
         problem = wrong_variables()
@@ -284,17 +284,17 @@ class FormulaCLI(LightningCLI):
         if problem is not None:
             raise Im2TexError(problem)
         for logger in made.loggers:
-            reserve_folder(logger)
-        STOP_REQUEST.advice = partial(how_to_go_on, made)
+            reserve_version_folder(logger)
+        STOP_REQUEST.advice = partial(resume_advice, made)
         launcher = made.strategy.launcher
         if isinstance(launcher, _MultiProcessingLauncher):
             STOP_REQUEST.pass_on = partial(_pass_on, launcher)
         return made
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
-        """Without `RunCheckpoints` where there are to be none: Lightning refuses both together."""
+        """Without `BestAndLastCheckpoint` where there are to be none: Lightning refuses both together."""
         if config.get("enable_checkpointing") is False:
-            callbacks = [one for one in callbacks if not isinstance(one, RunCheckpoints)]
+            callbacks = [one for one in callbacks if not isinstance(one, BestAndLastCheckpoint)]
         return super()._instantiate_trainer(config, callbacks)
 
 
@@ -317,13 +317,13 @@ def _listed(value: Any) -> list[Any]:
 def _callbacks(settings: Any) -> list[Callback]:
     """Those that every run has; our progress bar unless there is to be none, or another one."""
     trainer = settings.trainer
-    callbacks: list[Callback] = [LogLine(), LogLearningRate(), RunSummary(), ValidationPictures()]
-    callbacks += [StopAtSignal(), CheckedResume()]
+    callbacks: list[Callback] = [ConsoleLogger(), LogLearningRate(), RunSummary(), ValidationImages()]
+    callbacks += [StopAtSignal(), ValidateResumeState()]
     if settings.get("stop_at_nan", True):
-        callbacks.append(FiniteLoss())
+        callbacks.append(StopAtNaN())
     others = any(isinstance(one, ProgressBar) for one in _listed(trainer.get("callbacks")))
     if trainer.get("enable_progress_bar") is not False and not others:
-        callbacks.insert(0, Progress())
+        callbacks.insert(0, TerminalProgressBar())
     if settings.ema:
         try:
             callbacks.append(EMA(settings.ema))

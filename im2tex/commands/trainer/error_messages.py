@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from im2tex.commands.trainer.early_checks import unknown_flag
 from im2tex.errors import Im2TexError
-from im2tex.training.callbacks.finite_loss import Diverged
+from im2tex.training.callbacks.stop_at_nan import DivergedError
 from im2tex.utils.stopping import StoppedBySignal
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -141,7 +141,7 @@ def _stopped(message: str) -> StoppedBySignal:
 
 _OURS: dict[str, Callable[[str], Exception]] = {
     "Im2TexError": Im2TexError,
-    "Diverged": Diverged,
+    "DivergedError": DivergedError,
     "Stopped": _stopped,
 }
 _PASSED_ON = re.compile(rf"^im2tex\.[\w.]*\b({'|'.join(_OURS)}): (.*)", re.MULTILINE)

@@ -12,7 +12,7 @@ from lightning.pytorch import Trainer
 
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.training.callbacks.predictions import WritePredictions
-from im2tex.training.callbacks.run_checkpoints import RunCheckpoints
+from im2tex.training.callbacks.best_and_last_checkpoint import BestAndLastCheckpoint
 from im2tex.training.callbacks.test_report import TestReport
 from im2tex.training.module import Im2Tex
 
@@ -20,7 +20,7 @@ _GROUPS = {
     "model": Im2Tex,
     "data": FormulaDataModule,
     "trainer": Trainer,
-    "checkpoint": RunCheckpoints,
+    "checkpoint": BestAndLastCheckpoint,
     "report": TestReport,
     "predictions": WritePredictions,
 }

@@ -1,21 +1,21 @@
 """Lightning callbacks: what a run writes down, shows and averages."""
 
-from im2tex.training.callbacks.attention_pictures import AttentionPictures
+from im2tex.training.callbacks.attention_images import AttentionImages
 from im2tex.training.callbacks.ema import EMA
 from im2tex.training.callbacks.learning_rate import LogLearningRate
-from im2tex.training.callbacks.log_line import LogLine
-from im2tex.training.callbacks.progress import Progress
+from im2tex.training.callbacks.console_logger import ConsoleLogger
+from im2tex.training.callbacks.terminal_progress_bar import TerminalProgressBar
 from im2tex.training.callbacks.run_config import SaveRunConfig
 from im2tex.training.callbacks.run_folder import run_folder
-from im2tex.training.callbacks.validation_pictures import ValidationPictures
+from im2tex.training.callbacks.validation_images import ValidationImages
 
 __all__ = [
     "EMA",
-    "AttentionPictures",
+    "AttentionImages",
     "LogLearningRate",
-    "LogLine",
-    "Progress",
+    "ConsoleLogger",
+    "TerminalProgressBar",
     "SaveRunConfig",
-    "ValidationPictures",
+    "ValidationImages",
     "run_folder",
 ]

@@ -60,14 +60,14 @@ class WritePredictions(Callback):
             folder = (own or Path(trainer.default_root_dir)) / "predictions"
         data = formula_data(trainer)
         for number, name in enumerate(data.predict_splits):
-            lines = gathered(self._lines.get(number, {}))
+            lines = gather_dict(self._lines.get(number, {}))
             if trainer.is_global_zero:
                 keys = [key for key in data.split(name).all_keys() if key in lines]
                 _write(folder / f"{name}.jsonl", [lines[key] for key in keys])
                 print(f"{len(keys):,} readings of {name}: {folder / f'{name}.jsonl'}")
 
 
-def gathered(mine: dict[str, Any]) -> dict[str, Any]:
+def gather_dict(mine: dict[str, Any]) -> dict[str, Any]:
     """The entries of all processes of a distributed run, on each."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return mine

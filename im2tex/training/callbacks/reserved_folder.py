@@ -11,7 +11,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 
-def reserve_folder(logger: Any) -> None:
+def reserve_version_folder(logger: Any) -> None:
     """Makes a logger take the next `version_N` by making it.
 
     Lightning's loggers look for the next free number and make its folder seconds later, so that

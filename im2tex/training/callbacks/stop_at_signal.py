@@ -18,7 +18,7 @@ class StopAtSignal(Callback):
 
     Lightning's own handling ends each process of a distributed run for itself, in the middle of
     a validation too, and with status 0. Here the processes of a run agree where they stop;
-    `RunCheckpoints`, which Lightning calls after this callback, writes `last.ckpt` there; and the
+    `BestAndLastCheckpoint`, which Lightning calls after this callback, writes `last.ckpt` there; and the
     start of the next step raises. A fit whose last step this was ends as usual. Before and after
     the training, and in a test or prediction, a signal ends the command at once.
 
@@ -78,7 +78,7 @@ class StopAtSignal(Callback):
         batch_idx: int,
     ) -> None:
         """Agrees, unless a validation or the epoch's end comes before the next step."""
-        if not (trainer.is_last_batch or validates(trainer, batch_idx)):
+        if not (trainer.is_last_batch or is_validation_due(trainer, batch_idx)):
             self._agree(trainer, batch_idx)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -114,16 +114,16 @@ class StopAtSignal(Callback):
 
     def _end(self, trainer: Trainer) -> None:
         if self.agreed:
-            raise StoppedBySignal(how_to_go_on(trainer), STOP_REQUEST.signum or signal.SIGTERM)
+            raise StoppedBySignal(resume_advice(trainer), STOP_REQUEST.signum or signal.SIGTERM)
 
 
-def stop_agreed(trainer: Trainer) -> bool:
+def is_stop_agreed(trainer: Trainer) -> bool:
     """Whether the fit stops after this step."""
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     return any(isinstance(one, StopAtSignal) and one.agreed for one in callbacks)
 
 
-def validates(trainer: Trainer, batch_idx: int) -> bool:
+def is_validation_due(trainer: Trainer, batch_idx: int) -> bool:
     """Whether a validation follows a batch within its epoch."""
     every = trainer.val_check_batch
     if every is None or every == float("inf"):
@@ -133,7 +133,7 @@ def validates(trainer: Trainer, batch_idx: int) -> bool:
     return (batch_idx + 1) % int(every) == 0
 
 
-def how_to_go_on(trainer: Trainer) -> str:
+def resume_advice(trainer: Trainer) -> str:
     """What a person does after a signal has ended a trainer's command."""
     head = f"stopped by {STOP_REQUEST.name}"
     if trainer.state.fn != TrainerFn.FITTING:

@@ -18,7 +18,7 @@ from im2tex.evaluation.reports.test_report import conditions, engine_note, save_
 from im2tex.evaluation.results import RunResult, SampleResult, command_line, result_path
 from im2tex.evaluation.scoring import ScoredSplit, score_samples
 from im2tex.training.access import formula_data
-from im2tex.training.callbacks.predictions import gathered
+from im2tex.training.callbacks.predictions import gather_dict
 from im2tex.training.callbacks.run_folder import run_folder
 from im2tex.utils.output import ignore_broken_pipe
 
@@ -77,8 +77,8 @@ class TestReport(Callback):
         columns: list[SplitScores] = []
         scored: dict[str, ScoredSplit] = {}
         for name, test in module.tests.items():
-            records = gathered({record.key: record for record in test.records})
-            unfinished = sum(gathered({str(trainer.global_rank): test.unfinished}).values())
+            records = gather_dict({record.key: record for record in test.records})
+            unfinished = sum(gather_dict({str(trainer.global_rank): test.unfinished}).values())
             if not trainer.is_global_zero:
                 continue
             scored[name] = score_samples(list(_in_order(data.split(name), records)), self._engine)

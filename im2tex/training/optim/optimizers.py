@@ -11,7 +11,7 @@ from torch import nn
 from im2tex.registry import Registry
 
 
-class OptimizerRecipe(ABC):
+class OptimizerFactory(ABC):
     """Settings of an optimiser, ready to be applied to a model."""
 
     @abstractmethod
@@ -19,13 +19,13 @@ class OptimizerRecipe(ABC):
         """The optimiser of a model's trainable parameters."""
 
 
-OPTIMIZERS: Registry[OptimizerRecipe] = Registry(
+OPTIMIZERS: Registry[OptimizerFactory] = Registry(
     "optimizer", group="im2tex.optimizers", builtin=("im2tex.training.optim.optimizers",)
 )
 
 
 @OPTIMIZERS.register("sgd")
-class SGD(OptimizerRecipe):
+class SGD(OptimizerFactory):
     """Stochastic gradient descent; the defaults are the paper's.
 
     Args:
@@ -46,13 +46,13 @@ class SGD(OptimizerRecipe):
         _check(torch.optim.SGD, self.settings)
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
-        """See `OptimizerRecipe.build`."""
+        """See `OptimizerFactory.build`."""
         parameters = [p for p in model.parameters() if p.requires_grad]
         return torch.optim.SGD(parameters, **self.settings)
 
 
 @OPTIMIZERS.register("adamw")
-class AdamW(OptimizerRecipe):
+class AdamW(OptimizerFactory):
     """Adam with decoupled weight decay on matrices and kernels; not on biases, norms, embeddings.
 
     A kernel is what is called a weight and has two or more dimensions. Trainable initial states,
@@ -80,7 +80,7 @@ class AdamW(OptimizerRecipe):
         _check(torch.optim.AdamW, self.settings | {"weight_decay": weight_decay})
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
-        """See `OptimizerRecipe.build`."""
+        """See `OptimizerFactory.build`."""
         spared = (nn.Embedding, nn.LayerNorm, nn.RMSNorm)  # norms may have two dimensions, too
         apart = {id(m.weight) for m in model.modules() if isinstance(m, spared)}
         decayed: list[nn.Parameter] = []

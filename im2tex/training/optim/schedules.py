@@ -15,7 +15,7 @@ from im2tex.registry import Registry
 from im2tex.utils.checks import check_at_least
 
 
-class ScheduleRecipe(ABC):
+class SchedulerFactory(ABC):
     """Settings of a schedule, ready to be applied to an optimiser."""
 
     @abstractmethod
@@ -28,13 +28,13 @@ class ScheduleRecipe(ABC):
         """
 
 
-SCHEDULES: Registry[ScheduleRecipe] = Registry(
+SCHEDULES: Registry[SchedulerFactory] = Registry(
     "schedule", group="im2tex.schedules", builtin=("im2tex.training.optim.schedules",)
 )
 
 
 @SCHEDULES.register("constant")
-class Constant(ScheduleRecipe):
+class Constant(SchedulerFactory):
     """A linear warm-up, then a constant rate.
 
     Args:
@@ -49,13 +49,13 @@ class Constant(ScheduleRecipe):
         self.warmup_steps = warmup_steps
 
     def build(self, optimizer: torch.optim.Optimizer, total_steps: float) -> dict[str, Any]:
-        """See `ScheduleRecipe.build`."""
+        """See `SchedulerFactory.build`."""
         warmup = self.warmup_steps
         return _by_step(LambdaLR(optimizer, lambda step: _warm(step, warmup)))
 
 
 @SCHEDULES.register("cosine")
-class Cosine(ScheduleRecipe):
+class Cosine(SchedulerFactory):
     """A linear warm-up, then half a cosine down to a share of the peak rate.
 
     Args:
@@ -80,7 +80,7 @@ class Cosine(ScheduleRecipe):
         self.total_steps = total_steps
 
     def build(self, optimizer: torch.optim.Optimizer, total_steps: float) -> dict[str, Any]:
-        """See `ScheduleRecipe.build`.
+        """See `SchedulerFactory.build`.
 
         Raises:
             Im2TexError: if the run has no known length.
@@ -101,7 +101,7 @@ class Cosine(ScheduleRecipe):
 
 
 @SCHEDULES.register("plateau")
-class Plateau(ScheduleRecipe):
+class Plateau(SchedulerFactory):
     """The paper's: the rate is halved whenever validation perplexity does not fall.
 
     Args:
@@ -123,7 +123,7 @@ class Plateau(ScheduleRecipe):
         self.floor = floor
 
     def build(self, optimizer: torch.optim.Optimizer, total_steps: float) -> dict[str, Any]:
-        """See `ScheduleRecipe.build`."""
+        """See `SchedulerFactory.build`."""
         scheduler = ReduceLROnPlateau(
             optimizer,
             factor=self.factor,

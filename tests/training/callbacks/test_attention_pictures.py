@@ -10,10 +10,10 @@ from lightning.pytorch.loggers import CSVLogger
 from PIL import Image
 from tiny_run import TINY, changed, config, im2tex
 
-from im2tex.training.callbacks import AttentionPictures, attention_pictures
-from im2tex.training.module import Example, Im2Tex
+from im2tex.training.callbacks import AttentionImages, attention_images
+from im2tex.training.module import ValidationExample, Im2Tex
 
-CALLBACK = "im2tex.training.callbacks.AttentionPictures"
+CALLBACK = "im2tex.training.callbacks.AttentionImages"
 
 
 def fit(folder, *flags, epochs=3, **arguments):
@@ -41,7 +41,7 @@ def test_a_resumed_run_keeps_the_rhythm(tmp_path):
 
 def test_with_an_average_of_weights_it_is_the_average_that_looks(tmp_path, monkeypatch):
     looking, validated = [], []
-    look, step = attention_pictures.predict_with_attention, Im2Tex.validation_step
+    look, step = attention_images.predict_with_attention, Im2Tex.validation_step
 
     def looks(model, image, gold):
         looking.append(model.require_decoder().output.bias.clone())
@@ -51,7 +51,7 @@ def test_with_an_average_of_weights_it_is_the_average_that_looks(tmp_path, monke
         validated.append(model.recognizer.require_decoder().output.bias.clone())
         return step(model, *batch)
 
-    monkeypatch.setattr(attention_pictures, "predict_with_attention", looks)
+    monkeypatch.setattr(attention_images, "predict_with_attention", looks)
     monkeypatch.setattr(Im2Tex, "validation_step", validates)
     fit(tmp_path, "--ema", "0.9", epochs=1, count=1)
     assert torch.equal(looking[-1], validated[-1])
@@ -76,7 +76,7 @@ def test_a_model_without_attention_to_show_is_one_warning(flags, why, tmp_path):
 
 def test_a_module_of_another_kind_gives_no_picture(tmp_path):
     logger = CSVLogger(tmp_path, "logs", version="x")
-    trainer = small_trainer(tmp_path, AttentionPictures(), logger=logger)
+    trainer = small_trainer(tmp_path, AttentionImages(), logger=logger)
     trainer.fit(Small(), batches(1), batches(1))
     assert not list(tmp_path.rglob("*.png"))
 
@@ -88,21 +88,21 @@ def test_short_and_long_formulas(checkpoint, tmp_path, monkeypatch):
         seen.append(image.shape[1])
         return look(model, image, gold=gold)
 
-    look = attention_pictures.predict_with_attention
-    monkeypatch.setattr(attention_pictures, "predict_with_attention", noted)
+    look = attention_images.predict_with_attention
+    monkeypatch.setattr(attention_images, "predict_with_attention", noted)
     model = Im2Tex.load_from_checkpoint(checkpoint)
     widths = (64, 56, 48, 40, 32)  # long ones come first
     model.validation_examples = [
-        Example(np.full((16, width), 255, np.uint8), [], [], 0.0) for width in widths
+        ValidationExample(np.full((16, width), 255, np.uint8), [], [], 0.0) for width in widths
     ]
     trainer = small_trainer(tmp_path, logger=CSVLogger(tmp_path))
     for count, expected in ((1, [32]), (2, [32, 64]), (3, [32, 48, 64]), (9, sorted(widths))):
         seen.clear()
-        AttentionPictures(count=count).on_validation_epoch_end(trainer, model)
+        AttentionImages(count=count).on_validation_epoch_end(trainer, model)
         assert seen == expected
 
 
 def test_numbers_below_one():
     for arguments in ({"every": 0}, {"count": 0}):
         with pytest.raises(ValueError, match="at least 1"):
-            AttentionPictures(**arguments)
+            AttentionImages(**arguments)

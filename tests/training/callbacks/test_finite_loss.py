@@ -67,7 +67,7 @@ def test_a_flag_goes_on(tmp_path, capsys):
 
 
 def test_a_finite_loss_costs_no_synchronisation_in_a_step(monkeypatch):
-    from im2tex.training.callbacks.finite_loss import FiniteLoss
+    from im2tex.training.callbacks.stop_at_nan import StopAtNaN
 
     class Model:
         device = torch.device("cpu")
@@ -81,7 +81,7 @@ def test_a_finite_loss_costs_no_synchronisation_in_a_step(monkeypatch):
 
         optimizers = (optimizer,)
 
-    callback = FiniteLoss()
+    callback = StopAtNaN()
     callback.on_train_start(Run, Model)
     loss = torch.tensor(float("nan"))
     monkeypatch.setattr(torch.Tensor, "__bool__", lambda _: pytest.fail("waits for the device"))

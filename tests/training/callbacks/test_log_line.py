@@ -8,11 +8,11 @@ import torch
 from helpers_callbacks import Batch, Small, batches, small_trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from im2tex.training.callbacks import LogLine, Progress
+from im2tex.training.callbacks import ConsoleLogger, TerminalProgressBar
 
 
 def lines(text: str) -> list[str]:
-    """What LogLine wrote, without Lightning's own notes."""
+    """What ConsoleLogger wrote, without Lightning's own notes."""
     return [
         line
         for line in text.splitlines()
@@ -21,7 +21,7 @@ def lines(text: str) -> list[str]:
 
 
 def test_a_line_an_epoch(tmp_path, capsys):
-    small_trainer(tmp_path, LogLine(), Progress()).fit(Small(), batches(4), batches(2))
+    small_trainer(tmp_path, ConsoleLogger(), TerminalProgressBar()).fit(Small(), batches(4), batches(2))
     out = capsys.readouterr().out
     found = lines(out)
     assert len(found) == 3
@@ -39,7 +39,7 @@ def test_a_line_an_epoch(tmp_path, capsys):
 
 
 def test_validations_within_an_epoch_have_their_line(tmp_path, capsys):
-    small_trainer(tmp_path, LogLine(), max_epochs=1, val_check_interval=2).fit(
+    small_trainer(tmp_path, ConsoleLogger(), max_epochs=1, val_check_interval=2).fit(
         Small(), batches(6), batches(2)
     )
     found = [line.split("  ")[1:3] for line in lines(capsys.readouterr().out)[:-1]]
@@ -51,13 +51,13 @@ def test_validations_within_an_epoch_have_their_line(tmp_path, capsys):
 
 
 def test_the_loss_is_that_of_the_batches_under_accumulation(tmp_path, capsys):
-    trainer = small_trainer(tmp_path, LogLine(), max_epochs=1, accumulate_grad_batches=2)
+    trainer = small_trainer(tmp_path, ConsoleLogger(), max_epochs=1, accumulate_grad_batches=2)
     trainer.fit(Small(), batches(4))
     assert "step 2  loss 1.5000  lr" in capsys.readouterr().out  # nor a val without validation
 
 
 def test_lines_in_between_come_by_the_clock(tmp_path, capsys):
-    callback = LogLine(seconds=1e-9)
+    callback = ConsoleLogger(seconds=1e-9)
     trainer = small_trainer(tmp_path, callback, max_epochs=1)
     trainer.fit(Small(), batches(2), batches(2))
     trainer.test(Small(), batches(2), verbose=False)
@@ -79,7 +79,7 @@ def test_several_splits_are_told_apart(tmp_path, capsys):
         def test_step(self, batch, batch_idx, dataloader_idx=0):
             pass
 
-    trainer = small_trainer(tmp_path, LogLine(seconds=1e-9))
+    trainer = small_trainer(tmp_path, ConsoleLogger(seconds=1e-9))
     trainer.test(Two(), [batches(1), batches(1)], verbose=False)
     assert lines(capsys.readouterr().out) == [
         "  test: 1/1 batches of split 1/2",
@@ -89,7 +89,7 @@ def test_several_splits_are_told_apart(tmp_path, capsys):
 
 def test_the_best_checkpoint_is_named(tmp_path, capsys):
     best = ModelCheckpoint(tmp_path / "kept", "best", monitor="val/perplexity")
-    trainer = small_trainer(tmp_path, LogLine(), best, enable_checkpointing=True)
+    trainer = small_trainer(tmp_path, ConsoleLogger(), best, enable_checkpointing=True)
     trainer.fit(Small(), batches(1), batches(1))
     assert f"best checkpoint: {tmp_path / 'kept' / 'best.ckpt'}" in capsys.readouterr().out
 
@@ -97,7 +97,7 @@ def test_the_best_checkpoint_is_named(tmp_path, capsys):
 @pytest.mark.parametrize("terminal", [False, True])
 def test_the_bar_is_for_terminals_and_refreshed_by_the_clock(tmp_path, monkeypatch, terminal):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
-    bar = Progress(seconds=1000)
+    bar = TerminalProgressBar(seconds=1000)
     small_trainer(tmp_path, bar).fit(Small(), batches(1))
     assert bar.is_enabled == terminal
     updates = [bar._should_update(n, 50) for n in range(1, 51)]
@@ -111,5 +111,5 @@ def test_batches_of_any_kind_are_survived(tmp_path, capsys):
             return super().training_step(Batch(batch), batch_idx)
 
     data = torch.utils.data.DataLoader(torch.zeros(2, 1))
-    small_trainer(tmp_path, LogLine(), max_epochs=1).fit(Plain(), data)
+    small_trainer(tmp_path, ConsoleLogger(), max_epochs=1).fit(Plain(), data)
     assert "images/s" not in capsys.readouterr().out

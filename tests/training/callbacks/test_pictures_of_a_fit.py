@@ -9,8 +9,8 @@ from helpers_callbacks import Small, batches, small_trainer
 from lightning.pytorch.loggers import CSVLogger
 from PIL import Image
 
-from im2tex.training.callbacks import ValidationPictures, pictures
-from im2tex.training.callbacks.pictures import Pictures
+from im2tex.training.callbacks import ValidationImages, pictures
+from im2tex.training.callbacks.image_logger import Pictures
 
 SHEET = Image.fromarray(np.zeros((20, 30), np.uint8))
 
@@ -59,7 +59,7 @@ class Unreachable(Recorder):
 
 def fit(folder, logger, epochs=4):
     """Fits with a validation of one picture an epoch; what was said of pictures."""
-    trainer = small_trainer(folder, ValidationPictures(), logger=logger, max_epochs=epochs)
+    trainer = small_trainer(folder, ValidationImages(), logger=logger, max_epochs=epochs)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         trainer.fit(Small(), batches(1), batches(1))

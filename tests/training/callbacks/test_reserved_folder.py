@@ -11,12 +11,12 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_only
 from tiny_run import TINY, changed, config, im2tex
 
-from im2tex.training.callbacks.reserved_folder import reserve_folder
+from im2tex.training.callbacks.reserved_folder import reserve_version_folder
 
 
 def logger(folder, name=""):
     made = CSVLogger(folder, name=name)
-    reserve_folder(made)
+    reserve_version_folder(made)
     return made
 
 
@@ -57,7 +57,7 @@ def test_another_process_of_a_run_makes_no_folder(tmp_path, monkeypatch):
 def test_a_version_that_was_set_is_used_as_it_is(tmp_path):
     (tmp_path / "mine").mkdir()
     one = CSVLogger(tmp_path, name="", version="mine")
-    reserve_folder(one)
+    reserve_version_folder(one)
     assert one.version == "mine"
 
 

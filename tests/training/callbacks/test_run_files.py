@@ -11,7 +11,7 @@ from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from PIL import Image
 
-from im2tex.training.callbacks import SaveRunConfig, ValidationPictures, run_folder
+from im2tex.training.callbacks import SaveRunConfig, ValidationImages, run_folder
 
 
 def command(folder: Path, logger: dict, *flags: str) -> LightningCLI:
@@ -25,7 +25,7 @@ def command(folder: Path, logger: dict, *flags: str) -> LightningCLI:
             "default_root_dir": str(folder),
             "enable_progress_bar": False,
             "enable_model_summary": False,
-            "callbacks": [ValidationPictures(limit=2)],
+            "callbacks": [ValidationImages(limit=2)],
             "logger": logger,
         },
         args=list(flags),
@@ -80,7 +80,7 @@ def test_a_second_run_in_the_folder_overwrites_nothing(tmp_path):
 
 def test_a_run_without_a_logger_has_no_folder_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    trainer = small_trainer(tmp_path, ValidationPictures())
+    trainer = small_trainer(tmp_path, ValidationImages())
     trainer.fit(Small(), batches(1), batches(1))
     assert run_folder(trainer) is None
     assert files(tmp_path) == set()
@@ -107,11 +107,11 @@ def test_a_module_without_examples_gives_no_picture(tmp_path):
         module = Small()
         module.validation_examples = examples
         logger = CSVLogger(tmp_path, "logs", version="x")
-        trainer = small_trainer(tmp_path, ValidationPictures(), logger=logger)
+        trainer = small_trainer(tmp_path, ValidationImages(), logger=logger)
         trainer.fit(module, batches(1), batches(1))
     assert not (tmp_path / "logs" / "x" / "pictures").exists()
     with pytest.raises(ValueError, match="got 0"):
-        ValidationPictures(0)
+        ValidationImages(0)
 
 
 def test_wandb_runs_that_share_a_folder(tmp_path, monkeypatch):

@@ -10,10 +10,10 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 
-class Progress(TQDMProgressBar):
+class TerminalProgressBar(TQDMProgressBar):
     """A progress bar for terminals.
 
-    In a log file or a pipe a bar is one endless line, so it is off there: `LogLine` writes plain
+    In a log file or a pipe a bar is one endless line, so it is off there: `ConsoleLogger` writes plain
     lines instead. On a terminal it is refreshed every so many seconds rather than every batch,
     because each refresh waits for the device.
 

@@ -17,7 +17,7 @@ from im2tex.evaluation.reports.table import format_value, ordered
 _DETAILS = ("val/token_within_", "val/expression_rate_", "val/structure_rate")
 
 
-class LogLine(Callback):
+class ConsoleLogger(Callback):
     """Prints a line at the end of each epoch, and of each validation within one.
 
     For example (epochs count from 0, as in the names of checkpoints):

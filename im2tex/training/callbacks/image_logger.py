@@ -15,8 +15,8 @@ from PIL import Image
 from im2tex.utils.png import save_png
 
 
-class Pictures:
-    """Pictures of one kind: `NAME/step-0001200.png` in a folder, `val/NAME` to W&B and TensorBoard.
+class ImageLogger:
+    """ImageLogger of one kind: `NAME/step-0001200.png` in a folder, `val/NAME` to W&B and TensorBoard.
 
     A fit of many hours does not end for a picture: a full disk, or W&B out of reach, is a warning,
     once for each of these places, and the next picture is tried there again.

@@ -11,20 +11,20 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from im2tex.errors import Im2TexError
-from im2tex.training.callbacks.pictures import Pictures
+from im2tex.training.callbacks.image_logger import ImageLogger
 from im2tex.training.callbacks.run_folder import run_folder
-from im2tex.training.module import Example, Im2Tex
+from im2tex.training.module import ValidationExample, Im2Tex
 from im2tex.visualization.attention.predict import predict_with_attention
 from im2tex.visualization.attention.strip import attention_sheet
 
 
-class AttentionPictures(Callback):
+class AttentionImages(Callback):
     """Saves `attention/step-0001200.png` in the run's folder, and logs it to W&B and TensorBoard.
 
     Reads some of the module's `validation_examples`, from the shortest to the longest, once more,
     greedily, on the first process: two pictures cost less than a batch. A model whose decoder has
     no attention to show gives one warning and no picture, and a sheet that cannot be written is a
-    warning, too (see `Pictures`). Put it before `EMA` in a list of callbacks, as the command does:
+    warning, too (see `ImageLogger`). Put it before `EMA` in a list of callbacks, as the command does:
     the sheet then shows the averaged weights, those that were validated and that a checkpoint
     holds.
 
@@ -32,7 +32,7 @@ class AttentionPictures(Callback):
 
         trainer:
           callbacks:
-            - class_path: im2tex.training.callbacks.AttentionPictures
+            - class_path: im2tex.training.callbacks.AttentionImages
               init_args: {every: 5, count: 2}
 
     Args:
@@ -48,7 +48,7 @@ class AttentionPictures(Callback):
             raise ValueError(f"every and count are at least 1; got {every} and {count}.")
         self.every = every
         self.count = count
-        self._pictures = Pictures("attention")
+        self._pictures = ImageLogger("attention")
         self._validations = 0
         self._off = False
 
@@ -86,7 +86,7 @@ class AttentionPictures(Callback):
             self._pictures.put(sheet, folder, trainer)
 
 
-def _some(examples: Sequence[Example], count: int) -> list[Example]:
+def _some(examples: Sequence[ValidationExample], count: int) -> list[ValidationExample]:
     """At most `count`, evenly from the last, which is a short formula, to the first, a long one."""
     last = len(examples) - 1
     places = np.linspace(last, 0, min(count, len(examples)))

@@ -15,18 +15,18 @@ from im2tex.errors import Im2TexError
 _NEVER = 2**62
 
 
-class Diverged(Im2TexError):
+class DivergedError(Im2TexError):
     """A loss or a weight is NaN or infinite."""
 
     status = 1
 
 
-class FiniteLoss(Callback):
+class StopAtNaN(Callback):
     """Ends a fit once a loss or a weight is NaN or infinite.
 
     The first such step is noted on the device, without waiting for it. Looked at are the losses
     at every logging interval, before a validation and at an epoch's end, and losses and weights
-    before a checkpoint is written (see `RunCheckpoints`): none holds broken weights. The processes
+    before a checkpoint is written (see `BestAndLastCheckpoint`): none holds broken weights. The processes
     of a distributed run end together.
     """
 
@@ -58,7 +58,7 @@ class FiniteLoss(Callback):
         """Notes whether the loss is finite, and looks at what was noted when it is time.
 
         Raises:
-            Diverged: as `check`.
+            DivergedError: as `check`.
         """
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if isinstance(loss, Tensor) and self._first is not None:
@@ -84,7 +84,7 @@ class FiniteLoss(Callback):
             weights: whether to look at the weights, too.
 
         Raises:
-            Diverged: if one is NaN or infinite.
+            DivergedError: if one is NaN or infinite.
         """
         if self._first is None:
             return
@@ -94,7 +94,7 @@ class FiniteLoss(Callback):
         if first != _NEVER:
             rate = self._rates.get(first, trainer.optimizers[0].param_groups[0]["lr"])
             what = "the loss" if broken is None or int(self._first) == first else f"weight {broken}"
-            raise Diverged(
+            raise DivergedError(
                 f"{what} at step {first} is NaN or infinite (learning rate {rate:.3g}): the fit "
                 f"ends. {_kept(trainer)} with a lower --model.optimizer_args.lr or "
                 "--model.clip_norm; or go on regardless with --stop_at_nan false."
@@ -106,10 +106,10 @@ def require_finite(trainer: Trainer) -> None:
     """Checks losses and weights, where a fit looks at them, before a checkpoint is written.
 
     Raises:
-        Diverged: if one is NaN or infinite.
+        DivergedError: if one is NaN or infinite.
     """
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, FiniteLoss):
+        if isinstance(callback, StopAtNaN):
             callback.check(trainer, weights=True)
 
 

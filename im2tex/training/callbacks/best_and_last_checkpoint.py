@@ -16,11 +16,11 @@ from torch import Tensor
 
 from im2tex.errors import Im2TexError
 from im2tex.model.checkpoint import ENDED
-from im2tex.training.callbacks.finite_loss import require_finite
-from im2tex.training.callbacks.stop_at_signal import stop_agreed, validates
+from im2tex.training.callbacks.stop_at_nan import require_finite
+from im2tex.training.callbacks.stop_at_signal import is_stop_agreed, is_validation_due
 
 
-class RunCheckpoints(ModelCheckpoint):
+class BestAndLastCheckpoint(ModelCheckpoint):
     """Writes `best.ckpt` after a validation, and `last.ckpt` after every epoch, or more often.
 
     Lightning's own callback has one schedule for both, with gaps that a person finds out about
@@ -81,9 +81,9 @@ class RunCheckpoints(ModelCheckpoint):
     ) -> None:
         """Writes `last.ckpt` when it is time, unless a validation comes first."""
         due = bool(self.steps) and trainer.global_step % self.steps == 0
-        if not (due or stop_agreed(trainer)):
+        if not (due or is_stop_agreed(trainer)):
             return
-        if trainer.is_last_batch or validates(trainer, batch_idx):
+        if trainer.is_last_batch or is_validation_due(trainer, batch_idx):
             return
         if _training(trainer) and trainer.global_step != self._last_global_step_saved:
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
@@ -93,7 +93,7 @@ class RunCheckpoints(ModelCheckpoint):
         if not _training(trainer):
             return
         self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
-        if (self.steps or stop_agreed(trainer)) and not trainer.is_last_batch:
+        if (self.steps or is_stop_agreed(trainer)) and not trainer.is_last_batch:
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

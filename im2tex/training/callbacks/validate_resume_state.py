@@ -20,7 +20,7 @@ _AGAIN = (
 )
 
 
-class CheckedResume(Callback):
+class ValidateResumeState(Callback):
     """Compares what a checkpoint holds beside the weights with what the fit is about to fill.
 
     Lightning takes such states over as they are, and what is odd in them fails steps later.
@@ -50,7 +50,7 @@ class CheckedResume(Callback):
             return
         where = str(trainer.ckpt_path)
         loops = content.get("loops", {})
-        require_alike(trainer.fit_loop.state_dict(), loops.get("fit_loop", {}), f"{where}: loops")
+        check_same_structure(trainer.fit_loop.state_dict(), loops.get("fit_loop", {}), f"{where}: loops")
         stored = content.get("optimizer_states", [])
         _require_number(stored, len(trainer.optimizers), f"{where}: optimizer_states")
         for optimizer, state in zip(trainer.optimizers, stored, strict=True):
@@ -59,13 +59,13 @@ class CheckedResume(Callback):
         stored = content.get("lr_schedulers", [])
         _require_number(stored, len(schedules), f"{where}: lr_schedulers")
         for schedule, state in zip(schedules, stored, strict=True):
-            require_alike(schedule.state_dict(), state, f"{where}: lr_schedulers")
+            check_same_structure(schedule.state_dict(), state, f"{where}: lr_schedulers")
             for name in state:
                 if not isinstance(name, str) or callable(getattr(type(schedule), name, None)):
                     raise Im2TexError(f"{where}: lr_schedulers, {ascii(name)[:80]}: {_AGAIN}")
 
 
-def require_alike(fresh: Any, stored: Any, where: str) -> None:
+def check_same_structure(fresh: Any, stored: Any, where: str) -> None:
     """Checks that stored values are of the kinds of fresh ones, as far as both have them.
 
     Raises:
@@ -75,11 +75,11 @@ def require_alike(fresh: Any, stored: Any, where: str) -> None:
         good = isinstance(stored, Mapping)
         for name in fresh if good else ():
             if name in stored and name != "combined_loader":
-                require_alike(fresh[name], stored[name], f"{where}, {name}")
+                check_same_structure(fresh[name], stored[name], f"{where}, {name}")
     elif isinstance(fresh, list | tuple):
         good = isinstance(stored, list | tuple) and len(stored) == len(fresh)
         for one, other in zip(fresh, stored, strict=True) if good else ():
-            require_alike(one, other, where)
+            check_same_structure(one, other, where)
     elif isinstance(fresh, bool):
         good = isinstance(stored, bool)
     elif isinstance(fresh, int):
@@ -105,7 +105,7 @@ def _require_number(stored: Any, number: int, where: str) -> None:
 def _require_optimizer(optimizer: torch.optim.Optimizer, stored: Any, where: str) -> None:
     if not isinstance(stored, dict) or not isinstance(stored.get("state"), dict):
         raise Im2TexError(f"{where}: there is no state in it. {_AGAIN}")
-    require_alike(optimizer.state_dict()["param_groups"], stored.get("param_groups"), where)
+    check_same_structure(optimizer.state_dict()["param_groups"], stored.get("param_groups"), where)
     parameters = [one for group in optimizer.param_groups for one in group["params"]]
     numbers = [number for group in stored["param_groups"] for number in group.get("params", ())]
     for number, parameter in zip(numbers, parameters, strict=False):

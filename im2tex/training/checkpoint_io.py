@@ -12,7 +12,7 @@ from im2tex.model.checkpoint import read_file
 from im2tex.utils.files import atomic_write, wrap_os_errors
 
 
-class CheckpointFiles(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside its place and then moves it there.
 
     Lightning writes it into the system's temporary folder; where that is another file system, the
