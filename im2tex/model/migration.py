@@ -22,6 +22,15 @@ MOVED_PACKAGES: Mapping[str, str] = {
 }
 """New places of packages that a configuration may name as a `class_path`."""
 
+RENAMED_CALLBACKS: Mapping[str, str] = {
+    "AttentionPictures": "AttentionImages",
+    "LogLine": "ConsoleLogger",
+    "Progress": "TerminalProgressBar",
+    "RunCheckpoints": "BestAndLastCheckpoint",
+    "ValidationPictures": "ValidationImages",
+}
+"""New names of classes in `im2tex.training.callbacks`, as class paths or keys of their states."""
+
 TRAINING_ONLY = {
     "min_count",
     "optimizer",
@@ -71,6 +80,9 @@ def rename_settings(content: dict[str, Any]) -> None:
     current, _ = current_settings(groups)
     for group, settings in current_components(current).items():
         content[keys[group]] = settings
+    states = content.get("callbacks")
+    if isinstance(states, dict):
+        content["callbacks"] = {_current_state_key(key): one for key, one in states.items()}
 
 
 def migrate_class_paths(content: Any) -> tuple[Any, list[str]]:
@@ -97,11 +109,20 @@ def migrate_class_paths(content: Any) -> tuple[Any, list[str]]:
 
 
 def current_class_path(path: str) -> str:
-    """The place of a class that a configuration of an older version names."""
+    """The current path of a class that a configuration of an older version names."""
     for old, new in MOVED_PACKAGES.items():
         if path.startswith(f"{old}."):
-            return new + path.removeprefix(old)
-    return path
+            path = new + path.removeprefix(old)
+    package, _, name = path.rpartition(".")
+    if package not in ("", "im2tex.training.callbacks") or name not in RENAMED_CALLBACKS:
+        return path
+    return path.removesuffix(name) + RENAMED_CALLBACKS[name]
+
+
+def _current_state_key(key: Any) -> Any:
+    """The key of a callback's state: the class's name, and its arguments in braces."""
+    name, brace, arguments = key.partition("{") if isinstance(key, str) else (key, "", "")
+    return RENAMED_CALLBACKS[name] + brace + arguments if name in RENAMED_CALLBACKS else key
 
 
 def recognizer_settings(parameters: Mapping[str, Any]) -> dict[str, Any]:

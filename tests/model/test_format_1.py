@@ -92,6 +92,15 @@ def test_checkpoint_of_format_1_keeps_both_kinds_of_weights():
     )
 
 
+def test_checkpoint_of_format_1_states_belong_to_renamed_callbacks():
+    keys = read_checkpoint(FILES / "epoch_1.ckpt")["callbacks"]
+    assert [key.partition("{")[0] for key in keys] == [
+        "AttentionImages",
+        "EMA",
+        "BestAndLastCheckpoint",
+    ]
+
+
 def test_checkpoint_of_format_1_starts_another_fit(run, capsys):
     flags = ("--data.source_args", json.dumps(SETTINGS), "--data.workers", 0)
     content = read_checkpoint(FILES / "epoch_1.ckpt")["hyper_parameters"]

@@ -53,20 +53,20 @@ from im2tex.model.initialization import require_init_from
 from im2tex.model.pretrained import StoredModel, read_stored
 from im2tex.training.callbacks import (
     EMA,
-    LogLearningRate,
     ConsoleLogger,
-    TerminalProgressBar,
+    LogLearningRate,
     SaveRunConfig,
+    TerminalProgressBar,
     ValidationImages,
 )
-from im2tex.training.callbacks.validate_resume_state import ValidateResumeState
-from im2tex.training.callbacks.stop_at_nan import StopAtNaN
+from im2tex.training.callbacks.best_and_last_checkpoint import BestAndLastCheckpoint
 from im2tex.training.callbacks.predictions import WritePredictions
 from im2tex.training.callbacks.reserved_folder import reserve_version_folder
-from im2tex.training.callbacks.best_and_last_checkpoint import BestAndLastCheckpoint
 from im2tex.training.callbacks.run_summary import RunSummary
+from im2tex.training.callbacks.stop_at_nan import StopAtNaN
 from im2tex.training.callbacks.stop_at_signal import StopAtSignal, resume_advice
 from im2tex.training.callbacks.test_report import TestReport
+from im2tex.training.callbacks.validate_resume_state import ValidateResumeState
 from im2tex.training.checkpoint_io import AtomicCheckpointIO
 from im2tex.training.module import GRADIENT_CLIPPING_ERROR, Im2Tex
 from im2tex.utils.stopping import (
@@ -317,7 +317,12 @@ def _listed(value: Any) -> list[Any]:
 def _callbacks(settings: Any) -> list[Callback]:
     """Those that every run has; our progress bar unless there is to be none, or another one."""
     trainer = settings.trainer
-    callbacks: list[Callback] = [ConsoleLogger(), LogLearningRate(), RunSummary(), ValidationImages()]
+    callbacks: list[Callback] = [
+        ConsoleLogger(),
+        LogLearningRate(),
+        RunSummary(),
+        ValidationImages(),
+    ]
     callbacks += [StopAtSignal(), ValidateResumeState()]
     if settings.get("stop_at_nan", True):
         callbacks.append(StopAtNaN())

@@ -11,8 +11,8 @@ from pathlib import Path
 from lightning.pytorch import Trainer
 
 from im2tex.data.datamodule import FormulaDataModule
-from im2tex.training.callbacks.predictions import WritePredictions
 from im2tex.training.callbacks.best_and_last_checkpoint import BestAndLastCheckpoint
+from im2tex.training.callbacks.predictions import WritePredictions
 from im2tex.training.callbacks.test_report import TestReport
 from im2tex.training.module import Im2Tex
 

@@ -50,7 +50,9 @@ class ValidateResumeState(Callback):
             return
         where = str(trainer.ckpt_path)
         loops = content.get("loops", {})
-        check_same_structure(trainer.fit_loop.state_dict(), loops.get("fit_loop", {}), f"{where}: loops")
+        check_same_structure(
+            trainer.fit_loop.state_dict(), loops.get("fit_loop", {}), f"{where}: loops"
+        )
         stored = content.get("optimizer_states", [])
         _require_number(stored, len(trainer.optimizers), f"{where}: optimizer_states")
         for optimizer, state in zip(trainer.optimizers, stored, strict=True):

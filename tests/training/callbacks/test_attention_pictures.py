@@ -11,7 +11,7 @@ from PIL import Image
 from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.training.callbacks import AttentionImages, attention_images
-from im2tex.training.module import ValidationExample, Im2Tex
+from im2tex.training.module import Im2Tex, ValidationExample
 
 CALLBACK = "im2tex.training.callbacks.AttentionImages"
 

@@ -21,7 +21,9 @@ def lines(text: str) -> list[str]:
 
 
 def test_a_line_an_epoch(tmp_path, capsys):
-    small_trainer(tmp_path, ConsoleLogger(), TerminalProgressBar()).fit(Small(), batches(4), batches(2))
+    small_trainer(tmp_path, ConsoleLogger(), TerminalProgressBar()).fit(
+        Small(), batches(4), batches(2)
+    )
     out = capsys.readouterr().out
     found = lines(out)
     assert len(found) == 3
