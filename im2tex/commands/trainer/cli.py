@@ -292,7 +292,7 @@ class FormulaCLI(LightningCLI):
         return made
 
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
-        """Without `BestAndLastCheckpoint` where there are to be none: Lightning refuses both together."""
+        """Removes `BestAndLastCheckpoint` if `enable_checkpointing` is false, as Lightning asks."""
         if config.get("enable_checkpointing") is False:
             callbacks = [one for one in callbacks if not isinstance(one, BestAndLastCheckpoint)]
         return super()._instantiate_trainer(config, callbacks)

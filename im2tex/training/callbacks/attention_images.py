@@ -24,8 +24,8 @@ class AttentionImages(Callback):
     Reads some of the module's `validation_examples`, from the shortest to the longest, once more,
     greedily, on the first process: two pictures cost less than a batch. A model whose decoder has
     no attention to show gives one warning and no picture, and a sheet that cannot be written is a
-    warning, too (see `ImageLogger`). Put it before `EMA` in a list of callbacks, as the command does:
-    the sheet then shows the averaged weights, those that were validated and that a checkpoint
+    warning, too (see `ImageLogger`). Put it before `EMA` in a list of callbacks, as the command
+    does: the sheet then shows the averaged weights, those that were validated and that a checkpoint
     holds.
 
     In a configuration:
@@ -83,7 +83,7 @@ class AttentionImages(Callback):
             return
         if looks:
             sheet = attention_sheet(looks, f"step {trainer.global_step}")
-            self._pictures.put(sheet, folder, trainer)
+            self._pictures.log(sheet, folder, trainer)
 
 
 def _some(examples: Sequence[ValidationExample], count: int) -> list[ValidationExample]:

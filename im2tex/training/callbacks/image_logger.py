@@ -16,7 +16,7 @@ from im2tex.utils.png import save_png
 
 
 class ImageLogger:
-    """ImageLogger of one kind: `NAME/step-0001200.png` in a folder, `val/NAME` to W&B and TensorBoard.
+    """Saves images as `NAME/step-0001200.png`, and logs them as `val/NAME` to W&B and TensorBoard.
 
     A fit of many hours does not end for a picture: a full disk, or W&B out of reach, is a warning,
     once for each of these places, and the next picture is tried there again.
@@ -29,7 +29,7 @@ class ImageLogger:
         self.name = name
         self._failed: set[str] = set()
 
-    def put(self, picture: Image.Image, folder: Path, trainer: Trainer) -> None:
+    def log(self, picture: Image.Image, folder: Path, trainer: Trainer) -> None:
         """Puts a picture into all places; for the first process.
 
         Args:

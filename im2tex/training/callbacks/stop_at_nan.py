@@ -26,8 +26,8 @@ class StopAtNaN(Callback):
 
     The first such step is noted on the device, without waiting for it. Looked at are the losses
     at every logging interval, before a validation and at an epoch's end, and losses and weights
-    before a checkpoint is written (see `BestAndLastCheckpoint`): none holds broken weights. The processes
-    of a distributed run end together.
+    before a checkpoint is written (see `BestAndLastCheckpoint`): none holds broken weights. The
+    processes of a distributed run end together.
     """
 
     def __init__(self) -> None:

@@ -13,8 +13,8 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 class TerminalProgressBar(TQDMProgressBar):
     """A progress bar for terminals.
 
-    In a log file or a pipe a bar is one endless line, so it is off there: `ConsoleLogger` writes plain
-    lines instead. On a terminal it is refreshed every so many seconds rather than every batch,
+    In a log file or a pipe a bar is one endless line, so it is off there: `ConsoleLogger` writes
+    plain lines instead. On a terminal it is refreshed every so many seconds rather than every batch,
     because each refresh waits for the device.
 
     Args:

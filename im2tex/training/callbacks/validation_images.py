@@ -40,4 +40,4 @@ class ValidationImages(Callback):
         examples = list(islice(getattr(pl_module, "validation_examples", None) or (), self.limit))
         if examples:
             sheet = examples_sheet(examples, f"step {trainer.global_step}")
-            self._pictures.put(sheet, folder, trainer)
+            self._pictures.log(sheet, folder, trainer)

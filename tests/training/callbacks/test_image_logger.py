@@ -1,4 +1,4 @@
-"""Pictures of a fit: where they go, and what happens where they cannot."""
+"""ImageLogger of a fit: where they go, and what happens where they cannot."""
 
 import errno
 import warnings
@@ -9,8 +9,8 @@ from helpers_callbacks import Small, batches, small_trainer
 from lightning.pytorch.loggers import CSVLogger
 from PIL import Image
 
-from im2tex.training.callbacks import ValidationImages, pictures
-from im2tex.training.callbacks.image_logger import Pictures
+from im2tex.training.callbacks import ValidationImages, image_logger
+from im2tex.training.callbacks.image_logger import ImageLogger
 
 SHEET = Image.fromarray(np.zeros((20, 30), np.uint8))
 
@@ -69,16 +69,16 @@ def fit(folder, logger, epochs=4):
 
 @pytest.mark.parametrize("kind", ["WandbLogger", "TensorBoardLogger"])
 def test_a_picture_is_a_file_and_logged(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, kind, Recorder)
+    monkeypatch.setattr(image_logger, kind, Recorder)
     logger = Recorder(tmp_path)
-    Pictures("kind").put(SHEET, tmp_path / "run", small_trainer(tmp_path, logger=logger))
+    ImageLogger("kind").log(SHEET, tmp_path / "run", small_trainer(tmp_path, logger=logger))
     with Image.open(tmp_path / "run" / "kind" / "step-0000000.png") as picture:
         assert picture.size == SHEET.size
     assert logger.pictures == [("val/kind", (20, 30), 0)]
 
 
 def test_a_logger_that_fails_is_said_once_and_tried_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "WandbLogger", Recorder)
+    monkeypatch.setattr(image_logger, "WandbLogger", Recorder)
     logger = Unreachable(tmp_path)
     (said,) = fit(tmp_path, logger)
     assert said.startswith("a picture of pictures/ could not be put into Unreachable: [Errno ")
@@ -93,7 +93,7 @@ def test_a_full_disk_is_said_once_and_the_loggers_have_the_pictures(tmp_path, mo
         path.write_bytes(b"the first bytes")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(pictures, "WandbLogger", Recorder)
+    monkeypatch.setattr(image_logger, "WandbLogger", Recorder)
     monkeypatch.setattr(Image.Image, "save", save)
     logger = Recorder(tmp_path)
     (said,) = fit(tmp_path, logger)
