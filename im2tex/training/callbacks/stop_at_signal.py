@@ -18,9 +18,9 @@ class StopAtSignal(Callback):
 
     Lightning's own handling ends each process of a distributed run for itself, in the middle of
     a validation too, and with status 0. Here the processes of a run agree where they stop;
-    `BestAndLastCheckpoint`, which Lightning calls after this callback, writes `last.ckpt` there; and
-    the start of the next step raises. A fit whose last step this was ends as usual. Before and after
-    the training, and in a test or prediction, a signal ends the command at once.
+    `BestAndLastCheckpoint`, which Lightning calls after this callback, writes `last.ckpt` there;
+    and the start of the next step raises. A fit whose last step this was ends as usual. Before and
+    after the training, and in a test or prediction, a signal ends the command at once.
 
     Attributes:
         agreed: whether the processes have agreed to stop here.

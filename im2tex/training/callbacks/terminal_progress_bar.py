@@ -14,7 +14,7 @@ class TerminalProgressBar(TQDMProgressBar):
     """A progress bar for terminals.
 
     In a log file or a pipe a bar is one endless line, so it is off there: `ConsoleLogger` writes
-    plain lines instead. On a terminal it is refreshed every so many seconds rather than every batch,
+    plain lines instead. On a terminal it is refreshed every few seconds, not every batch,
     because each refresh waits for the device.
 
     Args:
