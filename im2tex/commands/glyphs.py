@@ -1,18 +1,12 @@
-r"""`im2tex data glyphs`: a bank of handwritten symbols, what it covers, and sheets to look at."""
+"""`im2tex data glyphs`: makes a glyph bank, reports its coverage and draws sheets of its glyphs."""
 
 from __future__ import annotations
 
-import errno
-import io
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
@@ -20,22 +14,23 @@ from im2tex.ink.glyphs import coverage, crohme, detexify, font, substitutes
 from im2tex.ink.glyphs.bank import GlyphBank, GlyphSample
 from im2tex.ink.glyphs.making import BuildResult, make_bank
 from im2tex.ink.glyphs.names import SPELLINGS
-from im2tex.ink.glyphs.sheet import Row, draw_sheets, evenly_spaced
-from im2tex.utils.files import atomic_write
+from im2tex.ink.glyphs.sheet import Row, draw_sheet, spread_indices
+from im2tex.utils.files import wrap_os_errors
+from im2tex.utils.png import save_png
 from im2tex.utils.progress import progress_bar
 
 _TRAIN = "train.parquet"
 _KINDS = {
     "own": "with drawings of their own",
-    "stand-in": "by another's of the same shape",
-    "composed": "put together",
-    "built-in": "by the built-in font",
-    "none": "not",
+    "substitute": "by drawings of a symbol of the same shape",
+    "composed": "composed of other symbols",
+    "built-in": "in the built-in font",
+    "none": "without glyphs",
 }
-_ABOUT = {
+_LICENCES = {
     crohme.SOURCE: crohme.LICENCE,
     detexify.SOURCE: detexify.LICENCE,
-    substitutes.SOURCE: "put together from drawings of other symbols; their licences",
+    substitutes.SOURCE: "composed of drawings of other symbols; their licences",
     font.SOURCE: "A. V. Hershey's fonts and strokes of our own; free for any use",
 }
 
@@ -47,89 +42,104 @@ def glyphs(
     crohme_root: Path | None = None,
     root: Path = Path("data"),
     sheet: Path | None = None,
-    left_out_sheet: Path | None = None,
-    every: bool = False,
+    outlier_sheet: Path | None = None,
+    list_all: bool = False,
 ) -> Iterator[str]:
-    """Makes a bank of what data there is, and says what it is made of and what it covers.
+    """Makes a bank of the available data, and reports its contents and coverage.
 
     Args:
         out: the bank's file.
-        detexify_path: Detexify's samples, a file or the folder that holds it; without one the
-            folder `detexify` of the one that IM2TEX_DATA names is used, if there is one.
-        crohme_root: folder of the stores, or the CROHME store itself; without one `root` is used,
-            if CROHME is there.
-        root: folder of the stores whose formulas tell which symbols are needed.
-        sheet: a picture of samples of every symbol; of several pages, a file each.
-        left_out_sheet: the same of what the filter left out.
-        every: lists every symbol, not only those without drawings of their own.
+        detexify_path: Detexify's samples, a file or a folder that contains it; by default the
+            folder `detexify` in the folder that IM2TEX_DATA names, if it exists.
+        crohme_root: folder of the stores, or the CROHME store itself; by default `root`, if it
+            contains CROHME.
+        root: folder of the stores whose formulas are counted for the coverage.
+        sheet: PNG file with samples of every symbol.
+        outlier_sheet: PNG file with the outliers.
+        list_all: lists every symbol, not only those without drawings of their own.
 
     Yields:
-        Lines, as soon as they are known.
+        Lines of the report.
 
     Raises:
-        Im2TexError: if data that was asked for is not there or is not CROHME's training split, or
-            a file cannot be written.
+        Im2TexError: if given data does not exist or is not CROHME's training split, or if a file
+            cannot be written.
     """
     started = time.monotonic()
-    missing: Counter[str] = Counter()
-    split = _crohme(crohme_root, root)
-    samples = _detexify(detexify_path)
+    skipped: Counter[str] = Counter()
+    split = _open_crohme(crohme_root, root)
+    samples = _find_detexify(detexify_path)
     stores = {path.parent.name: Split(path) for path in sorted(root.glob(f"*/{_TRAIN}"))}
-    _check(out, "--out", ())
-    for page, flag in ((sheet, "--sheet"), (left_out_sheet, "--left_out")):
-        if page is not None:
-            _check(page, flag, (".png",))
+    _check_writable(out, "--out")
+    for file, flag in ((sheet, "--sheet"), (outlier_sheet, "--outlier_sheet")):
+        if file is not None:
+            _check_writable(file, flag, ".png")
     if split is None:
         yield (
-            f"CROHME: no {root / 'crohme' / _TRAIN}, so letters and digits are those of the "
-            "built-in font. `im2tex data prepare crohme` makes it."
+            f"CROHME: {root / 'crohme' / _TRAIN} does not exist, so letters and digits are those "
+            "of the built-in font. `im2tex data prepare crohme` makes it."
         )
     if samples is None:
         yield (
-            "Detexify: not given, so symbols come from elsewhere. --detexify PATH takes what "
-            "https://github.com/kirel/detexify-data offers."
+            "Detexify: not given, so the bank lacks its symbols. --detexify PATH reads the "
+            "samples of https://github.com/kirel/detexify-data."
         )
+    drawn: list[GlyphSample] = []
     with progress_bar("reading drawings") as progress:
-        drawn = list(_shown(_drawings(split, samples, missing), progress.advance))
-    with progress_bar("comparing drawings", len({one.token for one in drawn})) as progress:
-        made = make_bank(drawn, {"licences": _ABOUT}, shown=progress.advance)
-    made.bank.save(out)
-    yield from _contents(made, missing, out, time.monotonic() - started)
-    uses = {name: coverage.count_symbols(store.tokens()) for name, store in stores.items()}
-    for name, counts in uses.items():
-        yield _summary(name, coverage.coverage(made.bank, counts))
-    total = sum(uses.values(), Counter[str]())
-    if not uses:
+        for sample in _read_samples(split, samples, skipped):
+            drawn.append(sample)
+            progress.advance()
+    tokens = {sample.token for sample in drawn}
+    with progress_bar("comparing drawings", len(tokens)) as progress:
+        result = make_bank(drawn, {"licences": _LICENCES}, on_symbol=progress.advance)
+    bank = result.bank
+    bank.save(out)
+    yield from _contents(result, skipped, out, time.monotonic() - started)
+    uses: Counter[str] = Counter()
+    for name, store in stores.items():
+        counts = coverage.count_symbols(store.tokens())
+        uses += counts
+        yield _summary(name, coverage.coverage(bank, counts))
+    if not stores:
         yield (
-            f"There is no prepared store under {root} whose formulas would say which symbols are "
-            "needed; --all lists what the bank has."
+            f"There is no prepared store under {root} whose formulas say which symbols are "
+            "needed; --list_all lists the bank's symbols."
         )
-    named = {token: 0 for token in made.bank.tokens if every and token not in SPELLINGS}
-    yield from _table(coverage.coverage(made.bank, Counter({**named, **total})), every)
+    # Counter's + and += drop symbols that do not occur.
+    names = dict.fromkeys((token for token in bank.tokens if token not in SPELLINGS), 0)
+    covers = coverage.coverage(bank, Counter({**names, **uses}))
+    listed = [
+        cover for cover in covers if list_all or (cover.token in uses and cover.kind != "own")
+    ]
+    if listed:
+        yield "Every symbol:" if list_all else "Symbols without drawings of their own:"
+        yield f"  {'symbol':20} {'uses':>9} {'glyphs':>7}  sources"
+        yield from map(_table_row, listed)
     if sheet is not None:
-        yield _saved(sheet, _rows(made.bank, total))
-    if left_out_sheet is not None:
-        odd = sorted(made.outliers.items())
+        yield _save_sheet(sheet, (_sheet_row(bank, cover) for cover in covers))
+    if outlier_sheet is not None:
+        outliers = sorted(result.outliers.items())
         rows = (
-            (f"{token}\n{len(ones)} left out", [one.strokes for one in ones]) for token, ones in odd
+            (f"{token}\n{len(odd)} outliers", [sample.strokes for sample in odd])
+            for token, odd in outliers
         )
-        yield _saved(left_out_sheet, rows)
+        yield _save_sheet(outlier_sheet, rows)
 
 
-def _crohme(given: Path | None, root: Path) -> Split | None:
-    """CROHME's training split, and no other.
+def _open_crohme(given: Path | None, root: Path) -> Split | None:
+    """CROHME's training split; None if it is neither given nor in `root`.
 
     Raises:
-        Im2TexError: if it was asked for and is not there, or is another.
+        Im2TexError: if it is given and does not exist, or is another split.
     """
     folder = given or root
-    places = [folder / "crohme" / _TRAIN] + ([folder / _TRAIN] if given else [])
-    path = next((place for place in places if place.is_file()), None)
+    paths = [folder / "crohme" / _TRAIN, *([folder / _TRAIN] if given else [])]
+    path = next((path for path in paths if path.is_file()), None)
     if path is None and given is None:
         return None
     if path is None:
         raise Im2TexError(
-            f"--crohme {given}: there is no {places[0]}. `im2tex data prepare crohme --root "
+            f"--crohme {given}: {paths[0]} does not exist. `im2tex data prepare crohme --root "
             f"{given}` makes it."
         )
     split = Split(path)
@@ -137,13 +147,13 @@ def _crohme(given: Path | None, root: Path) -> Split | None:
     if (source, name) != ("crohme", "train"):
         raise Im2TexError(
             f"{path} is split '{name or path.stem}' of source '{source}'. Glyphs are taken from "
-            "CROHME's training split alone: who trains on what was drawn with others would have "
-            "seen them."
+            "CROHME's training split alone; glyphs of the other splits would leak their writers "
+            "into the training."
         )
     return split
 
 
-def _detexify(given: Path | None) -> Path | None:
+def _find_detexify(given: Path | None) -> Path | None:
     if given is not None:
         return detexify.find_detexify(given)
     data = os.environ.get("IM2TEX_DATA")
@@ -151,120 +161,77 @@ def _detexify(given: Path | None) -> Path | None:
     return detexify.find_detexify(folder) if folder and folder.is_dir() else None
 
 
-def _check(path: Path, flag: str, endings: Collection[str]) -> None:
-    """Finds out before all the work whether a file can be written, and makes nothing yet.
+def _check_writable(path: Path, flag: str, suffix: str = "") -> None:
+    """Checks before the work, without creating anything.
 
     Raises:
-        Im2TexError: if it cannot.
+        Im2TexError: if the file cannot be written, or its name has another suffix.
     """
-    if endings and path.suffix.lower() not in endings:
-        raise Im2TexError(f"{flag} {path}: the name should end with .png.")
-    try:
+    if suffix and path.suffix.lower() != suffix:
+        raise Im2TexError(f"{flag} {path}: the name must end with {suffix}.")
+    with wrap_os_errors(f"write {path} ({flag})"):
         if path.is_dir():
             raise Im2TexError(f"{flag} {path} is a folder: name a file in it.")
-        folder = next(place for place in path.absolute().parents if place.exists())
-        if not folder.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, f"{folder} is a file")
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        raise Im2TexError(f"{flag}: cannot write {path}: {error.strerror or error}.") from None
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise Im2TexError(f"{flag}: cannot write {path}: {folder} is not a writable folder.")
 
 
-def _drawings(
-    split: Split | None, samples: Path | None, missing: Counter[str]
+def _read_samples(
+    split: Split | None, samples: Path | None, skipped: Counter[str]
 ) -> Iterator[GlyphSample]:
     if split is not None:
         yield from crohme.crohme_glyphs(split)
     if samples is not None:
-        yield from detexify.read_detexify(samples, missing)
+        yield from detexify.read_detexify(samples, skipped)
 
 
-def _shown(drawn: Iterable[GlyphSample], advance: Callable[[], None]) -> Iterator[GlyphSample]:
-    for one in drawn:
-        yield one
-        advance()
-
-
-def _contents(made: BuildResult, missing: Counter[str], out: Path, seconds: float) -> Iterator[str]:
-    bank = made.bank
+def _contents(
+    result: BuildResult, skipped: Counter[str], out: Path, seconds: float
+) -> Iterator[str]:
+    bank = result.bank
     own = [token for token in bank.tokens if token not in bank.substitutes]
     size = out.stat().st_size / 1e6
     yield (
-        f"{out}: {len(bank):,} glyphs of {len(own):,} symbols, writers known by name: "
-        f"{len(bank.writers):,}; {size:.2f} MB, made in {seconds:.0f} s"
+        f"{out}: {len(bank):,} glyphs of {len(own):,} symbols by {len(bank.writers):,} known "
+        f"writers; {size:.2f} MB, made in {seconds:.0f} s"
     )
     counts = sum((Counter(bank.sources(token)) for token in own), Counter[str]())
-    for source, licence in _ABOUT.items():
+    for source, licence in _LICENCES.items():
         if counts[source]:
             yield f"  {counts[source]:>7,} {source:9} {licence}"
-    odd = sum(len(drawn) for drawn in made.outliers.values())
-    for reason, count in [("unlike others of their symbol", odd), *missing.most_common()]:
+    outliers = sum(map(len, result.outliers.values()))
+    for reason, count in [("outliers of their symbol", outliers), *skipped.most_common()]:
         if count:
-            yield f"  {count:>7,} left out  {reason}"
+            yield f"  {count:>7,} skipped   {reason}"
 
 
-def _summary(store: str, covers: Sequence[coverage.SymbolCoverage]) -> str:
+def _summary(store: str, covers: list[coverage.SymbolCoverage]) -> str:
     kinds = Counter(cover.kind for cover in covers)
     uses = sum(cover.uses for cover in covers)
-    bare = sum(cover.uses for cover in covers if cover.kind == "none")
+    missing = sum(cover.uses for cover in covers if cover.kind == "none")
     parts = ", ".join(f"{count} {_KINDS[kind]}" for kind, count in kinds.most_common())
     return (
-        f"{store}: {len(covers)} symbols: {parts}; of {uses:,} in its training formulas "
-        f"{1 - bare / max(uses, 1):.3%} can be drawn"
+        f"{store}: {len(covers)} symbols: {parts}; {1 - missing / max(uses, 1):.3%} of {uses:,} "
+        "occurrences in its training formulas have glyphs"
     )
 
 
-def _table(covers: Sequence[coverage.SymbolCoverage], every: bool) -> Iterator[str]:
-    """The coverage table, if there is something to list."""
-    chosen = [cover for cover in covers if every or cover.kind != "own"]
-    if not chosen:
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("symbol", "uses", "glyphs", "of"):
-        table.add_column(name, justify="right" if name in ("uses", "glyphs") else "left")
-    for cover in chosen:
-        table.add_row(*(Text(cell) for cell in
-            (cover.token, f"{cover.uses:,}", f"{cover.samples:,}", _whence(cover))))  # fmt: skip
-    console = Console(width=100, file=io.StringIO(), color_system=None)
-    with console.capture() as written:
-        console.print(table)
-    title = "Every symbol:" if every else "Symbols without drawings of their own:"
-    yield "\n".join([title, *(line.rstrip() for line in written.get().splitlines())])
-
-
-def _whence(cover: coverage.SymbolCoverage) -> str:
+def _table_row(cover: coverage.SymbolCoverage) -> str:
     sources = ", ".join(f"{source} {count:,}" for source, count in sorted(cover.sources.items()))
     if cover.substitutes:
-        return f"{' '.join(cover.substitutes)} ({sources})"
-    return sources or "nothing: it cannot be drawn"
+        sources = f"{' '.join(cover.substitutes)} ({sources})"
+    return f"  {cover.token:20} {cover.uses:9,} {cover.samples:7,}  {sources or 'none'}"
 
 
-def _rows(bank: GlyphBank, uses: Counter[str]) -> Iterator[Row]:
-    """A row for every symbol, the most used first; other spellings have none."""
-    rest = [token for token in bank.tokens if token not in SPELLINGS]
-    for cover in coverage.coverage(bank, Counter({**dict.fromkeys(rest, 0), **uses})):
-        yield _row(bank, cover)
+def _sheet_row(bank: GlyphBank, cover: coverage.SymbolCoverage) -> Row:
+    text = f"{cover.token}\n{cover.samples} {cover.kind} {' '.join(cover.substitutes)}"
+    return text, [bank.strokes(cover.token, i) for i in spread_indices(cover.samples)]
 
 
-def _row(bank: GlyphBank, cover: coverage.SymbolCoverage) -> Row:
-    name = f"{cover.token}\n{cover.samples} {cover.kind} {' '.join(cover.substitutes)}"
-    return name, [bank.strokes(cover.token, i) for i in evenly_spaced(cover.samples)]
-
-
-def _saved(path: Path, rows: Iterable[Row]) -> str:
-    pages = draw_sheets(rows)
-    several = len(pages) > 1
-    files = [
-        path.with_name(f"{path.stem}-{n:02d}{path.suffix}") if several else path
-        for n in range(1, len(pages) + 1)
-    ]
-    try:
-        for page, file in zip(pages, files, strict=True):
-            with atomic_write(file) as part:
-                page.save(part, format="PNG")
-    except OSError as error:
-        raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from None
-    if not files:
-        return f"{path}: nothing to show, not written"
-    return f"{files[0]}" + (f" to {files[-1].name}" if several else "")
+def _save_sheet(path: Path, rows: Iterable[Row]) -> str:
+    listed = list(rows)
+    if not listed:
+        return f"{path}: not written, there is nothing to draw"
+    save_png(path, draw_sheet(listed))
+    return str(path)

@@ -1,4 +1,4 @@
-"""The strokes of many symbols in flat arrays, which worker processes share without copying."""
+"""`FlatStrokes`: the strokes of many symbols in flat arrays, shared by worker processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class FlatStrokes:
-    """Symbols one after the other, the strokes of each one after the other.
+    """Strokes of symbols, concatenated symbol by symbol.
 
     Attributes:
         points: (P, 2) of all strokes of all symbols, of any number type.
@@ -27,19 +27,24 @@ class FlatStrokes:
 
     @classmethod
     def of(cls, symbols: Sequence[Sequence[NDArray[Any]]]) -> FlatStrokes:
-        """Lays out the symbols' strokes."""
-        every = [stroke for strokes in symbols for stroke in strokes]
+        """Concatenates the strokes of symbols."""
+        flat = [stroke for strokes in symbols for stroke in strokes]
         return cls(
-            np.concatenate(every) if every else np.zeros((0, 2), np.float32),
-            np.cumsum([0] + [len(stroke) for stroke in every]),
+            np.concatenate(flat) if flat else np.zeros((0, 2), np.float32),
+            np.cumsum([0] + [len(stroke) for stroke in flat]),
             np.cumsum([0] + [len(strokes) for strokes in symbols]),
         )
 
     def __len__(self) -> int:
         return len(self.symbol_ends) - 1
 
+    @property
+    def point_starts(self) -> NDArray[np.int64]:
+        """(S + 1,) bounds of the symbols in `points`."""
+        return self.stroke_ends[self.symbol_ends]
+
     def strokes(self, index: int) -> list[NDArray[Any]]:
-        """One symbol's strokes, views of `points`, (n, 2) each."""
+        """Strokes of one symbol, views of `points`, (n, 2) each."""
         first, last = self.symbol_ends[index : index + 2]
         ends = self.stroke_ends[first : last + 1].tolist()
         return [self.points[a:b] for a, b in pairwise(ends)]

@@ -1,8 +1,9 @@
-"""`Ink`: a handwritten formula as strokes, and which strokes make which symbol."""
+"""`Ink`: a handwritten formula as strokes, with the strokes of each symbol."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ class Symbol:
         token: its LaTeX token, in canonical form (`\\alpha`, `x`, `-` for a minus or a bar).
         strokes: indices into `Ink.strokes`.
         position: index of its token in the sample's token list (for a fraction bar that of
-            `\\frac`, for a radical that of `\\sqrt`), or -1 where the two could not be aligned.
+            `\\frac`, for a radical that of `\\sqrt`), or -1 if the two could not be aligned.
     """
 
     token: str
@@ -31,9 +32,15 @@ class Symbol:
 class Ink:
     """A handwritten formula.
 
+    Example:
+        >>> stroke = np.array([[0, 0], [10, 0]], dtype=np.float32)
+        >>> ink = Ink((stroke,), (Symbol("-", (0,), 0),))
+        >>> ink.bounds
+        (0.0, 0.0, 10.0, 0.0)
+
     Attributes:
         strokes: each (n, 2) float32, n >= 1, finite; in the order they were written.
-        symbols: the symbols known to make it up; strokes outside every symbol are allowed.
+        symbols: the known symbols; strokes outside every symbol are allowed.
     """
 
     strokes: tuple[Stroke, ...]
@@ -52,3 +59,15 @@ class Ink:
         left, top = points.min(axis=0)
         right, bottom = points.max(axis=0)
         return float(left), float(top), float(right), float(bottom)
+
+
+class LabelledInk(Protocol):
+    """A sample with strokes and a label, such as `im2tex.data.sample.Sample`."""
+
+    @property
+    def ink(self) -> Ink | None:
+        """Its strokes; None for an image."""
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Its label in canonical form."""

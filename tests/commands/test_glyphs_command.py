@@ -1,6 +1,5 @@
-"""`im2tex data glyphs`: a bank of what data there is, what it covers, and sheets."""
+"""`im2tex data glyphs`: the bank, its coverage report and sheets."""
 
-import json
 import os
 from pathlib import Path
 
@@ -33,7 +32,7 @@ def written(latex, key="k", writer="ann"):
 
 @pytest.fixture
 def stores(tmp_path):
-    """CROHME's store, of three formulas in the built-in hand."""
+    """A store of CROHME with three formulas in the built-in font."""
     formulas = ["x + 1", r"\frac { a } { b }", r"\sqrt { x } = 2"]
     samples = [written(latex, str(i)) for i, latex in enumerate(formulas)]
     root = tmp_path / "stores"
@@ -43,12 +42,10 @@ def stores(tmp_path):
 
 @pytest.fixture
 def detexify(tmp_path):
-    """Two samples of one symbol."""
-    path = tmp_path / "detexify.jsonl"
-    rows = [
-        {"key": "latex2e-OT1-_alpha", "strokes": [[[0, 0, 1], [10 + i, 20, 2]]]} for i in range(2)
-    ]
-    path.write_text("\n".join(map(json.dumps, rows)))
+    """A dump of two samples of one symbol."""
+    path = tmp_path / "detexify.sql"
+    rows = [f"{i}\tlatex2e-OT1-_alpha\t[[[0, 0, 1], [{10 + i}, 20, 2]]]" for i in range(2)]
+    path.write_text("\n".join(["COPY samples (id, key, strokes) FROM stdin;", *rows, "\\."]))
     return path
 
 
@@ -59,16 +56,15 @@ def error(capsys, *arguments):
     return line.removeprefix("im2tex: error: ")
 
 
-def test_a_bank_of_both_says_what_it_is_made_of(tmp_path, stores, detexify, capsys):
+def test_glyphs_command_with_both_sources_reports_contents(tmp_path, stores, detexify, capsys):
     out = tmp_path / "made" / "bank.parquet"
     flags = ("--out", out, "--root", stores, "--detexify", detexify)
     assert im2tex("data", "glyphs", *flags) == 0
     text = capsys.readouterr().out
     assert "BY-NC-SA 3.0" in text
-    assert "writers known by name: 1;" in text
+    assert "by 1 known writers;" in text
     assert "Open Database License (ODbL) 1.0" in text
-    assert "crohme: 9 symbols: 9 with drawings of their own; of 10 in" in text
-    assert "100.000%" in text
+    assert "crohme: 9 symbols: 9 with drawings of their own; 100.000% of 10 occur" in text
     bank = GlyphBank.load(out)
     assert bank.sources("x") == {"crohme": 2}
     assert bank.writers == ("HAMEX/ann",)
@@ -78,9 +74,9 @@ def test_a_bank_of_both_says_what_it_is_made_of(tmp_path, stores, detexify, caps
     assert "ODbL" in bank.metadata["licences"]["detexify"]
 
 
-def test_without_data_it_is_the_built_in_font_and_says_so(tmp_path, capsys):
+def test_glyphs_command_without_data_uses_built_in_font(tmp_path, capsys):
     out = tmp_path / "bank.parquet"
-    assert im2tex("data", "glyphs", "--out", out, "--root", tmp_path, "--all") == 0
+    assert im2tex("data", "glyphs", "--out", out, "--root", tmp_path, "--list_all") == 0
     text = capsys.readouterr().out
     assert "im2tex data prepare crohme" in text
     assert "no prepared store" in text
@@ -91,18 +87,16 @@ def test_without_data_it_is_the_built_in_font_and_says_so(tmp_path, capsys):
     assert {bank.source(token, 0) for token in bank.tokens} <= {"built-in", "composed"}
 
 
-def test_the_sheet_shows_the_symbols(tmp_path, stores, capsys):
+def test_glyphs_command_sheets_are_saved_if_not_empty(tmp_path, stores, capsys):
     flags = ("--out", tmp_path / "b.parquet", "--root", stores, "--sheet", tmp_path / "s.png")
-    assert im2tex("data", "glyphs", *flags, "--left_out", tmp_path / "l.png") == 0
-    pages = sorted(tmp_path.glob("s-*.png"))
-    assert len(pages) >= 2
-    assert np.asarray(Image.open(pages[0])).min() == 0
+    assert im2tex("data", "glyphs", *flags, "--outlier_sheet", tmp_path / "l.png") == 0
+    assert np.asarray(Image.open(tmp_path / "s.png")).min() == 0
     text = capsys.readouterr().out
-    assert f"{pages[0]} to {pages[-1].name}" in text
-    assert "l.png: nothing to show" in text
+    assert f"{tmp_path / 's.png'}\n" in text
+    assert "l.png: not written" in text
 
 
-def test_the_store_itself_may_be_named(tmp_path, stores):
+def test_glyphs_command_crohme_accepts_store_or_its_parent(tmp_path, stores):
     out = tmp_path / "bank.parquet"
     for crohme in (stores, stores / "crohme"):
         assert im2tex("data", "glyphs", "--out", out, "--crohme", crohme) == 0
@@ -110,7 +104,7 @@ def test_the_store_itself_may_be_named(tmp_path, stores):
 
 
 @pytest.mark.parametrize("split", ["validation", "test_2014"])
-def test_only_the_training_split_is_taken(tmp_path, stores, capsys, split):
+def test_glyphs_command_crohme_other_split_is_refused(tmp_path, stores, capsys, split):
     about = {"source": "crohme", "split": split}
     write_split(stores / "crohme" / "train.parquet", [written("x")], about)
     message = error(capsys, "--out", tmp_path / "b.parquet", "--root", stores)
@@ -118,15 +112,15 @@ def test_only_the_training_split_is_taken(tmp_path, stores, capsys, split):
     assert not (tmp_path / "b.parquet").exists()
 
 
-def test_what_was_asked_for_and_is_not_there_is_an_error(tmp_path, capsys):
+def test_glyphs_command_missing_input_is_an_error(tmp_path, capsys):
     out = ("--out", tmp_path / "b.parquet")
-    assert "there is no" in error(capsys, *out, "--crohme", tmp_path)
+    assert "does not exist" in error(capsys, *out, "--crohme", tmp_path)
     assert "does not exist" in error(capsys, *out, "--detexify", tmp_path / "none")
     assert "none of detexify_strokes.jsonl" in error(capsys, *out, "--detexify", tmp_path)
     assert "--out" in error(capsys)
 
 
-def test_a_mistake_leaves_nothing_behind(tmp_path, stores, capsys):
+def test_glyphs_command_error_creates_no_files(tmp_path, stores, capsys):
     out = tmp_path / "new" / "folder" / "bank.parquet"
     page = tmp_path / "pages" / "sheet.png"
     flags = ("--out", out, "--root", stores, "--sheet", page)
@@ -134,12 +128,12 @@ def test_a_mistake_leaves_nothing_behind(tmp_path, stores, capsys):
     for wrong in (
         ("--detexify", tmp_path / "none"),
         ("--crohme", tmp_path / "none"),
-        ("--left_out", tmp_path / "more" / "l.txt"),
-        ("--left_out", stores / "crohme" / "train.parquet" / "l.png"),
+        ("--outlier_sheet", tmp_path / "more" / "l.txt"),
+        ("--outlier_sheet", stores / "crohme" / "train.parquet" / "l.png"),
     ):
         error(capsys, *flags, *wrong)
         assert sorted(tmp_path.rglob("*")) == before, wrong
-    # A store that only tells which symbols are needed is looked at before the work, too.
+    # Stores whose formulas are counted are opened before the work, too.
     (stores / "other").mkdir()
     (stores / "other" / "train.parquet").write_text("no store")
     assert "other" in error(capsys, *flags)
@@ -147,15 +141,15 @@ def test_a_mistake_leaves_nothing_behind(tmp_path, stores, capsys):
     assert not page.parent.exists()
 
 
-def test_folders_are_made_for_what_is_written(tmp_path, stores):
+def test_glyphs_command_creates_folders_of_outputs(tmp_path, stores):
     page = tmp_path / "new" / "sheets" / "s.png"
     out = tmp_path / "b.parquet"
     assert im2tex("data", "glyphs", "--out", out, "--root", stores, "--sheet", page) == 0
-    assert Image.open(page.with_name("s-01.png")).format == "PNG"
+    assert Image.open(page).format == "PNG"
     assert not [path for path in page.parent.iterdir() if path.suffix != ".png"]
 
 
-def test_files_that_cannot_be_written_are_found_before_the_work(tmp_path, capsys):
+def test_glyphs_command_unwritable_outputs_are_refused_first(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert "cannot write" in error(capsys, "--out", tmp_path / "file" / "b.parquet")
     assert "is a folder" in error(capsys, "--out", tmp_path)
@@ -165,7 +159,7 @@ def test_files_that_cannot_be_written_are_found_before_the_work(tmp_path, capsys
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="IM2TEX_DATA names no folder with Detexify's samples")
-def test_detexify_s_real_samples_are_found_and_read(tmp_path, monkeypatch, capsys):
+def test_glyphs_command_real_detexify_is_found_and_read(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("IM2TEX_DATA", str(REAL.parent))
     out = tmp_path / "bank.parquet"
     assert im2tex("data", "glyphs", "--out", out, "--root", tmp_path) == 0

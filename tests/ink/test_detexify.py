@@ -24,9 +24,9 @@ SELECT pg_catalog.setval('samples_id_seq', 3, true);
 
 
 def read(path):
-    left_out = Counter()
-    return [(d.token, [s.tolist() for s in d.strokes]) for d in read_detexify(path, left_out)], (
-        left_out
+    skipped = Counter()
+    return [(d.token, [s.tolist() for s in d.strokes]) for d in read_detexify(path, skipped)], (
+        skipped
     )
 
 
@@ -52,14 +52,14 @@ def test_the_published_dump(tmp_path):
     )
     path = tmp_path / "detexify.sql.gz"
     path.write_bytes(gzip.compress(text.encode()))
-    found, left_out = read(path)
+    found, skipped = read(path)
     assert [token for token, _ in found] == [
         "\\alpha", "\\mathbb{R}", "\\not\\approx", "\\mathbb{1}", "-",
     ]  # fmt: skip
     assert all(strokes == as_read(STROKES) for _, strokes in found)
-    assert left_out == {
-        "of symbols that are not of formulas": 1,
-        "of no symbol that can be told": 2,
+    assert skipped == {
+        "of symbols outside of formulas": 1,
+        "of an unknown symbol": 2,
         "lines that cannot be read": 1,
     }
 
@@ -70,22 +70,10 @@ def test_a_backslash_in_the_dump_is_doubled(tmp_path):
     assert read(path)[0] == [("\\alpha", as_read(STROKES))]
 
 
-def test_a_csv_of_the_table(tmp_path):
-    rows = json.dumps(POINTS).replace('"', '""')
-    (tmp_path / "d.csv").write_text(f'id,key,strokes\n1,latex2e-OT1-_alpha,"{rows}"\n2,x\n')
-    found, left_out = read(tmp_path / "d.csv")
-    assert found == [("\\alpha", as_read(STROKES))]
-    assert left_out == {"lines that cannot be read": 1}
-
-
-def test_the_older_database(tmp_path):
-    data = [[{"x": x, "y": y, "t": 1} for x, y in stroke] for stroke in STROKES]
-    doc = {"_id": "7", "id": "amssymb-OT1-_bigstar", "data": data}
-    rows = [{"id": "7", "key": "amssymb-OT1-_bigstar", "value": None, "doc": doc}, doc]
-    lines = ",\n".join(json.dumps(row) for row in rows)
-    (tmp_path / "d.json").write_text(f'{{"total_rows":2,"rows":[\n{lines}\n]}}\n')
-    found, _ = read(tmp_path / "d.json")
-    assert found == [("\\bigstar", as_read(STROKES))] * 2
+def test_points_with_names(tmp_path):
+    points = [[{"x": x, "y": y, "t": 1} for x, y in stroke] for stroke in STROKES]
+    (tmp_path / "d.sql").write_text(dump((1, "amssymb-OT1-_bigstar", json.dumps(points))))
+    assert read(tmp_path / "d.sql")[0] == [("\\bigstar", as_read(STROKES))]
 
 
 def test_the_selection_with_its_table_of_symbols(tmp_path):
@@ -101,9 +89,9 @@ def test_the_selection_with_its_table_of_symbols(tmp_path):
         "symbol_id\tcommand\tpackage\tfontenc\tmode\tsamples\n"
         "latex:latex2e:alpha\t\\alpha\t\tOT1\tmath\t50\n"
     )
-    found, left_out = read(tmp_path)
+    found, skipped = read(tmp_path)
     assert found == [("\\alpha", as_read(STROKES))]
-    assert left_out == {"marked as rejected": 1, "of no symbol that can be told": 1}
+    assert skipped == {"marked as rejected": 1, "of an unknown symbol": 1}
 
 
 @pytest.mark.parametrize(
@@ -125,9 +113,9 @@ def test_the_selection_with_its_table_of_symbols(tmp_path):
 )
 def test_what_is_no_drawing_is_counted(tmp_path, strokes):
     (tmp_path / "d.sql").write_text(dump((1, "latex2e-OT1-_alpha", strokes)))
-    found, left_out = read(tmp_path / "d.sql")
+    found, skipped = read(tmp_path / "d.sql")
     assert found == []
-    assert left_out == {"strokes that cannot be read": 1}
+    assert skipped == {"strokes that cannot be read": 1}
 
 
 @pytest.mark.parametrize("row", ["[" * 100_000, "x" * (5 << 20), "\x00"])
@@ -136,9 +124,9 @@ def test_hostile_lines_are_counted(tmp_path, row):
     (tmp_path / "d.sql").write_text(
         dump((1, "latex2e-OT1-_alpha", row), (2, "latex2e-OT1-_beta", good))
     )
-    found, left_out = read(tmp_path / "d.sql")
+    found, skipped = read(tmp_path / "d.sql")
     assert [token for token, _ in found] == ["\\beta"]
-    assert left_out.total() == 1
+    assert skipped.total() == 1
 
 
 def test_what_is_not_there_is_said(tmp_path):

@@ -11,7 +11,7 @@ from im2tex.ink.glyphs.coverage import count_symbols, coverage, is_drawn
 from im2tex.ink.glyphs.crohme import crohme_glyphs
 from im2tex.ink.glyphs.making import balance_writers
 from im2tex.ink.glyphs.outliers import inlier_mask
-from im2tex.ink.glyphs.sheet import SAMPLES, draw_sheets, evenly_spaced
+from im2tex.ink.glyphs.sheet import SAMPLES, draw_sheet, spread_indices
 from im2tex.ink.ink import Ink, Symbol
 
 
@@ -219,7 +219,7 @@ def test_coverage_says_how_each_symbol_is_drawn():
     covers = coverage(bank, uses)
     assert [(c.token, c.uses, c.kind, c.samples) for c in covers] == [
         ("x", 2, "own", 3),
-        ("\\hat", 1, "stand-in", 1),
+        ("\\hat", 1, "substitute", 1),
         ("\\mathfrak{g}", 1, "none", 0),
         ("y", 1, "built-in", 2),
     ]
@@ -227,11 +227,11 @@ def test_coverage_says_how_each_symbol_is_drawn():
 
 
 def test_sheets_show_some_of_every_symbol():
-    assert evenly_spaced(3) == [0, 1, 2]
-    assert len(evenly_spaced(1000)) == SAMPLES
+    assert spread_indices(3) == [0, 1, 2]
+    assert len(spread_indices(1000)) == SAMPLES
     bank = built_in_bank()
-    rows = [(t, [bank.strokes(t, i) for i in evenly_spaced(bank.count(t))]) for t in bank.tokens]
-    pages = draw_sheets([*rows, ("none", []), ("dot", [[stroke((0, 0))]])])
-    assert len(pages) == -(-(len(rows) + 2) // 88)
-    assert all(np.asarray(page).min() == 0 for page in pages)
-    assert draw_sheets([]) == []
+    rows = [(t, [bank.strokes(t, i) for i in spread_indices(bank.count(t))]) for t in bank.tokens]
+    sheet = draw_sheet([*rows, ("none", []), ("dot", [[stroke((0, 0))]])])
+    assert sheet.height == 200 * 44
+    assert sheet.width == -(-(len(rows) + 2) // 200) * (150 + SAMPLES * 44)
+    assert np.asarray(sheet).min() == 0

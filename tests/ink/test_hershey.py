@@ -9,7 +9,7 @@ from im2tex.ink.builtin_font.typeset import typeset
 
 
 def test_every_token_has_a_finite_glyph_of_a_sensible_size():
-    for token in hershey.tokens():
+    for token in hershey.font_tokens():
         for cursive in (False, True):
             shape = hershey.glyph(token, cursive)
             assert shape.strokes
@@ -35,7 +35,7 @@ def test_a_function_name_is_its_letters():
     assert name.width < sum(letter.width for letter in letters)
 
 
-def test_an_unknown_token_is_named_with_what_there_is():
+def test_glyph_unknown_token_error_lists_known_tokens():
     with pytest.raises(Im2TexError, match=r"no '\\aleph'.*\\alpha"):
         hershey.glyph("\\aleph")
 

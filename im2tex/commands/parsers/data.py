@@ -56,9 +56,9 @@ def glyphs(commands: Commands) -> None:
     parser = commands.add_parser(
         "glyphs",
         help="make a bank of handwritten symbols, to compose handwriting from",
-        description="Takes symbols out of Detexify's samples and CROHME's training inks, filters"
-        " them, and says which symbols of the prepared stores they cover. What there is no data"
-        " for is drawn in the built-in font.",
+        description="Extracts symbols from Detexify's samples and CROHME's training samples,"
+        " filters them, and reports which symbols of the prepared stores they cover. Symbols"
+        " without data are drawn in the built-in font.",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="the bank, such as glyphs.parquet"
@@ -67,8 +67,8 @@ def glyphs(commands: Commands) -> None:
         "--detexify",
         type=Path,
         metavar="PATH",
-        help="Detexify's samples: the published dump, a CSV or JSON lines of it, or the folder"
-        " that holds it (default: detexify/ in the folder that IM2TEX_DATA names)",
+        help="Detexify's samples: the published dump, JSON lines of it, or the folder that"
+        " contains the file (default: detexify/ in the folder that IM2TEX_DATA names)",
     )
     parser.add_argument(
         "--crohme",
@@ -83,13 +83,11 @@ def glyphs(commands: Commands) -> None:
         help="folder of the stores whose training formulas say what is needed (default: data)",
     )
     parser.add_argument(
-        "--sheet", type=Path, metavar="FILE.png", help="draw samples of every symbol to look at"
+        "--sheet", type=Path, metavar="FILE.png", help="draw samples of every symbol"
     )
+    parser.add_argument("--outlier_sheet", type=Path, metavar="FILE.png", help="draw the outliers")
     parser.add_argument(
-        "--left_out", type=Path, metavar="FILE.png", help="draw what the filter left out"
-    )
-    parser.add_argument(
-        "--all", action="store_true", help="list every symbol, not only those without drawings"
+        "--list_all", action="store_true", help="list every symbol, not only those without drawings"
     )
 
     def run(given: argparse.Namespace) -> int:
@@ -101,8 +99,8 @@ def glyphs(commands: Commands) -> None:
             crohme_root=given.crohme,
             root=given.root,
             sheet=given.sheet,
-            left_out_sheet=given.left_out,
-            every=given.all,
+            outlier_sheet=given.outlier_sheet,
+            list_all=given.list_all,
         ):
             print(line, flush=True)
         return 0

@@ -205,7 +205,7 @@ class Grammar:
 
     def __init__(self, symbols: str, depth: int, min_tokens: int, max_tokens: int) -> None:
         known = symbols.split()
-        drawable = {*hershey.tokens(), *_STRUCTURE, "{", "}"}
+        drawable = {*hershey.font_tokens(), *_STRUCTURE, "{", "}"}
         if unknown := [token for token in known if token not in drawable]:
             raise Im2TexError(
                 f"source 'grammar': symbols {' '.join(unknown)} cannot be drawn. "

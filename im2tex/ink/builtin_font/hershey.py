@@ -160,8 +160,8 @@ _SAME = {"\\lt": "<", "\\gt": ">", "\\le": "\\leq", "\\ge": "\\geq", "\\ne": "\\
          "\\to": "\\rightarrow", "'": "\\prime", "\\lbrace": "\\{", "\\rbrace": "\\}"}  # fmt: skip
 
 
-def tokens() -> list[str]:
-    """The tokens there are glyphs for, sorted."""
+def font_tokens() -> list[str]:
+    """All tokens with a glyph, sorted."""
     names = {*_PRINT, *_OWN, *_SAME, *(f"\\{word}" for word in _WORDS)}
     return sorted(names | {f"\\{name}" for name in _GREEK})
 
@@ -207,7 +207,8 @@ def glyph(token: str, cursive: bool = False) -> Glyph:
         return _hershey("greeks", _GREEK[token[1:]])
     if token in _PRINT:
         return _hershey("scripts" if cursive and token.islower() else "futural", token)
-    raise Im2TexError(f"the built-in handwriting has no '{token}'. It has: {' '.join(tokens())}.")
+    known = " ".join(font_tokens())
+    raise Im2TexError(f"the built-in font has no '{token}'. It has: {known}.")
 
 
 @cache

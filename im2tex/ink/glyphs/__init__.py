@@ -1,4 +1,4 @@
-"""Handwritten symbols as a font: where they come from, what stands in, one file of all."""
+"""A font of handwritten symbols: sources, substitutes, and one file with all glyphs."""
 
 from im2tex.ink.glyphs.bank import GlyphBank, GlyphSample
 from im2tex.ink.glyphs.making import built_in_bank, make_bank

@@ -1,7 +1,7 @@
-r"""Which symbols of a vocabulary a bank can draw, and with whose drawings.
+r"""Counts the symbols of formulas, and says with which samples a glyph bank draws each of them.
 
-Symbols are counted in the formulas themselves, not in a list of tokens: what `\mathcal { F }`
-draws is told by the font and the letter together.
+Symbols are counted in formulas, not in a list of tokens: the symbol of `\mathcal { F }` depends on
+the font and the letter together.
 """
 
 from __future__ import annotations
@@ -25,20 +25,10 @@ from im2tex.latex.normal_form.commands import (
 )
 
 _SIDED = re.compile(r"\\(?:left|right)(?![A-Za-z])(.+)")
-_DRAWN_COMMANDS = frozenset(
-    [
-        *ACCENTS,
-        *WIDE_ACCENTS,
-        *LINES,
-        "'",
-        "\\frac",
-        "\\sqrt",
-        "\\overrightarrow",
-        "\\overleftarrow",
-    ]
-)
-# Commands without ink that have no role to the parser, and those whose argument is no formula.
-_MUTE = r"""
+_VISIBLE = r"' \frac \sqrt \overrightarrow \overleftarrow"
+_VISIBLE_COMMANDS = frozenset([*ACCENTS, *WIDE_ACCENTS, *LINES, *_VISIBLE.split()])
+# Commands without ink that have no role in the parser, and those with an argument that is not math.
+_INVISIBLE = r"""
 \left \right \middle \kern \hskip \mkern \mskip \vskip \raise \lower \mathop \mathrel \mathbin
 \mathord \mathopen \mathclose \mathpunct \mathinner \big \Big \bigg \Bigg \bigl \Bigl \biggl
 \Biggl \bigr \Bigr \biggr \Biggr \bigm \Bigm \biggm \Biggm \stackrel \overset \underset \buildrel
@@ -47,19 +37,19 @@ _MUTE = r"""
 \thinspace \enspace \enskip \boldmath \unboldmath \sb \sp \hfill \makebox \fbox \boxed \bmod \pmod
 \limits \nolimits \strut \mathstrut \relax \null \emph \lefteqn \ \- \/ \*
 """
-_ARGUMENTS = r"\hspace \vspace \hspace* \ref \label \raisebox \tag \begin{array} \begin{tabular}"
-_SILENT = frozenset(_ARGUMENTS.split())
-_MARKUP = frozenset(_MUTE.split()) | _SILENT
+_SPACING = r"\hspace \vspace \hspace* \ref \label \raisebox \tag \begin{array} \begin{tabular}"
+_WITH_TEXT_ARGUMENT = frozenset(_SPACING.split())
+_MARKUP = frozenset(_INVISIBLE.split()) | _WITH_TEXT_ARGUMENT
 _ENVIRONMENT = ("\\begin", "\\end")
 
 
 def is_drawn(token: str) -> bool:
-    r"""Whether a token leaves ink, and not only what it encloses.
+    r"""Whether a token has ink of its own, besides that of its arguments.
 
-    Fonts, braces, spaces, sizes and environments do not; a fraction has its bar, a root its sign,
-    an accent its mark, a delimiter behind `\left` itself. Names of functions (`\sin`) are drawn.
+    Fonts, braces, spaces, sizes and environments have none; a fraction has its bar, a root its
+    sign, an accent its mark, `\left(` its delimiter. Names of functions (`\sin`) are drawn.
     """
-    if token in _DRAWN_COMMANDS:
+    if token in _VISIBLE_COMMANDS:
         return True
     role = ROLES.get(token)
     if role is not None and role is not CommandRole.OPERATOR:
@@ -71,39 +61,39 @@ def is_drawn(token: str) -> bool:
 
 
 def count_symbols(formulas: Iterable[Sequence[str]]) -> Counter[str]:
-    """How often each symbol is drawn in formulas of canonical or normalised tokens."""
+    """Number of occurrences of each symbol in formulas of canonical or normalised tokens."""
     counts: Counter[str] = Counter()
     for tokens in formulas:
-        fonts: list[str | None] = [None]
-        coming: str | None = None
-        silent = 0  # braces open inside of an argument that is no formula
-        awaited = False
+        fonts: list[str | None] = [None]  # one per open group
+        next_font: str | None = None
+        text_depth = 0  # open braces inside an argument that is not math
+        text_follows = False
         for token in tokens:
             if token == "{":
-                silent += bool(silent) or awaited
-                fonts.append(coming or fonts[-1])
+                text_depth += bool(text_depth) or text_follows
+                fonts.append(next_font or fonts[-1])
             elif token == "}":
-                silent -= bool(silent)
+                text_depth -= bool(text_depth)
                 if len(fonts) > 1:
                     fonts.pop()
             elif token in SWITCHES:
                 fonts[-1] = token
-            elif not silent and is_drawn(token):
-                counts[glyph_token(token, coming or fonts[-1])] += 1
-            awaited = token in _SILENT
-            coming = token if token in FONTS else None
+            elif not text_depth and is_drawn(token):
+                counts[glyph_token(token, next_font or fonts[-1])] += 1
+            text_follows = token in _WITH_TEXT_ARGUMENT
+            next_font = token if token in FONTS else None
     return counts
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolCoverage:
-    """How a bank draws one symbol.
+    """The samples of one symbol in a bank.
 
     Attributes:
-        token: the symbol's name.
-        uses: how often it occurs in the formulas that were counted.
-        sources: its samples by source, those of stand-ins included.
-        substitutes: whose drawings it takes; empty if it has its own, or none.
+        token: the symbol.
+        uses: number of occurrences in the counted formulas.
+        sources: number of samples by source, those of substitutes included.
+        substitutes: symbols whose drawings are used; empty if it has its own, or none.
     """
 
     token: str
@@ -113,22 +103,21 @@ class SymbolCoverage:
 
     @property
     def kind(self) -> str:
-        """`own`, `stand-in`, `composed`, `built-in` or `none`."""
+        """`own`, `substitute`, `composed`, `built-in` or `none`."""
         if self.substitutes:
-            return "stand-in"
-        if not self.sources:
-            return "none"
-        people = set(self.sources) - {"composed", "built-in"}
-        return "own" if people else "composed" if "composed" in self.sources else "built-in"
+            return "substitute"
+        if set(self.sources) - {"composed", "built-in"}:
+            return "own"
+        return next((kind for kind in ("composed", "built-in") if kind in self.sources), "none")
 
     @property
     def samples(self) -> int:
-        """How many samples there are."""
+        """Number of samples."""
         return sum(self.sources.values())
 
 
 def coverage(bank: GlyphBank, uses: Counter[str]) -> list[SymbolCoverage]:
-    """How each symbol is drawn, the most used first."""
+    """Coverage of each symbol, the most frequent first."""
     return [
         SymbolCoverage(
             token,

@@ -1,4 +1,4 @@
-"""The symbols of CROHME's training inks, each alone, with who wrote it."""
+"""Symbols of CROHME's handwritten training samples, with their writers."""
 
 from __future__ import annotations
 
@@ -8,41 +8,33 @@ from typing import Protocol
 
 from im2tex.ink.glyphs.bank import GlyphSample
 from im2tex.ink.glyphs.names import glyph_token
-from im2tex.ink.ink import Ink
+from im2tex.ink.ink import LabelledInk
 
 SOURCE = "crohme"
 LICENCE = (
     "CROHME training inks, IAPR TC-11: Creative Commons BY-NC-SA 3.0, "
     "https://creativecommons.org/licenses/by-nc-sa/3.0/"
 )
-# MathBrush names no writer, but date and time of the sitting, and a sitting has one writer.
-_SITTING = re.compile(r"(\d+-\d+)-\d+")
+# MathBrush names date and time of the session instead of the writer; a session has one writer.
+_SESSION = re.compile(r"(\d+-\d+)-\d+")
 
 
-class CrohmeSample(Protocol):
-    """What a sample must have to give its symbols."""
+class CrohmeSample(LabelledInk, Protocol):
+    """A sample of CROHME."""
 
     @property
     def key(self) -> str:
         """Its name in the data set."""
 
     @property
-    def ink(self) -> Ink | None:
-        """Its strokes, if it is not a picture."""
-
-    @property
-    def tokens(self) -> tuple[str, ...]:
-        """Its label, canonical."""
-
-    @property
     def extra(self) -> Mapping[str, str]:
-        """What else is known: `collection` and `writer`."""
+        """Further annotations: `collection` and `writer`."""
 
 
 def crohme_glyphs(samples: Iterable[CrohmeSample]) -> Iterator[GlyphSample]:
-    r"""Each symbol that its ink and its label agree upon.
+    r"""Yields each symbol whose token is the same in the ink and in the label.
 
-    A fraction's bar is given as `\frac`, not as the minus sign that the files call it.
+    The token of a fraction bar is `\frac`, not the minus sign of the InkML files.
 
     Args:
         samples: of the training split.
@@ -61,9 +53,9 @@ def crohme_glyphs(samples: Iterable[CrohmeSample]) -> Iterator[GlyphSample]:
 
 
 def _writer(sample: CrohmeSample) -> str:
-    """The writer's name within the collection, or ""."""
+    """The writer's name with the collection, or "" if unknown."""
     name = sample.extra.get("writer", "")
-    if not name and (sitting := _SITTING.fullmatch(sample.key)):
-        name = sitting[1]
+    if not name and (session := _SESSION.fullmatch(sample.key)):
+        name = session[1]
     known = name and name.casefold() != "unknown"
     return f"{sample.extra.get('collection', '')}/{name}" if known else ""

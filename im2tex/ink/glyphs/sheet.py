@@ -1,65 +1,54 @@
-"""Sheets of glyphs to look at: a row a symbol, its name, how many there are, and some of them."""
+"""An image of glyphs: a row per symbol with its name and some of its samples."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from im2tex.ink.ink import Stroke
 from im2tex.ink.rasterize import draw
 
 SAMPLES = 12
-"""Glyphs a row."""
+"""Glyphs per row."""
 
 _CELL = 44  # pixels
-_GLYPH = 34.0
-_NAME = 150
-_ROWS = 44  # in a column
-_COLUMNS = 2
-_PEN = 1.7
+_GLYPH = 34.0  # pixels of a glyph's longer side
+_NAME = 150  # pixels
+_ROWS = 200  # per column
+_PEN = 1.7  # pixels
 
 Row = tuple[str, Sequence[Sequence[Stroke]]]
-"""What stands beside the glyphs, and the glyphs."""
+"""The text of a row, and the strokes of its glyphs."""
 
 
-def draw_sheets(rows: Iterable[Row]) -> list[Image.Image]:
-    """As many pages as it takes, two columns of rows each."""
-    rows = list(rows)
-    page = _ROWS * _COLUMNS
-    return [_page(rows[first : first + page]) for first in range(0, len(rows), page)]
-
-
-def evenly_spaced(count: int) -> list[int]:
-    """Indices of at most `SAMPLES` samples, evenly over all of them."""
+def spread_indices(count: int) -> list[int]:
+    """Indices of at most `SAMPLES` of `count` samples, at equal distances."""
     chosen = min(count, SAMPLES)
     return [i * count // chosen for i in range(chosen)]
 
 
-def _page(rows: Sequence[Row]) -> Image.Image:
-    height = min(len(rows), _ROWS)
-    columns = -(-len(rows) // _ROWS)
+def draw_sheet(rows: Iterable[Row]) -> Image.Image:
+    """Draws the first `SAMPLES` glyphs of each row, in columns of 200 rows."""
+    rows = list(rows)
     width = _NAME + SAMPLES * _CELL
-    page = Image.new("L", (columns * width, height * _CELL), 255)
-    pencil = ImageDraw.Draw(page)
+    columns = -(-len(rows) // _ROWS)
+    sheet = Image.new("L", (columns * width, min(len(rows), _ROWS) * _CELL), 255)
+    pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(size=11)
-    for number, (name, glyphs) in enumerate(rows):
-        left, top = number // _ROWS * width, number % _ROWS * _CELL
-        pencil.line((left, top, left + width, top), fill=225)
-        pencil.multiline_text((left + 4, top + 8), name, fill=0, font=font)
-        for place, strokes in enumerate(glyphs[:SAMPLES]):
-            page.paste(Image.fromarray(_cell(strokes)), (left + _NAME + place * _CELL, top + 1))
-    return page
+    for index, (text, glyphs) in enumerate(rows):
+        left, top = index // _ROWS * width, index % _ROWS * _CELL
+        pen.line((left, top, left + width, top), fill=225)
+        pen.multiline_text((left + 4, top + 8), text, fill=0, font=font)
+        for i, strokes in enumerate(glyphs[:SAMPLES]):
+            _paste_centred(sheet, strokes, left + _NAME + i * _CELL, top)
+    return sheet
 
 
-def _cell(strokes: Sequence[Stroke]) -> NDArray[np.uint8]:
-    points = np.concatenate(strokes)
-    extent = float(np.ptp(points, axis=0).max())
+def _paste_centred(sheet: Image.Image, strokes: Sequence[Stroke], left: int, top: int) -> None:
+    extent = float(np.ptp(np.concatenate(strokes), axis=0).max())
     ink = draw(strokes, _GLYPH / extent if extent > 0 else 1.0, _PEN, 0)
-    cell = np.full((_CELL - 1, _CELL), 255, np.uint8)
-    height, width = min(ink.shape[0], _CELL - 1), min(ink.shape[1], _CELL)
-    top, left = (_CELL - 1 - height) // 2, (_CELL - width) // 2
-    cell[top : top + height, left : left + width] = 255 - ink[:height, :width]
-    return cell
+    height, width = ink.shape
+    corner = (left + (_CELL - width) // 2, top + (_CELL - height) // 2)
+    sheet.paste(Image.fromarray(255 - ink), corner)

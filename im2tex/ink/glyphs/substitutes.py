@@ -1,8 +1,8 @@
-r"""Symbols that nobody drew: whose drawings show the same shape, and what can be put together.
+r"""Symbols without drawings: substitutes of the same shape, and symbols composed of others.
 
-CROHME's training inks lack nine of the capitals' letters and most accents; Detexify has neither
-plain letters nor accents, but drew `\mathcal{D}` mostly as people write a plain D. A symbol takes
-another's drawings only where one could not tell them apart on paper.
+CROHME's training samples lack nine capital letters and most accents; Detexify has neither plain
+letters nor accents, but the drawings of `\mathcal{D}` mostly look like a plain D. A symbol uses
+another's drawings only if the two cannot be distinguished in handwriting.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ SUBSTITUTES: dict[str, tuple[str, ...]] = {
     "\\vline": ("|",),
     "\\vrule": ("|",),
 }
-"""Symbols and those whose drawings they take, where they have none of their own."""
+"""Symbols, and the symbols whose drawings they use if they have none of their own."""
 
 SOURCE = "composed"
 
-_DOT = 0.16  # of a comma's height: the dot of a semicolon
-_APART = 0.16  # of a bar's height: the two of a norm
-_TAIL = 3  # strokes of a Q with a double stem: bowl, stem, tail
+_DOT = 0.16  # size of a semicolon's dot, relative to the comma's height
+_BAR_DISTANCE = 0.16  # between the two bars of a norm, relative to their height
+_Q_STROKES = 3  # of a Q with a double stem: bowl, stem, tail
 
 
 def compose_symbols(found: Mapping[str, Sequence[GlyphSample]]) -> Iterator[GlyphSample]:
-    r"""Symbols made of drawings of others, each of one writer's where writers are known.
+    r"""Composes symbols of the drawings of others, each by one writer if writers are known.
 
     `;` is a dot over a comma, `\ddot` two dots, `\|` two bars, `\overbrace` and `\underbrace` a
-    brace turned, `Q` a double-struck one without its second stem.
+    rotated brace, `Q` a double-struck Q without its second stem.
 
     Args:
         found: drawings by token.
@@ -64,40 +64,43 @@ def compose_symbols(found: Mapping[str, Sequence[GlyphSample]]) -> Iterator[Glyp
     dots: dict[str, GlyphSample] = {dot.writer: dot for dot in found.get(".", ())}
     for comma in found.get(",", ()):
         if dot := dots.get(comma.writer):
-            yield _semicolon(dot, comma)
-    for one, other in zip(found.get(".", ())[::2], found.get(".", ())[1::2], strict=False):
-        right = [stroke + _vector(3, 0) for stroke in _scaled(other.strokes, 1.0)]
-        yield _made("\\ddot", [*_scaled(one.strokes, 1.0), *right], one)
+            yield _composed(";", _semicolon(dot, comma), comma)
+    pairs = zip(found.get(".", ())[::2], found.get(".", ())[1::2], strict=False)
+    for left, right in pairs:
+        moved = [stroke + _vector(3, 0) for stroke in _normalised(right.strokes)]
+        yield _composed("\\ddot", [*_normalised(left.strokes), *moved], left)
     for bar in found.get("|", ()):
-        line = _scaled(bar.strokes, 1.0)
-        yield _made("\\|", [*line, *(stroke + _vector(_APART, 0) for stroke in line)], bar)
+        line = _normalised(bar.strokes)
+        second = [stroke + _vector(_BAR_DISTANCE, 0) for stroke in line]
+        yield _composed("\\|", [*line, *second], bar)
     for brace in found.get("\\{", ()):
-        # Its tip points to the left: turned to the right it points up, to the left down.
-        yield _made("\\overbrace", [s[:, ::-1] * _vector(-1, 1) for s in brace.strokes], brace)
-        yield _made("\\underbrace", [s[:, ::-1] * _vector(1, -1) for s in brace.strokes], brace)
+        # The tip points to the left: rotated clockwise it points up, counter-clockwise down.
+        swapped = [stroke[:, ::-1] for stroke in brace.strokes]
+        yield _composed("\\overbrace", [stroke * _vector(-1, 1) for stroke in swapped], brace)
+        yield _composed("\\underbrace", [stroke * _vector(1, -1) for stroke in swapped], brace)
     for letter in found.get("\\mathbb{Q}", ()):
-        if len(letter.strokes) == _TAIL:
-            strokes = [s for i, s in enumerate(letter.strokes) if i != _stem(letter.strokes)]
-            yield _made("Q", strokes, letter)
+        if len(letter.strokes) == _Q_STROKES:
+            stem = _most_vertical(letter.strokes)
+            yield _composed("Q", [s for i, s in enumerate(letter.strokes) if i != stem], letter)
+
+
+def _composed(token: str, strokes: Sequence[Stroke], sample: GlyphSample) -> GlyphSample:
+    return GlyphSample(token, tuple(strokes), SOURCE, sample.writer)
 
 
 def _vector(x: float, y: float) -> NDArray[np.float32]:
     return np.array([x, y], dtype=np.float32)
 
 
-def _made(token: str, strokes: Sequence[Stroke], of: GlyphSample) -> GlyphSample:
-    return GlyphSample(token, tuple(strokes), SOURCE, of.writer)
-
-
-def _semicolon(dot: GlyphSample, comma: GlyphSample) -> GlyphSample:
-    below = _scaled(comma.strokes, 1.0)
+def _semicolon(dot: GlyphSample, comma: GlyphSample) -> list[Stroke]:
+    below = _normalised(comma.strokes)
     width = max(float(stroke[:, 0].max()) for stroke in below)
-    above = [s + _vector(width / 2, -1) for s in _scaled(dot.strokes, _DOT)]
-    return _made(";", [*above, *below], comma)
+    above = [stroke + _vector(width / 2, -1) for stroke in _normalised(dot.strokes, _DOT)]
+    return [*above, *below]
 
 
-def _scaled(strokes: Sequence[Stroke], side: float) -> list[Stroke]:
-    """From the left top corner, the longer side so long."""
+def _normalised(strokes: Sequence[Stroke], side: float = 1.0) -> list[Stroke]:
+    """Strokes relative to the top left corner of their box, scaled to a longer side of `side`."""
     points = np.concatenate(strokes)
     corner = points.min(axis=0)
     extent = float((points.max(axis=0) - corner).max())
@@ -105,7 +108,7 @@ def _scaled(strokes: Sequence[Stroke], side: float) -> list[Stroke]:
     return [(stroke - corner) * factor for stroke in strokes]
 
 
-def _stem(strokes: Sequence[Stroke]) -> int:
-    """The stroke that is nearest to an upright line."""
+def _most_vertical(strokes: Sequence[Stroke]) -> int:
+    """Index of the stroke with the smallest width relative to its height."""
     sides = [np.ptp(stroke, axis=0).tolist() for stroke in strokes]
     return int(np.argmin([width / max(height, 1e-6) for width, height in sides]))
