@@ -1,4 +1,4 @@
-"""The encoders of README.md and CONTRIBUTING.md: short, outside of the package, and they work.
+"""The encoders of README.md and docs/extending.md: short, outside of the package, and they work.
 
 What is tested is the text of these files: their code, entry points and command.
 """
@@ -58,7 +58,7 @@ def blocks(text, language):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-@pytest.fixture(params=["README.md", "CONTRIBUTING.md"])
+@pytest.fixture(params=["README.md", "docs/extending.md"])
 def example(request):
     """An example, whose encoder no later test knows."""
     found = Example.of(request.param)
