@@ -58,7 +58,9 @@ def main() -> None:
         latex = join_tokens(model.predict(image)[0].latex.split())
         left.imshow(image, cmap="gray", vmin=0, vmax=255)
         right.text(0, 0.5, "→", fontsize=24, va="center", color="0.5")
-        right.text(0.09, 0.5, latex, fontsize=13.5, va="center", family="monospace", parse_math=False)
+        right.text(
+            0.09, 0.5, latex, fontsize=13.5, va="center", family="monospace", parse_math=False
+        )
         for axes in (left, right):
             axes.axis("off")
     figure.subplots_adjust(left=0.01, right=0.99, top=0.98, bottom=0.02, wspace=0.02, hspace=0.1)
