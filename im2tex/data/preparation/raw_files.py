@@ -1,8 +1,8 @@
-"""Files out of a folder or an archive, one at a time, whatever is packed into whatever.
+"""Reads files from a folder or an archive, including archives inside archives.
 
-Nothing is ever extracted to disk by name, so a member's path can do no harm: it is only a label. An
-archive inside an archive is copied to an anonymous temporary file, in memory while it is small.
-Links and devices inside archives are not followed; in a folder, only regular files are read.
+Nothing is extracted to disk under a member's name, so a member's path cannot overwrite a file: the
+path only labels the content. A nested archive is copied to an anonymous temporary file. Links and
+devices inside archives are not followed.
 """
 
 from __future__ import annotations
@@ -10,60 +10,41 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import stat
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
+from typing import IO, Any, Protocol, Self
 
-from im2tex.data.preparation.tar_members import Readable, TarReader, is_tar
 from im2tex.data.preparation.walking import walk
-from im2tex.data.preparation.zip_members import open_zip
 from im2tex.errors import Im2TexError
 
-_ZIP = (".zip",)
-_TAR = (
-    *(".tar", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.lzma"),
+ARCHIVE_SUFFIXES = (
+    *(".zip", ".tar", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.lzma"),
     *(".tgz", ".txz", ".tbz2", ".tbz", ".tlz"),
 )
-_UNREADABLE = (".rar", ".7z", ".zipx", ".tar.zst", ".tzst", ".tar.lz", ".tar.z", ".taz")
-_PIECE = 1 << 16
-_SMALL_PIECE = 1 << 6  # 40 bytes of bzip2 may unpack to 46 MB
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What is refused, in bytes but for ratio and depth; an honest archive is far below it.
-
-    Attributes:
-        member: the largest file handed out.
-        nested: the largest archive inside another.
-        total: everything unpacked together.
-        ratio: what an archive may unpack to for each byte of it, beyond `small`; text and
-            pictures are below 50.
-        small: what any archive may unpack to.
-        depth: archives inside archives.
-        memory: a nested archive up to this size is not written to a temporary file.
-    """
-
-    member: int = 64 << 20
-    nested: int = 16 << 30
-    total: int = 128 << 30
-    ratio: int = 200
-    small: int = 256 << 20
-    depth: int = 5
-    memory: int = 64 << 20
+_UNSUPPORTED = (".rar", ".7z", ".zipx", ".tar.zst", ".tzst", ".tar.lz", ".tar.z", ".taz")
+_CHUNK = 1 << 16  # bytes
+_MAX_HEADER = 1 << 20  # bytes of an extended tar header
+_MAX_IN_MEMORY = 64 << 20  # bytes of a nested archive that is not copied to disk
+_MIN_UNPACKED = 1 << 30  # bytes that every archive may unpack to
+_MAX_RATIO = 200  # unpacked bytes for each byte of a larger archive; text and images are below 50
+_ENCRYPTED = 1  # bit of the flags of a zip entry
 
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """One file.
+    """A file of the raw data.
 
     Attributes:
-        path: where it lies, below the origin's own name; an archive is a folder in it.
-        data: its bytes, or None if they cannot be had.
-        problem: why not.
+        path: position below the folder or archive, whose own name is the first part; an archive
+            inside is a folder of the path.
+        data: the content, or None if it cannot be read.
+        problem: why the content cannot be read, else "".
     """
 
     path: PurePosixPath
@@ -71,245 +52,240 @@ class RawFile:
     problem: str = ""
 
 
+class Readable(Protocol):
+    """A stream of bytes that is read from front to back."""
+
+    def read(self, size: int, /) -> bytes:
+        """Returns at most `size` bytes; none at the end."""
+
+
 def iter_files(
-    origin: Path, suffixes: tuple[str, ...] = (".inkml",), limits: Limits | None = None
+    raw_data: Path,
+    suffixes: tuple[str, ...] = (".inkml",),
+    *,
+    max_file_bytes: int = 64 << 20,
+    max_unpacked_bytes: int | None = None,
 ) -> Iterator[RawFile]:
-    """The files under a folder or in an archive, archives inside included.
+    """Yields the files below a folder or in an archive, one at a time and in a fixed order.
 
     Args:
-        origin: a folder, an archive (.zip, .tar, .tar.gz, .tar.xz, .tar.bz2, .tar.lzma), or one
-            file.
-        suffixes: lower-case endings of the names that are wanted.
-        limits: what is refused.
+        raw_data: a folder, an archive with a suffix of `ARCHIVE_SUFFIXES` or without one, or a
+            single file.
+        suffixes: lower-case endings of the wanted file names.
+        max_file_bytes: larger files are yielded without data.
+        max_unpacked_bytes: most bytes that an archive may unpack to, nested archives included;
+            1 GiB or 200 times the size of the archive, whichever is larger, if not given.
 
     Yields:
-        Each wanted file, in a fixed order. One that cannot be read (damaged, encrypted, a link, of
-        an unknown version, too large; an inner archive that is damaged) comes without data and
-        with its problem, and so does the archive where files of no known name are lost.
+        The wanted files. A file that cannot be read (damaged, encrypted, a link, too large) has no
+        data and names the problem, as does a nested archive that cannot be read.
 
     Raises:
-        Im2TexError: if the origin does not exist, is of no known kind, is damaged as a whole, or
-            unpacks to more than the limits allow.
+        Im2TexError: if `raw_data` does not exist, is of an unknown kind, is damaged as a whole, or
+            unpacks to more bytes than allowed.
     """
-    if not origin.exists():
-        raise Im2TexError(f"{origin} does not exist. Give --from a folder, an archive or a URL.")
-    return _Walk(suffixes, limits or Limits()).origin(origin)
+    if not raw_data.exists():
+        raise Im2TexError(
+            f"{raw_data} does not exist. Pass a folder, an archive or a URL to --from."
+        )
+    return _Reader(suffixes, max_file_bytes, max_unpacked_bytes).read(raw_data)
 
 
-class _Walk:
-    def __init__(self, suffixes: tuple[str, ...], limits: Limits) -> None:
+def open_tar(stream: Readable) -> tarfile.TarFile:
+    """Opens an uncompressed tar stream that raises `tarfile.ReadError` at a damaged header.
+
+    The standard library ends silently at a damaged header behind the first one.
+    """
+    return tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictTarInfo)  # type: ignore[call-overload, no-any-return]
+
+
+def archive_path(name: str) -> PurePosixPath:
+    """Returns the name of a member as a relative path without `..` and unprintable characters."""
+    printable = "".join(one if one.isprintable() else "\ufffd" for one in name)
+    parts = PurePosixPath(printable.replace("\\", "/")).parts
+    return PurePosixPath(*(part for part in parts if part not in ("/", "..", ".")))
+
+
+class _StrictTarInfo(tarfile.TarInfo):
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
+        try:
+            info = super().frombuf(buf, encoding, errors)
+        except (tarfile.EOFHeaderError, tarfile.EmptyHeaderError):  # type: ignore[attr-defined]
+            raise
+        except (tarfile.TarError, ValueError) as error:
+            raise tarfile.ReadError(f"damaged header: {error}") from error
+        extended = not info.isreg() and info.type not in (tarfile.LNKTYPE, tarfile.SYMTYPE)
+        if info.size < 0 or (extended and info.size > _MAX_HEADER):
+            raise tarfile.ReadError(f"damaged header: size {info.size}")
+        return info
+
+
+class _Reader:
+    def __init__(
+        self, suffixes: tuple[str, ...], max_file_bytes: int, max_unpacked_bytes: int | None
+    ) -> None:
         self.suffixes = suffixes
-        self.limits = limits
-        self.spent = 0
-        self.allowance = 0
+        self.max_file_bytes = max_file_bytes
+        self.max_unpacked_bytes = max_unpacked_bytes
+        self.remaining = 0  # bytes that the current outermost archive may still unpack to
 
-    def origin(self, path: Path) -> Iterator[RawFile]:
+    def read(self, path: Path) -> Iterator[RawFile]:
         name = PurePosixPath(path.resolve().name)
         if path.is_dir():
-            yield from self._folder(path, name)
-        elif not path.is_file():
-            raise Im2TexError(f"{path} is a pipe or a device. Give --from a folder or an archive.")
-        elif _packed(path.name) or _is_archive(path):
-            try:
-                yield from self._outermost(path, name)
-            except Im2TexError:
-                raise
-            except Exception as error:  # the libraries raise what they like at damaged archives
-                raise Im2TexError(
-                    f"{path} is damaged or cut off ({_reason(error)}). Delete it and download it "
-                    "again, or give --from the folder it was unpacked to."
-                ) from error
-        elif self._wanted(path.name):
-            yield self._file(path, name)
-        else:
+            for found in walk(path):
+                inner = name / found.name
+                if found.problem and (self._is_relevant(inner.name) or not inner.suffix):
+                    yield RawFile(inner, None, f"cannot be read: {found.problem}")
+                elif self._is_relevant(inner.name):
+                    is_archive = _is_archive_name(inner.name) and not self._is_wanted(inner.name)
+                    yield from self._file(found.path, inner, is_archive)
+            return
+        if not (self._is_wanted(name.name) or _is_archive(path)):
             raise Im2TexError(
-                f"{path} is neither a folder nor an archive that can be read. Accepted: "
-                f"{', '.join((*_ZIP, *_TAR))}."
+                f"{path} is neither a folder nor a supported archive "
+                f"({', '.join(ARCHIVE_SUFFIXES)})."
             )
+        for file in self._file(path, name, _is_archive(path)):
+            if file.path == name and file.problem:
+                raise Im2TexError(
+                    f"{path} is damaged or cut off ({file.problem}). Download it again, or pass "
+                    "--from the folder that it was unpacked to."
+                )
+            yield file
 
-    def _folder(self, folder: Path, name: PurePosixPath) -> Iterator[RawFile]:
-        for found in walk(folder):
-            path = name / found.name
-            if found.problem:
-                if self._interesting(path.name) or not path.suffix:
-                    yield RawFile(path, None, f"cannot be read: {found.problem}")
-            elif self._wanted(path.name):
-                yield self._file(found.path, path)
-            elif _packed(path.name):
-                try:
-                    yield from self._outermost(found.path, path)
-                except Im2TexError:
-                    raise
-                except Exception as error:  # see above
-                    yield RawFile(path, None, f"an archive that cannot be read: {_reason(error)}")
-            elif self._interesting(path.name):
-                yield RawFile(path, None, "an archive of a kind that cannot be read")
-
-    def _file(self, path: Path, name: PurePosixPath) -> RawFile:
+    def _file(self, path: Path, name: PurePosixPath, is_archive: bool) -> Iterator[RawFile]:
+        """Yields a file of the file system, or the files in it if it is an archive."""
         try:
             with path.open("rb") as stream:
-                return self._read(stream, name)
+                allowed = max(_MIN_UNPACKED, _MAX_RATIO * path.stat().st_size)
+                self.remaining = self.max_unpacked_bytes or allowed
+                if is_archive:
+                    yield from self._guarded(self._archive(stream, name), name)
+                else:
+                    yield from self._member(stream, name)
         except OSError as error:
-            return RawFile(name, None, f"cannot be read: {error.strerror or error}")
+            yield RawFile(name, None, f"cannot be read: {error.strerror or error}")
 
-    def _outermost(self, path: Path, name: PurePosixPath) -> Iterator[RawFile]:
-        """The files in an archive that lies in the file system."""
-        size = path.stat().st_size
-        honest = max(self.limits.small, self.limits.ratio * size)
-        self.allowance = min(self.limits.total, self.spent + honest)
-        with path.open("rb") as stream:
-            yield from self._archive(stream, name, 1)
+    def _guarded(self, files: Iterator[RawFile], name: PurePosixPath) -> Iterator[RawFile]:
+        """Yields files, and a problem if the archive turns out to be damaged."""
+        try:
+            yield from files
+        except Im2TexError:
+            raise
+        except Exception as error:  # the libraries raise many kinds for damaged archives
+            yield RawFile(name, None, f"an archive that cannot be read: {_one_line(error)}")
 
-    def _archive(self, stream: IO[bytes], name: PurePosixPath, depth: int) -> Iterator[RawFile]:
-        if depth > self.limits.depth:
-            raise Im2TexError(f"{name}: archives inside archives, {depth} deep. That is no data.")
-        kind = _kind(stream)
-        if kind == "zip":
-            yield from self._zip(stream, name, depth)
-        elif kind == "tar":
-            yield from self._tar(stream, name, depth)
+    def _archive(self, stream: IO[bytes], name: PurePosixPath) -> Iterator[RawFile]:
+        start = stream.read(6)
+        stream.seek(0)
+        if start.startswith(b"PK"):
+            yield from self._zip(stream, name)
         else:
-            raise ValueError("its beginning is not an archive's")
+            yield from self._tar(_decompressed(stream, start), name)
 
-    def _zip(self, stream: IO[bytes], name: PurePosixPath, depth: int) -> Iterator[RawFile]:
-        with open_zip(stream) as (archive, entries):
-            for entry in entries:
-                inside = _inside(entry.name)
-                path = name / inside
-                if not self._interesting(inside.name):
+    def _zip(self, stream: IO[bytes], name: PurePosixPath) -> Iterator[RawFile]:
+        with zipfile.ZipFile(stream) as archive:
+            for info in archive.infolist():
+                path = name / archive_path(info.filename)
+                if info.is_dir() or not self._is_relevant(path.name):
                     continue
-                if entry.problem:
-                    yield RawFile(path, None, f"cannot be unpacked: {entry.problem}")
+                if problem := _zip_problem(info):
+                    yield RawFile(path, None, f"cannot be unpacked: {problem}")
                     continue
-                piece = _PIECE
                 try:
-                    with archive.open(entry.info) as member:
-                        if entry.info.compress_type in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-                            # Here the library unpacks at once all that it reads.
-                            piece = cast(zipfile.ZipExtFile, member).MIN_READ_SIZE = _SMALL_PIECE
-                        source = _Counted(self, member, path, piece)
-                        yield from self._member(source, path, depth)
+                    with archive.open(info) as member:
+                        yield from self._member(_Counted(self, member, name), path)
                 except Im2TexError:
                     raise
                 except Exception as error:  # see above
-                    yield RawFile(path, None, f"cannot be unpacked: {_reason(error)}")
+                    yield RawFile(path, None, f"cannot be unpacked: {_one_line(error)}")
 
-    def _tar(self, stream: IO[bytes], name: PurePosixPath, depth: int) -> Iterator[RawFile]:
-        reader = TarReader(_Counted(self, _unpacking(stream), name, _PIECE))
-        for entry in reader:
-            inside = _inside(entry.name)
-            path = name / inside
-            if not entry.name and entry.problem:
-                yield RawFile(name, None, entry.problem)
-            elif entry.folder or not self._interesting(inside.name):
-                continue
-            elif entry.problem:
-                yield RawFile(path, None, f"cannot be unpacked: {entry.problem}")
-            else:
-                yield from self._member(reader, path, depth)
+    def _tar(self, stream: Readable, name: PurePosixPath) -> Iterator[RawFile]:
+        counted = _Counted(self, stream, name)
+        with open_tar(counted) as archive:
+            while (info := archive.next()) is not None:
+                archive.members.clear()  # type: ignore[attr-defined] # headers that were read
+                path = name / archive_path(info.name)
+                if info.isdir() or not self._is_relevant(path.name):
+                    continue
+                member = archive.extractfile(info) if info.isreg() else None
+                if member is None:
+                    problem = "a link, a device or another entry that is not a file"
+                    yield RawFile(path, None, f"cannot be unpacked: {problem}")
+                else:
+                    yield from self._member(member, path)
+        while counted.read(_CHUNK):  # the end of a compressed archive has its checksum
+            pass
 
-    def _member(self, stream: Readable, path: PurePosixPath, depth: int) -> Iterator[RawFile]:
-        if self._wanted(path.name):
-            yield self._read(stream, path)
-        elif _packed(path.name):
-            with tempfile.SpooledTemporaryFile(max_size=self.limits.memory) as copy:
-                size = 0
-                while piece := stream.read(_PIECE):
-                    size += len(piece)
-                    if size > self.limits.nested:
-                        raise Im2TexError(
-                            f"{path} unpacks to more than {self.limits.nested} bytes."
-                        )
+    def _member(self, stream: Readable, path: PurePosixPath) -> Iterator[RawFile]:
+        if self._is_wanted(path.name):
+            yield self._content(stream, path)
+        elif _is_archive_name(path.name):
+            with tempfile.SpooledTemporaryFile(max_size=_MAX_IN_MEMORY) as copy:
+                while chunk := stream.read(_CHUNK):
                     try:
-                        copy.write(piece)
+                        copy.write(chunk)
                     except OSError as error:
                         raise Im2TexError(
-                            f"no room to unpack {path} in {tempfile.gettempdir()}: "
-                            f"{error.strerror or error}. Point TMPDIR elsewhere, or make room."
+                            f"cannot unpack {path} to {tempfile.gettempdir()}: "
+                            f"{error.strerror or error}. Free space there, or set TMPDIR."
                         ) from error
-                try:
-                    yield from self._archive(cast(IO[bytes], copy), path, depth + 1)
-                except Im2TexError:
-                    raise
-                except Exception as error:  # see above
-                    yield RawFile(path, None, f"an archive that cannot be read: {_reason(error)}")
+                copy.seek(0)
+                yield from self._guarded(self._archive(copy, path), path)
         else:
-            yield RawFile(path, None, "an archive of a kind that cannot be read")
+            yield RawFile(path, None, "an archive of an unsupported kind: unpack it first")
 
-    def _read(self, stream: Readable, path: PurePosixPath) -> RawFile:
-        # In pieces, since some streams set aside at once what they are asked for at most.
-        pieces: list[bytes] = []
-        size = 0
-        while size <= self.limits.member and (piece := stream.read(_PIECE)):
-            pieces.append(piece)
-            size += len(piece)
-        if size > self.limits.member:
-            return RawFile(path, None, f"larger than {self.limits.member} bytes")
-        return RawFile(path, b"".join(pieces))
+    def _content(self, stream: Readable, path: PurePosixPath) -> RawFile:
+        # In chunks, because some streams allocate the requested size at once.
+        data = bytearray()
+        while len(data) <= self.max_file_bytes and (chunk := stream.read(_CHUNK)):
+            data += chunk
+        if len(data) > self.max_file_bytes:
+            return RawFile(path, None, f"larger than {self.max_file_bytes} bytes")
+        return RawFile(path, bytes(data))
 
-    def _wanted(self, name: str) -> bool:
-        # macOS leaves a "._" twin beside each file it packs.
+    def _is_wanted(self, name: str) -> bool:
+        # macOS adds a "._" twin to each file of an archive.
         return name.lower().endswith(self.suffixes) and not name.startswith("._")
 
-    def _interesting(self, name: str) -> bool:
-        return self._wanted(name) or _packed(name) or name.lower().endswith(_UNREADABLE)
+    def _is_relevant(self, name: str) -> bool:
+        """Whether a file is wanted or is an archive that may hold wanted files."""
+        unsupported = name.lower().endswith(_UNSUPPORTED)
+        return self._is_wanted(name) or _is_archive_name(name) or unsupported
 
 
 class _Counted:
-    """What comes out of an archive, counted against the limits of the walk."""
+    """A stream whose bytes are subtracted from what the outermost archive may unpack to."""
 
-    def __init__(self, walk: _Walk, stream: Readable, path: PurePosixPath, piece: int) -> None:
-        self.walk = walk
+    def __init__(self, reader: _Reader, stream: Readable, path: PurePosixPath) -> None:
+        self.reader = reader
         self.stream = stream
         self.path = path
-        self.piece = piece
 
     def read(self, size: int, /) -> bytes:
-        data = self.stream.read(min(size, self.piece))
-        self.walk.spent += len(data)
-        if self.walk.spent > self.walk.allowance:
+        data = self.stream.read(min(size, _CHUNK))
+        self.reader.remaining -= len(data)
+        if self.reader.remaining < 0:
             raise Im2TexError(
-                f"{self.path.parts[0]} unpacks to more than {self.walk.allowance} bytes, at "
-                f"{self.path}. That is no data set; nothing was written."
+                f"{self.path} unpacks to more bytes than a data set of its size has. Unpack it "
+                "yourself if you trust it, and pass --from the folder."
             )
         return data
 
 
-def _reason(error: Exception) -> str:
-    """What a library says, on a line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+def _zip_problem(info: zipfile.ZipInfo) -> str:
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "a symbolic link"
+    if info.flag_bits & _ENCRYPTED:
+        return "it is encrypted; unpack it with its password first"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # Of other methods the library decompresses without a bound on memory.
+        return f"unsupported compression method {info.compress_type}; unpack it first"
+    return ""
 
 
-def _packed(name: str) -> bool:
-    return name.lower().endswith(_ZIP + _TAR) and not name.startswith("._")
-
-
-def _is_archive(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return _kind(stream) != ""
-    except OSError as error:
-        raise Im2TexError(f"cannot read {path}: {error.strerror or error}.") from error
-
-
-def _kind(stream: IO[bytes]) -> str:
-    """`zip`, `tar` (packed or not), or ""; by the beginning, since a tar may end in a zip."""
-    stream.seek(0)
-    if stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06"):
-        return "zip"
-    try:
-        if is_tar(_unpacking(stream).read(512)):
-            return "tar"
-    except Exception:  # damaged within the first bytes, or something else that begins like this
-        return ""
-    return "zip" if zipfile.is_zipfile(stream) else ""
-
-
-def _unpacking(stream: IO[bytes]) -> Readable:
-    """A stream without its compression, from the beginning."""
-    stream.seek(0)
-    start = stream.read(6)
-    stream.seek(0)
+def _decompressed(stream: IO[bytes], start: bytes) -> Readable:
     if start.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=stream, mode="rb")
     if start.startswith(b"BZh"):
@@ -319,8 +295,17 @@ def _unpacking(stream: IO[bytes]) -> Readable:
     return stream
 
 
-def _inside(name: str) -> PurePosixPath:
-    """A member's name as a relative path, however it was meant."""
-    printable = "".join(one if one.isprintable() else "\ufffd" for one in name)
-    parts = PurePosixPath(printable.replace("\\", "/")).parts
-    return PurePosixPath(*(part for part in parts if part not in ("/", "..", ".")))
+def _is_archive_name(name: str) -> bool:
+    return name.lower().endswith(ARCHIVE_SUFFIXES) and not name.startswith("._")
+
+
+def _is_archive(path: Path) -> bool:
+    if _is_archive_name(path.name):
+        return True
+    with suppress(OSError):
+        return not path.suffix and (zipfile.is_zipfile(path) or tarfile.is_tarfile(path))
+    return False
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

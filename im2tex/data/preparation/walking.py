@@ -1,32 +1,23 @@
-"""The files below a folder: each once, links followed, and nothing opened that could block."""
+"""Lists the files below a folder; links are followed, each folder is entered once."""
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_SPECIAL = {
-    stat.S_IFIFO: "a pipe, not a file",
-    stat.S_IFSOCK: "a socket, not a file",
-    stat.S_IFCHR: "a device, not a file",
-    stat.S_IFBLK: "a device, not a file",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class WalkedFile:
-    """Something below a folder that is not a folder itself, or a folder that cannot be entered.
+    """A file below a folder, or a subfolder that cannot be entered.
 
     Attributes:
-        path: to open it by.
-        name: relative to the folder, with slashes. What is not UTF-8 in it is escaped with
+        path: path to open the file.
+        name: path relative to the folder, with slashes; bytes that are not UTF-8 are escaped with
             backslashes.
-        problem: why it cannot be read; "" for a regular file.
+        problem: why the file cannot be read; "" for a regular file.
     """
 
     path: Path
@@ -35,74 +26,44 @@ class WalkedFile:
 
 
 def walk(folder: Path, *, hidden: bool = True) -> Iterator[WalkedFile]:
-    """Finds the files below a folder.
+    """Yields the files below a folder in a fixed order.
 
-    Links to files and to folders are followed. A folder is entered once: those that lie below the
-    folder go before links to them, so that names do not depend on links.
+    Folders are entered before links to folders, so that the names of files do not depend on links.
 
     Args:
-        folder: where to look.
-        hidden: whether to take files and folders whose names begin with a dot.
-
-    Yields:
-        The files, in a fixed order.
+        folder: the folder to search.
+        hidden: include files and folders whose names begin with a dot.
     """
     top = os.path.realpath(folder)
-    folders = [(folder, "")]
-    links: deque[tuple[Path, str]] = deque()
+    errors: list[OSError] = []
+    pending = deque([folder])
     entered: set[str] = set()
-    while folders or links:
-        if folders:
-            place, name = folders.pop()
-        else:
-            place, name = links.popleft()
-            if top.startswith(os.path.realpath(place).rstrip(os.sep) + os.sep):
-                yield _found(place, name, "a link to a folder that holds this one")
-                continue
-        real = os.path.realpath(place)
-        if real in entered:
+    while pending:
+        start = pending.popleft()
+        if top.startswith(os.path.realpath(start) + os.sep):
+            yield _walked(start, folder, "a link to a folder that holds this one")
             continue
-        entered.add(real)
-        try:
-            with os.scandir(place) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-        except OSError as error:
-            yield _found(place, name, f"a folder that cannot be read: {error.strerror}")
-            continue
-        below = []
-        for entry in entries:
-            if entry.name.startswith(".") and not hidden:
+        for place, folders, names in os.walk(start, onerror=errors.append):
+            real = os.path.realpath(place)
+            if real in entered:
+                folders.clear()
                 continue
-            path, inner = Path(entry.path), f"{name}/{entry.name}" if name else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                below.append((path, inner))
-            elif entry.is_symlink() and _is_folder(path):
-                links.append((path, inner))
-            else:
-                yield _found(path, inner, _problem(path))
-        folders += reversed(below)
+            entered.add(real)
+            kept = sorted(name for name in folders if hidden or not name.startswith("."))
+            folders[:] = [name for name in kept if not os.path.islink(os.path.join(place, name))]
+            pending += [Path(place, name) for name in kept if name not in folders]
+            for name in sorted(names):
+                if hidden or not name.startswith("."):
+                    path = Path(place, name)
+                    regular = os.path.isfile(path)
+                    yield _walked(path, folder, "" if regular else "a broken link or not a file")
+    for error in errors:
+        problem = f"a folder that cannot be read: {error.strerror}"
+        yield _walked(Path(error.filename), folder, problem)
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return stat.S_ISDIR(path.stat().st_mode)
-    except OSError:
-        return False
-
-
-def _problem(path: Path) -> str:
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return "a link in a loop of links"
-        if error.errno == errno.ENOENT:
-            return "a link to a file that does not exist"
-        return str(error.strerror)
-    return _SPECIAL.get(stat.S_IFMT(mode), "")
-
-
-def _found(path: Path, name: str, problem: str) -> WalkedFile:
+def _walked(path: Path, folder: Path, problem: str) -> WalkedFile:
+    name = path.relative_to(folder).as_posix()
     try:
         name.encode()
     except UnicodeEncodeError:

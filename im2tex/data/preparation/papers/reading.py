@@ -26,7 +26,7 @@ from im2tex.data.preparation.papers.paper import (
 )
 from im2tex.data.preparation.papers.units import Unit, units
 from im2tex.data.preparation.papers.unpacking import LARGEST_FILE, READ_ALONG, RefusedError, unpack
-from im2tex.data.preparation.raw_files import Limits, RawFile, iter_files
+from im2tex.data.preparation.raw_files import RawFile, iter_files
 from im2tex.errors import Im2TexError
 from im2tex.latex.document.boundaries import MAX_FORMULA_LENGTH
 
@@ -149,7 +149,7 @@ def _plan(origin: Path) -> tuple[dict[str, Unit], Counter[Unit]]:
 
 def _files(origin: Path) -> Iterator[tuple[str, RawFile]]:
     """Members by their path below the origin, those left out whose names no paper's file has."""
-    for member in iter_files(origin, _SUFFIXES, Limits()):
+    for member in iter_files(origin, _SUFFIXES):
         parts = member.path.parts
         path = "/".join(parts[1:] or parts)
         name = path.lower()
