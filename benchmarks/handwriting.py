@@ -1,6 +1,6 @@
 r"""Synthetic handwriting at load time: formulas written and drawn a second, against stored strokes.
 
-    python benchmarks/handwriting.py                      # made-up formulas, the package's own font
+    python benchmarks/handwriting.py                      # made-up formulas; needs TeX
     python benchmarks/handwriting.py --store data/handwriting/train.parquet \
         --bank data/glyphs/bank.parquet
 
@@ -25,16 +25,16 @@ import numpy as np
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.sample import Sample
 from im2tex.data.store import Split, write_split
-from im2tex.ink.builtin_font import typeset
 from im2tex.ink.glyphs import GlyphBank, built_in_bank
 from im2tex.ink.handwriting import NATURAL, PAPER, Composer
 from im2tex.ink.ink import Ink
 from im2tex.render.layout.layout import Layout
+from im2tex.render.layout.layouter import open_layouter
 
 LINES = [
-    ["a", "+", "\\frac", "{", "x", "}", "{", "2", "}"],
-    ["\\sqrt", "{", "b", "}", "=", "y", "^", "{", "2", "}"],
-    ["\\sum", "_", "{", "i", "=", "1", "}", "^", "{", "n", "}", "x", "_", "{", "i", "}"],
+    r"a + \frac { x } { 2 }",
+    r"\sqrt { b } = y ^ { 2 }",
+    r"\sum _ { i = 1 } ^ { n } x _ { i }",
 ]
 
 
@@ -91,9 +91,10 @@ def read(path: Path, count: int) -> tuple[list[Sample], float]:
 
 
 def made_up(count: int) -> list[Layout]:
-    """Layouts of a few formulas, without TeX."""
-    laid = [typeset.typeset_layout(tokens) for tokens in LINES]
-    return [laid[k % len(laid)] for k in range(count)]
+    """Layouts of a few formulas."""
+    with open_layouter() as layouter:
+        layouts = [found for found in layouter.layout(LINES) if isinstance(found, Layout)]
+    return [layouts[k % len(layouts)] for k in range(count)]
 
 
 def kept(inks: Sequence[Ink], layouts: Sequence[Layout]) -> Iterable[Sample]:

@@ -1,4 +1,4 @@
-r"""Formulas to layouts: how many a second, with TeX and without, and how many bytes each.
+r"""Formulas to layouts: how many a second, and how many bytes each.
 
     python benchmarks/layout.py                  # formulas made up here, no data needed
     python benchmarks/layout.py FORMULAS.txt     # a formula a line, the first --count of them
@@ -23,7 +23,6 @@ from pathlib import Path
 
 from benchmarks.layout_draw import draw_layout
 from im2tex.commands.render import read_lines
-from im2tex.ink.builtin_font import typeset
 from im2tex.render import Failure, open_renderer
 from im2tex.render.layout.layout import Layout
 from im2tex.render.layout.layouter import TexLayouter, open_layouter
@@ -35,14 +34,6 @@ def made_up(count: int) -> list[str]:
     parts += [r"\sum _ { i = 1 } ^ { n }", r"\left( \partial _ { \mu } \right)", r"\int d x", "="]
     parts += [r"\mathcal { L }", r"\mathrm { t r }", r"\hat { H }", r"\psi ^ { \dagger }", "-", "2"]
     return [" ".join(rng.choices(parts, k=rng.randint(5, 30))) for _ in range(count)]
-
-
-def plain(count: int) -> list[list[str]]:
-    """Formulas that the small typesetter has glyphs for."""
-    rng = random.Random(1)
-    parts = [r"\alpha", r"\beta _ { i }", "x ^ { 2 }", r"\frac { a } { b }", r"\sqrt { y }", "+"]
-    parts += [r"\sum _ { i = 1 } ^ { n }", r"\sin x", r"\int d x", "=", "-", "2"]
-    return [" ".join(rng.choices(parts, k=rng.randint(3, 9))).split() for _ in range(count)]
 
 
 def processor() -> float:
@@ -100,12 +91,6 @@ def main() -> None:
         pieces = statistics.mean(len(one.placed) for one in layouts)
         bytes_ = statistics.mean(len(one.to_bytes()) for one in layouts)
         print(f"{pieces:.1f} pieces and {bytes_:.0f} bytes each, before compression")
-    simple = plain(options.count)
-    started = time.perf_counter()
-    for tokens in simple:
-        typeset.typeset_layout(tokens)
-    rate = len(simple) / (time.perf_counter() - started)
-    print(f"{'without TeX':12} {rate:7.0f} a second, one core")
     unit = 1024 if sys.platform == "linux" else 1024 * 1024
     for who, name in ((resource.RUSAGE_SELF, "python"), (resource.RUSAGE_CHILDREN, "TeX")):
         print(f"peak memory, {name}: {resource.getrusage(who).ru_maxrss / unit:.0f} MB")

@@ -94,8 +94,8 @@ def test_faithful_samples_are_independent_and_natural_ones_are_of_one_writer():
         ("b",) * 40, tuple(symbol("b", k, (k * 90, 0, k * 90 + 80, 80)) for k in range(40))
     )
 
-    def tall(manner, seed):
-        ink = Composer(BANK, manner).compose(word, np.random.default_rng(seed))
+    def tall(style, seed):
+        ink = Composer(BANK, style).compose(word, np.random.default_rng(seed))
         sizes = [np.ptp(stroke, axis=0) for stroke in ink.strokes]
         return sum(height > 1.2 * width for width, height in sizes)
 
@@ -118,14 +118,18 @@ def test_natural_handwriting_keeps_what_stands_above_and_below_a_bar_there():
 
 def test_wide_drawings_move_their_neighbours_away_and_keep_what_is_above_in_place():
     # Places 0-10, 10-20 and 20-30; the ink of the second reaches 10 to its right instead of 5.
-    ruler = HorizontalSpacing([(0, 10), (10, 20), (20, 30)], [(-5, 5), (-4, 10), (-5, 5)], room=1)
-    assert [ruler(x) for x in (0, 15, 20, 25, 30)] == pytest.approx([0, 15, 25, 30, 35])
-    assert ruler.span((10, 1, 20, 2)) == pytest.approx((10, 1, 25, 2))  # a bar over it is longer
-    assert [ruler(x) for x in (-7, 40)] == pytest.approx([-7, 45])  # further out it only moves
-    half = HorizontalSpacing([(10, 20)], [(-5, 10)], room=0.5)
+    spacing = HorizontalSpacing(
+        [(0, 10), (10, 20), (20, 30)], [(-5, 5), (-4, 10), (-5, 5)], widening=1
+    )
+    assert [spacing(x) for x in (0, 15, 20, 25, 30)] == pytest.approx([0, 15, 25, 30, 35])
+    assert spacing.stretch((10, 1, 20, 2)) == pytest.approx(
+        (10, 1, 25, 2)
+    )  # a bar over it is longer
+    assert [spacing(x) for x in (-7, 40)] == pytest.approx([-7, 45])  # further out it only moves
+    half = HorizontalSpacing([(10, 20)], [(-5, 10)], widening=0.5)
     assert half(20) == pytest.approx(22.5)
-    assert HorizontalSpacing([(10, 20)], [(-5, 10)], room=0)(20) == 20
-    assert HorizontalSpacing([], [], room=1)(3) == 3
+    assert HorizontalSpacing([(10, 20)], [(-5, 10)], widening=0)(20) == 20
+    assert HorizontalSpacing([], [], widening=1)(3) == 3
 
 
 def test_natural_neighbours_stay_apart_where_faithful_ones_overlap():
@@ -134,10 +138,10 @@ def test_natural_neighbours_stay_apart_where_faithful_ones_overlap():
         ("a",) * 8, tuple(symbol("a", k, (k * 90, 0, k * 90 + 70, 100)) for k in range(8))
     )
 
-    def overlaps(manner):
+    def overlaps(style):
         found = 0
         for seed in range(20):
-            ink = Composer(BANK, manner).compose(word, np.random.default_rng(seed))
+            ink = Composer(BANK, style).compose(word, np.random.default_rng(seed))
             own = boxes(ink)
             found += sum(own[k][2] > own[k + 1][0] for k in range(7))
         return found / 140
@@ -148,8 +152,8 @@ def test_natural_neighbours_stay_apart_where_faithful_ones_overlap():
 
 def test_long_bars_rise_less_than_short_ones_would():
     steps = (line((0, 0.1), (0.4, 0.1), (0.6, 0.0), (1, 0.0)),)  # rises by a tenth of its length
-    (short,) = stretch_to_box(steps, 100, 5, straight=100)
-    (long,) = stretch_to_box(steps, 400, 5, straight=100)
+    (short,) = stretch_to_box(steps, 100, 5, straight_above=100)
+    (long,) = stretch_to_box(steps, 400, 5, straight_above=100)
     assert np.ptp(short, axis=0) == pytest.approx((100, 10))
     assert np.ptp(long, axis=0) == pytest.approx((400, 20))  # twice, where it is four times as long
     (as_it_is,) = stretch_to_box(steps, 400, 5)
@@ -160,9 +164,9 @@ def test_long_bars_rise_less_than_short_ones_would():
 
 def test_what_runs_into_a_fractions_bar_is_moved_off_it_as_one():
     air = 0.06 * UNIT
-    still = HorizontalSpacing([], [], room=1)
+    still = HorizontalSpacing([], [], widening=1)
     bar = StretchedStrokes(
-        (0, 100, 200, 105), (), np.zeros(2), np.inf, divides=True
+        (0, 100, 200, 105), (), np.zeros(2), np.inf, is_fraction_bar=True
     )  # drawn at 102.5
     low = SymbolStrokes(
         (10, 60, 90, 100), [line((-40, -20), (40, 22.5))]
@@ -172,7 +176,7 @@ def test_what_runs_into_a_fractions_bar_is_moved_off_it_as_one():
     beside = SymbolStrokes((220, 60, 300, 100), [line((-40, -20), (40, 22.5))])
     pieces = [bar, low, high, below, beside]
     moved = [
-        one[0] - piece.put(still)[0]
+        one[0] - piece.draw(still)[0]
         for one, piece in zip(resolve_overlaps(pieces, still), pieces, strict=True)
     ]
     for move, down in zip(moved, (0, -air, -air, 0, 0), strict=True):
@@ -183,10 +187,10 @@ def test_a_roots_bar_is_lifted_off_what_it_covers():
     air = 0.06 * UNIT
     root = RadicalStrokes((0, 0, 200, 120), (70, 20, 200, 110), (), 0.0)
     high = SymbolStrokes((90, 10, 170, 110), [line((-40, -60), (40, 50))])  # its ink begins at 0
-    still = HorizontalSpacing([], [], room=1)
+    still = HorizontalSpacing([], [], widening=1)
     ((sign,), (content,)) = resolve_overlaps([root, high], still)
     assert (sign[:, 1].min(), sign[:, 1].max()) == pytest.approx((-air, 120))
-    assert content == pytest.approx(high.put(still)[0])
+    assert content == pytest.approx(high.draw(still)[0])
     # One that ends at its lowest point has no bar; its top stands for it.
     odd = RadicalStrokes(
         (0, 0, 200, 120), (70, 20, 200, 110), (line((0, 0.5), (0.4, 0), (1, 1)),), 0.4

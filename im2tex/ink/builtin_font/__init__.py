@@ -1,1 +1,1 @@
-"""The built-in single-stroke font, and formulas typeset in it."""
+"""The built-in single-stroke font, and a small typesetter for it."""

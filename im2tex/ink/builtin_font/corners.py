@@ -1,4 +1,4 @@
-"""Corners cut off lines of few points, so that they look written."""
+"""Rounds the corners of lines with few points."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_SHARP = np.cos(np.radians(50))  # corners that turn by more stay corners
+_MIN_COSINE = np.cos(np.radians(50))  # corners with a larger change of direction are kept
 
 
 def round_corners(points: NDArray[Any]) -> NDArray[Any]:
-    """Chaikin's corner cutting, twice, at gentle corners; the ends and sharp corners stay.
+    """Two rounds of Chaikin's corner cutting; the ends and sharp corners are kept.
 
     Args:
         points: of one line, (n, 2).
@@ -21,7 +21,7 @@ def round_corners(points: NDArray[Any]) -> NDArray[Any]:
             return points
         before, after = np.diff(points[:-1], axis=0), np.diff(points[1:], axis=0)
         lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
-        gentle = (before * after).sum(axis=1) > _SHARP * np.maximum(lengths, 1e-12)
+        gentle = (before * after).sum(axis=1) > _MIN_COSINE * np.maximum(lengths, 1e-12)
         inner = points[1:-1]
         cut = np.stack([inner - before / 4, inner + after / 4], axis=1)  # (n - 2, 2, 2)
         kept = [

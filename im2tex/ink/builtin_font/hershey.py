@@ -1,11 +1,12 @@
-r"""Single-stroke glyphs for the built-in handwriting: A. V. Hershey's fonts, and a few of ours.
+r"""Single-stroke glyphs of the built-in font: A. V. Hershey's fonts, and some of our own.
 
-The fonts come with the package `Hershey-Fonts`: plain and cursive Latin, Greek. They were drawn as
-short straight lines for plotters; here the gentle corners are rounded, so that they look written.
-What they lack or draw as outlines (sums, integrals, relations, arrows) is drawn below by hand.
+Hershey's fonts are those of the package `Hershey-Fonts`: plain and cursive Latin, Greek. Their
+strokes are short straight lines for plotters; obtuse corners are rounded here, so that they look
+handwritten. Symbols that the fonts lack or have as outlines (sums, integrals, relations, arrows)
+are defined below.
 
-One unit is the height of a capital; y grows downwards from the baseline at 0, so that an `x`
-reaches from -2/3 to 0.
+The unit is the height of a capital; y grows downwards from the baseline at 0: an `x` extends from
+-2/3 to 0.
 """
 
 from __future__ import annotations
@@ -24,23 +25,23 @@ from im2tex.ink.builtin_font.corners import round_corners
 from im2tex.ink.ink import Stroke
 
 AXIS = -0.36
-"""Where the middle of signs and fraction bars lies, in capital heights."""
+"""y of the centre of operators and of fraction bars, in capital heights."""
 
 _CAPITAL = 21.0  # the fonts' own units from baseline to capital height
 _BASELINE = 9.0
-_CLOSE = 0.86  # letters of a function's name stand closer than those of a product
-_BEARING = 0.09  # free space on either side of our own glyphs
+_NAME_SPACING = 0.86  # factor on the distance of letters in a function name
+_BEARING = 0.09  # space on the left and right of our own glyphs
 
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """A symbol's shape.
+    """The shape of a symbol.
 
     Attributes:
-        strokes: in the order they are written, from the origin on the baseline.
-        width: how far the next glyph's origin lies to the right.
+        strokes: in the order they are written, relative to the origin on the baseline.
+        width: distance to the origin of the next glyph.
         ascent: height above the baseline.
-        descent: depth below it; negative where the glyph floats above it.
+        descent: depth below it; negative for a glyph above the baseline.
     """
 
     strokes: tuple[Stroke, ...]
@@ -49,7 +50,7 @@ class Glyph:
     descent: float
 
 
-# Lower case in the order of the font's letters a to x; it has no omicron of its own.
+# Lower case in the order of the font's letters a to x.
 _LOWER = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho
 sigma tau upsilon phi chi psi omega"""
 _UPPER = {
@@ -74,7 +75,7 @@ def _bar(y: float, left: float = 0.0, right: float = 2 * _S) -> list[tuple[float
     return [(left, y), (right, y)]
 
 
-# Strokes of our own, left edge at 0. Gentle corners are rounded like the fonts' own.
+# Our own strokes, left edge at 0. Obtuse corners are rounded as in the fonts.
 _OWN: dict[str, list[Sequence[tuple[float, float]]]] = {
     "+": [_bar(AXIS, 0, 0.8), [(0.4, AXIS - 0.4), (0.4, AXIS + 0.4)]],
     "-": [_bar(AXIS, 0, 0.75)],
@@ -167,29 +168,15 @@ def font_tokens() -> list[str]:
 
 
 @cache
-def letters(token: str) -> tuple[tuple[str, int], ...]:
-    r"""What the glyph of a function's name is made of; of any other token nothing.
-
-    Args:
-        token: such as `\sin`.
-
-    Returns:
-        Each letter and how many of the glyph's strokes are its own, in order.
-    """
-    word = token[1:] if token[1:] in _WORDS else ""
-    return tuple((letter, len(glyph(letter).strokes)) for letter in word)
-
-
-@cache
 def glyph(token: str, cursive: bool = False) -> Glyph:
-    r"""The shape of a token.
+    r"""The glyph of a token.
 
     Args:
         token: in canonical form; a function name such as `\sin` is one glyph of several letters.
-        cursive: takes lower-case letters from a running hand instead of print.
+        cursive: uses cursive lower-case letters.
 
     Raises:
-        Im2TexError: if there is none.
+        Im2TexError: if the font has no glyph for it.
     """
     token = _SAME.get(token, token)
     if token in _OWN:
@@ -198,7 +185,7 @@ def glyph(token: str, cursive: bool = False) -> Glyph:
         return _glyph((s + np.array([_BEARING, 0]) for s in strokes), right + 2 * _BEARING)
     if token[1:] in _WORDS:
         letters = [glyph(letter, cursive) for letter in token[1:]]
-        starts = np.cumsum([0.0] + [_CLOSE * letter.width for letter in letters])
+        starts = np.cumsum([0.0] + [_NAME_SPACING * letter.width for letter in letters])
         moved = [
             s + np.array([x, 0]) for x, g in zip(starts, letters, strict=False) for s in g.strokes
         ]

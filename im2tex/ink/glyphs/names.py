@@ -1,10 +1,11 @@
-r"""One name for each drawn shape, whatever LaTeX calls it.
+r"""`glyph_token`: one name for each drawn shape, whatever LaTeX command prints it.
 
-A glyph's name is the commonest token that prints it: `\rightarrow` for `\to`, `|` for `\vert` and
-`\mid`, `*` for `\ast`. Letters of the alphabets that people do write differently carry theirs:
-`\mathcal{A}`, `\mathscr{A}`, `\mathfrak{a}`, `\mathbb{R}`. All other fonts (bold, italic, roman,
-sans serif, typewriter) have the plain letter's name: a pen does not make that difference, and no
-data set has it. Accents have their command's name (`\hat`), a fraction's bar that of `\frac`.
+A glyph's name is the most common token that prints it: `\rightarrow` for `\to`, `|` for `\vert` and
+`\mid`, `*` for `\ast`. Letters of alphabets with shapes of their own in handwriting have the
+alphabet in their name: `\mathcal{A}`, `\mathscr{A}`, `\mathfrak{a}`, `\mathbb{R}`. Letters of all
+other fonts (bold, italic, roman, sans serif, typewriter) have the plain letter's name, since
+handwriting does not distinguish them, nor does any data set. Accents have their command's name
+(`\hat`), a fraction bar has that of `\frac`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ALPHABETS = {
     "\\mathds": "\\mathbb",
     "\\mathbbm": "\\mathbb",
 }
-"""Fonts whose letters have shapes of their own, and the name each goes by."""
+"""Fonts whose letters have shapes of their own in handwriting, and their names."""
 
 _SAME = r"""
 \rightarrow : \to \textrightarrow
@@ -117,7 +118,7 @@ SPELLINGS: dict[str, str] = {
     **{f"\\up{name}": f"\\{name}" for name in _UPRIGHT.split()},
     **{f"\\Up{name.lower()}": f"\\{name}" for name in _UPRIGHT_CAPITALS.split()},
 }
-"""Other names of the same printed shape, and the one that its glyphs go by."""
+"""Other names of a printed shape, and the name of its glyphs."""
 
 # Calligraphic and script letters are capitals; `\mathcal{l}` is a mistake for `l`.
 _LETTERED = {
@@ -132,12 +133,12 @@ _ANGLES = {"<": "\\langle", ">": "\\rangle"}  # behind \left and \right
 
 
 def glyph_token(token: str, font: str | None = None) -> str:
-    r"""The name under which a bank has a symbol's glyphs.
+    r"""The name of a symbol's glyphs in a bank.
 
     Args:
-        token: a symbol as LaTeX, CROHME or Detexify write it: `x`, `\to`, `\mathbb{R}`,
+        token: a symbol as LaTeX, CROHME or Detexify spell it: `x`, `\to`, `\mathbb{R}`,
             `\left(`.
-        font: the font command it stands in, such as `\mathcal` or `\mathbf`, if any.
+        font: the font command around it, such as `\mathcal` or `\mathbf`, if any.
     """
     sided = _SIDED.fullmatch(token)
     if sided:

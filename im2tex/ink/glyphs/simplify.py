@@ -1,7 +1,7 @@
-"""Strokes with no more points than their shape needs (Ramer 1972, Douglas and Peucker 1973).
+"""Simplification of strokes (Ramer 1972, Douglas and Peucker 1973).
 
-All strokes are worked on at once, a level of the recursion at a time: between two kept points the
-farthest one from their chord is kept too, where it is farther than the tolerance.
+All strokes are processed at once, one level of the recursion at a time: between two kept points,
+the point farthest from their chord is kept as well if its distance exceeds the tolerance.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from im2tex.ink.flat import FlatStrokes
 
 
 def simplify(shapes: FlatStrokes, tolerance: float) -> FlatStrokes:
-    """Leaves out the points that lie within the tolerance of the line through those kept.
+    """Removes the points within the tolerance of the line through the remaining points.
 
     Args:
-        shapes: symbols whose strokes have a point at least, each.
-        tolerance: in the points' own unit.
+        shapes: symbols whose strokes have at least one point each.
+        tolerance: in the unit of the points.
 
     Returns:
-        The same symbols and strokes; the ends of each stroke are as they were, but a stroke that
-        reaches nowhere is a single point.
+        The same symbols and strokes. The ends of each stroke are kept; if they coincide and no
+        point is between them, the stroke is a single point.
     """
     points = np.asarray(shapes.points, dtype=np.float32)
     starts, ends = shapes.stroke_ends[:-1], shapes.stroke_ends[1:] - 1
     keep = np.zeros(len(points), dtype=bool)
     keep[starts] = keep[ends] = True
-    open_ = np.flatnonzero(ends - starts > 1)
-    left, right = starts[open_], ends[open_]
+    long = np.flatnonzero(ends - starts > 1)
+    left, right = starts[long], ends[long]
     while len(left):
         farthest, distance = _farthest(points, left, right)
         far = distance > tolerance
@@ -50,7 +50,7 @@ def simplify(shapes: FlatStrokes, tolerance: float) -> FlatStrokes:
 def _farthest(
     points: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Between each pair the point farthest from the segment that joins them, and how far it is."""
+    """Index and distance of the point farthest from the segment between each left and right."""
     lengths = right - left - 1
     offsets = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     segment = np.repeat(np.arange(len(left)), lengths)
@@ -62,6 +62,5 @@ def _farthest(
     distance = np.hypot(*(reach - along[:, None] * chord[segment]).T)
     most = np.maximum.reduceat(distance, offsets)
     at = np.flatnonzero(distance == most[segment])
-    # The first of equally far ones.
     first = at[np.searchsorted(segment[at], np.arange(len(left)))]
     return inner[first], most

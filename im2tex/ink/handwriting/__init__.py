@@ -1,4 +1,4 @@
-"""Layouts to handwriting: every symbol replaced by a drawn one."""
+"""Composes handwriting of layouts: every printed symbol is replaced by a drawn one."""
 
 from im2tex.ink.handwriting.compose import Composer
 from im2tex.ink.handwriting.style import NATURAL, PAPER, HandwritingStyle

@@ -1,4 +1,4 @@
-"""A drawn sample in the place that a layout has for it."""
+"""Scales a drawn sample to the box that a layout has for it."""
 
 from __future__ import annotations
 
@@ -12,124 +12,119 @@ from im2tex.ink.builtin_font.corners import round_corners
 from im2tex.ink.ink import Stroke
 
 Points = NDArray[np.float64]
-_LEAST = 4.0  # layout units: the smallest side that a place is taken to have
-_FLAT = 1e-3
-_BAR = (0.02, 0.75)  # of a root's width: where its bar may begin
-_NEAR = 0.35  # of a root's height: how far below its top a point of the bar may lie
+_MIN_SIDE = 4.0  # layout units: the smallest side of a box
+_MIN_EXTENT = 1e-3  # of a sample, to divide by
+_FLAT = 0.15  # of a sample's longer side: a shorter side is not stretched
+_BAR_START = (0.02, 0.75)  # of a radical's width
+_BAR_BEND = 0.35  # of a radical's height: distance of the bar's points from its top
 
 
 def fit_to_box(
     strokes: Sequence[Stroke], width: float, height: float, stretch: float
 ) -> list[Points]:
-    """A sample scaled to a place, its middle at (0, 0).
+    """Scales a sample to a box, and centres it at (0, 0).
 
-    The longer side of the place decides the size; along the other the sample keeps its own
-    proportions as far as `stretch` lets it.
+    The longer side of the box determines the scale along it; the other scale differs from it by
+    at most `stretch`.
 
     Args:
-        strokes: from their left top corner, in any unit.
-        width: of the place.
-        height: of the place.
-        stretch: factor by which the two scales may differ; `inf` to fill the place.
+        strokes: relative to the top left corner, in any unit.
+        width: of the box.
+        height: of the box.
+        stretch: largest factor between the two scales; `inf` to fill the box.
     """
-    width, height = max(width, _LEAST), max(height, _LEAST)
-    points = np.concatenate(strokes)
-    low, high = points.min(axis=0), points.max(axis=0)
-    own = np.maximum(high - low, _FLAT)
-    across, down = width / own[0], height / own[1]
+    width, height = max(width, _MIN_SIDE), max(height, _MIN_SIDE)
+    low, high = _bounds(strokes)
+    own = np.maximum(high - low, _MIN_EXTENT)
+    x_scale, y_scale = width / own[0], height / own[1]
     if width >= height:
-        down = float(np.clip(down, across / stretch, across * stretch))
+        y_scale = float(np.clip(y_scale, x_scale / stretch, x_scale * stretch))
     else:
-        across = float(np.clip(across, down / stretch, down * stretch))
-    middle = (low + high) / 2
-    return [(stroke - middle) * (across, down) for stroke in strokes]
+        x_scale = float(np.clip(x_scale, y_scale / stretch, y_scale * stretch))
+    return [(stroke - (low + high) / 2) * (x_scale, y_scale) for stroke in strokes]
 
 
 def stretch_to_box(
-    strokes: Sequence[Stroke], width: float, height: float, straight: float = math.inf
+    strokes: Sequence[Stroke], width: float, height: float, straight_above: float = math.inf
 ) -> list[Points]:
-    """A sample that fills a place, its middle at (0, 0); what is flat stays flat.
+    """Stretches a sample to fill a box, and centres it at (0, 0); a flat sample stays flat.
 
     Args:
-        strokes: from their left top corner, in any unit.
-        width: of the place.
-        height: of the place.
-        straight: length beyond which a line's ups and downs grow with the root of its length only,
-            as in people's: a long bar that rises like a short one runs through what it divides.
+        strokes: relative to the top left corner, in any unit.
+        width: of the box.
+        height: of the box.
+        straight_above: length above which the deviations of a line grow with the square root of
+            its length, as in handwriting: otherwise a long bar would cross its numerator.
     """
-    points = np.concatenate(strokes)
-    low, high = points.min(axis=0), points.max(axis=0)
+    low, high = _bounds(strokes)
     own = high - low
-    longest = max(float(own.max()), _FLAT)
-    length = max(width, height, _LEAST)
-    if length > straight:
-        # Of a short line made long, the steps of the tablet would be seen.
+    longest = max(float(own.max()), _MIN_EXTENT)
+    length = max(width, height, _MIN_SIDE)
+    if length > straight_above:
+        # The steps of the tablet would be visible in a short line that is stretched.
         strokes = [round_corners(stroke) for stroke in strokes]
-    flat = length / longest * min(1.0, math.sqrt(straight / length))
-    # What is hardly wide (or high) at all has no shape to stretch along that side.
-    across, down = (
-        place / side if side > 0.15 * longest else flat
-        for place, side in zip((width, height), own.tolist(), strict=True)
-    )
-    return [(stroke - (low + high) / 2) * (across, down) for stroke in strokes]
+    flat_scale = length / longest * min(1.0, math.sqrt(straight_above / length))
+    scales = [
+        side / extent if extent > _FLAT * longest else flat_scale
+        for side, extent in zip((width, height), own.tolist(), strict=True)
+    ]
+    return [(stroke - (low + high) / 2) * scales for stroke in strokes]
 
 
 def radical_bar_start(strokes: Sequence[Stroke]) -> float | None:
-    """Where a drawn root's bar begins, as a share of its width; None where that is not clear.
+    """Left end of a drawn radical's bar, as a fraction of its width; None if it is not clear.
 
-    It is the leftmost point near the top, beyond the hook on the left.
+    It is the leftmost point near the top, to the right of the hook.
     """
     points = np.concatenate(strokes)
-    low, high = points.min(axis=0), points.max(axis=0)
-    width, height = np.maximum(high - low, _FLAT)
+    low, high = _bounds(strokes)
+    width, height = np.maximum(high - low, _MIN_EXTENT)
     lowest = points[np.argmax(points[:, 1])]
-    beyond = points[(points[:, 0] >= lowest[0]) & (points[:, 1] < low[1] + _NEAR * height)]
-    if not len(beyond):
+    bar = points[(points[:, 0] >= lowest[0]) & (points[:, 1] < low[1] + _BAR_BEND * height)]
+    if not len(bar):
         return None
-    begins = float((beyond[:, 0].min() - low[0]) / width)
-    return begins if _BAR[0] < begins < _BAR[1] else None
+    start = float((bar[:, 0].min() - low[0]) / width)
+    return start if _BAR_START[0] < start < _BAR_START[1] else None
 
 
 def fit_radical(
-    strokes: Sequence[Stroke],
-    begins: float,
-    box: Sequence[float],
-    inner: Sequence[float],
+    strokes: Sequence[Stroke], bar_start: float, box: Sequence[float], inner: Sequence[float]
 ) -> list[Points]:
-    """A drawn root around its content: the hook left of it, the bar stretched over it.
+    """Stretches a drawn radical around its contents: the hook at the left, the bar above them.
 
     Args:
         strokes: of the sample.
-        begins: what `radical_bar_start` says of it.
-        box: left, top, right and bottom of the root.
-        inner: the same of its content.
+        bar_start: see `radical_bar_start`.
+        box: left, top, right and bottom of the radical.
+        inner: the same of its contents.
     """
-    points = np.concatenate(strokes)
-    low, high = points.min(axis=0), points.max(axis=0)
-    size = np.maximum(high - low, _FLAT)
-    hook = max(inner[0] - box[0], _LEAST)
-    rest = max(box[2] - box[0] - hook, _LEAST)
-    done = []
+    low, high = _bounds(strokes)
+    size = np.maximum(high - low, _MIN_EXTENT)
+    hook = max(inner[0] - box[0], _MIN_SIDE)
+    bar = max(box[2] - box[0] - hook, _MIN_SIDE)
+    fitted = []
     for stroke in strokes:
-        share = (stroke - low) / size
-        left = np.minimum(share[:, 0], begins) / begins * hook
-        right = np.maximum(share[:, 0] - begins, 0) / (1 - begins) * rest
-        x = box[0] + left + right
-        y = box[1] + share[:, 1] * (box[3] - box[1])
-        done.append(np.stack([x, y], axis=1))  # (n, 2)
-    return done
+        x, y = ((stroke - low) / size).T
+        x = np.interp(x, (0, bar_start, 1), (0, hook, hook + bar))
+        fitted.append(np.stack([box[0] + x, box[1] + y * (box[3] - box[1])], axis=1))  # (n, 2)
+    return fitted
 
 
 def straight_radical(box: Sequence[float], inner: Sequence[float]) -> list[Points]:
-    """A root of straight lines, for a bank that has none."""
+    """A radical of straight lines, for a bank without radicals."""
     left, top, right, bottom = box
-    hook = max(inner[0] - left, _LEAST)
-    middle = top + 0.6 * (bottom - top)
+    hook, height = max(inner[0] - left, _MIN_SIDE), bottom - top
     corners = [
-        (left, middle),
-        (left + 0.25 * hook, middle - 0.05 * (bottom - top)),
+        (left, top + 0.6 * height),
+        (left + 0.25 * hook, top + 0.55 * height),
         (left + 0.6 * hook, bottom),
         (left + hook, top),
         (right, top),
     ]
     return [np.array(corners, np.float64)]
+
+
+def _bounds(strokes: Sequence[Stroke]) -> tuple[Stroke, Stroke]:
+    """Minimum and maximum of all points, (2,) each."""
+    points = np.concatenate(strokes)
+    return points.min(axis=0), points.max(axis=0)

@@ -1,7 +1,7 @@
-"""What a formula is written of, before it is known how far apart its symbols stand.
+"""Parts of a handwritten formula before the horizontal spacing is known.
 
-A symbol is drawn about the middle of its place and only moves. What spans others (bars, roots,
-frames, wide accents) is drawn when they have their places, as long as it has to be.
+The strokes of a symbol are translated to its final position. Parts that cover other symbols (bars,
+radicals, frames, wide accents) are drawn after the spacing is known, at the length they need.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ class SymbolStrokes:
     """A symbol.
 
     Attributes:
-        box: its place.
-        strokes: about the middle of it.
+        box: its box in the layout.
+        strokes: relative to the centre of the box.
     """
 
     box: Box
     strokes: Sequence[Points]
 
-    def put(self, ruler: HorizontalSpacing) -> list[Points]:
-        """The strokes in their place."""
+    def draw(self, spacing: HorizontalSpacing) -> list[Points]:
+        """The strokes at their final position."""
         left, top, right, bottom = self.box
-        middle = np.array([ruler((left + right) / 2), (top + bottom) / 2])
-        return [points + middle for points in self.strokes]
+        centre = np.array([spacing((left + right) / 2), (top + bottom) / 2])
+        return [points + centre for points in self.strokes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,52 +44,52 @@ class StretchedStrokes:
     """A bar, a line, a frame or a wide accent.
 
     Attributes:
-        box: its place.
-        sample: the strokes that fill it; none for a plain line.
-        shift: from the middle of the place, (2,).
-        straight: length beyond which a line is drawn straighter, in layout units.
-        divides: whether it is the bar of a fraction.
+        box: its box in the layout.
+        sample: strokes to stretch; empty for a straight line.
+        shift: offset from the centre of the box, (2,).
+        straight_above: length above which a line is drawn straighter, in layout units.
+        is_fraction_bar: whether it is a fraction bar.
     """
 
     box: Box
     sample: Sequence[Stroke]
     shift: NDArray[np.float64]
-    straight: float
-    divides: bool = False
+    straight_above: float
+    is_fraction_bar: bool = False
 
-    def put(self, ruler: HorizontalSpacing) -> list[Points]:
-        """The strokes in their place."""
-        left, top, right, bottom = ruler.span(self.box)
+    def draw(self, spacing: HorizontalSpacing) -> list[Points]:
+        """The strokes at their final position."""
+        left, top, right, bottom = spacing.stretch(self.box)
         width, height = right - left, bottom - top
-        middle = np.array([(left + right) / 2, (top + bottom) / 2])
+        centre = np.array([(left + right) / 2, (top + bottom) / 2])
         if not self.sample:
-            return [np.array([[-width / 2, 0.0], [width / 2, 0.0]]) + middle]
-        shape = stretch_to_box(self.sample, width, height, self.straight)
-        return [points + middle + self.shift for points in shape]
+            return [np.array([[-width / 2, 0.0], [width / 2, 0.0]]) + centre]
+        shape = stretch_to_box(self.sample, width, height, self.straight_above)
+        return [points + centre + self.shift for points in shape]
 
 
 @dataclass(frozen=True, slots=True)
 class RadicalStrokes:
-    """A root.
+    """A radical.
 
     Attributes:
-        box: its place.
-        inner: that of its content.
-        sample: its strokes, with a clear bar; none for straight lines.
-        begins: where that begins, as `fitting.radical_bar_start` says.
+        box: its box in the layout.
+        inner: the box of its contents.
+        sample: its strokes, with a clear bar; empty for straight lines.
+        bar_start: see `fitting.radical_bar_start`.
     """
 
     box: Box
     inner: Box
     sample: Sequence[Stroke]
-    begins: float
+    bar_start: float
 
-    def put(self, ruler: HorizontalSpacing) -> list[Points]:
-        """The strokes in their place."""
-        box, inner = ruler.span(self.box), ruler.span(self.inner)
+    def draw(self, spacing: HorizontalSpacing) -> list[Points]:
+        """The strokes at their final position."""
+        box, inner = spacing.stretch(self.box), spacing.stretch(self.inner)
         if not self.sample:
             return straight_radical(box, inner)
-        return fit_radical(self.sample, self.begins, box, inner)
+        return fit_radical(self.sample, self.bar_start, box, inner)
 
 
 Piece = SymbolStrokes | StretchedStrokes | RadicalStrokes

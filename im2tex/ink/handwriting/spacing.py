@@ -1,10 +1,9 @@
-"""Room for symbols: distances from left to right, longer where ink is wider than its place.
+"""`HorizontalSpacing`: more horizontal space where handwriting is wider than the printed symbols.
 
-TeX sets its own letters close. A drawn sample is often wider than the printed letter whose place it
-takes, or stands beside the middle of it; put there all the same, it runs into its neighbours four
-times as often as in CROHME. People go on to the right instead, and so does this: where a place is
-too narrow, everything is moved apart, what stands above and below included, so that a script stays
-behind what carries it and a bar over all that it divides.
+TeX sets its letters close. A drawn sample is often wider than the printed letter, or not centred in
+its box; without more space, neighbours overlap four times as often as in CROHME. Where a box is too
+narrow, all x coordinates are stretched, for the symbols above and below as well, so that scripts
+stay behind their base and bars over the symbols that they cover.
 """
 
 from __future__ import annotations
@@ -15,63 +14,63 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_LEAST = 1.0  # layout units: half the width that a place is taken to have at least
+_FAR = 1e6  # layout units: left of every formula
+_MIN_HALF_WIDTH = 1.0  # layout units: of a box
 
 
 class HorizontalSpacing:
-    """From the x of a layout to that of the handwriting; it only ever grows.
+    """A monotone, piecewise linear map from the x of a layout to the x of the handwriting.
 
     Args:
-        places: left and right of each symbol's place, (n, 2).
-        reaches: how far the symbol's ink reaches from the middle of its place to the left (a
-            negative number) and to the right, (n, 2).
-        room: share of what it is wider that it gets: 0 leaves everything in its place.
+        boxes: left and right of the box of each symbol, (n, 2).
+        extents: left (negative) and right end of the symbol's ink, relative to the centre of the
+            box, (n, 2).
+        widening: fraction of the excess width that is added: 0 changes nothing.
     """
 
     def __init__(
         self,
-        places: Sequence[tuple[float, float]],
-        reaches: Sequence[tuple[float, float]] | NDArray[np.float64],
-        room: float,
+        boxes: Sequence[tuple[float, float]],
+        extents: Sequence[tuple[float, float]] | NDArray[np.float64],
+        widening: float,
     ) -> None:
-        self._from, self._to = [0.0, 1.0], [0.0, 1.0]
-        if not (room and places):
+        # Segment k begins at x = _starts[k], where the map has _values[k] and _slopes[k].
+        self._starts, self._values, self._slopes = [-_FAR], [-_FAR], [1.0]
+        if not (widening and boxes):
             return
-        left, right = np.array(places, np.float64).T  # (n,), (n,)
-        low, high = np.array(reaches, np.float64).T
-        middle = (left + right) / 2
-        # Either half of a place is a stretch of its own.
-        starts, ends = np.concatenate([left, middle]), np.concatenate([middle, right])  # (2 n,)
-        wanted = np.concatenate([-low, high]) / np.maximum(ends - starts, _LEAST)
-        growth = 1 + room * np.maximum(wanted - 1, 0)
-        marks = np.unique(np.concatenate([starts, ends, self._from]))  # (e + 1,)
+        left, right = np.array(boxes, np.float64).T  # (n,), (n,)
+        low, high = np.array(extents, np.float64).T
+        centre = (left + right) / 2
+        # Each half of a box is stretched separately.
+        starts, ends = np.concatenate([left, centre]), np.concatenate([centre, right])  # (2 n,)
+        excess = np.concatenate([-low, high]) / np.maximum(ends - starts, _MIN_HALF_WIDTH) - 1
+        growth = 1 + widening * np.maximum(excess, 0)
+        marks = np.unique(np.concatenate([starts, ends, [0.0, 1.0]]))  # (e + 1,)
         covers = (starts[:, None] <= marks[:-1]) & (ends[:, None] >= marks[1:])  # (2 n, e)
-        steps = np.diff(marks) * np.where(covers, growth[:, None], 1).max(axis=0)  # (e,)
-        self._from = marks.tolist()
-        self._to = [self._from[0], *(self._from[0] + np.cumsum(steps)).tolist()]
+        slopes = np.where(covers, growth[:, None], 1).max(axis=0)  # (e,)
+        values = marks[0] + np.concatenate([[0.0], np.cumsum(np.diff(marks) * slopes)])  # (e + 1,)
+        self._starts += marks.tolist()
+        self._values += values.tolist()
+        self._slopes += [*slopes.tolist(), 1.0]
 
     def __call__(self, x: float) -> float:
-        """Where an x of the layout comes to lie."""
-        last = len(self._from) - 1
-        if x <= self._from[0]:
-            return self._to[0] + x - self._from[0]
-        if x >= self._from[last]:
-            return self._to[last] + x - self._from[last]
-        k = bisect_right(self._from, x)
-        share = (x - self._from[k - 1]) / (self._from[k] - self._from[k - 1])
-        return self._to[k - 1] + share * (self._to[k] - self._to[k - 1])
+        """The x of the handwriting; outside of the boxes, distances are kept."""
+        k = bisect_right(self._starts, x) - 1
+        return self._values[k] + (x - self._starts[k]) * self._slopes[k]
 
-    def span(self, box: Sequence[float]) -> tuple[float, float, float, float]:
-        """A box whose sides go where they come to lie: of what spans other ink."""
+    def stretch(self, box: Sequence[float]) -> tuple[float, float, float, float]:
+        """A box with its left and right side moved."""
         return self(box[0]), box[1], self(box[2]), box[3]
 
 
-def reaches(symbols: Sequence[Sequence[NDArray[np.float64]]], axis: int) -> NDArray[np.float64]:
-    """How far the strokes of each symbol reach along an axis, (n, 2).
+def stroke_extents(
+    symbols: Sequence[Sequence[NDArray[np.float64]]], axis: int
+) -> NDArray[np.float64]:
+    """Minimum and maximum coordinate of the strokes of each symbol, (n, 2).
 
     Args:
-        symbols: the strokes of each, of two columns.
-        axis: 0 from left to right, 1 downwards.
+        symbols: the strokes of each symbol, (k, 2).
+        axis: 0 for x, 1 for y.
     """
     if not symbols:
         return np.zeros((0, 2))
