@@ -25,7 +25,7 @@ from benchmarks.layout_draw import draw_layout
 from im2tex.commands.render import read_lines
 from im2tex.render import Failure, open_renderer
 from im2tex.render.layout.layout import Layout
-from im2tex.render.layout.layouter import TexLayouter, open_layouter
+from im2tex.render.layout.layouter import TexLayouter
 
 
 def made_up(count: int) -> list[str]:
@@ -46,7 +46,7 @@ def one_by_one(layouter: TexLayouter, formulas: Sequence[str], workers: int) -> 
     """Formulas a second, each by a TeX of its own."""
     started = time.perf_counter()
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(lambda formula: layouter.lay([formula]), formulas))
+        list(pool.map(lambda formula: layouter.process_batch([formula]), formulas))
     return len(formulas) / (time.perf_counter() - started)
 
 
@@ -71,7 +71,7 @@ def main() -> None:
     lines = read_lines(options.formulas) if options.formulas else made_up(options.count)
     lines = lines[: options.count]
     started = time.perf_counter()
-    with open_layouter(workers=options.workers) as layouter:
+    with TexLayouter(workers=options.workers) as layouter:
         print(f"start: {time.perf_counter() - started:.2f} s")
         before, started = processor(), time.perf_counter()
         found = list(layouter.layout(lines))

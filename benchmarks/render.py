@@ -79,7 +79,7 @@ def measure(renderer: TexRenderer, formulas: Sequence[str]) -> tuple[float, list
 def check(renderer: TexRenderer, formulas: Sequence[str], together: Sequence[Rendering]) -> int:
     """How many differ from what they are alone."""
     with ThreadPoolExecutor(renderer.workers) as pool:
-        singly = list(pool.map(lambda formula: renderer.draw([formula])[0], formulas))
+        singly = list(pool.map(lambda formula: renderer.render_batch([formula])[0], formulas))
     differ = [f for f, a, b in zip(formulas, singly, together, strict=True) if a != b]
     for formula in differ[:10]:
         print("  differs:", formula[:120])

@@ -69,7 +69,7 @@ def compare(
     """The lines that are not what they are alone."""
     chosen = sorted(which)
     with ThreadPoolExecutor(renderer.workers) as pool:
-        singly = pool.map(lambda number: renderer.draw([formulas[number]])[0], chosen)
+        singly = pool.map(lambda number: renderer.render_batch([formulas[number]])[0], chosen)
         return [n for n, alone in zip(chosen, singly, strict=True) if alone != together[n]]
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from im2tex.latex.tokens import LatexError
-from im2tex.render.markup.columns import MATRIX_COLUMNS
+from im2tex.render.markup.columns import MAX_MATRIX_COLUMNS
 
-_LIMITS = {"matrix": MATRIX_COLUMNS, "gathered": 1, "\\substack": 1}
+_LIMITS = {"matrix": MAX_MATRIX_COLUMNS, "gathered": 1, "\\substack": 1}
 _SPECIFIED = ("array", "alignedat")  # what comes next in braces says how many columns there are
 _RULES = ("\\hline", "\\cline")
 _SPANNING = ("\\multicolumn", "\\hdotsfor")

@@ -2,7 +2,7 @@
 
 from im2tex.render.engines import ENGINES, open_renderer
 from im2tex.render.layout.layout import Layout, PlacedSymbol
-from im2tex.render.layout.layouter import open_layouter
+from im2tex.render.layout.layouter import TexLayouter
 from im2tex.render.rendering import CAUSES, Cause, Failure, Renderer, Rendering
 
 __all__ = [
@@ -14,6 +14,6 @@ __all__ = [
     "PlacedSymbol",
     "Renderer",
     "Rendering",
-    "open_layouter",
+    "TexLayouter",
     "open_renderer",
 ]

@@ -11,7 +11,7 @@ from benchmarks.layout_draw import draw_layout
 from im2tex.errors import Im2TexError
 from im2tex.render import Cause, Failure, open_renderer
 from im2tex.render.layout.layout import UNIT, Layout, SymbolKind
-from im2tex.render.layout.layouter import TexLayouter, open_layouter
+from im2tex.render.layout.layouter import TexLayouter
 from im2tex.render.markup import allowlist
 from im2tex.render.tex.sandbox import SandboxLimits
 
@@ -43,7 +43,7 @@ DEEP = ["accents without braces", "fractions without braces", "columns within co
 
 @pytest.fixture(scope="module")
 def layouter():
-    with open_layouter(workers=2) as found:
+    with TexLayouter(workers=2) as found:
         yield found
 
 
@@ -326,7 +326,7 @@ def test_the_picture_of_a_layout(layouter):
 
 
 def test_wrong_settings_are_said(monkeypatch):
-    with pytest.raises(Im2TexError, match="--workers"), open_layouter(workers=0):
+    with pytest.raises(Im2TexError, match="--workers"), TexLayouter(workers=0):
         pass
     monkeypatch.setenv("PATH", os.devnull)
     with pytest.raises(Im2TexError, match="latex"):

@@ -12,7 +12,7 @@ from helpers_render import needs_tex
 
 from im2tex.render import Cause
 from im2tex.render.layout.layout import Layout, strip_delimiter
-from im2tex.render.layout.layouter import open_layouter
+from im2tex.render.layout.layouter import TexLayouter
 
 pytestmark = needs_tex
 
@@ -46,7 +46,7 @@ def handwritten():
 
 @pytest.fixture(scope="module")
 def layouter():
-    with open_layouter(workers=2) as found:
+    with TexLayouter(workers=2) as found:
         yield found
 
 

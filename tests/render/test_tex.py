@@ -28,7 +28,7 @@ def tex():
 @pytest.fixture(scope="module")
 def alone(tex):
     """What each neighbour looks like when nobody else is there."""
-    return {formula: tex.draw([formula])[0].png for formula in NEIGHBOURS}
+    return {formula: tex.render_batch([formula])[0].png for formula in NEIGHBOURS}
 
 
 def test_black_on_white_cropped_to_ink(tex):
@@ -145,7 +145,7 @@ PAIRS = [
 
 
 def test_two_ways_of_writing_one_formula_draw_one_picture(tex):
-    found = tex.draw([formula for pair in PAIRS for formula in pair])
+    found = tex.render_batch([formula for pair in PAIRS for formula in pair])
     for pair, first, second in zip(PAIRS, found[::2], found[1::2], strict=True):
         assert (pair, first.failure) == (pair, None)
         assert first.png == second.png, pair
@@ -178,7 +178,7 @@ def test_substack_sets_its_lines_below_each_other(tex):
     ],
 )
 def test_character_that_a_font_lacks_fails_its_formula_alone(tex, alone, formula, reason):
-    found = tex.draw([NEIGHBOURS[0], formula, NEIGHBOURS[1], formula, formula])
+    found = tex.render_batch([NEIGHBOURS[0], formula, NEIGHBOURS[1], formula, formula])
     assert [item.png for item in found[::2][:2]] == [alone[text] for text in NEIGHBOURS[:2]]
     for item in (found[1], *found[3:]):
         assert item.failure.cause is Cause.TEX
@@ -197,7 +197,7 @@ def test_slow_formulas_do_not_cost_their_neighbours(alone, monkeypatch):
     slow = r"\boldsymbol{" * 12 + "x" + "}" * 12
     renderer = TexRenderer(workers=1, limits=SandboxLimits(seconds=2))
     try:
-        found = renderer.draw([NEIGHBOURS[0], slow, NEIGHBOURS[1], slow, NEIGHBOURS[2]])
+        found = renderer.render_batch([NEIGHBOURS[0], slow, NEIGHBOURS[1], slow, NEIGHBOURS[2]])
     finally:
         renderer.close()
     assert [item.png for item in found[::2]] == [alone[text] for text in NEIGHBOURS[:3]]
@@ -289,7 +289,7 @@ def test_attacks_leave_their_neighbours_as_they_are(tex, alone, tmp_path, monkey
         formulas = [around[0]]
         for (_, attack), neighbour in zip(some, around[1:], strict=True):
             formulas += [attack, neighbour]
-        found = tex.draw(formulas)
+        found = tex.render_batch(formulas)
         assert [item.png for item in found[::2]] == [alone[formula] for formula in around]
         for (name, _), item in zip(some, found[1::2], strict=True):
             assert (item.png is None) != (item.failure is None), name
@@ -358,8 +358,8 @@ def test_a_batch_is_what_each_is_alone(tex):
     ]
     formulas = [*broken, *sound, *NEIGHBOURS] * 2
     rng.shuffle(formulas)
-    singly = {formula: tex.draw([formula])[0] for formula in set(formulas)}
-    for formula, item in zip(formulas, tex.draw(formulas), strict=True):
+    singly = {formula: tex.render_batch([formula])[0] for formula in set(formulas)}
+    for formula, item in zip(formulas, tex.render_batch(formulas), strict=True):
         assert item == singly[formula], formula
     assert all(singly[formula].failure for formula in broken)
     assert not any(singly[formula].failure for formula in sound)
@@ -385,7 +385,7 @@ def test_without_the_filter_tex_is_held_by_the_next_layer(tex, alone, monkeypatc
         "{" * 10_000 + "}" * 10_000,
         r"\frac",
     ):
-        found = tex.draw([NEIGHBOURS[0], attack, NEIGHBOURS[1]])
+        found = tex.render_batch([NEIGHBOURS[0], attack, NEIGHBOURS[1]])
         assert found[1].failure is not None, attack
         assert found[0].png == alone[NEIGHBOURS[0]], attack
         assert found[2].png == alone[NEIGHBOURS[1]], attack
@@ -394,15 +394,15 @@ def test_without_the_filter_tex_is_held_by_the_next_layer(tex, alone, monkeypatc
 def test_without_the_filter_lost_names_stay_lost(tex, monkeypatch):
     """`\\csname` of a lost name is `\\relax`: the file's name is drawn, not the file."""
     monkeypatch.setattr(sanitizer, "sanitize", lambda text: text)
-    (name,) = tex.draw(["/etc/passwd"])
+    (name,) = tex.render_batch(["/etc/passwd"])
     for lost in ("input", "@@input", "tex_input:D", "include", "scantokens"):
-        assert tex.draw([rf"\csname {lost}\endcsname/etc/passwd "])[0].png == name.png
+        assert tex.render_batch([rf"\csname {lost}\endcsname/etc/passwd "])[0].png == name.png
 
 
 def test_no_shell(tex, monkeypatch, tmp_path):
     monkeypatch.setattr(sanitizer, "sanitize", lambda text: text)
     mark = tmp_path / "mark"
-    tex.draw([rf"x\immediate\write18{{touch {mark}}}"])
+    tex.render_batch([rf"x\immediate\write18{{touch {mark}}}"])
     assert not mark.exists()
 
 
@@ -418,7 +418,7 @@ def test_a_stream_comes_in_order_and_on_demand(tex):
     first = next(stream)
     assert len(taken) < 3000
     stream.close()
-    assert first.png == tex.draw(["0"])[0].png
+    assert first.png == tex.render_batch(["0"])[0].png
 
 
 def test_the_working_folder_goes_with_the_renderer():

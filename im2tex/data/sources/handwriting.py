@@ -32,7 +32,7 @@ from im2tex.data.store import Split, read_about, write_split
 from im2tex.errors import Im2TexError
 from im2tex.ink.glyphs import GlyphBank, built_in_bank
 from im2tex.ink.handwriting import NATURAL, PAPER, Composer
-from im2tex.render.layout.layouter import open_layouter
+from im2tex.render.layout.layouter import TexLayouter
 
 VERSION = 1
 BUILT_IN = "built-in"
@@ -163,7 +163,7 @@ class HandwritingSource(Source):
             "licence": bank.metadata.get("licences") or "none: the package's own font",
         }
         prepared = PreparationReport(lines=list(chosen.lines))
-        with open_layouter() as layouter:
+        with TexLayouter() as layouter:
             for split, formulas in splits.items():
                 laying = LayoutBuilder(cache, layouter, synthesizer, split)
                 prepared.splits[split] = write_split(

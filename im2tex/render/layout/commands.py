@@ -1,22 +1,23 @@
-r"""What marks have to know of commands: which draw, what they take, in which size and font."""
+r"""What the layouter knows of commands: which draw, what they take, and TeX's style in arguments.
+
+TeX's styles are 0 display, 1 text, 2 script and 3 scriptscript.
+"""
 
 from __future__ import annotations
 
 from im2tex.render.layout.layout import STYLES
 from im2tex.render.markup import allowlist
-from im2tex.render.markup.allowlist import words
+from im2tex.render.markup.allowlist import command_names
 
-ACCENTS = words(
-    """
-    acute grave ddot tilde bar breve check hat vec dot mathring widehat widetilde dddot ddddot
-    Acute Grave Ddot Tilde Bar Breve Check Hat Vec Dot overbrace underbrace overrightarrow
-    overleftarrow overleftrightarrow underrightarrow underleftarrow underleftrightarrow
-    """
-)
-FRAMES = words("boxed fbox framebox")
+ACCENTS = allowlist.MATH_ACCENTS | allowlist.WIDE_ACCENTS
+FRAMES = command_names("boxed fbox framebox")
+RADICALS = command_names("sqrt sqrtsign root")
+NAMES = allowlist.FUNCTIONS | {"\\imreference"}
+"""Commands that are drawn letter by letter: names of functions, and the ?? of a reference."""
+
 PAIRED = {"\\binom": "()", "\\dbinom": "()", "\\tbinom": "()", "\\choose": "()"}
 PAIRED |= {"\\brace": "{}", "\\brack": "[]"}
-"""Commands that draw brackets round what they set."""
+"""Commands that draw brackets around their arguments."""
 
 FENCED = {
     "pmatrix": ("(", ")"),
@@ -26,37 +27,30 @@ FENCED = {
     "Vmatrix": ("\\|", "\\|"),
     "cases": ("\\{", "\\}"),
 }
-"""Environments that do."""
+"""Environments that draw brackets around their cells."""
 
 DRAWING = (
     ACCENTS
     | FRAMES
+    | RADICALS
     | PAIRED.keys()
-    | words("frac dfrac tfrac cfrac sqrt sqrtsign root overline underline rule")
-    | words("xleftarrow xrightarrow mod pmod pod")
+    | command_names("frac dfrac tfrac cfrac overline underline rule")
+    | command_names("xleftarrow xrightarrow mod pmod pod")
 )
-INVISIBLE = words(
-    """
-    quad qquad enspace enskip thinspace negthinspace medspace negmedspace thickspace
-    negthickspace space mathstrut strut null hfill hfil relax protect nobreak allowbreak nonscript
-    smallskip medskip bigskip limits nolimits displaylimits joinrel
-    """
-) | {"\\" + c for c in " ,;:!>/-\\"}
-DELIMITING = words(
-    "left right middle big Big bigg Bigg bigl Bigl biggl Biggl bigr Bigr biggr Biggr bigm Bigm"
-    " biggm Biggm"
-)
-INFIXES = words("over atop above choose brace brack overwithdelims atopwithdelims")
-TEXT = words(
-    "text textrm textbf textit textsf texttt textsl textsc textup textnormal textmd hbox mbox fbox"
-    " makebox framebox rlap llap emph raisebox"
-)
-TEXT_ACCENTS = words("u v H t c d b r") | {"\\" + c for c in "'`^\"~=."}
-ONE_ARGUMENT = words("Bbb bold frak mod pmod pod")
-"""Commands that take one, though `allowlist` need not know it."""
+"""Commands with arguments that draw ink of their own."""
 
-STARRED = words("operatorname hspace vspace")
-CONTENT_BRACKETS = words("sqrt xleftarrow xrightarrow")
+INVISIBLE = (
+    allowlist.SPACES
+    | command_names("limits nolimits displaylimits joinrel")
+    | {"\\" + c for c in " ,;:!>/-\\"}
+)
+TEXT = allowlist.TEXT_FONTS | allowlist.TEXT_BOXES | command_names("rlap llap raisebox")
+TEXT_ACCENTS = allowlist.TEXT_ACCENTS | {"\\" + c for c in "'`^\"~=."}
+ONE_ARGUMENT = command_names("Bbb bold frak mod pmod pod")
+"""Commands with an argument that `allowlist` does not list."""
+
+STARRED = command_names("operatorname hspace vspace")
+CONTENT_BRACKETS = command_names("sqrt xleftarrow xrightarrow")
 PLAIN_ARRAYS = {
     "\\immatrix": "\\begin{matrix}",
     "\\impmatrix": "\\begin{pmatrix}",
@@ -64,7 +58,8 @@ PLAIN_ARRAYS = {
     "\\substack": "\\begin{subarray}",
 }
 """Commands that take rows in braces, and the environments that draw the same."""
-LINES = words("hline cline")
+
+LINES = command_names("hline cline")
 SWITCHES = {
     "\\rm": "\\mathrm",
     "\\bf": "\\mathbf",
@@ -80,27 +75,48 @@ SWITCHES = {
     "\\boldmath": "\\boldsymbol",
     "\\unboldmath": "",
 }
+"""The font that a switch selects."""
+
 FONTS = (
     {style: style for style in STYLES if style}
-    | {
-        "\\bm": "\\boldsymbol",
-        "\\pmb": "\\boldsymbol",
-        "\\bold": "\\mathbf",
-        "\\Bbb": "\\mathbb",
-        "\\frak": "\\mathfrak",
-        "\\emph": "\\mathit",
-        "\\operatorname": "\\mathrm",
-    }
+    | dict.fromkeys(["\\bm", "\\pmb"], "\\boldsymbol")
+    | {"\\bold": "\\mathbf", "\\Bbb": "\\mathbb", "\\frak": "\\mathfrak", "\\emph": "\\mathit"}
     | {f"\\text{font}": f"\\math{font}" for font in ("rm", "bf", "it", "sf", "tt")}
     | dict.fromkeys(
-        ["\\text", "\\mbox", "\\hbox", "\\textnormal", "\\textup", "\\textmd"], "\\mathrm"
+        command_names("operatorname text mbox hbox textnormal textup textmd"), "\\mathrm"
     )
 )
+"""The font that a command sets its argument in."""
+
 SIZES = {"\\displaystyle": 0, "\\textstyle": 1, "\\scriptstyle": 2, "\\scriptscriptstyle": 3}
 CELLS = dict.fromkeys(["aligned", "alignedat", "gathered", "split"], 0)
 CELLS |= dict.fromkeys(["smallmatrix", "subarray"], 2)
 """TeX's style in the cells of environments; it is 1 in others."""
 
-SWITCHING = frozenset(SWITCHES) | (
-    allowlist.STYLES - DELIMITING - INFIXES - words("cr hline of vline vrule sp sb") - ONE_ARGUMENT
-)
+_FRACTION_STYLES = {"\\tfrac": 2, "\\tbinom": 2, "\\dfrac": 1, "\\dbinom": 1, "\\cfrac": 0}
+
+
+def script_style(style: int) -> int:
+    """Returns TeX's style of a script in a formula of a style."""
+    return 2 if style < 2 else 3
+
+
+def fraction_style(style: int) -> int:
+    """Returns TeX's style above and below a fraction's bar."""
+    return min(style + 1, 3)
+
+
+def argument_style(command: str, index: int, style: int) -> int:
+    """Returns TeX's style in an argument of a command.
+
+    Args:
+        command: the command.
+        index: of the argument, from 0.
+        style: around the command.
+    """
+    if command in ("\\frac", "\\binom"):
+        return fraction_style(style)
+    raised = index == 0 and command in ("\\overset", "\\underset", "\\stackrel")
+    if raised or command in ("\\xleftarrow", "\\xrightarrow"):
+        return script_style(style)
+    return _FRACTION_STYLES.get(command, style)

@@ -8,13 +8,34 @@ its neighbours. The symbols are those of LaTeX, amsmath, amssymb and mathrsfs.
 from __future__ import annotations
 
 
-def words(text: str) -> frozenset[str]:
-    """Names of commands as the commands."""
+def command_names(text: str) -> frozenset[str]:
+    """Returns the control words of space-separated names."""
     return frozenset("\\" + word for word in text.split())
 
 
-SYMBOLS = words(
+FUNCTIONS = command_names(
     """
+    arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf injlim ker lg lim
+    liminf limsup ln log max min Pr projlim sec sin sinh sup tan tanh varinjlim varliminf varlimsup
+    varprojlim bmod mod pmod pod
+    """
+)
+"""Names that are drawn letter by letter."""
+
+SPACES = command_names(
+    """
+    quad qquad enspace enskip thinspace negthinspace medspace negmedspace thickspace negthickspace
+    space mathstrut strut null hfill hfil relax protect nobreak allowbreak nonscript
+    smallskip medskip bigskip
+    """
+)
+"""Commands that draw nothing."""
+
+SYMBOLS = (
+    FUNCTIONS
+    | SPACES
+    | command_names(
+        """
     alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
     upsilon phi chi psi omega varepsilon vartheta varpi varrho varsigma varphi varkappa digamma
     Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega varGamma varDelta varTheta varLambda
@@ -67,70 +88,91 @@ SYMBOLS = words(
     mathellipsis dag ddag S P copyright pounds textdegree textbullet textasciitilde textbackslash
     textquotesingle AA aa AE ae OE oe O o L l ss i j slash lq rq mathsection mathparagraph
     mathsterling mathdollar mathunderscore circledR yen checkmark maltese
-    arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf injlim ker lg lim
-    liminf limsup ln log max min Pr projlim sec sin sinh sup tan tanh varinjlim varliminf varlimsup
-    varprojlim bmod mod pmod pod not
-    quad qquad enspace enskip thinspace negthinspace medspace negmedspace thickspace negthickspace
-    space mathstrut strut null hfill hfil relax protect nobreak allowbreak nonscript
-    smallskip medskip bigskip
+    not
     """
+    )
 )
 """Symbols, names of functions and spaces: no arguments."""
 
-STYLES = words(
+SIZED_DELIMITERS = command_names(
+    "left right middle big Big bigg Bigg bigl Bigl biggl Biggl bigr Bigr biggr Biggr bigm Bigm"
+    " biggm Biggm"
+)
+"""Commands that are followed by a delimiter."""
+
+INFIXES = command_names("over atop above choose brace brack overwithdelims atopwithdelims")
+"""Commands between numerator and denominator."""
+
+SWITCHES = command_names(
     """
     displaystyle textstyle scriptstyle scriptscriptstyle limits nolimits displaylimits
-    rm bf it sf tt sl sc cal mit em Bbb bold frak boldmath unboldmath bfseries mdseries rmfamily
+    rm bf it sf tt sl sc cal mit em boldmath unboldmath bfseries mdseries rmfamily
     sffamily ttfamily itshape slshape scshape upshape normalfont tiny scriptsize footnotesize small
-    normalsize large Large LARGE huge Huge
-    left right middle big Big bigg Bigg bigl Bigl biggl Biggl bigr Bigr biggr Biggr bigm Bigm biggm
-    Biggm over atop above choose brace brack overwithdelims atopwithdelims abovewithdelims of
-    cr hline hfill sp sb kern mkern hskip mskip mspace raise lower vrule noalign vskip vline
+    normalsize large Large LARGE huge Huge abovewithdelims hfill kern mkern hskip mskip mspace raise
+    lower noalign vskip
     """
 )
-"""Switches and primitives whose operands TeX reads itself."""
+"""Commands that change the font, the size or the position of what follows."""
+
+PRIMITIVES = (
+    SIZED_DELIMITERS
+    | INFIXES
+    | SWITCHES
+    | command_names("Bbb bold frak of cr hline sp sb vrule vline")
+)
+"""Commands whose operands TeX reads itself."""
+
+MATH_ACCENTS = command_names(
+    """
+    acute grave ddot tilde bar breve check hat vec dot mathring widehat widetilde overbrace
+    underbrace Acute Grave Ddot Tilde Bar Breve Check Hat Vec Dot
+    """
+)
+WIDE_ACCENTS = command_names(
+    "overrightarrow overleftarrow overleftrightarrow underrightarrow underleftarrow"
+    " underleftrightarrow dddot ddddot"
+)
+TEXT_ACCENTS = command_names("u v H t c d b r")
+TEXT_FONTS = command_names(
+    "text textrm textbf textit textsf texttt textsl textsc textup textnormal textmd"
+)
+TEXT_BOXES = command_names("mbox hbox fbox makebox framebox emph")
 
 ARGUMENTS: dict[str, int] = {
     **dict.fromkeys(
-        words(
+        MATH_ACCENTS
+        | TEXT_ACCENTS
+        | command_names(
             """
             mathrm mathbf mathsf mathtt mathit mathnormal mathcal mathbb mathfrak mathscr
             operatorname mathop mathbin mathrel mathord mathopen mathclose mathpunct mathinner
-            acute grave ddot tilde bar breve check hat vec dot mathring widehat widetilde overline
-            underline hbox mbox fbox makebox rlap llap lefteqn substack overbrace underbrace
-            Acute Grave Ddot Tilde Bar Breve Check Hat Vec Dot hspace vspace ensuremath cline
-            immatrix impmatrix imcases u v H t c d b r xleftarrow xrightarrow hdotsfor sqrtsign
+            overline underline hbox mbox fbox makebox rlap llap lefteqn substack hspace vspace
+            ensuremath cline immatrix impmatrix imcases xleftarrow xrightarrow hdotsfor sqrtsign
             """
         ),
         1,
     ),
-    **dict.fromkeys(words("frac dfrac tfrac binom dbinom tbinom stackrel rule"), 2),
-    **dict.fromkeys(words("raisebox buildrel"), 2),
+    **dict.fromkeys(command_names("frac dfrac tfrac binom dbinom tbinom stackrel rule"), 2),
+    **dict.fromkeys(command_names("raisebox buildrel"), 2),
     "\\multicolumn": 3,
     "\\genfrac": 6,
 }
-"""Commands whose arguments are set once, and how many they take."""
+"""Commands whose arguments are typeset once, and the number of arguments."""
 
 REPEATING: dict[str, int] = {
     **dict.fromkeys(
-        words(
-            """
-            text textrm textbf textit textsf texttt textsl textsc textup textnormal textmd
-            phantom hphantom vphantom smash overrightarrow overleftarrow overleftrightarrow
-            underrightarrow underleftarrow underleftrightarrow boldsymbol bm pmb dddot ddddot sqrt
-            boxed emph tag
-            """
-        ),
+        TEXT_FONTS
+        | WIDE_ACCENTS
+        | command_names("phantom hphantom vphantom smash boldsymbol bm pmb sqrt boxed emph tag"),
         1,
     ),
-    **dict.fromkeys(words("overset underset cfrac root"), 2),
-    **dict.fromkeys(words("xleftarrow xrightarrow"), 2),
+    **dict.fromkeys(command_names("overset underset cfrac root xleftarrow xrightarrow"), 2),
     "\\sideset": 3,
     "\\mathchoice": 4,
 }
-"""Commands that set their arguments several times over: nested, the work grows exponentially."""
+"""Commands that typeset their arguments several times: nested, the work grows exponentially."""
 
-BRACKETED = words(
+BRACKETED = command_names(
     "sqrt raisebox makebox rule xleftarrow xrightarrow cfrac smash framebox hline"
 ) | {"\\\\"}
 """Commands that may take an argument in square brackets."""
@@ -138,29 +180,29 @@ BRACKETED = words(
 CONTROL_SYMBOLS = frozenset("\\" + c for c in " ,;:!>/-|{}#$%&_'`^\"~=.*\\")
 """Control symbols: spaces, escaped characters, text accents, the line end."""
 
-TEXTUAL = words(
-    """
-    text textrm textbf textit textsf texttt textsl textsc textup textnormal textmd mbox hbox fbox
-    makebox framebox emph tag
-    """
-)
+TEXTUAL = TEXT_FONTS | TEXT_BOXES | {"\\tag"}
 """Commands whose argument is text."""
 
-COUNTED = words("multicolumn hdotsfor cline")
+COUNTED = command_names("multicolumn hdotsfor cline")
 """Commands whose first argument is a number of columns."""
 
-DELIMITERS = (
-    frozenset("()[]|/.<>")
-    | words(
-        """
-    langle rangle lbrace rbrace lbrack rbrack lceil rceil lfloor rfloor lgroup rgroup lmoustache
-    rmoustache vert Vert lvert rvert lVert rVert arrowvert Arrowvert bracevert backslash ulcorner
-    urcorner llcorner lrcorner uparrow Uparrow downarrow Downarrow updownarrow Updownarrow lt gt
+BRACKETS = frozenset("()[]|") | command_names(
     """
-    )
-    | {"\\{", "\\}", "\\|"}
+    { } | langle rangle lbrace rbrace lbrack rbrack lceil rceil lfloor rfloor lgroup rgroup
+    lmoustache rmoustache vert Vert lvert rvert lVert rVert ulcorner urcorner llcorner lrcorner
+    """
 )
-"""What may stand at the sides of a fraction."""
+DELIMITERS = (
+    BRACKETS
+    | frozenset("/.<>")
+    | command_names(
+        """
+        arrowvert Arrowvert bracevert backslash uparrow Uparrow downarrow Downarrow updownarrow
+        Updownarrow lt gt
+        """
+    )
+)
+"""Delimiters that `\\genfrac` accepts."""
 
 ENVIRONMENTS = frozenset(f"{kind}matrix" for kind in ("", "p", "b", "B", "v", "V", "small")) | {
     "array",
@@ -211,8 +253,10 @@ REFERENCES = frozenset(["\\ref", "\\eqref", "\\pageref", "\\cite"])
 LENGTHS: dict[str, int] = {"\\hspace": 1, "\\vspace": 1, "\\raisebox": 1, "\\rule": 2}
 """Commands with lengths as arguments, which normalised markup spells letter by letter."""
 
-BARE_LENGTHS = words("kern mkern hskip mskip mspace vskip raise lower above")
+BARE_LENGTHS = command_names("kern mkern hskip mskip mspace vskip raise lower above")
 """Commands with a length behind them, without braces."""
 
-WORDS = SYMBOLS | STYLES | ARGUMENTS.keys() | REPEATING.keys() | CONTROL_SYMBOLS | {"\\framebox"}
+WORDS = (
+    SYMBOLS | PRIMITIVES | ARGUMENTS.keys() | REPEATING.keys() | CONTROL_SYMBOLS | {"\\framebox"}
+)
 """Everything that may stand in a formula but for environments."""

@@ -1,96 +1,98 @@
 r"""Column specifications of arrays: what they may hold, and how much work they are.
 
-LaTeX reads a specification in the square of its length, and sets what `@{…}` holds in every row.
+LaTeX reads a specification in time quadratic in its length, and typesets what `@{…}` holds in every
+row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from im2tex.latex.tokens import Token, TokenKind
-from im2tex.render.markup.cursor import LookaheadBudget, TokenCursor
-from im2tex.render.markup.levels import Levels
+from im2tex.render.markup.argument_cursor import ArgumentCursor, LookaheadBudget
+from im2tex.render.markup.nesting import Nesting
 from im2tex.render.rendering import Cause, RenderError
 
 MAX_COLUMNS = 200
-"""Columns, lines and insertions of one specification, those of `*{n}{…}` counted n times."""
+"""Columns, lines and insertions of a specification, those of `*{n}{…}` counted n times."""
 
-MATRIX_COLUMNS = 30
-"""Columns of `matrix` and its like, which the template's `MaxMatrixCols` says to TeX."""
+MAX_MATRIX_COLUMNS = 30
+"""Columns of `matrix` and its like; `MaxMatrixCols` of the template."""
 
 _PER_SQUARE = 8  # so many squared columns take as long as a token
 
 
-def work(columns: int) -> int:
-    """The tokens that take as long as a specification of so many columns."""
+def column_work(columns: int) -> int:
+    """Returns the number of tokens that take as long as a specification of so many columns."""
     return columns + columns * columns // _PER_SQUARE
 
 
-class Columns:
-    """Checks one column specification.
+class ColumnSanitizer:
+    """Sanitises one column specification.
 
     Args:
-        levels: of the place in the formula where it stands.
-        effort: see `TokenCursor`.
-        rows: how often its insertions may be set.
-        inside: checks what an insertion holds, with the levels around it, and writes it anew.
+        nesting: at the position of the specification.
+        budget: of the formula.
+        rows: how often its insertions may be typeset.
+        sanitize_insertion: sanitises the content of an insertion, given the nesting around it.
     """
 
     def __init__(
         self,
-        levels: Levels,
-        effort: LookaheadBudget,
+        nesting: Nesting,
+        budget: LookaheadBudget,
         rows: int,
-        inside: Callable[[list[Token], Levels], str],
+        sanitize_insertion: Callable[[Sequence[Token], Nesting], str],
     ) -> None:
-        self._levels = levels
-        self._effort = effort
+        self._nesting = nesting
+        self._budget = budget
         self._rows = rows
-        self._inside = inside
+        self._sanitize_insertion = sanitize_insertion
 
-    def check(self, tokens: list[Token]) -> str:
-        """The specification, written anew.
+    def sanitize(self, tokens: Sequence[Token]) -> str:
+        """Returns the specification, written anew.
 
         Raises:
-            RenderError: if it holds what no specification does, or too much.
+            RenderError: if it holds what no specification may, or too much.
         """
-        text, count = self._part(tokens, 1, 0)
-        self._levels.add(work(count))
+        text, count = self._sanitize_part(tokens, 1, 0)
+        self._nesting.add_work(column_work(count))
         return text
 
-    def _part(self, tokens: list[Token], times: int, depth: int) -> tuple[str, int]:
-        """A part that is repeated: how it is written, and how many columns it makes."""
+    def _sanitize_part(self, tokens: Sequence[Token], times: int, depth: int) -> tuple[str, int]:
+        """Returns a part that is repeated, written anew, and the number of its columns."""
         if depth > 3:
             raise RenderError(Cause.LIMIT, "columns repeated within columns more than 3 deep")
-        cursor = TokenCursor(tokens, self._effort)
+        cursor = ArgumentCursor(tokens, self._budget)
         out: list[str] = []
         count = 0
         while cursor.at < len(tokens):
             token = tokens[cursor.at]
-            cursor.at += 1
-            if token.text in ("@", "p"):
-                part = cursor.group(token.text)
-                around = Levels(self._levels.depth, self._levels.times * times * self._rows)
-                out.append(token.text + "{" + self._inside(part, around) + "}")
-                self._levels.add(around.work // self._levels.times)
+            text = cursor.take()
+            if text in ("@", "p"):
+                around = Nesting(self._nesting.depth, self._nesting.times * times * self._rows)
+                content = self._sanitize_insertion(cursor.group(text), around)
+                out.append(f"{text}{{{content}}}")
+                self._nesting.add_work(around.work // self._nesting.times)
                 count += 1
-            elif token.text == "*":
-                number = cursor.number("* in a column specification")
-                self._limit(count + number)
-                inner, each = self._part(cursor.operand("*"), times * max(1, number), depth + 1)
+            elif text == "*":
+                number = cursor.numbers("* in a column specification")[0]
+                self._check_count(count + number)
+                part = cursor.argument("*")
+                inner, each = self._sanitize_part(part, times * max(1, number), depth + 1)
                 out.append(f"*{{{number}}}{{{inner}}}")
                 count += number * each
-            elif token.text in ("l", "c", "r", "|"):
-                out.append(token.text)
+            elif text in ("l", "c", "r", "|"):
+                out.append(text)
                 count += 1
-            elif token.text in ("{", "}"):
-                out.append(token.text)
+            elif text in ("{", "}"):
+                out.append(text)
             elif token.kind is not TokenKind.SPACE:
-                raise RenderError(Cause.REFUSED, f"{token.text!r} in a column specification")
-            self._limit(count)
+                raise RenderError(Cause.REFUSED, f"{text!r} in a column specification")
+            self._check_count(count)
         return "".join(out), count
 
     @staticmethod
-    def _limit(count: int) -> None:
+    def _check_count(count: int) -> None:
         if count > MAX_COLUMNS:
             raise RenderError(Cause.LIMIT, f"more than {MAX_COLUMNS} columns, lines included")

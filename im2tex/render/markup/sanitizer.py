@@ -1,46 +1,57 @@
-r"""Markup from anywhere to markup that is safe to typeset in company, or the reason why not.
+r"""Sanitises untrusted LaTeX so that it can be typeset in a batch.
 
-Only commands of the allow-list pass (`allowlist`), braces, environments and `\left … \right` match,
-and what is left is written anew from the tokens, so that TeX reads what was checked and nothing
-else: comments are gone, a `^^` cannot spell a character, a line end cannot hide. What a formula
-costs is estimated before it is set.
+Only commands of the allow-list pass (`allowlist`); braces, environments and `\left … \right` match;
+and the markup is written anew from its tokens, so that TeX reads what was checked and nothing else:
+comments are gone, a `^^` cannot spell a character, a line end cannot hide. The work of typesetting
+is bounded before TeX runs.
 
-What normalised markup spells so that TeX would not read it is put right: lengths letter by letter
-(`\hspace { 1 . 5 c m }`), primes apart (`f ' '`), a table's line inside of the braces of its first
+Spellings of normalised markup that TeX would not read are repaired: lengths letter by letter
+(`\hspace { 1 . 5 c m }`), separate primes (`f ' '`), a table's line inside the braces of its first
 cell, no columns where the reference form lost `*{20}{c}`. Dollars or brackets around a whole
-formula may stay.
+formula are removed.
 """
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from im2tex.latex.characters import to_ascii
 from im2tex.latex.tokens import LatexError, Token, TokenKind, tokenize
 from im2tex.render.markup import allowlist
-from im2tex.render.markup.columns import MATRIX_COLUMNS, MAX_COLUMNS, Columns, work
-from im2tex.render.markup.cursor import LookaheadBudget, TokenCursor, as_length
-from im2tex.render.markup.forms import LETTERS, text_in_tokens, without_display
-from im2tex.render.markup.levels import Levels, shown
+from im2tex.render.markup.argument_cursor import (
+    ArgumentCursor,
+    LookaheadBudget,
+    as_length,
+    join_solid,
+)
+from im2tex.render.markup.columns import (
+    MAX_COLUMNS,
+    MAX_MATRIX_COLUMNS,
+    ColumnSanitizer,
+    column_work,
+)
+from im2tex.render.markup.nesting import Nesting
+from im2tex.render.markup.spelling import TEXT_LETTERS, spelled_text_end, strip_display
 from im2tex.render.rendering import Cause, RenderError
 
 VERSION = 3
-"""Part of a renderer's signature: to be raised whenever markup is read in another way."""
+"""Part of a renderer's signature: raise it whenever sanitised markup changes."""
 
 MAX_CHARACTERS = 20_000
 
 _MAX_NESTED = 10  # column specifications with arrays in them, within each other
-_OTHER_PLACES = frozenset("hHlrm")  # LaTeX centres an array whose place it does not know
-_UNKNOWN_COLUMNS = "*{50}{c}"  # columns that no row uses take no place
+_OTHER_POSITIONS = frozenset("hHlrm")  # LaTeX centres an array whose position it does not know
+_UNKNOWN_COLUMNS = "*{50}{c}"  # columns that no row uses take no space
 
 
 class MarkupPiece(NamedTuple):
-    """A token of checked markup, or several that belong together, such as a length in braces.
+    """A token of sanitised markup, or several joined ones, such as a length in braces.
 
     Attributes:
-        text: as it is written anew; one space between words, where they would run together.
-        start: index of the character in the source where what it was made of begins.
+        text: sanitised; a single space separates words that would run together.
+        start: index of its first character in the source.
     """
 
     text: str
@@ -48,91 +59,91 @@ class MarkupPiece(NamedTuple):
 
 
 def sanitize(markup: str) -> str:
-    """Checks a formula and writes it in one line.
+    r"""Sanitises a formula.
 
     Args:
         markup: math markup without dollars around it.
 
     Returns:
-        Printable markup without line ends or comments, that uses known commands only.
+        Printable markup in one line, without comments, of commands on the allow-list.
 
     Raises:
-        RenderError: with the reason, if it must not or cannot be set.
+        RenderError: with the reason, if it must not or cannot be typeset.
+
+    Example:
+        >>> sanitize(r"\hspace { 1 . 5 c m } x % comment")
+        '\\hspace{1.5cm}x'
     """
     return "".join(piece.text for piece in sanitize_to_pieces(markup)).lstrip(" ")
 
 
 def sanitize_to_pieces(markup: str) -> list[MarkupPiece]:
-    """As `sanitize`, in pieces that know where they come from.
+    """Sanitises a formula as `sanitize`, into pieces with their positions.
 
-    Where the markup has characters beyond ASCII, that is a place in its ASCII form.
+    If the markup has characters beyond ASCII, positions refer to its ASCII form.
 
     Raises:
         RenderError: as `sanitize`.
     """
     _check_length(markup)
     try:
-        markup = to_ascii(unicodedata.normalize("NFC", markup).translate(LETTERS))
+        markup = to_ascii(unicodedata.normalize("NFC", markup).translate(TEXT_LETTERS))
         _check_length(markup)
-        # Behind the formula comes a line end, which makes a space of a backslash at its end.
+        # The line end behind a formula makes a space of a backslash at its end.
         tokens = tokenize(markup + "\n", spaces=True)
     except LatexError as error:
-        raise RenderError(
-            Cause.UNREADABLE, f"{error.reason} at character {error.position}"
-        ) from None
-    checker = _Sanitizer(without_display(tokens))
-    if not checker.run():
+        raise _unreadable(f"{error.reason} at character {error.position}") from None
+    sanitizer = _Sanitizer(strip_display(tokens))
+    if not sanitizer.run():
         raise RenderError(Cause.BLANK, "there is no markup")
-    return [MarkupPiece(*piece) for piece in zip(checker.out, checker.starts, strict=False)]
+    return sanitizer.out
 
 
-class _Sanitizer(TokenCursor):
+class _Sanitizer(ArgumentCursor):
     """One pass over the tokens, with a stack of what is open.
 
     Args:
-        tokens: those of the formula, or of a part of it, spaces kept.
-        levels: of what is open around the part.
-        effort: see `TokenCursor`.
-        nested: how many column specifications the part stands in.
+        source: tokens of the formula, or of a part of it, spaces kept.
+        nesting: around the part.
+        budget: see `ArgumentCursor`.
+        nested: number of column specifications around the part.
     """
 
     def __init__(
         self,
-        tokens: list[Token],
-        levels: Levels | None = None,
-        effort: LookaheadBudget | None = None,
+        source: Sequence[Token],
+        nesting: Nesting | None = None,
+        budget: LookaheadBudget | None = None,
         nested: int = 0,
     ) -> None:
-        super().__init__(tokens, effort)
-        self.levels = levels or Levels()
+        super().__init__(source, budget)
+        self.nesting = nesting or Nesting()
         self.nested = nested
-        self.rows = 1 + sum(token.text in ("\\\\", "\\cr") for token in tokens)
-        self.out: list[str] = []
-        self.starts: list[int] = []  # of each piece, where it comes from; may outlast the pieces
+        self.rows = 1 + sum(token in ("\\\\", "\\cr") for token in self.tokens)
+        self.out: list[MarkupPiece] = []
         self.start = 0
-        self.letters_until = 0  # up to this token, text is spelt letter by letter
+        self.spelled_until = 0  # up to this token, text is spelled letter by letter
 
     def run(self) -> str:
-        """The formula, written anew."""
-        while self.at < len(self.tokens):
-            token = self.tokens[self.at]
-            self.levels.leave_brackets(self.at)
+        """Sanitises all tokens and returns the markup."""
+        while self.at < len(self.source):
+            token = self.source[self.at]
+            self.nesting.leave_brackets(self.at)
             self.at += 1
             self.start = token.start
-            self.levels.add(1)
+            self.nesting.add_work(1)
             self._token(token)
-        if self.levels.end:
-            raise RenderError(Cause.UNREADABLE, f"ends before {shown(self.levels.end)}")
-        while self.out and self.out[-1] == " ":
+        self.nesting.require_closed()
+        while self.out and self.out[-1].text == " ":
             self.out.pop()
-        return "".join(self.out).lstrip(" ")
+        return "".join(piece.text for piece in self.out).lstrip(" ")
 
     def _token(self, token: Token) -> None:
         text, kind = token.text, token.kind
         if kind is TokenKind.WORD:
             self._word(text)
         elif kind is TokenKind.SYMBOL:
-            if text in ("\\(", "\\)") and self.levels.end:
+            if text in ("\\(", "\\)") and self.nesting.end:
                 text = "$"  # math inside of text
             elif text not in allowlist.CONTROL_SYMBOLS:
                 raise _refused(text)
@@ -140,22 +151,22 @@ class _Sanitizer(TokenCursor):
             if text in allowlist.BRACKETED:
                 self._bracket(length=True)
         elif kind is TokenKind.OPEN:
-            if self.levels.end.startswith("\\end{"):
-                self._rules()
-            self.levels.enter("}")
+            if self.nesting.end.startswith("\\end{"):
+                self._lines_of_table()
+            self.nesting.enter("}")
             self._put("{")
         elif kind is TokenKind.CLOSE:
-            self.levels.leave("}", "a }")
+            self.nesting.leave("}", "a }")
             self._put("}")
-        elif kind is TokenKind.SHIFT and not self.levels.end:
-            raise RenderError(Cause.UNREADABLE, "a $ outside of text ends the formula")
+        elif kind is TokenKind.SHIFT and not self.nesting.end:
+            raise _unreadable("a $ outside of text ends the formula")
         elif kind is TokenKind.PARAMETER:
-            raise RenderError(Cause.UNREADABLE, "a bare #")
-        elif kind is TokenKind.SUPERSCRIPT and self.out and self.out[-1].endswith("^"):
+            raise _unreadable("a bare #")
+        elif kind is TokenKind.SUPERSCRIPT and self._last().endswith("^"):
             # TeX reads ^^ as a way to spell any character.
-            raise RenderError(Cause.UNREADABLE, "^ directly behind ^")
+            raise _unreadable("^ directly behind ^")
         elif kind is not TokenKind.SPACE or not (
-            self._between_primes() or self.at <= self.letters_until
+            self._is_between_primes() or self.at <= self.spelled_until
         ):
             self._put(text)
 
@@ -167,7 +178,7 @@ class _Sanitizer(TokenCursor):
             self._environment(text)
         elif text in allowlist.DROPPED or text in allowlist.REFERENCES:
             for _ in range(allowlist.DROPPED.get(text, 1)):
-                self.skip_argument(text)
+                self.argument(text)
             if text in allowlist.REFERENCES:
                 self._put("\\imreference")
         elif text in allowlist.CHARACTERS:
@@ -180,55 +191,52 @@ class _Sanitizer(TokenCursor):
             self._put(at + rest)
 
     def _command(self, text: str) -> None:
-        self._level(text)
-        if text == "\\vspace":
-            # The star keeps the space at the top of a page, of which a formula knows nothing.
-            self._starred(text)
-        self._put(self._starred("\\imtag").replace("*", "s") if text == "\\tag" else text)
+        if text == "\\left":
+            self.nesting.enter("\\right")
+        elif text == "\\right":
+            self.nesting.leave("\\right", "a \\right")
+        elif text in ("\\root", "\\of"):
+            self.nesting.delimit(ends=text == "\\of")
+        elif text in allowlist.REPEATING:
+            self.nesting.repeat_arguments(allowlist.REPEATING[text])
+        # The star of \vspace keeps the space at the top of a page, which a formula does not have.
+        starred = text in ("\\vspace", "\\tag") and self._take_star()
+        self._put(("\\imtags" if starred else "\\imtag") if text == "\\tag" else text)
         if text in allowlist.BRACKETED:
             self._bracket(length=text in allowlist.LENGTHS or text == "\\makebox")
         if text in allowlist.TEXTUAL:
-            end = text_in_tokens(self.tokens, self.at)
-            self.letters_until = max(self.letters_until, end)
-            self.effort.look(max(0, end - self.at))
+            end = spelled_text_end(self.source, self.at)
+            self.spelled_until = max(self.spelled_until, end)
+            self.budget.spend(max(0, end - self.at))
         if text in allowlist.COUNTED:
             self._count(text)
         if text == "\\multicolumn":
-            self._put("{" + self._columns(self.operand(text), rows=1) + "}")
+            self._put("{" + self._columns(self.argument(text), rows=1) + "}")
         if text == "\\genfrac":
             self._fraction()
         for _ in range(allowlist.LENGTHS.get(text, 0)):
             self._length()
         if text in allowlist.BARE_LENGTHS:
-            self._bare_length()
+            length = self.bare_length()
+            if length:
+                self.skip_spaces()
+                self._put(length + " ")
 
-    def _level(self, text: str) -> None:
-        """Says what a command opens, closes or repeats."""
-        if text == "\\left":
-            self.levels.enter("\\right")
-        elif text == "\\right":
-            self.levels.leave("\\right", "a \\right")
-        elif text in ("\\root", "\\of"):
-            self.levels.delimit(ends=text == "\\of")
-        elif text in allowlist.REPEATING:
-            self.levels.repeat(allowlist.REPEATING[text])
-
-    def _starred(self, text: str) -> str:
-        """A command with the star that may come next."""
+    def _take_star(self) -> bool:
+        """Reads a star that may come next."""
         at = self.at
-        self.take_spaces()
-        if self.peek() == "*":
-            self.at += 1
-            return text + "*"
+        self.skip_spaces()
+        if self.take_if("*"):
+            return True
         self.at = at
-        return text
+        return False
 
     def _count(self, owner: str) -> None:
-        """Takes a number of columns, or a range of them, which TeX would count up to one by one."""
-        self.take_spaces()
+        """Reads a number or range of columns, which TeX would count up to one by one."""
+        self.skip_spaces()
         if self.peek() == "[":
             end = self.closing("]", "[")
-            factor = "".join(token.text for token in self.tokens[self.at + 1 : end]).strip()
+            factor = self._text_up_to(end)
             if not factor.replace(".", "", 1).isdecimal() or len(factor) > 4:
                 raise RenderError(Cause.REFUSED, f"[{factor[:40]}] behind {owner}")
             self._put(f"[{factor}]")
@@ -236,142 +244,129 @@ class _Sanitizer(TokenCursor):
         numbers = self.numbers(owner)
         if max(numbers) > MAX_COLUMNS:
             raise RenderError(Cause.LIMIT, f"more than {MAX_COLUMNS} columns")
-        self.levels.add(max(numbers))
+        self.nesting.add_work(max(numbers))
         self._put("{" + "-".join(map(str, numbers)) + "}")
 
     def _fraction(self) -> None:
-        r"""Takes what `\genfrac` has in front of numerator and denominator."""
+        r"""Reads the arguments of `\genfrac` in front of numerator and denominator."""
         for _ in range(2):
-            delimiter = [t.text for t in self.operand("\\genfrac") if t.kind is not TokenKind.SPACE]
-            if len(delimiter) > 1 or not set(delimiter) <= allowlist.DELIMITERS:
-                raise RenderError(Cause.REFUSED, f"{''.join(delimiter)[:40]} as a delimiter")
-            self._put("{" + "".join(delimiter) + "}")
-        thickness, style = self.operand("\\genfrac"), self.operand("\\genfrac")
-        joined = as_length(thickness)
-        number = "".join(token.text for token in style).strip()
-        if number not in ("", "0", "1", "2", "3") or (
-            not joined and "".join(token.text for token in thickness).strip()
-        ):
+            delimiter = join_solid(self.argument("\\genfrac"))
+            if delimiter and delimiter not in allowlist.DELIMITERS:
+                raise RenderError(Cause.REFUSED, f"{delimiter[:40]} as a delimiter")
+            self._put(f"{{{delimiter}}}")
+        thickness, style = self.argument("\\genfrac"), self.argument("\\genfrac")
+        length, number = as_length(thickness), join_solid(style)
+        if number not in ("", "0", "1", "2", "3") or (not length and join_solid(thickness)):
             raise RenderError(Cause.REFUSED, "\\genfrac needs a length and a style from 0 to 3")
-        self._put(f"{{{joined}}}{{{number}}}")
+        self._put(f"{{{length}}}{{{number}}}")
 
     def _environment(self, text: str) -> None:
-        name = "".join(
-            token.text for token in self.group(text) if token.kind is not TokenKind.SPACE
-        )
-        given, name = name, allowlist.DISPLAYS.get(name, name)
+        given = join_solid(self.group(text))
+        name = allowlist.DISPLAYS.get(given, given)
         if name not in allowlist.ENVIRONMENTS:
             raise RenderError(
                 Cause.REFUSED, f"{text}{{{given[:40]}}} is no environment of a formula's inside"
             )
         if text == "\\end":
-            self.levels.leave(f"\\end{{{given}}}", f"an \\end{{{given}}}")
+            self.nesting.leave(f"\\end{{{given}}}", f"an \\end{{{given}}}")
             self._put(f"\\end{{{name}}}")
             return
-        self.levels.enter(f"\\end{{{given}}}")
-        self._put(f"\\begin{{{name}}}")
+        begin = f"\\begin{{{name}}}"
+        self.nesting.enter(f"\\end{{{given}}}")
+        self._put(begin)
         if name in allowlist.PLACED:
-            self._place(name)
+            self._vertical_position(name)
         if given.rstrip("*") == "eqnarray":
             self._put("{rcl}")
         elif name in allowlist.COLUMNED:
-            columns = self._columns(self.group(f"\\begin{{{name}}}"), rows=self.rows)
+            columns = self._columns(self.group(begin), rows=self.rows)
             self._put("{" + (columns or _UNKNOWN_COLUMNS) + "}")
         elif name == "alignedat":
-            self._count(f"\\begin{{{name}}}")
+            self._count(begin)
         elif name[1:] == "matrix" or name == "matrix":
-            self.levels.add(work(MATRIX_COLUMNS))
+            self.nesting.add_work(column_work(MAX_MATRIX_COLUMNS))
 
-    def _place(self, name: str) -> None:
-        """Takes where an environment stands on its line."""
+    def _vertical_position(self, name: str) -> None:
+        """Reads the position of an environment on its line, in brackets."""
         at = self.at
-        self.take_spaces()
+        self.skip_spaces()
         if self.peek() != "[":
             self.at = at
             return
         end = self.closing("]", "[")
-        place = "".join(token.text for token in self.tokens[self.at + 1 : end]).strip()
-        if place in ("t", "c", "b", "") or (name in allowlist.COLUMNED and place in _OTHER_PLACES):
-            self._put(f"[{place}]")
+        position = self._text_up_to(end)
+        columned = name in allowlist.COLUMNED
+        if position in ("t", "c", "b", "") or (columned and position in _OTHER_POSITIONS):
+            self._put(f"[{position}]")
             self.at = end + 1
-        elif name in allowlist.COLUMNED:
-            raise RenderError(Cause.REFUSED, f"[{place[:40]}] behind \\begin{{{name}}}")
+        elif columned:
+            raise RenderError(Cause.REFUSED, f"[{position[:40]}] behind \\begin{{{name}}}")
         else:
-            # A bracket that belongs to the first cell, kept from being read as a place.
+            # A bracket that belongs to the first cell must not be read as a position.
             self._put("{}")
 
-    def _columns(self, tokens: list[Token], *, rows: int) -> str:
-        """A column specification, checked."""
-        return Columns(self.levels, self.effort, rows, self._inside).check(tokens)
+    def _columns(self, tokens: Sequence[Token], *, rows: int) -> str:
+        """Returns a sanitised column specification."""
+        return ColumnSanitizer(self.nesting, self.budget, rows, self._insertion).sanitize(tokens)
 
-    def _inside(self, tokens: list[Token], levels: Levels) -> str:
-        """What stands between the columns of an array, checked."""
+    def _insertion(self, tokens: Sequence[Token], nesting: Nesting) -> str:
+        """Returns the sanitised content of an insertion between columns."""
         if self.nested >= _MAX_NESTED:
             raise RenderError(Cause.LIMIT, f"arrays between columns more than {_MAX_NESTED} deep")
-        return _Sanitizer(tokens, levels, self.effort, self.nested + 1).run()
+        return _Sanitizer(tokens, nesting, self.budget, self.nested + 1).run()
 
-    def _rules(self) -> None:
-        """Takes the lines of a table out of the group that begins here: they stand before it."""
-        while True:
-            at = self.at
-            self.take_spaces()
-            if self.peek() != "\\hline":
-                self.at = at
-                return
-            self.at += 1
+    def _lines_of_table(self) -> None:
+        """Moves the lines of a table out of the group that begins here, to before it."""
+        while self.peek_solid() == "\\hline":
+            self.take_solid()
             self._put("\\hline")
 
-    def _between_primes(self) -> bool:
-        """Whether a space here keeps a prime from the prime or exponent that it belongs to."""
-        return bool(self.out) and self.out[-1] == "'" and self.peek() in ("'", "^")
+    def _is_between_primes(self) -> bool:
+        """Whether a space here separates a prime from the prime or exponent behind it."""
+        return self._last() == "'" and self.peek() in ("'", "^")
+
+    def _text_up_to(self, end: int) -> str:
+        """Returns the content of the bracket that comes next and closes at an index."""
+        return "".join(self.tokens[self.at + 1 : end]).strip()
+
+    def _last(self) -> str:
+        return self.out[-1].text if self.out else ""
 
     def _put(self, text: str) -> None:
         # A control word must not run into letters that stood apart from it.
-        if self.out and text[:1].isalpha():
-            last = self.out[-1]
-            if last[:1] == "\\" and last[-1].isalpha():
-                self.out.append(" ")
-                self.starts.append(self.start)
-        self.out.append(text)
-        self.starts.append(self.start)
+        last = self._last()
+        if text[:1].isalpha() and last[:1] == "\\" and last[-1].isalpha():
+            self.out.append(MarkupPiece(" ", self.start))
+        self.out.append(MarkupPiece(text, self.start))
+
+    def _put_star(self) -> None:
+        self.skip_spaces()
+        if self.take_if("*"):
+            self._put("*")
+            self.skip_spaces()
 
     def _bracket(self, *, length: bool) -> None:
-        """Makes sure that a bracket that comes next also closes; joins a length inside."""
-        self.take_spaces()
-        if self.peek() == "*":
-            self.at += 1
-            self._put("*")
-            self.take_spaces()
+        """Reads a bracket that may come next: makes sure that it closes, joins a length inside."""
+        self._put_star()
         if self.peek() != "[":
             return
         end = self.closing("]", "[")
-        joined = as_length(self.tokens[self.at + 1 : end]) if length else ""
+        joined = as_length(self.source[self.at + 1 : end]) if length else ""
         if joined:
             self._put(f"[{joined}]")
             self.at = end + 1
         elif not length:
-            self.levels.enter_bracket(end)
+            self.nesting.enter_bracket(end)
 
     def _length(self) -> None:
-        """Joins a length in braces that comes next; anything else is left to TeX."""
-        self.take_spaces()
-        if self.peek() == "*":
-            self.at += 1
-            self._put("*")
-            self.take_spaces()
+        """Joins a length in braces that may come next; anything else is left to TeX."""
+        self._put_star()
         if self.peek() == "{":
             end = self.closing("}", "a length")
-            joined = as_length(self.tokens[self.at + 1 : end])
+            joined = as_length(self.source[self.at + 1 : end])
             if joined:
                 self._put(f"{{{joined}}}")
                 self.at = end + 1
-
-    def _bare_length(self) -> None:
-        """Joins a length without braces that comes next; anything else is left to TeX."""
-        found = self.bare_length()
-        if found:
-            self.take_spaces()
-            self._put(found + " ")
 
 
 def _check_length(markup: str) -> None:
@@ -383,3 +378,7 @@ def _check_length(markup: str) -> None:
 
 def _refused(text: str) -> RenderError:
     return RenderError(Cause.REFUSED, f"{text[:40]} is not among the commands of formulas")
+
+
+def _unreadable(reason: str) -> RenderError:
+    return RenderError(Cause.UNREADABLE, reason)

@@ -1,29 +1,16 @@
-"""The real engine: LaTeX sets a batch of formulas, dvipng draws the pages.
+"""The engine `tex`: LaTeX typesets a batch of formulas, dvipng rasterises the pages.
 
-Whatever else is in the batch, a formula's pixels are those it has alone, and every failure is its
-own. TeX stops at the first error; what it drew before stands, the formula without a page has
-failed, and the rest is set by a fresh TeX. No formula can define anything that outlasts it
-(`markup.allowlist`, `markup.sanitizer`). Formulas are pages by number, so nothing can shift.
-
-Defences against hostile markup, each enough for most of it: an allow-list of commands and a bound
-on the work before TeX; a format in which the primitives that read, open or embed have no name; no
-shell escape, `openin_any` and `openout_any` at their strictest, no TeX inputs but the batch, a home
-of its own; limits on time, memory, file sizes and processes, and a process group killed as a whole;
-a look at each page's DVI (specials, size) before it is drawn, without Ghostscript.
+The DVI of each page is checked (specials, size) before dvipng reads it, without Ghostscript. See
+`tex.engine` for the other defences.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-
-from im2tex.errors import Im2TexError
 from im2tex.render.markup import sanitizer
 from im2tex.render.parallel import in_batches
 from im2tex.render.rendering import (
@@ -35,179 +22,92 @@ from im2tex.render.rendering import (
     decode_png,
     encode_png,
 )
-from im2tex.render.tex import dvi, page_sizes, sandbox, template
-from im2tex.render.tex.fonts import FontMetrics
-from im2tex.render.tex.page_sizes import Page
-from im2tex.render.tex.runs import (
-    INSTALL,
-    LATEX,
-    blame,
-    environment,
-    limits_for,
-    lost,
-    make_format,
-    said,
-)
-from im2tex.render.tex.sandbox import SandboxLimits
+from im2tex.render.tex import dvi, sandbox, template
+from im2tex.render.tex.dvi import DviPage
+from im2tex.render.tex.engine import TexEngine
+from im2tex.render.tex.sandbox import ProgramResult, SandboxLimits
 
 MAX_SIDE = 32_000  # pixels
 MAX_AREA = 16_000_000  # pixels
 
-_PROGRAMS = ("latex", "dvipng", "kpsewhich")
 
-
-class TexRenderer:
-    """Draws with `latex` and `dvipng`.
+class TexRenderer(TexEngine[str, str, bytes]):
+    """Renders with `latex` and `dvipng`.
 
     Args:
-        dpi: pixels an inch; a formula is set in 12 point.
-        workers: batches drawn at a time; the number of cores if not given.
-        limits: what a program may take for a batch.
+        dpi: pixels per inch; a formula is typeset in 12 point.
+        workers: batches rendered at a time; by default the number of cores.
+        limits: of a program run for a batch.
 
     Raises:
         Im2TexError: if TeX is not installed, or its format cannot be made.
     """
 
     engine = "tex"
+    name = "engine tex"
+    programs = ("latex", "dvipng", "kpsewhich")
 
     def __init__(
-        self,
-        dpi: int = 200,
-        workers: int | None = None,
-        limits: SandboxLimits | None = None,
+        self, dpi: int = 200, workers: int | None = None, limits: SandboxLimits | None = None
     ) -> None:
-        missing = [program for program in _PROGRAMS if shutil.which(program) is None]
-        if missing:
-            raise Im2TexError(
-                f"engine tex needs {', '.join(missing)}, not found on the path. {INSTALL}; "
-                "or take --engine builtin, which needs no TeX."
-            )
+        super().__init__(workers, limits)
         self.dpi = dpi
-        self.workers = workers or os.cpu_count() or 1
-        self.limits = limits or SandboxLimits()
-        self._home = tempfile.TemporaryDirectory(prefix="im2tex-tex-")
-        self.folder = Path(self._home.name)
-        self._environment = environment()
-        try:
-            versions = self._versions()
-            self._make_format()
-            self._metrics = FontMetrics(self.folder, self._environment)
-        except BaseException:
-            self.close()
-            raise
+        versions = ", ".join(map(self._version, ("latex", "dvipng")))
         self.signature = f"tex:{versions}|{template.VERSION}|markup {sanitizer.VERSION}|dpi:{dpi}"
 
-    def close(self) -> None:
-        """Removes the working folder."""
-        self._home.cleanup()
-
     def render(self, formulas: Iterable[str]) -> Iterator[Rendering]:
-        """Draws formulas, a rendering each, in order; see `Renderer`."""
-        return in_batches(self.draw, formulas, self.workers)
+        """Yields a rendering of each formula, in order; see `Renderer`."""
+        return in_batches(self.render_batch, formulas, self.workers)
 
-    def draw(self, formulas: Sequence[str]) -> list[Rendering]:
-        """Draws one batch, here and now."""
-        results: dict[int, Rendering] = {}
-        checked: dict[int, str] = {}
-        for number, formula in enumerate(formulas):
-            try:
-                checked[number] = sanitizer.sanitize(formula)
-            except RenderError as error:
-                results[number] = Rendering(failure=error.failure)
-        with tempfile.TemporaryDirectory(prefix="batch-", dir=self.folder) as folder:
-            self._set(checked, Path(folder), results)
-        return [results[number] for number in range(len(formulas))]
+    def render_batch(self, formulas: Sequence[str]) -> list[Rendering]:
+        """Returns the renderings of one batch, computed in this thread."""
+        return list(map(_as_rendering, self.process_batch(formulas)))
 
-    def _set(self, waiting: dict[int, str], folder: Path, results: dict[int, Rendering]) -> None:
-        """Sets formulas by number, again without the failed ones until all are dealt with."""
-        groups = [waiting]
-        run = 0
-        while groups:
-            group = groups.pop()
-            if not group:
-                continue
-            job = folder / f"{run:06d}"
-            job.mkdir()
-            run += 1
-            drawn, failed, doubtful = self._set_once(group, job)
-            results |= drawn
-            rest = {number: text for number, text in group.items() if number not in drawn}
-            if failed is not None:
-                number, failure = failed
-                text = rest.pop(number)
-                if doubtful and len(group) > 1:
-                    # SandboxLimits count for the whole group, and an error in another's line may be
-                    # another's: alone it has all of the limits, and errors of its own only.
-                    # What came before is not set with what comes behind again, or a batch of
-                    # slow ones would take the square of its time.
-                    groups.append({number: text})
-                    groups.append({n: text for n, text in rest.items() if n < number})
-                    rest = {n: text for n, text in rest.items() if n > number}
-                else:
-                    results[number] = Rendering(failure=failure)
-            groups.append(rest)
-            shutil.rmtree(job)
+    def _prepare(self, formula: str) -> str:
+        return sanitizer.sanitize(formula)
 
-    def _set_once(
-        self, group: dict[int, str], job: Path
-    ) -> tuple[dict[int, Rendering], tuple[int, Failure] | None, bool]:
-        """One run of TeX: what it drew, the formula it stumbled over, and whether that is sure."""
-        (job / "batch.tex").write_text(template.document(group), encoding="utf-8")
-        limits = limits_for(len(group), self.limits)
-        outcome = sandbox.run([*LATEX, "batch.tex"], job, self._environment, limits)
-        pages = self._pages(job / "batch.dvi")
-        done = {page.number for page in pages}
-        failed: tuple[int, Failure] | None = None
-        doubtful = False
-        if outcome.killed or len(done) < len(group):
-            number, failure, doubtful = blame(list(group), done, outcome)
-            failed = number, failure
-        faults = lost(outcome.output)
-        whole = [p for p in pages if p.number in group and p.number not in faults]
-        drawn = self._draw_pages(whole, job)
-        drawn |= {n: Rendering(failure=faults[n]) for n in done & faults.keys() & group.keys()}
-        if failed is not None:
-            drawn.pop(failed[0], None)
-        return drawn, failed, doubtful
+    def _markup(self, formula: str) -> Sequence[str]:
+        return [formula]
 
-    def _pages(self, output: Path) -> list[Page]:
-        """The pages of a DVI file; none where TeX could not finish it."""
-        data = output.read_bytes() if output.exists() else b""
-        return page_sizes.pages(data, self._metrics.of(data)) if dvi.complete(data) else []
-
-    def _draw_pages(self, pages: Sequence[Page], job: Path) -> dict[int, Rendering]:
-        renderings: dict[int, Rendering] = {}
-        sound: list[int] = []
-        for page in pages:
-            failure = self._fault(page)
-            if failure is None:
-                sound.append(page.number)
-            else:
-                renderings[page.number] = Rendering(failure=failure)
+    def _convert(
+        self, group: Mapping[int, str], pages: Mapping[int, Sequence[DviPage]], job: Path
+    ) -> dict[int, bytes | Failure]:
+        results: dict[int, bytes | Failure] = {}
+        for number, (page,) in pages.items():
+            failure = self._check(page)
+            if failure is not None:
+                results[number] = failure
+        sound = [number for number in pages if number not in results]
         groups = [sound] if sound else []
         while groups:
-            group = groups.pop()
-            finished, outcome = self._rasterise(group, job)
-            renderings |= finished
-            rest = [number for number in group if number not in finished]
-            if rest and len(group) == 1:
+            numbers = groups.pop()
+            finished, run = self._rasterise(numbers, job)
+            results |= finished
+            rest = [number for number in numbers if number not in finished]
+            if rest and len(numbers) == 1:
                 reason = "dvipng took too much time or memory"
-                if not outcome.killed:
-                    last = outcome.output.strip().rpartition("\n")[2]
+                if not run.killed:
+                    last = run.output.strip().rpartition("\n")[2]
                     reason = f"dvipng drew nothing: {last[-200:]}"
-                renderings[rest[0]] = Rendering(failure=Failure(Cause.LIMIT, reason))
+                results[rest[0]] = Failure(Cause.LIMIT, reason)
             else:
                 groups += [[number] for number in rest]
-        return renderings
+        return results
 
-    def _fault(self, page: Page) -> Failure | None:
-        if page.fault:
-            return Failure(Cause.LIMIT, page.fault)
-        if not page.width or not page.height:
+    def _check(self, page: DviPage) -> Failure | None:
+        """Returns why a page must not be rasterised, or None."""
+        if any(item.code == dvi.SPECIAL for item in page.items):
+            return Failure(Cause.LIMIT, "it holds a \\special")
+        if page.out_of_bounds:
+            return Failure(Cause.LIMIT, "its ink lies further away than TeX can measure")
+        fonts = {item.font for item in page.items if item.code != dvi.RULE}
+        size = dvi.ink_size(page.items, self._fonts.metrics(fonts))
+        if not all(size):
             return Failure(Cause.BLANK, "it draws no ink")
         pixel = dvi.POINT * 72.27 / self.dpi
-        width, height = round(page.width / pixel), round(page.height / pixel)
-        if page.rules / pixel**2 > MAX_AREA:
+        width, height = (round(side / pixel) for side in size)
+        rules = sum(item.width * item.height for item in page.items)
+        if rules / pixel**2 > MAX_AREA:
             return Failure(Cause.LIMIT, "rules of more pixels than a page may have")
         if max(width, height) > MAX_SIDE or width * height > MAX_AREA:
             return Failure(Cause.LIMIT, f"{width:,} by {height:,} pixels")
@@ -215,68 +115,44 @@ class TexRenderer:
 
     def _rasterise(
         self, numbers: Sequence[int], job: Path
-    ) -> tuple[dict[int, Rendering], sandbox.ProgramResult]:
-        """Draws pages of the batch by number: those that come back whole, and how it ended."""
-        outcome = sandbox.run(
+    ) -> tuple[dict[int, bytes | Failure], ProgramResult]:
+        """Runs dvipng on pages; returns the PNG files of those that it finished, by number."""
+        run = sandbox.run(
             [
-                "dvipng",
-                "-q",
-                f"-D{self.dpi}",
-                "-Ttight",
-                "-z1",
-                "--nogs",
-                "--norawps",
-                "--picky",
-                "--dvinum",
-                f"-pp{_ranges(numbers)}",
-                "-opage%d.png",
-                "batch.dvi",
+                *("dvipng", "-q", f"-D{self.dpi}", "-Ttight", "-z1", "--nogs", "--norawps"),
+                *("--picky", "--dvinum", f"-pp{_ranges(numbers)}", "-opage%d.png", "batch.dvi"),
             ],
             job,
             self._environment,
             self.limits,
         )
-        finished: dict[int, Rendering] = {}
+        finished: dict[int, bytes | Failure] = {}
         for number in numbers:
-            picture = job / f"page{number}.png"
-            if not picture.exists():
+            path = job / f"page{number}.png"
+            if not path.exists():
                 continue
             try:
-                finished[number] = Rendering(
-                    png=encode_png(crop_to_ink(decode_png(picture.read_bytes())))
-                )
+                finished[number] = encode_png(crop_to_ink(decode_png(path.read_bytes())))
             except RenderError as error:
-                finished[number] = Rendering(failure=error.failure)
+                finished[number] = error.failure
             except (OSError, ValueError, SyntaxError):
-                # Cut off, as the program was: drawn again alone.
-                if not outcome.killed:
+                # The file is cut off if the program was killed: the page is rasterised again alone.
+                if not run.killed:
                     raise
-        return finished, outcome
+        return finished, run
 
-    def _make_format(self) -> None:
-        outcome = make_format(template.PREAMBLE, self.folder, self._environment, self.limits)
-        if outcome is not None:
-            raise Im2TexError(
-                f"engine tex: LaTeX cannot load what formulas need ({said(outcome).reason})"
-                f". Install its packages: {INSTALL}."
-            )
+    def _version(self, program: str) -> str:
+        answer = sandbox.run([program, "--version"], self.folder, self._environment, self.limits)
+        first = next(iter(answer.output.splitlines()), program)
+        return re.sub(r"\(preloaded.*|Copyright.*", "", first).strip()
 
-    def _versions(self) -> str:
-        lines = []
-        for program in ("latex", "dvipng"):
-            answer = sandbox.run(
-                [program, "--version"], self.folder, self._environment, self.limits
-            )
-            first = next(iter(answer.output.splitlines()), program)
-            lines.append(re.sub(r"\(preloaded.*|Copyright.*", "", first).strip())
-        return ", ".join(lines)
+
+def _as_rendering(result: bytes | Failure) -> Rendering:
+    return Rendering(failure=result) if isinstance(result, Failure) else Rendering(png=result)
 
 
 def _ranges(numbers: Sequence[int]) -> str:
-    """1, 2, 3, 5 as `1-3,5`."""
-    ordered = np.asarray(numbers)
-    cuts = np.flatnonzero(np.diff(ordered) != 1) + 1
-    return ",".join(
-        str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}"
-        for part in np.split(ordered, cuts)
-    )
+    """Returns ascending numbers as ranges: 1, 2, 3, 5 as `1-3,5-5`."""
+    runs = groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])
+    parts = [[number for _, number in run] for _, run in runs]
+    return ",".join(f"{part[0]}-{part[-1]}" for part in parts)

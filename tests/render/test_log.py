@@ -1,7 +1,8 @@
-"""What TeX says of its pages, and the time that it gets."""
+"""TeX's terminal output, and the time limit of a run."""
 
 from im2tex.render import Cause, Failure
-from im2tex.render.tex.runs import limits_for, lost
+from im2tex.render.tex.engine import batch_limits
+from im2tex.render.tex.log import incomplete_pages
 from im2tex.render.tex.sandbox import SandboxLimits
 
 OUTPUT = """This is pdfTeX (preloaded format=im2tex)
@@ -19,14 +20,14 @@ LaTeX Font Warning: Size substitutions with differences
 """
 
 
-def test_loss_belongs_to_the_page_behind_it():
-    assert lost(OUTPUT) == {
+def test_incomplete_pages_assigns_messages_to_the_page_behind_them():
+    assert incomplete_pages(OUTPUT) == {
         2: Failure(Cause.TEX, "the font rsfs10 has no character a"),
         4: Failure(Cause.TEX, r"\texttimes cannot be drawn in math"),
     }
 
 
-def test_time_of_a_run_grows_with_its_formulas_up_to_the_limit():
+def test_batch_limits_grow_with_the_formulas_up_to_the_limit():
     limits = SandboxLimits(seconds=20)
-    assert [limits_for(n, limits).seconds for n in (1, 25, 250, 1000)] == [4, 5, 14, 20]
-    assert limits_for(1, SandboxLimits(seconds=2)).seconds == 2
+    assert [batch_limits(n, limits).seconds for n in (1, 25, 250, 1000)] == [4, 5, 14, 20]
+    assert batch_limits(1, SandboxLimits(seconds=2)).seconds == 2

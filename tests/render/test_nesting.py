@@ -169,9 +169,9 @@ def test_work_of_random_nests_stays_small_and_leaves_neighbours_alone():
     with_neighbours = [part for _ in range(120) for part in (nest(rng), rng.choice(NEIGHBOURS))]
     renderer = TexRenderer(workers=1)
     try:
-        alone = {formula: renderer.draw([formula])[0].png for formula in NEIGHBOURS}
+        alone = {formula: renderer.render_batch([formula])[0].png for formula in NEIGHBOURS}
         before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-        found = renderer.draw(with_neighbours)
+        found = renderer.render_batch(with_neighbours)
         seconds = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
     finally:
         renderer.close()

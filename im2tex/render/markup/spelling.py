@@ -1,68 +1,56 @@
-r"""How formulas are written: with a display around them, or with their text letter by letter.
+r"""Spellings of formulas: a display around the whole formula, and text letter by letter.
 
-Formulas come as people write them and as normal forms have them: `\text{max}` is
-`\text { m a x }` there, with a `~` for each space of the text.
+Normal forms write `\text{max}` as `\text { m a x }`, with a `~` for each space of the text.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from im2tex.latex.tokens import Token, TokenKind
 
-LETTERS = str.maketrans(
+TEXT_LETTERS = str.maketrans(
     {
-        "ß": "\\ss{}",
-        "æ": "\\ae{}",
-        "Æ": "\\AE{}",
-        "œ": "\\oe{}",
-        "Œ": "\\OE{}",
-        "ø": "\\o{}",
-        "Ø": "\\O{}",
-        "ł": "\\l{}",
-        "Ł": "\\L{}",
-        "ç": "\\c{c}",
-        "Ç": "\\c{C}",
-        "ş": "\\c{s}",
-        "Ş": "\\c{S}",
-        "ő": "\\H{o}",
-        "Ő": "\\H{O}",
-        "ű": "\\H{u}",
-        "Ű": "\\H{U}",
+        **{"ß": "\\ss{}", "ø": "\\o{}", "Ø": "\\O{}", "ł": "\\l{}", "Ł": "\\L{}"},
+        **{"æ": "\\ae{}", "Æ": "\\AE{}", "œ": "\\oe{}", "Œ": "\\OE{}"},
+        **{"ç": "\\c{c}", "Ç": "\\c{C}", "ş": "\\c{s}", "Ş": "\\c{S}"},
+        **{"ő": "\\H{o}", "Ő": "\\H{O}", "ű": "\\H{u}", "Ű": "\\H{U}"},
     }
 )
-"""Letters that text is drawn with and math is not, for which normal forms have no spelling."""
+"""Letters that text mode draws and math mode does not, which normal forms do not respell."""
 
 _DELIMITERS = {("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")}
 _DISPLAYS = frozenset(["equation", "displaymath", "math", "dmath", "subequations"])
 _ROUNDS = 5  # `$$\begin{equation}…`
 
 
-def without_display(tokens: list[Token]) -> list[Token]:
-    r"""A formula's tokens without the dollars, brackets or `equation` around all of it.
+def strip_display(tokens: list[Token]) -> list[Token]:
+    r"""Removes dollars, brackets or an `equation` around a whole formula.
 
     Args:
-        tokens: those of the formula, spaces kept.
+        tokens: of the formula, spaces kept.
     """
     for _ in range(_ROUNDS):
-        inked = [i for i, token in enumerate(tokens) if token.kind is not TokenKind.SPACE]
-        if len(inked) < 2:
+        solid = [i for i, token in enumerate(tokens) if token.kind is not TokenKind.SPACE]
+        if len(solid) < 2:
             break
-        first, last = inked[0], inked[-1]
+        first, last = solid[0], solid[-1]
         if (tokens[first].text, tokens[last].text) in _DELIMITERS:
             tokens = tokens[first + 1 : last]
             continue
-        mark = tokens[last].text in (".", ",", ";", ":")
-        closed = inked[-2] if mark else last
+        punctuated = tokens[last].text in (".", ",", ";", ":")
+        closed = solid[-2] if punctuated else last
         begin, end = _group(tokens, first, "\\begin"), _group_before(tokens, closed, "\\end")
         if begin is None or end is None or begin[0] != end[0]:
             break
         if begin[0].rstrip("*") not in _DISPLAYS or begin[1] > end[1]:
             break
-        tokens = tokens[begin[1] : end[1]] + (tokens[last : last + 1] if mark else [])
+        tokens = tokens[begin[1] : end[1]] + (tokens[last : last + 1] if punctuated else [])
     return tokens
 
 
 def _group(tokens: list[Token], at: int, command: str) -> tuple[str, int] | None:
-    r"""The name behind a `\begin`, and where what follows it stands."""
+    r"""Returns the name in the braces behind a command, and the index behind them."""
     name = ""
     for index in range(at + 1, min(len(tokens), at + 40)):
         text = tokens[index].text
@@ -74,7 +62,7 @@ def _group(tokens: list[Token], at: int, command: str) -> tuple[str, int] | None
 
 
 def _group_before(tokens: list[Token], at: int, command: str) -> tuple[str, int] | None:
-    r"""The name behind the `\end` that ends at a token, and where the `\end` stands."""
+    r"""Returns the name and the index of the `\end` whose braces close at an index."""
     for index in range(at, max(-1, at - 40), -1):
         if tokens[index].text == command:
             found = _group(tokens, index, command)
@@ -82,15 +70,15 @@ def _group_before(tokens: list[Token], at: int, command: str) -> tuple[str, int]
     return None
 
 
-def text_in_tokens(tokens: list[Token], at: int) -> int:
-    r"""Where text that is spelt token by token ends; 0 if it is not spelt so.
+def spelled_text_end(tokens: Sequence[Token], at: int) -> int:
+    r"""Returns the index at which text that is spelled token by token ends; 0 for other text.
 
-    It is where white space stands around each of its tokens and in front of its brace, as a
-    normal form has it: there spaces part tokens, and a `~` is the space of the text.
+    Such text has spaces around each of its tokens and in front of its brace, as in a normal form:
+    there spaces separate tokens, and a `~` is a space of the text.
 
     Args:
-        tokens: those of the formula, spaces kept.
-        at: index of the token behind the command, which takes the text.
+        tokens: of the formula, spaces kept.
+        at: index of the token behind the command that takes the text.
     """
     while at < len(tokens) and tokens[at].kind is TokenKind.SPACE:
         at += 1

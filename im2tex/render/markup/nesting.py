@@ -1,9 +1,9 @@
-r"""What is open at a place in a formula, and how often TeX sets what stands there.
+r"""The open groups at a position in a formula, and how often TeX typesets what stands there.
 
-Commands such as `\text`, `\phantom` or `\overset` set their arguments several times, up to
-`REPETITIONS`: nested, the work grows exponentially with the depth. The work is estimated from
-above before TeX runs. A command may hide its argument from a simple count of groups: behind an
-optional argument (`\sqrt[{}]{…}`), or behind a word that ends the one before (`\root{}{}\of{…}`).
+Commands such as `\text`, `\phantom` or `\overset` typeset their arguments several times, up to
+`REPETITIONS`: nested, the work grows exponentially with the depth. The work is bounded from above
+before TeX runs. A command may hide its argument from a simple count of groups: behind an optional
+argument (`\sqrt[{}]{…}`), or behind a word that ends the one before (`\root{}{}\of{…}`).
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from im2tex.render.rendering import Cause, RenderError
 
 MAX_DEPTH = 100  # TeX's own limit is 255 levels, of which some constructs take several
-MAX_WORK = 200_000  # tokens set, repetitions counted: about a second of TeX
-REPETITIONS = 6  # \boldsymbol measures, then sets for each of four styles: measured, 5.8
+MAX_WORK = 200_000  # tokens typeset, repetitions counted: about a second of TeX
+REPETITIONS = 6  # \boldsymbol measures, then typesets each of four styles: measured, 5.8
 
 
 @dataclass(slots=True)
 class _Level:
-    """A group or bracket that is open.
+    """An open group, environment or bracket.
 
     Attributes:
         end: what closes it.
-        times: how often its content is set.
-        arguments: how many of the groups to come on it are arguments of a command that repeats.
-        delimited: whether every group on it is one, up to a word that ends the argument.
-        until: for a bracket, the index of the token that closes it.
+        times: how often its content is typeset.
+        arguments: how many of its next groups are arguments of a command that repeats them.
+        delimited: whether all its groups are, up to a word that ends the argument.
+        until: of a bracket, the index of the token that closes it.
     """
 
     end: str
@@ -36,15 +36,15 @@ class _Level:
     until: int = -1
 
 
-class Levels:
+class Nesting:
     """The stack of what is open.
 
     Args:
-        depth: of what is open around the part of the formula that is checked.
-        times: how often that part is set.
+        depth: of the part of the formula that is checked.
+        times: how often that part is typeset.
 
     Attributes:
-        work: tokens set so far, repetitions counted.
+        work: tokens typeset so far, repetitions counted.
     """
 
     def __init__(self, depth: int = 0, times: int = 1) -> None:
@@ -54,20 +54,20 @@ class Levels:
 
     @property
     def depth(self) -> int:
-        """How much is open."""
+        """Number of open levels."""
         return self._depth + len(self._levels) - 1
 
     @property
     def end(self) -> str:
-        """What closes the innermost level; empty where nothing is open."""
+        """What closes the innermost level; empty if nothing is open."""
         return self._levels[-1].end
 
     @property
     def times(self) -> int:
-        """How often TeX sets what stands here."""
+        """How often TeX typesets what stands here."""
         return self._levels[-1].times
 
-    def add(self, tokens: int) -> None:
+    def add_work(self, tokens: int) -> None:
         """Counts tokens that stand here.
 
         Raises:
@@ -77,22 +77,22 @@ class Levels:
         if self.work > MAX_WORK:
             raise RenderError(Cause.LIMIT, "nested so that it would be set millions of times")
 
-    def repeat(self, arguments: int) -> None:
-        """A command stands here that repeats as many arguments."""
+    def repeat_arguments(self, count: int) -> None:
+        """Marks the next groups as arguments of a command that repeats them."""
         level = self._levels[-1]
-        level.arguments = max(level.arguments, arguments)
+        level.arguments = max(level.arguments, count)
 
     def delimit(self, *, ends: bool) -> None:
-        r"""Plain TeX's `\root`, or its `\of`, which ends the first argument: one more comes."""
+        r"""Handles plain TeX's `\root`, or its `\of`, which ends the first of two arguments."""
         self._levels[-1].delimited = not ends
         if ends:
-            self.repeat(1)
+            self.repeat_arguments(1)
 
     def enter(self, end: str) -> None:
-        """Something opens.
+        """Opens a level.
 
         Args:
-            end: what will close it.
+            end: what closes it.
 
         Raises:
             RenderError: if it is too deep.
@@ -105,7 +105,7 @@ class Levels:
         self._push(_Level(end, times))
 
     def enter_bracket(self, until: int) -> None:
-        """An optional argument opens, which does not count among a command's arguments.
+        """Opens an optional argument, which does not count among a command's arguments.
 
         Args:
             until: index of the token that closes it.
@@ -126,11 +126,11 @@ class Levels:
         """
         while any(level.until == at for level in self._levels):
             if self._levels[-1].until != at:
-                raise RenderError(Cause.UNREADABLE, f"a ] where {shown(self.end)} should be")
+                raise self._unexpected("a ]")
             self._levels.pop()
 
     def leave(self, end: str, closer: str) -> None:
-        """Something closes.
+        """Closes the innermost level.
 
         Args:
             end: what closes.
@@ -142,15 +142,25 @@ class Levels:
         if not self.end:
             raise RenderError(Cause.UNREADABLE, f"{closer} that nothing opened")
         if self.end != end:
-            raise RenderError(Cause.UNREADABLE, f"{closer} where {shown(self.end)} should be")
+            raise self._unexpected(closer)
         self._levels.pop()
+
+    def require_closed(self) -> None:
+        """Raises an error if something is open.
+
+        Raises:
+            RenderError: if so.
+        """
+        if self.end:
+            raise RenderError(Cause.UNREADABLE, f"ends before {self._shown()}")
 
     def _push(self, level: _Level) -> None:
         if self.depth >= MAX_DEPTH:
             raise RenderError(Cause.LIMIT, f"nested more than {MAX_DEPTH} deep")
         self._levels.append(level)
 
+    def _unexpected(self, closer: str) -> RenderError:
+        return RenderError(Cause.UNREADABLE, f"{closer} where {self._shown()} should be")
 
-def shown(end: str) -> str:
-    """What closes a level, for a message."""
-    return f"the {end}" if end != "}" else "the closing brace"
+    def _shown(self) -> str:
+        return f"the {self.end}" if self.end != "}" else "the closing brace"
