@@ -63,6 +63,7 @@ class TexEngine(ABC, Generic[F, P, R]):
     """
 
     name: ClassVar[str]
+    alternative: ClassVar[str] = ""
     programs: ClassVar[tuple[str, ...]]
     preamble: ClassVar[str] = template.PREAMBLE
     pages: ClassVar[int] = 1
@@ -75,7 +76,7 @@ class TexEngine(ABC, Generic[F, P, R]):
         if missing:
             raise Im2TexError(
                 f"{self.name} needs {', '.join(missing)}, not found on the path. "
-                f"Install TeX: {_INSTALL}; or choose the engine 'builtin', which needs no TeX."
+                f"Install TeX: {_INSTALL}{self.alternative}."
             )
         self.workers = workers or os.cpu_count() or 1
         self.limits = limits or SandboxLimits()

@@ -45,6 +45,7 @@ class TexRenderer(TexEngine[str, str, bytes]):
 
     engine = "tex"
     name = "engine tex"
+    alternative = "; or use --engine builtin, which needs no TeX"
     programs = ("latex", "dvipng", "kpsewhich")
 
     def __init__(
