@@ -17,11 +17,14 @@ from test_symbol_tree import PIECES
 
 from im2tex.latex.label_graph.label_graph import (
     LabelGraph,
+    _graph,
     compare_formulas,
     compare_label_graphs,
     label_graph,
     try_label_graph,
 )
+from im2tex.latex.label_graph.layout_tree import layout_tree
+from im2tex.latex.tokens import LatexError
 
 
 def errors(reference, prediction, strict=False):
@@ -204,6 +207,17 @@ def test_any_tokens_can_be_compared(prediction, reference):
     strict = compare_formulas(prediction, reference, strict=True)
     assert found is None or found.errors >= 0
     assert strict is not None
+
+
+@given(st.lists(st.sampled_from([*PIECES, r"\Gamma", "Γ", r"\bm", r"\boxed"]), max_size=30))
+def test_strict_graph_shared_with_the_tools_graph_is_the_strict_graph(tokens):
+    shared = try_label_graph(tokens, strict=True)
+    try:
+        own = layout_tree(tokens, strict=True)
+    except LatexError:
+        assert shared is None
+    else:
+        assert shared == _graph(own)
 
 
 def test_long_formulas_stay_cheap():

@@ -2,7 +2,7 @@
 
 Every figure called expression rate here is this one. A prediction's formula and its reference's are
 turned into label graphs and the labels in which these differ are counted; the rules are written
-down in `im2tex.latex.label_graph.symbol_tree`, `layout_tree` and `label_graph`.
+down in `im2tex.latex.label_graph`.
 """
 
 from __future__ import annotations

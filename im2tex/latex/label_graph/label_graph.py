@@ -1,36 +1,19 @@
 """Label graphs of formulas and the number of labels in which two of them differ.
 
-A label graph has a label a symbol and a label a pair of related symbols. The CROHME 2019 tools
-(lgeval, as the CoMER repository runs it) know a symbol by its place alone: the path of relations
-from the first symbol of the formula. So symbols are compared place by place, there is no
-alignment, and a missing symbol moves all that follows on its line, with its scripts.
-
-The tools' rules for comparing:
-
-* A place whose labels differ, or that only one graph has, is one node error. A pair of places that
-  only one graph relates, or that they relate differently, is one edge error. The two together are
-  the label errors. A wrong symbol is 1 error, a missing last one 2, a script on the other corner 4.
-* Several symbols can be at one place, where a script has nothing to stand on and in matrices. Their
-  labels are a set then, and sets agree that have one label in common: the wrong entry of a matrix
-  costs nothing. The same holds of relations.
-* The structure is right where both graphs have the same places and related pairs.
-* A prediction without graph is compared as an empty one: it has as many errors as the reference has
-  symbols and edges, 1 for a single symbol, 3 for two.
-
-* A reference without graph is not compared: it is no part of any rate.
-
-With `strict`, the labels at one place must all agree, each missing, wrong or surplus one is an
-error, and a formula without graph on either side is wrong whatever is allowed.
+A label graph has a label a symbol and a label a pair of related symbols. The rules, by which it is
+made and compared, are in the docstring of the package.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
-from im2tex.latex.label_graph.layout_tree import NONE, RIGHT, layout_tree
+from im2tex.latex.label_graph.layout_tree import NONE, RIGHT, LayoutTree, layout_tree
 from im2tex.latex.tokens import LatexError
 
 
@@ -38,12 +21,13 @@ from im2tex.latex.tokens import LatexError
 class LabelGraph:
     """A formula's label graph.
 
-    A place is written with runs of `Right` counted: `O` is the formula's first symbol, `O2` the
-    third (`ORR` in the tools' files), `O1Sup` the exponent of the second, `O1Sup1` what follows it.
+    A position is written with runs of `Right` counted: `O` is the formula's first symbol, `O2` the
+    third (`ORR` in the tools' files), `O1Sup` the exponent of the second, `O1Sup1` the symbol
+    behind it.
 
     Attributes:
-        nodes: the labels at each place.
-        edges: the relations of each pair of places, as a rule one.
+        nodes: the labels at each position.
+        edges: the relations of each pair of positions, as a rule one.
         symbols: number of symbols.
         relations: number of edges between symbols.
     """
@@ -56,13 +40,13 @@ class LabelGraph:
 
 @dataclass(frozen=True, slots=True)
 class GraphComparison:
-    """How a prediction differs from its reference.
+    """The differences between a prediction and its reference.
 
     Attributes:
-        node_errors: places with other labels.
+        node_errors: positions with other labels.
         edge_errors: pairs with another relation.
-        structure: whether places and pairs are the same.
-        comparable: whether both formulas have a graph, or the tools' rules do without.
+        structure: whether positions and pairs are the same.
+        comparable: False under the strict rules for a formula without graph.
     """
 
     node_errors: int
@@ -77,20 +61,23 @@ class GraphComparison:
 
     @property
     def errors(self) -> int:
-        """Label errors, of nodes and edges."""
+        """Number of label errors, of nodes and edges."""
         return self.node_errors + self.edge_errors
 
     def within(self, errors: int) -> bool:
-        """Whether there are at most so many label errors; never for one that does not count."""
+        """Whether there are at most so many label errors; False if not comparable."""
         return self.comparable and self.errors <= errors
 
 
 def label_graph(tokens: Sequence[str], *, strict: bool = False) -> LabelGraph:
-    """The label graph of a formula.
+    """The label graph of a formula; graphs of the last formulas are kept.
+
+    >>> label_graph(["x", "^", "2"]).nodes
+    {'O': ('x',), 'OSup': ('2',)}
 
     Args:
         tokens: the formula's tokens, read as if joined by single spaces.
-        strict: by the strict rules of `layout_tree` instead of the tools'.
+        strict: by the strict rules instead of those of the CROHME 2019 tools.
 
     Returns:
         Its graph.
@@ -98,42 +85,63 @@ def label_graph(tokens: Sequence[str], *, strict: bool = False) -> LabelGraph:
     Raises:
         LatexError: where it has none; see `layout_tree`.
     """
-    labels, parents, relations, extra = layout_tree(tokens, strict=strict)
+    graph = _label_graph(" ".join(tokens), strict)
+    if isinstance(graph, LatexError):
+        raise graph.with_traceback(None)
+    return graph
+
+
+# Markup of which the two sets of rules make different graphs.
+_STRICT_DIFFERS = re.compile(
+    r"\\(?:begin|substack|boxed|[dt]frac|Gamma|text|mbox|math|bm|symbf|pmb|boldsymbol)|Γ"
+)
+
+
+@lru_cache(maxsize=1024)
+def _label_graph(source: str, strict: bool) -> LabelGraph | LatexError:
+    if strict and not _STRICT_DIFFERS.search(source):
+        graph = _label_graph(source, False)
+        if isinstance(graph, LabelGraph):
+            return graph
+    try:
+        return _graph(layout_tree([source], strict=strict))
+    except LatexError as error:
+        return error
+
+
+def _graph(tree: LayoutTree) -> LabelGraph:
     nodes: dict[str, tuple[str, ...]] = {}
     edges: dict[tuple[str, str], tuple[str, ...]] = {}
-    places: list[str] = []
-    # A place is the place where its line begins and how far to the right of it.
+    positions: list[str] = []
+    # A position is the position where its line begins, and a number of steps to the right.
     lines: list[tuple[str, int]] = []
-    for label, parent, relation in zip(labels, parents, relations, strict=True):
-        if parent == NONE:
-            line, right = "O", 0
-        elif relation == RIGHT:
+    for label, parent, relation in zip(tree.labels, tree.parents, tree.relations, strict=True):
+        if relation == RIGHT:
             line, right = lines[parent]
             right += 1
+            position = f"{line}{right}"
         else:
-            line, right = places[parent] + relation, 0
-        place = f"{line}{right}" if right else line
+            line = position = "O" if parent == NONE else positions[parent] + relation
+            right = 0
         lines.append((line, right))
-        places.append(place)
-        nodes[place] = (*nodes[place], label) if place in nodes else (label,)
+        positions.append(position)
+        nodes[position] = (*nodes[position], label) if position in nodes else (label,)
         if parent != NONE:
-            pair = places[parent], place
+            pair = positions[parent], position
             edges[pair] = (*edges[pair], relation) if pair in edges else (relation,)
-    for start, end, relation in extra:
-        pair = places[start], places[end]
-        # lgeval ignores an edge from a place to itself, which two roots at one place can have.
+    for start, end, relation in tree.extra:
+        pair = positions[start], positions[end]
+        # lgeval ignores an edge from a position to itself, as between two roots at one position.
         if pair[0] != pair[1]:
             edges[pair] = (*edges.get(pair, ()), relation)
-    related = sum(parent != NONE for parent in parents) + len(extra)
-    return LabelGraph(nodes, edges, len(labels), related)
+    related = sum(parent != NONE for parent in tree.parents) + len(tree.extra)
+    return LabelGraph(nodes, edges, len(tree.labels), related)
 
 
 def try_label_graph(tokens: Sequence[str] | None, *, strict: bool = False) -> LabelGraph | None:
-    """The label graph of a formula; None for one that has none, and for None."""
-    try:
-        return None if tokens is None else label_graph(tokens, strict=strict)
-    except LatexError:
-        return None
+    """The label graph of a formula; None for a formula without graph, and for None."""
+    graph = None if tokens is None else _label_graph(" ".join(tokens), strict)
+    return graph if isinstance(graph, LabelGraph) else None
 
 
 def compare_formulas(
@@ -142,9 +150,9 @@ def compare_formulas(
     """Counts the label errors of a predicted formula.
 
     Args:
-        prediction: its tokens, None for a missing one; need not be readable.
+        prediction: its tokens, None for a missing prediction; need not be readable.
         reference: the gold tokens.
-        strict: by the strict rules instead of the tools'.
+        strict: by the strict rules instead of those of the CROHME 2019 tools.
 
     Returns:
         The errors; None for a reference without graph, which the tools do not score. With `strict`
@@ -166,9 +174,9 @@ def compare_label_graphs(
     """Counts the label errors of a prediction.
 
     Args:
-        prediction: its graph; None where it has none.
+        prediction: its graph; None if it has none.
         reference: the gold graph.
-        strict: by the strict rules; both graphs must be strict ones then.
+        strict: by the strict rules, of which both graphs must be.
 
     Returns:
         The errors. Without `strict` the two graphs can change places.
@@ -183,20 +191,20 @@ def compare_label_graphs(
     )
 
 
-_Where = TypeVar("_Where", str, tuple[str, str])
+_Key = TypeVar("_Key", str, tuple[str, str])
 
 
 def _errors(
-    guess: dict[_Where, tuple[str, ...]], gold: dict[_Where, tuple[str, ...]], strict: bool
+    guess: dict[_Key, tuple[str, ...]], gold: dict[_Key, tuple[str, ...]], strict: bool
 ) -> int:
     if guess == gold:
         return 0
     differ = _differing if strict else _disjoint
     missing = gold.keys() - guess.keys()
-    return sum(differ((), gold[where]) for where in missing) + sum(
-        differ(labels, gold.get(where, ()))
-        for where, labels in guess.items()
-        if labels != gold.get(where)
+    return sum(differ((), gold[key]) for key in missing) + sum(
+        differ(labels, gold.get(key, ()))
+        for key, labels in guess.items()
+        if labels != gold.get(key)
     )
 
 

@@ -1,18 +1,15 @@
 # ruff: noqa: RUF001
-r"""What each LaTeX command draws, as the CROHME scoring tools know it.
+r"""The character that pandoc 2.17.1.1 (texmath 0.12.4) makes of each LaTeX command.
 
-The tools read formulas with pandoc 2.17.1.1 (texmath 0.12.4), which turns a command into a
-character; two commands are one label where the character is one (`\to` and `\rightarrow`), and a
-command that it does not know makes the whole formula unreadable. The table was made by asking
-pandoc about the commands of LaTeX, amssymb, Detexify's symbols and the arXiv formulas. It leaves
-out the rarer half of unicode-math's names.
+Two commands have one label if they make one character (`\to` and `\rightarrow`), and a command
+that is not here makes the whole formula unreadable. The table holds pandoc's answers for the
+commands of LaTeX, amssymb, Detexify's symbols and the arXiv formulas; the rarer half of
+unicode-math's names is not in it.
 """
 
 from __future__ import annotations
 
-
-def _commands(text: str) -> list[str]:
-    return ["\\" + name for name in text.split()]
+from im2tex.latex.normal_form.commands import OPERATORS as OPERATOR_NAMES
 
 
 def _table(text: str) -> dict[str, str]:
@@ -21,13 +18,7 @@ def _table(text: str) -> dict[str, str]:
 
 
 # Names of functions: one symbol, labelled with the name.
-FUNCTIONS: dict[str, str] = {
-    command: command[1:]
-    for command in _commands("""
-Pr arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf
-limsup ln log max min sec sin sinh sup tan tanh
-""")
-}
+FUNCTIONS: dict[str, str] = {command: command[1:] for command in OPERATOR_NAMES}
 
 # Letters and relations: `\not` strikes them through.
 NEGATABLE: dict[str, str] = _table(r"""
@@ -141,68 +132,40 @@ SPACES = frozenset({"~", *(f"\\{name}" for name in (*",;:!> ", "quad", "qquad"))
 # What may follow `\left`, `\middle`, `\right` and `\big`.
 DELIMITERS: dict[str, str] = {
     **{character: character for character in "()[]|"},
-    "\\{": "{",
-    "\\}": "}",
-    "\\|": "∥",
-    "\\Vert": "‖",
+    **_table(r"{ { } } | ∥ Vert ‖"),
     **{
-        command: NEGATABLE.get(command) or OTHERS[command]
-        for command in _commands("""
-langle rangle lbrace rbrace lbrack rbrack lceil rceil lfloor rfloor llbracket rrbracket lvert rvert
-lVert rVert vert ulcorner urcorner
-""")
+        "\\" + name: (NEGATABLE | OTHERS)["\\" + name]
+        for name in (
+            *("langle", "rangle", "lbrace", "rbrace", "lbrack", "rbrack", "lceil", "rceil"),
+            *("lfloor", "rfloor", "llbracket", "rrbracket", "lvert", "rvert", "lVert", "rVert"),
+            *("vert", "ulcorner", "urcorner"),
+        )
     },
 }
 
 # As an argument without braces a delimiter is another character, or none that pandoc accepts.
-AS_ARGUMENT: dict[str, str] = {
-    "\\langle": "\u2329",
-    "\\rangle": "\u232a",
-    "\\llbracket": "〚",
-    "\\rrbracket": "〛",
-    "\\|": "‖",
-    "\\sqrt": "√",
-}
+AS_ARGUMENT: dict[str, str] = _table(
+    "langle \u2329 rangle \u232a llbracket 〚 rrbracket 〛 | ‖ sqrt √"
+)
 NEVER_ARGUMENT = frozenset({"\\{", "\\lvert", "\\rvert", "\\lVert", "\\rVert"})
 
-# Accents take one argument. `\underleftarrow` and its mirror image are drawn above, a slip of the
-# tools. The code points are written as such: combining characters cannot be read in print.
-ACCENTS_ABOVE: dict[str, str] = {
-    command: chr(code)
-    for names, code in (
-        ("grave", 0x300),
-        ("acute", 0x301),
-        ("hat widehat", 0x302),
-        ("tilde widetilde", 0x303),
-        ("breve", 0x306),
-        ("dot Dot", 0x307),
-        ("ddot", 0x308),
-        ("ring mathring ocirc", 0x30A),
-        ("check", 0x30C),
-        ("candra", 0x310),
-        ("leftharpoonaccent", 0x20D0),
-        ("rightharpoonaccent", 0x20D1),
-        ("overleftarrow", 0x20D6),
-        ("vec Vec overrightarrow", 0x20D7),
-        ("dddot", 0x20DB),
-        ("ddddot", 0x20DC),
-        ("overleftrightarrow", 0x20E1),
-        ("underleftarrow", 0x20EE),
-        ("underrightarrow", 0x20EF),
-        ("overline overbar", 0xAF),
-        ("bar", 0x203E),
-        ("overbrace", 0x23DE),
-        ("overbracket", 0x23B4),
-        ("overparen wideparen", 0x23DC),
-    )
-    for command in _commands(names)
-}
-ACCENTS_BELOW: dict[str, str] = {
-    "\\underbar": "\u0331",
-    "\\underline": "_",
-    "\\underbrace": "\u23df",
-    "\\underbracket": "\u23b5",
-    "\\underparen": "\u23dd",
-}
+
+# Accents take one argument. `\underleftarrow` and its mirror image are drawn above, a slip of
+# pandoc's. The code points are written as such: combining characters cannot be read in print.
+def _accents(text: str) -> dict[str, str]:
+    return {command: chr(int(code, 16)) for command, code in _table(text).items()}
+
+
+ACCENTS_ABOVE: dict[str, str] = _accents("""
+grave 300 acute 301 hat 302 widehat 302 tilde 303 widetilde 303 breve 306 dot 307
+Dot 307 ddot 308 ring 30A mathring 30A ocirc 30A check 30C candra 310
+leftharpoonaccent 20D0 rightharpoonaccent 20D1 overleftarrow 20D6 vec 20D7 Vec 20D7
+overrightarrow 20D7 dddot 20DB ddddot 20DC overleftrightarrow 20E1 underleftarrow 20EE
+underrightarrow 20EF overline AF overbar AF bar 203E overbrace 23DE overbracket 23B4
+overparen 23DC wideparen 23DC
+""")
+ACCENTS_BELOW: dict[str, str] = _accents("""
+underbar 331 underline 5F underbrace 23DF underbracket 23B5 underparen 23DD
+""")
 # A script of one of these is a limit: above or below, not at the corner.
 BRACES = frozenset("\u23de\u23b4\u23df\u23b5")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum, auto
+from enum import StrEnum, auto
 from typing import Final, NamedTuple
 
 from im2tex.latex.label_graph import names
 
 
-class NodeKind(Enum):
-    """What a node is; the comment tells its parts, in order."""
+class NodeKind(StrEnum):
+    """Kinds of nodes; the comments name a node's parts, in order."""
 
     LETTER = auto()
     NUMBER = auto()
     SYMBOL = auto()
     RELATION = auto()
-    NAME = auto()  # a function's name, one symbol
+    NAME = auto()  # of a function: one symbol
     SPACE = auto()
     TEXT = auto()
     ROW = auto()  # from braces: any parts
@@ -39,12 +39,12 @@ class NodeKind(Enum):
 
 
 class SymbolNode(NamedTuple):
-    """A node of the tree.
+    """A node of the symbol tree.
 
     Attributes:
-        kind: what it is.
-        text: the character or name of a symbol.
-        parts: its children, as `NodeKind` says.
+        kind: its kind.
+        text: the character or name of a symbol, the font of a `STYLED` node.
+        parts: its children; see `NodeKind`.
     """
 
     kind: NodeKind
@@ -57,41 +57,53 @@ SPACE: Final = SymbolNode(NodeKind.SPACE)
 DIGITS: Final = "0123456789"
 
 
-def _leaves() -> dict[str, SymbolNode]:
-    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    leaves = {letter: SymbolNode(NodeKind.LETTER, letter) for letter in letters}
-    for table in (names.NEGATABLE, names.RELATION_OPERATORS):
-        for word, drawn in table.items():
-            leaves[word] = SymbolNode(
-                NodeKind.LETTER if drawn.isalpha() else NodeKind.RELATION, drawn
-            )
-    for table in (names.OTHERS, names.OPERATORS, names.DELIMITERS):
-        leaves.update({word: SymbolNode(NodeKind.SYMBOL, drawn) for word, drawn in table.items()})
-    leaves.update({word: SymbolNode(NodeKind.NAME, name) for word, name in names.FUNCTIONS.items()})
-    leaves.update(dict.fromkeys(names.SPACES, SPACE))
-    return leaves
-
-
-_ALL_LEAVES = _leaves()
-# As an expression, without those words that need a look at what follows.
-LEAVES = {word: leaf for word, leaf in _ALL_LEAVES.items() if word not in (*"([|':.",)}
-# As an argument without braces.
-ARGUMENTS = {
-    **{word: leaf for word, leaf in _ALL_LEAVES.items() if word not in (*"()[]|':",)},
-    **{word: SymbolNode(NodeKind.SYMBOL, drawn) for word, drawn in names.AS_ARGUMENT.items()},
-    **{digit: SymbolNode(NodeKind.NUMBER, digit) for digit in DIGITS},
-}
-for _word in names.NEVER_ARGUMENT:
-    del ARGUMENTS[_word]
+def compound(kind: NodeKind, *parts: SymbolNode, text: str = "") -> SymbolNode:
+    """A node with parts."""
+    return SymbolNode(kind, text, parts)
 
 
 def join(nodes: Sequence[SymbolNode]) -> SymbolNode:
-    """The nodes as one: a row, or the node itself where it is alone."""
-    return nodes[0] if len(nodes) == 1 else SymbolNode(NodeKind.ROW, "", tuple(nodes))
+    """The nodes as a row; a single node is returned as it is."""
+    return nodes[0] if len(nodes) == 1 else compound(NodeKind.ROW, *nodes)
+
+
+def members(node: SymbolNode) -> tuple[SymbolNode, ...]:
+    """The nodes of a row; any other node alone."""
+    return node.parts if node.kind is NodeKind.ROW else (node,)
 
 
 def fenced(opening: str, nodes: Sequence[SymbolNode], closing: str) -> SymbolNode:
     """The nodes between two delimiters, either of which may be empty."""
-    before = (SymbolNode(NodeKind.SYMBOL, opening),) if opening else ()
-    after = (SymbolNode(NodeKind.SYMBOL, closing),) if closing else ()
-    return SymbolNode(NodeKind.FENCED, "", (*before, *nodes, *after))
+    left, right = (
+        [SymbolNode(NodeKind.SYMBOL, delimiter)] if delimiter else []
+        for delimiter in (opening, closing)
+    )
+    return compound(NodeKind.FENCED, *left, *nodes, *right)
+
+
+def _leaves() -> dict[str, SymbolNode]:
+    leaves = {c: SymbolNode(NodeKind.LETTER, c) for c in map(chr, range(128)) if c.isalpha()}
+    for table in (names.NEGATABLE, names.RELATION_OPERATORS):
+        for word, drawn in table.items():
+            kind = NodeKind.LETTER if drawn.isalpha() else NodeKind.RELATION
+            leaves[word] = SymbolNode(kind, drawn)
+    for table in (names.OTHERS, names.OPERATORS, names.DELIMITERS):
+        leaves |= {word: SymbolNode(NodeKind.SYMBOL, drawn) for word, drawn in table.items()}
+    leaves |= {word: SymbolNode(NodeKind.NAME, name) for word, name in names.FUNCTIONS.items()}
+    return leaves | dict.fromkeys(names.SPACES, SPACE)
+
+
+_ALL_LEAVES = _leaves()
+LEAVES = {word: leaf for word, leaf in _ALL_LEAVES.items() if word not in (*"([|':.",)}
+"""Expressions of one word that do not depend on the next word."""
+
+ARGUMENTS = {
+    **{
+        word: leaf
+        for word, leaf in _ALL_LEAVES.items()
+        if word not in (*"()[]|':", *names.NEVER_ARGUMENT)
+    },
+    **{word: SymbolNode(NodeKind.SYMBOL, drawn) for word, drawn in names.AS_ARGUMENT.items()},
+    **{digit: SymbolNode(NodeKind.NUMBER, digit) for digit in DIGITS},
+}
+"""Arguments of one word, without braces."""

@@ -1,21 +1,27 @@
-r"""The core of the reader behind `symbol_tree`: pieces, expressions, scripts, groups, arguments.
-
-What a single command takes is in `symbol_tree`, where the rules are written down too.
-"""
+r"""The core of the symbol tree's reader: expressions, scripts, groups and arguments."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import ClassVar, Final
 
 from im2tex.latex.cursor import TokenCursor
 from im2tex.latex.label_graph import names
-from im2tex.latex.label_graph.nodes import ARGUMENTS, LEAVES, NodeKind, SymbolNode, fenced, join
+from im2tex.latex.label_graph.nodes import (
+    ARGUMENTS,
+    LEAVES,
+    NodeKind,
+    SymbolNode,
+    compound,
+    fenced,
+    join,
+    members,
+)
 from im2tex.latex.tokens import LatexError
 
-# Levels of nesting read; deeper formulas are unreadable. Handwriting has about six.
 MAX_DEPTH: Final = 100
+"""Levels of nesting read; handwritten formulas have about six."""
 
 
 class TooDeepError(Exception):
@@ -24,37 +30,35 @@ class TooDeepError(Exception):
 
 _PIECE = re.compile(r"(\\[A-Za-z]+|\\.|\S)(\s?)", re.DOTALL)
 _IGNORED = re.compile(r"(?<!\{ )(?<!\{)\\(?:nonumber(?![A-Za-z])|(?:label|tag\*?)\s*\{[^}]*\})")
-_MIDDLE, _RIGHT, _OPERATORNAME = r"\middle", r"\right", r"\operatorname"
 _STYLES = frozenset({r"\displaystyle", r"\textstyle", r"\scriptstyle", r"\scriptscriptstyle"})
-# Commands with all before them over all behind them, and their delimiters.
+# Infix commands and the delimiters around their fraction.
 _INFIX = {r"\choose": "()", r"\brack": "[]", r"\brace": "{}", r"\bangle": "⟨⟩"}
 _LIMITS = frozenset({r"\limits", r"\nolimits"})
-# What no expression begins with, but what may well follow one.
-_STOPS = frozenset({"", "%", "}", "&", r"\\", _RIGHT, _MIDDLE, r"\end", *_LIMITS, *_INFIX})
+_SCRIPTS = frozenset({"^", "_", *_LIMITS})
+# Words that cannot begin an expression and may follow one.
+_STOPS = frozenset({"", "%", "}", "&", r"\\", r"\right", r"\middle", r"\end", *_LIMITS, *_INFIX})
 CLOSING = {"(": ")", "[": "]", "|": "|"}
 _FENCES = {**names.DELIMITERS, ".": "", "<": "⟨", ">": "⟩"}
 
 
-Constructs: TypeAlias = "Mapping[str, Callable[[SymbolTreeReader], SymbolNode]]"
-
-
 class SymbolTreeReader(TokenCursor):
-    """A recursive descent over the pieces of the source, each a TeX token.
+    """A recursive descent over the words of a formula, each a TeX token.
 
     Args:
         source: the formula.
-        crohme_compatible: whether to refuse all that the tools refuse; see `symbol_tree.parse`.
-        constructs: what reads the expression that begins with a word, by word.
-        argument_constructs: the same for an argument without braces.
+        crohme_compatible: whether to refuse all that pandoc refuses.
+
+    Attributes:
+        spaced: the white space behind each word, empty or one character.
     """
 
-    def __init__(
-        self,
-        source: str,
-        crohme_compatible: bool,
-        constructs: Constructs,
-        argument_constructs: Constructs,
-    ) -> None:
+    constructs: ClassVar[Mapping[str, Callable[[SymbolTreeReader], SymbolNode]]]
+    """Functions that read the expression that begins with a word, by word."""
+
+    argument_constructs: ClassVar[Mapping[str, Callable[[SymbolTreeReader], SymbolNode]]]
+    """The same for an argument without braces."""
+
+    def __init__(self, source: str, crohme_compatible: bool) -> None:
         if r"\nonumber" in source or r"\label" in source or r"\tag" in source:
             source = _IGNORED.sub(" ", source)
         pieces = _PIECE.findall(source)
@@ -62,90 +66,89 @@ class SymbolTreeReader(TokenCursor):
         self.source = source
         self.crohme_compatible = crohme_compatible
         self.spaced: list[str] = [*(space for _, space in pieces), ""]
-        self.constructs = constructs
-        self.argument_constructs = argument_constructs
-        # What was read at a place holds whoever asks. A parenthesis that finds no partner has its
-        # contents read again, and again for each one around it.
+        # The expression at a position is the same in every attempt to close a parenthesis: without
+        # these results each unclosed one would double the time.
         self.known: dict[int, tuple[SymbolNode, int] | LatexError] = {}
-        # Places from which a line is known not to come to a closing delimiter.
-        self.hopeless: set[tuple[int, str]] = set()
+        # Positions from which no sequence reaches the given closing delimiter.
+        self.unclosed: set[tuple[int, str]] = set()
 
     def error(self, reason: str) -> LatexError:
         """An error at the next token's position in the source."""
         before = zip(self.tokens[: self.at], self.spaced, strict=False)
-        return LatexError(
-            reason, sum(len(word) + len(space) for word, space in before), self.source
-        )
+        position = sum(len(word) + len(space) for word, space in before)
+        return LatexError(reason, position, self.source)
 
     def too_deep(self) -> TooDeepError:
         """The error of a formula that is nested too deep."""
         return TooDeepError()
 
     def sequence(self, closing: str = "") -> list[SymbolNode]:
-        """Expressions up to `closing` or to what cannot begin one."""
+        """Reads expressions up to `closing` or a word that cannot begin an expression."""
         nodes: list[SymbolNode] = []
         while (word := self.tokens[self.at]) != closing and word not in _STOPS:
-            if closing and (self.at, closing) in self.hopeless:
+            if closing and (self.at, closing) in self.unclosed:
                 raise LatexError(f"no {closing!r}", 0, self.source)
-            nodes.append(self.expression())
+            leaf = LEAVES.get(word)
+            if leaf is not None and self.tokens[self.at + 1] not in _SCRIPTS:
+                self.at += 1
+                nodes.append(leaf)
+            else:
+                nodes.append(self.expression())
         return nodes
 
     def body(self, closing: str = "") -> SymbolNode:
-        r"""A sequence as one node; with `\choose` or its kin, all before it over all behind."""
+        r"""Reads a sequence as one node; `\choose` makes it a fraction of all before and behind."""
         nodes = self.sequence(closing)
         if (fences := _INFIX.get(self.tokens[self.at])) is None:
             return join(nodes)
         self.at += 1
-        parts = (join(nodes), join(self.sequence(closing)))
-        return fenced(fences[0], [SymbolNode(NodeKind.FRACTION, "", parts)], fences[1])
+        fraction = compound(NodeKind.FRACTION, join(nodes), join(self.sequence(closing)))
+        return fenced(fences[0], [fraction], fences[1])
 
     def group(self) -> SymbolNode:
-        """A body in braces."""
+        """Reads a body in braces."""
         self.expect("{")
         node = self.body()
         self.expect("}")
         return node
 
     def bracketed(self) -> SymbolNode:
-        """A body in brackets."""
+        """Reads a body in brackets."""
         self.expect("[")
         node = self.body("]")
         self.expect("]")
         return node
 
     def contents(self, closing: str) -> list[SymbolNode]:
-        r"""What stands between delimiters, `\middle` ones included."""
+        r"""Reads what stands between delimiters, `\middle` ones included."""
         nodes: list[SymbolNode] = []
         while True:
-            if self.tokens[self.at] == _MIDDLE:
-                self.at += 1
+            if self.take_if(r"\middle"):
                 nodes.append(SymbolNode(NodeKind.SYMBOL, self.delimiter()))
-                continue
-            if self.tokens[self.at] == closing or self.tokens[self.at] in _STOPS:
+            elif self.tokens[self.at] == closing or self.tokens[self.at] in _STOPS:
                 return nodes
-            part = self.body(closing)
-            nodes += part.parts if part.kind is NodeKind.ROW else [part]
+            else:
+                nodes += members(self.body(closing))
 
     def contents_if_closed(self, closing: str) -> list[SymbolNode] | None:
-        """What stands before a closing delimiter, which is read too; None where there is none."""
+        """Reads up to a closing delimiter and over it; None, and nothing read, if there is none."""
         start = self.at
-        hopeless = True
+        unclosed = True
         try:
             nodes = self.contents(closing)
-            if self.tokens[self.at] == closing:
-                self.at += 1
+            if self.take_if(closing):
                 return nodes
             # An infix command with nothing before it has something before it in the line around.
-            hopeless = self.tokens[self.at] not in _INFIX
+            unclosed = self.tokens[self.at] not in _INFIX
         except LatexError:
             pass
-        if hopeless:
-            self.hopeless.add((start, closing))
+        if unclosed:
+            self.unclosed.add((start, closing))
         self.at = start
         return None
 
     def expression(self) -> SymbolNode:
-        """An atom with its scripts."""
+        """Reads an atom with its scripts."""
         start = self.at
         known = self.known.get(start)
         if isinstance(known, LatexError):
@@ -168,48 +171,40 @@ class SymbolTreeReader(TokenCursor):
         return node
 
     def scripted(self, base: SymbolNode) -> SymbolNode:
-        r"""`base` with the `\limits` and the scripts behind it."""
+        r"""Reads the `\limits` and the scripts behind a base."""
+        limits = base.kind in (NodeKind.OVER, NodeKind.UNDER) and base.parts[1].text in names.BRACES
+        if self.tokens[self.at] in _LIMITS:
+            limits = self.take() == r"\limits"
         word = self.tokens[self.at]
-        limits = None
-        if word in _LIMITS:
-            limits = word == r"\limits"
-            self.at += 1
-            word = self.tokens[self.at]
         if word not in {"^", "_"}:
             return base
         self.enter()
         self.at += 1
         other = None
-        if self._needs_expression(self.at):
+        if self._takes_scripts(self.at):
             script = self.expression()
         else:
             script = self.atom()
-            if self.tokens[self.at] == ("_" if word == "^" else "^") and not (
-                self._needs_expression(self.at + 1)
-            ):
+            second = self.tokens[self.at] == ("_" if word == "^" else "^")
+            if second and not self._takes_scripts(self.at + 1):
                 self.at += 1
                 other = self.atom()
             else:
                 script = self.scripted(script)
         self.depth -= 1
-        if limits is None:
-            limits = (
-                base.kind in (NodeKind.OVER, NodeKind.UNDER) and base.parts[1].text in names.BRACES
-            )
         if other is not None:
             scripts = (script, other) if word == "_" else (other, script)
-            return SymbolNode(
-                NodeKind.UNDEROVER if limits else NodeKind.SUBSUP, "", (base, *scripts)
-            )
+            return compound(NodeKind.UNDEROVER if limits else NodeKind.SUBSUP, base, *scripts)
         if word == "_":
-            return SymbolNode(NodeKind.UNDER if limits else NodeKind.SUB, "", (base, script))
-        return SymbolNode(NodeKind.OVER if limits else NodeKind.SUP, "", (base, script))
+            return compound(NodeKind.UNDER if limits else NodeKind.SUB, base, script)
+        return compound(NodeKind.OVER if limits else NodeKind.SUP, base, script)
 
-    def _needs_expression(self, at: int) -> bool:
-        return self.tokens[at] in _STYLES or self.tokens[at] == _OPERATORNAME
+    def _takes_scripts(self, at: int) -> bool:
+        """Whether the script that begins at an index takes the scripts behind it first."""
+        return self.tokens[at] in _STYLES or self.tokens[at] == r"\operatorname"
 
     def atom(self) -> SymbolNode:
-        """One symbol, group or construct, without scripts behind it."""
+        """Reads one symbol, group or construct, without the scripts behind it."""
         word = self.tokens[self.at]
         leaf = LEAVES.get(word)
         if leaf is not None:
@@ -224,7 +219,7 @@ class SymbolTreeReader(TokenCursor):
         return SymbolNode(NodeKind.LETTER if word.isalpha() else NodeKind.SYMBOL, word)
 
     def argument(self) -> SymbolNode | None:
-        """An argument: a group, a symbol or any single character; None where there is none."""
+        """Reads a group, a symbol or any single character; None if the next word is no argument."""
         word = self.tokens[self.at]
         leaf = ARGUMENTS.get(word)
         if leaf is not None:
@@ -236,34 +231,34 @@ class SymbolTreeReader(TokenCursor):
             node = construct(self)
             self.depth -= 1
             return node
-        if word in {"", "}", "$"} or word[0] == "\\" or (word == "%" and self.begins_comment()):
+        if word in {"", "}", "$"} or word[0] == "\\" or (word == "%" and self._at_comment()):
             return None
         self.at += 1
         return SymbolNode(NodeKind.LETTER, word)
 
-    def begins_comment(self) -> bool:
-        """Whether a `%` is one; the tools take it for a character behind a bare argument."""
+    def _at_comment(self) -> bool:
+        """Whether a `%` begins a comment; behind a bare argument pandoc reads a character."""
         last = self.tokens[self.at - 1]
         return (
             len(last) > 1
+            or last in {"}", "]"}
             or last in names.OPERATORS
             or last in names.RELATION_OPERATORS
-            or last in {"}", "]"}
         )
 
     def needed(self) -> SymbolNode:
-        """An argument that must be there."""
+        """Reads an argument that must be there."""
         node = self.argument()
         if node is None:
             raise self.error("an argument is missing")
         return node
 
-    def glued(self, characters: str) -> bool:
-        """Whether the next piece follows the last one without space and is one of these."""
-        return not self.spaced[self.at - 1] and self.tokens[self.at] in {*characters}
+    def glued(self, *words: str) -> bool:
+        """Whether the next word is one of these, with no space in front of it."""
+        return not self.spaced[self.at - 1] and self.tokens[self.at] in words
 
     def delimiter(self) -> str:
-        """A delimiter's character; empty for the invisible one."""
+        """Reads a delimiter; returns its character, or nothing for the invisible delimiter."""
         drawn = _FENCES.get(self.tokens[self.at])
         if drawn is None:
             raise self.error("a delimiter is missing")
@@ -271,7 +266,7 @@ class SymbolTreeReader(TokenCursor):
         return drawn
 
     def word_in_braces(self) -> str:
-        """The characters of `{ word }`, inner spaces kept."""
+        """Reads `{ word }`; returns its characters, inner spaces kept."""
         self.expect("{")
         start = self.at
         while self.tokens[self.at] not in {"}", ""}:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from im2tex.latex.label_graph.nodes import NodeKind, SymbolNode, join
+from im2tex.latex.label_graph.nodes import NodeKind, SymbolNode, compound, join, members
 from im2tex.latex.label_graph.reader import SymbolTreeReader
 
 FONTS = {
@@ -28,115 +28,94 @@ TEXT_FONTS = {
     r"\texttt": "typewriter",
     r"\textsf": "sans",
 }
-CLASSES = {
-    r"\mathop": NodeKind.SYMBOL,
-    r"\mathrel": NodeKind.RELATION,
-    **dict.fromkeys(
-        (r"\mathbin", r"\mathord", r"\mathopen", r"\mathclose", r"\mathpunct"), NodeKind.SYMBOL
-    ),
-}
+CLASSES = dict.fromkeys(
+    (r"\mathop", r"\mathbin", r"\mathord", r"\mathopen", r"\mathclose", r"\mathpunct"),
+    NodeKind.SYMBOL,
+) | {r"\mathrel": NodeKind.RELATION}
 _TEXT_ESCAPES = {**{"\\" + c: c for c in "#$%&_{} "}, "~": " ", r"\ldots": "…"}
-# How `\operatorname` spells what it is given.
+# How `\operatorname` spells its argument.
 _SPELLED = {"−": "-", "′": "'", "″": "''", "‴": "'''", "⁗": "''''"}  # noqa: RUF001
-
-
-def _members(node: SymbolNode) -> tuple[SymbolNode, ...]:
-    return node.parts if node.kind is NodeKind.ROW else (node,)
+_SPELLABLE = {NodeKind.LETTER, NodeKind.NUMBER, NodeKind.SYMBOL, NodeKind.RELATION}
+_CLASSED = {NodeKind.LETTER, NodeKind.TEXT, NodeKind.SYMBOL, NodeKind.RELATION}
 
 
 def styled(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\mathrm` and its kin, with an argument in math."""
-    font = FONTS[reader.peek()]
-    reader.at += 1
-    return SymbolNode(NodeKind.STYLED, font, _members(reader.needed()))
+    font = FONTS[reader.take()]
+    return compound(NodeKind.STYLED, *members(reader.needed()), text=font)
 
 
 def typewriter(reader: SymbolTreeReader) -> SymbolNode:
-    r"""`\texttt`, which is text before a brace and else a font."""
+    r"""`\texttt`, which is text before a brace and otherwise a font."""
     return text(reader) if reader.tokens[reader.at + 1] == "{" else styled(reader)
 
 
 def text(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\text` and its kin, with text in braces."""
-    font = TEXT_FONTS[reader.peek()]
-    reader.at += 1
+    font = TEXT_FONTS[reader.take()]
     reader.expect("{")
     node = join(_text_chunks(reader))
     if node.kind is NodeKind.ROW and not node.parts:
         node = SymbolNode(NodeKind.TEXT)
-    # The tools forget the font of a text before they lose the text.
-    return (
-        SymbolNode(NodeKind.STYLED, font, (node,))
-        if font and not reader.crohme_compatible
-        else node
-    )
+    # The tools drop the font of a text before they drop the text.
+    visible = font and not reader.crohme_compatible
+    return compound(NodeKind.STYLED, node, text=font) if visible else node
 
 
 def _text_chunks(reader: SymbolTreeReader) -> list[SymbolNode]:
-    """Text up to the closing brace, which is read too."""
+    """Reads text up to the closing brace and over it."""
     reader.enter()
     nodes: list[SymbolNode] = []
     written = " " if reader.spaced[reader.at - 1] else ""
     while True:
-        word, space = reader.peek(), reader.spaced[reader.at]
+        space, word = reader.spaced[reader.at], reader.take()
         if word in {"{", "}"}:
             if written:
                 nodes.append(SymbolNode(NodeKind.TEXT, written))
-            reader.at += 1
             if word == "}":
                 reader.depth -= 1
                 return nodes
             nodes.append(join(_text_chunks(reader)))
             written = " " if reader.spaced[reader.at - 1] else ""
-            continue
-        if word in {"", "$"} or (word[0] == "\\" and word not in _TEXT_ESCAPES):
+        elif word in {"", "$"} or (word[0] == "\\" and word not in _TEXT_ESCAPES):
             raise reader.error(f"{word!r} in text")
-        written += _TEXT_ESCAPES.get(word, word) + (" " if space else "")
-        reader.at += 1
+        else:
+            written += _TEXT_ESCAPES.get(word, word) + (" " if space else "")
 
 
 def operator_name(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\operatorname`, starred or not: one symbol."""
     reader.at += 1
-    if reader.peek() == "*":
-        reader.at += 1
-    name = _spelled(_members(reader.needed()))
+    reader.take_if("*")
+    name = _spelled(members(reader.needed()))
     if name is None:
         raise reader.error("not the name of an operator")
     return SymbolNode(NodeKind.NAME, name)
 
 
 def _spelled(nodes: Sequence[SymbolNode], styled: bool = False) -> str | None:
-    r"""The characters of a name; None where something else is among them."""
+    r"""The characters of a name; None if the nodes are more than characters."""
     name = ""
     for kind, text, parts in nodes:
+        part: str | None = None
         if kind is NodeKind.STYLED:
-            inner = _spelled(parts, True)
-            if inner is None:
-                return None
-            name += inner
-        elif kind in {NodeKind.LETTER, NodeKind.NUMBER, NodeKind.SYMBOL, NodeKind.RELATION}:
-            name += text if styled else _SPELLED.get(text, text)
+            part = _spelled(parts, True)
+        elif kind in _SPELLABLE:
+            part = text if styled else _SPELLED.get(text, text)
         elif styled and kind in {NodeKind.NAME, NodeKind.TEXT, NodeKind.SPACE}:
-            name += text or " "
-        else:
+            part = text or " "
+        if part is None:
             return None
+        name += part
     return name
 
 
 def classed(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\mathop` and its kin: one symbol, or for all but `\mathop` a group of several."""
-    command = reader.peek()
-    reader.at += 1
-    node = reader.atom()
-    nodes = _members(node)
-    if len(nodes) == 1 and nodes[0].kind in {
-        NodeKind.SYMBOL,
-        NodeKind.RELATION,
-        NodeKind.LETTER,
-        NodeKind.TEXT,
-    }:
+    command = reader.take()
+    nodes = members(reader.atom())
+    if len(nodes) == 1 and nodes[0].kind in _CLASSED:
         return SymbolNode(CLASSES[command], nodes[0].text.strip())
     if command != r"\mathop":
-        return join(list(nodes))
-    return SymbolNode(NodeKind.NAME, "".join(_spelled(_members(part)) or "" for part in nodes))
+        return join(nodes)
+    return SymbolNode(NodeKind.NAME, "".join(_spelled(members(part)) or "" for part in nodes))
