@@ -18,10 +18,10 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 from render import made_up
 
-from im2tex.commands.render import read_lines
 from im2tex.evaluation.metrics.image_match import ImageComparison, compare_images
 from im2tex.render.rendering import GrayImage
 from im2tex.render.tex.renderer import TexRenderer
+from im2tex.utils.text_files import read_lines
 
 Pair = tuple[GrayImage, GrayImage]
 

@@ -22,10 +22,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.layout_draw import draw_layout
-from im2tex.commands.render import read_lines
 from im2tex.render import Failure, open_renderer
 from im2tex.render.layout.layout import Layout
 from im2tex.render.layout.layouter import TexLayouter
+from im2tex.utils.text_files import read_lines
 
 
 def made_up(count: int) -> list[str]:

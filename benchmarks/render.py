@@ -22,9 +22,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from im2tex.commands.render import read_lines
 from im2tex.render import Rendering
 from im2tex.render.tex.renderer import TexRenderer
+from im2tex.utils.text_files import read_lines
 
 PAGE = r"""\documentclass[12pt]{article}
 \pagestyle{empty}

@@ -23,9 +23,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from im2tex.commands.render import read_lines
 from im2tex.render import Rendering
 from im2tex.render.tex.renderer import TexRenderer
+from im2tex.utils.text_files import read_lines
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "render"))
 from helpers_render import ATTACKS

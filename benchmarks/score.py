@@ -26,7 +26,7 @@ from image_scores import changed
 from render import made_up, one_by_one
 
 from im2tex.commands.formula_files import read_formulas
-from im2tex.commands.pairing import pair
+from im2tex.commands.pairing import pair_predictions
 from im2tex.evaluation import rendered_pairs
 from im2tex.evaluation.metrics.expression_rate import ExpressionRate
 from im2tex.evaluation.results import SampleResult
@@ -85,7 +85,7 @@ def main() -> None:
             rendered_pairs.default_cache_path = lambda: Path(cache, "renderings.sqlite")
             started = time.perf_counter()
             gold = read_formulas(references, "references")
-            paired = pair(gold, read_formulas(predictions, "predictions"))
+            paired = pair_predictions(gold, read_formulas(predictions, "predictions"))
             scored = score_samples(paired.samples, rendered_pairs.Engine(name))
             seconds = time.perf_counter() - started
             rate = len(gold) / seconds

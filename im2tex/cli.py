@@ -1,61 +1,64 @@
-"""The command `im2tex`: a light front, so that help and errors come at once.
+"""The command `im2tex`: finds the function of a command and calls it.
 
-Lightning and torch are imported only by the commands that need them.
+A command's module is imported when the command is used, and torch when the command does its work,
+so that help and errors of the command line come at once.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from im2tex.commands.parsers import PASSES_ON, Parser, add_commands
-from im2tex.commands.trainer.early_checks import check_early
 from im2tex.errors import Im2TexError
 from im2tex.utils.stopping import StoppedBySignal
 from im2tex.utils.untrusted_text import strip_control
-from im2tex.utils.version import __version__
 
-_TRAINER_COMMANDS = {
+TRAINER_COMMANDS = {
     "fit": "train a model, from scratch or from a checkpoint",
-    "validate": "measure a checkpoint on the split held out of training",
+    "validate": "measure a checkpoint on the validation split",
     "test": "measure a checkpoint on the test splits and print the table",
-    "predict": "read a split or a folder and write JSON lines",
+    "predict": "write the predictions for a data set as JSON lines; for a few images, use `read`",
 }
+"""What the commands of LightningCLI do."""
+
+COMMANDS = {
+    "data prepare": ("prepare:prepare", "read the raw data of a source into Parquet files"),
+    "data glyphs": ("glyphs:glyphs", "make a bank of handwritten symbols for synthetic data"),
+    "data show": ("show:show", "draw samples of prepared splits on one sheet"),
+    "components": ("components:components", "list what can be chosen by name, with arguments"),
+    "normalize": ("normalize:normalize", "bring formulas to a normal form, line by line"),
+    "render": ("render:render", "draw a file of formulas, one image per line"),
+    "read": ("read:read", "print the LaTeX of images; for a whole data set, use `predict`"),
+    "export": ("export:export", "write the model of a checkpoint as a small folder"),
+    "score": ("score:score", "score predictions of any system in the table of `im2tex test`"),
+    "compare": ("compare:compare", "compare results on the same samples, with significance"),
+    "report attention": ("attention:attention", "show the attention at each token, in HTML"),
+    "report study": ("study:study", "print the results of a folder as one table"),
+    "chain": ("chain:chain", "train several configurations in a row, then test"),
+    "ngram": ("ngram:ngram", "measure the perplexity of formulas under an n-gram model"),
+}
+"""The module below `im2tex.commands` and the function of each command, and what it does."""
+
+_GROUPS = {"data": "prepare and inspect data sets", "report": "write reports on models and results"}
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Runs a command.
 
     Args:
-        args: what stands after `im2tex`; the process's own arguments if not given.
+        args: the words after `im2tex`; those of the process by default.
 
     Returns:
-        The exit status: 0; 1 where a command counts failures and there were some, or a fit lost
-        its way; 2 after an error that a person can put right, whose message has then been
-        printed; 143 if SIGTERM ended it before its end, 130 if Ctrl-C did.
+        The exit status: 0; 1 if a command counts failures and there are some, or if the loss of a
+        fit diverged; 2 after an `Im2TexError`, whose message has been printed; 143 after SIGTERM,
+        130 after Ctrl-C.
     """
-    given = list(sys.argv[1:] if args is None else args)
     try:
-        if given and given[0] in _TRAINER_COMMANDS:
-            check_early(given[0], given[1:])
-            from im2tex.commands.trainer.cli import run  # noqa: PLC0415 - imports torch
-
-            run(given)
-            return 0
-        parser = _parser()
-        if not given:
-            parser.print_help()
-            return 0
-        # To argparse what follows -- are names; to a chain they are flags of another command.
-        passes_on = given[0] in PASSES_ON and "--" in given
-        cut = given.index("--") if passes_on else len(given)
-        options = parser.parse_args(given[:cut])
-        options.flags = given[cut + 1 :]
-        status: int = options.run(options)
-        return status
+        return _run(list(sys.argv[1:] if args is None else args))
     except Im2TexError as error:
-        said = strip_control(error, keep="\n")  # a value in it can be anybody's
-        print(f"im2tex: error: {said}", file=sys.stderr)
+        message = strip_control(error, keep="\n")  # may quote untrusted text
+        print(f"im2tex: error: {message}", file=sys.stderr)
         return error.status
     except StoppedBySignal as stop:
         if str(stop):
@@ -66,14 +69,58 @@ def main(args: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> Parser:
+def _run(args: list[str]) -> int:
+    if args and args[0] in TRAINER_COMMANDS:
+        from im2tex.commands.trainer.early_checks import check_early
+
+        check_early(args[0], args[1:])
+        from im2tex.commands.trainer.cli import run
+
+        run(args)
+        return 0
+    for words in (1, 2):
+        name = " ".join(args[:words])
+        if name in COMMANDS:
+            from im2tex.commands.command_parser import parse_command
+
+            module, _, function_name = COMMANDS[name][0].partition(":")
+            function = getattr(import_module(f"im2tex.commands.{module}"), function_name)
+            failures = function(**parse_command(name, function, args[words:]))
+            return 1 if failures else 0
+    _print_help(args)
+    return 0
+
+
+def _print_help(args: list[str]) -> None:
+    """Answers command lines that name no command: help, version, mistakes.
+
+    Raises:
+        Im2TexError: if there is no such command.
+    """
+    from im2tex.commands.command_parser import Parser
+    from im2tex.utils.version import __version__
+
     parser = Parser(
         prog="im2tex",
-        description="Pictures of formulas, above all handwritten ones, into LaTeX.",
+        description="Converts images of formulas, handwritten or printed, to LaTeX.",
+        epilog="`im2tex COMMAND --help` describes a command.",
     )
     parser.add_argument("--version", action="version", version=f"im2tex {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for name, purpose in _TRAINER_COMMANDS.items():
-        commands.add_parser(name, help=purpose, add_help=False)
-    add_commands(commands)
-    return parser
+    actions = {}
+    for name, text in TRAINER_COMMANDS.items():
+        commands.add_parser(name, help=text)
+    for name, (_, text) in COMMANDS.items():
+        group, _, action = name.partition(" ")
+        if not action:
+            commands.add_parser(name, help=text)
+            continue
+        if group not in actions:
+            purpose = _GROUPS[group]
+            below = commands.add_parser(group, help=purpose, description=f"{purpose.capitalize()}.")
+            actions[group] = below.add_subparsers(required=True, metavar="ACTION")
+        actions[group].add_parser(action, help=text)
+    if args:
+        parser.parse_args(args)
+    else:
+        parser.print_help()

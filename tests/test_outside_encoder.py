@@ -176,7 +176,7 @@ def test_its_command_trains_it_and_the_checkpoint_is_tested_and_reads(
     drawing = Image.new("L", (90, 60), 255)
     ImageDraw.Draw(drawing).line([(20, 15), (45, 45), (70, 15)], fill=0, width=3)
     drawing.save(picture)
-    assert im2tex("export", "--ckpt_path", checkpoint, "--out", tmp_path / "exported") == 0
+    assert im2tex("export", "--ckpt_path", checkpoint, "--folder", tmp_path / "exported") == 0
     capsys.readouterr()
     assert im2tex("read", picture, "--model", tmp_path / "exported", "--json") == 0
     assert '"latex"' in capsys.readouterr().out

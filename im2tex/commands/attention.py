@@ -1,4 +1,4 @@
-"""`im2tex report attention`: a page that shows where a model looks while it reads."""
+"""`im2tex report attention`: an HTML page of a model's attention at each token."""
 
 from __future__ import annotations
 
@@ -8,38 +8,27 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from im2tex.data.dataset import FormulaDataset
-from im2tex.data.source import SOURCES
-from im2tex.decoders import SearchOptions
-from im2tex.decoders.base import NO_ATTENTION
+from im2tex.commands.command_parser import check_minimum
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.rendered_pairs import AUTO, NONE, Engine, choose_engine, render_formulas
-from im2tex.model.ensemble import EnsembleOptions
-from im2tex.model.prediction import preprocess_image
-from im2tex.model.predictor import Predictor
-from im2tex.model.pretrained import read_stored
-from im2tex.model.recognizer import Recognizer
-from im2tex.utils.png import save_png
-from im2tex.visualization.attention.page import save_attention_page
-from im2tex.visualization.attention.predict import predict_with_attention, require_attention
-from im2tex.visualization.attention.record import AttentionRecord
-from im2tex.visualization.attention.strip import NARROWEST, attention_strip
 
-_LONG = 40  # letters of a picture's name kept in the name of its strip
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from im2tex.evaluation.rendered_pairs import Engine
+    from im2tex.model.predictor import Predictor
+    from im2tex.model.pretrained import StoredModel
+    from im2tex.visualization.attention.record import AttentionRecord
+
+_MAX_NAME = 40  # characters of an image's name in the name of its strip
 
 
-class _Picture(NamedTuple):
-    """What is to be read: or why it cannot be."""
-
+class _LoadedImage(NamedTuple):
     name: str
-    image: NDArray[np.uint8] | None
+    image: NDArray[np.uint8]
     gold: tuple[str, ...] | None = None
-    failed: str = ""
 
 
 def attention(
@@ -55,149 +44,182 @@ def attention(
     strip: Path | None = None,
     strip_width: int = 1600,
     beam_size: int = 5,
-    engine: str = AUTO,
+    engine: str = "auto",
 ) -> int:
-    """Writes the page, and a strip a picture where they are asked for.
+    """Writes one HTML file that shows the attention of a model over images at each token.
 
-    A picture that cannot be read is named on standard error, and does not stop the others.
+    The page fetches nothing and can be passed on. An image that cannot be read is reported on
+    standard error; the others are still shown.
 
     Args:
-        images: paths of pictures or InkML files; `-` for a picture on standard input.
-        split: instead of them, samples of a prepared split: `SOURCE:SPLIT`, or `SPLIT` of the
-            data that the checkpoint was trained for.
-        keys: of the samples to show; the first `limit` ones if there are none.
-        limit: how many samples of a split to show.
-        ckpt_path: a checkpoint; it goes before `model`.
-        model: name or folder of a model, see `Recognizer.from_pretrained`.
-        root: folder of the stores; the checkpoint's own, or `data`, if not given.
-        out: the page.
-        strip: folder for the strips; none are drawn if not given.
-        strip_width: pixels.
-        beam_size: hypotheses kept alive.
-        engine: what prints the readings, one of `rendered_pairs.CHOICES`.
+        images: image or InkML file; - for an image on standard input.
+        split: samples of a prepared split instead of files, such as crohme:test_2014; with
+            --ckpt_path, SPLIT alone is one of the data that it was trained with.
+        keys: keys of the samples; the first samples if not given.
+        limit: how many samples, without --keys.
+        ckpt_path: checkpoint to predict with.
+        model: a model of the package, or a folder written by `im2tex export`, used without
+            --ckpt_path.
+        root: folder of the prepared data; that of the checkpoint, or data, if not given.
+        out: HTML file to write.
+        strip: folder for PNG files as well, one per image with one panel per token.
+        strip_width: width of these in pixels.
+        beam_size: beam size of the search.
+        engine: renderer of the predictions: tex, builtin, none, or auto, the first that is
+            installed.
 
     Returns:
-        How many pictures could not be read.
+        How many images could not be read.
 
     Raises:
-        Im2TexError: if the model cannot be read or has no attention to show, there is no such
-            split or key, none of the pictures can be read, or a file cannot be written.
+        Im2TexError: if the model cannot be read or has no attention, there is no such split or
+            key, no image can be read, or a file is not writable.
     """
+    from im2tex.decoders import SearchOptions
+    from im2tex.evaluation.rendered_pairs import choose_engine
+    from im2tex.model.pretrained import read_stored
+    from im2tex.model.recognizer import Recognizer
+    from im2tex.utils.png import save_png
+    from im2tex.visualization.attention.page import save_attention_page
+    from im2tex.visualization.attention.predict import predict_with_attention, require_attention
+    from im2tex.visualization.attention.strip import NARROWEST, attention_strip
+
     if bool(images) == bool(split):
-        raise Im2TexError("say what to read, either with --images or with --split.")
-    if limit < 1 or strip_width < NARROWEST:
-        raise Im2TexError(
-            f"--limit is at least 1 and --strip_width at least {NARROWEST}; got {limit} and "
-            f"{strip_width}."
-        )
+        raise Im2TexError("give the images either with --images or with --split.")
     if keys and not split:
         raise Im2TexError("--keys names samples of a split: give --split, too.")
+    check_minimum(1, limit=limit)
+    check_minimum(NARROWEST, strip_width=strip_width)
     options = SearchOptions(beam_size=beam_size)
-    printer = choose_engine(engine)
+    renderer = choose_engine(engine)
     stored = read_stored(ckpt_path or model)
-    reader = Recognizer.predictor_from_stored(stored)
-    require_attention(reader, str(ckpt_path or model))
-    pictures = (
-        _samples(reader, split, keys, limit, stored.data, root) if split else _files(reader, images)
+    predictor = Recognizer.predictor_from_stored(stored)
+    require_attention(predictor, str(ckpt_path or model))
+    loaded = (
+        _load_samples(predictor, split, keys, limit, stored.data, root)
+        if split
+        else _load_files(predictor, images)
     )
-    looks: list[AttentionRecord] = []
-    failed = 0
-    for one in pictures:
-        if one.image is None:
-            print(f"im2tex report attention: {one.failed}", file=sys.stderr)
-            failed += 1
+    records: list[AttentionRecord] = []
+    failures = 0
+    for one in loaded:
+        if isinstance(one, str):
+            _report(one)
+            failures += 1
         else:
-            looks.append(predict_with_attention(reader, one.image, one.name, one.gold, options))
-    if not looks:
-        raise Im2TexError("none of the pictures can be read; there is nothing to show.")
-    about = {
-        "model": str(ckpt_path or model),
-        **{
-            part: str(stored.settings[part])
-            for part in ("encoder", "attention", "decoder")
-            if stored.settings[part] != NO_ATTENTION
-        },
-        "beam": str(beam_size),
-    }
+            records.append(
+                predict_with_attention(predictor, one.image, one.name, one.gold, options)
+            )
+    if not records:
+        raise Im2TexError("none of the images can be read; there is nothing to show.")
+    facts = _model_facts(stored, str(ckpt_path or model)) | {"beam": str(beam_size)}
     if split:
-        about["split"] = split
+        facts["split"] = split
+    size = save_attention_page(out, _render_predictions(records, renderer), facts)
+    count = f"{len(records)} image{'s' * (len(records) != 1)}"
+    print(f"{out}: {count}, {size / 1000:.0f} kB. Open it in a browser.")
+    if strip is not None:
+        for number, record in enumerate(records, 1):
+            name = re.sub(r"[^\w.-]+", "_", Path(record.name).stem)[:_MAX_NAME]
+            save_png(strip / f"{number:03d}-{name}.png", attention_strip(record, strip_width))
+        print(f"{strip}: one PNG file per image.")
+    return failures
+
+
+def _report(message: str) -> None:
+    print(f"im2tex report attention: {message}", file=sys.stderr)
+
+
+def _model_facts(stored: StoredModel, name: str) -> dict[str, str]:
+    """What the page states about the model."""
+    from im2tex.decoders.base import NO_ATTENTION
+    from im2tex.model.ensemble import EnsembleOptions
+
+    parts = {part: str(stored.settings[part]) for part in ("encoder", "attention", "decoder")}
+    facts = {"model": name, **{k: v for k, v in parts.items() if v != NO_ATTENTION}}
     ensemble = EnsembleOptions(stored.members, stored.scales)
     if not ensemble.is_single_model:
-        about["ensemble"] = ensemble.describe()
-        about["attention shown"] = "mean over models and scales, on the first model's grid"
-    size = save_attention_page(out, _printed(looks, printer), about)
-    print(f"{out}: {_count(len(looks))}, {size / 1000:.0f} kB. Open it in a browser.")
-    if strip is not None:
-        for number, one_look in enumerate(looks, 1):
-            name = re.sub(r"[^\w.-]+", "_", Path(one_look.name).stem)[:_LONG]
-            picture = attention_strip(one_look, strip_width)
-            save_png(strip / f"{number:03d}-{name}.png", picture)
-        print(f"{strip}: a strip of each.")
-    return failed
+        facts["ensemble"] = ensemble.describe()
+        facts["attention shown"] = "mean over models and scales, on the first model's grid"
+    return facts
 
 
-def _files(model: Predictor, images: Sequence[str]) -> Iterator[_Picture]:
+def _load_files(model: Predictor, images: Sequence[str]) -> Iterator[_LoadedImage | str]:
+    """The images of files; for one that cannot be read, why."""
+    from im2tex.model.prediction import preprocess_image
+
     for name in images:
         title = "standard input" if name == "-" else Path(name).name
         try:
             with warnings.catch_warnings(record=True) as caught:
-                image = preprocess_image(
-                    sys.stdin.buffer.read() if name == "-" else name, model.preprocessing
-                )
+                content = sys.stdin.buffer.read() if name == "-" else name
+                image = preprocess_image(content, model.preprocessing)
         except Im2TexError as error:
-            yield _Picture(title, None, failed=str(error))
+            yield str(error)
             continue
         for warning in caught:
-            print(f"im2tex report attention: {name}: {warning.message}", file=sys.stderr)
-        yield _Picture(title, image)
+            _report(f"{name}: {warning.message}")
+        yield _LoadedImage(title, image)
 
 
-def _samples(
+def _load_samples(
     model: Predictor,
-    given: str,
+    split: str,
     keys: Sequence[str],
     limit: int,
     data: Mapping[str, Any],
     root: Path | None,
-) -> Iterator[_Picture]:
-    name, colon, split = given.rpartition(":")
+) -> Iterator[_LoadedImage | str]:
+    """The images of samples; for one that cannot be read, why.
+
+    Args:
+        model: gives the preprocessing.
+        split: as given with --split.
+        keys: of the samples; the first `limit` samples if empty.
+        limit: see `keys`.
+        data: the data settings that the model was trained with.
+        root: folder of the prepared data; that of `data` if None.
+    """
+    from im2tex.data.dataset import FormulaDataset
+    from im2tex.data.source import SOURCES
+
+    name, colon, part = split.rpartition(":")
     if not colon and "source" not in data:
         raise Im2TexError(
-            f"--split {given}: a model without a checkpoint does not know its data; name the "
-            f"source, too, such as crohme:{given}."
+            f"--split {split}: a model without a checkpoint does not state its data; add the "
+            f"source, such as crohme:{split}."
         )
     own = not colon or name == data.get("source")
     source = SOURCES.build(name or data["source"], data.get("source_args") if own else None)
-    stored = source.split(root or Path(data.get("root", "data")), split)
+    stored = source.split(root or Path(data.get("root", "data")), part)
     known = stored.all_keys()
     unknown = sorted(set(keys) - set(known))
     if unknown:
         raise Im2TexError(
-            f"--keys: {given} has no sample {', '.join(unknown[:5])}; its keys are such as "
+            f"--keys: {split} has no sample {', '.join(unknown[:5])}; its keys are such as "
             f"{', '.join(known[:3])}."
         )
-    numbers = [known.index(key) for key in keys] or range(min(limit, len(known)))
     dataset = FormulaDataset(stored, model.preprocessing)
-    for number in numbers:
-        batch = dataset[(0, [number])]
+    for index in [known.index(key) for key in keys] or range(min(limit, len(known))):
+        batch = dataset[(0, [index])]
         key, gold = batch.keys[0], batch.tokens[0] or None
         if batch.failed:
-            yield _Picture(key, None, failed=f"{given}, '{key}': {batch.failed[0]}")
+            yield f"{split}, '{key}': {batch.failed[0]}"
         else:
-            yield _Picture(key, batch.images[0, 0].numpy(), gold)
+            yield _LoadedImage(key, batch.images[0, 0].numpy(), gold)
 
 
-def _printed(looks: Sequence[AttentionRecord], engine: Engine) -> list[AttentionRecord]:
-    """The same with their readings in print; without, where there is no engine or it fails."""
+def _render_predictions(
+    records: Sequence[AttentionRecord], engine: Engine
+) -> Sequence[AttentionRecord]:
+    """The records with their predictions rendered; unchanged without an engine, or if it fails."""
+    from im2tex.evaluation.rendered_pairs import NONE, render_formulas
+
     if engine.name == NONE:
-        return list(looks)
+        return records
     try:
-        drawings = render_formulas([" ".join(one.prediction) for one in looks], engine)
+        images = render_formulas([" ".join(one.prediction) for one in records], engine)
     except Im2TexError as error:
-        print(f"im2tex report attention: readings not printed: {error}", file=sys.stderr)
-        return list(looks)
-    return [replace(one, rendered=png or b"") for one, png in zip(looks, drawings, strict=True)]
-
-
-def _count(pictures: int) -> str:
-    return f"{pictures} picture{'s' * (pictures != 1)}"
+        _report(f"predictions not rendered: {error}")
+        return records
+    return [replace(one, rendered=png or b"") for one, png in zip(records, images, strict=True)]

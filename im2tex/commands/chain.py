@@ -1,9 +1,10 @@
-"""`im2tex chain`: trainings in a row, each from the best checkpoint of the one before, then a test.
+"""`im2tex chain`: trains several configurations in a row, then tests the last model.
 
-Pretraining on synthetic handwriting, fine-tuning on CROHME and the test of 2013 and 2014 are one
-command. Repeated after an interruption, it goes on where it stopped.
+Pretraining on synthetic handwriting, fine-tuning on CROHME and the test are one command. After an
+interruption, the same command resumes.
 
-That a training came to its end is said by its `last.ckpt`, not by its exit status alone.
+A step counts as complete if its `last.ckpt` states that the fit ended; the exit status alone does
+not suffice.
 """
 
 from __future__ import annotations
@@ -14,132 +15,129 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.results import read_result
-from im2tex.model.checkpoint import ENDED, read_checkpoint
-from im2tex.utils.files import write_text_atomic
+from im2tex.utils.files import wrap_os_errors, write_text_atomic
 from im2tex.utils.stopping import STOP_REQUEST, StoppedBySignal
 
 _DONE = "done"
+_RESUME = "repeat the same command to resume."
 
 
-def chain(steps: Sequence[str], folder: Path, *, flags: Sequence[str] = (), name: str = "") -> None:
-    """Trains every step that is not done, and tests the last one's best checkpoint.
+def chain(steps: Sequence[str], *, folder: Path, name: str = "", flags: Sequence[str] = ()) -> None:
+    """Fits each configuration from the best checkpoint of the one before, and tests the last.
 
-    Each step has a folder of its own, `1-STEM`, `2-STEM`, … by its configuration's name, in which
-    the file `done` says that it is complete. The test's result lies in `results/`, and says under
-    `chain` what was trained.
+    After an interruption, the same command resumes. Flags of `im2tex fit` after -- hold for every
+    step; they override the configurations, and the flags of a step override them.
 
     Args:
-        steps: a configuration each, with flags of `im2tex fit` behind it if need be.
-        folder: where everything of this chain lies.
-        flags: of `im2tex fit`, for every step; a step's own win over them.
-        name: of the result; the folder's if not given.
+        steps: configuration file; with flags of its own in quotes, such as 'C.yaml
+            --trainer.max_epochs 4'.
+        folder: folder of the chain: a folder per step, the test, and results/.
+        name: name of the result; the folder's name if not given.
+        flags: flags of `im2tex fit` for every step.
 
     Raises:
-        Im2TexError: if a configuration is missing, its flags cannot be told apart, another chain
-            lies in the folder, or a step fails.
+        Im2TexError: if a configuration does not exist, its quotes do not match, the folder holds
+            another chain, or a step fails.
+        StoppedBySignal: after SIGTERM or Ctrl-C.
     """
     try:
-        parts = [shlex.split(step) for step in steps]
+        commands = [shlex.split(step) for step in steps]
     except ValueError as error:
         raise Im2TexError(f"a step's quotes do not match ({error}): {' | '.join(steps)}.") from None
-    for part in parts:
-        if not part or not Path(part[0]).is_file():
-            raise Im2TexError(f"there is no configuration {part[0] if part else '(empty)'}.")
-    made_of = [shlex.join([config, *flags, *own]) for config, *own in parts]
-    with _claimed(folder, made_of), STOP_REQUEST.listening():
+    for words in commands:
+        if not words or not Path(words[0]).is_file():
+            raise Im2TexError(f"there is no configuration {words[0] if words else '(empty)'}.")
+    commands = [[config, *flags, *own] for config, *own in commands]
+    with _lock_folder(folder, commands), STOP_REQUEST.listening():
         try:
-            _work(parts, made_of, folder, flags, name or folder.resolve().name)
+            best = _run_steps(commands, folder)
+            _run_test(best, commands, folder, name or folder.resolve().name)
         except KeyboardInterrupt:
             if STOP_REQUEST.signum is None:
                 raise
             raise StoppedBySignal(STOP_REQUEST.advice(), STOP_REQUEST.signum) from None
 
 
-def _work(
-    parts: Sequence[Sequence[str]],
-    made_of: Sequence[str],
-    folder: Path,
-    flags: Sequence[str],
-    result: str,
-) -> None:
-    """The steps and the test, as far as they are not done."""
+def _run_steps(commands: Sequence[Sequence[str]], folder: Path) -> Path:
+    """Runs the fits that are not complete, and returns the best checkpoint of the last one."""
     best: Path | None = None
-    for number, (config, *own) in enumerate(parts, 1):
-        place = folder / f"{number}-{Path(config).stem}"
-        if (place / _DONE).exists() and _ended(place):
-            print(f"{place}: done before", flush=True)
+    for number, (config, *flags) in enumerate(commands, 1):
+        step = folder / f"{number}-{Path(config).stem}"
+        if (step / _DONE).exists() and _fit_ended(step):
+            print(f"{step}: complete", flush=True)
         else:
-            (place / _DONE).unlink(missing_ok=True)
+            (step / _DONE).unlink(missing_ok=True)
             start = ["--model.init_from", str(best)] if best else []
-            going_on = _newest(place, "last.ckpt") is not None
+            resume = ["--ckpt_path", "last"] if _newest(step, "last.ckpt") else []
             _run(
-                *("fit", "--config", config, *flags, *own, *start),
-                *("--trainer.default_root_dir", str(place)),
-                *(("--ckpt_path", "last") if going_on else ()),
+                *("fit", "--config", config, *flags, *start),
+                *("--trainer.default_root_dir", str(step), *resume),
             )
-            if not _ended(place):
+            if not _fit_ended(step):
                 raise Im2TexError(
-                    f"{place}: `im2tex fit` ended with status 0, but its last.ckpt is short of the "
-                    "end; repeat the same command to go on from there."
+                    f"{step}: `im2tex fit` ended with status 0, but its last.ckpt is short of the "
+                    f"end; {_RESUME}"
                 )
-            (place / _DONE).touch()
-        best = _newest(place, "best.ckpt")
+            (step / _DONE).touch()
+        best = _newest(step, "best.ckpt")
         if best is None:
-            raise Im2TexError(f"{place} holds no best.ckpt: does its configuration validate?")
-    written = folder / "results" / f"{result}.json"
-    if written.exists():
-        print(f"{written}: tested before", flush=True)
+            raise Im2TexError(f"{step} holds no best.ckpt: does its configuration validate?")
+    assert best is not None
+    return best
+
+
+def _run_test(best: Path, commands: Sequence[Sequence[str]], folder: Path, name: str) -> None:
+    """Tests a checkpoint, and adds the commands that trained it to the result."""
+    from im2tex.evaluation.results import read_result
+
+    result = folder / "results" / f"{name}.json"
+    if result.exists():
+        print(f"{result}: complete", flush=True)
     else:
         _run(
             *("test", "--ckpt_path", str(best), "--trainer.default_root_dir", str(folder / "test")),
-            *("--report.folder", str(folder), "--report.study", "results", "--report.name", result),
+            *("--report.folder", str(folder), "--report.study", "results", "--report.name", name),
         )
-    # A test knows its checkpoint; how that came to be, only the chain does.
-    record = read_result(written)
+    record = read_result(result)
     if "chain" not in record:
-        record["chain"] = list(made_of)
-        write_text_atomic(written, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+        record["chain"] = list(map(shlex.join, commands))
+        write_text_atomic(result, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
 @contextmanager
-def _claimed(folder: Path, steps: Sequence[str]) -> Iterator[None]:
-    """Writes down what the folder's chain is, or checks that it is this one, and locks it."""
+def _lock_folder(folder: Path, commands: Sequence[Sequence[str]]) -> Iterator[None]:
+    """Locks the folder of a chain, and writes or compares the steps in its `chain.txt`."""
     note = folder / "chain.txt"
-    text = "\n".join(steps) + "\n"
-    try:
+    text = "".join(f"{shlex.join(words)}\n" for words in commands)
+    with wrap_os_errors(f"write {note}"):
         folder.mkdir(parents=True, exist_ok=True)
-        with note.open("a+", encoding="utf-8") as file:
-            if not _locked(file.fileno()):
-                raise Im2TexError(
-                    f"another process of `im2tex chain` is at work in {folder}: wait for it, or "
-                    "choose another --out."
-                )
-            file.seek(0)
-            found = file.read()
-            if not found:
-                file.write(text)
-                file.flush()
-            elif found != text:
-                raise Im2TexError(
-                    f"{folder} holds another chain, see {note}: choose another --out, or repeat "
-                    "that chain's own command to go on with it."
-                )
-            yield
-    except OSError as error:
-        raise Im2TexError(f"cannot write {note}: {error.strerror or error}.") from error
+        file = note.open("a+", encoding="utf-8")
+    with file:
+        if not _locked(file.fileno()):
+            raise Im2TexError(
+                f"another process of `im2tex chain` is at work in {folder}: wait for it, or "
+                "choose another --folder."
+            )
+        file.seek(0)
+        found = file.read()
+        if not found:
+            file.write(text)
+            file.flush()
+        elif found != text:
+            raise Im2TexError(
+                f"{folder} holds another chain, see {note}: choose another --folder, or repeat "
+                "the command of that chain to resume it."
+            )
+        yield
 
 
 def _locked(file: int) -> bool:
-    """Locks a file until it is closed; where the file system has no locks, it goes without."""
+    """Locks a file until it is closed; true, too, on a file system without locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -149,51 +147,26 @@ def _locked(file: int) -> bool:
     return True
 
 
-def _newest(place: Path, name: str) -> Path | None:
-    found = place.glob(f"**/checkpoints/{name}")
+def _newest(step: Path, name: str) -> Path | None:
+    found = step.glob(f"**/checkpoints/{name}")
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 
-def _ended(place: Path) -> bool:
-    """Whether a step's newest fit came to its end; true where no checkpoint can tell."""
-    last = _newest(place, "last.ckpt")
-    if last is None:
-        return True
-    content = read_checkpoint(last)
-    if ENDED in content:
-        return bool(content[ENDED])
-    # Of a version that did not write it: epochs and steps, by the run's own configuration.
-    run = last.parent.parent
-    configs = sorted(run.glob("config*.yaml"), key=lambda path: path.stat().st_mtime)
-    try:
-        settings = yaml.safe_load(configs[-1].read_text(encoding="utf-8"))["trainer"]
-        done = content["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
-    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
-        return True
-    limits = (
-        (settings.get("max_epochs"), done),
-        (settings.get("max_steps"), content.get("global_step", 0)),
-    )
-    known = [(limit, reached) for limit, reached in limits if isinstance(limit, int) and limit > 0]
-    stopped_early = any(
-        isinstance(state, dict) and state.get("stopped_epoch") for state in _states(content)
-    )
-    return stopped_early or not known or any(reached >= limit for limit, reached in known)
+def _fit_ended(step: Path) -> bool:
+    """Whether the newest fit of a step ended; true if there is no checkpoint that states it."""
+    from im2tex.model.checkpoint import ENDED, read_checkpoint
 
-
-def _states(content: dict[str, Any]) -> Collection[Any]:
-    """The states of the callbacks of a checkpoint."""
-    found = content.get("callbacks")
-    return found.values() if isinstance(found, dict) else ()
+    last = _newest(step, "last.ckpt")
+    return last is None or bool(read_checkpoint(last).get(ENDED, True))
 
 
 def _run(*arguments: str) -> None:
-    """One command in a process of its own, so that it leaves no memory and no state behind.
+    """Runs a command of im2tex in a process of its own, which frees all memory at its end.
 
     A signal to the chain is passed on to it.
 
     Raises:
-        Stopped: if a signal ended the chain or the command.
+        StoppedBySignal: if a signal ended the chain or the command.
         Im2TexError: if the command failed.
     """
     print(f"+ {shlex.join(['im2tex', *arguments])}", flush=True)
@@ -209,14 +182,13 @@ def _run(*arguments: str) -> None:
         status = process.wait()
     finally:
         STOP_REQUEST.pass_on = None
-    what = f"`im2tex {arguments[0]}`"
-    on = "repeat the same command to go on from there."
+    command = f"`im2tex {arguments[0]}`"
     for signum in (signal.SIGTERM, signal.SIGINT):
         if STOP_REQUEST.signum == signum or status in (-signum, 128 + signum):
-            raise StoppedBySignal(f"{what} was stopped by {signum.name}; {on}", signum)
+            raise StoppedBySignal(f"{command} was stopped by {signum.name}; {_RESUME}", signum)
     if status < 0:
         raise Im2TexError(
-            f"{what} was killed by {signal.Signals(-status).name} (did memory run out?); {on}"
+            f"{command} was killed by {signal.Signals(-status).name} (out of memory?); {_RESUME}"
         )
     if status:
-        raise Im2TexError(f"{what} ended with {status}; {on}")
+        raise Im2TexError(f"{command} ended with {status}; {_RESUME}")

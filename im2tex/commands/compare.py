@@ -1,4 +1,4 @@
-"""`im2tex compare`: which of two results is better on the same samples, how surely, and where."""
+"""`im2tex compare`: compares results on the same samples, with tests of significance."""
 
 from __future__ import annotations
 
@@ -7,50 +7,55 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from im2tex.errors import Im2TexError
-from im2tex.evaluation.comparison.comparison import compare_tests
-from im2tex.evaluation.comparison.export import check_suffix, comparison_record, write_changes
-from im2tex.evaluation.comparison.loading import load_test_result
-from im2tex.evaluation.comparison.terminal import print_comparisons
+from im2tex.commands.command_parser import check_minimum
 from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.untrusted_text import strip_control
 
 
 def compare(
-    first: Path,
+    result: Path,
     others: Sequence[Path],
     *,
-    verdicts: Sequence[str] = (),
+    metrics: Sequence[str] = (),
     show: int = 10,
     out: Path | None = None,
     as_json: bool = False,
     resamples: int = 10_000,
     seed: int = 0,
 ) -> None:
-    """Compares results with a first one and prints how they differ.
+    """Compares results of `im2tex test` or `im2tex score` with a first one, sample by sample.
+
+    Prints each metric, its difference with a paired bootstrap interval, McNemar's exact test, and
+    the samples that only one of two results has right. A result is a file NAME.json, the folder of
+    a run, or a file NAME.SPLIT.samples.jsonl.
 
     Args:
-        first: a result, the folder of a run, or a samples file.
-        others: the same.
-        verdicts: to compare; all that both have by default.
-        show: how many changed samples of a kind to list in each split.
-        out: file for all of them, `.jsonl` or `.md`.
-        as_json: whether to print JSON.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        result: the result to compare with.
+        others: another result.
+        metrics: compare by these metrics only. The first yes-or-no metric decides which samples
+            are listed as right.
+        show: how many samples to list that only one result has right, per split.
+        out: file for all samples with different predictions or scores, .jsonl or .md.
+        as_json: print JSON instead of tables.
+        resamples: resamples of the bootstrap.
+        seed: seed of the bootstrap.
 
     Raises:
-        Im2TexError: for what cannot be read, compared or written.
+        Im2TexError: if results cannot be read or compared, or the file is not writable.
     """
-    for flag, value, least in (("show", show, 0), ("resamples", resamples, 1), ("seed", seed, 0)):
-        if value < least:
-            raise Im2TexError(f"--{flag} is at least {least}, got {value}.")
+    from im2tex.evaluation.comparison.comparison import compare_tests
+    from im2tex.evaluation.comparison.export import check_suffix, comparison_record, write_changes
+    from im2tex.evaluation.comparison.loading import load_test_result
+    from im2tex.evaluation.comparison.terminal import print_comparisons
+
+    check_minimum(0, show=show, seed=seed)
+    check_minimum(1, resamples=resamples)
     if out is not None:
         check_suffix(out)
     compared = compare_tests(
-        load_test_result(first),
+        load_test_result(result),
         [load_test_result(other) for other in others],
-        only=verdicts,
+        only=metrics,
         resamples=resamples,
         seed=seed,
     )
@@ -59,7 +64,7 @@ def compare(
     with ignore_broken_pipe():
         if as_json:
             record = comparison_record(compared, resamples, seed)
-            # In ASCII: a key or a name can hold what a terminal obeys.
+            # ASCII only: a key or a name can hold control sequences of a terminal.
             print(json.dumps(record, indent=2, allow_nan=False))
         else:
             print_comparisons(compared, show=show, resamples=resamples, seed=seed)

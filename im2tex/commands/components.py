@@ -1,4 +1,4 @@
-"""`im2tex components`: what the registries hold."""
+"""`im2tex components`: lists the components that the registries hold."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from im2tex.registry import Registry
 
 def registries() -> dict[str, Registry]:  # type: ignore[type-arg]
     """Every registry, by the plural of its kind."""
-    from im2tex.attention import ATTENTIONS  # noqa: PLC0415 - imports torch
-    from im2tex.data.source import SOURCES  # noqa: PLC0415
-    from im2tex.decoders import DECODERS  # noqa: PLC0415
-    from im2tex.encoders import ENCODERS  # noqa: PLC0415
-    from im2tex.training.optim import OPTIMIZERS, SCHEDULES  # noqa: PLC0415
+    from im2tex.attention import ATTENTIONS
+    from im2tex.data.source import SOURCES
+    from im2tex.decoders import DECODERS
+    from im2tex.encoders import ENCODERS
+    from im2tex.training.optim import OPTIMIZERS, SCHEDULES
 
     return {
         "encoders": ENCODERS,
@@ -26,14 +26,29 @@ def registries() -> dict[str, Registry]:  # type: ignore[type-arg]
     }
 
 
+def components(kind: str | None = None) -> None:
+    """Lists the components that can be chosen by name, with their arguments and defaults.
+
+    Components of installed plugin packages are included.
+
+    Args:
+        kind: encoders, attentions, decoders, sources, optimizers or schedules; all of them if not
+            given.
+
+    Raises:
+        Im2TexError: if there is no such kind.
+    """
+    print(describe(kind))
+
+
 def describe(kind: str | None = None) -> str:
-    """A line a component: its name, what it is, and the arguments it accepts with their defaults.
+    """One line per component: its name, its arguments with their defaults, and its summary.
 
     Args:
         kind: one registry only, by the plural of its kind.
 
     Raises:
-        Im2TexError: for an unknown kind.
+        Im2TexError: if there is no such kind.
     """
     known = registries()
     if kind is not None and kind not in known:
@@ -44,13 +59,13 @@ def describe(kind: str | None = None) -> str:
             continue
         lines.append(f"{plural}:")
         for name in registry.names():
-            arguments = ", ".join(map(_spell, registry.parameters(name).values()))
-            purpose = (inspect.getdoc(registry.get(name)) or "").split("\n", 1)[0]
-            lines.append(f"  {name}({arguments})  {purpose}")
+            arguments = ", ".join(map(_argument, registry.parameters(name).values()))
+            summary = (inspect.getdoc(registry.get(name)) or "").split("\n", 1)[0]
+            lines.append(f"  {name}({arguments})  {summary}")
     return "\n".join(lines)
 
 
-def _spell(parameter: inspect.Parameter) -> str:
+def _argument(parameter: inspect.Parameter) -> str:
     if parameter.default is parameter.empty:
         return parameter.name
     return f"{parameter.name}={parameter.default!r}"

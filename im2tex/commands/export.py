@@ -1,52 +1,56 @@
-"""`im2tex export`: a checkpoint's model as a folder to use and to pass on."""
+"""`im2tex export`: writes the model of a checkpoint as a small folder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.reports.model_card import licence, model_card
-from im2tex.evaluation.results import read_result
-from im2tex.model.ensemble import EnsembleOptions
-from im2tex.model.pretrained import read_stored
-from im2tex.model.recognizer import Recognizer, combine
-from im2tex.utils.files import atomic_write
+from im2tex.utils.files import write_text_atomic
+
+if TYPE_CHECKING:
+    from im2tex.model.ensemble import EnsembleOptions
 
 
 def export(
-    checkpoint: Path,
+    *,
+    ckpt_path: Path,
     folder: Path,
-    results: Sequence[Path],
+    result: Sequence[Path] = (),
     trained_on: Sequence[str] = (),
     ensemble: Sequence[Path] = (),
-    views: Sequence[float] | None = None,
-) -> str:
-    """Writes `config.json`, `model.safetensors`, `README.md` (the model card) and `LICENSE`.
+    scales: Sequence[float] = (1.0,),
+) -> None:
+    """Writes a model for `im2tex read`: settings, weights in half precision, model card, licence.
 
     Args:
-        checkpoint: of a run.
-        folder: where to.
-        results: result files of tests of this checkpoint, shown in the card.
-        trained_on: data that the weights also come from, each with its licence, such as those of
-            a pretraining.
-        ensemble: checkpoints of models that read with it, see `EnsembleOptions`.
-        views: sizes in which they see a picture, see `EnsembleOptions`.
-
-    Returns:
-        What was written, for a person to read.
+        ckpt_path: checkpoint of the model.
+        folder: folder to write to.
+        result: JSON file of a test of this model, for the model card.
+        trained_on: further training data with its licence, such as that of a pretraining.
+        ensemble: checkpoint of another model with the same vocabulary; the probabilities are
+            averaged.
+        scales: scales of each image over which probabilities are averaged, such as 0.8 1 1.25.
 
     Raises:
-        Im2TexError: if a file cannot be read or written, or a result is another checkpoint's.
+        Im2TexError: if a file cannot be read or written, or a result is that of another model.
     """
-    options = EnsembleOptions([str(path) for path in ensemble], [*views] if views else (1.0,))
-    stored = read_stored(checkpoint)
+    from im2tex.evaluation.reports.model_card import licence, model_card
+    from im2tex.evaluation.results import read_result
+    from im2tex.model.ensemble import EnsembleOptions
+    from im2tex.model.pretrained import read_stored
+    from im2tex.model.recognizer import Recognizer, combine
+
+    options = EnsembleOptions([str(path) for path in ensemble], scales)
+    stored = read_stored(ckpt_path)
     model = combine(Recognizer.from_stored(stored), options)
-    tests = [_of_this(read_result(path), path, stored.settings, options) for path in results]
+    tests = [read_result(path) for path in result]
+    for test, path in zip(tests, result, strict=True):
+        _check_model(test, path, stored.settings, options)
     sources = _sources(stored.data, tests) + list(trained_on)
-    weights = model.save_pretrained(folder, data=stored.data)
-    tables = [path.with_suffix(".md") for path in results]
+    size = model.save_pretrained(folder, data=stored.data)
+    tables = [path.with_suffix(".md") for path in result]
     card = model_card(
         name=folder.resolve().name,
         settings=stored.settings,
@@ -58,42 +62,40 @@ def export(
             for test, table in zip(tests, tables, strict=True)
         ],
     )
-    try:
-        for name, text in (("README.md", card), ("LICENSE", licence(sources))):
-            with atomic_write(folder / name) as part:
-                part.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Im2TexError(f"cannot write {folder}: {error.strerror or error}.") from error
-    return (
-        f"{folder}: {weights / 2**20:.1f} MiB of weights. Try `im2tex read IMAGE --model {folder}`."
-    )
+    write_text_atomic(folder / "README.md", card)
+    write_text_atomic(folder / "LICENSE", licence(sources))
+    print(f"{folder}: {size / 2**20:.1f} MiB of weights. Try `im2tex read IMAGE --model {folder}`.")
 
 
-def _of_this(
-    result: dict[str, Any], path: Path, settings: dict[str, Any], options: EnsembleOptions
-) -> dict[str, Any]:
-    tested = result.get("config", {}).get("model", {})
+def _check_model(
+    test: Mapping[str, Any], path: Path, settings: Mapping[str, Any], options: EnsembleOptions
+) -> None:
+    """Checks that a test is one of this architecture, ensemble and scales.
+
+    Raises:
+        Im2TexError: if it is not.
+    """
+    tested = test.get("config", {}).get("model", {})
     for name in ("encoder", "encoder_args", "attention", "decoder", "decoder_args"):
         if tested.get(name) != settings.get(name):
             raise Im2TexError(
                 f"{path} is the result of another model: its {name} is {tested.get(name)!r}, the "
                 f"checkpoint's {settings.get(name)!r}."
             )
-    said = result.get("signatures", {}).get("beam", "")
-    together = "" if options.is_single_model else f", {options})"
-    if not (said.endswith(together) if together else "models=" not in said):
+    search = test.get("signatures", {}).get("beam", "")
+    expected = "" if options.is_single_model else f", {options})"
+    if not (search.endswith(expected) if expected else "models=" not in search):
         raise Im2TexError(
-            f"{path} is the result of another way of reading: its search was {said}, and this "
-            f"model reads with {options}. Give --ensemble and --views as the test had them."
+            f"{path} is the result of another ensemble: its search was {search}, that of this "
+            f"model has {options}. Give --ensemble and --scales as in the test."
         )
-    return result
 
 
-def _sources(data: Mapping[str, Any], tests: Sequence[dict[str, Any]]) -> list[str]:
-    """The training source, with its licence where a store of it that was tested says so."""
+def _sources(data: Mapping[str, Any], tests: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The training source, with its licence if a tested split of it states one."""
     name = str(data.get("source", "unknown"))
     for test in tests:
-        for about in test.get("data", {}).get("stores", {}).values():
-            if about.get("source") == name and about.get("licence"):
-                return [f"{name} ({about['licence']})"]
+        for metadata in test.get("data", {}).get("stores", {}).values():
+            if metadata.get("source") == name and metadata.get("licence"):
+                return [f"{name} ({metadata['licence']})"]
     return [name]

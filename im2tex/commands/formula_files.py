@@ -20,7 +20,7 @@ from im2tex.latex.normalize import NormalizationForm, normalize_or_none
 from im2tex.latex.tokens import LatexError, token_texts
 from im2tex.utils.untrusted_text import has_surrogate, quote
 
-Role = Literal["predictions", "references"]
+Side = Literal["predictions", "references"]
 
 KEYS = (
     *("key", "id", "name", "file", "filename", "file_name", "image", "path"),
@@ -29,11 +29,11 @@ KEYS = (
 """Names under which a sample's key is looked for, the first one first."""
 
 _EITHER = ("tokens", "latex", "formula", "text", "markup")
-_OWN: dict[Role, tuple[str, ...]] = {
+_OWN: dict[Side, tuple[str, ...]] = {
     "predictions": ("prediction", "pred", "predicted", "hypothesis", "hyp", "output", "result"),
     "references": ("gold", "reference", "ref", "label", "truth", "ground_truth", "target"),
 }
-_OTHER: dict[Role, Role] = {"predictions": "references", "references": "predictions"}
+_OTHER: dict[Side, Side] = {"predictions": "references", "references": "predictions"}
 # Around the whole formula: one that ends before the end, as in `$a$ \text{and} $b$`, is not.
 _WRAPPED = re.compile(
     r"\s*(?:\$\$([^$]+)\$\$|\$([^$]+)(?<!\\)\$"
@@ -49,7 +49,7 @@ _COMPOSITE = re.compile(r"\\(?:left|right)(?:\\[A-Za-z]+|\\?.)|\\(?:begin|end)\{
 
 
 @dataclass(frozen=True)
-class Entry:
+class FormulaRecord:
     """One formula of a file.
 
     Attributes:
@@ -69,22 +69,58 @@ class Entry:
     fault: str | None = None
 
 
-def read_formulas(path: Path, role: Role) -> list[Entry]:
+def read_formulas(path: Path, side: Side) -> list[FormulaRecord]:
     """Reads a file of formulas.
 
     Args:
         path: JSON (lines, an array, or an object of formulas by key) or TSV with a key in its
             first column or a line of names, by its content; else a formula a line.
-        role: whose formulas they are, where a record has both sides.
+        side: whose formulas they are, where a record has both sides.
 
     Raises:
         Im2TexError: if it cannot be read, is CSV or empty, a record has no formula or a value of
             the wrong type, some entries have a key and others not, or a key occurs twice.
     """
     records = read_records(path, KEYS, (*_EITHER, *_OWN["predictions"], *_OWN["references"]))
-    entries = [_entry(where, record, role) for where, record in records]
+    entries = [_entry(where, record, side) for where, record in records]
     _check_keys(path, entries)
     return entries
+
+
+def read_split_or_file(
+    name: str, side: Side, root: Path
+) -> tuple[str, list[FormulaRecord], dict[str, Any]]:
+    """Reads the formulas of a prepared split, or of a file.
+
+    Args:
+        name: `SOURCE:SPLIT` or the path of a file.
+        side: as for `read_formulas`.
+        root: folder of the prepared data.
+
+    Returns:
+        The name of the split or the stem of the file, the formulas, and the split's metadata.
+
+    Raises:
+        Im2TexError: if neither exists, or as for `read_formulas`.
+    """
+    source, colon, split = name.partition(":")
+    if Path(name).exists():
+        return Path(name).stem, read_formulas(Path(name), side), {}
+    if not colon:
+        raise Im2TexError(
+            f"there is no file {name}; a prepared split is written SOURCE:SPLIT, such as "
+            "crohme:train."
+        )
+    from im2tex.data.source import SOURCES
+
+    # Opened as prepared: preparing it here, with default settings, could change it.
+    stored = SOURCES.build(source).split(root, split)
+    columns = (stored.all_keys(), stored.tokens(), stored.latex(), stored.extras("collection"))
+    records = [
+        FormulaRecord(f"{name}, '{key}'", key, tokens, latex, {"collection": collection or None})
+        for key, tokens, latex, collection in zip(*columns, strict=True)
+    ]
+    return split, records, dict(stored.about)
 
 
 def tokens_of(text: str) -> list[str]:
@@ -106,19 +142,19 @@ def tokens_of(text: str) -> list[str]:
     return cut if stream is None else stream.split()
 
 
-def _entry(where: str, record: Mapping[str, Any], role: Role) -> Entry:
-    names = (*_OWN[role], *_EITHER, *_OWN[_OTHER[role]])
+def _entry(where: str, record: Mapping[str, Any], side: Side) -> FormulaRecord:
+    names = (*_OWN[side], *_EITHER, *_OWN[_OTHER[side]])
     name = next((name for name in names if name in record), None)
     if name is None:
         raise Im2TexError(
-            f"{where}: no formula; expected one under {', '.join(names[: len(_OWN[role]) + 2])} "
+            f"{where}: no formula; expected one under {', '.join(names[: len(_OWN[side]) + 2])} "
             "or the like."
         )
     latex = record.get("latex")
     if name != "latex" and not isinstance(latex, str | None):
         raise _wrong(where, "latex", latex, "text or null")
     fault = _fault(record[name])
-    return Entry(
+    return FormulaRecord(
         where,
         _key(where, record),
         None if fault else _value(record[name], where, name),
@@ -205,7 +241,7 @@ def _is_token(word: str) -> bool:
         return False
 
 
-def _check_keys(path: Path, entries: Sequence[Entry]) -> None:
+def _check_keys(path: Path, entries: Sequence[FormulaRecord]) -> None:
     without = next((entry for entry in entries if entry.key is None), None)
     if without is not None and any(entry.key is not None for entry in entries):
         raise Im2TexError(f"{without.where}: no key, where others have one.")

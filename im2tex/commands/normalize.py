@@ -1,118 +1,89 @@
-"""`im2tex normalize`: formulas in one form, line for line."""
+"""`im2tex normalize`: brings formulas to a normal form, line by line."""
 
 from __future__ import annotations
 
 import itertools
-import os
 import string
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import BinaryIO
 
 from im2tex.errors import Im2TexError
-from im2tex.latex.normalize import NormalizationForm, normalize
+from im2tex.latex.normalize import NormalizationForm
+from im2tex.latex.normalize import normalize as normalize_formula
 from im2tex.latex.tokens import LatexError
+from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.text_files import decode_lines, has_wide_bom
 
-_NAMED = 10  # reasons that are told one by one
+_MAX_REASONS = 10  # reasons that are reported
 
 
-@dataclass
-class Refused:
-    """Lines for which there is no form.
+def normalize(*, form: str = "norm") -> None:
+    """Reads one formula per line from standard input and writes its tokens, one line per line.
 
-    Attributes:
-        counts: how many by reason.
-        first: the first line of each reason, from 1.
+    A formula that cannot be parsed gives an empty line; the number of these and the reasons are
+    reported on standard error.
+
+    Args:
+        form: normalisation form: norm, the normal form of the IM2LATEX paper; tok, its plain token
+            stream; or crohme, the form of CROHME's labels.
+
+    Raises:
+        Im2TexError: if there is no such form.
     """
-
-    counts: Counter[str] = field(default_factory=Counter)
-    first: dict[str, int] = field(default_factory=dict)
-
-    def add(self, line: int, reason: str) -> None:
-        """Counts one more."""
-        self.counts[reason] += 1
-        self.first.setdefault(reason, line)
-
-    def lines(self) -> Iterator[str]:
-        """The reasons in words, the most frequent ones first."""
-        for reason, count in self.counts.most_common(_NAMED):
-            yield f"  {count} x {reason}, first in line {self.first[reason]}"
-        if len(self.counts) > _NAMED:
-            yield f"  and {len(self.counts) - _NAMED} other reasons"
+    try:
+        chosen = NormalizationForm(form)
+    except ValueError:
+        known = ", ".join(NormalizationForm)
+        raise Im2TexError(f"--form must be one of {known}; got {form}.") from None
+    reasons: Counter[str] = Counter()
+    first: dict[str, int] = {}
+    total = 0
+    with ignore_broken_pipe():
+        for result, reason in normalize_lines(sys.stdin.buffer, chosen):
+            total += 1
+            if reason is not None:
+                reasons[reason] += 1
+                first.setdefault(reason, total)
+            sys.stdout.buffer.write(result.encode() + b"\n")
+        sys.stdout.buffer.flush()
+        print(f"{reasons.total()} of {total} formulas could not be parsed", file=sys.stderr)
+        for reason, count in reasons.most_common(_MAX_REASONS):
+            print(f"  {count} x {reason}, first in line {first[reason]}", file=sys.stderr)
+        if len(reasons) > _MAX_REASONS:
+            print(f"  and {len(reasons) - _MAX_REASONS} other reasons", file=sys.stderr)
 
 
 def normalize_lines(
-    lines: Iterable[bytes],
-    output: BinaryIO,
-    mode: NormalizationForm,
-    refused: Refused | None = None,
-) -> tuple[int, int]:
-    r"""Writes a line for each line.
+    lines: Iterable[bytes], form: NormalizationForm
+) -> Iterator[tuple[str, str | None]]:
+    r"""Brings lines to a normal form.
 
     Args:
-        lines: formulas as bytes, see `decode_lines`; they end with `\n` and nothing else: an
-            embedded `\r` is a space, as in IM2LATEX-100K. Lines in UTF-16 are read to their end
-            before the first is written.
-        output: gets the normal forms in UTF-8, with an empty line for each that cannot be parsed.
-        mode: the form.
-        refused: gets the reasons for those.
+        lines: formulas as bytes, see `decode_lines`. A line ends with `\n` only: an embedded `\r`
+            is a space, as in IM2LATEX-100K. UTF-16 input is read to its end first.
+        form: the normalisation form.
 
-    Returns:
-        How many lines could not be parsed, and how many there were. An empty line is no failure.
+    Yields:
+        For each line, its tokens separated by spaces, and None; or an empty text and why the line
+        cannot be parsed. An empty line is not a failure.
 
     Raises:
-        Im2TexError: if lines begin as UTF-16 or UTF-32 and are not.
+        Im2TexError: if the lines begin as UTF-16 or UTF-32 and are not valid text of it.
     """
-    refused = Refused() if refused is None else refused
-    failed = total = 0
     for source in _decoded(lines):
-        total += 1
         result, reason = "", "nothing is left of it"
         try:
-            result = normalize(source, mode)
+            result = normalize_formula(source, form)
         except LatexError as error:
             reason = error.reason
-        if not result and source.strip(string.whitespace):
-            failed += 1
-            refused.add(total, reason)
-        output.write(result.encode() + b"\n")
-    return failed, total
+        yield result, reason if not result and source.strip(string.whitespace) else None
 
 
 def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
-    coming = iter(lines)
-    first = next(coming, b"")
+    remaining = iter(lines)
+    first = next(remaining, b"")
     if has_wide_bom(first):
-        first = b"".join([first, *coming])  # a wide line end is more than a byte
-    for part in itertools.chain([first], coming):
+        first = b"".join([first, *remaining])  # a line end of UTF-16 has more than one byte
+    for part in itertools.chain([first], remaining):
         yield from decode_lines(part, "standard input")
-
-
-def normalize_stream(mode: str) -> None:
-    """Normalises standard input to standard output, and says on standard error what failed.
-
-    Args:
-        mode: a value of `NormalizationForm`.
-
-    Raises:
-        Im2TexError: for another mode.
-    """
-    try:
-        form = NormalizationForm(mode)
-    except ValueError:
-        known = ", ".join(NormalizationForm)
-        raise Im2TexError(f"--mode {mode}: the forms are {known}") from None
-    try:
-        refused = Refused()
-        failed, total = normalize_lines(sys.stdin.buffer, sys.stdout.buffer, form, refused)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        # Whoever read us has seen enough (`| head`); Python must not complain when it closes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
-    print(f"{failed} of {total} formulas could not be parsed", file=sys.stderr)
-    for said in refused.lines():
-        print(said, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Predictions brought together with their references."""
+"""Pairs predictions with their references."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from im2tex.commands.formula_files import Entry
+from im2tex.commands.formula_files import FormulaRecord
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.results import SampleResult
 from im2tex.utils.untrusted_text import quote
 
-_FILES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".inkml")
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".inkml")
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedSamples:
     """References with their predictions.
 
     Attributes:
-        samples: one a reference, in their order, without verdicts but for `finished`.
+        samples: one per reference, in the same order, not scored yet.
         missing: keys of the references without a prediction, which count as wrong.
-        unknown: keys of the predictions without a reference, which count for nothing.
-        faults: what is wrong with formulas that cannot be used, by the key of their sample.
+        unknown: keys of the predictions without a reference, which are skipped.
+        faults: why a formula cannot be used, by the key of its sample.
     """
 
     samples: list[SampleResult]
@@ -31,50 +31,50 @@ class Paired:
     faults: dict[str, str]
 
 
-def pair(references: Sequence[Entry], predictions: Sequence[Entry]) -> Paired:
-    """Pairs by key where both sides have keys, else line by line.
+def pair_predictions(
+    references: Sequence[FormulaRecord], predictions: Sequence[FormulaRecord]
+) -> PairedSamples:
+    """Pairs by key if both sides have keys, else line by line.
 
-    Where no key of the one side is among the other's, names of files are compared without folder
-    and ending: `test/7.png` is `7`. An empty prediction is a missing one.
+    If no key occurs on both sides, file names are compared without folder and suffix: `test/7.png`
+    matches `7`. An empty prediction is a missing one.
 
     Raises:
         Im2TexError: if no key is on both sides, or lines are to be paired and their numbers differ.
     """
     if not references:
         raise Im2TexError("there are no references to score against.")
-    keys = [entry.key or str(number) for number, entry in enumerate(references, 1)]
+    keys = [record.key or str(number) for number, record in enumerate(references, 1)]
+    unknown: list[str] = []
     if references[0].key is None or not predictions or predictions[0].key is None:
         if len(references) != len(predictions):
             raise Im2TexError(
                 f"{len(predictions):,} predictions against {len(references):,} references, and "
-                f"not both have keys to pair them by ({_first(predictions)}; "
-                f"{_first(references)}). Give both a key, or a line each."
+                f"not both have keys to pair them by ({_describe_first(predictions)}; "
+                f"{_describe_first(references)}). Give both a key, or a line each."
             )
-        found = dict(zip(keys, predictions, strict=True))
-        unknown: list[str] = []
+        by_key = dict(zip(keys, predictions, strict=True))
     else:
-        found, unknown = _by_key(keys, predictions)
-    samples = [
-        _sample(key, reference, found.get(key))
-        for key, reference in zip(keys, references, strict=True)
-    ]
+        by_key, unknown = _pair_by_key(keys, predictions)
+    pairs = [(key, record, by_key.get(key)) for key, record in zip(keys, references, strict=True)]
+    samples = [_sample(*pair) for pair in pairs]
     faults = {
-        key: f"{entry.where}: {entry.fault}"
-        for key, reference in zip(keys, references, strict=True)
-        for entry in (reference, found.get(key))
-        if entry is not None and entry.fault is not None
+        key: f"{record.where}: {record.fault}"
+        for key, *both in pairs
+        for record in both
+        if record is not None and record.fault is not None
     }
     missing = [one.key for one in samples if one.prediction is None and one.key not in faults]
-    return Paired(samples, missing, unknown, faults)
+    return PairedSamples(samples, missing, unknown, faults)
 
 
-def _by_key(
-    keys: Sequence[str], predictions: Sequence[Entry]
-) -> tuple[dict[str, Entry], list[str]]:
-    """Predictions by the references' keys, and the keys of those that belong to none."""
-    given = {str(entry.key): entry for entry in predictions}
+def _pair_by_key(
+    keys: Sequence[str], predictions: Sequence[FormulaRecord]
+) -> tuple[dict[str, FormulaRecord], list[str]]:
+    """Predictions by the references' keys, and the keys of predictions without a reference."""
+    given = {str(record.key): record for record in predictions}
     if given.keys().isdisjoint(keys):
-        given = _renamed(keys, given)
+        given = _match_file_names(keys, given)
     if given.keys().isdisjoint(keys):
         raise Im2TexError(
             f"no prediction has the key of a reference: predictions have "
@@ -82,35 +82,36 @@ def _by_key(
         )
     known = set(keys)
     return (
-        {key: entry for key, entry in given.items() if key in known},
+        {key: record for key, record in given.items() if key in known},
         [key for key in given if key not in known],
     )
 
 
-def _renamed(keys: Sequence[str], given: Mapping[str, Entry]) -> dict[str, Entry]:
-    """Predictions under the keys that name the same files; as given where that is ambiguous."""
+def _match_file_names(
+    keys: Sequence[str], given: Mapping[str, FormulaRecord]
+) -> dict[str, FormulaRecord]:
+    """Predictions under the keys that name the same files; unchanged if that is ambiguous."""
     stems = {_stem(key): key for key in keys}
-    renamed = {stems.get(_stem(key), key): entry for key, entry in given.items()}
+    renamed = {stems.get(_stem(key), key): record for key, record in given.items()}
     ambiguous = len(stems) < len(keys) or len(renamed) < len(given)
     return dict(given) if ambiguous else renamed
 
 
 def _stem(key: str) -> str:
     path = PurePosixPath(key.replace("\\", "/"))
-    return path.stem if path.suffix.lower() in _FILES else path.name
+    return path.stem if path.suffix.lower() in _SUFFIXES else path.name
 
 
-def _sample(key: str, reference: Entry, prediction: Entry | None) -> SampleResult:
+def _sample(key: str, reference: FormulaRecord, prediction: FormulaRecord | None) -> SampleResult:
     tokens = None if prediction is None else prediction.tokens
     fault = None if prediction is None else prediction.fault
-    known = {} if prediction is None else prediction.extra
-    finished = {"finished": known["finished"]} if "finished" in known else {}
+    extra = {} if prediction is None else prediction.extra
     return SampleResult(
         key=key,
         gold=reference.tokens or [],
         prediction=tokens,
-        verdicts=finished,
-        score=known.get("score"),
+        verdicts={"finished": extra["finished"]} if "finished" in extra else {},
+        score=extra.get("score"),
         latex=reference.latex,
         collection=reference.extra.get("collection"),
         failed_at="read" if tokens is None else None,
@@ -118,8 +119,8 @@ def _sample(key: str, reference: Entry, prediction: Entry | None) -> SampleResul
     )
 
 
-def _first(entries: Sequence[Entry]) -> str:
-    if not entries:
+def _describe_first(records: Sequence[FormulaRecord]) -> str:
+    if not records:
         return "no predictions"
-    key = entries[0].key
-    return f"{entries[0].where}: {'no key' if key is None else f'key {quote(key)}'}"
+    key = records[0].key
+    return f"{records[0].where}: {'no key' if key is None else f'key {quote(key)}'}"

@@ -1,4 +1,4 @@
-"""`im2tex data prepare`: a source's raw data into a store."""
+"""`im2tex data prepare`: reads the raw data of a source into Parquet files."""
 
 from __future__ import annotations
 
@@ -9,35 +9,40 @@ from typing import Any
 import yaml
 
 from im2tex.commands.trainer.config_layers import flatten, read_config
-from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError
 
 
 def prepare(
     source: str,
-    root: Path,
-    raw_data: str | None,
-    labels: Path | None,
+    *,
+    root: Path = Path("data"),
+    raw_data: str | None = None,
+    labels: Path | None = None,
     config: Path | None = None,
     source_args: str | None = None,
-) -> str:
-    """Prepares a source and says what was done.
+) -> None:
+    """Reads the raw data of a source and writes one Parquet file per split to ROOT/SOURCE.
+
+    Every other command finds the data there. Files that cannot be read are reported.
 
     Args:
-        source: registered name.
-        root: folder of the stores.
-        raw_data: the raw data, a path or a URL, where the source needs one.
-        labels: a file of labels to use instead of the data's own.
-        config: a configuration whose `data.source_args` are taken.
-        source_args: settings of the source as a YAML mapping; they win over the configuration's.
+        source: name of a source, see `im2tex components sources`.
+        root: folder of the prepared data.
+        raw_data: the raw data: a folder, an archive or a URL.
+        labels: file of labels that replace those of the raw data.
+        config: configuration file whose `data.source_args` are used.
+        source_args: settings of the source, such as '{limit: 1000}'; they override those of
+            --config.
 
     Raises:
-        Im2TexError: if something is missing, unreadable or unwritable.
+        Im2TexError: if raw data or settings are missing or wrong, or the folder is not writable.
     """
-    settings = {**_configured(source, config), **given_settings(source_args)}
+    from im2tex.data.source import SOURCES
+
+    settings = {**_configured(source, config), **parse_source_args(source_args)}
     done = SOURCES.build(source, settings).prepare(root, raw_data, labels)
     counts = ", ".join(f"{split} {count:,}" for split, count in done.splits.items())
-    return "\n".join([f"{source} under {root / source}: {counts}", *done.lines])
+    print(f"{source} under {root / source}: {counts}", *done.lines, sep="\n")
 
 
 def _configured(source: str, config: Path | None) -> Mapping[str, Any]:
@@ -51,18 +56,18 @@ def _configured(source: str, config: Path | None) -> Mapping[str, Any]:
     return settings.get("data.source_args") or {}
 
 
-def given_settings(source_args: str | None) -> Mapping[str, Any]:
-    """What `--source_args` says.
+def parse_source_args(source_args: str | None) -> Mapping[str, Any]:
+    """The settings that `--source_args` gives.
 
     Raises:
-        Im2TexError: if it is no YAML mapping.
+        Im2TexError: if it is not a YAML mapping.
     """
     try:
         found = yaml.safe_load(source_args or "{}")
-    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: no such date
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: an impossible date
         found = None
     if not isinstance(found, Mapping):
         raise Im2TexError(
-            f"--source_args is a mapping such as '{{limit: 1000}}', got {source_args!r}."
+            f"--source_args must be a mapping such as '{{limit: 1000}}', got {source_args!r}."
         )
     return found

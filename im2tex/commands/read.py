@@ -1,76 +1,110 @@
-"""`im2tex read`: pictures of formulas to LaTeX with a trained model."""
+"""`im2tex read`: prints the LaTeX that a trained model predicts for images."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from im2tex.commands.command_parser import check_minimum
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.files import MAX_BYTES
+from im2tex.ink.images.files import MAX_BYTES, read_file_bytes
 from im2tex.latex.tokens import join_tokens
-from im2tex.model.prediction import ImageWarning, Prediction
-from im2tex.model.recognizer import Recognizer
+from im2tex.model.folders import locate
+
+if TYPE_CHECKING:
+    from im2tex.model.prediction import Prediction
 
 
 def read(
-    images: Sequence[str], *, model: str, beam_size: int = 5, n_best: int = 1, as_json: bool = False
+    images: Sequence[str],
+    *,
+    model: str = "handwritten_small",
+    beam_size: int = 5,
+    n_best: int = 1,
+    as_json: bool = False,
 ) -> int:
-    """Prints what a model reads: a line a picture, after its name if there are several.
+    """Prints the LaTeX of each image: one formula per image, dark on light or light on dark.
 
-    A picture that cannot be read is named on standard error, and does not stop the others.
+    For several images, each line starts with the name of the file. An image that cannot be read is
+    reported on standard error, and the others are still read. For a whole data set use `im2tex
+    predict`, which reads in batches and writes JSON lines. The weights in the package follow the
+    licences of their training data: CC BY-NC-SA 3.0 (CROHME; no commercial use) and ODbL 1.0
+    (Detexify).
 
     Args:
-        images: paths of pictures or InkML files; `-` for either on standard input.
-        model: name or folder of a model, see `Recognizer.from_pretrained`.
-        beam_size: hypotheses kept alive.
-        n_best: readings printed of each.
-        as_json: print an object a picture instead, with scores and warnings.
+        images: image or InkML file; - for standard input.
+        model: a model of the package, a folder written by `im2tex export`, or a checkpoint.
+        beam_size: beam size of the search.
+        n_best: predictions to print for each image.
+        as_json: print one JSON object per image, with scores and warnings.
 
     Returns:
-        How many pictures could not be read.
+        How many images could not be read.
 
     Raises:
         Im2TexError: if there is no such model, or a number is out of range.
     """
-    if beam_size < 1:
-        raise Im2TexError(f"--beam_size must be at least 1, got {beam_size}.")
+    check_minimum(1, beam_size=beam_size)
     if not 1 <= n_best <= beam_size:
         raise Im2TexError(f"--n_best must be from 1 to --beam_size ({beam_size}), got {n_best}.")
+    if not Path(model).is_file():
+        locate(model)
+    if not any(name == "-" or os.path.lexists(name) for name in images):
+        return sum(_report_missing(name) for name in images)
+    from im2tex.model.prediction import ImageWarning
+    from im2tex.model.recognizer import Recognizer
+
     recognizer = Recognizer.from_pretrained(model)
-    failed = 0
+    failures = 0
     for name in images:
         try:
-            picture = sys.stdin.buffer.read(MAX_BYTES + 1) if name == "-" else name
+            image = sys.stdin.buffer.read(MAX_BYTES + 1) if name == "-" else name
             with warnings.catch_warnings(record=True) as caught:
-                found = recognizer.predict(picture, beam_size=beam_size, n_best=n_best)[0]
+                prediction = recognizer.predict(image, beam_size=beam_size, n_best=n_best)[0]
         except Im2TexError as error:
-            what = "standard input: " if name == "-" else ""  # others name their file
-            print(f"im2tex read: {what}{error}", file=sys.stderr)
-            failed += 1
+            _report(f"standard input: {error}" if name == "-" else error)  # others name the file
+            failures += 1
             continue
-        for warning in caught:
-            if not issubclass(warning.category, ImageWarning):
-                print(f"im2tex read: {name}: {warning.message}", file=sys.stderr)
-        for note in found.notes:
-            print(f"im2tex read: {name}: {note}", file=sys.stderr)
-        if not found.finished:
-            print(
-                f"im2tex read: {name}: the reading did not come to an end: is this one formula?",
-                file=sys.stderr,
-            )
-        _show(name, found, several=len(images) > 1, as_json=as_json)
-    return failed
+        notes = [str(one.message) for one in caught if not issubclass(one.category, ImageWarning)]
+        notes += prediction.notes
+        if not prediction.finished:
+            notes.append("the prediction is incomplete: is this one formula?")
+        for note in notes:
+            _report(f"{name}: {note}")
+        _print_prediction(name, prediction, several=len(images) > 1, as_json=as_json)
+    return failures
 
 
-def _show(name: str, found: Prediction, *, several: bool, as_json: bool) -> None:
-    readings = [(join_tokens(latex.split()), score) for latex, score in found.n_best]
+def _report_missing(name: str) -> bool:
+    """Reports a file that does not exist, and returns whether it does not."""
+    try:
+        read_file_bytes(name)
+    except Im2TexError as error:
+        _report(error)
+        return True
+    return False
+
+
+def _report(message: object) -> None:
+    print(f"im2tex read: {message}", file=sys.stderr)
+
+
+def _print_prediction(name: str, prediction: Prediction, *, several: bool, as_json: bool) -> None:
+    n_best = [(join_tokens(latex.split()), score) for latex, score in prediction.n_best]
     if as_json:
-        best = [{"latex": latex, "score": score} for latex, score in readings]
-        line = {"file": name, "latex": readings[0][0], "finished": found.finished, "n_best": best}
-        line["warnings"] = list(found.notes)
-        print(json.dumps(line, ensure_ascii=False), flush=True)
+        record = {
+            "file": name,
+            "latex": n_best[0][0],
+            "finished": prediction.finished,
+            "n_best": [{"latex": latex, "score": score} for latex, score in n_best],
+            "warnings": list(prediction.notes),
+        }
+        print(json.dumps(record, ensure_ascii=False), flush=True)
         return
-    for latex, _ in readings:
+    for latex, _ in n_best:
         print(f"{name}\t{latex}" if several else latex, flush=True)

@@ -1,4 +1,4 @@
-"""`im2tex render`: a file of formulas into a folder of pictures and a report."""
+"""`im2tex render`: draws a file of formulas into a folder of images."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
+from typing import IO
 
 from im2tex.errors import Im2TexError
-from im2tex.render import CAUSES, Cause, open_renderer
-from im2tex.render.cache import default_cache_path
+from im2tex.utils.files import wrap_os_errors
 from im2tex.utils.progress import progress_bar
 from im2tex.utils.text_files import read_lines
 
@@ -28,102 +26,98 @@ def render(
     dpi: int = 200,
     workers: int | None = None,
     cache: Path | None = None,
-    use_cache: bool = True,
+    no_cache: bool = False,
 ) -> int:
-    """Draws each line of a file as `FOLDER/NNNNNN.png`, and says in `report.jsonl` how that went.
+    """Draws each line of a file as FOLDER/NNNNNN.png, numbered from 0, and writes report.jsonl.
 
-    A line of the report: `line` from zero, `file` (null where there is none), `engine`, `height`
-    and `width` in pixels, or `cause` and `reason` of a failure. The engine's full signature is in
-    each line's `signature`.
+    Each line of the report has the line's number, the file (null after a failure), the engine and
+    its signature, and the size in pixels or the cause and reason of the failure. The images of an
+    earlier report are removed first. The exit status is 1 if any formula could not be drawn.
 
     Args:
-        formulas: a formula a line, see `read_lines`.
-        folder: made if it is not there; what an earlier report there lists is removed first.
-        engine: `tex` or `builtin`.
-        dpi: pixels an inch.
-        workers: batches drawn at a time.
-        cache: file of pictures kept between runs.
-        use_cache: whether to keep any.
+        formulas: text file with one formula per line.
+        folder: folder to write to; a new or empty one, or that of an earlier run.
+        engine: tex, which needs LaTeX, or builtin, which does not and knows fewer commands.
+        dpi: pixels per inch.
+        workers: batches that are drawn in parallel; one per core if not given.
+        cache: file that keeps images between runs; one in ~/.cache if not given.
+        no_cache: draw every formula, and keep no images.
 
     Returns:
         How many formulas were not drawn.
 
     Raises:
-        Im2TexError: if the file cannot be read, the folder cannot be written or holds something
-            else, or the engine is not there.
+        Im2TexError: if the file cannot be read, the folder is not writable or holds other files,
+            or the engine is not installed.
     """
+    from im2tex.render import CAUSES, Cause, open_renderer
+    from im2tex.render.cache import default_cache_path
+
     lines = read_lines(formulas)
     started = time.monotonic()
     causes: Counter[Cause] = Counter()
-    kept = (cache or default_cache_path()) if use_cache else None
-    with open_renderer(engine, dpi=dpi, workers=workers, cache=kept) as renderer:
-        _clear(folder)
-        try:
-            with (
-                (folder / REPORT).open("w", encoding="utf-8") as report,
-                progress_bar("drawing", len(lines)) as progress,
-            ):
-                for number, rendering in enumerate(renderer.render(lines)):
-                    entry: dict[str, object] = {"line": number, "file": None, "engine": engine}
-                    if rendering.png is not None:
-                        entry["file"] = f"{number:06d}.png"
-                        (folder / f"{number:06d}.png").write_bytes(rendering.png)
-                        entry["height"], entry["width"] = _size(rendering.png)
-                    if rendering.failure is not None:
-                        causes[rendering.failure.cause] += 1
-                        entry["cause"] = str(rendering.failure.cause)
-                        entry["reason"] = rendering.failure.reason
-                    entry["signature"] = renderer.signature
-                    report.write(json.dumps(entry, ensure_ascii=False) + "\n")
-                    progress.advance()
-        except OSError as error:
-            raise Im2TexError(f"cannot write to {folder}: {error.strerror or error}.") from None
-    failed = causes.total()
-    seconds = time.monotonic() - started
+    cache_path = None if no_cache else cache or default_cache_path()
+    with (
+        open_renderer(engine, dpi=dpi, workers=workers, cache=cache_path) as renderer,
+        wrap_os_errors(f"write to {folder}"),
+        _open_report(folder) as report,
+        progress_bar("drawing", len(lines)) as progress,
+    ):
+        for number, rendering in enumerate(renderer.render(lines)):
+            entry: dict[str, object] = {"line": number, "file": None, "engine": engine}
+            if rendering.png is not None:
+                entry["file"] = f"{number:06d}.png"
+                (folder / f"{number:06d}.png").write_bytes(rendering.png)
+                entry["height"], entry["width"] = _png_size(rendering.png)
+            if rendering.failure is not None:
+                causes[rendering.failure.cause] += 1
+                entry["cause"] = str(rendering.failure.cause)
+                entry["reason"] = rendering.failure.reason
+            entry["signature"] = renderer.signature
+            report.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            progress.advance()
+    failures = causes.total()
     print(
-        f"{len(lines) - failed:,} of {len(lines):,} formulas drawn by engine {engine} in "
-        f"{seconds:.1f} s, into {folder}",
+        f"{len(lines) - failures:,} of {len(lines):,} formulas drawn by engine {engine} in "
+        f"{time.monotonic() - started:.1f} s, into {folder}",
         file=sys.stderr,
     )
     for cause, count in causes.most_common():
         print(f"  {count:,} not: {CAUSES[cause]} ({cause})", file=sys.stderr)
-    if failed:
-        print(f"  Which and why: {folder / REPORT}", file=sys.stderr)
-    return failed
+    if failures:
+        print(f"  Details: {folder / REPORT}", file=sys.stderr)
+    return failures
 
 
-def _size(png: bytes) -> tuple[int, int]:
-    """Height and width, from where every PNG has them."""
-    width, height = np.frombuffer(png, ">u4", 2, offset=16).tolist()
-    return height, width
+def _png_size(png: bytes) -> tuple[int, int]:
+    """Height and width in pixels, from the header of a PNG file."""
+    return int.from_bytes(png[20:24], "big"), int.from_bytes(png[16:20], "big")
 
 
-def _clear(folder: Path) -> None:
-    """Makes the folder, and removes what an earlier report lists, so that nothing old stays.
+def _open_report(folder: Path) -> IO[str]:
+    """Creates the folder, removes the images that an earlier report lists, and opens a new report.
 
     Raises:
-        Im2TexError: if it holds files but no report: those are not ours.
+        Im2TexError: if the folder holds files but no report.
     """
     report = folder / REPORT
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if report.exists():
-            for name in _listed(report):
-                (folder / name).unlink(missing_ok=True)
-        elif any(folder.iterdir()):
-            raise Im2TexError(
-                f"{folder} holds files that `im2tex render` did not make: name an empty folder."
-            )
-    except OSError as error:
-        raise Im2TexError(f"cannot write to {folder}: {error.strerror or error}.") from None
+    folder.mkdir(parents=True, exist_ok=True)
+    if report.exists():
+        for name in _listed_images(report):
+            (folder / name).unlink(missing_ok=True)
+    elif any(folder.iterdir()):
+        raise Im2TexError(
+            f"{folder} holds files that `im2tex render` did not make: name an empty folder."
+        )
+    return report.open("w", encoding="utf-8")
 
 
-def _listed(report: Path) -> Iterator[str]:
+def _listed_images(report: Path) -> Iterator[str]:
     for line in report.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             name = json.loads(line)["file"]
         except (ValueError, KeyError, TypeError):
             continue
-        # Only names that this command gives: a report must not lead out of its folder.
+        # A report that someone edited must not lead out of its folder.
         if isinstance(name, str) and Path(name).name == name and name.endswith(".png"):
             yield name

@@ -1,4 +1,4 @@
-"""`im2tex score`: anyone's predictions in the table of `im2tex test`."""
+"""`im2tex score`: scores predictions of any system in the table of `im2tex test`."""
 
 from __future__ import annotations
 
@@ -7,81 +7,97 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from im2tex.commands.formula_files import Entry, Role, read_formulas
-from im2tex.commands.pairing import Paired, pair
-from im2tex.data.source import SOURCES
+from im2tex.commands.formula_files import read_split_or_file
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.rendered_pairs import AUTO, choose_engine
-from im2tex.evaluation.reports.table import SplitScores, print_table
-from im2tex.evaluation.reports.test_report import conditions, engine_note, save_report
-from im2tex.evaluation.results import RunResult, SampleResult, command_line
-from im2tex.evaluation.scoring import ScoredSplit, score_samples
 from im2tex.latex.normalize import NormalizationForm, normalize_or_none
 from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.untrusted_text import strip_control
 
-GIVEN = "given"
-FORMS = (GIVEN, *(str(mode) for mode in NormalizationForm))
-"""What both sides are brought to before anything is compared; `given` is as they are."""
+if TYPE_CHECKING:
+    from im2tex.commands.pairing import PairedSamples
+    from im2tex.evaluation.results import SampleResult
 
-_NAMED = 5  # keys named in a message
+_GIVEN = "given"
+_FORMS = (_GIVEN, *(str(form) for form in NormalizationForm))
+_MAX_KEYS = 5  # keys in a message
 
 
 def score(
-    predictions: str | Path,
-    references: str | Path,
     *,
+    predictions: str,
+    references: str,
     root: Path = Path("data"),
-    engine: str = AUTO,
-    form: str = GIVEN,
+    engine: str = "auto",
+    form: str = "given",
     out: Path | None = None,
 ) -> None:
-    """Scores predictions, prints the table, and writes a result like that of `im2tex test`.
+    """Scores formulas against references and prints the table of `im2tex test`.
+
+    Files are JSON lines, as predict, test and most other programs write them, JSON, TSV (key, tab,
+    formula), or one formula per line. Formulas are paired by key, without keys line by line. A
+    missing prediction counts as wrong.
 
     Args:
-        predictions: a file of formulas, see `formula_files`, or a prepared split, `SOURCE:SPLIT`.
-        references: likewise.
-        root: folder of the stores.
-        engine: what draws the pictures, one of `rendered_pairs.CHOICES`.
-        form: one of `FORMS`.
-        out: `FOLDER/NAME` of the result; none is written if not given.
+        predictions: file to score, or a prepared split such as crohme:test_2014.
+        references: file of correct formulas, or a prepared split.
+        root: folder of the prepared data.
+        engine: renderer for the image scores: tex, builtin, which needs no TeX and knows fewer
+            commands, none, or auto, the first of these that is installed.
+        form: normalisation form of both sides, see `im2tex normalize`: norm, tok or crohme; given
+            compares the formulas as they are.
+        out: JSON file of the result; a table and the samples are written beside it.
 
     Raises:
-        Im2TexError: if a file or split cannot be read, its formulas do not pair, the engine is
-            not installed, or the result cannot be written.
+        Im2TexError: if formulas cannot be read or paired, the engine is not installed, or the
+            result is not writable.
     """
+    from im2tex.commands.pairing import pair_predictions
+    from im2tex.evaluation.rendered_pairs import choose_engine
+    from im2tex.evaluation.reports.table import SplitScores, print_table
+    from im2tex.evaluation.reports.test_report import conditions, engine_note, save_report
+    from im2tex.evaluation.results import RunResult, command_line
+    from im2tex.evaluation.scoring import score_samples
+
     started = time.monotonic()
-    predictions, references = str(predictions), str(references)
-    if form not in FORMS:
-        raise Im2TexError(f"--form {form}: the forms are {', '.join(FORMS)}.")
+    if form not in _FORMS:
+        raise Im2TexError(f"--form must be one of {', '.join(_FORMS)}; got {form}.")
     chosen = choose_engine(engine)
-    _, guesses, _ = _formulas(predictions, "predictions", root)
-    split, gold, about = _formulas(references, "references", root)
-    path = None if out is None else _result_path(out, (predictions, references))
-    paired = pair(gold, guesses)
-    _say(paired, len(gold))
-    scored = score_samples([_in_form(one, form) for one in paired.samples], chosen)
-    column = _column(split, scored, form)
+    _, predicted, _ = read_split_or_file(predictions, "predictions", root)
+    split, gold, metadata = read_split_or_file(references, "references", root)
+    path = None if out is None else result_path(out, (predictions, references))
+    paired = pair_predictions(gold, predicted)
+    _report_unpaired(paired, len(gold))
+    scored = score_samples([_normalized(one, form) for one in paired.samples], chosen)
+    known = [one.verdicts["finished"] for one in scored.samples if "finished" in one.verdicts]
+    column = SplitScores(
+        split=split,
+        metrics=dict(scored.metrics),
+        samples=len(scored.samples),
+        failed=scored.failed["read"],
+        unfinished=1 - sum(known) / len(known) if known else None,
+        facts={"form": form} | conditions(scored),
+    )
     with ignore_broken_pipe():
         print_table([column], title=f"{Path(predictions).name} against {Path(references).name}")
         note = engine_note([scored])
         if note is not None:
             print(strip_control(note))
         if path is None:
-            print("Samples, breakdown and signatures: --out FOLDER/NAME writes them.")
+            print("Use --out FILE.json to write samples, breakdown and signatures.")
     if path is None:
         return
     result = RunResult(
         command=command_line(),
         config={"engine": engine, "form": form},
         data={
-            "source": about.get("source", references),
+            "source": metadata.get("source", references),
             "splits": {split: column.samples},
             "filter": {split: column.filter},
             "failed": {split: scored.failed},
             "engine": {split: scored.engine},
-            "stores": {split: about},
+            "stores": {split: metadata},
             "predictions": predictions,
             "references": references,
             "without_reference": len(paired.unknown),
@@ -101,85 +117,61 @@ def score(
         )
 
 
-def _formulas(given: str, role: Role, root: Path) -> tuple[str, list[Entry], dict[str, object]]:
-    """Name, formulas and, for a prepared split, what is known of it."""
-    source, colon, split = given.partition(":")
-    if not colon or Path(given).exists():
-        return Path(given).stem, read_formulas(Path(given), role), {}
-    # As it was prepared: to make it now, with the source's default settings, could change it.
-    stored = SOURCES.build(source).split(root, split)
-    known = (stored.all_keys(), stored.tokens(), stored.latex(), stored.extras("collection"))
-    entries = [
-        Entry(f"{given}, '{key}'", key, tokens, latex, {"collection": collection or None})
-        for key, tokens, latex, collection in zip(*known, strict=True)
-    ]
-    return split, entries, dict(stored.about)
+def result_path(out: Path, inputs: Sequence[str] = ()) -> Path:
+    """The path of a result file; `.json` is added if necessary.
 
-
-def _result_path(out: Path, read: Sequence[str]) -> Path:
-    """`FOLDER/NAME.json`, which must not be, nor bring with it, a file that is read.
+    Args:
+        out: as given with --out.
+        inputs: files that neither the result nor the files beside it may overwrite.
 
     Raises:
-        Im2TexError: if it is.
+        Im2TexError: if it is a folder, or would overwrite an input.
     """
-    path = out if out.suffix == ".json" else out.with_name(f"{out.name}.json")
     if out.is_dir() or not out.name:
-        raise Im2TexError(f"--out {out} is a folder; give FOLDER/NAME, the result's name in it.")
-    made = {path.resolve(), path.with_suffix(".md").resolve()}
-    made |= {one.resolve() for one in path.parent.glob(f"{path.stem}.*.samples.jsonl")}
-    for name in read:
-        if Path(name).resolve() in made:
+        raise Im2TexError(f"--out {out} is a folder; give the path of a JSON file.")
+    path = out if out.suffix == ".json" else out.with_name(f"{out.name}.json")
+    written = {path.resolve(), path.with_suffix(".md").resolve()}
+    written |= {one.resolve() for one in path.parent.glob(f"{path.stem}.*.samples.jsonl")}
+    for name in inputs:
+        if Path(name).resolve() in written:
             raise Im2TexError(f"--out {out} would overwrite {name}; choose another name.")
     return path
 
 
-def _in_form(sample: SampleResult, form: str) -> SampleResult:
-    if form == GIVEN:
+def _normalized(sample: SampleResult, form: str) -> SampleResult:
+    """The sample with both sides in a normalisation form, where they can be parsed."""
+    if form == _GIVEN:
         return sample
-    prediction = sample.prediction
-    return replace(
-        sample,
-        gold=_formed(sample.gold, form),
-        prediction=None if prediction is None else _formed(prediction, form),
-    )
+
+    def convert(tokens: Sequence[str]) -> Sequence[str]:
+        normalized = normalize_or_none(" ".join(tokens), form)
+        return tokens if normalized is None else normalized.split()
+
+    prediction = None if sample.prediction is None else convert(sample.prediction)
+    return replace(sample, gold=convert(sample.gold), prediction=prediction)
 
 
-def _formed(tokens: Sequence[str], form: str) -> Sequence[str]:
-    """Tokens in the form; as they are where they cannot be read."""
-    found = normalize_or_none(" ".join(tokens), form)
-    return tokens if found is None else found.split()
-
-
-def _column(split: str, scored: ScoredSplit, form: str) -> SplitScores:
-    samples = scored.samples
-    known = [one.verdicts["finished"] for one in samples if "finished" in one.verdicts]
-    return SplitScores(
-        split=split,
-        metrics=dict(scored.metrics),
-        samples=len(samples),
-        failed=scored.failed["read"],
-        unfinished=1 - sum(known) / len(known) if known else None,
-        facts={"form": form} | conditions(scored),
-    )
-
-
-def _say(paired: Paired, references: int) -> None:
-    """Names what has no partner or cannot be used, on the error stream."""
-    if paired.faults:
-        print(
-            f"{len(paired.faults):,} of {references:,} samples have a formula that cannot be used "
-            f"and count as wrong: {'; '.join(_some(list(paired.faults.values())))}",
-            file=sys.stderr,
-        )
-    for keys, what in (
-        (paired.missing, f"of {references:,} references have no prediction and count as wrong"),
-        (paired.unknown, "predictions belong to no reference and are left out"),
+def _report_unpaired(paired: PairedSamples, references: int) -> None:
+    """Reports keys without a partner and formulas that cannot be used, on standard error."""
+    for entries, text, separator in (
+        (
+            list(paired.faults.values()),
+            f"of {references:,} samples have a formula that cannot be used and count as wrong",
+            "; ",
+        ),
+        (
+            paired.missing,
+            f"of {references:,} references have no prediction and count as wrong",
+            ", ",
+        ),
+        (paired.unknown, "predictions belong to no reference and are skipped", ", "),
     ):
-        if keys:
-            print(f"{len(keys):,} {what}: {', '.join(_some(keys))}", file=sys.stderr)
+        if entries:
+            listed = separator.join(_first_entries(entries))
+            print(f"{len(entries):,} {text}: {listed}", file=sys.stderr)
 
 
-def _some(keys: Sequence[str]) -> Iterator[str]:
-    yield from map(strip_control, keys[:_NAMED])
-    if len(keys) > _NAMED:
+def _first_entries(entries: Sequence[str]) -> Iterator[str]:
+    yield from map(strip_control, entries[:_MAX_KEYS])
+    if len(entries) > _MAX_KEYS:
         yield "…"

@@ -1,25 +1,19 @@
-"""`im2tex data show`: samples of prepared splits on one sheet, as a model sees them."""
+"""`im2tex data show`: draws samples of prepared splits on one sheet."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from im2tex.commands.prepare import given_settings
-from im2tex.data.dataset import FormulaDataset
-from im2tex.data.preprocessing import Preprocessing
-from im2tex.data.source import SOURCES
+from im2tex.commands.command_parser import check_minimum
+from im2tex.commands.prepare import parse_source_args
 from im2tex.errors import Im2TexError
-from im2tex.utils.png import save_png
-from im2tex.visualization.dataset_sheet import Pictures, sample_sheet
 
 
 def show(
     splits: Sequence[str],
-    out: Path,
     *,
+    out: Path = Path("samples.png"),
     count: int = 40,
     columns: int = 4,
     root: Path = Path("data"),
@@ -27,25 +21,33 @@ def show(
     symbol_size: float = 24.0,
     seed: int = 0,
 ) -> None:
-    """Draws a random choice of samples of each split, a block a split.
+    """Draws random samples of each split on one sheet, preprocessed as for a model.
+
+    Useful to inspect a data set, and to compare synthetic with real handwriting.
 
     Args:
-        splits: `SOURCE:SPLIT`, such as `crohme:train`.
-        out: the PNG file.
-        count: samples of each.
-        columns: of a block.
-        root: folder of the stores.
-        source_args: settings of the first split's source as a YAML mapping.
-        symbol_size: pixels of a handwritten symbol; pictures keep their scale.
-        seed: of the choice.
+        splits: prepared splits, such as handwriting:train crohme:train.
+        out: PNG file to write.
+        count: samples per split.
+        columns: columns of samples per split.
+        root: folder of the prepared data.
+        source_args: settings of the first split's source, such as '{style: paper}'.
+        symbol_size: size of a handwritten symbol in pixels; images keep their scale.
+        seed: seed of the random choice.
 
     Raises:
-        Im2TexError: for a split that is not there, settings that do not fit, or a file that cannot
-            be written.
+        Im2TexError: if a split does not exist, a setting is wrong, or the file is not writable.
     """
-    if count < 1 or columns < 1:
-        raise Im2TexError(f"--count and --columns are at least 1; got {count} and {columns}.")
-    settings = given_settings(source_args)
+    import numpy as np
+
+    from im2tex.data.dataset import FormulaDataset
+    from im2tex.data.preprocessing import Preprocessing
+    from im2tex.data.source import SOURCES
+    from im2tex.utils.png import save_png
+    from im2tex.visualization.dataset_sheet import Pictures, sample_sheet
+
+    check_minimum(1, count=count, columns=columns)
+    settings = parse_source_args(source_args)
     preprocessing = Preprocessing(symbol_size=symbol_size, thickness=0.1)
     groups: dict[str, Pictures] = {}
     for number, given in enumerate(splits):
@@ -53,7 +55,7 @@ def show(
         if not colon:
             raise Im2TexError(f"expected SOURCE:SPLIT, such as crohme:train, got '{given}'.")
         source = SOURCES.build(name, settings if number == 0 else {})
-        # What lies there is looked at, whatever settings it was made with.
+        # An existing store is shown whatever settings it was prepared with.
         if not source.path(root, part).exists():
             source.ensure(root)
         split = source.split(root, part)

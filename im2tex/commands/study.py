@@ -1,4 +1,4 @@
-"""`im2tex report study`: the results of a folder as one table, published figures below."""
+"""`im2tex report study`: prints the results of a folder as one table."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.reports.study import METRICS, markdown, read_study
 from im2tex.utils.files import write_text_atomic
 from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.untrusted_text import strip_control
 
 
 def study(folder: Path, *, metrics: Sequence[str] = (), out: Path | None = None) -> None:
-    """Prints a study's tables in Markdown, or writes them.
+    """Prints the results of a study as Markdown tables, one per split, with published results.
+
+    Runs that differ only by their seed are averaged. Below the tables stands how each run was made.
 
     Args:
-        folder: with results, `results/STUDY`.
-        metrics: the columns; the usual ones by default.
-        out: file to write instead of printing.
+        folder: folder of results, such as results/transfer.
+        metrics: columns of the tables; the usual metrics if not given.
+        out: Markdown file to write instead of printing.
 
     Raises:
-        Im2TexError: if there are no results, a metric is not in any, or the file cannot be written.
+        Im2TexError: if there are no results, no result has a metric, or the file is not writable.
     """
+    from im2tex.evaluation.reports.study import METRICS, markdown, read_study
+
     entries = read_study(folder)
     found = {
         name

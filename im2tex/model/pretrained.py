@@ -102,7 +102,7 @@ def write_model(
             part.write_text(json.dumps(config, ensure_ascii=False) + "\n", encoding="utf-8")
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise Im2TexError(f"cannot write {folder}: {reason}. Choose another --out.") from error
+        raise Im2TexError(f"cannot write {folder}: {reason}. Choose another --folder.") from error
     return (folder / WEIGHTS).stat().st_size
 
 

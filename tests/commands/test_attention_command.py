@@ -97,15 +97,15 @@ def test_pictures_and_a_checkpoint(checkpoint, picture, tmp_path, capsys):
     assert (about["attention"], about["decoder"], about["beam"]) == ("standard", "lstm", "2")
     assert sorted(one.name for one in strips.iterdir()) == ["001-a.png", "002-a.png"]
     said = capsys.readouterr().out
-    assert re.search(r"page\.html: 2 pictures, \d+ kB\. Open it in a browser\.", said)
+    assert re.search(r"page\.html: 2 images, \d+ kB\. Open it in a browser\.", said)
 
 
 def test_page_of_an_ensemble_shows_its_prediction_and_says_what_is_averaged(
     checkpoint, picture, tmp_path, capsys
 ):
     folder, out = tmp_path / "together", tmp_path / "page.html"
-    export = ("export", "--ckpt_path", checkpoint, "--out", folder)
-    assert im2tex(*export, "--views", 0.8, 1) == 0
+    export = ("export", "--ckpt_path", checkpoint, "--folder", folder)
+    assert im2tex(*export, "--scales", 0.8, 1) == 0
     assert report("--model", folder, "--images", picture, "--out", out) == 0
     about = dict(shown(out)["about"])
     assert about["ensemble"].endswith("of one model over images at the scales 0.8, 1.")
@@ -176,7 +176,7 @@ def test_readings_in_print(checkpoint, picture, tmp_path, monkeypatch, capsys):
     assert shown(out)["pictures"][0]["drawing"] == ""
     broken = True
     assert report(*given, engine="tex") == 0
-    assert "readings not printed: the disk is full." in capsys.readouterr().err
+    assert "predictions not rendered: the disk is full." in capsys.readouterr().err
     assert shown(out)["pictures"][0]["drawing"] is None
 
 
@@ -190,8 +190,8 @@ def test_readings_in_print(checkpoint, picture, tmp_path, monkeypatch, capsys):
         (("--split", "grammar:test", "--root", "nowhere"), "no split 'test' under nowhere"),
         (("--split", "nothing:test"), "nothing"),
         (("--images", "."), ". is a folder: name its pictures, such as *.png"),
-        (("--images", "a", "--limit", "0"), "--limit is at least 1"),
-        (("--images", "a", "--strip_width", "5"), "--strip_width at least 200"),
+        (("--images", "a", "--limit", "0"), "--limit must be >= 1, got 0"),
+        (("--images", "a", "--strip_width", "5"), "--strip_width must be >= 200, got 5"),
         (("--images", "a", "--beam_size", "0"), "at least 1"),
         (("--images", "a", "--engine", "pencil"), "no engine 'pencil'"),
         (("--images", "a", "--model", "none_such"), "there is no model 'none_such'"),

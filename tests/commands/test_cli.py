@@ -270,7 +270,7 @@ def test_components_are_listed_with_the_arguments_each_accepts(capsys):
     [
         (["fot"], ["'fot'", "fit", "predict"]),
         (["--foo"], ["--foo", "im2tex --help"]),
-        (["data", "prepare"], ["source"]),
+        (["data", "prepare"], ["SOURCE"]),
         (["data", "prepare", "crome"], ["unknown source 'crome'", "did you mean 'crohme'?"]),
         (["components", "encoder"], ["unknown kind 'encoder'", "encoders"]),
         (["test"], ["--ckpt_path"]),

@@ -66,7 +66,7 @@ def test_the_result_is_one_that_other_commands_read(tmp_path, references, capsys
     assert "form" in result["signatures"]
     printed = capsys.readouterr()
     assert "1 of 4 references have no prediction and count as wrong: d" in printed.err
-    assert "1 predictions belong to no reference and are left out: z" in printed.err
+    assert "1 predictions belong to no reference and are skipped: z" in printed.err
     assert "expression_rate" in printed.out
     page = (tmp_path / "out" / "theirs.md").read_text("utf-8")
     assert "| expression_rate | 50.00 % |" in page
@@ -167,11 +167,11 @@ def test_what_cannot_be_paired_is_said(tmp_path, references, capsys, text, messa
 
 def test_other_mistakes_are_said(tmp_path, references, capsys):
     given = ("--predictions", references, "--references", references)
-    assert "the forms are given, norm, tok, crohme" in error(capsys, *given, "--form", "x")
+    assert "must be one of given, norm, tok, crohme" in error(capsys, *given, "--form", "x")
     assert "no engine 'x'" in error(capsys, *given, "--engine", "x")
     assert "is a folder" in error(capsys, *given, "--engine", "none", "--out", tmp_path)
     none = ("--predictions", tmp_path / "none", "--references", references)
-    assert "cannot read" in error(capsys, *none)
+    assert "there is no file" in error(capsys, *none)
     split = ("--predictions", references, "--references")
     assert "unknown" in error(capsys, *split, "chrome:test_2014").lower()
     assert "has no split 'x'" in error(capsys, *split, "grammar:x", "--root", tmp_path)

@@ -55,10 +55,10 @@ def test_a_store_is_shown_without_repeating_how_it_was_made(tmp_path, capsys):
     ("arguments", "said"),
     [
         (["grammar"], "expected SOURCE:SPLIT"),
-        (["grammar:train", "--count", "0"], "at least 1"),
+        (["grammar:train", "--count", "0"], "--count must be >= 1"),
         (["nothing:train"], "unknown source 'nothing'"),
         (["grammar:test_2014", "--source_args", SIZES], "test_2014"),
-        (["grammar:train", "--source_args", "[1]"], "is a mapping"),
+        (["grammar:train", "--source_args", "[1]"], "must be a mapping"),
     ],
 )
 def test_what_cannot_be_shown_is_named(root, tmp_path, arguments, said, capsys):

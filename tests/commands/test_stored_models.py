@@ -15,8 +15,8 @@ SCALES = ("0.75", "1")
 def folder(checkpoint, tmp_path_factory):
     """An exported ensemble: the checkpoint's model twice, at two scales."""
     out = tmp_path_factory.mktemp("exported") / "model"
-    export = ("export", "--ckpt_path", checkpoint, "--out", out)
-    assert im2tex(*export, "--ensemble", checkpoint, "--views", *SCALES) == 0
+    export = ("export", "--ckpt_path", checkpoint, "--folder", out)
+    assert im2tex(*export, "--ensemble", checkpoint, "--scales", *SCALES) == 0
     return out
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from im2tex.commands.formula_files import read_formulas
-from im2tex.commands.pairing import pair
+from im2tex.commands.pairing import pair_predictions
 from im2tex.evaluation.rendered_pairs import Engine, choose_engine
 from im2tex.evaluation.scoring import score_samples
 
@@ -64,7 +64,7 @@ def itself(folder, formulas):
     path = folder / "same.txt"
     path.write_text("\n".join(formulas), "utf-8")
     gold, guesses = read_formulas(path, "references"), read_formulas(path, "predictions")
-    return pair(gold, guesses).samples
+    return pair_predictions(gold, guesses).samples
 
 
 def wrong(verdicts, image):

@@ -104,26 +104,23 @@ def test_idempotent(source, mode):
 @given(st.lists(LINES, max_size=5))
 def test_bytes_in_lines_out(lines):
     for mode in NormalizationForm:
-        output = io.BytesIO()
-        failed, total = normalize_lines([line + b"\n" for line in lines], output, mode)
-        written = output.getvalue().split(b"\n")[:-1]
-        assert total == len(lines) == len(written)
-        assert failed == sum(bool(a.strip()) and not b for a, b in zip(lines, written, strict=True))
+        results = list(normalize_lines([line + b"\n" for line in lines], mode))
+        for line, (result, reason) in zip(lines, results, strict=True):
+            assert (reason is not None) == (bool(line.strip()) and not result)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 def test_normalize_lines_marked_encoding_is_read(encoding):
     raw = "x^2\r\n\n{\n\u03b1+1\n".encode(encoding)
-    output = io.BytesIO()
     lines = raw.splitlines(keepends=True)  # as a stream gives them, cut within a wide line end
-    assert normalize_lines(lines, output, NormalizationForm.TOK) == (1, 4)
-    written = output.getvalue().decode().split("\n")
-    assert (len(written), written[:3]) == (5, ["x ^ 2", "", ""])
+    first, empty, wrong, last = normalize_lines(lines, NormalizationForm.TOK)
+    assert (first, empty, wrong[0], last[1]) == (("x ^ 2", None), ("", None), "", None)
+    assert wrong[1] is not None
 
 
 def test_normalize_lines_bytes_that_are_not_in_their_encoding_are_named():
     with pytest.raises(Im2TexError, match="standard input is not text in UTF-16"):
-        normalize_lines([b"\xff\xfex\0\n"], io.BytesIO(), NormalizationForm.TOK)
+        list(normalize_lines([b"\xff\xfex\0\n"], NormalizationForm.TOK))
 
 
 @pytest.mark.parametrize("depth", [20, 40, 60, 95, 10_000])
@@ -135,7 +132,7 @@ def test_deep_formulas_are_stable_or_refused(depth, cell):
     assert once is not None or depth > 20
 
 
-def test_the_command_in_process(monkeypatch, capsysbinary):
+def test_normalize_command_in_process_reports_failures(monkeypatch, capsysbinary):
     lines = b"x^2_1\n\n{a\n\\frac\r12\n\xe9 b"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
     assert main(["normalize"]) == 0
@@ -146,14 +143,14 @@ def test_the_command_in_process(monkeypatch, capsysbinary):
     )
 
 
-def test_an_unknown_mode_is_said_and_exits_with_2(monkeypatch, capsys):
+def test_normalize_unknown_form_is_an_error(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x\n")))
-    assert main(["normalize", "--mode", "latex"]) == 2
+    assert main(["normalize", "--form", "latex"]) == 2
     assert "norm, tok, crohme" in capsys.readouterr().err
 
 
-def test_the_command_as_a_process():
-    command = [sys.executable, "-m", "im2tex", "normalize", "--mode", "tok"]
+def test_normalize_command_as_a_process_reports_failures():
+    command = [sys.executable, "-m", "im2tex", "normalize", "--form", "tok"]
     done = subprocess.run(command, input=b"a_1\nb^\n", capture_output=True, check=True)
     assert done.stdout == b"a _ 1\n\n"
     assert done.stderr == (

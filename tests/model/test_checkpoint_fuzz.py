@@ -117,7 +117,7 @@ def test_a_command_goes_on_from_a_damaged_checkpoint_or_refuses_it(
     path = tmp_path / "odd.ckpt"
     flags = {
         "fit": ("--trainer.max_epochs", "2", "--trainer.default_root_dir", tmp_path / "runs"),
-        "export": ("--out", tmp_path / "model"),
+        "export": ("--folder", tmp_path / "model"),
     }[command]
     quiet = ("--trainer.accelerator", "cpu", "--trainer.limit_val_batches", "2")
     more = quiet if command == "fit" else ()
@@ -137,7 +137,7 @@ def test_a_command_goes_on_from_a_damaged_checkpoint_or_refuses_it(
 @pytest.fixture(scope="module")
 def folder(checkpoint, tmp_path_factory):
     path = tmp_path_factory.mktemp("fuzz") / "tiny"
-    assert im2tex("export", "--ckpt_path", checkpoint, "--out", path) == 0
+    assert im2tex("export", "--ckpt_path", checkpoint, "--folder", path) == 0
     return path
 
 

@@ -79,8 +79,8 @@ def test_probabilities_are_averaged_over_models_and_views(checkpoint, second, pi
 
 def test_an_exported_ensemble_reads_as_its_checkpoints_do(checkpoint, second, picture, tmp_path):
     out = tmp_path / "pair"
-    export = ("export", "--ckpt_path", checkpoint, "--out", out)
-    assert im2tex(*export, "--ensemble", second, "--views", *VIEWS) == 0
+    export = ("export", "--ckpt_path", checkpoint, "--folder", out)
+    assert im2tex(*export, "--ensemble", second, "--scales", *VIEWS) == 0
     card = (out / "README.md").read_text()
     assert "the token probabilities of 2 models over images at the scales 0.75, 1, 1.5" in (
         " ".join(card.split())
@@ -100,11 +100,11 @@ def test_a_result_of_another_way_of_reading_is_not_shown(checkpoint, second, tmp
     tested = ("test", "--ckpt_path", checkpoint, "--report.folder", tmp_path, "--report.study", "s")
     assert im2tex(*tested, *flags(second)) == 0
     result = tmp_path / "s" / "test.json"
-    export = ("export", "--ckpt_path", checkpoint, "--out", tmp_path / "m", "--result", result)
+    export = ("export", "--ckpt_path", checkpoint, "--folder", tmp_path / "m", "--result", result)
     capsys.readouterr()
     assert im2tex(*export) == 2
     assert "another way of reading" in capsys.readouterr().err
-    assert im2tex(*export, "--ensemble", second, "--views", *VIEWS) == 0
+    assert im2tex(*export, "--ensemble", second, "--scales", *VIEWS) == 0
 
 
 def test_what_does_not_go_together_is_named(checkpoint, second, picture, tmp_path, capsys):

@@ -23,7 +23,7 @@ from im2tex.training.module import Im2Tex
 @pytest.fixture(scope="module")
 def folder(checkpoint, tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "tiny"
-    assert im2tex("export", "--ckpt_path", checkpoint, "--out", path) == 0
+    assert im2tex("export", "--ckpt_path", checkpoint, "--folder", path) == 0
     return path
 
 
@@ -68,13 +68,13 @@ def test_the_card_shows_a_test_of_the_model_and_no_other(folder, checkpoint, tmp
     assert im2tex(*tested) == 0
     result = tmp_path / "s" / "test.json"
     out = tmp_path / "m"
-    assert im2tex("export", "--ckpt_path", checkpoint, "--out", out, "--result", result) == 0
+    assert im2tex("export", "--ckpt_path", checkpoint, "--folder", out, "--result", result) == 0
     assert (tmp_path / "s" / "test.md").read_text().strip() in (out / "README.md").read_text()
     record = json.loads(result.read_text())
     record["config"]["model"]["decoder_args"]["width"] += 1
     result.write_text(json.dumps(record))
     capsys.readouterr()
-    assert im2tex("export", "--ckpt_path", checkpoint, "--out", out, "--result", result) == 2
+    assert im2tex("export", "--ckpt_path", checkpoint, "--folder", out, "--result", result) == 2
     assert "another model: its decoder_args" in capsys.readouterr().err
 
 

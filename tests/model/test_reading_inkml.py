@@ -22,7 +22,7 @@ FAR = INK.replace(
 @pytest.fixture(scope="module")
 def folder(checkpoint, tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "tiny"
-    assert im2tex("export", "--ckpt_path", checkpoint, "--out", path) == 0
+    assert im2tex("export", "--ckpt_path", checkpoint, "--folder", path) == 0
     return path
 
 

@@ -49,7 +49,7 @@ def test_a_picture_a_line(out, capsys):
     assert all("tex:" in entry["signature"] and "dpi:200" in entry["signature"] for entry in report)
     said = capsys.readouterr().err
     assert "2 of 5 formulas drawn by engine tex" in said
-    assert "Which and why: " in said
+    assert "Details: " in said
     assert "report.jsonl" in said
 
 
@@ -93,7 +93,7 @@ def test_the_cache_changes_nothing(tmp_path):
 @needs_tex
 def test_as_a_program(tmp_path):
     (tmp_path / "f.txt").write_text("x\n", encoding="utf-8")
-    command = [sys.executable, "-m", "im2tex", "render", "f.txt", "out", "--no-cache"]
+    command = [sys.executable, "-m", "im2tex", "render", "f.txt", "out", "--no_cache"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
     assert (tmp_path / "out" / "000000.png").exists()

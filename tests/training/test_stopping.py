@@ -142,7 +142,7 @@ def test_a_chain_passes_a_signal_on_and_is_not_done(tmp_path):
     file = tmp_path / "waiting"
     settings = changed(TINY, trainer={"max_epochs": 3000})
     path = with_callback(tmp_path, settings, "signals.Wait", {"file": str(file)})
-    process = started(tmp_path, "chain", path, "--out", tmp_path / "out")
+    process = started(tmp_path, "chain", path, "--folder", tmp_path / "out")
     try:
         waiting(process, file)
         process.send_signal(signal.SIGTERM)

@@ -8,7 +8,6 @@ hash of the formula: a smaller data set is the beginning of a larger one.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
@@ -33,6 +32,7 @@ from im2tex.data.store import Split, read_about
 from im2tex.errors import Im2TexError
 from im2tex.render import open_renderer
 from im2tex.utils.progress import progress_bar
+from im2tex.utils.raw_data import raw_data_folder
 
 VERSION = 1  # of what is made of the same formulas; a store of another one is made again
 
@@ -187,13 +187,13 @@ def find(raw_data: str | None, root: Path, source: str = "arxiv") -> Path:
         Im2TexError: if nothing says it, or there is nothing.
     """
     if raw_data is None:
-        data = os.environ.get("IM2TEX_DATA")
-        if not data:
+        folder = raw_data_folder("arxiv")
+        if folder is None:
             raise Im2TexError(
                 f"source '{source}' needs formulas: --from a list of them (.tsv, .txt; .gz, .xz), "
                 "or LaTeX sources (a folder or an archive)."
             )
-        raw_data = str(Path(data) / "arxiv" / "formulas.tsv.xz")
+        raw_data = str(folder / "formulas.tsv.xz")
     path = download(raw_data, root / "downloads") if is_url(raw_data) else Path(raw_data)
     if not path.exists():
         raise Im2TexError(

@@ -102,7 +102,7 @@ def test_numbers_have_the_decimals_of_the_larger(tmp_path, capsys):
         save(tmp_path / f"{name}.json", {"test": [sample("k", "x", "x", errors=errors)]})
         for name, errors in (("a", 12.0), ("b", 12.005))
     ]
-    assert im2tex("compare", *paths, "--verdict", "errors") == 0
+    assert im2tex("compare", *paths, "--metrics", "errors") == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "errors 12.00 12.01 +0.01 +0.01 .. +0.01 - - -" in lines
     assert any("no yes-or-no verdict" in line for line in lines)
@@ -183,13 +183,13 @@ def test_all_changes_are_written_as_markdown(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--show", "-1"], ["--show is at least 0, got -1"]),
-        (["--resamples", "0"], ["--resamples is at least 1, got 0"]),
-        (["--seed", "-2"], ["--seed is at least 0, got -2"]),
+        (["--show", "-1"], ["--show must be >= 0, got -1"]),
+        (["--resamples", "0"], ["--resamples must be >= 1, got 0"]),
+        (["--seed", "-2"], ["--seed must be >= 0, got -2"]),
         (["--show", "x"], ["--show", "'x'"]),
         (["--out", "changed.txt"], ["changed.txt", ".jsonl", ".md"]),
         (["--out", "a.json/changed.md"], ["cannot write a.json/changed.md"]),
-        (["--verdict", "exact"], ["'exact'", "token_exact"]),
+        (["--metrics", "exact"], ["'exact'", "token_exact"]),
         (["nowhere.json"], ["nowhere.json"]),
     ],
 )
@@ -204,7 +204,7 @@ def test_a_mistake_is_one_line(results, flags, words, capsys):
 
 def test_one_result_alone_is_a_mistake(results, capsys):
     assert im2tex("compare", results[0]) == 2
-    assert "B" in capsys.readouterr().err
+    assert "OTHER" in capsys.readouterr().err
 
 
 def test_keys_and_readings_cannot_command_the_terminal(tmp_path, capsys):

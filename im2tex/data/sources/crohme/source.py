@@ -26,6 +26,7 @@ from im2tex.data.sources.crohme.validation import held_out
 from im2tex.data.store import write_split
 from im2tex.errors import Im2TexError
 from im2tex.utils.progress import progress_bar
+from im2tex.utils.raw_data import raw_data_folder
 
 _WHERE = """CROHME's inks have to be had from its makers (CC BY-NC-SA 3.0, research use):
   2011-2014  https://tc11.cvc.uab.es/datasets/CROHME-2014_2
@@ -94,12 +95,12 @@ class CrohmeSource(Source):
     def _find(self, root: Path, raw_data: str | None) -> Path:
         if raw_data is not None:
             return download(raw_data, root / "downloads") if is_url(raw_data) else Path(raw_data)
-        data = os.environ.get("IM2TEX_DATA")
-        if not data:
+        folder = raw_data_folder("crohme")
+        if folder is None:
             raise Im2TexError(_WHERE)
-        path = Path(data) / "crohme" / "crohme_2014.tar.xz"
+        path = folder / "crohme_2014.tar.xz"
         if not path.exists():
-            raise Im2TexError(f"IM2TEX_DATA is {data}, but there is no {path}.\n{_WHERE}")
+            raise Im2TexError(f"IM2TEX_DATA is {folder.parent}, but there is no {path}.\n{_WHERE}")
         return path
 
     @contextmanager

@@ -8,7 +8,6 @@ a person's folder: see `release`.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
 from im2tex.render import open_renderer
 from im2tex.utils.progress import progress_bar
+from im2tex.utils.raw_data import raw_data_folder
 
 _VERSION = 1  # of what is made of the same files; a store of another one is made again
 _MAX_TOKENS = 150
@@ -125,10 +125,10 @@ class Im2LatexSource(Source):
 def _find(raw_data: str | None) -> Path:
     if raw_data is not None:
         return Path(raw_data)
-    data = os.environ.get("IM2TEX_DATA")
-    if not data:
+    folder = raw_data_folder("im2latex100k")
+    if folder is None:
         raise Im2TexError(_WHERE)
-    return Path(data) / "im2latex100k"
+    return folder
 
 
 def _candidates(release: Release, left_out: Counter[str]) -> Iterator[Candidate]:
