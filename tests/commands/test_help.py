@@ -11,6 +11,7 @@ from im2tex.cli import COMMANDS, TRAINER_COMMANDS, main
 from im2tex.commands.command_parser import RENAMED_OPTIONS, command_parser, parse_command
 
 ROOT = Path(__file__).parents[2]
+PAGES = ("*.md", "docs/**/*.md", "results/*.md", "configs/*.yaml")
 
 
 def function(name):
@@ -77,7 +78,8 @@ def test_wrong_command_line_is_one_line_with_status_2(arguments, message, capsys
 
 def documented():
     """The commands, as words, that documents and the headers of configurations give."""
-    for path in (*ROOT.glob("*.md"), *ROOT.glob("results/*.md"), *ROOT.glob("configs/*.yaml")):
+    pages = (path for pattern in PAGES for path in ROOT.glob(pattern))
+    for path in pages:
         text = path.read_text(encoding="utf-8").replace("\\\n#", "").replace("\\\n", "")
         pattern = r"^#   (im2tex .*)" if path.suffix == ".yaml" else r"^(?:.*&& )?(im2tex .*)"
         blocks = [text] if path.suffix == ".yaml" else re.findall(r"```bash\n(.*?)```", text, re.S)
