@@ -88,7 +88,12 @@ def test_a_sign_with_nothing_before_it_stays_a_sign():
     first = set()
     for seed in range(60):
         _, tokens = swap(
-            sample.ink, sample.tokens, BANK, np.random.default_rng(seed), 1.0, change=1.0
+            sample.ink,
+            sample.tokens,
+            BANK,
+            np.random.default_rng(seed),
+            1.0,
+            relabel_probability=1.0,
         )
         first.add(tokens[0])
     assert first == {"+"}
@@ -96,7 +101,9 @@ def test_a_sign_with_nothing_before_it_stays_a_sign():
 
 def test_without_changes_of_token_the_label_stays():
     sample = SAMPLES[0]
-    ink, tokens = swap(sample.ink, sample.tokens, BANK, np.random.default_rng(0), 1.0, change=0.0)
+    ink, tokens = swap(
+        sample.ink, sample.tokens, BANK, np.random.default_rng(0), 1.0, relabel_probability=0.0
+    )
     assert tokens == sample.tokens
     assert ink is not sample.ink
 

@@ -1,1 +1,1 @@
-"""New handwritten formulas from the symbols and parts of others."""
+"""Recombines symbols and parts of handwritten samples to new ones."""

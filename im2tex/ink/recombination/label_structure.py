@@ -1,7 +1,7 @@
-r"""Where a label in canonical tokens can be cut, and which of its tokens are written on the paper.
+r"""Structure of a label in canonical tokens: the rows that can be cut, and the tokens with ink.
 
-Canonical form: every argument braced (`x ^ { 2 }`, `\frac { a } { b }`, `\sqrt [ 3 ] { x }`), so
-braces and script marks alone give the structure; no full parser is needed to cut a sub-formula.
+In canonical form every argument is in braces (`x ^ { 2 }`, `\frac { a } { b }`,
+`\sqrt [ 3 ] { x }`), so braces and script marks determine the structure without a full parser.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from im2tex.ink.ink import Ink, Symbol
 
 _ARGUMENTS = {"\\frac": 2, "\\sqrt": 1}
 _PARTNER = {"(": ")", "[": "]", "\\{": "\\}"}
-_MUTE = frozenset(["{", "}", "^", "_"])
-# Where markup says more than rows, scripts, fractions and radicals, nothing is cut.
-_FOREIGN = frozenset(["&", "\\\\", "\\begin", "\\end", "\\left", "\\right", "\\hline"])
+_WITHOUT_INK = frozenset(["{", "}", "^", "_"])
+# Labels with other constructs than rows, scripts, fractions and radicals are not parsed.
+_UNSUPPORTED = frozenset(["&", "\\\\", "\\begin", "\\end", "\\left", "\\right", "\\hline"])
+
+Row = tuple[tuple[int, int], ...]
+"""(start, end) of each item of a row; an item is a symbol or construct with its scripts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,87 +30,86 @@ class LabelStructure:
     """The structure of one label.
 
     Attributes:
-        rows: each row (the formula itself and every group's content) as the (start, end) of its
-            items; an item is a symbol or construct with its scripts.
+        rows: the formula itself and the contents of every group.
         written: indices of the tokens that have ink of their own.
     """
 
-    rows: tuple[tuple[tuple[int, int], ...], ...]
+    rows: tuple[Row, ...]
     written: tuple[int, ...]
 
 
-class _CannotCut(Exception):
+class _NotCanonicalError(Exception):
     pass
 
 
-def parse_structure(tokens: Sequence[str]) -> LabelStructure | None:
-    """Reads the structure of a label, or gives None where it is not in the plain canonical form."""
-    if _FOREIGN.intersection(tokens):
-        return None
-    rows: list[tuple[tuple[int, int], ...]] = []
-    written: list[int] = []
+class _Parser:
+    """Parses one label; methods return the index after the tokens they used."""
 
-    def row(at: int, closing: str | None) -> int:
-        """Reads items until `closing`; gives the index behind it."""
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self.tokens = list(tokens)
+        self.rows: list[Row] = []
+        self.written: list[int] = []
+
+    def row(self, at: int, closing: str | None) -> int:
+        """Items up to `closing`; None for the end of the label."""
         items: list[tuple[int, int]] = []
-        while True:
-            if at == len(tokens):
-                if closing is not None:
-                    raise _CannotCut
-                break
-            token = tokens[at]
-            if token == closing:
-                at += 1
-                break
-            if token in _MUTE:
-                raise _CannotCut
-            start, at = at, item(at)
-            while at < len(tokens) and tokens[at] in ("^", "_"):
-                at = group(at + 1)
+        while at < len(self.tokens) and self.tokens[at] != closing:
+            if self.tokens[at] in _WITHOUT_INK:
+                raise _NotCanonicalError
+            start, at = at, self.item(at)
+            while self.tokens[at : at + 1] in (["^"], ["_"]):
+                at = self.group(at + 1)
             items.append((start, at))
-        rows.append(tuple(items))
-        return at
+        if closing is not None and at == len(self.tokens):
+            raise _NotCanonicalError
+        self.rows.append(tuple(items))
+        return at + 1
 
-    def item(at: int) -> int:
-        token = tokens[at]
-        written.append(at)
+    def item(self, at: int) -> int:
+        token = self.tokens[at]
+        self.written.append(at)
         at += 1
-        if token == "\\sqrt" and tokens[at : at + 1] == ["["]:
-            at = row(at + 1, "]")
+        if token == "\\sqrt" and self.tokens[at : at + 1] == ["["]:
+            at = self.row(at + 1, "]")
         for _ in range(_ARGUMENTS.get(token, 0)):
-            at = group(at)
+            at = self.group(at)
         return at
 
-    def group(at: int) -> int:
-        if tokens[at : at + 1] != ["{"]:
-            raise _CannotCut
-        return row(at + 1, "}")
+    def group(self, at: int) -> int:
+        if self.tokens[at : at + 1] != ["{"]:
+            raise _NotCanonicalError
+        return self.row(at + 1, "}")
 
-    tokens = list(tokens)
-    try:
-        row(0, None)
-    except (_CannotCut, RecursionError):
+
+def parse_structure(tokens: Sequence[str]) -> LabelStructure | None:
+    """The structure of a label; None if it is not in plain canonical form."""
+    if _UNSUPPORTED.intersection(tokens):
         return None
-    return LabelStructure(tuple(rows), tuple(written))
+    parser = _Parser(tokens)
+    try:
+        parser.row(0, None)
+    except (_NotCanonicalError, RecursionError):
+        return None
+    return LabelStructure(tuple(parser.rows), tuple(parser.written))
 
 
 def is_balanced(tokens: Sequence[str]) -> bool:
-    """Whether every bracket in the tokens has its partner there, and bars come in pairs."""
-    open_: list[str] = []
+    """Whether all brackets are in pairs and the number of `|` is even."""
+    expected: list[str] = []
     for token in tokens:
         if token in _PARTNER:
-            open_.append(_PARTNER[token])
-        elif token in _PARTNER.values() and (not open_ or open_.pop() != token):
+            expected.append(_PARTNER[token])
+        elif token in _PARTNER.values() and (not expected or expected.pop() != token):
             return False
-    return not open_ and tokens.count("|") % 2 == 0
+    return not expected and tokens.count("|") % 2 == 0
 
 
 def aligned_structure(ink: Ink, tokens: Sequence[str]) -> LabelStructure | None:
-    """The label's structure, where ink and label say the same throughout.
+    """The label's structure, if ink and label are completely aligned.
 
     Args:
         ink: with symbols aligned to the tokens.
-        tokens: canonical.
+        tokens: in canonical form.
 
     Returns:
         None if a written token has no symbol, a symbol no token, or a stroke two symbols.
@@ -118,7 +120,7 @@ def aligned_structure(ink: Ink, tokens: Sequence[str]) -> LabelStructure | None:
     if {symbol.position for symbol in ink.symbols} != set(structure.written):
         return None
     uses = Counter(i for symbol in ink.symbols for i in symbol.strokes)
-    if not all(s.strokes for s in ink.symbols) or max(uses.values()) > 1:
+    if not all(symbol.strokes for symbol in ink.symbols) or max(uses.values()) > 1:
         return None
     return structure
 

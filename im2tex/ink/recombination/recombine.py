@@ -1,18 +1,19 @@
-r"""New labelled inks out of annotated ones: symbols exchanged, sub-formulas cut out.
+r"""New labelled samples of annotated ones: `swap` exchanges symbols, `crop` cuts sub-formulas.
 
-CROHME has 8,835 training inks but about 4,800 labels, and a model recites the labels before it
-learns to look. An exchanged symbol keeps its place, so that layout, writer and label stay real
-while the label becomes a new one; a sub-formula is a real formula of its own. Both either leave
-ink and label in exact agreement or hand back what they were given. For training only.
+CROHME has 8,835 handwritten training samples but only about 4,800 labels, and a model memorises
+labels before it learns from images. An exchanged symbol keeps the position of the old one: layout
+and writer are real while the label is new. A sub-formula is a real formula of its own. Ink and
+label of the result are completely aligned; a sample that is not aligned is returned unchanged. For
+training only.
 
 Related: Le, Indurkhya and Nakagawa (2019) decompose and interchange sub-formulas between labels;
-here single symbols are exchanged, and the strokes' own boxes decide what fits.
+here single symbols are exchanged, and the boxes of the strokes decide which symbols fit.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,12 +25,16 @@ from im2tex.ink.recombination.swap_bank import CLASS_OF, NOT_SWAPPABLE, SwapBank
 
 __all__ = ["SwapBank", "crop", "swap"]
 
-_SIGNS = ["+", "-", "\\pm"]  # all that may stand where there is nothing on the left to operate on
-_OPERAND_BEFORE = frozenset([")", "]", "}", "\\}", "|", "!", "\\infty"])
-_ROOM = 0.7  # share of a free gap that a wider or taller symbol may take
-_SQUEEZE = 0.7  # the least factor on a symbol's own width
+_UNARY = ["+", "-", "\\pm"]
+_OPERAND_ENDS = frozenset([")", "]", "}", "\\}", "|", "!", "\\infty"])
+_NOT_FIRST = frozenset([*CLASS_OF["="][1], *CLASS_OF["\\times"][1], ","])  # of a sub-formula
+_NOT_LAST = frozenset([*CLASS_OF["="][1], *CLASS_OF["+"][1], ",", "."])
+_GAP_FRACTION = 0.7  # of a free gap that a wider or taller symbol may fill
+_MIN_SQUEEZE = 0.7  # factor on a symbol's width
+_HEIGHT_RATIO = (0.4, 2.5)  # between two symbols of the same token
+_MAX_ASPECT_DIFFERENCE = 0.25  # radians, between the diagonals of two boxes
 _TRIES = 3
-_LONE_REFUSED = 0.6  # else half of all cuts would be a single symbol
+_SINGLE_REFUSED = 0.6  # probability; otherwise half of all sub-formulas would be one symbol
 
 
 def swap(
@@ -39,106 +44,114 @@ def swap(
     rng: np.random.Generator,
     probability: float = 0.5,
     *,
-    change: float = 0.7,
+    relabel_probability: float = 0.7,
 ) -> tuple[Ink, tuple[str, ...]]:
-    """Exchanges symbols for other writers', in their places.
+    """Exchanges symbols for those of other writers.
+
+    Example:
+        >>> bank = SwapBank.from_samples(samples)
+        >>> ink, tokens = swap(sample.ink, sample.tokens, bank, np.random.default_rng(0))
 
     Args:
         ink: with symbols aligned to the tokens.
-        tokens: its label, canonical.
-        bank: where symbols are taken from.
-        rng: the only source of chance.
+        tokens: its label in canonical form.
+        bank: source of the new symbols.
+        rng: source of randomness.
         probability: that a symbol is exchanged.
-        change: share of the exchanges that also change the token, for another of its class.
+        relabel_probability: that an exchange also changes the token, for another of its class.
 
     Returns:
-        The new ink and its label; what was given where the two are not fully aligned.
+        The new ink and its label; the arguments if they are not completely aligned.
     """
     tokens = tuple(tokens)
     if aligned_structure(ink, tokens) is None:
         return ink, tokens
     boxes = np.array([symbol_box(ink, symbol) for symbol in ink.symbols])  # (n, 4)
-    room = _free(boxes)
-    shared = Counter(symbol.position for symbol in ink.symbols)
+    gaps = _free_gaps(boxes)
+    uses = Counter(symbol.position for symbol in ink.symbols)
     label = list(tokens)
     replaced: dict[int, list[Stroke]] = {}
-    chance = rng.random((2, len(ink.symbols)))
+    draws = rng.random((2, len(ink.symbols)))
     for i, symbol in enumerate(ink.symbols):
         at = symbol.position
-        if chance[0, i] >= probability or shared[at] > 1 or label[at] != symbol.token:
+        if draws[0, i] >= probability or uses[at] > 1 or label[at] != symbol.token:
             continue
         token = symbol.token
-        if chance[1, i] < change:
-            token = _other(token, label[at - 1] if at else None, bank, rng)
-        strokes = _fitted(token, symbol.token, boxes[i], room[i], bank=bank, rng=rng)
+        if draws[1, i] < relabel_probability:
+            token = _other_token(token, label[at - 1] if at else None, bank, rng)
+        strokes = _fit_symbol(token, symbol.token, boxes[i], gaps[i], bank=bank, rng=rng)
         if strokes is not None:
             replaced[i] = strokes
             label[at] = token
     if not replaced:
         return ink, tokens
-    return _rebuilt(ink, replaced, label), tuple(label)
+    return _replace_symbols(ink, replaced, label), tuple(label)
 
 
 def crop(ink: Ink, tokens: Sequence[str], rng: np.random.Generator) -> tuple[Ink, tuple[str, ...]]:
-    """Cuts out a sub-formula: a run of a row's items with their scripts, brackets balanced.
+    """Cuts out a sub-formula: consecutive items of a row with their scripts, brackets balanced.
 
     Args:
         ink: with symbols aligned to the tokens.
-        tokens: its label, canonical.
-        rng: the only source of chance.
+        tokens: its label in canonical form.
+        rng: source of randomness.
 
     Returns:
-        The sub-formula's ink and label; what was given where the two are not fully aligned or
-        nothing smaller can be cut.
+        The sub-formula's ink and label; the arguments if they are not completely aligned, or if no
+        smaller formula can be cut.
     """
     tokens = tuple(tokens)
     structure = aligned_structure(ink, tokens)
     if structure is None or len(structure.written) < 2:
         return ink, tokens
     if len({i for s in ink.symbols for i in s.strokes}) < len(ink.strokes):
-        return ink, tokens  # a stroke of no symbol might belong to either part
+        return ink, tokens  # a stroke without a symbol may belong to any part
     rows = [row for row in structure.rows if row]
     weights = np.array([len(row) for row in rows], dtype=np.float64)
     for _ in range(2 * _TRIES):
         row = rows[rng.choice(len(rows), p=weights / weights.sum())]
         first, last = sorted(rng.integers(0, len(row), 2))
         start, end = row[first][0], row[last][1]
-        while start < end and tokens[start] in CLASS_OF["="][1] + CLASS_OF["\\times"][1] + [","]:
+        while start < end and tokens[start] in _NOT_FIRST:
             start += 1
-        while start < end and tokens[end - 1] in CLASS_OF["="][1] + CLASS_OF["+"][1] + [",", "."]:
+        while start < end and tokens[end - 1] in _NOT_LAST:
             end -= 1
-        if end - start == 1 and rng.random() < _LONE_REFUSED:
+        if end - start == 1 and rng.random() < _SINGLE_REFUSED:
             continue
         if 0 < end - start < len(tokens) and is_balanced(tokens[start:end]):
-            kept = [s for s in ink.symbols if start <= s.position < end]
-            order = sorted({i for s in kept for i in s.strokes})
-            number = {old: new for new, old in enumerate(order)}
-            symbols = tuple(
-                Symbol(s.token, tuple(number[i] for i in s.strokes), s.position - start)
-                for s in kept
-            )
-            return Ink(tuple(ink.strokes[i] for i in order), symbols), tokens[start:end]
+            return _select_symbols(ink, start, end), tokens[start:end]
     return ink, tokens
 
 
-def _free(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Free space left, above, right and below each box, to the next that faces it: (n, 4)."""
+def _select_symbols(ink: Ink, start: int, end: int) -> Ink:
+    """The symbols of tokens `start` to `end`, with new indices."""
+    kept = [symbol for symbol in ink.symbols if start <= symbol.position < end]
+    order = sorted({i for symbol in kept for i in symbol.strokes})
+    index = {old: new for new, old in enumerate(order)}
+    symbols = tuple(
+        Symbol(s.token, tuple(index[i] for i in s.strokes), s.position - start) for s in kept
+    )
+    return Ink(tuple(ink.strokes[i] for i in order), symbols)
+
+
+def _free_gaps(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Gaps left, above, right and below each box, to the next box that faces it: (n, 4)."""
     low, high = boxes[:, None, :2], boxes[:, None, 2:]  # (n, 1, 2)
     other_low, other_high = boxes[None, :, :2], boxes[None, :, 2:]  # (1, n, 2)
-    middle = (low + high) / 2
+    centre = (low + high) / 2
     faces = ((other_low < high) & (other_high > low))[:, :, ::-1]  # overlap on the other axis
     side = (high - low).max(axis=2, keepdims=True)
-    before = np.where(faces & (other_high <= middle), low - other_high, side).min(axis=1)
-    after = np.where(faces & (other_low >= middle), other_low - high, side).min(axis=1)
-    out: NDArray[np.float32] = np.maximum(np.concatenate([before, after], axis=1), 0)
-    return out
+    before = np.where(faces & (other_high <= centre), low - other_high, side).min(axis=1)
+    after = np.where(faces & (other_low >= centre), other_low - high, side).min(axis=1)
+    gaps: NDArray[np.float32] = np.maximum(np.concatenate([before, after], axis=1), 0)
+    return gaps
 
 
-def _other(token: str, before: str | None, bank: SwapBank, rng: np.random.Generator) -> str:
-    """Another token of the same class; common ones more often, though less than they occur."""
+def _other_token(token: str, before: str | None, bank: SwapBank, rng: np.random.Generator) -> str:
+    """Another token of the same class, drawn in proportion to the square root of its frequency."""
     names = CLASS_OF.get(token, ("box", []))[1]
-    if "+" in names and (before is None or _opens(before)):
-        names = _SIGNS if token in _SIGNS else []
+    if "+" in names and (before is None or not _ends_operand(before)):
+        names = _UNARY if token in _UNARY else []
     names = [name for name in names if name != token and name in bank.ranges]
     if not names:
         return token
@@ -147,83 +160,81 @@ def _other(token: str, before: str | None, bank: SwapBank, rng: np.random.Genera
     return names[int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))]
 
 
-def _opens(before: str) -> bool:
-    """Whether a sign behind this token has no operand on its left."""
-    if before in _OPERAND_BEFORE or before.isalnum():
-        return False
-    return anchor(before) != "base" or before in CLASS_OF["\\sin"][1]
+def _ends_operand(token: str) -> bool:
+    """Whether a `+` or `-` after this token is a binary operator."""
+    if token in _OPERAND_ENDS or token.isalnum():
+        return True
+    return anchor(token) == "base" and token not in CLASS_OF["\\sin"][1]
 
 
-def _fitted(
+def _fit_symbol(
     token: str,
     old: str,
     box: NDArray[np.float32],
-    room: NDArray[np.float32],
+    gaps: NDArray[np.float32],
     *,
     bank: SwapBank,
     rng: np.random.Generator,
 ) -> list[Stroke] | None:
-    """A symbol of the bank in the place of an old one, or None where none of a few tried fits."""
+    """A symbol of the bank at the position of an old one; None if none of `_TRIES` fits."""
     if token not in bank.ranges or old in NOT_SWAPPABLE:
         return None
-    fixed = anchor(token)
-    left, top, right, bottom = (float(v) for v in box)
+    anchored = anchor(token)
+    left, top, right, bottom = box.tolist()
+    gap_left, gap_above, gap_right, _ = gaps.tolist()
     width, height = right - left, bottom - top
     ratio = bank.ratios[token] / bank.ratios[old] if bank.ratios.get(old) else 1.0
     for index in rng.integers(*bank.ranges[token], _TRIES):
-        w, h = (float(v) for v in bank.boxes[index])
-        if fixed == "box" or max(w, h) == 0:
-            size, own = max(width, height), max(w, h)
-        elif fixed == "middle":
-            size, own = max(width, height) * ratio, max(w, h)
+        own_width, own_height = bank.boxes[index].tolist()
+        own = max(own_width, own_height)
+        if anchored == "box" or own == 0:
+            size = max(width, height)
+        elif anchored == "middle":
+            size = max(width, height) * ratio
         else:
-            size, own = min(height * ratio, height + _ROOM * float(room[1])), h
+            size, own = min(height * ratio, height + _GAP_FRACTION * gap_above), own_height
         factor = size / own if own > 0 else 1.0
-        # Wider than the gap allows: squeezed, then given up.
-        most = width + _ROOM * float(room[0] + room[2])
-        squeeze = 1.0
-        if w * factor > most:
-            squeeze = most / (w * factor)
-            if squeeze < _SQUEEZE:
-                continue
-        if fixed == "box" and not _alike(w, h, width, height):
+        new_width, new_height = own_width * factor, own_height * factor
+        # A symbol that is wider than the gap is squeezed.
+        squeeze = min(1.0, (width + _GAP_FRACTION * (gap_left + gap_right)) / max(new_width, 1e-9))
+        new_width *= squeeze
+        aspects = math.atan2(own_height, own_width), math.atan2(height, width)
+        if squeeze < _MIN_SQUEEZE:
             continue
-        across, down = w * factor * squeeze, h * factor
-        if fixed == "base" and old == token and not 0.4 < down / max(height, 1e-9) < 2.5:
+        if anchored == "box" and abs(aspects[0] - aspects[1]) >= _MAX_ASPECT_DIFFERENCE:
             continue
-        # Between its neighbours in the same proportion as the old one stood.
-        share = float(room[0]) / max(float(room[0] + room[2]), 1e-9)
-        x = left - max(across - width, 0) * share + max(width - across, 0) / 2
-        y = bottom - down if fixed == "base" else (top + bottom - down) / 2
-        move = np.array([x, y], dtype=np.float32)
-        grow = np.array([factor * squeeze, factor], dtype=np.float32)
-        return [stroke * grow + move for stroke in bank.strokes(index)]
+        similar_height = _HEIGHT_RATIO[0] < new_height / max(height, 1e-9) < _HEIGHT_RATIO[1]
+        if anchored == "base" and old == token and not similar_height:
+            continue
+        # The gaps on both sides keep their proportion.
+        before = gap_left / max(gap_left + gap_right, 1e-9)
+        x = left - max(new_width - width, 0) * before + max(width - new_width, 0) / 2
+        y = bottom - new_height if anchored == "base" else (top + bottom - new_height) / 2
+        offset = np.array([x, y], dtype=np.float32)
+        scale = np.array([factor * squeeze, factor], dtype=np.float32)
+        return [stroke * scale + offset for stroke in bank.strokes(index)]
     return None
 
 
-def _alike(w: float, h: float, width: float, height: float) -> bool:
-    """Whether two boxes have nearly the same shape."""
-    return abs(math.atan2(h, w) - math.atan2(height, width)) < 0.25
-
-
-def _rebuilt(ink: Ink, replaced: dict[int, list[Stroke]], label: Sequence[str]) -> Ink:
-    """The ink with new strokes where the old symbols' first strokes were, numbered anew."""
+def _replace_symbols(ink: Ink, replaced: dict[int, list[Stroke]], label: Sequence[str]) -> Ink:
+    """Inserts new strokes at the first stroke of each old symbol, and updates all indices."""
     owner = {i: n for n in replaced for i in ink.symbols[n].strokes}
     strokes: list[Stroke] = []
-    places: dict[int, list[int]] = defaultdict(list)
-    number: dict[int, int] = {}
+    new_indices: dict[int, tuple[int, ...]] = {}  # by replaced symbol
+    index: dict[int, int] = {}  # by old stroke
     for i, stroke in enumerate(ink.strokes):
         n = owner.get(i)
         if n is None:
-            number[i] = len(strokes)
+            index[i] = len(strokes)
             strokes.append(stroke)
-        elif n not in places:
-            places[n] = list(range(len(strokes), len(strokes) + len(replaced[n])))
+        elif n not in new_indices:
+            new_indices[n] = tuple(range(len(strokes), len(strokes) + len(replaced[n])))
             strokes += replaced[n]
-    symbols = tuple(
-        Symbol(label[symbol.position], tuple(places[n]), symbol.position)
-        if n in replaced
-        else Symbol(symbol.token, tuple(number[i] for i in symbol.strokes), symbol.position)
-        for n, symbol in enumerate(ink.symbols)
-    )
-    return Ink(tuple(strokes), symbols)
+    symbols = []
+    for n, symbol in enumerate(ink.symbols):
+        if n in replaced:
+            symbols.append(Symbol(label[symbol.position], new_indices[n], symbol.position))
+        else:
+            kept = tuple(index[i] for i in symbol.strokes)
+            symbols.append(Symbol(symbol.token, kept, symbol.position))
+    return Ink(tuple(strokes), tuple(symbols))

@@ -1,8 +1,8 @@
-r"""`SwapBank`: the symbols of real formulas by token, and which tokens may stand for each other.
+r"""`SwapBank`: symbols of handwritten samples by token, and the classes of exchangeable tokens.
 
-It is made from the training split in use when training starts, and its symbols are of the size
-they have within their own formula, so that they can be exchanged in real inks. A font of symbols
-from every source, for composing formulas that nobody wrote, is `im2tex.ink.glyphs.GlyphBank`.
+The bank is made from the training split in use when training starts. Its symbols have the size they
+have within their own formula, so that they fit into other handwritten samples. A font of symbols
+from all sources, to compose new formulas, is `im2tex.ink.glyphs.GlyphBank`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from im2tex.ink.flat import FlatStrokes
-from im2tex.ink.ink import Ink, Stroke
+from im2tex.ink.ink import LabelledInk, Stroke
 from im2tex.ink.recombination.label_structure import aligned_structure, symbol_box
 
 Anchor = Literal["base", "middle", "box"]
-# Tokens that may stand for each other: (where a new symbol is fixed, tokens). Letters that reach
-# below the line are apart from those that stand on it, since only the box's bottom is known.
+# (anchor, exchangeable tokens). Letters with a descender have a class of their own, since only the
+# bottom of the box is known, not the baseline.
 CLASSES: tuple[tuple[Anchor, str], ...] = (
     ("base", "0 1 2 3 4 5 6 7 8 9"),
     ("base", "a b c d e h i k l m n o r s t u v w x z"),
@@ -36,41 +36,29 @@ CLASSES: tuple[tuple[Anchor, str], ...] = (
 CLASS_OF: dict[str, tuple[Anchor, list[str]]] = {
     token: (anchor, names.split()) for anchor, names in CLASSES for token in names.split()
 }
-# What reaches over or around other symbols has the shape its contents ask for.
+# The shape of symbols around others depends on their contents.
 NOT_SWAPPABLE = frozenset(["\\sqrt", "\\frac"])
-_ODD = 0.5  # radians between a box's diagonal and its token's usual one
-_FEW = 8  # symbols from which on there is a usual shape
-_DOT = 0.3  # symbol sizes
+_MAX_DEVIATION = 0.5  # radians, of a box's diagonal from the median of its token
+_MIN_SAMPLES = 8  # of a token, to determine the median
+_DOT = 0.3  # symbol sizes: dots and commas have boxes of any shape
 
 
 def anchor(token: str) -> Anchor:
-    """Where a symbol is fixed when its size changes: its base, its middle, or not at all."""
+    """The point or shape that is kept when a symbol is exchanged: base, middle, or whole box."""
     return CLASS_OF[token][0] if token in CLASS_OF else "box"
-
-
-class LabelledSample(Protocol):
-    """What a sample must have to give its symbols."""
-
-    @property
-    def ink(self) -> Ink | None:
-        """Its strokes, if it is not a picture."""
-
-    @property
-    def tokens(self) -> tuple[str, ...]:
-        """Its label, canonical."""
 
 
 @dataclass(frozen=True, slots=True)
 class SwapBank:
-    """Symbols of many writers by token, in flat arrays that worker processes share.
+    """Symbols of many writers by token, in flat arrays shared by worker processes.
 
     Attributes:
-        shapes: the strokes of all symbols, from each symbol's left top corner, in its own
-            formula's symbol size.
+        shapes: the strokes of all symbols, relative to the top left corner of each, in units of
+            the symbol size of its formula.
         boxes: (S, 2) width and height.
-        ranges: each token's symbols, first and behind the last.
-        ratios: each token's usual size among its formula's symbols: of its height, or for signs of
-            its longer side.
+        ranges: index of the first symbol of each token, and the index after its last one.
+        ratios: median of each token's height in its formula's symbol size; of operators and
+            relations, median of the longer side.
     """
 
     shapes: FlatStrokes
@@ -79,67 +67,58 @@ class SwapBank:
     ratios: dict[str, float]
 
     @classmethod
-    def from_samples(cls, samples: Iterable[LabelledSample]) -> SwapBank:
-        """Collects the symbols of every sample whose ink and label agree throughout.
+    def from_samples(cls, samples: Iterable[LabelledInk]) -> SwapBank:
+        """Collects the symbols of all samples whose ink and label are completely aligned.
 
-        Symbols whose box is of quite another shape than their token's usual one are left out: most
-        come from groups with a stroke too many or too few.
+        Symbols whose box has an unusual aspect ratio for their token are skipped: most have a
+        stroke too many or too few.
 
         Args:
-            samples: of the training split; those without ink, or not fully aligned, are passed by.
+            samples: of the training split; images are skipped.
         """
-        found: defaultdict[str, list[tuple[list[Stroke], float]]] = defaultdict(list)
+        found: defaultdict[str, list[list[Stroke]]] = defaultdict(list)
         for sample in samples:
-            if sample.ink is None or aligned_structure(sample.ink, sample.tokens) is None:
+            ink = sample.ink
+            if ink is None or aligned_structure(ink, sample.tokens) is None:
                 continue
-            sides: list[float] = []
-            for symbol in sample.ink.symbols:
-                box = symbol_box(sample.ink, symbol)
-                sides.append(float((box[2:] - box[:2]).max()))
-            unit = float(np.median(sides)) or 1.0
-            for symbol in sample.ink.symbols:
-                if (
-                    sample.tokens[symbol.position] == symbol.token
-                    and symbol.token not in NOT_SWAPPABLE
-                ):
-                    strokes = [sample.ink.strokes[i] for i in symbol.strokes]
-                    found[symbol.token].append((strokes, unit))
+            boxes = np.array([symbol_box(ink, symbol) for symbol in ink.symbols])  # (n, 4)
+            sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+            size = float(np.median(sides.astype(np.float64))) or 1.0
+            for symbol, box in zip(ink.symbols, boxes, strict=True):
+                token = symbol.token
+                if sample.tokens[symbol.position] == token and token not in NOT_SWAPPABLE:
+                    found[token].append(
+                        [(ink.strokes[i] - box[:2]).astype(np.float32) / np.float32(size)
+                         for i in symbol.strokes]
+                    )  # fmt: skip
         ranges: dict[str, tuple[int, int]] = {}
         ratios: dict[str, float] = {}
         kept: list[list[Stroke]] = []
-        boxes: list[NDArray[np.float32]] = []
+        kept_boxes: list[NDArray[np.float32]] = []
         for token in sorted(found):
-            symbols = []
-            for strokes, unit in found[token]:
-                corner = np.concatenate(strokes).min(axis=0)
-                symbols.append([((s - corner) / unit).astype(np.float32) for s in strokes])
-            own = np.array([np.concatenate(strokes).max(axis=0) for strokes in symbols])  # (n, 2)
-            usual = _usual(own)
-            ranges[token] = (len(kept), len(kept) + int(usual.sum()))
-            kept += [strokes for strokes, fine in zip(symbols, usual, strict=True) if fine]
-            boxes.append(own[usual])
-            ratios[token] = float(
-                np.median(own.max(axis=1) if anchor(token) == "middle" else own[:, 1])
-            )
-        return cls(
-            FlatStrokes.of(kept),
-            np.concatenate(boxes) if boxes else np.zeros((0, 2), np.float32),
-            ranges,
-            ratios,
-        )
+            symbols = found[token]
+            sizes = np.array([np.concatenate(strokes).max(axis=0) for strokes in symbols])  # (n, 2)
+            inliers = _shape_inliers(sizes)
+            ranges[token] = (len(kept), len(kept) + int(inliers.sum()))
+            kept += [strokes for strokes, inlier in zip(symbols, inliers, strict=True) if inlier]
+            kept_boxes.append(sizes[inliers])
+            sides = sizes.max(axis=1) if anchor(token) == "middle" else sizes[:, 1]
+            ratios[token] = float(np.median(sides))
+        boxes = np.concatenate(kept_boxes) if kept_boxes else np.zeros((0, 2), np.float32)
+        return cls(FlatStrokes.of(kept), boxes, ranges, ratios)
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     def strokes(self, index: int) -> list[Stroke]:
-        """One symbol's strokes, from its left top corner, in symbol sizes."""
+        """Strokes of one symbol, relative to its top left corner, in symbol sizes."""
         return self.shapes.strokes(index)
 
 
-def _usual(boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which of a token's boxes (n, 2) have about the shape that most have."""
-    angles = np.arctan2(boxes[:, 1], boxes[:, 0])
-    usual = np.abs(angles - np.median(angles)) < _ODD
-    # Dots and commas have any shape.
-    small = np.median(boxes.max(axis=1)) < _DOT
-    return usual if len(boxes) >= _FEW and not small else np.ones(len(boxes), dtype=bool)
+def _shape_inliers(sizes: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Marks the boxes of a token, given by (n, 2) width and height, with a usual aspect ratio."""
+    if len(sizes) < _MIN_SAMPLES or np.median(sizes.max(axis=1)) < _DOT:
+        return np.ones(len(sizes), dtype=bool)
+    angles = np.arctan2(sizes[:, 1], sizes[:, 0])
+    inliers: NDArray[np.bool_] = np.abs(angles - np.median(angles)) < _MAX_DEVIATION
+    return inliers
