@@ -39,7 +39,7 @@ def ours(ink: Ink, scale: float) -> NDArray[np.uint8]:
 
 def supersampled(ink: Ink, scale: float, times: int = 4) -> NDArray[np.uint8]:
     """Pillow's own thick lines with round joints, four times as fine, reduced with LANCZOS."""
-    height, width = rasterize.size(ink.strokes, scale, PEN, PADDING)
+    height, width = rasterize.raster_size(ink.strokes, scale, PEN, PADDING)
     canvas = Image.new("L", (width * times, height * times))
     pencil = ImageDraw.Draw(canvas)
     pen = round(PEN * times)
@@ -64,7 +64,7 @@ def agg() -> Draw | None:
         return None
 
     def draw(ink: Ink, scale: float) -> NDArray[np.uint8]:
-        height, width = rasterize.size(ink.strokes, scale, PEN, PADDING)
+        height, width = rasterize.raster_size(ink.strokes, scale, PEN, PADDING)
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)
         canvas = FigureCanvasAgg(figure)
         axes = figure.add_axes((0, 0, 1, 1))
@@ -133,7 +133,10 @@ def main() -> int:
     drawn, labels = inks(args.store, args.count)
     scales = [PIXELS / ink_size(ink) for ink in drawn]
     sizes = np.array(
-        [rasterize.size(i.strokes, s, PEN, PADDING) for i, s in zip(drawn, scales, strict=True)]
+        [
+            rasterize.raster_size(i.strokes, s, PEN, PADDING)
+            for i, s in zip(drawn, scales, strict=True)
+        ]
     )
     height, width = sizes.mean(axis=0)
     print(f"{len(drawn)} inks of {args.store or 'the built-in handwriting'}")

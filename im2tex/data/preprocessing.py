@@ -20,7 +20,7 @@ from im2tex.ink.images.image_warnings import image_warnings
 from im2tex.ink.images.ink_image import load_ink_image, read_ink_image
 from im2tex.ink.images.restroke import Skeleton, thin_line_skeleton
 from im2tex.ink.ink import Ink
-from im2tex.ink.rasterize import draw, draw_skeleton, size, skeleton_size
+from im2tex.ink.rasterize import draw, draw_skeleton, raster_size, skeleton_size
 from im2tex.ink.scale import image_symbol_size, ink_size, symbol_size
 
 Pixels = NDArray[np.uint8]
@@ -99,7 +99,7 @@ class Preprocessing:
 
     def extent(self, ink: Ink, scale: float) -> tuple[int, int]:
         """Height and width in pixels of the ink drawn at a scale, before any limit."""
-        height, width = size(ink.strokes, scale, self._line(1.0), self.padding)
+        height, width = raster_size(ink.strokes, scale, self._line(1.0), self.padding)
         return self._round(height, 0), self._round(width, 1)
 
     def fits(self, height: int, width: int) -> bool:
@@ -127,12 +127,14 @@ class Preprocessing:
         image = draw(ink.strokes, scale, line, self.padding)
         return Drawn(self._fill(image), scale, (left, top), self.padding + line / 2, limited)
 
-    def picture(self, source: Any) -> Drawn:
+    def picture(self, source: Any, *, with_warnings: bool = False) -> Drawn:
         """Reads a picture.
 
         Args:
             source: a path, encoded bytes, an open binary file, a PIL image or an array: whatever
                 `open_image` opens.
+            with_warnings: adds the warnings of `image_warnings` to the notes; they take as long as
+                the rest.
 
         Raises:
             Im2TexError: if it cannot be decoded or shows nothing.
@@ -150,10 +152,10 @@ class Preprocessing:
         else:
             image = np.pad(_scaled(ink, scale), self.padding)
             place = (0.0, 0.0), float(self.padding)
-        notes = (
-            *loaded.notes,
-            *image_warnings(ink, symbol or image_symbol_size(ink), scale / asked),
-        )
+        notes = loaded.notes
+        if with_warnings:
+            size = symbol or image_symbol_size(ink)
+            notes = (*notes, *image_warnings(ink, size, scale / asked))
         return Drawn(self._fill(image), scale, *place, limited=asked > most, notes=notes)
 
     def picture_extent(self, source: Any) -> tuple[int, int]:

@@ -1,10 +1,9 @@
-"""Strokes to pixels.
+"""Rasterises strokes.
 
-`draw` lays hair lines on a canvas `SUPERSAMPLING` times as fine as the output (Pillow, in C),
-widens them with a round pen by a few shifted maxima over the whole canvas, and averages blocks
-down. The cost hardly depends on the number of points, caps and joints are round without a Python
-loop over them, and the shades along an edge are true coverage in steps of 1/9.
-`benchmarks/raster.py` compares it with the obvious ways.
+`draw` draws lines of one cell on a canvas with `SUPERSAMPLING` cells per pixel (Pillow, in C),
+dilates them with a round pen by a few shifted maxima over the whole canvas, and averages blocks.
+The time hardly depends on the number of points, caps and joints are round, and edges are
+anti-aliased in steps of 1/9. `benchmarks/raster.py` compares it with alternatives.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from PIL import Image, ImageDraw
 from im2tex.ink.ink import Stroke
 
 SUPERSAMPLING = 3
-"""Canvas cells a pixel, each way."""
-_STEP = 0.5  # pixels between kept points; a corner is cut by less than a quarter of a pixel
+"""Canvas cells per pixel, along each axis."""
+_STEP = 0.5  # pixels between kept points; changes a corner by less than a quarter of a pixel
 
 
-def size(
+def raster_size(
     strokes: Sequence[Stroke], scale: float, thickness: float, padding: int
 ) -> tuple[int, int]:
-    """Height and width that `draw` gives for the same arguments, in pixels, without drawing."""
+    """Height and width in pixels of the image that `draw` returns for the same arguments."""
     low, high = _extent(strokes)
     width, height = (math.ceil(float(e) * scale + thickness) + 2 * padding for e in high - low)
     return max(height, 1), max(width, 1)
@@ -39,65 +38,70 @@ def draw(
 ) -> NDArray[np.uint8]:
     """Draws strokes with a round pen, anti-aliased.
 
+    Example:
+        >>> stroke = np.array([[0, 0], [10, 5]], np.float32)
+        >>> draw([stroke], scale=2.0, thickness=2.0, padding=4).shape
+        (20, 30)
+
     Args:
         strokes: each (n, 2), finite; a stroke of one point is a dot.
-        scale: pixels a unit of the strokes.
-        thickness: diameter of the pen, pixels; drawn to the nearest third of a pixel, at least one.
+        scale: pixels per unit of the strokes.
+        thickness: diameter of the pen, pixels; rounded to thirds of a pixel, at least 1/3.
         padding: empty pixels on every side.
 
     Returns:
-        (H, W), 0 = paper, 255 = ink, the ink's extent plus the pen's plus the padding.
+        (H, W), 0 = paper, 255 = ink: the extent of the strokes, the pen and the padding.
 
     Raises:
-        ValueError: if there is no stroke, or scale or thickness is not above zero.
+        ValueError: if there is no stroke, or if scale or thickness is not positive.
     """
     if not (scale > 0 and thickness > 0):
-        raise ValueError(f"scale {scale} and thickness {thickness} must be above zero")
+        raise ValueError(f"scale and thickness must be positive, got {scale} and {thickness}")
     low, high = _extent(strokes)
     extent = (high - low) * scale
     height, width = (max(1, math.ceil(float(e) + thickness) + 2 * padding) for e in extent[::-1])
     canvas = _Canvas.of(height, width, thickness, padding)
-    paper = Image.new("L", canvas.cells[::-1])
-    pencil = ImageDraw.Draw(paper).draw
-    for points in _thin(strokes, low, scale, canvas.margin):
-        pencil.draw_lines(points, 255, 1)
-    return canvas.penned(np.array(paper))
+    canvas_image = Image.new("L", canvas.cells[::-1])
+    pen = ImageDraw.Draw(canvas_image).draw
+    for points in _decimate(strokes, low, scale, canvas.margin):
+        pen.draw_lines(points, 255, 1)
+    return canvas.draw_with_pen(np.array(canvas_image))
 
 
-def draw_skeleton(middle: NDArray[np.bool_], thickness: float, padding: int) -> NDArray[np.uint8]:
-    """Draws lines whose middle is known with the same pen as `draw`.
+def draw_skeleton(skeleton: NDArray[np.bool_], thickness: float, padding: int) -> NDArray[np.uint8]:
+    """Draws the lines of a skeleton with the same pen as `draw`.
 
     Args:
-        middle: (h, w), on a grid `SUPERSAMPLING` times as fine as the output.
+        skeleton: (h, w), centre lines on a grid with `SUPERSAMPLING` cells per pixel.
         thickness: diameter of the pen, pixels.
         padding: empty pixels on every side.
 
     Returns:
-        (H, W), 0 = paper, 255 = ink, the extent of the grid plus the pen's plus the padding.
+        (H, W), 0 = paper, 255 = ink: the extent of the grid, the pen and the padding.
     """
-    canvas = _Canvas.of(*skeleton_size(middle, thickness, padding), thickness, padding)
+    canvas = _Canvas.of(*skeleton_size(skeleton, thickness, padding), thickness, padding)
     fine = np.zeros(canvas.cells, dtype=np.uint8)
-    top, (rows, columns) = canvas.margin, middle.shape
-    fine[top : top + rows, top : top + columns] = 255 * middle
-    return canvas.penned(fine)
+    top, (rows, columns) = canvas.margin, skeleton.shape
+    fine[top : top + rows, top : top + columns] = 255 * skeleton
+    return canvas.draw_with_pen(fine)
 
 
-def skeleton_size(middle: NDArray[np.bool_], thickness: float, padding: int) -> tuple[int, int]:
-    """Height and width that `draw_skeleton` gives for the same arguments, in pixels."""
+def skeleton_size(skeleton: NDArray[np.bool_], thickness: float, padding: int) -> tuple[int, int]:
+    """Height and width in pixels of the image that `draw_skeleton` returns."""
     height, width = (
-        math.ceil(cells / SUPERSAMPLING + thickness) + 2 * padding for cells in middle.shape
+        math.ceil(cells / SUPERSAMPLING + thickness) + 2 * padding for cells in skeleton.shape
     )
     return height, width
 
 
 class _Canvas(NamedTuple):
-    """A canvas `SUPERSAMPLING` times as fine as an image of (height, width) pixels.
+    """A canvas with `SUPERSAMPLING` cells per pixel.
 
     Attributes:
-        height: of the image.
-        width: of the image.
+        height: of the image, pixels.
+        width: of the image, pixels.
         pen: diameter in cells.
-        margin: cells before the first of a line's middle, down and right.
+        margin: cells above and to the left of the first centre line.
     """
 
     height: int
@@ -112,28 +116,27 @@ class _Canvas(NamedTuple):
 
     @property
     def cells(self) -> tuple[int, int]:
-        # The shifted maxima run over the flat canvas, so a row needs the pen's width free at its
-        # end.
+        # `_dilate` shifts the flat canvas, so each row ends with the pen's width of empty cells.
         guard = -(-(self.pen + 1) // SUPERSAMPLING)
         return (self.height + guard) * SUPERSAMPLING, (self.width + guard) * SUPERSAMPLING
 
-    def penned(self, fine: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The image of hair lines drawn with the pen."""
-        image = Image.fromarray(_widen(fine, self.pen)).reduce(SUPERSAMPLING)
+    def draw_with_pen(self, fine: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Dilates lines of one cell with the pen, and averages blocks."""
+        image = Image.fromarray(_dilate(fine, self.pen)).reduce(SUPERSAMPLING)
         return np.asarray(image)[: self.height, : self.width].copy()
 
 
 def _extent(strokes: Sequence[Stroke]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     if not strokes:
-        raise ValueError("there is no stroke to draw")
+        raise ValueError("no stroke to draw")
     points = np.concatenate(strokes)
     return points.min(axis=0), points.max(axis=0)
 
 
-def _thin(
+def _decimate(
     strokes: Sequence[Stroke], low: NDArray[np.float32], scale: float, margin: int
 ) -> list[list[float]]:
-    """Canvas coordinates x0 y0 x1 y1 … a stroke, without points too dense to matter."""
+    """Canvas coordinates x0 y0 x1 y1 ... of each stroke, without points closer than `_STEP`."""
     points = np.concatenate(strokes)
     points = (points - low) * np.float32(scale * SUPERSAMPLING) + np.float32(margin + 0.5)
     ends = np.cumsum([len(stroke) for stroke in strokes])
@@ -156,13 +159,13 @@ def _thin(
 
 
 @lru_cache(maxsize=64)
-def _pen(diameter: int) -> tuple[tuple[int, tuple[tuple[int, int], ...]], ...]:
-    """A disc as horizontal runs: pairs of a run's length and its (row, column) shifts."""
+def _disc(diameter: int) -> tuple[tuple[int, tuple[tuple[int, int], ...]], ...]:
+    """A disc as horizontal runs: length, and (row, column) shifts of the runs of that length."""
     middle = (diameter - 1) / 2
     runs: dict[int, list[tuple[int, int]]] = {}
     for row in range(diameter):
-        # A radius 0.1 cells short brings the ink over all directions within 5 % of the pen's
-        # width, but for pens of less than a pixel and a half (10 %).
+        # With a radius 0.1 cells shorter, the mean stroke width over all directions is within 5 %
+        # of the pen's width (10 % for pens below 1.5 pixels).
         half = math.sqrt(max(0.0, (diameter / 2 - 0.1) ** 2 - (row - middle) ** 2))
         first = math.ceil(middle - half)
         last = math.floor(middle + half)
@@ -170,8 +173,8 @@ def _pen(diameter: int) -> tuple[tuple[int, tuple[tuple[int, int], ...]], ...]:
     return tuple((length, tuple(runs[length])) for length in sorted(runs))
 
 
-def _widen(fine: NDArray[np.uint8], pen: int) -> NDArray[np.uint8]:
-    """Each inked cell becomes a disc; the disc's box begins at `cell - pen // 2`."""
+def _dilate(fine: NDArray[np.uint8], pen: int) -> NDArray[np.uint8]:
+    """Replaces each cell by a disc whose box begins at `cell - pen // 2`."""
     if pen == 1:
         return fine
     columns = fine.shape[1]
@@ -180,9 +183,9 @@ def _widen(fine: NDArray[np.uint8], pen: int) -> NDArray[np.uint8]:
     run = source
     length = 1
     back = (pen // 2) * (columns + 1)
-    for wanted, shifts in _pen(pen):
-        while length < wanted:
-            step = min(length, wanted - length)
+    for target, shifts in _disc(pen):
+        while length < target:
+            step = min(length, target - length)
             longer = run.copy()
             np.maximum(run[:-step], longer[step:], out=longer[step:])
             run, length = longer, length + step

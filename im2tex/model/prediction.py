@@ -125,14 +125,14 @@ def prepare_image(picture: ImageInput, preprocessing: Preprocessing) -> Prepared
         found = preprocessing.draw(inkml.ink)
         return PreparedImage(found.image, (*inkml.notes, *found.notes))
     if not isinstance(picture, str | Path):
-        return _prepared(preprocessing.picture(picture))
+        return _prepared(preprocessing.picture(picture, with_warnings=True))
     if Path(picture).is_dir():
         raise Im2TexError(
             f"{picture} is a folder: name its pictures, such as {Path(picture) / '*.png'}."
         )
     data = read_file_bytes(picture)
     try:
-        return _prepared(preprocessing.picture(data))
+        return _prepared(preprocessing.picture(data, with_warnings=True))
     except Im2TexError as error:
         raise Im2TexError(f"{picture}: {error}") from error
 

@@ -17,7 +17,7 @@ def test_shape_is_extent_plus_pen_plus_padding():
     strokes = [stroke((100, 50), (110, 54))]
     image = rasterize.draw(strokes, 3.0, 2.0, 5)
     assert image.shape == (12 + 2 + 10, 30 + 2 + 10)
-    assert image.shape == rasterize.size(strokes, 3.0, 2.0, 5)
+    assert image.shape == rasterize.raster_size(strokes, 3.0, 2.0, 5)
     assert image.dtype == np.uint8
     assert not image[:5].any()
     assert not image[-5:].any()
@@ -62,7 +62,7 @@ def test_both_ends_of_every_stroke_are_drawn():
 
 @pytest.mark.parametrize(("scale", "thickness"), [(0, 1), (1, 0), (-1, 1), (float("nan"), 1)])
 def test_refuses_what_cannot_be_drawn(scale, thickness):
-    with pytest.raises(ValueError, match="above zero"):
+    with pytest.raises(ValueError, match="must be positive"):
         rasterize.draw([stroke((0, 0))], scale, thickness, 0)
     with pytest.raises(ValueError, match="no stroke"):
         rasterize.draw([], 1, 1, 0)

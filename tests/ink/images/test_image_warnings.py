@@ -46,13 +46,13 @@ def test_several_lines_of_one_formula_is_false(tokens):
 
 def test_picture_of_symbols_too_small_has_a_note():
     long = np.tile((255 * INK).astype(np.uint8), (1, 25))
-    notes = RULE.picture(255 - long).notes
+    notes = RULE.picture(255 - long, with_warnings=True).notes
     assert any("of the size that the model was trained on" in note for note in notes)
-    assert RULE.picture(255 - (255 * INK).astype(np.uint8)).notes == ()
+    assert RULE.picture(255 - (255 * INK).astype(np.uint8), with_warnings=True).notes == ()
 
 
 def test_picture_that_is_nearly_all_ink_has_a_note():
     levels = np.full((120, 160), 255, np.uint8)
     levels[15:105, 20:140] = 0
     levels[40:50, 40:80] = 255
-    assert any("nearly all ink" in note for note in RULE.picture(levels).notes)
+    assert any("nearly all ink" in note for note in RULE.picture(levels, with_warnings=True).notes)
