@@ -82,14 +82,14 @@ def attention(
     from im2tex.utils.png import save_png
     from im2tex.visualization.attention.page import save_attention_page
     from im2tex.visualization.attention.predict import predict_with_attention, require_attention
-    from im2tex.visualization.attention.strip import NARROWEST, attention_strip
+    from im2tex.visualization.attention.strip import MIN_WIDTH, attention_strip
 
     if bool(images) == bool(split):
         raise Im2TexError("give the images either with --images or with --split.")
     if keys and not split:
         raise Im2TexError("--keys names samples of a split: give --split, too.")
     check_minimum(1, limit=limit)
-    check_minimum(NARROWEST, strip_width=strip_width)
+    check_minimum(MIN_WIDTH, strip_width=strip_width)
     options = SearchOptions(beam_size=beam_size)
     renderer = choose_engine(engine)
     stored = read_stored(ckpt_path or model)

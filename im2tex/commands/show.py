@@ -44,12 +44,13 @@ def show(
     from im2tex.data.preprocessing import Preprocessing
     from im2tex.data.source import SOURCES
     from im2tex.utils.png import save_png
-    from im2tex.visualization.dataset_sheet import Pictures, sample_sheet
+    from im2tex.visualization.dataset_sheet import draw_dataset_sheet
+    from im2tex.visualization.drawing import GrayImage
 
     check_minimum(1, count=count, columns=columns)
     settings = parse_source_args(source_args)
     preprocessing = Preprocessing(symbol_size=symbol_size, thickness=0.1)
-    groups: dict[str, Pictures] = {}
+    groups: dict[str, list[GrayImage]] = {}
     for number, given in enumerate(splits):
         name, colon, part = given.partition(":")
         if not colon:
@@ -67,5 +68,5 @@ def show(
             height, width = one.sizes[0].tolist()
             pictures.append(one.images[0, 0, :height, :width].numpy())
         groups[given] = pictures
-    save_png(out, sample_sheet(groups, columns))
+    save_png(out, draw_dataset_sheet(groups, columns))
     print(f"{out}: {', '.join(f'{len(shown)} of {name}' for name, shown in groups.items())}")

@@ -49,7 +49,7 @@ def report(*given, engine="none"):
 
 
 def names(page):
-    return [one["name"] for one in shown(page)["pictures"]]
+    return [one["name"] for one in shown(page)["images"]]
 
 
 # ---------------------------------------------------------------- from Python
@@ -112,7 +112,7 @@ def test_page_of_an_ensemble_shows_its_prediction_and_says_what_is_averaged(
     assert about["attention shown"] == "mean over models and scales, on the first model's grid"
     capsys.readouterr()
     assert im2tex("read", picture, "--model", folder) == 0
-    (page,) = shown(out)["pictures"]
+    (page,) = shown(out)["images"]
     tokens = [token for token in page["tokens"] if token != END]
     assert capsys.readouterr().out.strip() == join_tokens(tokens)
 
@@ -121,7 +121,7 @@ def test_samples_of_the_checkpoints_own_data(checkpoint, trained, tmp_path):
     out = tmp_path / "page.html"
     given = ("--ckpt_path", checkpoint, "--out", out, "--beam_size", 1)
     assert report(*given, "--split", "test", "--limit", 3) == 0
-    first = shown(out)["pictures"]
+    first = shown(out)["images"]
     assert len(first) == 3
     assert all(one["gold"]["tokens"] for one in first)
     # The same by name, from another folder of stores, in the order asked for.
@@ -168,16 +168,16 @@ def test_readings_in_print(checkpoint, picture, tmp_path, monkeypatch, capsys):
     out = tmp_path / "page.html"
     given = ("--ckpt_path", checkpoint, "--out", out, "--beam_size", 1, "--images", picture)
     assert report(*given, engine="tex") == 0
-    one = shown(out)["pictures"][0]
+    one = shown(out)["images"][0]
     assert printed == [" ".join(token for token in one["tokens"] if token != END)]
-    assert one["drawing"] == "data:image/png;base64," + b64encode(b"a picture").decode()
+    assert one["rendered"] == "data:image/png;base64," + b64encode(b"a picture").decode()
     valid = False
     assert report(*given, engine="tex") == 0
-    assert shown(out)["pictures"][0]["drawing"] == ""
+    assert shown(out)["images"][0]["rendered"] == ""
     broken = True
     assert report(*given, engine="tex") == 0
     assert "predictions not rendered: the disk is full." in capsys.readouterr().err
-    assert shown(out)["pictures"][0]["drawing"] is None
+    assert shown(out)["images"][0]["rendered"] is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from im2tex.data.sample import Sample
 from im2tex.data.source import SOURCES
 from im2tex.data.store import write_split
 from im2tex.ink.builtin_font.typeset import typeset
-from im2tex.visualization.dataset_sheet import sample_sheet
+from im2tex.visualization.dataset_sheet import draw_dataset_sheet
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,6 @@ def test_what_cannot_be_shown_is_named(root, tmp_path, arguments, said, capsys):
 
 def test_pictures_are_made_smaller_but_never_larger():
     small, wide = np.full((20, 10), 255, np.uint8), np.full((20, 4000), 255, np.uint8)
-    sheet = np.asarray(sample_sheet({"a": [small, wide]}, columns=1).convert("L"))
+    sheet = np.asarray(draw_dataset_sheet({"a": [small, wide]}, columns=1).convert("L"))
     dark = (sheet[34:] < 128).sum(1)
     assert sorted(set(dark[dark > 0].tolist())) == [10, 288]

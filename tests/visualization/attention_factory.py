@@ -1,4 +1,4 @@
-"""A made-up look: ink in a corner, and attention that moves a cell a step."""
+"""A synthetic attention record: ink in a corner, attention that moves by a cell each step."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from im2tex.visualization.attention.record import END, AttentionRecord
 
 
 def make_record(tokens=("x", "+", "y", END), h=3, w=6, coarse=False, **changes):
-    """The attention of step t is all on fine cell t, in row-major order."""
+    """A record whose step t attends to fine cell t alone, in row-major order."""
     steps = len(tokens)
     image = np.zeros((h * 8, w * 8), np.uint8)
     image[:8, :8] = 255

@@ -1,4 +1,4 @@
-"""The page of attention in a real browser, where there is one: keys, pointer, address, policy."""
+"""The attention page in chromium: keys, pointer, address."""
 
 import json
 import os
@@ -34,10 +34,9 @@ const name = () => document.getElementById("name").textContent;
 
 
 def run(page, tmp_path, fragment="", script=None):
-    """What the browser makes of a page; with a script of the test's, what that put into `out`."""
+    """The DOM of a page in the browser; with a script, what that put into `out`."""
     path = tmp_path / "page.html"
     if script is not None:
-        page = re.sub('<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
         tail = 'document.body.append(Object.assign(document.createElement("pre"), '
         tail += '{ id: "out", textContent: JSON.stringify(out) }));'
         page = page.replace("</body>", f"<script>{DOWN}{script}{tail}</script></body>")
@@ -53,7 +52,7 @@ def run(page, tmp_path, fragment="", script=None):
     return json.loads(unescape(re.search('<pre id="out">(.*?)</pre>', found.stdout)[1]))
 
 
-def test_the_hand_and_the_keys(tmp_path):
+def test_keys_and_pointer_select_steps(tmp_path):
     page = attention_page([make_record(name="one"), make_record(("z", END), name="two")], {})
     found = run(
         page,
@@ -66,7 +65,7 @@ def test_the_hand_and_the_keys(tmp_path):
         key("Escape"); out.escape = at();
         chips()[1].dispatchEvent(new PointerEvent("pointerenter", { pointerType: "mouse" }));
         out.hover = at();
-        // Step t is all on cell t: of six a row, of which the third is looked at by step 2.
+        // Step t is all on cell t: of six a row, of which step 2 attends to the third.
         const box = document.getElementById("stage").getBoundingClientRect();
         const there = { bubbles: true, clientX: box.left + box.width * 2.5 / 6,
           clientY: box.top + box.height / 6 };
@@ -94,8 +93,8 @@ def test_the_hand_and_the_keys(tmp_path):
     }
 
 
-def test_the_weights_lie_where_they_belong(tmp_path):
-    """Cells of 8 pixels on a picture of 48 x 24, drawn after a round trip through the packing."""
+def test_heatmap_lies_over_the_cells(tmp_path):
+    """Cells of 8 pixels on a picture of 48 x 24, drawn from the encoded maps."""
     found = run(
         attention_page([make_record(["x"] * 18)], {}),
         tmp_path,
@@ -113,7 +112,7 @@ def test_the_weights_lie_where_they_belong(tmp_path):
     assert found["lit"] == [[step] for step in range(18)]
 
 
-def test_the_chosen_coarse_cell_is_framed(tmp_path):
+def test_chosen_coarse_cell_is_framed(tmp_path):
     found = run(
         attention_page([make_record(["x", "y", "z"], 4, 6, coarse=True)], {}),
         tmp_path,
@@ -127,10 +126,10 @@ def test_the_chosen_coarse_cell_is_framed(tmp_path):
     assert found["frames"] == [False, True, False]
 
 
-def test_under_its_own_policy_and_with_the_address_of_a_step(tmp_path):
+def test_page_opens_the_step_of_its_address(tmp_path):
     hostile = "<img src=x onerror=document.title='taken'>"
-    looks = [make_record(), make_record(("a", hostile, END), name=hostile)]
-    dom = run(attention_page(looks, {}, "mine"), tmp_path, "#image=2&token=2")
+    records = [make_record(), make_record(("a", hostile, END), name=hostile)]
+    dom = run(attention_page(records, {}, "mine"), tmp_path, "#image=2&token=2")
     assert "<title>mine</title>" in dom
     current = re.search('<button[^>]*aria-current="true"[^>]*>([^<]*)</button>', dom)
     assert unescape(current[1]) == hostile

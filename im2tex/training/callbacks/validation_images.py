@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import Callback
 
 from im2tex.training.callbacks.image_logger import ImageLogger
 from im2tex.training.callbacks.run_folder import run_folder
-from im2tex.visualization.example_sheet import examples_sheet
+from im2tex.visualization.example_sheet import draw_examples
 
 
 class ValidationImages(Callback):
@@ -39,5 +39,5 @@ class ValidationImages(Callback):
             return
         examples = list(islice(getattr(pl_module, "validation_examples", None) or (), self.limit))
         if examples:
-            sheet = examples_sheet(examples, f"step {trainer.global_step}")
+            sheet = draw_examples(examples, f"step {trainer.global_step}")
             self._pictures.log(sheet, folder, trainer)

@@ -1,211 +1,184 @@
-"""Attention as one picture for a paper: a panel a token, the token below it.
+"""Attention as one image for a paper: a panel for each token, with the token below it.
 
-Drawn with Pillow and the font it brings along, on white, in the colours of the page: the weights
-of the fine cells lie over the ink like a marker pen, the coarse cells are framed by their
-probability, the chosen one by a wider line.
+On white, in the colours of the page: the weights of the fine cells lie over the ink like a marker
+pen, the coarse cells have frames as dark as they are likely, the chosen one a wider frame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
 from im2tex.visualization.attention.record import END, AttentionRecord
+from im2tex.visualization.drawing import BLACK, GRAY, LIGHT_GRAY, font, printable, shorten
 
-WIDTH = 1600
-"""Of a strip, pixels, where no other is asked for."""
-NARROWEST = 200
-"""The least width of a strip that a token can be read in, pixels."""
+DEFAULT_WIDTH = 1600
+"""Of a strip, pixels."""
+MIN_WIDTH = 200
+"""Width of a strip in which a token can be read, pixels."""
 
 # All in pixels.
 _GAP = 16
 _FONT = 20
-_TEXT = 30  # the line of the token
-_TITLE = 34
+_TOKEN_LINE = 30
+_TITLE_LINE = 34
 
-_SMALLEST = 260  # a panel of a sheet, but where that would shrink the picture to less than half
-_PANELS = 3  # a row has so many, unless the pictures are small or that makes them illegible
-_SCALES = 0.5, 2.0  # how far a picture is shrunk and enlarged for it
-_SMALL = 12  # a few cells below this size are easily overlooked: a ring of this radius shows them
-_FEW = 8  # cells looked at, up to which they are few
-_FAINT = 0.02  # coarse cells below this probability have no frame
+_MIN_PANEL = 260  # of a sheet, except where it would scale the image to less than half
+_PANELS = 3  # in a row, unless the images are small or would become illegible
+_MIN_SCALE, _MAX_SCALE = 0.5, 2.0
+_SMALL = 12  # cells below this size are easily overlooked: a ring of this radius shows them,
+_FEW = 8  # if a step attends to no more cells than this
+_MIN_FRAMED = 0.02  # probability of a coarse cell with a frame
 
-_BLACK, _GREY, _RULE = (20, 20, 20), (120, 120, 120), (215, 215, 215)
 _HEAT, _CELL = (236, 98, 0), (0, 94, 170)
-
-Pixels = npt.NDArray[np.uint8]
 
 
 def attention_strip(
-    look: AttentionRecord,
-    width: int = WIDTH,
+    record: AttentionRecord,
+    width: int = DEFAULT_WIDTH,
     steps: Sequence[int] | None = None,
     columns: int | None = None,
 ) -> Image.Image:
-    """The panels of a picture, in rows.
+    """Draws the panels of an image, in rows.
 
     Args:
-        look: the picture and where the model looked.
+        record: the image and its attention.
         width: of the result, pixels.
-        steps: which steps to show, counted from 0; all if not given.
-        columns: panels a row; as many as are legible if not given.
+        steps: indices of the steps to show; by default all.
+        columns: panels in a row; by default as many as are legible.
 
     Returns:
-        An RGB picture, at most `width` pixels wide.
+        An RGB image, at most `width` pixels wide.
 
     Raises:
         ValueError: if there is no such step, or a number is out of range.
+
+    Example:
+        >>> attention_strip(record, steps=range(5)).save("strip.png")  # doctest: +SKIP
     """
-    chosen = list(range(len(look.tokens)) if steps is None else steps)
-    if not chosen or not all(0 <= step < len(look.tokens) for step in chosen):
-        raise ValueError(f"steps are numbers from 0 to {len(look.tokens) - 1}, not {chosen}.")
-    if width < NARROWEST or (columns is not None and columns < 1):
-        raise ValueError(f"a strip is at least {NARROWEST} pixels wide, and a column.")
-    scale, columns = _layout(look.image.shape[1], width, columns, len(chosen))
-    lit = np.nan_to_num(look.heatmap).astype(np.float64)
-    panels = [_panel(look, step, lit[step], scale) for step in chosen]
-    across, down = panels[0].width + _GAP, panels[0].height + _TEXT + _GAP
+    count = len(record.tokens)
+    chosen = list(range(count) if steps is None else steps)
+    if not chosen or not all(0 <= step < count for step in chosen):
+        raise ValueError(f"steps must be indices from 0 to {count - 1}, got {chosen}.")
+    if width < MIN_WIDTH or (columns is not None and columns < 1):
+        raise ValueError(
+            f"a strip must be at least {MIN_WIDTH} pixels and one column wide, got {width} and "
+            f"{columns}."
+        )
+    scale, columns = _scale_and_columns(record.image.shape[1], width, columns, len(chosen))
+    heatmap = np.nan_to_num(record.heatmap).astype(np.float64)
+    panels = [_draw_panel(record, step, heatmap[step], scale) for step in chosen]
+    across, down = panels[0].width + _GAP, panels[0].height + _TOKEN_LINE + _GAP
     rows = -(-len(panels) // columns)
     strip = Image.new("RGB", (columns * across - _GAP, rows * down - _GAP), "white")
     draw = ImageDraw.Draw(strip)
-    for number, (step, panel) in enumerate(zip(chosen, panels, strict=True)):
-        left, top = number % columns * across, number // columns * down
+    for index, (step, panel) in enumerate(zip(chosen, panels, strict=True)):
+        left, top = index % columns * across, index // columns * down
         strip.paste(panel, (left, top))
-        token = look.tokens[step]
-        text = "end" if token == END else _fitting(_printable(token), panel.width)
-        colour = _GREY if token == END else _BLACK
-        middle = left + panel.width / 2, top + panel.height + _TEXT / 2
-        draw.text(middle, text, colour, _font(), anchor="mm")
+        token = record.tokens[step]
+        text = "end" if token == END else shorten(printable(token), panel.width, _FONT)
+        middle = left + panel.width / 2, top + panel.height + _TOKEN_LINE / 2
+        draw.text(middle, text, GRAY if token == END else BLACK, font(_FONT), anchor="mm")
     return strip
 
 
 def attention_sheet(
-    looks: Sequence[AttentionRecord], title: str = "", width: int = WIDTH, limit: int = 48
+    records: Sequence[AttentionRecord],
+    title: str = "",
+    width: int = DEFAULT_WIDTH,
+    limit: int = 48,
 ) -> Image.Image:
-    """The strips of several pictures below each other, in smaller panels, each below its reading.
+    """Draws the strips of several images in smaller panels, each below its prediction.
 
     Args:
-        looks: what to show, at least one.
+        records: at least one.
         title: a line on top.
         width: pixels.
-        limit: steps shown of each: a model that has not learnt to end goes on for long.
+        limit: steps shown of each: an untrained model predicts up to the length limit.
     """
     parts: list[tuple[str, Image.Image | None]] = [(title, None)] if title else []
-    for look in looks:
-        right = look.gold is not None and list(look.gold) == look.prediction
-        judged = "" if look.gold is None else "right: " if right else "WRONG: "
-        steps = range(min(limit, len(look.tokens)))
-        cut = (
-            "" if len(steps) == len(look.tokens) else f"first {limit} of {len(look.tokens)} steps, "
-        )
-        reading = cut + judged + _printable(" ".join(look.prediction))
-        columns = max(1, width // max(_SMALLEST, look.image.shape[1] // 2))
-        parts.append((reading, attention_strip(look, width - 2 * _GAP, steps, columns)))
-    heights = [_TITLE + (0 if strip is None else strip.height + _GAP) for _, strip in parts]
+    for record in records:
+        count = len(record.tokens)
+        text = "" if count <= limit else f"first {limit} of {count} steps, "
+        if record.gold is not None:
+            text += "right: " if list(record.gold) == record.prediction else "WRONG: "
+        text += printable(" ".join(record.prediction))
+        columns = max(1, width // max(_MIN_PANEL, record.image.shape[1] // 2))
+        steps = range(min(limit, count))
+        parts.append((text, attention_strip(record, width - 2 * _GAP, steps, columns)))
+    heights = [_TITLE_LINE + (0 if strip is None else strip.height + _GAP) for _, strip in parts]
     sheet = Image.new("RGB", (width, sum(heights) + _GAP), "white")
     draw = ImageDraw.Draw(sheet)
     top = _GAP // 2
     for (text, strip), height in zip(parts, heights, strict=True):
-        middle = _GAP, top + _TITLE / 2
-        draw.text(middle, _fitting(text, width - 2 * _GAP), _BLACK, _font(), anchor="lm")
+        middle = _GAP, top + _TITLE_LINE / 2
+        shown = shorten(text, width - 2 * _GAP, _FONT)
+        draw.text(middle, shown, BLACK, font(_FONT), anchor="lm")
         if strip is not None:
-            sheet.paste(strip, (_GAP, top + _TITLE))
+            sheet.paste(strip, (_GAP, top + _TITLE_LINE))
         top += height
     return sheet
 
 
-def _layout(picture: int, width: int, columns: int | None, panels: int) -> tuple[float, int]:
-    """How far pictures of a width are scaled, and how many of them stand in a row."""
+def _scale_and_columns(
+    image_width: int, width: int, columns: int | None, panels: int
+) -> tuple[float, int]:
+    """Returns the scale of images of a width, and how many of them stand in a row."""
     if columns is not None:
-        return min(_SCALES[1], ((width + _GAP) / columns - _GAP) / picture), columns
-    low, high = _SCALES
-    scale = min(high, max(low, ((width + _GAP) / _PANELS - _GAP) / picture), width / picture)
-    across = max(1, int(picture * scale)) + _GAP
+        return min(_MAX_SCALE, ((width + _GAP) / columns - _GAP) / image_width), columns
+    scale = max(_MIN_SCALE, ((width + _GAP) / _PANELS - _GAP) / image_width)
+    scale = min(_MAX_SCALE, scale, width / image_width)
+    across = max(1, int(image_width * scale)) + _GAP
     return scale, max(1, min(panels, (width + _GAP) // across))
 
 
-def _panel(
-    look: AttentionRecord, step: int, weights: npt.NDArray[np.float64], scale: float
+def _draw_panel(
+    record: AttentionRecord, step: int, weights: NDArray[np.float64], scale: float
 ) -> Image.Image:
-    """The picture with the weights of one step over it, (h, w)."""
-    height, width = look.image.shape
-    share = (weights / max(float(weights.max()), 1e-12)) ** 0.75 * 0.9  # (h, w)
-    share = _over(share, look.stride, (height, width))[:, :, None]  # (H, W, 1)
-    marker = (1 - share) + share * (np.array(_HEAT) / 255)  # (H, W, 3)
-    coloured = (255 - look.image[:, :, None]) * marker
+    """Draws the image under the weights (h, w) of a step."""
+    height, width = record.image.shape
+    down, right = record.stride
+    opacity = (weights / max(float(weights.max()), 1e-12)) ** 0.75 * 0.9  # (h, w)
+    opacity = opacity.repeat(down, 0).repeat(right, 1)[:height, :width]
+    missing = height - opacity.shape[0], width - opacity.shape[1]
+    opacity = np.pad(opacity, [(0, missing[0]), (0, missing[1])])[:, :, None]  # (H, W, 1)
+    marker = (1 - opacity) + opacity * (np.array(_HEAT) / 255)  # (H, W, 3)
+    colored = (255 - record.image[:, :, None]) * marker
     size = max(1, int(width * scale)), max(1, int(height * scale))
-    panel = Image.fromarray(np.rint(coloured).astype(np.uint8))
+    panel = Image.fromarray(np.rint(colored).astype(np.uint8))
     panel = panel.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(panel)
-    if look.stride[1] * scale < _SMALL and look.effective_cells[step] <= _FEW:
+    if right * scale < _SMALL and record.effective_cells[step] <= _FEW:
         row, column = divmod(int(weights.argmax()), weights.shape[1])
-        middle = (column + 0.5) * look.stride[1] * scale, (row + 0.5) * look.stride[0] * scale
+        middle = (column + 0.5) * right * scale, (row + 0.5) * down * scale
         draw.circle(middle, _SMALL, outline=_HEAT)
-    _frames(draw, look, step, size)
-    draw.rectangle((0, 0, size[0] - 1, size[1] - 1), outline=_RULE)
+    _draw_frames(draw, record, step, size)
+    draw.rectangle((0, 0, size[0] - 1, size[1] - 1), outline=LIGHT_GRAY)
     return panel
 
 
-def _over(
-    cells: npt.NDArray[np.float64], stride: tuple[int, int], size: tuple[int, int]
-) -> npt.NDArray[np.float64]:
-    """Cells (h, w) as pixels (H, W): cut off, or filled up with zeros, where they do not fit."""
-    pixels = cells.repeat(stride[0], 0).repeat(stride[1], 1)[: size[0], : size[1]]
-    missing = [(0, size[axis] - pixels.shape[axis]) for axis in (0, 1)]
-    return np.pad(pixels, missing)
-
-
-def _frames(
-    draw: ImageDraw.ImageDraw, look: AttentionRecord, step: int, size: tuple[int, int]
+def _draw_frames(
+    draw: ImageDraw.ImageDraw, record: AttentionRecord, step: int, size: tuple[int, int]
 ) -> None:
-    if look.coarse is None or look.coarse_stride is None:
+    """Draws frames around the coarse cells, the most likely one last."""
+    if record.coarse is None or record.coarse_stride is None:
         return
-    best = int(look.coarse[step].argmax())
-    down = look.coarse_stride[0] * size[1] / look.image.shape[0]
-    across = look.coarse_stride[1] * size[0] / look.image.shape[1]
-    columns = look.coarse.shape[2]
-    shares = np.nan_to_num(look.coarse[step]).ravel().tolist()
-    # The chosen one last, above its neighbours' lines.
-    for cell in sorted(range(len(shares)), key=lambda cell: cell == best):
-        chosen, p = cell == best, shares[cell]
-        if p < _FAINT and not chosen:
+    best = int(record.coarse[step].argmax())
+    down = record.coarse_stride[0] * size[1] / record.image.shape[0]
+    across = record.coarse_stride[1] * size[0] / record.image.shape[1]
+    columns = record.coarse.shape[2]
+    probabilities = np.nan_to_num(record.coarse[step]).ravel().tolist()
+    for cell in sorted(range(len(probabilities)), key=lambda cell: cell == best):
+        p = 1.0 if cell == best else probabilities[cell]
+        if p < _MIN_FRAMED:
             continue
         left, top = cell % columns * across, cell // columns * down
-        box = (
-            round(left),
-            round(top),
-            min(round(left + across), size[0]) - 1,
-            min(round(top + down), size[1]) - 1,
-        )
-        share = 1.0 if chosen else 0.15 + 0.85 * p
-        colour = tuple(round(255 + (part - 255) * share) for part in _CELL)
+        right, bottom = min(round(left + across), size[0]), min(round(top + down), size[1])
+        box = round(left), round(top), right - 1, bottom - 1
+        opacity = 1.0 if cell == best else 0.15 + 0.85 * p
+        color = tuple(round(255 + (part - 255) * opacity) for part in _CELL)
         if box[0] < box[2] and box[1] < box[3]:
-            draw.rectangle(box, outline=colour, width=3 if chosen else 1)
-
-
-def _printable(text: str) -> str:
-    """What the font cannot show, by its number."""
-    return "".join(c if " " <= c <= "~" else f"\\u{ord(c):04x}" for c in text)
-
-
-def _fitting(text: str, room: int) -> str:
-    """Text cut so that it fits into a room of so many pixels."""
-    font = _font()
-    if font.getlength(text) <= room:
-        return text
-    text = text[: max(1, room)]  # no letter is narrower than a pixel
-    while text and font.getlength(text + "...") > room:
-        text = text[:-1]
-    return text + "..."
-
-
-@cache
-def _font() -> Any:
-    # Typed as Any: Pillow gives a bitmap font without getlength where it lacks FreeType, which its
-    # wheels never do.
-    return ImageFont.load_default(size=_FONT)
+            draw.rectangle(box, outline=color, width=3 if cell == best else 1)

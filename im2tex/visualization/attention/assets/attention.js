@@ -1,13 +1,13 @@
 "use strict";
 (() => {
-  const WHOLE = -1; // the step that stands for the reading as a whole
+  const WHOLE = -1; // the step that stands for the whole prediction
   const PACE = 700; // milliseconds a token while playing
   const SMALL = 14; // pixels on the screen below which a cell gets a ring, and the ring's radius
-  const FEW = 8; // cells looked at, up to which they get one
+  const FEW = 8; // effective cells up to which they get one
   const END = "<end>";
   const get = (id) => document.getElementById(id);
   const data = JSON.parse(get("data").textContent);
-  const pictures = data.pictures;
+  const records = data.images;
   const heat = get("heat");
   const stage = get("stage");
   const scroller = get("scroller");
@@ -20,30 +20,17 @@
 
   // ------------------------------------------------------------------ data
 
-  /** Weights as they were packed: base64 of levels, 0 followed by the number of zeros in a row. */
-  function unpack(maps) {
-    const bytes = atob(maps.levels);
-    const [rows, columns] = maps.grid;
-    const levels = new Uint8Array(rows * columns * maps.peaks.length);
-    let place = 0;
-    for (let i = 0; i < bytes.length; i += 1) {
-      const level = bytes.charCodeAt(i);
-      if (level) levels[place++] = level;
-      else place += bytes.charCodeAt(++i);
-    }
-    return levels;
-  }
-
+  /** The levels, 0 to 255 of each step's peak, from base64. */
   function levelsOf(maps) {
-    maps.unpacked ??= unpack(maps);
-    return maps.unpacked;
+    maps.decoded ??= Uint8Array.from(atob(maps.levels), (byte) => byte.charCodeAt(0));
+    return maps.decoded;
   }
 
   function weight(maps, at, cell) {
     return (levelsOf(maps)[at * maps.grid[0] * maps.grid[1] + cell] / 255) * maps.peaks[at];
   }
 
-  /** Each cell's weight at a step; for the whole reading its largest. */
+  /** Each cell's weight at a step; for the whole prediction its largest. */
   function mapAt(maps, at) {
     if (at === WHOLE) return wholeMap(maps);
     const map = new Float32Array(maps.grid[0] * maps.grid[1]);
@@ -59,7 +46,7 @@
     return maps.whole;
   }
 
-  // ------------------------------------------------------------------ words
+  // ------------------------------------------------------------------ text
 
   function make(tag, text, name) {
     const element = document.createElement(tag);
@@ -97,20 +84,20 @@
   // ------------------------------------------------------------------ drawing
 
   function draw() {
-    const picture = pictures[number];
+    const record = records[number];
     const box = stage.getBoundingClientRect();
     const ratio = window.devicePixelRatio || 1;
-    const [height, width] = picture.size;
+    const [height, width] = record.size;
     heat.width = Math.max(1, Math.round(box.width * ratio));
     heat.height = Math.max(1, Math.round(box.height * ratio));
     const scale = heat.width / width;
     const context = heat.getContext("2d");
     const style = getComputedStyle(document.documentElement);
-    drawFine(context, picture.fine, picture.spread[step], scale, style);
-    if (picture.coarse) drawCoarse(context, picture.coarse, scale, style.getPropertyValue("--cell"));
+    drawFine(context, record.fine, record.effective_cells[step], scale, style);
+    if (record.coarse) drawCoarse(context, record.coarse, scale, style.getPropertyValue("--cell"));
     if (pointed !== null) {
-      const [down, right] = picture.fine.cell;
-      const columns = picture.fine.grid[1];
+      const [down, right] = record.fine.cell;
+      const columns = record.fine.grid[1];
       context.strokeStyle = `rgb(${style.getPropertyValue("--cell")})`;
       context.lineWidth = ratio;
       const left = (pointed % columns) * right * scale;
@@ -140,7 +127,7 @@
     context.drawImage(small, 0, 0, columns * right * scale, rows * down * scale);
     const ratio = window.devicePixelRatio || 1;
     if (step === WHOLE || spread > FEW || right * scale >= SMALL * ratio) return;
-    // A few cells of a large picture are easily overlooked: a ring around the largest weight.
+    // A few cells of a large image are easily overlooked: a ring around the largest weight.
     const best = map.indexOf(peak);
     const middle = [((best % columns) + 0.5) * right * scale, (Math.floor(best / columns) + 0.5) * down * scale];
     context.strokeStyle = `rgba(${colour}, 0.7)`;
@@ -163,7 +150,7 @@
       const inset = context.lineWidth / 2;
       const left = (cell % columns) * right * scale;
       const top = Math.floor(cell / columns) * down * scale;
-      // A ragged last cell reaches beyond the picture: its frame stays within.
+      // The last cell may reach beyond the image: its frame stays within.
       const wide = Math.min(right * scale, heat.width - left);
       const high = Math.min(down * scale, heat.height - top);
       context.strokeRect(left + inset, top + inset, wide - 2 * inset, high - 2 * inset);
@@ -174,22 +161,22 @@
     });
   }
 
-  /** A picture wider than the screen follows the eye. */
+  /** Scrolls an image wider than the screen to the largest weight. */
   function follow() {
     if (step === WHOLE || scroller.scrollWidth <= scroller.clientWidth) return;
-    const maps = pictures[number].fine;
+    const maps = records[number].fine;
     const map = mapAt(maps, step);
     const best = map.indexOf(map.reduce((most, value) => Math.max(most, value))) % maps.grid[1];
-    const scale = stage.clientWidth / pictures[number].size[1];
+    const scale = stage.clientWidth / records[number].size[1];
     const middle = (best + 0.5) * maps.cell[1] * scale - scroller.clientWidth / 2;
     scroller.scrollTo({ left: middle, behavior: "auto" });
   }
 
-  // ------------------------------------------------------------------ what is shown
+  // ------------------------------------------------------------------ state
 
   function show(newStep, quiet) {
-    const picture = pictures[number];
-    const length = picture.tokens.length;
+    const record = records[number];
+    const length = record.tokens.length;
     step = Math.max(WHOLE, Math.min(newStep, length - 1));
     [...chips.children].forEach((chip, t) => {
       chip.setAttribute("aria-current", String(t === step));
@@ -206,78 +193,78 @@
   }
 
   function describe() {
-    const picture = pictures[number];
+    const record = records[number];
     const panel = get("step");
-    const fine = picture.fine;
+    const fine = record.fine;
     if (step === WHOLE) {
-      const known = picture.logp.filter((one) => one !== null);
-      const total = known.length < picture.logp.length ? null : known.reduce((sum, one) => sum + one, 0);
-      const least = picture.logp.indexOf(Math.min(...known));
+      const known = record.log_probability.filter((one) => one !== null);
+      const total = known.length < record.log_probability.length ? null : known.reduce((sum, one) => sum + one, 0);
+      const least = record.log_probability.indexOf(Math.min(...known));
       const rows = [
         ["probability", percent(probability(total))],
         ["log p", nats(total, 2)],
-        ["look-ups a step", lookups(picture, [0, 1].map((k) => mean(picture.lookups.map((one) => one[k]))))],
-        ["looked at, on average", cells(picture, mean(picture.spread))],
+        ["look-ups a step", lookups(record, [0, 1].map((k) => mean(record.lookups.map((one) => one[k]))))],
+        ["mean spread of attention", cells(record, mean(record.effective_cells))],
       ];
-      if (least >= 0) rows.push(["least sure of", `${shown(picture.tokens[least])}, step ${least + 1}`]);
+      if (least >= 0) rows.push(["least certain token", `${shown(record.tokens[least])}, step ${least + 1}`]);
       panel.replaceChildren(
-        make("h3", `The whole reading, ${plural(picture.tokens.length, "step")}`), facts(rows),
-        make("p", "Each cell shows the most that any step looked at it.", "likely"));
+        make("h3", `The whole prediction, ${plural(record.tokens.length, "step")}`), facts(rows),
+        make("p", "Each cell shows its largest weight over all steps.", "likely"));
       return;
     }
     const rows = [
-      ["probability", percent(probability(picture.logp[step]))],
-      ["log p", nats(picture.logp[step], 3)],
-      ["look-ups", lookups(picture, picture.lookups[step])],
-      ["looked at, in effect", cells(picture, picture.spread[step])],
+      ["probability", percent(probability(record.log_probability[step]))],
+      ["log p", nats(record.log_probability[step], 3)],
+      ["look-ups", lookups(record, record.lookups[step])],
+      ["spread of attention", cells(record, record.effective_cells[step])],
     ];
-    if (picture.lookups[step][1]) rows.push(["most on one cell", percent(fine.peaks[step])]);
-    if (picture.coarse) {
-      const cell = picture.coarse.chosen[step];
-      const columns = picture.coarse.grid[1];
+    if (record.lookups[step][1]) rows.push(["most on one cell", percent(fine.peaks[step])]);
+    if (record.coarse) {
+      const cell = record.coarse.chosen[step];
+      const columns = record.coarse.grid[1];
       rows.push(["coarse cell", `row ${Math.floor(cell / columns) + 1}, column ${(cell % columns) + 1}, `
-        + percent(weight(picture.coarse, step, cell))]);
+        + percent(weight(record.coarse, step, cell))]);
     }
     const likely = make("p", undefined, "likely");
-    likely.append(make("span", "most likely here:"));
-    for (const [token, p] of picture.likely[step].filter(([, one], k) => k === 0 || one >= 0.001)) {
+    likely.append(make("span", "most likely tokens:"));
+    for (const [token, p] of record.top_k[step].filter(([, one], k) => k === 0 || one >= 0.001)) {
       const one = make("span");
       one.append(make("code", shown(token)), ` ${percent(p)}`);
       likely.append(one);
     }
-    panel.replaceChildren(make("h3", shown(picture.tokens[step])), facts(rows), likely);
+    panel.replaceChildren(make("h3", shown(record.tokens[step])), facts(rows), likely);
   }
 
-  function lookups(picture, [coarse, fine]) {
+  function lookups(record, [coarse, fine]) {
     const text = `${Math.round(fine)} fine`;
-    return coarse || picture.coarse ? `${Math.round(coarse)} coarse + ${text}` : text;
+    return coarse || record.coarse ? `${Math.round(coarse)} coarse + ${text}` : text;
   }
 
-  function cells(picture, spread) {
+  function cells(record, spread) {
     if (spread === null) return "unknown";
-    const kind = picture.lookups.some(([, fine]) => fine) ? "cells" : "coarse cells";
+    const kind = record.lookups.some(([, fine]) => fine) ? "cells" : "coarse cells";
     return `${spread < 10 ? spread.toFixed(1) : Math.round(spread)} ${kind}`;
   }
 
   function open(newNumber, newStep, quiet) {
-    number = Math.max(0, Math.min(newNumber, pictures.length - 1));
+    number = Math.max(0, Math.min(newNumber, records.length - 1));
     pointed = null;
-    const picture = pictures[number];
-    const [height, width] = picture.size;
+    const record = records[number];
+    const [height, width] = record.size;
     [...get("list").children].forEach((one, k) => one.setAttribute("aria-current", String(k === number)));
     get("list").children[number].scrollIntoView({ block: "nearest", inline: "nearest" });
-    get("name").textContent = picture.name;
-    verdict(get("verdict"), picture, true);
+    get("name").textContent = record.name;
+    showScore(get("score"), record, true);
     const image = get("picture");
-    image.src = picture.image;
-    image.alt = `The picture as the model sees it, read as ${picture.reading}`;
-    get("slider").max = picture.tokens.length;
-    chips.replaceChildren(...picture.tokens.map((token, t) => {
+    image.src = record.image;
+    image.alt = `The preprocessed image, predicted as ${record.prediction}`;
+    get("slider").max = record.tokens.length;
+    chips.replaceChildren(...record.tokens.map((token, t) => {
       const chip = make("button", shown(token), token === END ? "end" : "");
       chip.type = "button";
-      const p = probability(picture.logp[t]);
+      const p = probability(record.log_probability[t]);
       chip.style.setProperty("--doubt", `${Math.round(75 * (1 - (p ?? 0)))}%`);
-      chip.classList.toggle("wrong", Boolean(picture.gold && picture.gold.wrong[t]));
+      chip.classList.toggle("wrong", Boolean(record.gold && record.gold.wrong[t]));
       chip.title = `${shown(token)}: ${percent(p)}`;
       chip.addEventListener("click", () => { pause(); show(t); });
       chip.addEventListener("pointerenter", (event) => {
@@ -285,7 +272,7 @@
       });
       return chip;
     }));
-    texts(picture);
+    texts(record);
     stage.style.aspectRatio = `${width} / ${height}`;
     fit();
     show(newStep, quiet);
@@ -293,44 +280,44 @@
 
   /** As large as fits, at most three pixels for one, at least three quarters: then it scrolls. */
   function fit() {
-    const [height, width] = pictures[number].size;
+    const [height, width] = records[number].size;
     const style = getComputedStyle(scroller);
     const room = scroller.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
     const scale = Math.min(room / width, 3, (0.45 * window.innerHeight) / height);
     stage.style.width = `${Math.round(width * Math.max(scale, 0.75))}px`;
   }
 
-  function verdict(element, picture, long) {
+  function showScore(element, record, long) {
     element.className = long ? "" : "mark";
     element.textContent = "";
-    if (picture.gold) {
-      const right = picture.gold.edits === 0;
+    if (record.gold) {
+      const right = record.gold.edits === 0;
       element.classList.add(right ? "good" : "bad");
-      if (long) element.textContent = right ? "right" : `wrong by ${plural(picture.gold.edits, "token")}`;
+      if (long) element.textContent = right ? "right" : `wrong by ${plural(record.gold.edits, "token")}`;
       else element.textContent = right ? "✓" : "✗";
     }
-    if (long && !picture.finished) element.textContent += `${picture.gold ? ", " : ""}cut off at the length limit`;
+    if (long && !record.finished) element.textContent += `${record.gold ? ", " : ""}cut off at the length limit`;
   }
 
-  function texts(picture) {
-    const reading = make("dd");
-    reading.append(make("code", picture.reading));
-    const rows = [make("dt", "read"), reading];
-    if (picture.drawing !== null) {
-      const print = make("dd", picture.drawing ? undefined : "cannot be printed", "dim");
-      if (picture.drawing) {
+  function texts(record) {
+    const prediction = make("dd");
+    prediction.append(make("code", record.prediction));
+    const rows = [make("dt", "prediction"), prediction];
+    if (record.rendered !== null) {
+      const rendered = make("dd", record.rendered ? undefined : "cannot be rendered", "dim");
+      if (record.rendered) {
         const image = make("img", undefined, "print");
-        image.src = picture.drawing;
-        image.alt = "The reading as it is printed";
-        print.append(image);
+        image.src = record.rendered;
+        image.alt = "The rendered prediction";
+        rendered.append(image);
       }
-      rows.push(make("dt", "in print"), print);
+      rows.push(make("dt", "rendered"), rendered);
     }
-    if (picture.gold) {
+    if (record.gold) {
       const label = make("dd");
       const code = make("code");
-      picture.gold.tokens.forEach((token, k) => {
-        code.append(make("span", token, picture.gold.missed[k] ? "missed" : ""), " ");
+      record.gold.tokens.forEach((token, k) => {
+        code.append(make("span", token, record.gold.missed[k] ? "missed" : ""), " ");
       });
       label.append(code);
       rows.push(make("dt", "label"), label);
@@ -342,7 +329,7 @@
 
   let waiting = 0;
 
-  /** The address names picture and step, counted from 1. */
+  /** The address names image and step, counted from 1. */
   function remember() {
     clearTimeout(waiting); // browsers allow few changes a second
     waiting = setTimeout(() => {
@@ -357,7 +344,7 @@
     open(whole("image"), whole("token"), true);
   }
 
-  // ------------------------------------------------------------------ hands
+  // ------------------------------------------------------------------ controls
 
   function pause() {
     clearInterval(timer);
@@ -367,7 +354,7 @@
 
   function play() {
     if (timer) { pause(); return; }
-    const last = () => pictures[number].tokens.length - 1;
+    const last = () => records[number].tokens.length - 1;
     show(step >= last() ? 0 : step + 1);
     get("play").textContent = "Pause";
     timer = setInterval(() => {
@@ -378,18 +365,18 @@
 
   function cellAt(event) {
     const box = stage.getBoundingClientRect();
-    const maps = pictures[number].fine;
-    const scale = box.width / pictures[number].size[1];
+    const maps = records[number].fine;
+    const scale = box.width / records[number].size[1];
     const row = Math.floor((event.clientY - box.top) / (maps.cell[0] * scale));
     const column = Math.floor((event.clientX - box.left) / (maps.cell[1] * scale));
     const inside = row >= 0 && column >= 0 && row < maps.grid[0] && column < maps.grid[1];
     return inside ? row * maps.grid[1] + column : null;
   }
 
-  /** Lights up the tokens that looked at a cell. */
+  /** Underlines the tokens that attend to a cell. */
   function point(cell) {
     pointed = cell;
-    const maps = pictures[number].fine;
+    const maps = records[number].fine;
     [...chips.children].forEach((chip, t) => {
       const here = cell === null ? 0 : Math.min(1, 1.5 * Math.sqrt(weight(maps, t, cell)));
       chip.style.setProperty("--here", here.toFixed(2));
@@ -402,7 +389,7 @@
   stage.addEventListener("click", (event) => {
     const cell = cellAt(event);
     if (cell === null) return;
-    const maps = pictures[number].fine;
+    const maps = records[number].fine;
     const weights = maps.peaks.map((_, t) => weight(maps, t, cell));
     pause();
     show(weights.indexOf(Math.max(...weights)));
@@ -427,7 +414,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input")) return;
-    const last = pictures[number].tokens.length - 1;
+    const last = records[number].tokens.length - 1;
     const steps = {
       ArrowLeft: step - 1, ArrowRight: Math.min(step + 1, last), Home: 0, End: last, Escape: WHOLE,
     };
@@ -435,7 +422,7 @@
       pause();
       show(steps[event.key]);
       if (chips.contains(document.activeElement)) chips.children[Math.max(step, 0)].focus();
-    } else if (pictures.length > 1 && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+    } else if (records.length > 1 && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
       pause();
       open(number + (event.key === "ArrowUp" ? -1 : 1), WHOLE);
       if (get("list").contains(document.activeElement)) get("list").children[number].focus();
@@ -450,17 +437,17 @@
   addEventListener("resize", () => { fit(); draw(); });
 
   get("about").textContent = data.about.map(([name, value]) => `${name}: ${value}`).join(" · ");
-  get("layout").classList.toggle("several", pictures.length > 1);
-  get("list").replaceChildren(...pictures.map((picture, k) => {
+  get("layout").classList.toggle("several", records.length > 1);
+  get("list").replaceChildren(...records.map((record, k) => {
     const item = make("button");
     item.type = "button";
     const image = make("img");
-    image.src = picture.image;
+    image.src = record.image;
     image.alt = "";
-    const line = make("span", picture.name);
-    line.title = picture.name;
+    const line = make("span", record.name);
+    line.title = record.name;
     const mark = make("b");
-    verdict(mark, picture, false);
+    showScore(mark, record, false);
     line.prepend(mark);
     item.append(image, line);
     item.addEventListener("click", () => { pause(); open(k, WHOLE); });
