@@ -45,7 +45,6 @@ _JOINED = re.compile(
 )
 # `\sb` and `\sp`, other names of `_` and `^`, not behind a backslash of their own.
 _SCRIPTS = re.compile(r"(?<!\\)((?:\\\\)*)\\s([bp])(?![A-Za-z])")
-_PASSES = 10
 _UNWRITTEN = frozenset(["{", "}", "_", "^", "&", "\\\\", "\\substack"])
 
 
@@ -69,13 +68,7 @@ def canonicalize(source: str, *, strict: bool = False) -> list[str]:
     source = _ENTITY.sub(lambda match: html.unescape(match.group()), source)
     source = _JOINED.sub(r"\\\1 ", source)
     source = _SCRIPTS.sub(lambda match: match[1] + ("_" if match[2] == "b" else "^"), source)
-    tokens = crohme_from_tree(parse_formula(source, lenient=not strict))
-    for _ in range(_PASSES):
-        again = crohme_from_tree(parse_formula(" ".join(tokens), lenient=not strict))
-        if again == tokens:
-            return tokens
-        tokens = again
-    raise LatexError(f"no stable form after {_PASSES} passes", 0, source)
+    return crohme_from_tree(parse_formula(source, lenient=not strict))
 
 
 def canonical_tokens(source: str) -> CanonicalTokens:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from im2tex.latex.crohme.symbols import (
     CONTENTS,
     DROPPED,
-    FONT_SWITCHES,
     PLACELESS,
     PLAIN_SYMBOLS,
     POINTERS,
@@ -52,7 +51,7 @@ _MATH_ACCENTS = (ACCENTS | WIDE_ACCENTS) - {"\\dddot"}
 
 
 def crohme_from_tree(formula: ParsedFormula) -> list[str]:
-    """A formula in CROHME's canonical tokens.
+    """A formula in CROHME's canonical tokens; read again, they give the same tokens.
 
     Args:
         formula: its tree.
@@ -63,11 +62,16 @@ def crohme_from_tree(formula: ParsedFormula) -> list[str]:
     Raises:
         LatexError: for what the form has no way to write.
     """
-    return _row(formula.body)
+    return _printed(formula.body)
 
 
-def _row(nodes: list[Node]) -> list[str]:
+def _printed(nodes: list[Node]) -> list[str]:
     out: list[str] = []
+    _row(nodes, out)
+    return out
+
+
+def _row(nodes: list[Node], out: list[str]) -> None:
     at = 0
     while at < len(nodes):
         node = nodes[at]
@@ -78,10 +82,11 @@ def _row(nodes: list[Node]) -> list[str]:
             # Raised, unlike the sign \prime, which stands on the line.
             _scripts(Scripts(None, [("'", Group([]))]), out)
         elif not isinstance(node, str):
-            out += _compound(node)
-        elif node in FONT_SWITCHES and node not in FONTS:
-            inside = _row(nodes[at:])
-            return [*out, FONT_SWITCHES[node], "{", *inside, "}"] if inside else out
+            _compound(node, out)
+        elif node == "\\cal":
+            inside = _printed(nodes[at:])
+            out += ["\\mathcal", "{", *inside, "}"] if inside else []
+            return
         elif node == "\\middle":
             at += nodes[at : at + 1] == ["."]
         elif node in TEXT_ACCENTS:
@@ -89,25 +94,24 @@ def _row(nodes: list[Node]) -> list[str]:
             at += 1
         else:
             out += _symbol(node, _behind_bracket(nodes, at))
-    return out
 
 
-def _compound(node: Node) -> list[str]:
+def _compound(node: Node, out: list[str]) -> None:
     """A node that is neither a leaf nor has scripts."""
     if isinstance(node, Group):
-        return _row(node.body)
-    if isinstance(node, Command):
-        return _command(node)
-    if isinstance(node, Operator):
-        return [f"\\{node.name}"]
-    if isinstance(node, Fenced):
-        left, right = node.left[len("\\left") :], node.right[len("\\right") :]
-        return [*_delimiter(left), *_row(node.body), *_delimiter(right)]
-    if isinstance(node, Verbatim):
-        if node.tokens[0] not in VANISHING and node.tokens[0] not in DROPPED:
-            raise _refused(f"{node.tokens[0]} has no place in a label")
-        return []
-    return _array(node) if isinstance(node, Array) else _row([node])
+        _row(node.body, out)
+    elif isinstance(node, Command):
+        _command(node, out)
+    elif isinstance(node, Operator):
+        out.append(f"\\{node.name}")
+    elif isinstance(node, Fenced):
+        out += _delimiter(node.left.removeprefix("\\left"))
+        _row(node.body, out)
+        out += _delimiter(node.right.removeprefix("\\right"))
+    elif isinstance(node, Array):
+        _array(node, out)
+    elif isinstance(node, Verbatim) and node.tokens[0] not in VANISHING | DROPPED:
+        raise _refused(f"{node.tokens[0]} has no place in a label")
 
 
 def _symbol(token: str, follower: Node | None) -> list[str]:
@@ -125,6 +129,10 @@ def _symbol(token: str, follower: Node | None) -> list[str]:
         raise _refused(f"{token} has no place in a label")
     if token in ARGUMENTS and token not in FONTS:
         raise _refused(f"an argument of {token} is missing")
+    if token in VANISHING:
+        return []
+    if token in FONTS:
+        return [RENAMED.get(token, token), "{", "}"]  # or it would take what follows
     base = follower.base if isinstance(follower, Scripts) else follower
     known = token in PLAIN_SYMBOLS or token in SYNONYMS or token in OPERATORS
     if isinstance(base, Group) and not known:
@@ -154,7 +162,7 @@ def _text_accent(token: str, argument: Node | None, out: list[str]) -> None:
 
 
 def _scripts(node: Scripts, out: list[str]) -> None:
-    base = [] if node.base is None else _row([node.base])
+    base = [] if node.base is None else _printed([node.base])
     lower: list[str] = []
     upper: list[str] = []
     for sign, script in node.marks:
@@ -164,26 +172,36 @@ def _scripts(node: Scripts, out: list[str]) -> None:
             base.append("\\prime")
         else:
             upper.append("\\prime")
-    if not lower and not upper:
-        out += base
-        return
-    signs = "_" * bool(lower) + "^" * bool(upper)
-    if base:
-        end, found = _scripts_at_end(base)
-        if found and not set(found) & set(signs) and end:
-            base = base[:end]
-            lower, upper = found.get("_", lower), found.get("^", upper)
-        elif found:
-            # To TeX an accent in braces is the bare accent: its scripts would meet these.
-            anchor = ["{", "}"] if _is_accented(base[:end]) else []
-            base = ["{", *anchor, *base, "}"]
-    elif out and not node.again and (out[-1] in _LARGE or _scripts_at_end(out)[1]):
-        base = ["{", "}"]
-    out += base
-    if lower:
-        out += ["_", "{", *lower, "}"]
-    if upper:
-        out += ["^", "{", *upper, "}"]
+    end, found = _scripts_at_end(base) if lower or upper else (0, {})
+    if end and found and not (lower and "_" in found) and not (upper and "^" in found):
+        base = base[:end]
+        lower, upper = found.get("_", lower), found.get("^", upper)
+    elif found:
+        # To TeX an accent in braces is the bare accent: its scripts would meet these.
+        anchor = ["{", "}"] if _is_accented(base[:end]) else []
+        base = ["{", *anchor, *base, "}"]
+    elif lower and upper and not base and not out:
+        base, lower = ["{", "_", "{", *lower, "}", "}"], []
+    tokens = [*base, *_script("_", lower), *_script("^", upper)]
+    if out and tokens[:1] in (["_"], ["^"]):
+        end, found = _scripts_at_end(out)
+        if not (_is_second(node) and tokens[0] in found):
+            # These stand on nothing, not on the symbol in front of them.
+            out += ["{", "}"] if found or out[-1] in _LARGE else []
+        elif end == 0:
+            out[:] = ["{", *out, "}"]
+    out += tokens
+
+
+def _is_second(node: Scripts) -> bool:
+    """Whether these are second scripts on the base in front of them."""
+    while isinstance(node.base, Scripts):
+        node = node.base
+    return node.again
+
+
+def _script(sign: str, inside: list[str]) -> list[str]:
+    return [sign, "{", *inside, "}"] if inside else []
 
 
 def _is_accented(tokens: list[str]) -> bool:
@@ -215,35 +233,33 @@ def _scripts_at_end(tokens: list[str]) -> tuple[int, dict[str, list[str]]]:
     return end, found
 
 
-def _command(node: Command) -> list[str]:
+def _command(node: Command, out: list[str]) -> None:
     name = node.name.partition(" ")[0]
-    if name in KEPT_INFIXES:
-        return ["{", *_infix(node), "}"]
-    if name in VANISHING:
-        return []
     if name in POINTERS:
         raise _refused(f"{name} points to something outside the formula")
-    if name == "\\mathchoice":
-        return _row(node.arguments[:1])
-    if name in CONTENTS:
-        return _row(node.arguments[-1:])
-    if name == "\\stackrel" and node.option is not None:
+    if name in KEPT_INFIXES:
+        out += ["{", *_infix(node), "}"]
+    elif name == "\\mathchoice":
+        _row(node.arguments[:1], out)
+    elif name in CONTENTS:
+        _row(node.arguments[-1:], out)
+    elif name == "\\stackrel" and node.option is not None:
         # From the package of that name: its option stands below.
         above = Command(name, node.arguments)
-        return ["\\underset", "{", *_row(node.option), "}", *_braced(above)]
-    out = [RENAMED.get(name, name)]
-    if node.option is not None and name not in RENAMED:
-        inside = _row(node.option)
-        out += ["[", "{", *inside, "}", "]"] if "]" in inside else ["[", *inside, "]"]
-    for argument in node.arguments:
-        out += _braced(argument)
-    return out
+        out += ["\\underset", "{", *_printed(node.option), "}", *_braced(above)]
+    elif name not in VANISHING:
+        out.append(RENAMED.get(name, name))
+        if node.option is not None and name not in RENAMED:
+            inside = _printed(node.option)
+            out += ["[", "{", *inside, "}", "]"] if "]" in inside else ["[", *inside, "]"]
+        for argument in node.arguments:
+            out += _braced(argument)
 
 
 def _infix(node: Command) -> list[str]:
     above, below = node.arguments
     option = [token for token in node.option or [] if isinstance(token, str)]
-    return [*_row([above]), node.name, *option, *_row([below])]
+    return [*_printed([above]), node.name, *option, *_printed([below])]
 
 
 def _braced(node: Node) -> list[str]:
@@ -258,14 +274,15 @@ def _inside(node: Node) -> list[str]:
     only = body[0] if len(body) == 1 else None
     if isinstance(only, Command) and only.name in KEPT_INFIXES:
         return _infix(only)
-    return _row(body)
+    return _printed(body)
 
 
-def _array(array: Array) -> list[str]:
+def _array(array: Array, out: list[str]) -> None:
     """An array as it is written by hand: with its delimiters and its lines."""
     left, name, right = MATRIX_FENCES.get(array.name, ("", array.name, ""))
     if name in ("substack", "subarray"):
-        return ["\\substack", "{", *_rows(array), "}"]
+        out += ["\\substack", "{", *_rows(array), "}"]
+        return
     columns = ["c" if letter != "|" else "|" for letter in array.columns or []]
     if name == "alignedat":
         columns = array.columns or []
@@ -275,18 +292,18 @@ def _array(array: Array) -> list[str]:
         name, columns = "matrix", []
     elif name not in _ENVIRONMENTS:
         raise _refused(f"the environment {name} has no place in a label")
-    out = _delimiter(left[len("\\left") :]) if left else []
+    out += _delimiter(left.removeprefix("\\left")) if left else []
     out.append(f"\\begin{{{name}}}")
     out += ["{", *columns, "}"] if columns else []
     out += _rows(array)
     out.append(f"\\end{{{name}}}")
-    return out + (_delimiter(right[len("\\right") :]) if right else [])
+    out += _delimiter(right.removeprefix("\\right")) if right else []
 
 
 def _rows(array: Array) -> list[str]:
     out: list[str] = []
     for row in array.rows:
-        cells = [_row(cell) for cell in row.cells]
+        cells = [_printed(cell) for cell in row.cells]
         if cells == [[]] and not row.rules:
             continue  # a row of spacing
         if out:

@@ -80,9 +80,6 @@ VANISHING = _names(
 )
 """Commands that are dropped with their arguments or lengths."""
 
-FONT_SWITCHES = {"\\cal": "\\mathcal", "\\frak": "\\mathfrak", "\\Bbb": "\\mathbb"}
-"""Visible fonts as older papers write them."""
-
 RENAMED = {
     "\\framebox": "\\boxed",
     "\\fbox": "\\boxed",
