@@ -122,7 +122,7 @@ def build(one: Combination, words: list[str]) -> Im2Tex:
         attention_args={} if alone else one.arguments,
         decoder=one.decoder,
         decoder_args={**DECODERS[one.decoder], **(one.arguments if alone else {})},
-        preprocessing={"symbol_size": 14, "thickness": 0.12},
+        preprocessing={"symbol_size": 14, "stroke_width": 0.12},
     )
 
 
@@ -192,7 +192,7 @@ def main() -> None:
             model = build(one, words)
             settings = {
                 "symbol_size": 14,
-                "thickness": 0.12,
+                "stroke_width": 0.12,
                 "stride": model.recognizer.encoder.stride,
             }
             batch = FormulaDataset(split, Preprocessing(**settings))[0, list(range(FORMULAS))]

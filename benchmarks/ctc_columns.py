@@ -38,7 +38,7 @@ def main() -> None:
             continue
         tokens = torch.tensor([words.encode(sample.tokens)])
         needed.append(steps_needed(tokens, torch.tensor([len(sample.tokens)])))
-        columns.append(model.preprocessing.picture(sample.image).image.shape[1] // stride)
+        columns.append(model.preprocessing.load_image(sample.image).image.shape[1] // stride)
     enough = torch.cat(needed) / torch.tensor(columns)
     print(f"{len(columns)} labels of {options.store}, columns of {stride} pixels\n")
     print(f"{'steps a column':>14}{'labels that fit':>17}")

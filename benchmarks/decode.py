@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from im2tex import Im2Tex
-from im2tex.data.bucketing import Budget, group, padding_ratio
+from im2tex.data.bucketing import BatchLimits, bucket_by_size, padding_ratio
 from im2tex.data.dataset import Batch, stack
 from im2tex.data.sources.grammar import Grammar, write
 from im2tex.data.store import Split
@@ -158,8 +158,8 @@ class Reader:
 
     def batches(self, size: int) -> list[list[int]]:
         """Which images go together."""
-        budget = Budget(size, pixels=1_200_000, tokens=1_000_000)  # the pixels of a test
-        return group(range(len(self.images)), self.sizes, budget)
+        budget = BatchLimits(size, pixels=1_200_000, tokens=1_000_000)  # the pixels of a test
+        return bucket_by_size(range(len(self.images)), self.sizes, budget)
 
     def _now(self) -> float:
         if self.model.device.type == "cuda":
@@ -188,7 +188,7 @@ def main() -> int:
     device = args.device
     drawn, labels = inks(args.store, args.images)
     model = model_of(args, labels).to(device).eval()
-    images = [model.preprocessing.draw(ink).image for ink in drawn]
+    images = [model.preprocessing.rasterize(ink).image for ink in drawn]
     read = Reader(
         model, images, labels, SearchOptions(args.beam), not args.checkpoint, args.clock.now
     )

@@ -46,7 +46,7 @@ def main() -> None:
     options = parser.parse_args()
     bank = GlyphBank.load(options.bank) if options.bank else built_in_bank()
     samples, size = read(options.store, options.count) if options.store else ([], 0.0)
-    layouts = [one.laid_out.layout for one in samples if one.laid_out] or made_up(options.count)
+    layouts = [one.layout.layout for one in samples if one.layout] or made_up(options.count)
     symbols = sum(len(one.placed) for one in layouts) / len(layouts)
     print(f"{len(layouts)} formulas of {symbols:.1f} symbols, {len(bank):,} glyphs")
     inks: list[Ink] = []
@@ -57,13 +57,13 @@ def main() -> None:
             layouts,
         )
         print(f"written, {name:9} {rate:9,.0f} formulas/s")
-    preprocessing = Preprocessing(symbol_size=16, thickness=0.12)
-    _, rate = timed(lambda one, _: preprocessing.draw(one), inks)
+    preprocessing = Preprocessing(symbol_size=16, stroke_width=0.12)
+    _, rate = timed(lambda one, _: preprocessing.rasterize(one), inks)
     print(f"drawn               {rate:9,.0f} formulas/s, 16 pixels a symbol")
     composer = Composer(bank, NATURAL)
 
     def both(one: Layout, number: int) -> None:
-        preprocessing.draw(composer.compose(one, np.random.default_rng(number)))
+        preprocessing.rasterize(composer.compose(one, np.random.default_rng(number)))
 
     _, ours = timed(both, layouts)
     print(f"written and drawn   {ours:9,.0f} formulas/s")
@@ -76,7 +76,7 @@ def main() -> None:
         path = Path(folder) / "train.parquet"
         write_split(path, kept(inks, layouts), {})
         stored = Split(path)
-        _, plain = timed(lambda one, _: preprocessing.draw(stored[one].ink), range(len(inks)))
+        _, plain = timed(lambda one, _: preprocessing.rasterize(stored[one].ink), range(len(inks)))
         bytes_each = path.stat().st_size / len(inks)
     print(f"stored strokes, drawn {plain:7,.0f} formulas/s, {bytes_each:,.0f} bytes each")
     print(f"to write anew costs {plain / ours:.2f}x the time of stored strokes", end="")

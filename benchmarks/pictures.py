@@ -62,7 +62,7 @@ def edge(x: np.ndarray, depth: float) -> np.ndarray:
 def seen(picture: Image.Image, rule: Preprocessing) -> np.ndarray:
     """What the model sees; blank where that says there is nothing."""
     try:
-        return rule.picture(picture).image
+        return rule.load_image(picture).image
     except Im2TexError:
         return rule.blank().image
 
@@ -120,7 +120,7 @@ def main() -> None:
         return found
 
     inks = [sample.ink for sample in samples if sample.ink is not None]
-    drawn = right([rule.draw(ink).image for ink in inks])
+    drawn = right([rule.rasterize(ink).image for ink in inks])
     print(f"{len(samples)} inks of {options.store}; drawn for the model, {drawn} are read right")
     print(f"{'pictures of them':40} {'redrawn':>8} {'scaled':>8} {'ms each':>8}")
     for name, make in PICTURES.items():

@@ -54,7 +54,7 @@ def main() -> int:
     }
     drawn, labels = inks(args.store, args.images)
     first = next(iter(models.values()))
-    images = [first.preprocessing.draw(ink).image for ink in drawn]
+    images = [first.preprocessing.rasterize(ink).image for ink in drawn]
     if any(one.preprocessing != first.preprocessing for one in models.values()):
         parser.error("the models do not see the same pixels: they cannot be compared")
     height, width = np.array([image.shape for image in images]).mean(0)

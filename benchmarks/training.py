@@ -23,8 +23,8 @@ from header import announce
 
 from im2tex import Im2Tex
 from im2tex.commands.trainer.config_layers import merged
-from im2tex.data.augmentation import Variation
-from im2tex.data.bucketing import Budget, padding_ratio
+from im2tex.data.augmentation import TrainingAugmentation
+from im2tex.data.bucketing import BatchLimits, padding_ratio
 from im2tex.data.dataset import Batch, FormulaDataset
 from im2tex.data.samplers import TrainingSampler, measure
 from im2tex.data.source import SOURCES
@@ -49,11 +49,13 @@ def main() -> None:
         **{name: value for name, value in settings["model"].items() if name != "init_from"},
     )
     data = settings["data"]
-    variation = Variation(data.get("seed", 0), Augmentation(**data.get("augmentation") or {}))
+    variation = TrainingAugmentation(
+        data.get("seed", 0), Augmentation(**data.get("augmentation") or {})
+    )
     dataset = FormulaDataset(split, model.preprocessing, variation)
     numbers = list(range(min(options.samples, len(split))))
     size = options.batch or int(data["batch_size"])
-    budget = Budget(size, data.get("batch_pixels", 600_000), data.get("batch_tokens", 2_000))
+    budget = BatchLimits(size, data.get("batch_pixels", 600_000), data.get("batch_tokens", 2_000))
     ours = TrainingSampler(dataset, numbers, budget).plan(0)
     rng = np.random.default_rng(0)
     mixed = rng.permutation(numbers).tolist()

@@ -38,7 +38,7 @@ from header import Clock, begin
 from torch import Tensor
 
 from im2tex import Im2Tex
-from im2tex.data.bucketing import Budget, group
+from im2tex.data.bucketing import BatchLimits, bucket_by_size
 from im2tex.data.dataset import Batch, stack
 from im2tex.decoders import Hypothesis, SearchOptions
 from im2tex.decoders.beam_search import Steps, beam_search
@@ -193,7 +193,7 @@ def main() -> None:
     model = Im2Tex(vocabulary=known, encoder=args.encoder, decoder="transformer").to(device)
     decoder = model.recognizer.require_decoder()
     assert isinstance(decoder, TransformerDecoder)
-    images = [model.preprocessing.draw(ink).image for ink in drawn]
+    images = [model.preprocessing.rasterize(ink).image for ink in drawn]
     lengths = [len(label) for label in labels]
     sizes = np.array([(*image.shape, n) for image, n in zip(images, lengths, strict=True)])
     height, width, tokens = sizes.mean(0)
@@ -209,7 +209,9 @@ def main() -> None:
         f"batches of up to {args.batch}, {device}, {args.clock.name}\n"
     )
     batches = []
-    for numbers in group(range(len(images)), sizes, Budget(args.batch, 1_200_000, 1_000_000)):
+    for numbers in bucket_by_size(
+        range(len(images)), sizes, BatchLimits(args.batch, 1_200_000, 1_000_000)
+    ):
         parts = stack([images[i] for i in numbers])
         batches.append(
             Batch(

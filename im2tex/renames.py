@@ -13,10 +13,23 @@ from typing import Any
 
 from im2tex.errors import Im2TexError
 
-SETTINGS: dict[str, str] = {}
+SETTINGS: dict[str, str] = {
+    "data.crop_share": "data.subformula_crop_prob",
+    "data.eval_factor": "data.eval_batch_factor",
+    "data.swap_share": "data.swap_fraction",
+    "data.workers": "data.num_workers",
+    "model.examples": "model.num_validation_examples",
+    "model.initial_range": "model.init_range",
+    "model.output_length": "model.max_length",
+    "model.preprocessing.thickness": "model.preprocessing.stroke_width",
+    "model.views": "model.tta_scales",
+}
 """New names of settings by their old names, dotted, such as `data.workers`."""
 
-ARGUMENTS: dict[tuple[str, str], dict[str, str]] = {}
+ARGUMENTS: dict[tuple[str, str], dict[str, str]] = {
+    ("schedule", "cosine"): {"floor": "min_lr_ratio"},
+    ("schedule", "plateau"): {"floor": "min_lr"},
+}
 """New names of a component's arguments by their old names, by kind and name of the component."""
 
 VALUES: dict[tuple[str, str, str], dict[Any, Any]] = {}

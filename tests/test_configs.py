@@ -63,7 +63,7 @@ def root(tmp_path_factory):
 
 def printed(sample):
     """The same formula as a picture in the size of print."""
-    pixels = 255 - Preprocessing(symbol_size=8, thickness=0.12).draw(sample.ink).image
+    pixels = 255 - Preprocessing(symbol_size=8, stroke_width=0.12).rasterize(sample.ink).image
     extra = {**sample.extra, "tok": " ".join(sample.tokens)}
     return replace(sample, ink=None, image=encode_png(pixels), extra=extra)
 
@@ -104,7 +104,7 @@ ARCHITECTURES = list({architecture(path): path for path in CONFIGS}.values())
 def learns_for_a_step(path, root, *flags):
     """Runs a step of training and one of validation; returns the exit status."""
     settings = merged(path)
-    flags = [f"--data.root={root}", "--data.workers=0", "--trainer.fast_dev_run=1", *flags]
+    flags = [f"--data.root={root}", "--data.num_workers=0", "--trainer.fast_dev_run=1", *flags]
     flags += ["--trainer.accelerator=cpu", "--trainer.devices=1"]
     if settings["data"]["source"] == "grammar":
         # The store of the fixture, which another size would make anew.
@@ -133,7 +133,7 @@ def test_it_is_built_at_its_own_sizes_and_learns_for_a_step_with_narrow_layers(p
 
 @pytest.mark.parametrize("path", ARCHITECTURES, ids=lambda path: path.stem)
 def test_each_architecture_learns_for_a_step_at_its_own_sizes(path, root, capsys):
-    status = learns_for_a_step(path, root, "--data.batch_size=2", "--data.eval_factor=1")
+    status = learns_for_a_step(path, root, "--data.batch_size=2", "--data.eval_batch_factor=1")
     said = capsys.readouterr()
     assert status == 0, said.err
     assert "24 of 24 samples" in said.out

@@ -157,9 +157,9 @@ def test_its_command_trains_it_and_the_checkpoint_is_tested_and_reads(
     """The very command, on less data for two steps; then without a word of the encoder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "configs").symlink_to(ROOT / "configs", target_is_directory=True)
-    few = {"trainer.max_steps": 2, "data.batch_size": 4, "data.workers": 0}
+    few = {"trainer.max_steps": 2, "data.batch_size": 4, "data.num_workers": 0}
     few |= {f"data.source_args.size_{split}": 8 for split in ("train", "validation", "test")}
-    few |= {"model.decoder_args.width": 16, "model.output_length": 12}
+    few |= {"model.decoder_args.width": 16, "model.max_length": 12}
     flags = [str(part) for name, value in few.items() for part in (f"--{name}", value)]
     assert im2tex(*installed.command, *flags, "--trainer.accelerator", "cpu") == 0
     (checkpoint,) = tmp_path.glob("runs/**/last.ckpt")
@@ -167,7 +167,7 @@ def test_its_command_trains_it_and_the_checkpoint_is_tested_and_reads(
     assert type(model.recognizer.encoder).__module__ == installed.module
     assert model.recognizer.encoder.width == 32
 
-    of_a_test = ["--ckpt_path", checkpoint, "--report.engine", "none", "--model.output_length", 12]
+    of_a_test = ["--ckpt_path", checkpoint, "--report.engine", "none", "--model.max_length", 12]
     assert im2tex("test", *of_a_test) == 0
     (samples,) = tmp_path.glob("runs/**/test.*samples.jsonl")
     assert len(lines(samples)) == 8

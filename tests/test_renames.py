@@ -1,16 +1,26 @@
 """Old names of settings: accepted in every place that may hold one, with a warning for the user."""
 
+import inspect
 import warnings
 from pathlib import Path
 
 import pytest
 
 from im2tex import renames
+from im2tex.attention import ATTENTIONS
 from im2tex.commands.trainer.config_layers import split_layers
 from im2tex.commands.trainer.early_checks import is_known_flag
+from im2tex.data.datamodule import FormulaDataModule
+from im2tex.data.preprocessing import Preprocessing
+from im2tex.data.source import SOURCES
+from im2tex.decoders import DECODERS
+from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
+from im2tex.ink.augment import Augmentation
 from im2tex.model.migration import rename_settings
 from im2tex.registry import Registry
+from im2tex.training.module import Im2Tex
+from im2tex.training.optim import OPTIMIZERS, SCHEDULES
 
 
 @pytest.fixture
@@ -131,3 +141,42 @@ def test_stored_settings_are_renamed_in_place_without_a_warning(table, model, da
         data: {"num_workers": 3},
         "else": {"old_workers": 3},
     }
+
+
+# ---------------------------------------------------------------- the table itself
+
+
+def parameters(path):
+    """Names of the settings in a group, such as those of `data`."""
+    owners = {
+        "data": FormulaDataModule,
+        "data.augmentation": Augmentation,
+        "model": Im2Tex,
+        "model.preprocessing": Preprocessing,
+    }
+    return inspect.signature(owners[path]).parameters
+
+
+@pytest.mark.parametrize(("old", "new"), renames.SETTINGS.items())
+def test_renamed_setting_is_a_parameter_under_its_new_name(old, new):
+    group, _, name = new.rpartition(".")
+    assert name in parameters(group)
+    assert old.rpartition(".")[2] not in parameters(old.rpartition(".")[0])
+
+
+@pytest.mark.parametrize(
+    ("owner", "old", "new"),
+    [(owner, *names) for owner, table in renames.ARGUMENTS.items() for names in table.items()],
+)
+def test_renamed_argument_is_a_parameter_under_its_new_name(owner, old, new):
+    registries = {"schedule": SCHEDULES, "optimizer": OPTIMIZERS, "source": SOURCES}
+    registries |= {"encoder": ENCODERS, "decoder": DECODERS, "attention": ATTENTIONS}
+    kind, name = owner
+    assert new in registries[kind].parameters(name)
+    assert old not in registries[kind].parameters(name)
+
+
+@pytest.mark.parametrize("name", ["cosine", "plateau"])
+def test_schedule_old_floor_builds_with_warning(name):
+    with pytest.warns(FutureWarning, match="floor is the name of an older version; write min_lr"):
+        SCHEDULES.build(name, {"floor": 0.5})

@@ -21,7 +21,7 @@ TINY = {
         "source": "grammar",
         "source_args": {"size_train": 40, "size_validation": 8, "size_test": 8},
         "batch_size": 8,
-        "workers": 0,
+        "num_workers": 0,
     },
     "model": {
         "preprocessing": {"symbol_size": 12},
@@ -35,13 +35,13 @@ TINY = {
         },
         "decoder": "lstm",
         "decoder_args": {"width": 16, "embedding": 8},
-        "output_length": 12,
+        "max_length": 12,
     },
 }
 
 
 def changed(settings, **groups):
-    """Settings with some replaced: `changed(TINY, data={"workers": 1})`."""
+    """Settings with some replaced: `changed(TINY, data={"num_workers": 1})`."""
     settings = copy.deepcopy(settings)
     for group, values in groups.items():
         settings.setdefault(group, {}).update(values)

@@ -120,7 +120,7 @@ def read_split_or_file(
         FormulaRecord(f"{name}, '{key}'", key, tokens, latex, {"collection": collection or None})
         for key, tokens, latex, collection in zip(*columns, strict=True)
     ]
-    return split, records, dict(stored.about)
+    return split, records, dict(stored.metadata)
 
 
 def tokens_of(text: str) -> list[str]:

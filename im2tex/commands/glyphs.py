@@ -130,7 +130,7 @@ def _open_crohme(given: Path | None, root: Path) -> Split | None:
             f"{given}` makes it."
         )
     split = Split(path)
-    source, name = split.about.get("source"), split.about.get("split")
+    source, name = split.metadata.get("source"), split.metadata.get("split")
     if (source, name) != ("crohme", "train"):
         raise Im2TexError(
             f"{path} is split '{name or path.stem}' of source '{source}'. Glyphs are taken from "

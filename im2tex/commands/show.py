@@ -49,7 +49,7 @@ def show(
 
     check_minimum(1, count=count, columns=columns)
     settings = parse_source_args(source_args)
-    preprocessing = Preprocessing(symbol_size=symbol_size, thickness=0.1)
+    preprocessing = Preprocessing(symbol_size=symbol_size, stroke_width=0.1)
     groups: dict[str, list[GrayImage]] = {}
     for number, given in enumerate(splits):
         name, colon, part = given.partition(":")

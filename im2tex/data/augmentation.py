@@ -1,7 +1,7 @@
-"""What happens to a training sample before it is drawn: recombination and augmentation.
+"""Training augmentation of ink: symbol swaps, sub-formula crops and geometric distortion.
 
-A pure function of (seed, epoch, key), so that order of loading, number of workers and
-interruptions change nothing.
+The result depends on (seed, epoch, key) alone, so that the order of loading, the number of workers
+and interruptions do not change it.
 """
 
 from __future__ import annotations
@@ -18,60 +18,65 @@ from im2tex.ink.recombination.recombine import SwapBank, crop, swap
 
 
 @dataclass(frozen=True, slots=True)
-class Varied:
-    """A sample's ink and label in one epoch.
+class AugmentedSample:
+    """Ink and label of a sample in one epoch.
 
     Attributes:
         ink: the strokes.
-        tokens: the label, changed along with the strokes where symbols were exchanged.
-        scale_factor: enlarges the drawing.
-        thickness_factor: widens the pen.
-        cropped: whether this is a part of the sample, whose size has to be measured anew.
+        tokens: the label of the strokes.
+        scale_factor: factor on the scale of the image.
+        stroke_width_factor: factor on the stroke width.
+        is_cropped: whether the ink is a sub-formula, so that its scale must be measured again.
     """
 
     ink: Ink
     tokens: tuple[str, ...]
     scale_factor: float = 1.0
-    thickness_factor: float = 1.0
-    cropped: bool = False
+    stroke_width_factor: float = 1.0
+    is_cropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Variation:
-    """How training samples vary from epoch to epoch.
+class TrainingAugmentation:
+    """Augments a sample for one epoch.
+
+    Example:
+        >>> augment = TrainingAugmentation(seed=0, augmentation=Augmentation())
+        >>> augment(sample, epoch=3).ink
 
     Attributes:
-        seed: of the run.
-        augmentation: geometric, label-preserving; None for none.
-        bank: symbols to exchange for; None for none.
-        swap_share: share of samples in which symbols are exchanged.
-        swap_probability: in those, the probability that a symbol is.
-        crop_share: share of samples cut down to a sub-formula.
+        seed: seed of the run.
+        augmentation: geometric augmentation, which keeps the label.
+        bank: symbols of other samples, for swaps.
+        swap_fraction: fraction of samples in which symbols are swapped.
+        swap_probability: probability that a symbol of such a sample is swapped.
+        subformula_crop_prob: probability that a sample is cropped to a sub-formula.
     """
 
     seed: int = 0
     augmentation: Augmentation | None = None
     bank: SwapBank | None = None
-    swap_share: float = 0.0
+    swap_fraction: float = 0.0
     swap_probability: float = 0.5
-    crop_share: float = 0.0
+    subformula_crop_prob: float = 0.0
 
     @property
-    def changes(self) -> bool:
-        """Whether any sample may differ from epoch to epoch."""
-        return self.augmentation is not None or bool(self.swap_share or self.crop_share)
+    def is_active(self) -> bool:
+        """Whether samples may differ between epochs."""
+        random = self.swap_fraction or self.subformula_crop_prob
+        return self.augmentation is not None or bool(random)
 
-    def __call__(self, sample: Sample, epoch: int) -> Varied:
-        """The sample as it is in one epoch; it must have ink."""
+    def __call__(self, sample: Sample, epoch: int) -> AugmentedSample:
+        """Augments a sample, which must have ink, for an epoch."""
         assert sample.ink is not None
         rng = np.random.default_rng([self.seed, epoch, zlib.crc32(sample.key.encode())])
         ink, tokens = sample.ink, sample.tokens
-        if self.crop_share and rng.random() < self.crop_share:
+        if self.subformula_crop_prob and rng.random() < self.subformula_crop_prob:
             ink, tokens = crop(ink, tokens, rng)
-        cropped = ink is not sample.ink
-        if self.bank is not None and rng.random() < self.swap_share:
+        is_cropped = ink is not sample.ink
+        if self.bank is not None and rng.random() < self.swap_fraction:
             ink, tokens = swap(ink, tokens, self.bank, rng, self.swap_probability)
         if self.augmentation is None:
-            return Varied(ink, tokens, cropped=cropped)
-        ink, thickness, scale = self.augmentation.apply(ink, rng)
-        return Varied(ink, tokens, scale, thickness, cropped)
+            return AugmentedSample(ink, tokens, is_cropped=is_cropped)
+        ink, stroke_width, scale = self.augmentation.apply(ink, rng)
+        return AugmentedSample(ink, tokens, scale, stroke_width, is_cropped)

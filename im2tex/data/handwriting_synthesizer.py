@@ -33,8 +33,8 @@ class HandwritingSynthesizer:
             sample: the sample.
             epoch: of training; None for the ink that the sample has outside of it.
         """
-        assert sample.laid_out is not None
-        return self.composer.compose(sample.laid_out.layout, self._rng(sample, epoch))
+        assert sample.layout is not None
+        return self.composer.compose(sample.layout.layout, self._rng(sample, epoch))
 
     def extent(self, sample: Sample, epoch: int | None = None) -> tuple[float, float]:
         """About the width and height of the ink, in the layout's unit, without writing it.
@@ -42,8 +42,8 @@ class HandwritingSynthesizer:
         Its first ink is known; the spacing of the hand that writes it now is compared with that
         one's. What single symbols do is not foretold.
         """
-        assert sample.laid_out is not None
-        width, height = sample.laid_out.width, sample.laid_out.height
+        assert sample.layout is not None
+        width, height = sample.layout.width, sample.layout.height
         first, now = (
             self.composer.style.sample_writer(self._rng(sample, e)) for e in (None, epoch)
         )

@@ -1,8 +1,8 @@
-"""`Preprocessing`: strokes or a picture to the pixels a model sees. One object for every use.
+"""`Preprocessing`: strokes or an image file to the pixels of the model's input.
 
-The model owns it, so that training, test, `predict` and a demo cannot differ. Scale comes from the
-strokes or pixels alone: a characteristic symbol size is measured (`ink.scale`) and brought to
-`symbol_size` pixels, by the same rule for ink and for bitmaps.
+The model owns the object, so that training, test and prediction use the same preprocessing. The
+scale is chosen from the strokes or pixels alone: the characteristic symbol size (`ink.scale`) is
+measured and becomes `symbol_size` pixels, by the same rule for ink and for images.
 """
 
 from __future__ import annotations
@@ -24,51 +24,59 @@ from im2tex.ink.rasterize import draw, draw_skeleton, raster_size, skeleton_size
 from im2tex.ink.scale import image_symbol_size, ink_size, symbol_size
 
 Pixels = NDArray[np.uint8]
+_UNSCALED_SYMBOL_SIZE = 24.0  # pixels; for ink, and for the pen, where `symbol_size` is 0
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class RasterizedFormula:
     """A formula as pixels.
 
+    A point p of the ink lies at `(p - origin) * scale + offset` in the image.
+
     Attributes:
-        image: (H, W) uint8, 0 for paper to 255 for ink; H and W multiples of the stride.
-        scale: pixels per unit of the ink, or per pixel of the picture.
-        origin: where the ink's left top corner lies, (x, y) in its own unit.
-        offset: where that corner lies in the image, in pixels from either side.
-        limited: whether the image had to be made smaller than asked to fit the limits.
-        notes: what a person should know about the picture that it came from.
+        image: (H, W) uint8, 0 for background to 255 for ink; H and W are multiples of the stride.
+        scale: pixels per unit of the ink, or per pixel of the original image.
+        origin: top left corner of the ink, (x, y) in units of the ink.
+        offset: distance of that corner from the top and left edges of the image, in pixels.
+        downscaled: whether the scale was reduced to fit the size limits.
+        notes: warnings about the original image, for the user.
     """
 
     image: Pixels
     scale: float
     origin: tuple[float, float]
     offset: float
-    limited: bool
+    downscaled: bool
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How a formula becomes pixels.
+    """Converts ink and images to model inputs.
+
+    Example:
+        >>> preprocessing = Preprocessing(symbol_size=16)
+        >>> preprocessing.load_image("formula.png").image.shape
+        (48, 264)
 
     Attributes:
-        symbol_size: pixels a characteristic symbol is scaled to; 0 keeps a picture's own scale,
-            as is right for printed formulas that all have one resolution.
-        thickness: width of a pen stroke, as a share of the symbol size.
-        padding: blank pixels on every side.
-        max_height: tallest image in pixels.
-        max_width: widest image in pixels. Beyond either, a training sample is dropped and any
-            other is made smaller; both are counted.
-        stride: (vertical, horizontal) pixels that image sizes are rounded up to multiples of.
-        redraw: where pictures are scaled, lines that come out thinner than the pen's are redrawn
-            with it (`ink.images.restroke`); otherwise they keep their own width, scaled along.
+        symbol_size: characteristic symbol size in pixels; 0 keeps the scale of images, for printed
+            formulas of one resolution.
+        stroke_width: width of pen strokes as a fraction of `symbol_size`.
+        padding: blank pixels on each side.
+        max_height: largest image height in pixels.
+        max_width: largest image width in pixels. Training drops samples beyond either limit,
+            evaluation downscales them; both are counted.
+        stride: (vertical, horizontal); image sizes are rounded up to its multiples.
+        redraw: redraw lines of scaled images that would be thinner than `stroke_width` with that
+            width (`ink.images.restroke`); otherwise their width is scaled with the image.
 
     Raises:
         Im2TexError: if a value is out of range.
     """
 
     symbol_size: float = 24.0
-    thickness: float = 0.1
+    stroke_width: float = 0.1
     padding: int = 4
     max_height: int = 320
     max_width: int = 1280
@@ -76,170 +84,188 @@ class Preprocessing:
     redraw: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("thickness", "max_height", "max_width"):
+        for name in ("stroke_width", "max_height", "max_width"):
             if getattr(self, name) <= 0:
-                raise Im2TexError(f"preprocessing: {name} must be positive.")
-        if self.symbol_size < 0 or self.padding < 0:
-            raise Im2TexError("preprocessing: symbol_size and padding cannot be negative.")
-        least = math.ceil(2 * self.padding + self._line(1.0) + 2)
+                raise Im2TexError(f"preprocessing: {name} must be > 0, got {getattr(self, name)}.")
+        for name in ("symbol_size", "padding"):
+            if getattr(self, name) < 0:
+                raise Im2TexError(f"preprocessing: {name} must be >= 0, got {getattr(self, name)}.")
+        minimum = math.ceil(2 * self.padding + self._pen(1.0) + 2)
         for name, limit in zip(("max_height", "max_width"), self._limits(), strict=True):
-            if limit < least:
+            if limit < minimum:
                 raise Im2TexError(
-                    f"preprocessing: {name}={getattr(self, name)} leaves no room for ink: with "
-                    f"this padding and pen it is at least {least}, rounded up to the stride."
+                    f"preprocessing: {name} must be >= {minimum}, rounded up to the stride, with "
+                    f"this padding and stroke_width, got {getattr(self, name)}."
                 )
 
     def scale_of(self, ink: Ink) -> float:
         """Pixels per unit of the ink."""
         return self.scale_for(ink_size(ink))
 
-    def scale_for(self, unit: float) -> float:
-        """Pixels per unit of an ink whose `ink_size` is known."""
-        return (self.symbol_size or 24.0) / unit
-
-    def extent(self, ink: Ink, scale: float) -> tuple[int, int]:
-        """Height and width in pixels of the ink drawn at a scale, before any limit."""
-        height, width = raster_size(ink.strokes, scale, self._line(1.0), self.padding)
-        return self._round(height, 0), self._round(width, 1)
+    def scale_for(self, size: float) -> float:
+        """Pixels per unit of an ink with the characteristic symbol size `size`."""
+        return (self.symbol_size or _UNSCALED_SYMBOL_SIZE) / size
 
     def fits(self, height: int, width: int) -> bool:
-        """Whether an image of that size is within the limits."""
+        """Whether an image of this size is within the limits."""
         return height <= self.max_height and width <= self.max_width
 
-    def draw(self, ink: Ink, *, scale: float | None = None, thickness_factor: float = 1.0) -> Drawn:
+    def rasterize(
+        self, ink: Ink, *, scale: float | None = None, stroke_width_factor: float = 1.0
+    ) -> RasterizedFormula:
         """Draws strokes.
 
         Args:
-            ink: at least one stroke.
-            scale: pixels per unit; measured from the ink if not given.
-            thickness_factor: widens or narrows the pen.
+            ink: has at least one stroke.
+            scale: pixels per unit; `scale_of(ink)` if not given.
+            stroke_width_factor: factor on the stroke width.
         """
         scale = self.scale_of(ink) if scale is None else scale
         left, top, right, bottom = ink.bounds
-        line = self._line(thickness_factor)
-        room = 2 * self.padding + line + 1
-        tallest, widest = self._limits()
-        most = min(
-            (tallest - room) / max(bottom - top, 1e-9), (widest - room) / max(right - left, 1e-9)
+        pen = self._pen(stroke_width_factor)
+        limit = self._largest_scale(bottom - top, right - left, 2 * self.padding + pen + 1)
+        image = draw(ink.strokes, min(scale, limit), pen, self.padding)
+        return RasterizedFormula(
+            image=self._pad_to_stride(image),
+            scale=min(scale, limit),
+            origin=(left, top),
+            offset=self.padding + pen / 2,
+            downscaled=scale > limit,
         )
-        limited = scale > most
-        scale = min(scale, most)
-        image = draw(ink.strokes, scale, line, self.padding)
-        return Drawn(self._fill(image), scale, (left, top), self.padding + line / 2, limited)
 
-    def picture(self, source: Any, *, with_warnings: bool = False) -> Drawn:
-        """Reads a picture.
+    def rasterized_size(self, ink: Ink, scale: float) -> tuple[int, int]:
+        """Height and width of the ink drawn at a scale, in pixels, without the limits."""
+        return self._round_up(*raster_size(ink.strokes, scale, self._pen(1.0), self.padding))
+
+    def load_image(self, source: Any, *, with_warnings: bool = False) -> RasterizedFormula:
+        """Decodes an image, finds the ink and scales it.
 
         Args:
-            source: a path, encoded bytes, an open binary file, a PIL image or an array: whatever
-                `open_image` opens.
-            with_warnings: adds the warnings of `image_warnings` to the notes; they take as long as
-                the rest.
+            source: a path, encoded bytes, an open binary file, a PIL image or an array, as for
+                `open_image`.
+            with_warnings: adds the warnings of `image_warnings` to the notes, which doubles the
+                time.
 
         Raises:
-            Im2TexError: if it cannot be decoded or shows nothing.
+            Im2TexError: if the image cannot be decoded or has no ink.
         """
         loaded = read_ink_image(source)
         ink = loaded.ink
-        symbol = self._symbol(ink)
-        asked, most = self._picture_scales(ink, symbol)
-        scale = min(asked, most)
-        hair = self._hair_lines(ink, scale)
-        if hair is not None:
-            line = self._line(1.0)
-            image = draw_skeleton(hair.cells, line, self.padding)
-            place = hair.corner, self.padding + line / 2
+        measured = self._measured_symbol_size(ink)
+        wanted, limit = self._image_scales(ink, measured)
+        scale = min(wanted, limit)
+        origin, offset = (0.0, 0.0), float(self.padding)
+        skeleton = self._thin_lines(ink, scale)
+        if skeleton is not None:
+            image = draw_skeleton(skeleton.cells, self._pen(1.0), self.padding)
+            origin, offset = skeleton.corner, self.padding + self._pen(1.0) / 2
         else:
-            image = np.pad(_scaled(ink, scale), self.padding)
-            place = (0.0, 0.0), float(self.padding)
+            image = np.pad(_resize(ink, scale), self.padding)
         notes = loaded.notes
         if with_warnings:
-            size = symbol or image_symbol_size(ink)
-            notes = (*notes, *image_warnings(ink, size, scale / asked))
-        return Drawn(self._fill(image), scale, *place, limited=asked > most, notes=notes)
+            size = measured or image_symbol_size(ink)
+            notes = (*notes, *image_warnings(ink, size, scale / wanted))
+        return RasterizedFormula(
+            image=self._pad_to_stride(image),
+            scale=scale,
+            origin=origin,
+            offset=offset,
+            downscaled=wanted > limit,
+            notes=notes,
+        )
 
-    def picture_extent(self, source: Any) -> tuple[int, int]:
-        """Height and width in pixels that a picture asks for, before any limit.
+    def loaded_size(self, source: Any) -> tuple[int, int]:
+        """Height and width of `load_image(source)` in pixels, without the limits.
 
         Raises:
-            Im2TexError: if it cannot be decoded or shows nothing.
+            Im2TexError: if the image cannot be decoded or has no ink.
         """
         ink = load_ink_image(source)
-        scale, most = self._picture_scales(ink, self._symbol(ink))
-        hair = self._hair_lines(ink, scale) if scale <= most else None
-        if hair is not None:
-            height, width = skeleton_size(hair.cells, self._line(1.0), self.padding)
+        scale, limit = self._image_scales(ink, self._measured_symbol_size(ink))
+        skeleton = self._thin_lines(ink, scale) if scale <= limit else None
+        if skeleton is not None:
+            height, width = skeleton_size(skeleton.cells, self._pen(1.0), self.padding)
         else:
-            height, width = (max(1, round(n * scale)) + 2 * self.padding for n in ink.shape)
-        return self._round(height, 0), self._round(width, 1)
+            height, width = (n + 2 * self.padding for n in _scaled_shape(ink, scale))
+        return self._round_up(height, width)
 
-    def blank(self) -> Drawn:
-        """The smallest image, empty: stands for one that cannot be drawn."""
-        return Drawn(np.zeros(self.stride, np.uint8), 1.0, (0.0, 0.0), 0.0, False)
+    def blank(self) -> RasterizedFormula:
+        """The smallest image, without ink; replaces an image that cannot be decoded."""
+        return RasterizedFormula(np.zeros(self.stride, np.uint8), 1.0, (0.0, 0.0), 0.0, False)
 
-    def boxes(self, drawn: Drawn, ink: Ink, length: int) -> NDArray[np.float32]:
-        """Where each token's symbol was drawn.
+    def boxes(self, drawn: RasterizedFormula, ink: Ink, length: int) -> NDArray[np.float32]:
+        """The box of each token's symbol in the image.
 
         Args:
-            drawn: what `draw` made of the ink.
-            ink: with symbols aligned to tokens.
+            drawn: the result of `rasterize(ink)`.
+            ink: its symbols are aligned to tokens.
             length: number of tokens.
 
         Returns:
-            (length, 4) left, top, right, bottom in pixels; (0, 0, -1, -1) where not known.
+            (length, 4) left, top, right, bottom in pixels; (0, 0, -1, -1) where unknown.
         """
-        found = np.tile(np.array([0, 0, -1, -1], dtype=np.float32), (length, 1))
+        boxes = np.tile(np.array([0, 0, -1, -1], dtype=np.float32), (length, 1))
         for symbol in ink.symbols:
             if 0 <= symbol.position < length and symbol.strokes:
                 points = np.concatenate([ink.strokes[i] for i in symbol.strokes])
                 corners = np.stack([points.min(0), points.max(0)])  # (2, 2)
-                placed = (corners - np.asarray(drawn.origin)) * drawn.scale + drawn.offset
-                found[symbol.position] = placed.ravel()
-        return found
+                corners = (corners - np.asarray(drawn.origin)) * drawn.scale + drawn.offset
+                boxes[symbol.position] = corners.ravel()
+        return boxes
 
     @property
     def _redraws(self) -> bool:
         return self.redraw and self.symbol_size > 0
 
-    def _hair_lines(self, ink: Pixels, scale: float) -> Skeleton | None:
-        return thin_line_skeleton(ink, scale, self._line(1.0)) if self._redraws else None
+    def _thin_lines(self, ink: Pixels, scale: float) -> Skeleton | None:
+        return thin_line_skeleton(ink, scale, self._pen(1.0)) if self._redraws else None
 
-    def _symbol(self, ink: Pixels) -> float:
-        """The characteristic size of a picture's symbols, pixels; 0 where it does not matter."""
+    def _measured_symbol_size(self, ink: Pixels) -> float:
+        """The characteristic symbol size of an image in pixels; 0 if it is not used."""
         if not self.symbol_size:
             return 0.0
         return image_symbol_size(ink) if self._redraws else symbol_size(ink)
 
-    def _picture_scales(self, ink: Pixels, symbol: float) -> tuple[float, float]:
-        """Pixels for each of a picture: as asked for, and the most within the limits."""
-        asked = self.symbol_size / symbol if symbol else 1.0
-        room = 2 * self.padding + (self._line(1.0) + 1 if self._redraws else 0)
-        tallest, widest = self._limits()
-        return asked, min((tallest - room) / ink.shape[0], (widest - room) / ink.shape[1])
+    def _image_scales(self, ink: Pixels, measured: float) -> tuple[float, float]:
+        """The wanted scale of an image, and the largest one within the limits."""
+        wanted = self.symbol_size / measured if measured else 1.0
+        margin = 2 * self.padding + (self._pen(1.0) + 1 if self._redraws else 0)
+        height, width = ink.shape
+        return wanted, self._largest_scale(height, width, margin)
 
-    def _line(self, factor: float) -> float:
-        return max(1.0, (self.symbol_size or 24.0) * self.thickness * factor)
+    def _largest_scale(self, height: float, width: float, margin: float) -> float:
+        """The largest scale at which the ink and a margin in pixels are within the limits."""
+        max_height, max_width = self._limits()
+        return min(
+            (max_height - margin) / max(height, 1e-9), (max_width - margin) / max(width, 1e-9)
+        )
+
+    def _pen(self, factor: float) -> float:
+        """The stroke width in pixels."""
+        return max(1.0, (self.symbol_size or _UNSCALED_SYMBOL_SIZE) * self.stroke_width * factor)
 
     def _limits(self) -> tuple[int, int]:
-        """The limits as multiples of the stride, which image sizes are."""
-        down, right = self.stride
-        return self.max_height // down * down, self.max_width // right * right
+        """`max_height` and `max_width`, rounded down to multiples of the stride."""
+        vertical, horizontal = self.stride
+        return self.max_height // vertical * vertical, self.max_width // horizontal * horizontal
 
-    def _round(self, pixels: int, axis: int) -> int:
-        stride = self.stride[axis]
-        return -(-pixels // stride) * stride
+    def _round_up(self, height: int, width: int) -> tuple[int, int]:
+        vertical, horizontal = self.stride
+        return -(-height // vertical) * vertical, -(-width // horizontal) * horizontal
 
-    def _fill(self, image: Pixels) -> Pixels:
-        """Blank paper at the bottom and right, up to multiples of the stride."""
-        height, width = image.shape
-        down = -height % self.stride[0]
-        right = -width % self.stride[1]
-        return np.pad(image, ((0, down), (0, right)))
+    def _pad_to_stride(self, image: Pixels) -> Pixels:
+        height, width = self._round_up(*image.shape)
+        return np.pad(image, ((0, height - image.shape[0]), (0, width - image.shape[1])))
 
 
-def _scaled(ink: Pixels, scale: float) -> Pixels:
-    height, width = (max(1, round(n * scale)) for n in ink.shape)
+def _scaled_shape(ink: Pixels, scale: float) -> tuple[int, int]:
+    height, width = ink.shape
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _resize(ink: Pixels, scale: float) -> Pixels:
+    height, width = _scaled_shape(ink, scale)
     if (height, width) == ink.shape:
         return ink
-    how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(ink).resize((width, height), how))
+    method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(ink).resize((width, height), method))

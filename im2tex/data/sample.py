@@ -1,4 +1,4 @@
-"""`Sample`: one formula as a source gives it, before any preprocessing."""
+"""`Sample`: one formula as a source provides it, before preprocessing."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from im2tex.render.layout.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
-class LaidOut:
-    """A formula to be written by hand when it is loaded.
+class StoredLayout:
+    """The layout of a formula that becomes handwriting when the sample is loaded.
+
+    The sizes are those of one ink made from the layout, in the layout's unit.
 
     Attributes:
-        layout: its symbols in their places.
-        unit: `ink_size` of the ink that it first became, in the layout's unit.
-        width: of that ink, in the same unit.
-        height: likewise.
+        layout: the symbols and their boxes.
+        ink_size: the characteristic symbol size, `ink.scale.ink_size`.
+        width: width of the ink.
+        height: height of the ink.
     """
 
     layout: Layout
-    unit: float
+    ink_size: float
     width: float
     height: float
 
@@ -30,17 +32,20 @@ class LaidOut:
 class Sample:
     """One formula.
 
-    At most one of `ink`, `image` and `laid_out` is given. With none, nothing could be drawn, and
-    `extra["failed"]` says why: such a sample is no use in training, and counts as wrong in a test.
+    At most one of `ink`, `image` and `layout` is set. If none is, the formula could not be rendered
+    and `extra["failed"]` says why: training drops such a sample, evaluation scores it as wrong.
+
+    Example:
+        >>> Sample("id-1", "x^2", ("x", "^", "2"), image=Path("formula.png").read_bytes())
 
     Attributes:
-        key: unique within its split, stable between runs.
-        latex: the markup as found.
-        tokens: its canonical tokens; empty where there is no label.
+        key: unique within the split, the same in every run.
+        latex: the original markup.
+        tokens: its canonical tokens; empty without a label.
         ink: the strokes.
-        image: an encoded picture (PNG or JPEG bytes), ink of either polarity.
-        extra: whatever else the source knows, as text (`writer`, `collection`, …).
-        laid_out: the layout of synthetic handwriting, from which ink is written at load time.
+        image: an encoded image (PNG or JPEG bytes), dark on light or light on dark.
+        extra: further text about the sample (`writer`, `collection`, ...).
+        layout: from which the ink is synthesised at load time.
     """
 
     key: str
@@ -49,4 +54,4 @@ class Sample:
     ink: Ink | None = None
     image: bytes | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
-    laid_out: LaidOut | None = None
+    layout: StoredLayout | None = None

@@ -1,10 +1,10 @@
-"""Samplers that ask for whole batches: `(epoch, numbers)`.
+"""Samplers that yield whole batches as `(epoch, indices)`.
 
-Grouping by drawn size needs the sizes of an epoch's augmented inks before it starts. They are
-measured by a process of their own while the epoch before runs.
+Bucketing needs the image sizes of an epoch before it starts. A separate process measures those of
+the next epoch while the current one runs.
 
-They stand in a loader's `sampler` slot with `batch_size=None`, and derive from torch's
-`DistributedSampler` so that Lightning recognises that the ranks are already dealt with.
+The samplers are passed to a loader as `sampler` with `batch_size=None`. They derive from PyTorch's
+`DistributedSampler` so that Lightning does not replace them in a distributed run.
 """
 
 from __future__ import annotations
@@ -17,28 +17,36 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DistributedSampler
 
-from im2tex.data.bucketing import Budget, Sizes, deal, group, padding_ratio, resize
+from im2tex.data.bucketing import (
+    BatchLimits,
+    Sizes,
+    bucket_by_size,
+    padding_ratio,
+    rebalance,
+    shard_batches,
+)
 from im2tex.data.dataset import FormulaDataset, Request
 from im2tex.data.fixed_sizes import Buckets
 from im2tex.errors import Im2TexError
 
-_SLACK = 0.03  # epochs differ in size under augmentation; a few smaller batches absorb that
+_EXTRA_BATCHES = 0.03  # fraction; augmentation makes the batches of some epochs larger
 
 
 class TrainingSampler(DistributedSampler[Any]):
-    """The batches of an epoch, the same number in every epoch and on every rank.
+    """The batches of an epoch, of equal number in all epochs and on all ranks.
 
     Args:
         dataset: knows the size of each sample in each epoch.
-        numbers: samples to train on.
-        budget: what a batch may hold.
-        seed: of order and dealing.
-        rank: of this process.
-        ranks: number of processes.
-        parallel: measure the next epoch's sizes in a process of its own.
-        position: the epoch to give and the batches of it already consumed, asked at every start.
-        buckets: sizes that images are padded to; a batch then holds one of them only.
-        first: the epoch by whose sizes the number of batches is set.
+        indices: samples to train on.
+        limits: of a batch.
+        seed: seed of the order and of the distribution over ranks.
+        rank: rank of this process.
+        world_size: number of processes.
+        measure_ahead: whether to measure the next epoch's sizes in a separate process.
+        position: returns the current epoch and its number of consumed batches; called at the start
+            of each iteration.
+        buckets: sizes that images are padded to; a batch then holds images of one of them.
+        first_epoch: the epoch whose sizes determine the number of batches.
 
     Raises:
         Im2TexError: if there are fewer samples than processes.
@@ -47,32 +55,37 @@ class TrainingSampler(DistributedSampler[Any]):
     def __init__(
         self,
         dataset: FormulaDataset,
-        numbers: Sequence[int],
-        budget: Budget,
+        indices: Sequence[int],
+        limits: BatchLimits,
         *,
         seed: int = 0,
         rank: int = 0,
-        ranks: int = 1,
-        parallel: bool = False,
+        world_size: int = 1,
+        measure_ahead: bool = False,
         position: Callable[[], tuple[int, int]] = lambda: (0, 0),
         buckets: Buckets | None = None,
-        first: int = 0,
+        first_epoch: int = 0,
     ) -> None:
         self.formulas = dataset
-        self.numbers = np.asarray(numbers, dtype=np.int64)
-        self.budget = budget
+        self.indices = np.asarray(indices, dtype=np.int64)
+        self.limits = limits
         self.seed = seed
-        self.rank, self.ranks = rank, ranks
-        self.parallel = parallel
+        self.rank, self.world_size = rank, world_size
+        self.measure_ahead = measure_ahead
         self.position = position
         self.buckets = buckets
-        self._changes = dataset.variation is not None and dataset.variation.changes
+        self._sizes_change = dataset.augmentation is not None and dataset.augmentation.is_active
         self._measured: tuple[int, Sizes] | None = None
-        self._ahead: Future[Sizes] | None = None
-        _share(len(self.numbers), ranks)
-        least = len(self._group(range(len(self.numbers)), self._sizes(first))[0])
-        wanted = max(least + 1, int(least * (1 + _SLACK))) if self._changes else least
-        self.steps = min(max(wanted // ranks, -(-least // ranks)), len(self.numbers) // ranks)
+        self._next: Future[Sizes] | None = None
+        _require_sample_per_process(len(self.indices), world_size)
+        order = range(len(self.indices))
+        minimum = len(_make_batches(order, self._sizes(first_epoch), limits, buckets)[0])
+        wanted = minimum
+        if self._sizes_change:
+            wanted = max(minimum + 1, int(minimum * (1 + _EXTRA_BATCHES)))
+        self.steps = min(
+            max(wanted // world_size, -(-minimum // world_size)), len(self.indices) // world_size
+        )
         self.padding_ratio = float("nan")
 
     def __len__(self) -> int:
@@ -81,63 +94,56 @@ class TrainingSampler(DistributedSampler[Any]):
     def __iter__(self) -> Iterator[Request]:
         epoch, consumed = self.position()
         batches = self.plan(epoch)
-        self._measure_ahead(epoch + 1)
-        for numbers in batches[consumed:]:
-            yield epoch, numbers
+        if self.measure_ahead and self._sizes_change and self._next is None:
+            pool = ProcessPoolExecutor(1, mp_context=get_context("fork"))
+            self._next = pool.submit(measure, self.formulas, self.indices, epoch + 1)
+            pool.shutdown(wait=False)
+        for indices in batches[consumed:]:
+            yield epoch, indices
 
     def plan(self, epoch: int) -> list[list[int]]:
         """This rank's batches in an epoch."""
         sizes = self._sizes(epoch)
-        order = np.random.default_rng([self.seed, epoch, 0]).permutation(len(self.numbers))
-        batches, padded = self._group(order.tolist(), sizes)
-        batches = resize(batches, padded, self.steps * self.ranks)
+        order = np.random.default_rng([self.seed, epoch, 0]).permutation(len(self.indices))
+        batches, padded = _make_batches(order.tolist(), sizes, self.limits, self.buckets)
+        batches = rebalance(batches, padded, self.steps * self.world_size)
         self.padding_ratio = padding_ratio(batches, sizes, padded)
         rng = np.random.default_rng([self.seed, epoch, 1])
-        dealt = deal(batches, self.ranks, rng)[self.rank]
-        return [[int(self.numbers[i]) for i in batch] for batch in dealt]
+        shard = shard_batches(batches, self.world_size, rng)[self.rank]
+        return [[int(self.indices[i]) for i in batch] for batch in shard]
 
     def set_epoch(self, epoch: int) -> None:
-        """Nothing: the epoch comes from `position`, and travels in each request."""
-
-    def _group(self, order: Sequence[int], sizes: Sizes) -> tuple[list[list[int]], Sizes]:
-        return _grouped(order, sizes, self.budget, self.buckets)
+        """Does nothing; the epoch comes from `position` and is part of each request."""
 
     def _sizes(self, epoch: int) -> Sizes:
-        """Sizes of the samples in an epoch, measured once."""
-        if self._measured is None or (self._changes and self._measured[0] != epoch):
-            ahead, self._ahead = self._ahead, None
-            if self._measured is not None and ahead and epoch == self._measured[0] + 1:
-                sizes = ahead.result()
+        """Sizes of the samples in an epoch; measured once per epoch."""
+        if self._measured is None or (self._sizes_change and self._measured[0] != epoch):
+            future, self._next = self._next, None
+            if self._measured is not None and future and epoch == self._measured[0] + 1:
+                sizes = future.result()
             else:
-                sizes = measure(self.formulas, self.numbers, epoch)
+                sizes = measure(self.formulas, self.indices, epoch)
             self._measured = epoch, sizes
         return self._measured[1]
 
-    def _measure_ahead(self, epoch: int) -> None:
-        if not self._changes or self._ahead is not None or not self.parallel:
-            return
-        pool = ProcessPoolExecutor(1, mp_context=get_context("fork"))
-        self._ahead = pool.submit(measure, self.formulas, self.numbers, epoch)
-        pool.shutdown(wait=False)
 
-
-def measure(dataset: FormulaDataset, numbers: Iterable[int], epoch: int) -> Sizes:
-    """Sizes in an epoch of the given samples, (n, 3)."""
-    return np.array([dataset.size(int(n), epoch) for n in numbers])
+def measure(dataset: FormulaDataset, indices: Iterable[int], epoch: int) -> Sizes:
+    """Sizes (n, 3) of samples in an epoch."""
+    return np.array([dataset.size(int(index), epoch) for index in indices])
 
 
 class EvaluationSampler(DistributedSampler[Any]):
-    """Every sample once, in disjoint shards of batches, of the same number on every rank.
+    """Every sample once, in disjoint shards with the same number of batches on each rank.
 
-    (A wrapped model's forward pass exchanges buffers, such as batch normalisation's, between the
-    ranks in evaluation too: one with a batch more would wait for ever.)
+    The forward pass of a distributed model exchanges buffers, such as the statistics of batch
+    normalisation, also in evaluation: a rank with more batches than the others would wait forever.
 
     Args:
-        sizes: of all samples, as drawn within the limits.
-        budget: what a batch may hold.
-        rank: of this process.
-        ranks: number of processes.
-        buckets: sizes that images are padded to; a batch then holds one of them only.
+        sizes: of all samples, within the limits of the preprocessing.
+        limits: of a batch.
+        rank: rank of this process.
+        world_size: number of processes.
+        buckets: sizes that images are padded to; a batch then holds images of one of them.
 
     Raises:
         Im2TexError: if there are fewer samples than processes.
@@ -146,49 +152,49 @@ class EvaluationSampler(DistributedSampler[Any]):
     def __init__(
         self,
         sizes: Sizes,
-        budget: Budget,
+        limits: BatchLimits,
         *,
         rank: int = 0,
-        ranks: int = 1,
+        world_size: int = 1,
         buckets: Buckets | None = None,
     ) -> None:
-        _share(len(sizes), ranks)
-        batches, padded = _grouped(range(len(sizes)), sizes, budget, buckets)
-        steps = min(-(-len(batches) // ranks), len(sizes) // ranks)
-        batches = resize(batches, padded, steps * ranks)
+        _require_sample_per_process(len(sizes), world_size)
+        batches, padded = _make_batches(range(len(sizes)), sizes, limits, buckets)
+        steps = min(-(-len(batches) // world_size), len(sizes) // world_size)
+        batches = rebalance(batches, padded, steps * world_size)
         self.padding_ratio = padding_ratio(batches, sizes, padded)
-        # Longest first: memory is asked for once, and an estimate of the time left errs upwards.
-        self.batches = batches[::-1][rank::ranks]
+        # Largest first: memory is allocated once, and the estimated time left is an upper bound.
+        self.batches = batches[::-1][rank::world_size]
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Request]:
-        for numbers in self.batches:
-            yield 0, numbers
+        for indices in self.batches:
+            yield 0, indices
 
     def set_epoch(self, epoch: int) -> None:
-        """Nothing: evaluation is the same in every epoch."""
+        """Does nothing; the batches are the same in every epoch."""
 
 
-def _grouped(
-    order: Sequence[int], sizes: Sizes, budget: Budget, buckets: Buckets | None
+def _make_batches(
+    order: Sequence[int], sizes: Sizes, limits: BatchLimits, buckets: Buckets | None
 ) -> tuple[list[list[int]], Sizes]:
-    """Batches, and the sizes that their images are padded to at least."""
+    """The batches, and the smallest sizes that their images are padded to."""
     if buckets is None:
-        return group(order, sizes, budget), sizes
+        return bucket_by_size(order, sizes, limits), sizes
     padded = buckets.fit_all(sizes)
-    return group(order, padded, budget, one_size=True), padded
+    return bucket_by_size(order, padded, limits, same_size=True), padded
 
 
-def _share(samples: int, ranks: int) -> None:
-    """Every rank needs a sample at least.
+def _require_sample_per_process(samples: int, world_size: int) -> None:
+    """Checks that every process gets a sample.
 
     Raises:
         Im2TexError: if there are too few.
     """
-    if samples < ranks:
+    if samples < world_size:
         raise Im2TexError(
-            f"{samples} samples cannot be shared by {ranks} processes: set --trainer.devices to "
+            f"{samples} samples are too few for {world_size} processes: set --trainer.devices to "
             "fewer."
         )

@@ -1,4 +1,4 @@
-"""`Source`: where formulas come from. Sources register by name; see `im2tex components`."""
+"""`Source`: a collection of formulas. Sources register by name; see `im2tex components`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from im2tex.registry import Registry
 
 @dataclass
 class PreparationReport:
-    """What a preparation did, for a person to read.
+    """The result of `Source.prepare`.
 
     Attributes:
         splits: number of samples written, by split.
-        lines: further facts, a line each: what was left out and why, how labels agree, …
+        lines: messages for the user, such as dropped samples by reason.
     """
 
     splits: dict[str, int] = field(default_factory=dict)
@@ -28,16 +28,21 @@ class PreparationReport:
 
 
 class Source(ABC):
-    """A named collection of formulas, kept as one store file a split.
+    """A named collection of formulas, stored as one file for each split.
 
-    Constructor arguments are the source's settings (`data.source_args`); where things lie is
-    said to the methods.
+    Constructor arguments are the settings `data.source_args`; the data root is an argument of the
+    methods.
+
+    Example:
+        >>> source = SOURCES.build("grammar", {"size_train": 100})
+        >>> source.ensure(Path("data"))
+        >>> source.split(Path("data"), "train")[0].latex
 
     Attributes:
-        name: the registered name, also the folder below the data root.
+        name: the registered name, and the folder below the data root.
         train: name of the training split.
-        validation: name of the split held out of training.
-        tests: names of the test splits that a plain `test` runs on, in that order.
+        validation: name of the validation split.
+        tests: names of the splits that `im2tex test` evaluates by default, in this order.
         epoch_splits: builds a training split for each epoch; None if all epochs use the same one.
     """
 
@@ -51,22 +56,22 @@ class Source(ABC):
     def prepare(
         self, root: Path, raw_data: str | None = None, labels: Path | None = None
     ) -> PreparationReport:
-        """Finds or downloads the data, verifies it, and writes the store.
+        """Finds or downloads the raw data, verifies it, and writes the store.
 
         Args:
-            root: the data root; this source writes below `root/name` only.
-            raw_data: a path or URL of the raw data (`--from`), where the source needs one.
-            labels: a file of labels to use instead of the source's own (`--labels`).
+            root: the data root; the source writes below `root/name` only.
+            raw_data: path or URL of the raw data (`--from`), if the source needs one.
+            labels: file of labels that replace the source's own (`--labels`).
 
         Raises:
-            Im2TexError: if something is missing or unreadable, naming it and the way out.
+            Im2TexError: if data are missing or unreadable.
         """
 
     def ensure(self, root: Path) -> None:
-        """Called before a run: makes the store where that needs nothing from the person.
+        """Makes the store before a run, if the source needs no raw data from the user.
 
         Raises:
-            Im2TexError: if the store is not there and only the person can provide it.
+            Im2TexError: if the store is missing and the user must prepare it.
         """
         if not self.path(root, self.train).exists():
             raise Im2TexError(
@@ -75,13 +80,13 @@ class Source(ABC):
             )
 
     def portable(self, arguments: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        """The settings as a run keeps them, for a later command in another working directory.
+        """The arguments as a checkpoint stores them, valid in any working directory.
 
         Args:
-            arguments: what this source was made of, as given.
+            arguments: the constructor arguments, as given.
 
         Returns:
-            The same; sources whose settings name files make the paths absolute.
+            The arguments; a source whose arguments are paths makes these absolute.
         """
         return None if arguments is None else dict(arguments)
 
@@ -90,14 +95,14 @@ class Source(ABC):
         return root / self.name / f"{split}.parquet"
 
     def available(self, root: Path) -> list[str]:
-        """Names of the splits that lie under `root`, sorted."""
+        """Names of the stored splits, sorted."""
         return sorted(path.stem for path in (root / self.name).glob("*.parquet"))
 
     def split(self, root: Path, name: str) -> Split:
         """Opens a split.
 
         Raises:
-            Im2TexError: if there is none of that name; the message lists those there are.
+            Im2TexError: if the split does not exist.
         """
         path = self.path(root, name)
         if not path.exists():

@@ -1,14 +1,17 @@
-"""The store: one Parquet file a split, `ROOT/SOURCE/SPLIT.parquet`.
+"""The store: one Parquet file for each split, `ROOT/SOURCE/SPLIT.parquet`.
 
-Read as Arrow: no Python object is made for a row until that row is asked for, and worker
-processes share the pages. A split is one portable file.
+The file is memory-mapped as an Arrow table: a row becomes Python objects only when it is indexed,
+and worker processes share the pages.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +20,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from im2tex.data.handwriting_synthesizer import HandwritingSynthesizer
-from im2tex.data.sample import LaidOut, Sample
+from im2tex.data.sample import Sample, StoredLayout
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink, Symbol
 from im2tex.render.layout.layout import Layout
-from im2tex.utils.files import atomic_write
+from im2tex.utils.files import atomic_write, wrap_os_errors
 
 FORMAT = 1
 _META = b"im2tex"
-# What a damaged or hostile file makes the libraries raise; text that is not UTF-8, or no JSON, is a
-# ValueError.
-_DAMAGE = (pa.ArrowException, OSError, ValueError)
-_LATER_COLUMNS = ("layout", "written")  # which stores made before have not
+_READ_ERRORS = (pa.ArrowException, OSError, ValueError)  # of a damaged or hostile file
+_OPTIONAL_COLUMNS = {"layout", "ink_extent"}  # absent from older stores
+_RENAMED_COLUMNS = {"written": "ink_extent"}
 _SCHEMA = pa.schema(
     [
         ("key", pa.string()),
         ("latex", pa.string()),
         ("tokens", pa.list_(pa.string())),
-        ("strokes", pa.list_(pa.list_(pa.float32()))),  # x0 y0 x1 y1 … a stroke
+        ("strokes", pa.list_(pa.list_(pa.float32()))),  # x0 y0 x1 y1 ... of each stroke
         ("image", pa.binary()),
-        ("layout", pa.binary()),  # as `Layout.to_bytes` has it
-        ("written", pa.list_(pa.float32(), 3)),  # unit, width and height, see `LaidOut`
+        ("layout", pa.binary()),  # `Layout.to_bytes`
+        ("ink_extent", pa.list_(pa.float32(), 3)),  # size, width and height of `StoredLayout`
         (
             "symbols",
             pa.list_(
@@ -56,90 +58,82 @@ _SCHEMA = pa.schema(
 
 
 def write_split(
-    path: Path, samples: Iterable[Sample], about: Mapping[str, Any], chunk: int = 2048
+    path: Path, samples: Iterable[Sample], metadata: Mapping[str, Any], chunk: int = 2048
 ) -> int:
-    """Writes a split: to a temporary file first, so that a failure leaves no half a split.
+    """Writes a split; after an error an earlier file is unchanged.
 
     Args:
-        path: the file, `ROOT/SOURCE/SPLIT.parquet`; folders are made.
-        samples: in the order they are to be kept.
-        about: what is known of the split as a whole (source, counts, licence, …), kept as JSON.
-        chunk: samples held in memory at a time.
+        path: the file, `ROOT/SOURCE/SPLIT.parquet`. Folders are created.
+        samples: in the order of the rows.
+        metadata: of the whole split (source, counts, licence, ...), stored as JSON.
+        chunk: number of samples held in memory.
 
     Returns:
         The number of samples written.
 
     Raises:
-        Im2TexError: if the folder cannot be written, the disk is full, or two keys are equal.
+        Im2TexError: if the file cannot be written, or two samples have the same key.
     """
-    schema = _SCHEMA.with_metadata({_META: json.dumps({"format": FORMAT, **about}).encode()})
-    seen: set[str] = set()
-    try:
-        with (
-            atomic_write(path) as part,
-            pq.ParquetWriter(part, schema, compression="zstd", write_page_checksum=True) as writer,
-        ):
-            rows: list[dict[str, Any]] = []
-            for sample in samples:
-                if sample.key in seen:
-                    raise Im2TexError(f"{path}: the key '{sample.key}' occurs twice in one split.")
-                seen.add(sample.key)
-                rows.append(_row(sample))
-                if len(rows) == chunk:
-                    writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-                    rows.clear()
-            if rows:
-                writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-    except OSError as error:
-        raise Im2TexError(
-            f"cannot write {path}: {error.strerror or error}. "
-            "Choose another folder with --root, or make room there."
-        ) from error
-    return len(seen)
+    schema = _SCHEMA.with_metadata({_META: json.dumps({"format": FORMAT, **metadata}).encode()})
+    keys: set[str] = set()
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for sample in samples:
+            if sample.key in keys:
+                raise Im2TexError(f"{path}: the key '{sample.key}' occurs twice in one split.")
+            keys.add(sample.key)
+            yield _row(sample)
+
+    pending = rows()
+    with (
+        wrap_os_errors(f"write {path}", "Choose another folder with --root, or make room there."),
+        atomic_write(path) as part,
+        pq.ParquetWriter(part, schema, compression="zstd", write_page_checksum=True) as writer,
+    ):
+        while batch := list(islice(pending, chunk)):
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+    return len(keys)
 
 
-def read_about(path: Path) -> dict[str, Any]:
-    """What was said of a split when it was written, without reading its samples.
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The metadata of a split, read without its samples.
 
     Raises:
         Im2TexError: as for `Split`.
     """
-    try:
-        return _about(path, pq.read_schema(path).metadata)
-    except FileNotFoundError:
-        raise Im2TexError(f"{path} does not exist.") from None
-    except _DAMAGE as error:
-        raise Im2TexError(_damaged(path, error)) from error
+    with _explain_damage(path):
+        return _parse_metadata(path, pq.read_schema(path).metadata)
 
 
 class Split(Sequence[Sample]):
-    """A stored split, read row by row.
+    """A stored split, a sequence of samples.
+
+    Example:
+        >>> split = Split(Path("data/grammar/test.parquet"))
+        >>> len(split), split[0].tokens
 
     Args:
         path: the Parquet file.
 
     Attributes:
-        about: what was said of the split when it was written.
-        synthesizer: composes the ink of layout-only samples; set by the source.
+        metadata: as given to `write_split`.
+        synthesizer: renders samples that have a layout as ink; set by the source.
 
     Raises:
-        Im2TexError: if the file is missing, is no store, or has a format this version cannot read.
+        Im2TexError: if the file is missing, damaged, or of another format.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.synthesizer: HandwritingSynthesizer | None = None
-        try:
+        with _explain_damage(path):
             table = pq.read_table(path, memory_map=True, page_checksum_verification=True)
-            self.about = _about(path, table.schema.metadata)
-            missing = {*_SCHEMA.names} - {*table.column_names, *_LATER_COLUMNS}
+            self.metadata = _parse_metadata(path, table.schema.metadata)
+            names = [_RENAMED_COLUMNS.get(name, name) for name in table.column_names]
+            missing = {*_SCHEMA.names} - {*names} - _OPTIONAL_COLUMNS
             if missing:
                 raise ValueError(f"it has no column {', '.join(sorted(missing))}")
-        except FileNotFoundError:
-            raise Im2TexError(f"{path} does not exist.") from None
-        except _DAMAGE as error:
-            raise Im2TexError(_damaged(path, error)) from error
-        self._table = table.combine_chunks()
+        self._table = table.rename_columns(names).combine_chunks()
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
@@ -151,120 +145,115 @@ class Split(Sequence[Sample]):
             index += len(self)
         if not 0 <= index < len(self):
             raise IndexError(index)
-        try:
+        with _explain_damage(self.path, index):
             return self._sample(index)
-        except (*_DAMAGE, KeyError, TypeError) as error:
-            raise Im2TexError(_damaged(self.path, f"row {index}: {error}")) from error
 
     def _sample(self, index: int) -> Sample:
         row = {name: self._table.column(name)[index] for name in self._table.column_names}
-        strokes = row["strokes"]
         ink = None
-        if strokes.is_valid:
-            symbols = row["symbols"].as_py() or []
+        if row["strokes"].is_valid:
+            strokes = (np.asarray(one.values, dtype=np.float32) for one in row["strokes"])
+            symbols = row["symbols"].as_py() or ()
             ink = Ink(
-                tuple(
-                    np.asarray(stroke.values, dtype=np.float32).reshape(-1, 2) for stroke in strokes
-                ),
+                tuple(points.reshape(-1, 2) for points in strokes),
                 tuple(Symbol(s["token"], tuple(s["strokes"]), s["position"]) for s in symbols),
             )
         tokens = tuple(row["tokens"].as_py())
-        laid_out = None
-        if "layout" in row and row["layout"].is_valid:  # stores made before have no such column
-            layout = Layout.from_bytes(row["layout"].as_py(), tokens)
-            laid_out = LaidOut(layout, *row["written"].as_py())
+        layout = None
+        if "layout" in row and row["layout"].is_valid:
+            stored = Layout.from_bytes(row["layout"].as_py(), tokens)
+            layout = StoredLayout(stored, *row["ink_extent"].as_py())
         return Sample(
             key=row["key"].as_py(),
             latex=row["latex"].as_py(),
             tokens=tokens,
             ink=ink,
             image=row["image"].as_py(),
-            laid_out=laid_out,
+            layout=layout,
             extra=dict(row["extra"].as_py() or ()),
         )
 
     def tokens(self) -> Iterator[list[str]]:
-        """The token lists alone, without reading any ink."""
+        """The tokens of each sample, read without the inks."""
         for tokens in self._table.column("tokens"):
             yield tokens.as_py()
 
     def latex(self) -> Iterator[str]:
-        """The markup as found, of each sample."""
+        """The original markup of each sample."""
         for latex in self._table.column("latex"):
             yield latex.as_py()
 
     def extras(self, name: str) -> Iterator[str]:
-        """What the source knows of each sample under a name; empty where it knows nothing."""
+        """`extra[name]` of each sample; "" for a sample without it."""
         for extra in self._table.column("extra"):
             yield dict(extra.as_py() or ()).get(name, "")
 
-    def take(self, numbers: Sequence[int], about: Mapping[str, Any]) -> Split:
-        """Some of the samples, in the order given.
+    def all_keys(self) -> list[str]:
+        """The key of each sample."""
+        return list(self._table.column("key").to_pylist())
 
-        Args:
-            numbers: of the samples.
-            about: what to add to what is known of the split.
-        """
-        return self._changed(self._table.take(pa.array(numbers, pa.int64())), about)
+    def take(self, indices: Sequence[int], metadata: Mapping[str, Any]) -> Split:
+        """A split of the samples at `indices`, in that order; `metadata` is added to its own."""
+        return self._replaced(self._table.take(pa.array(indices, pa.int64())), metadata)
 
-    def relabel(self, labels: Iterable[Sequence[str]], about: Mapping[str, Any]) -> Split:
-        """The same samples with other tokens.
-
-        Args:
-            labels: tokens of each sample, in order.
-            about: what to add to what is known of the split.
-        """
+    def relabel(self, labels: Iterable[Sequence[str]], metadata: Mapping[str, Any]) -> Split:
+        """A split of the same samples with other tokens; `metadata` is added to its own."""
         column = self._table.schema.get_field_index("tokens")
         field = self._table.schema.field(column)
         tokens = pa.chunked_array([pa.array(map(list, labels), field.type)])
-        return self._changed(self._table.set_column(column, field, tokens), about)
+        return self._replaced(self._table.set_column(column, field, tokens), metadata)
 
-    def _changed(self, table: pa.Table, about: Mapping[str, Any]) -> Split:
+    def _replaced(self, table: pa.Table, metadata: Mapping[str, Any]) -> Split:
         other = copy(self)
         other._table = table.combine_chunks()
-        other.about = {**self.about, **about}
+        other.metadata = {**self.metadata, **metadata}
         return other
 
-    def all_keys(self) -> list[str]:
-        """The keys, in order."""
-        return list(self._table.column("key").to_pylist())
 
+@contextmanager
+def _explain_damage(path: Path, row: int | None = None) -> Iterator[None]:
+    """Turns what the libraries raise for a damaged file into one message.
 
-def _damaged(path: Path, reason: object) -> str:
-    text = " ".join(str(reason).split())
-    return f"{path} cannot be read as a store: {text}. Make it again with `im2tex data prepare`."
-
-
-def _about(path: Path, metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
-    if _META not in (metadata or {}):
-        raise Im2TexError(f"{path} is a Parquet file, but not one of im2tex's stores.")
-    assert metadata is not None
-    about: dict[str, Any] = json.loads(metadata[_META])
-    if not isinstance(about, dict):
-        raise ValueError("what is said of it is no JSON object")
-    if about.get("format") != FORMAT:
+    Raises:
+        Im2TexError: if the file is missing or damaged.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise Im2TexError(f"{path} does not exist.") from None
+    except (*_READ_ERRORS, KeyError, TypeError) as error:
+        where = "" if row is None else f"row {row}: "
+        reason = " ".join(str(error).split())
         raise Im2TexError(
-            f"{path} has store format {about.get('format')}; this version reads {FORMAT}. Make it "
-            "again with `im2tex data prepare`."
+            f"{path} cannot be read as a store: {where}{reason}. Make it again with `im2tex data "
+            "prepare`."
+        ) from error
+
+
+def _parse_metadata(path: Path, stored: Mapping[bytes, bytes] | None) -> dict[str, Any]:
+    if not stored or _META not in stored:
+        raise Im2TexError(f"{path} is a Parquet file, but not one of im2tex's stores.")
+    metadata: dict[str, Any] = json.loads(stored[_META])
+    if not isinstance(metadata, dict):
+        raise ValueError("its metadata must be a JSON object")
+    if metadata.get("format") != FORMAT:
+        raise Im2TexError(
+            f"{path} has store format {metadata.get('format')}; this version reads {FORMAT}. Make "
+            "it again with `im2tex data prepare`."
         )
-    return about
+    return metadata
 
 
 def _row(sample: Sample) -> dict[str, Any]:
-    ink, laid_out = sample.ink, sample.laid_out
+    ink, layout = sample.ink, sample.layout
     return {
         "key": sample.key,
         "latex": sample.latex,
         "tokens": list(sample.tokens),
         "strokes": None if ink is None else [stroke.ravel() for stroke in ink.strokes],
         "image": sample.image,
-        "layout": None if laid_out is None else laid_out.layout.to_bytes(),
-        "written": None if laid_out is None else [laid_out.unit, laid_out.width, laid_out.height],
-        "symbols": None
-        if ink is None
-        else [
-            {"token": s.token, "position": s.position, "strokes": list(s.strokes)}
-            for s in ink.symbols
-        ],
+        "layout": None if layout is None else layout.layout.to_bytes(),
+        "ink_extent": None if layout is None else [layout.ink_size, layout.width, layout.height],
+        "symbols": None if ink is None else [asdict(symbol) for symbol in ink.symbols],
         "extra": list(sample.extra.items()),
     }

@@ -142,6 +142,6 @@ def _require_autoregressive(parts: Sequence[EnsembleMember]) -> list[Autoregress
             raise Im2TexError(
                 f"{type(decoder).__name__} does not read a token at a time, so it cannot read "
                 "together with others or several views at once: leave model.ensemble and "
-                "model.views out."
+                "model.tta_scales out."
             )
     return [decoder for decoder, _ in parts if isinstance(decoder, AutoregressiveDecoder)]

@@ -23,10 +23,10 @@ NOT_HYPERPARAMETERS = (
     "init_from",
     "beam_size",
     "length_penalty",
-    "output_length",
+    "max_length",
     "n_best",
     "ensemble",
-    "views",
+    "tta_scales",
 )
 """Settings that say how a model is used, and are none of a checkpoint's."""
 

@@ -40,8 +40,8 @@ class EnsembleOptions:
         wrong = [scale for scale in self.scales if not MIN_SCALE <= scale <= MAX_SCALE]
         if wrong or not self.scales or any(math.isnan(scale) for scale in self.scales):
             raise Im2TexError(
-                f"model.views must be at least one factor from {MIN_SCALE} to {MAX_SCALE}, such "
-                f"as [0.8, 1.0, 1.25]; got {list(self.scales)}."
+                f"model.tta_scales must be at least one factor from {MIN_SCALE} to {MAX_SCALE}, "
+                f"such as [0.8, 1.0, 1.25]; got {list(self.scales)}."
             )
 
     @property

@@ -38,7 +38,8 @@ TRAINING_ONLY = {
     "schedule",
     "schedule_args",
     "clip_norm",
-    "examples",
+    "examples",  # the earlier name of `num_validation_examples`
+    "num_validation_examples",
 }
 
 

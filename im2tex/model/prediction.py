@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from im2tex.data.dataset import Batch, stack
-from im2tex.data.preprocessing import Drawn, Preprocessing
+from im2tex.data.preprocessing import Preprocessing, RasterizedFormula
 from im2tex.decoders import Hypothesis
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.files import read_file_bytes
@@ -122,22 +122,22 @@ def prepare_image(picture: ImageInput, preprocessing: Preprocessing) -> Prepared
     """
     inkml = read_if_inkml(picture)
     if inkml is not None:
-        found = preprocessing.draw(inkml.ink)
+        found = preprocessing.rasterize(inkml.ink)
         return PreparedImage(found.image, (*inkml.notes, *found.notes))
     if not isinstance(picture, str | Path):
-        return _prepared(preprocessing.picture(picture, with_warnings=True))
+        return _prepared(preprocessing.load_image(picture, with_warnings=True))
     if Path(picture).is_dir():
         raise Im2TexError(
             f"{picture} is a folder: name its pictures, such as {Path(picture) / '*.png'}."
         )
     data = read_file_bytes(picture)
     try:
-        return _prepared(preprocessing.picture(data, with_warnings=True))
+        return _prepared(preprocessing.load_image(data, with_warnings=True))
     except Im2TexError as error:
         raise Im2TexError(f"{picture}: {error}") from error
 
 
-def _prepared(found: Drawn) -> PreparedImage:
+def _prepared(found: RasterizedFormula) -> PreparedImage:
     return PreparedImage(found.image, found.notes)
 
 

@@ -46,7 +46,7 @@ class Recognizer(Predictor):
         decoder: name of the decoder.
         decoder_args: its arguments.
         preprocessing: arguments of `Preprocessing`.
-        initial_range: parameters are initialised uniformly in plus or minus this; PyTorch's own
+        init_range: parameters are initialised uniformly in plus or minus this; PyTorch's own
             initialisation if not given. The paper: 0.05.
         channels_last: memory format of the convolutions; faster on most devices, same result.
 
@@ -75,15 +75,15 @@ class Recognizer(Predictor):
         decoder: str = "lstm",
         decoder_args: dict[str, Any] | None = None,
         preprocessing: dict[str, Any] | None = None,
-        initial_range: float | None = None,
+        init_range: float | None = None,
         channels_last: bool = False,
     ) -> None:
         super().__init__()
-        if initial_range is not None and not 0 < initial_range < float("inf"):
-            raise Im2TexError(f"model.initial_range must be above 0 or null, got {initial_range}.")
-        if initial_range is not None and (encoder_args or {}).get("pretrained"):
+        if init_range is not None and not 0 < init_range < float("inf"):
+            raise Im2TexError(f"model.init_range must be above 0 or null, got {init_range}.")
+        if init_range is not None and (encoder_args or {}).get("pretrained"):
             raise Im2TexError(
-                "model.initial_range would overwrite the weights that "
+                "model.init_range would overwrite the weights that "
                 "model.encoder_args.pretrained fetches: set the one to null or the other to false."
             )
         self.encoder = ENCODERS.build(encoder, encoder_args)
@@ -101,7 +101,7 @@ class Recognizer(Predictor):
             "decoder": decoder,
             "decoder_args": decoder_args,
             "preprocessing": preprocessing,
-            "initial_range": initial_range,
+            "init_range": init_range,
             "channels_last": channels_last,
         }
         self.decoder = None
@@ -121,10 +121,10 @@ class Recognizer(Predictor):
             raise Im2TexError("this model already has a vocabulary")
         self.vocabulary = vocabulary
         self.decoder = self._new_decoder(len(vocabulary))
-        initial_range = self.settings["initial_range"]
-        if initial_range is not None:
+        init_range = self.settings["init_range"]
+        if init_range is not None:
             for parameter in self.parameters():
-                nn.init.uniform_(parameter, -initial_range, initial_range)
+                nn.init.uniform_(parameter, -init_range, init_range)
         if self.settings["channels_last"]:
             self.encoder.to(memory_format=torch.channels_last)
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.trainer.states import TrainerFn
@@ -36,28 +34,25 @@ from im2tex.model.pretrained import read_stored
 from im2tex.model.recognizer import Recognizer, combine
 from im2tex.model.unused_options import unused_options
 from im2tex.training.access import formula_data
+from im2tex.training.examples import ValidationExample
 from im2tex.training.optim import OPTIMIZERS, SCHEDULES
 
 GRADIENT_CLIPPING_ERROR = "set model.clip_norm, not trainer.gradient_clip_val."
-"""What to do about Lightning's own option for gradient clipping."""
-
-
-@dataclass(frozen=True, slots=True)
-class ValidationExample:
-    """A validation sample with its prediction, for `callbacks.ValidationImages`."""
-
-    image: np.ndarray
-    gold: Sequence[str]
-    prediction: Sequence[str]
-    score: float
+"""The error for Lightning's own option of gradient clipping."""
 
 
 class Im2Tex(LightningModule):
     """Trains, validates and tests a `Recognizer`.
 
-    Components are chosen by registered name (`im2tex components` lists them), each with a
-    dictionary of arguments. Without a vocabulary the decoder is built when a fit starts, from the
-    labels of the training split.
+    Components are chosen by registered name (see `im2tex components`), each with a dictionary of
+    arguments. Without a vocabulary, the decoder is built from the labels of the training split
+    when a fit starts.
+
+    Hooks of Lightning that are implemented: `configure_model`, `configure_optimizers`,
+    `lr_scheduler_step`, `configure_gradient_clipping`; `on_save_checkpoint`, `on_load_checkpoint`;
+    `on_fit_start`, `on_train_start`, `on_train_batch_start`; `on_validation_epoch_start`,
+    `on_validation_epoch_end`; `on_test_start`, `on_test_epoch_end`; and the steps of training,
+    validation, test and prediction.
 
     Example:
         >>> model = Im2Tex(encoder="row_cnn", attention="standard", decoder="lstm")
@@ -65,10 +60,10 @@ class Im2Tex(LightningModule):
 
     Args:
         vocabulary: ordinary tokens, in the order of their ids.
-        min_count: tokens that occur less often in the training labels become `<unk>`.
+        min_count: tokens with fewer occurrences in the training labels become `<unk>`.
         encoder: name of the encoder.
         encoder_args: its arguments.
-        attention: name of the attention; `none`, or left out, with a decoder that takes none.
+        attention: name of the attention; `none` or the default for a decoder without attention.
         attention_args: its arguments.
         decoder: name of the decoder.
         decoder_args: its arguments.
@@ -77,36 +72,37 @@ class Im2Tex(LightningModule):
         optimizer_args: its arguments.
         schedule: name of the learning-rate schedule.
         schedule_args: its arguments.
-        clip_norm: largest norm of the gradient, 0 for no limit.
-        initial_range: parameters are initialised uniformly in plus or minus this; PyTorch's own
-            initialisation if not given. The paper: 0.05.
-        channels_last: memory format of the convolutions; faster on most devices, same result.
-        examples: number of validation samples kept for images, see `validation_examples`.
-        init_from: checkpoint, model folder or packaged model whose weights a new fit starts from,
-            matched by name, and by token where the vocabulary differs. Not stored in checkpoints.
-        beam_size: hypotheses kept in test and predict. Not stored in checkpoints.
+        clip_norm: largest gradient norm; 0 disables clipping.
+        init_range: parameters are initialised uniformly in [-init_range, init_range], 0.05 in the
+            paper; with PyTorch's default initialisation if not given.
+        channels_last: whether convolutions use the memory format `torch.channels_last`, which is
+            faster on most devices.
+        num_validation_examples: number of validation samples kept in `validation_examples`.
+        init_from: checkpoint, model folder or packaged model whose weights initialise a new fit,
+            matched by name, and by token if the vocabulary differs. Not stored in checkpoints.
+        beam_size: beam size in test and predict. Not stored in checkpoints.
         length_penalty: see `SearchOptions`. Not stored in checkpoints.
-        output_length: longest output in tokens. Not stored in checkpoints.
-        n_best: hypotheses returned by `predict`. Not stored in checkpoints.
+        max_length: longest prediction in tokens. Not stored in checkpoints.
+        n_best: number of hypotheses returned by `predict`. Not stored in checkpoints.
         ensemble: checkpoints, model folders or packaged models with the same vocabulary and
-            preprocessing, which predict together with this model: see `model.ensemble`. Not
+            preprocessing, whose probabilities are averaged with this model's: see
+            `model.ensemble`. Not stored in checkpoints.
+        tta_scales: scales of each image for test-time augmentation, such as [0.8, 1.0, 1.25]. Not
             stored in checkpoints.
-        views: factors by which each image is resized for the ensemble, such as [0.8, 1.0, 1.25].
-            Not stored in checkpoints.
 
     Attributes:
         recognizer: the model without Lightning.
-        ensemble_options: the other models and the scales.
+        ensemble_options: the other models, and the scales.
         search_options: options of the beam search in test and predict.
         validation_examples: some samples of the last validation.
-        tests: the results of each test split so far.
+        tests: the evaluator of each test split.
 
     Raises:
-        Im2TexError: for unknown names, or arguments that do not fit.
+        Im2TexError: for unknown names, or arguments out of range.
     """
 
     tests: dict[str, SplitEvaluator]
-    loaded_from: str | None = None  # model folder, where no checkpoint was loaded
+    loaded_from: str | None = None  # model folder, if no checkpoint was loaded
     _check_boxes_on_next_batch = False
 
     def __init__(
@@ -125,24 +121,27 @@ class Im2Tex(LightningModule):
         schedule: str = "cosine",
         schedule_args: dict[str, Any] | None = None,
         clip_norm: float = 5.0,
-        initial_range: float | None = None,
+        init_range: float | None = None,
         channels_last: bool = False,
-        examples: int = 8,
+        num_validation_examples: int = 8,
         init_from: str | None = None,
         beam_size: int = 5,
         length_penalty: float = 0.0,
-        output_length: int = 200,
+        max_length: int = 200,
         n_best: int = 1,
         ensemble: list[str] | None = None,
-        views: list[float] | None = None,
+        tta_scales: list[float] | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(ignore=list(NOT_HYPERPARAMETERS))
-        _check_numbers(min_count, clip_norm, examples)
-        self.min_count, self.clip_norm, self.examples = min_count, clip_norm, examples
+        _check_ranges(min_count, clip_norm, num_validation_examples)
+        self.min_count = min_count
+        self.clip_norm = clip_norm
+        self.num_validation_examples = num_validation_examples
         self.init_from = init_from
-        self.search_options = SearchOptions(beam_size, output_length, length_penalty, n_best)
-        self.ensemble_options = EnsembleOptions(ensemble or (), (1.0,) if views is None else views)
+        self.search_options = SearchOptions(beam_size, max_length, length_penalty, n_best)
+        scales = (1.0,) if tta_scales is None else tta_scales
+        self.ensemble_options = EnsembleOptions(ensemble or (), scales)
         self.optimizer = OPTIMIZERS.build(optimizer, optimizer_args)
         self.schedule = SCHEDULES.build(schedule, schedule_args)
         self.recognizer = Recognizer(
@@ -154,20 +153,20 @@ class Im2Tex(LightningModule):
             decoder=decoder,
             decoder_args=decoder_args,
             preprocessing=preprocessing,
-            initial_range=initial_range,
+            init_range=init_range,
             channels_last=channels_last,
         )
         self.hparams["attention"] = self.recognizer.settings["attention"]
         self.val_perplexity = Perplexity()
         self.val_metrics = FormulaMetrics(prefix="val/")
         self.validation_examples: list[ValidationExample] = []
-        self._predictor: tuple[Predictor] | None = None  # a tuple, so that it is no submodule
+        self._predictor: tuple[Predictor] | None = None  # in a tuple: not a submodule
         if vocabulary is None and init_from is None:
-            # Options that came with weights stay as they are: a fit warns of them.
+            # Settings of loaded weights cannot be changed: `on_fit_start` warns instead.
             for message in unused_options(self.hparams):
                 raise Im2TexError(message)
 
-    # ---------------------------------------------------------------- parts
+    # ---------------------------------------------------------------- model
 
     @property
     def vocabulary(self) -> Vocabulary | None:
@@ -181,10 +180,10 @@ class Im2Tex(LightningModule):
 
     @property
     def predictor(self) -> Predictor:
-        """The recogniser, or the ensemble of it that `ensemble` and `views` ask for.
+        """The recogniser, or its ensemble with the models and scales of `ensemble_options`.
 
         Raises:
-            Im2TexError: if another model cannot be loaded, or does not fit.
+            Im2TexError: if another model cannot be loaded or is not compatible.
         """
         if self._predictor is None:
             self._predictor = (combine(self.recognizer, self.ensemble_options),)
@@ -192,16 +191,16 @@ class Im2Tex(LightningModule):
 
     @property
     def search_signature(self) -> str:
-        """The search options and the ensemble, for results to be compared by."""
+        """The search options and the ensemble, as stored with results."""
         options = str(self.search_options)
         ensemble = self.ensemble_options
         return options if ensemble.is_single_model else f"{options[:-1]}, {ensemble})"
 
     def configure_model(self) -> None:
-        """Sets the vocabulary from the training labels, and loads the weights of `init_from`.
+        """Makes the vocabulary from the training labels, and loads the weights of `init_from`.
 
         Raises:
-            Im2TexError: if there are neither weights nor a training split.
+            Im2TexError: if there is no vocabulary outside a fit.
         """
         if self.vocabulary is None:
             if not self.trainer.training and not self.trainer.sanity_checking:
@@ -236,20 +235,21 @@ class Im2Tex(LightningModule):
         weights_only: bool | None = None,
         **kwargs: Any,
     ) -> Self:
-        """A model with the hyper-parameters and weights of a checkpoint of any known format.
+        """Loads a model from a checkpoint of any known format.
 
-        Lightning's own method reads the hyper-parameters before a hook can migrate them.
+        It replaces Lightning's method, which reads the hyper-parameters before a hook can migrate
+        them.
 
         Args:
-            checkpoint_path: of the file.
+            checkpoint_path: path of the file.
             map_location: device of the model; the CPU if not given.
-            hparams_file: not used, the hyper-parameters are the checkpoint's.
-            strict: whether every weight must exist and fit; true if not given.
-            weights_only: always so, no code of the file is run.
+            hparams_file: must be None.
+            strict: whether the names of weights must match exactly; true if not given.
+            weights_only: ignored; no code of the file is run.
             **kwargs: arguments that replace the stored hyper-parameters.
 
         Raises:
-            Im2TexError: if it is missing, damaged, or not written by im2tex.
+            Im2TexError: if the file is missing, damaged, or not written by im2tex.
         """
         if hparams_file is not None:
             raise Im2TexError("hparams_file: pass settings as keyword arguments instead.")
@@ -260,21 +260,27 @@ class Im2Tex(LightningModule):
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path) -> Self:
-        """A trained model in eval mode, with the ensemble and scales it was exported with.
+        """Loads a trained model, with the ensemble and scales it was exported with.
+
+        Example:
+            >>> Im2Tex.from_pretrained("handwritten_small").transcribe("photo.png")[0].latex
 
         Args:
-            name_or_path: a model of the package, or a folder that `im2tex export` wrote.
+            name_or_path: name of a packaged model, or a folder written by `im2tex export`.
+
+        Returns:
+            The model in eval mode.
 
         Raises:
-            Im2TexError: if there is none, or a file of it cannot be read.
+            Im2TexError: if there is no such model, or one of its files cannot be read.
         """
         stored = read_stored(name_or_path)
         state = {PREFIX + name: value for name, value in stored.state.items()}
-        ensemble = {"ensemble": list(stored.members), "views": list(stored.scales)}
+        ensemble = {"ensemble": list(stored.members), "tta_scales": list(stored.scales)}
         return rebuilt(cls, stored.settings, state, str(stored.path), use=ensemble).eval()
 
     def save_pretrained(self, folder: str | Path) -> int:
-        """Writes settings and weights, in half precision, for `from_pretrained`.
+        """Writes settings and half-precision weights for `from_pretrained`.
 
         Returns:
             The size of all weights in bytes.
@@ -287,16 +293,16 @@ class Im2Tex(LightningModule):
     # ---------------------------------------------------------------- training
 
     def on_fit_start(self) -> None:
-        """Warns of options without effect that came with a checkpoint."""
+        """Warns of options of a checkpoint that have no effect."""
         for message in unused_options(self.hparams):
             rank_zero_warn(message)
 
     def on_train_start(self) -> None:
-        """Asks for a check of the first batch if the decoder has losses that need boxes."""
+        """Requests a check of the first batch if the decoder has losses that need symbol boxes."""
         self._check_boxes_on_next_batch = bool(self.recognizer.require_decoder().alignment_losses)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seeds dropout and sampling by the step alone, so that a resumed run repeats them."""
+        """Seeds dropout and sampling by the step, so that a resumed run repeats them."""
         datamodule = getattr(self.trainer, "datamodule", None)
         seed = 0 if datamodule is None else datamodule.hparams["seed"]
         state = f"{seed} {self.global_step} {self.global_rank}"
@@ -318,24 +324,23 @@ class Im2Tex(LightningModule):
         return loss
 
     def _warn_if_no_boxes(self, batch: Batch) -> None:
-        """Warns of losses that need symbol boxes if the batch has none."""
         if batch.boxes is not None and (batch.boxes[:, :, 2] >= batch.boxes[:, :, 0]).any():
             return
         losses = " and ".join(self.recognizer.require_decoder().alignment_losses)
         rank_zero_warn(
-            f"{losses} would learn from where symbols lie, and the first batch says that of none. "
-            "Only inks whose strokes are assigned to symbols say it. If none of your data do, "
-            "nothing is learnt from it: set the weights of these losses to 0."
+            f"{losses} needs symbol boxes, but the first batch has none: only ink whose strokes "
+            "are annotated with symbols has boxes. If none of your data has annotations, set the "
+            "weight of the loss to 0."
         )
 
     # ---------------------------------------------------------------- validation
 
     def on_validation_epoch_start(self) -> None:
-        """Drops the previous validation's examples."""
+        """Removes the examples of the previous validation."""
         self.validation_examples = []
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """The likelihood and the greedy prediction of one batch."""
+        """Computes likelihood and greedy predictions of one batch."""
         decoder, grid = self.recognizer.members(batch)[0]
         _, logs = decoder.loss(grid, self.recognizer.targets(batch))
         if "nll" in logs:
@@ -345,17 +350,16 @@ class Im2Tex(LightningModule):
         vocabulary = self.recognizer.require_vocabulary()
         predictions = [vocabulary.decode(one.tokens) for one in best]
         self.val_metrics.update(mask_failed_predictions(predictions, batch), batch.tokens)
-        # From both ends of the order of sizes: long formulas first, then short ones.
-        missing = self.examples - len(self.validation_examples)
-        for k in range(min(missing, max(1, self.examples // 4), len(batch.keys))):
-            height, width = batch.sizes[k].tolist()
-            image = batch.images[k, 0, :height, :width].cpu().numpy()
-            self.validation_examples.append(
-                ValidationExample(image, batch.tokens[k], predictions[k], best[k].score)
-            )
+        # Batches come from large to small images: each gives some, so that sizes differ.
+        missing = self.num_validation_examples - len(self.validation_examples)
+        count = min(missing, max(1, self.num_validation_examples // 4), len(batch.keys))
+        self.validation_examples += [
+            ValidationExample.from_batch(batch, row, predictions[row], best[row].score)
+            for row in range(count)
+        ]
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the metrics, and steps a learning-rate schedule that follows them."""
+        """Logs the metrics, and steps a `ReduceLROnPlateau` schedule."""
         perplexity = self.val_perplexity.compute()
         self.log("val/perplexity", perplexity, prog_bar=True)
         if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
@@ -371,17 +375,17 @@ class Im2Tex(LightningModule):
     # ---------------------------------------------------------------- test and predict
 
     def forward(self, batch: Batch, options: SearchOptions) -> list[list[Hypothesis]]:
-        """The hypotheses of each image of a batch, the best first."""
+        """The hypotheses for each image of a batch, sorted by score, best first."""
         return self.predictor.search(batch, options)
 
     def on_test_start(self) -> None:
-        """Starts an evaluation of each test split."""
+        """Creates an evaluator for each test split."""
         names = formula_data(self.trainer).test_splits
         self.tests = {name: SplitEvaluator.start(name, self.device) for name in names}
         self._tested = list(names)
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """The likelihood and the beam search of one batch."""
+        """Computes likelihood and beam search of one batch."""
         members = self.predictor.members(batch)
         logs = likelihood(members, self.recognizer.targets(batch))
         found = search(members, self.search_options)
@@ -389,14 +393,14 @@ class Im2Tex(LightningModule):
         self.tests[self._tested[dataloader_idx]].add(batch, found, vocabulary, logs)
 
     def on_test_epoch_end(self) -> None:
-        """Logs the metrics of every split, as `SPLIT/NAME`."""
+        """Logs the metrics of each split as `SPLIT/NAME`."""
         for name, test in self.tests.items():
             self.log_dict({f"{name}/{metric}": value for metric, value in test.compute().items()})
 
     def predict_step(
         self, batch: Batch, batch_idx: int, dataloader_idx: int = 0
     ) -> list[tuple[str, Prediction | None]]:
-        """The predictions of a batch by key; None for an image that could not be drawn."""
+        """Pairs of key and prediction; None as prediction of an image that failed to load."""
         found = self(batch, self.search_options)
         vocabulary = self.recognizer.require_vocabulary()
         return [
@@ -407,23 +411,23 @@ class Im2Tex(LightningModule):
     def transcribe(
         self, images: ImageInput | Sequence[ImageInput], **options: Any
     ) -> list[Prediction]:
-        """Predicts the LaTeX of images: see `Predictor.predict`."""
+        """Predicts the LaTeX of images; see `Predictor.predict` for the options."""
         return self.predictor.predict(images, **options)
 
     # ---------------------------------------------------------------- optimisation
 
     def configure_optimizers(self) -> Any:
-        """The optimiser and schedule that the hyper-parameters name."""
+        """Builds the optimiser and the learning-rate schedule."""
         optimizer = self.optimizer.build(self)
         total = float(self.trainer.estimated_stepping_batches)
         return {"optimizer": optimizer, "lr_scheduler": self.schedule.build(optimizer, total)}
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Steps a schedule by the step; not one that follows the validation.
+        """Steps a schedule, except `ReduceLROnPlateau`.
 
-        Lightning would step that one after the validation's checkpoint was written, so that a run
-        resumed from it lacks the step, and at every epoch, with an old score where there was no
-        validation. `on_validation_epoch_end` does it instead.
+        Lightning would step that one after the checkpoint of the validation is written, so that a
+        resumed run lacks the step, and also in epochs without a validation.
+        `on_validation_epoch_end` steps it instead.
         """
         if metric is None:
             super().lr_scheduler_step(scheduler, metric)
@@ -434,26 +438,24 @@ class Im2Tex(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips the gradient's norm at `clip_norm`, and logs the norm before."""
+        """Clips the gradient norm to `clip_norm`, and logs the norm before clipping."""
         if gradient_clip_val is not None:
             raise Im2TexError(GRADIENT_CLIPPING_ERROR)
         norm = nn.utils.clip_grad_norm_(self.parameters(), self.clip_norm or float("inf"))
         self.log("train/grad_norm", norm)
 
 
-def _check_numbers(min_count: int, clip_norm: float, examples: int) -> None:
-    """Refuses values that would fail late or silently.
+def _check_ranges(min_count: int, clip_norm: float, num_validation_examples: int) -> None:
+    """Checks the numbers of a module.
 
     Raises:
-        Im2TexError: if a number is out of range.
+        Im2TexError: if one is out of range.
     """
-    numbers = {"min_count": min_count, "clip_norm": clip_norm, "examples": examples}
-    for name, value in numbers.items():
+    minimum = {"min_count": 1, "clip_norm": 0, "num_validation_examples": 0}
+    values = (min_count, clip_norm, num_validation_examples)
+    for (name, bound), value in zip(minimum.items(), values, strict=True):
         if not isinstance(value, int | float):
             raise Im2TexError(f"model.{name} must be a number, got {value!r}.")
-    if min_count < 1:
-        raise Im2TexError(f"model.min_count must be at least 1, got {min_count}.")
-    if not clip_norm >= 0:
-        raise Im2TexError(f"model.clip_norm must be >= 0 (0: no clipping), got {clip_norm}.")
-    if examples < 0:
-        raise Im2TexError(f"model.examples must be at least 0, got {examples}.")
+        if not value >= bound:
+            hint = " (0 disables clipping)" if name == "clip_norm" else ""
+            raise Im2TexError(f"model.{name} must be >= {bound}{hint}, got {value}.")

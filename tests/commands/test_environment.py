@@ -67,9 +67,9 @@ def test_what_another_process_ended_with_is_one_line(text, words):
 def test_a_killed_loader_is_one_line(tmp_path, capsys):
     callbacks = [{"class_path": "signals.KillLoader", "init_args": {}}]
     settings = changed(TINY, trainer={"callbacks": callbacks, "max_epochs": 50})
-    path = config(tmp_path, changed(settings, data={"workers": 1}))
+    path = config(tmp_path, changed(settings, data={"num_workers": 1}))
     assert im2tex("fit", "--config", path) == 2
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said.startswith("im2tex: error: a process that loads data was killed")
-    assert "--data.workers" in said
+    assert "--data.num_workers" in said
     assert "--ckpt_path" in said

@@ -146,11 +146,18 @@ def test_flags_between_configurations_stand_where_they_stand(settled, tmp_path):
 
 def test_layers_by_hand(tmp_path):
     path = write(tmp_path / "1.yaml", SGD)
-    given = ["--model.optimizer", "adamw", "--config", str(path), "--ema=0.9", "--model.examples=3"]
+    given = [
+        "--model.optimizer",
+        "adamw",
+        "--config",
+        str(path),
+        "--ema=0.9",
+        "--model.num_validation_examples=3",
+    ]
     layers = split_layers(given)
     assert [layer.arguments for layer in layers] == [given[:2], given[2:4], given[4:]]
     assert layers[1].values["model.optimizer_args.momentum"] == 0.5
-    assert layers[2].values == {"ema": "0.9", "model.examples": "3"}
+    assert layers[2].values == {"ema": "0.9", "model.num_validation_examples": "3"}
     assert effective(layers, "model.optimizer") == "sgd"
     assert effective(layers, "trainer.max_epochs") is None
     listed = drop_stale(layers, {"model.optimizer": "adamw"})
@@ -261,7 +268,7 @@ def test_saying_what_the_checkpoint_has_anyway_is_no_conflict(settled, checkpoin
 
 def test_what_acts_once_and_how_to_decode_are_not_in_a_checkpoint(checkpoint):
     stored = torch.load(checkpoint, weights_only=True)["hyper_parameters"]
-    forgotten = {"init_from", "beam_size", "length_penalty", "output_length", "n_best"}
+    forgotten = {"init_from", "beam_size", "length_penalty", "max_length", "n_best"}
     assert not forgotten & set(stored)
     assert {"encoder", "decoder_args", "preprocessing", "vocabulary", "optimizer"} <= set(stored)
 

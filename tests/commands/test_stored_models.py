@@ -26,7 +26,7 @@ def result(folder):
 
 def test_test_of_a_folder_equals_test_of_its_checkpoints(folder, checkpoint, tmp_path):
     flags = ("--report.engine", "none", "--trainer.default_root_dir", tmp_path)
-    ensemble = ("--model.ensemble", f"[{checkpoint}]", "--model.views", "[0.75, 1]")
+    ensemble = ("--model.ensemble", f"[{checkpoint}]", "--model.tta_scales", "[0.75, 1]")
     test = ("test", "--ckpt_path")
     assert im2tex(*test, folder, *flags, "--report.folder", tmp_path / "a") == 0
     assert im2tex(*test, checkpoint, *ensemble, *flags, "--report.folder", tmp_path / "b") == 0
@@ -40,7 +40,7 @@ def test_test_of_a_folder_equals_test_of_its_checkpoints(folder, checkpoint, tmp
 
 def test_flags_replace_the_ensemble_of_a_folder(folder, tmp_path):
     flags = ("--report.engine", "none", "--trainer.default_root_dir", tmp_path)
-    single = ("--model.ensemble", "null", "--model.views", "null", "--report.folder", tmp_path)
+    single = ("--model.ensemble", "null", "--model.tta_scales", "null", "--report.folder", tmp_path)
     assert im2tex("test", "--ckpt_path", folder, *flags, *single) == 0
     assert "models=" not in result(tmp_path)["signatures"]["beam"]
 

@@ -223,11 +223,11 @@ def test_what_a_store_was_not_made_with_is_said_with_the_command(press, listed, 
 
 def test_a_store_says_what_it_was_made_of(press, listed, tmp_path):
     source(limit=20, labels="tok").prepare(tmp_path, str(listed))
-    about = source().split(tmp_path, "train").about
+    about = source().split(tmp_path, "train").metadata
     assert about["settings"]["limits"]["train"] == 20
     assert about["renderer"] == "press 1"
     assert about["origin"]["files"] == 1
-    part = source(limit=5).split(tmp_path, "train").about
+    part = source(limit=5).split(tmp_path, "train").metadata
     assert part["selection"] == {"limit": 5}
     json.dumps(part)
 

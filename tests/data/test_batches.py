@@ -5,7 +5,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from im2tex.data.bucketing import Budget, deal, group, padding_ratio, resize
+from im2tex.data.bucketing import (
+    BatchLimits,
+    bucket_by_size,
+    padding_ratio,
+    rebalance,
+    shard_batches,
+)
 
 
 def sizes(*rows):
@@ -33,30 +39,30 @@ def once(batches, count):
 
 def test_like_goes_with_like():
     table = sizes((16, 100, 3), (64, 20, 3), (16, 20, 3), (64, 100, 3))
-    batches = group(range(4), table, Budget(samples=2))
+    batches = bucket_by_size(range(4), table, BatchLimits(samples=2))
     assert [sorted(batch) for batch in batches] == [[0, 2], [1, 3]]
 
 
 def test_each_budget_ends_a_batch():
     table = sizes(*[(10, 10, 5)] * 6)
-    assert [len(b) for b in group(range(6), table, Budget(samples=4))] == [4, 2]
-    assert [len(b) for b in group(range(6), table, Budget(pixels=350))] == [3, 3]
-    assert [len(b) for b in group(range(6), table, Budget(tokens=10))] == [2, 2, 2]
+    assert [len(b) for b in bucket_by_size(range(6), table, BatchLimits(samples=4))] == [4, 2]
+    assert [len(b) for b in bucket_by_size(range(6), table, BatchLimits(pixels=350))] == [3, 3]
+    assert [len(b) for b in bucket_by_size(range(6), table, BatchLimits(tokens=10))] == [2, 2, 2]
 
 
 def test_budgets_count_the_padding():
     # Alone 10 x 10 and 10 x 40; together twice 10 x 40.
     table = sizes((10, 10, 5), (10, 40, 5))
-    assert len(group(range(2), table, Budget(pixels=800))) == 1
-    assert len(group(range(2), table, Budget(pixels=799))) == 2
+    assert len(bucket_by_size(range(2), table, BatchLimits(pixels=800))) == 1
+    assert len(bucket_by_size(range(2), table, BatchLimits(pixels=799))) == 2
     table = sizes((10, 10, 5), (10, 10, 40))
-    assert len(group(range(2), table, Budget(tokens=80))) == 1
-    assert len(group(range(2), table, Budget(tokens=79))) == 2
+    assert len(bucket_by_size(range(2), table, BatchLimits(tokens=80))) == 1
+    assert len(bucket_by_size(range(2), table, BatchLimits(tokens=79))) == 2
 
 
 def test_a_sample_beyond_a_budget_makes_a_batch_of_its_own():
     table = sizes((10, 10, 5), (500, 500, 5), (10, 10, 5))
-    batches = group(range(3), table, Budget(pixels=1000))
+    batches = bucket_by_size(range(3), table, BatchLimits(pixels=1000))
     assert sorted(map(sorted, batches)) == [[0, 2], [1]]
 
 
@@ -69,24 +75,24 @@ def test_the_padding_ratio_by_hand():
 
 def test_missing_batches_come_from_halving_the_largest():
     table = sizes(*[(10, 10, 1)] * 4, *[(30, 30, 1)] * 4)
-    assert resize([[0, 1, 2, 3], [4, 5, 6, 7]], table, 3) == [[0, 1, 2, 3], [4, 5], [6, 7]]
-    assert resize([[0, 1, 2, 3], [4, 5, 6, 7]], table, 8) == [[i] for i in range(8)]
+    assert rebalance([[0, 1, 2, 3], [4, 5, 6, 7]], table, 3) == [[0, 1, 2, 3], [4, 5], [6, 7]]
+    assert rebalance([[0, 1, 2, 3], [4, 5, 6, 7]], table, 8) == [[i] for i in range(8)]
 
 
 def test_surplus_batches_are_merged_with_their_cheapest_neighbour():
     table = sizes((10, 10, 1), (10, 12, 1), (90, 90, 1))
-    assert resize([[0], [1], [2]], table, 2) == [[0, 1], [2]]
-    assert resize([[0], [1], [2]], table, 1) == [[0, 1, 2]]
+    assert rebalance([[0], [1], [2]], table, 2) == [[0, 1], [2]]
+    assert rebalance([[0], [1], [2]], table, 1) == [[0, 1, 2]]
 
 
 def test_resizing_to_the_number_there_is_changes_nothing():
     batches = [[2, 0], [1]]
-    assert resize(batches, sizes(*[(8, 8, 1)] * 3), 2) == batches
+    assert rebalance(batches, sizes(*[(8, 8, 1)] * 3), 2) == batches
 
 
 def test_ranks_get_neighbours_in_the_same_step():
     batches = [[i] for i in range(12)]
-    ranks = deal(batches, 3, np.random.default_rng(0))
+    ranks = shard_batches(batches, 3, np.random.default_rng(0))
     assert [len(mine) for mine in ranks] == [4, 4, 4]
     for step in zip(*ranks, strict=True):
         together = sorted(i for batch in step for i in batch)
@@ -101,19 +107,19 @@ def test_ranks_get_neighbours_in_the_same_step():
 @pytest.mark.parametrize("seed", range(5))
 def test_every_sample_is_in_one_batch_within_the_budgets(seed):
     table = random_sizes(300, seed)
-    budget = Budget(samples=12, pixels=150_000, tokens=400)
+    budget = BatchLimits(samples=12, pixels=150_000, tokens=400)
     order = np.random.default_rng(seed).permutation(300).tolist()
-    batches = group(order, table, budget)
+    batches = bucket_by_size(order, table, budget)
     assert once(batches, 300)
     for batch in batches:
         height, width, length = (int(n) for n in table[batch].max(0))
-        assert len(batch) == 1 or budget.allows(len(batch), height, width, length)
+        assert len(batch) == 1 or budget.allow(len(batch), height, width, length)
 
 
 @pytest.mark.parametrize("count", [1, 7, 25, 40, 300])
 def test_resizing_keeps_every_sample(count):
     table = random_sizes(300)
-    batches = resize(group(range(300), table, Budget(samples=12)), table, count)
+    batches = rebalance(bucket_by_size(range(300), table, BatchLimits(samples=12)), table, count)
     assert len(batches) == count
     assert all(batches)
     assert once(batches, 300)
@@ -121,18 +127,18 @@ def test_resizing_keeps_every_sample(count):
 
 def test_splitting_keeps_the_budgets():
     table = random_sizes(300)
-    budget = Budget(samples=12, pixels=150_000, tokens=400)
-    batches = group(range(300), table, budget)
-    for batch in resize(batches, table, len(batches) + 20):
+    budget = BatchLimits(samples=12, pixels=150_000, tokens=400)
+    batches = bucket_by_size(range(300), table, budget)
+    for batch in rebalance(batches, table, len(batches) + 20):
         height, width, length = (int(n) for n in table[batch].max(0))
-        assert len(batch) == 1 or budget.allows(len(batch), height, width, length)
+        assert len(batch) == 1 or budget.allow(len(batch), height, width, length)
 
 
 def test_grouping_by_size_pads_little():
     # The shares of the heights and widths of CROHME's inks are less wild than these.
     table = random_sizes(3000)
-    budget = Budget(samples=24, pixels=400_000, tokens=10_000)
-    grouped = group(range(3000), table, budget)
+    budget = BatchLimits(samples=24, pixels=400_000, tokens=10_000)
+    grouped = bucket_by_size(range(3000), table, budget)
     assert padding_ratio(grouped, table) < 1.25
     mixed = [list(range(i, i + 24)) for i in range(0, 3000, 24)]
     assert padding_ratio(mixed, table) > 2
@@ -140,4 +146,7 @@ def test_grouping_by_size_pads_little():
 
 def test_equal_sizes_stay_in_the_order_given():
     table = sizes(*[(8, 8, 1)] * 6)
-    assert group([3, 1, 5, 0, 2, 4], table, Budget(samples=3)) == [[3, 1, 5], [0, 2, 4]]
+    assert bucket_by_size([3, 1, 5, 0, 2, 4], table, BatchLimits(samples=3)) == [
+        [3, 1, 5],
+        [0, 2, 4],
+    ]

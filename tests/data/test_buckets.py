@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from ink_factory import png
 
-from im2tex.data.bucketing import Budget, group
+from im2tex.data.bucketing import BatchLimits, bucket_by_size
 from im2tex.data.dataset import FormulaDataset
-from im2tex.data.fixed_sizes import PAPER, Buckets
+from im2tex.data.fixed_sizes import PAPER_SIZES, Buckets
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.sample import Sample
 from im2tex.data.samplers import EvaluationSampler, TrainingSampler
@@ -24,7 +24,7 @@ def picture(key, height, width):
 
 def test_a_picture_goes_into_the_first_bucket_that_holds_it():
     buckets = Buckets("paper")
-    assert len(buckets.sizes) == len(PAPER.split()) == 19
+    assert len(buckets.sizes) == len(PAPER_SIZES.split()) == 19
     assert buckets.fit(32, 128) == (32, 128)
     assert buckets.fit(33, 128) == (64, 128)
     assert buckets.fit(20, 129) == (32, 160)
@@ -50,14 +50,14 @@ def test_a_batch_holds_one_size_and_every_sample_is_in_one():
         [rng.integers(1, 21, 300) * 8, rng.integers(1, 64, 300) * 8, rng.integers(1, 90, 300)], 1
     )
     fitted = Buckets("paper").fit_all(sizes)
-    batches = group(range(300), fitted, Budget(20, 2_000_000, 2_000), one_size=True)
+    batches = bucket_by_size(range(300), fitted, BatchLimits(20, 2_000_000, 2_000), same_size=True)
     assert sorted(i for batch in batches for i in batch) == list(range(300))
     for batch in batches:
         assert len({tuple(fitted[i, :2]) for i in batch}) == 1
         assert len(batch) <= 20
     # As few batches as the sizes allow: one of each size at most is not full by samples or tokens.
     many = {tuple(size) for size in fitted[:, :2].tolist()}
-    full = group(range(300), fitted, Budget(300, 10**9, 10**6), one_size=True)
+    full = bucket_by_size(range(300), fitted, BatchLimits(300, 10**9, 10**6), same_size=True)
     assert len(full) == len(many)
 
 
@@ -70,7 +70,7 @@ def test_batches_are_drawn_at_the_size_of_their_bucket(ranks):
     seen = []
     for rank in range(ranks):
         sampler = TrainingSampler(
-            dataset, range(8), Budget(3), rank=rank, ranks=ranks, buckets=buckets
+            dataset, range(8), BatchLimits(3), rank=rank, world_size=ranks, buckets=buckets
         )
         for request in sampler:
             batch = dataset[request]
@@ -84,7 +84,7 @@ def test_batches_are_drawn_at_the_size_of_their_bucket(ranks):
 
 def test_evaluation_too():
     sizes = np.array([[24, 100, 5], [24, 100, 9], [40, 100, 5], [24, 160, 5]])
-    sampler = EvaluationSampler(sizes, Budget(9), buckets=Buckets("paper"))
+    sampler = EvaluationSampler(sizes, BatchLimits(9), buckets=Buckets("paper"))
     assert sorted(map(sorted, sampler.batches)) == [[0, 1], [2], [3]]
     # 32 x 128 twice, 64 x 128 and 32 x 160 for the four pictures.
     true = 24 * 100 * 2 + 40 * 100 + 24 * 160

@@ -26,7 +26,7 @@ PICTURE = Sample("picture", "x", ("x",), image=png(np.kron(1 - np.eye(4), np.one
 
 def module(root, rule=RULE, rank=0, ranks=1, **settings):
     """A data module in the middle of nothing: only what it asks of a trainer is there."""
-    data = FormulaDataModule("crohme", root=str(root), workers=0, batch_size=4, **settings)
+    data = FormulaDataModule("crohme", root=str(root), num_workers=0, batch_size=4, **settings)
     counters = SimpleNamespace(processed=0, ready=0)
     data.trainer = SimpleNamespace(
         lightning_module=SimpleNamespace(preprocessing=rule),
@@ -63,8 +63,8 @@ def test_training_leaves_out_what_does_not_fit_and_counts_it_by_reason(stored):
     data = module(stored(train=[*GOOD, *bad, PICTURE]), max_length=8)
     loader = data.train_dataloader()
     assert keys(loader) == sorted([*(sample.key for sample in GOOD), "picture"])
-    kept = data.kept["train"]
-    assert (kept.total, kept.kept) == (26, 21)
+    kept = data.statistics["train"]
+    assert (kept.total, kept.used) == (26, 21)
     assert kept.dropped == {
         "unreadable": 2,
         "longer than 8 tokens": 1,
@@ -90,7 +90,7 @@ def test_a_part_of_the_training_set_is_the_same_part_every_time(stored):
     assert parts[3] != parts[0]
     data = module(root, train_samples=7)
     data.train_dataloader()
-    assert data.kept["train"].dropped == {"beyond train_samples": 13}
+    assert data.statistics["train"].dropped == {"beyond train_samples": 13}
     assert keys(module(root, train_samples=99).train_dataloader()) == keys(
         module(root).train_dataloader()
     )
@@ -98,7 +98,7 @@ def test_a_part_of_the_training_set_is_the_same_part_every_time(stored):
 
 def test_labels_and_boxes_agree_with_what_was_exchanged_and_cut(stored):
     root = stored(train=GOOD)
-    data = module(root, swap_share=1.0, swap_probability=1.0, crop_share=0.5)
+    data = module(root, swap_fraction=1.0, swap_probability=1.0, subformula_crop_prob=0.5)
     original = {sample.key: sample.tokens for sample in GOOD}
     changed = 0
     for batch in data.train_dataloader():
@@ -125,7 +125,7 @@ def test_images_lie_in_their_batch_as_drawn(stored):
     for batch in data.train_dataloader():
         for key, image, size in zip(batch.keys, batch.images, batch.sizes.tolist(), strict=True):
             sample = next(sample for sample in GOOD if sample.key == key)
-            drawn = RULE.draw(sample.ink).image
+            drawn = RULE.rasterize(sample.ink).image
             assert tuple(size) == drawn.shape
             assert np.array_equal(image[0, : size[0], : size[1]].numpy(), drawn)
             assert image.sum() == drawn.sum()
@@ -150,14 +150,14 @@ def test_a_test_leaves_nobody_out(stored):
     first, second = data.test_dataloader()
     assert keys(first) == sorted(sample.key for sample in [*GOOD, *bad])
     assert keys(second) == sorted(sample.key for sample in GOOD)
-    kept = data.kept["test_2014"]
-    assert (kept.total, kept.kept, kept.dropped) == (25, 25, {})
+    kept = data.statistics["test_2014"]
+    assert (kept.total, kept.used, kept.dropped) == (25, 25, {})
 
 
 def test_what_is_too_large_is_made_smaller_and_counted(stored):
     data = module(stored(train=GOOD, test_2014=[*GOOD, WIDE]), test_splits="test_2014")
     (loader,) = data.test_dataloader()
-    assert data.kept["test_2014"].limited == 1
+    assert data.statistics["test_2014"].downscaled == 1
     widths = {
         key: size[1]
         for batch in loader
@@ -182,7 +182,7 @@ def test_what_cannot_be_drawn_is_blank_and_named_with_its_reason(stored):
 
 def test_evaluation_draws_plainly_and_the_same_every_time(stored):
     root = stored(train=GOOD, validation=GOOD)
-    data = module(root, augmentation={}, swap_share=1.0, crop_share=1.0)
+    data = module(root, augmentation={}, swap_fraction=1.0, subformula_crop_prob=1.0)
     for _ in range(2):
         for batch in data.val_dataloader():
             assert batch.boxes is None
@@ -268,7 +268,7 @@ def test_a_formula_that_was_not_drawn_is_tested_on_as_wrong_and_never_trained_on
     undrawn = Sample("undrawn", "x", ("x",), extra={"failed": "TeX reports an error"})
     data = module(stored(train=[*GOOD, undrawn], test_2014=[PICTURE, undrawn]))
     assert "undrawn" not in keys(data.train_dataloader())
-    assert data.kept["train"].dropped == {"unreadable": 1}
+    assert data.statistics["train"].dropped == {"unreadable": 1}
     data.hparams["test_splits"] = "test_2014"
     batches = list(data.test_dataloader()[0])
     failed = {b.keys[row]: why for b in batches for row, why in b.failed.items()}
@@ -283,9 +283,9 @@ def test_a_picture_over_the_limits_is_left_out_of_training_and_counted_in_evalua
     rule = Preprocessing(symbol_size=0, max_height=64, max_width=128)
     data = module(stored(train=[wide, PICTURE], validation=[wide, PICTURE]), rule=rule)
     assert keys(data.train_dataloader()) == ["picture"]
-    assert data.kept["train"].dropped == {"larger than the image limits": 1}
+    assert data.statistics["train"].dropped == {"larger than the image limits": 1}
     assert keys(data.val_dataloader()) == ["picture", "wide picture"]
-    assert data.kept["validation"].limited == 1
+    assert data.statistics["validation"].downscaled == 1
 
 
 def test_buckets_change_the_batches_and_not_who_is_in_them(stored):

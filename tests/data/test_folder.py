@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_kept(folder, tmp_path):
     for name in ("broken.png", "cut.inkml", "blank.png", "01.png", "gone.png"):
         assert f"{name}: " in report
     assert "5 problems" in report
-    assert source.split(tmp_path, "all").about["problems"] == prepared.lines[2:]
+    assert source.split(tmp_path, "all").metadata["problems"] == prepared.lines[2:]
     assert by_key(source, tmp_path, "all")["01.png"].tokens == ()
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_run import TINY, changed, config, im2tex
 
-from im2tex.data.augmentation import Variation
+from im2tex.data.augmentation import TrainingAugmentation
 from im2tex.data.dataset import FormulaDataset
 from im2tex.data.preparation.handwriting import layouts
 from im2tex.data.preparation.handwriting.selection import held, listed
@@ -160,7 +160,7 @@ def test_training_writes_anew_each_epoch_and_validation_always_the_same(root):
     assert torch.equal(evaluation[0, [0, 1]].images, evaluation[5, [0, 1]].images)
     for fresh in (True, False):
         split = HandwritingSource(**ARGS, fresh=fresh).split(root, "train")
-        training = FormulaDataset(split, preprocessing, Variation())
+        training = FormulaDataset(split, preprocessing, TrainingAugmentation())
         assert torch.equal(training[0, [0]].images, training[0, [0]].images)
         same = torch.equal(training[0, [0]].images, training[1, [0]].images)
         assert same is not fresh
@@ -174,7 +174,9 @@ def test_training_writes_anew_each_epoch_and_validation_always_the_same(root):
 @needs_tex
 def test_sizes_are_foretold_without_writing(root):
     split = HandwritingSource(**ARGS).split(root, "train")
-    dataset = FormulaDataset(split, Preprocessing(symbol_size=16), Variation(0, Augmentation()))
+    dataset = FormulaDataset(
+        split, Preprocessing(symbol_size=16), TrainingAugmentation(0, Augmentation())
+    )
     numbers = range(len(split))
     foretold = np.array([dataset.size(k, 3)[:2] for k in numbers]).prod(1)
     drawn = np.array([dataset[3, [k]].sizes[0].tolist() for k in numbers]).prod(1)

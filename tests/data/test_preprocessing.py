@@ -35,27 +35,27 @@ def test_the_size_foretold_is_the_size_drawn(stride, size):
     for _ in range(40):
         ink = scribble(rng)
         scale = rule.scale_of(ink) * rng.uniform(0.7, 1.4)
-        assert rule.extent(ink, scale) == rule.draw(ink, scale=scale).image.shape
+        assert rule.rasterized_size(ink, scale) == rule.rasterize(ink, scale=scale).image.shape
 
 
 def test_image_sizes_are_multiples_of_the_stride():
     rule = Preprocessing(stride=(8, 32))
     rng = np.random.default_rng(1)
     for _ in range(10):
-        height, width = rule.draw(scribble(rng)).image.shape
+        height, width = rule.rasterize(scribble(rng)).image.shape
         assert height % 8 == width % 32 == 0
 
 
 def test_a_symbol_has_the_size_asked_for():
     # Ten boxes of 10 units: the characteristic size is the box, so a box takes 24 pixels.
-    drawn = PLAIN.draw(row("abcdefghij").ink)
+    drawn = PLAIN.rasterize(row("abcdefghij").ink)
     assert drawn.scale * 10 == pytest.approx(24, rel=0.1)
 
 
 def test_the_unit_of_the_ink_does_not_matter():
     ink = formula()
     sizes = {
-        PLAIN.draw(Ink(tuple(stroke * unit for stroke in ink.strokes))).image.shape
+        PLAIN.rasterize(Ink(tuple(stroke * unit for stroke in ink.strokes))).image.shape
         for unit in np.float32([0.001, 1, 12.5, 4000])
     }
     assert len(sizes) == 1
@@ -64,9 +64,9 @@ def test_the_unit_of_the_ink_does_not_matter():
 @pytest.mark.parametrize("scale", [0.6, 1.0, 2.0, 4.0])
 def test_an_ink_and_its_picture_at_any_scale_come_out_alike(scale):
     ink = formula()
-    drawn = PLAIN.draw(ink)
+    drawn = PLAIN.rasterize(ink)
     larger = Preprocessing(symbol_size=24 * scale, max_height=4000, max_width=4000)
-    picture = PLAIN.picture(dark_on_white(larger.draw(ink).image))
+    picture = PLAIN.load_image(dark_on_white(larger.rasterize(ink).image))
     for one, other in zip(drawn.image.shape, picture.image.shape, strict=True):
         assert abs(one - other) <= max(8, 0.12 * one)
     # And as dark: the pen's width follows the scale.
@@ -76,7 +76,7 @@ def test_an_ink_and_its_picture_at_any_scale_come_out_alike(scale):
 def test_a_picture_keeps_its_own_scale_where_no_size_is_asked_for():
     pixels = np.full((40, 100), 255, dtype=np.uint8)
     pixels[10:30, 10:90] = 0
-    drawn = Preprocessing(symbol_size=0, padding=4).picture(pixels)
+    drawn = Preprocessing(symbol_size=0, padding=4).load_image(pixels)
     assert drawn.scale == 1.0
     assert drawn.image.shape == (32, 88)  # 20 + 8 and 80 + 8, rounded up to eights
     assert (drawn.image[4:24, 4:84] == 255).all()
@@ -92,28 +92,28 @@ def test_an_ink_too_large_is_made_smaller_and_said_to_be(stride):
     wide = Ink(tuple(square(14 * i, 0) for i in range(100)))
     tall = Ink(tuple(square(0, 14 * i) for i in range(100)))
     for ink in (wide, tall):
-        assert not rule.fits(*rule.extent(ink, rule.scale_of(ink)))
-        drawn = rule.draw(ink)
-        assert drawn.limited
+        assert not rule.fits(*rule.rasterized_size(ink, rule.scale_of(ink)))
+        drawn = rule.rasterize(ink)
+        assert drawn.downscaled
         assert drawn.scale < rule.scale_of(ink)
         assert drawn.image.shape[0] <= 100
         assert drawn.image.shape[1] <= 200
         assert drawn.image.any()
-        large = Preprocessing(max_height=9000, max_width=9000).draw(ink).image
-        picture = rule.picture(dark_on_white(large))
-        assert picture.limited
+        large = Preprocessing(max_height=9000, max_width=9000).rasterize(ink).image
+        picture = rule.load_image(dark_on_white(large))
+        assert picture.downscaled
         assert picture.image.shape[0] <= 100
         assert picture.image.shape[1] <= 200
-    assert not rule.draw(row("ab").ink).limited
+    assert not rule.rasterize(row("ab").ink).downscaled
 
 
 def test_an_ink_or_a_picture_of_twenty_thousand_pixels_is_drawn_within_the_limits():
     ink = Ink(tuple(square(30 * i, 0, 24) for i in range(700)))
-    assert PLAIN.extent(ink, 1.0)[1] > 20_000
+    assert PLAIN.rasterized_size(ink, 1.0)[1] > 20_000
     pixels = np.full((60, 20_000), 255, dtype=np.uint8)
     pixels[20:40, 10:-10:40] = 0
-    for drawn in (PLAIN.draw(ink, scale=1.0), PLAIN.picture(png(pixels))):
-        assert drawn.limited
+    for drawn in (PLAIN.rasterize(ink, scale=1.0), PLAIN.load_image(png(pixels))):
+        assert drawn.downscaled
         assert drawn.image.shape[1] == 1280
         assert drawn.image.max() > 0
 
@@ -122,18 +122,18 @@ def test_a_dot_and_a_line_are_drawn():
     dot = Ink((np.array([(5, 5)], dtype=np.float32),))
     line = Ink((np.array([(0, 0), (90, 0)], dtype=np.float32),))
     for ink in (dot, line):
-        assert PLAIN.draw(ink).image.max() == 255
+        assert PLAIN.rasterize(ink).image.max() == 255
 
 
 @pytest.mark.parametrize(
     ("settings", "word"),
     [
-        ({"thickness": 0.0}, "thickness"),
+        ({"stroke_width": 0.0}, "stroke_width"),
         ({"max_width": 0}, "max_width"),
         ({"padding": -1}, "padding"),
         ({"symbol_size": -1.0}, "symbol_size"),
-        ({"max_height": 12}, "max_height=12 leaves no room"),
-        ({"max_width": 31, "stride": (8, 32)}, "max_width=31 leaves no room"),
+        ({"max_height": 12}, "max_height must be >= 13"),
+        ({"max_width": 31, "stride": (8, 32)}, "max_width must be >= 13"),
     ],
 )
 def test_settings_out_of_range_are_named(settings, word):
@@ -147,7 +147,7 @@ def test_settings_out_of_range_are_named(settings, word):
 @pytest.mark.parametrize("scale", [None, 3.0, 40.0])
 def test_boxes_lie_on_the_ink_of_their_symbols(scale):
     sample = row("abc")
-    drawn = PLAIN.draw(sample.ink, scale=scale)
+    drawn = PLAIN.rasterize(sample.ink, scale=scale)
     boxes = PLAIN.boxes(drawn, sample.ink, 5)
     assert boxes.shape == (5, 4)
     assert boxes[3:].tolist() == [[0, 0, -1, -1]] * 2
@@ -165,7 +165,7 @@ def test_boxes_lie_on_the_ink_of_their_symbols(scale):
 
 def test_a_symbol_without_a_place_in_the_label_has_no_box():
     sample = row("ab")
-    drawn = PLAIN.draw(sample.ink)
+    drawn = PLAIN.rasterize(sample.ink)
     assert PLAIN.boxes(drawn, sample.ink, 1).shape == (1, 4)  # the second lies beyond the label
 
 
@@ -173,34 +173,34 @@ def test_a_symbol_without_a_place_in_the_label_has_no_box():
 
 
 def test_white_on_black_is_black_on_white():
-    ink = PLAIN.draw(formula()).image
-    one, other = PLAIN.picture(png(255 - ink)), PLAIN.picture(png(ink))
+    ink = PLAIN.rasterize(formula()).image
+    one, other = PLAIN.load_image(png(255 - ink)), PLAIN.load_image(png(ink))
     assert np.array_equal(one.image, other.image)
     assert one.image.mean() < 128  # paper is 0
 
 
 def test_ink_on_transparency_of_any_colour_below():
-    ink = PLAIN.draw(formula()).image
-    expected = PLAIN.picture(png(255 - ink)).image
+    ink = PLAIN.rasterize(formula()).image
+    expected = PLAIN.load_image(png(255 - ink)).image
     for below in (0, 255):
         rgba = np.full((*ink.shape, 4), below, dtype=np.uint8)
         rgba[ink > 0, :3] = 0
         rgba[:, :, 3] = ink
-        assert np.abs(PLAIN.picture(png(rgba)).image.astype(int) - expected).max() <= 2
+        assert np.abs(PLAIN.load_image(png(rgba)).image.astype(int) - expected).max() <= 2
 
 
 def test_bytes_arrays_and_open_pictures_are_the_same():
-    pixels = 255 - PLAIN.draw(formula()).image
-    expected = PLAIN.picture(png(pixels)).image
+    pixels = 255 - PLAIN.rasterize(formula()).image
+    expected = PLAIN.load_image(png(pixels)).image
     colour = np.repeat(pixels[:, :, None], 3, axis=2)
     for source in (pixels, pixels[:, :, None], colour, Image.fromarray(pixels), png(colour)):
-        assert np.array_equal(PLAIN.picture(source).image, expected)
+        assert np.array_equal(PLAIN.load_image(source).image, expected)
 
 
 @pytest.mark.parametrize("source", [b"", b"no picture", png(np.full((9, 9), 255, np.uint8))])
 def test_what_shows_nothing_is_an_error(source):
     with pytest.raises(Im2TexError):
-        PLAIN.picture(source)
+        PLAIN.load_image(source)
 
 
 def test_the_blank_that_stands_for_a_failure_has_a_true_size():

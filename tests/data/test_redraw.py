@@ -12,7 +12,7 @@ from im2tex.ink.rasterize import draw
 
 TOKENS = (r"\frac", *"{2x+3}{5y}=z-47")
 FORMULA = typeset(TOKENS)
-RULE = Preprocessing(symbol_size=16, thickness=0.12)
+RULE = Preprocessing(symbol_size=16, stroke_width=0.12)
 
 
 def paper(size, pen):
@@ -34,8 +34,8 @@ def alike(one, other):
     ("size", "pen"), [(16, 1), (40, 1), (40, 2), (40, 5), (150, 2), (150, 18), (400, 3)]
 )
 def test_a_picture_is_as_its_ink_is_drawn(size, pen):
-    drawn = RULE.draw(FORMULA).image
-    picture = RULE.picture(paper(size, pen)).image
+    drawn = RULE.rasterize(FORMULA).image
+    picture = RULE.load_image(paper(size, pen)).image
     # The estimate of the scale has a few percent of freedom.
     assert abs(np.array(picture.shape) - drawn.shape).max() <= 16
     zoomed = np.zeros_like(drawn)
@@ -51,31 +51,31 @@ def test_a_picture_is_as_its_ink_is_drawn(size, pen):
 def test_the_size_foretold_is_that_of_the_picture():
     for size, pen in ((16, 2), (70, 3), (70, 9)):
         picture = paper(size, pen)
-        assert RULE.picture_extent(picture) == RULE.picture(picture).image.shape
+        assert RULE.loaded_size(picture) == RULE.load_image(picture).image.shape
 
 
 def test_hair_lines_stay_pale_where_they_are_not_redrawn():
-    kept = Preprocessing(symbol_size=16, thickness=0.12, redraw=False)
+    kept = Preprocessing(symbol_size=16, stroke_width=0.12, redraw=False)
     hair = paper(80, 1)
-    assert kept.picture(hair).image.max() < 160
-    assert RULE.picture(hair).image.max() == 255
+    assert kept.load_image(hair).image.max() < 160
+    assert RULE.load_image(hair).image.max() == 255
 
 
 def test_other_lines_are_scaled_along():
-    rule = Preprocessing(symbol_size=16, thickness=0.12)
-    inks = [rule.picture(paper(80, pen)).image.mean() for pen in (6, 12, 20)]
+    rule = Preprocessing(symbol_size=16, stroke_width=0.12)
+    inks = [rule.load_image(paper(80, pen)).image.mean() for pen in (6, 12, 20)]
     assert inks[1] > 1.2 * inks[0]
     assert inks[2] > 1.2 * inks[1]
 
 
 def test_specks_of_dirt_do_not_count():
     picture = paper(120, 3)
-    clean = RULE.picture(picture).image
+    clean = RULE.load_image(picture).image
     rng = np.random.default_rng(0)
     for y, x in rng.integers(2, (picture.shape[0] - 2, picture.shape[1] - 2), (40, 2)):
         if (picture[y - 2 : y + 3, x - 2 : x + 3] == 255).all():
             picture[y, x] = 0
-    dirty = RULE.picture(picture).image
+    dirty = RULE.load_image(picture).image
     assert dirty.shape == clean.shape
     assert alike(dirty, clean) > 0.97
 
@@ -83,6 +83,6 @@ def test_specks_of_dirt_do_not_count():
 def test_where_the_lines_lie_in_the_picture_is_known():
     ink = row("abc").ink
     picture = 255 - np.pad(draw(ink.strokes, 8, 3, 0), ((50, 20), (70, 20)))
-    drawn = Preprocessing(symbol_size=16).picture(picture)
+    drawn = Preprocessing(symbol_size=16).load_image(picture)
     # `load_ink_image` cuts to the ink, so the middle begins half a pen within.
     assert drawn.origin == pytest.approx((1.5, 1.5), abs=2)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from ink_factory import row
 
-from im2tex.data.augmentation import Variation
-from im2tex.data.bucketing import Budget
+from im2tex.data.augmentation import TrainingAugmentation
+from im2tex.data.bucketing import BatchLimits
 from im2tex.data.dataset import FormulaDataset
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.samplers import EvaluationSampler, TrainingSampler
@@ -15,7 +15,7 @@ from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
 
 COUNT = 60
-BUDGET = Budget(samples=5, pixels=60_000, tokens=60)
+BUDGET = BatchLimits(samples=5, pixels=60_000, tokens=60)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,9 @@ def samples():
 
 @pytest.fixture
 def dataset(samples):
-    return FormulaDataset(samples, Preprocessing(), Variation(augmentation=Augmentation()))
+    return FormulaDataset(
+        samples, Preprocessing(), TrainingAugmentation(augmentation=Augmentation())
+    )
 
 
 def sampler(dataset, **options):
@@ -35,7 +37,7 @@ def sampler(dataset, **options):
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_every_sample_comes_once_an_epoch_over_all_ranks(dataset, ranks):
-    samplers = [sampler(dataset, rank=rank, ranks=ranks) for rank in range(ranks)]
+    samplers = [sampler(dataset, rank=rank, world_size=ranks) for rank in range(ranks)]
     for epoch in range(3):
         plans = [one.plan(epoch) for one in samplers]
         assert Counter(i for plan in plans for batch in plan for i in batch) == Counter(
@@ -45,7 +47,7 @@ def test_every_sample_comes_once_an_epoch_over_all_ranks(dataset, ranks):
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_every_epoch_and_every_rank_has_as_many_batches(dataset, ranks):
-    samplers = [sampler(dataset, rank=rank, ranks=ranks) for rank in range(ranks)]
+    samplers = [sampler(dataset, rank=rank, world_size=ranks) for rank in range(ranks)]
     lengths = {len(one.plan(epoch)) for one in samplers for epoch in range(4)}
     assert lengths == {len(samplers[0])}
 
@@ -66,7 +68,7 @@ def test_a_plan_depends_on_seed_and_epoch_alone(dataset):
 
 def test_measuring_ahead_in_another_process_changes_nothing(dataset):
     epoch = [0]
-    ahead = sampler(dataset, parallel=True, position=lambda: (epoch[0], 0))
+    ahead = sampler(dataset, measure_ahead=True, position=lambda: (epoch[0], 0))
     for expected in range(3):
         epoch[0] = expected
         requests = list(ahead)
@@ -88,7 +90,7 @@ def test_only_the_samples_kept_are_given(dataset):
 
 
 def test_without_variation_no_batch_is_cut_for_what_cannot_change(samples):
-    dataset = FormulaDataset(samples, Preprocessing(), Variation())
+    dataset = FormulaDataset(samples, Preprocessing(), TrainingAugmentation())
     one = sampler(dataset)
     sizes = {tuple(sorted(map(tuple, map(sorted, one.plan(epoch))))) for epoch in range(3)}
     assert {len(plan) for plan in sizes} == {len(one)}
@@ -98,9 +100,9 @@ def test_without_variation_no_batch_is_cut_for_what_cannot_change(samples):
 
 def test_fewer_samples_than_processes_are_an_error(dataset):
     with pytest.raises(Im2TexError, match=r"2 samples .* 3 processes.*--trainer\.devices"):
-        TrainingSampler(dataset, [0, 1], BUDGET, ranks=3)
+        TrainingSampler(dataset, [0, 1], BUDGET, world_size=3)
     with pytest.raises(Im2TexError, match=r"2 samples .* 3 processes"):
-        EvaluationSampler(np.ones((2, 3), dtype=np.int64), BUDGET, ranks=3)
+        EvaluationSampler(np.ones((2, 3), dtype=np.int64), BUDGET, world_size=3)
 
 
 # ---------------------------------------------------------------- evaluation
@@ -111,7 +113,9 @@ def test_fewer_samples_than_processes_are_an_error(dataset):
 def test_evaluation_shards_are_disjoint_complete_and_of_equal_number(ranks, count):
     rng = np.random.default_rng(count)
     sizes = np.stack([rng.integers(1, 20, count) * 8 for _ in range(3)], axis=1)
-    shards = [EvaluationSampler(sizes, BUDGET, rank=rank, ranks=ranks) for rank in range(ranks)]
+    shards = [
+        EvaluationSampler(sizes, BUDGET, rank=rank, world_size=ranks) for rank in range(ranks)
+    ]
     numbers = Counter(i for shard in shards for _, batch in shard for i in batch)
     assert numbers == Counter(range(count))
     assert len({len(shard) for shard in shards}) == 1

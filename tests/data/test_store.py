@@ -50,7 +50,7 @@ def test_what_is_written_comes_back(path):
             for stroke, other in zip(sample.ink.strokes, again.ink.strokes, strict=True):
                 assert other.dtype == np.float32
                 assert np.array_equal(stroke, other)
-    assert split.about == {"format": 1, "source": "made", "licence": "none"}
+    assert split.metadata == {"format": 1, "source": "made", "licence": "none"}
 
 
 def test_rows_are_reached_like_those_of_a_list(path):
@@ -148,7 +148,7 @@ def test_some_samples_and_other_labels(path):
     some = split.take([2, 0], {"selection": {"limit": 2}})
     assert [sample.key for sample in some] == ["partly", SAMPLES[0].key]
     assert some[0].ink.symbols == SAMPLES[2].ink.symbols
-    assert some.about == {**split.about, "selection": {"limit": 2}}
+    assert some.metadata == {**split.metadata, "selection": {"limit": 2}}
     assert list(split.extras("writer")) == ["", "", "w1", ""]
     other = some.relabel([["a"], ["b", "c"]], {"labels": "other"})
     assert list(other.tokens()) == [["a"], ["b", "c"]]
@@ -159,12 +159,12 @@ def test_some_samples_and_other_labels(path):
 
 
 def test_what_was_said_of_a_split_without_its_samples(path, tmp_path):
-    assert store.read_about(path) == Split(path).about
+    assert store.read_metadata(path) == Split(path).metadata
     with pytest.raises(Im2TexError, match="does not exist"):
-        store.read_about(tmp_path / "none.parquet")
+        store.read_metadata(tmp_path / "none.parquet")
     path.write_bytes(b"PAR1")
     with pytest.raises(Im2TexError, match="cannot be read as a store"):
-        store.read_about(path)
+        store.read_metadata(path)
 
 
 def test_store_with_changed_bytes_is_a_named_error_or_as_it_was(path):
@@ -198,7 +198,7 @@ def test_store_whose_notes_are_damaged_is_a_named_error(path, tmp_path):
     for notes in (b"[1]", b"{", b"\xff"):
         table = pq.read_table(path).replace_schema_metadata({b"im2tex": notes})
         pq.write_table(table, tmp_path / "x.parquet")
-        for read in (Split, store.read_about):
+        for read in (Split, store.read_metadata):
             with pytest.raises(Im2TexError, match="cannot be read as a store"):
                 read(tmp_path / "x.parquet")
     pq.write_table(pq.read_table(path).drop_columns(["tokens"]), tmp_path / "x.parquet")

@@ -4,20 +4,23 @@ import numpy as np
 import pytest
 from ink_factory import row
 
-from im2tex.data.augmentation import Variation
+from im2tex.data.augmentation import TrainingAugmentation
 from im2tex.ink.augment import Augmentation
 from im2tex.ink.recombination.label_structure import aligned_structure
 from im2tex.ink.recombination.recombine import SwapBank
 
 SAMPLES = [row(label, key=f"s{i}") for i, label in enumerate(("x+1", "2-y=z", "a+b-c+d", "1=1"))]
 BANK = SwapBank.from_samples(SAMPLES)
-ALL = Variation(0, Augmentation(), BANK, swap_share=0.5, swap_probability=0.9, crop_share=0.5)
+ALL = TrainingAugmentation(
+    0, Augmentation(), BANK, swap_fraction=0.5, swap_probability=0.9, subformula_crop_prob=0.5
+)
 
 
 def same(one, other):
     return (
         one.tokens == other.tokens
-        and (one.scale_factor, one.thickness_factor) == (other.scale_factor, other.thickness_factor)
+        and (one.scale_factor, one.stroke_width_factor)
+        == (other.scale_factor, other.stroke_width_factor)
         and len(one.ink.strokes) == len(other.ink.strokes)
         and all(map(np.array_equal, one.ink.strokes, other.ink.strokes))
     )
@@ -31,8 +34,8 @@ def test_the_same_again_for_the_same_seed_epoch_and_key():
 
 def test_another_one_for_another_seed_epoch_or_key():
     sample = SAMPLES[2]
-    other = Variation(1, Augmentation())
-    plain = Variation(0, Augmentation())
+    other = TrainingAugmentation(1, Augmentation())
+    plain = TrainingAugmentation(0, Augmentation())
     renamed = row("a+b-c+d", key="other")
     assert not same(plain(sample, 0), plain(sample, 1))
     assert not same(plain(sample, 0), other(sample, 0))
@@ -48,30 +51,34 @@ def test_labels_agree_with_the_ink_whatever_happened():
             for symbol in one.ink.symbols:
                 assert one.tokens[symbol.position] == symbol.token
             changed += one.tokens != sample.tokens
-            cropped += one.cropped
-            assert one.cropped == (len(one.tokens) < len(sample.tokens))
+            cropped += one.is_cropped
+            assert one.is_cropped == (len(one.tokens) < len(sample.tokens))
     assert changed > 60
     assert cropped > 40
 
 
 def test_shares_are_of_the_samples():
-    half = Variation(0, None, BANK, swap_share=0.5, swap_probability=1.0)
+    half = TrainingAugmentation(0, None, BANK, swap_fraction=0.5, swap_probability=1.0)
     varied = sum(half(SAMPLES[2], epoch).ink is not SAMPLES[2].ink for epoch in range(400))
     assert varied == pytest.approx(200, abs=40)  # two standard deviations are 20
 
 
 def test_nothing_asked_for_is_nothing_done():
-    none = Variation()
-    assert not none.changes
+    none = TrainingAugmentation()
+    assert not none.is_active
     one = none(SAMPLES[0], 5)
     assert one.ink is SAMPLES[0].ink
     assert one.tokens == SAMPLES[0].tokens
-    assert (one.scale_factor, one.thickness_factor, one.cropped) == (1.0, 1.0, False)
+    assert (one.scale_factor, one.stroke_width_factor, one.is_cropped) == (1.0, 1.0, False)
 
 
 @pytest.mark.parametrize(
     "settings",
-    [{"augmentation": Augmentation()}, {"bank": BANK, "swap_share": 0.1}, {"crop_share": 0.1}],
+    [
+        {"augmentation": Augmentation()},
+        {"bank": BANK, "swap_fraction": 0.1},
+        {"subformula_crop_prob": 0.1},
+    ],
 )
 def test_it_says_whether_it_changes_anything(settings):
-    assert Variation(**settings).changes
+    assert TrainingAugmentation(**settings).is_active

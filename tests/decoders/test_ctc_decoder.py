@@ -226,12 +226,12 @@ def test_a_model_learns_formulas_of_one_line_by_heart(tmp_path):
     }
     model = Im2Tex(
         vocabulary=sorted({token for sample in samples for token in sample.tokens}),
-        preprocessing={"symbol_size": 12, "thickness": 0.12},
+        preprocessing={"symbol_size": 12, "stroke_width": 0.12},
         encoder_args=encoder,
         decoder="ctc",
         decoder_args={"upsample": 1, "width": 32, "layers": 1, "reduction": "tokens"},
     )
-    parts = stack([model.preprocessing.draw(sample.ink).image for sample in samples])
+    parts = stack([model.preprocessing.rasterize(sample.ink).image for sample in samples])
     labels = [sample.tokens for sample in samples]
     batch = Batch([""] * 8, parts["images"], parts["sizes"], labels)
 

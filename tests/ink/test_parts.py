@@ -67,7 +67,7 @@ def test_a_picture_s_ink_is_labelled_once(monkeypatch):
 
     monkeypatch.setattr(ConnectedComponents, "of", counted)
     paper = 255 - drawn((10, 10, 20, 3), (10, 40, 20, 3), (10, 60, 3, 20))
-    Preprocessing(symbol_size=16).picture(paper)
+    Preprocessing(symbol_size=16).load_image(paper)
     # Once to find its scale, once at that scale to tell whether its lines are hair lines.
     assert len(shapes) == 2
     assert shapes[0] != shapes[1]

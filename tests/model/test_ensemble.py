@@ -39,7 +39,7 @@ def picture(tmp_path):
 
 
 def flags(second):
-    return "--model.ensemble", json.dumps([str(second)]), "--model.views", json.dumps(VIEWS)
+    return "--model.ensemble", json.dumps([str(second)]), "--model.tta_scales", json.dumps(VIEWS)
 
 
 def test_a_test_reads_together_and_says_so(checkpoint, second, tmp_path, capsys):
@@ -69,7 +69,7 @@ def test_a_test_reads_together_and_says_so(checkpoint, second, tmp_path, capsys)
 
 def test_probabilities_are_averaged_over_models_and_views(checkpoint, second, picture):
     first = Im2Tex.load_from_checkpoint(checkpoint)
-    joint = Im2Tex.load_from_checkpoint(checkpoint, ensemble=[str(second)], views=VIEWS)
+    joint = Im2Tex.load_from_checkpoint(checkpoint, ensemble=[str(second)], tta_scales=VIEWS)
     alone = first.transcribe(picture)[0]
     together = joint.transcribe(picture)[0]
     assert together.score != pytest.approx(alone.score)
@@ -85,7 +85,7 @@ def test_an_exported_ensemble_reads_as_its_checkpoints_do(checkpoint, second, pi
     assert "the token probabilities of 2 models over images at the scales 0.75, 1, 1.5" in (
         " ".join(card.split())
     )
-    joint = Im2Tex.load_from_checkpoint(checkpoint, ensemble=[str(second)], views=VIEWS)
+    joint = Im2Tex.load_from_checkpoint(checkpoint, ensemble=[str(second)], tta_scales=VIEWS)
     expected = joint.transcribe(picture)[0]
     moved = tmp_path / "elsewhere"
     out.rename(moved)
@@ -110,9 +110,9 @@ def test_a_result_of_another_way_of_reading_is_not_shown(checkpoint, second, tmp
 def test_what_does_not_go_together_is_named(checkpoint, second, picture, tmp_path, capsys):
     for views in ([], [0.0], [1.0, 9.0]):
         with pytest.raises(
-            Im2TexError, match=r"model\.views must be at least one factor from 0\.25 to 4"
+            Im2TexError, match=r"model\.tta_scales must be at least one factor from 0\.25 to 4"
         ):
-            Im2Tex.load_from_checkpoint(checkpoint, views=views)
+            Im2Tex.load_from_checkpoint(checkpoint, tta_scales=views)
     missing = Im2Tex.load_from_checkpoint(checkpoint, ensemble=["nowhere.ckpt"])
     with pytest.raises(Im2TexError, match=r"there is no checkpoint nowhere\.ckpt"):
         missing.transcribe(picture)
@@ -134,5 +134,5 @@ def test_what_does_not_go_together_is_named(checkpoint, second, picture, tmp_pat
     assert im2tex("fit", "--config", config(tmp_path, ctc)) == 0
     path = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
     capsys.readouterr()
-    assert im2tex("test", "--ckpt_path", path, "--model.views", "[0.5, 1]") == 2
+    assert im2tex("test", "--ckpt_path", path, "--model.tta_scales", "[0.5, 1]") == 2
     assert "CTCDecoder does not read a token at a time" in capsys.readouterr().err

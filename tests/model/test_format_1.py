@@ -102,7 +102,7 @@ def test_checkpoint_of_format_1_states_belong_to_renamed_callbacks():
 
 
 def test_checkpoint_of_format_1_starts_another_fit(run, capsys):
-    flags = ("--data.source_args", json.dumps(SETTINGS), "--data.workers", 0)
+    flags = ("--data.source_args", json.dumps(SETTINGS), "--data.num_workers", 0)
     content = read_checkpoint(FILES / "epoch_1.ckpt")["hyper_parameters"]
     same = (
         *("--model.encoder_args", json.dumps(content["encoder_args"])),

@@ -37,9 +37,9 @@ def folder(tmp_path_factory):
         data={
             "source_args": {"size_train": 24, "size_validation": 7, "size_test": 9},
             "augmentation": {},
-            "swap_share": 0.5,
+            "swap_fraction": 0.5,
             "batch_size": 4,
-            "eval_factor": 4,
+            "eval_batch_factor": 4,
         },
         # Of all attentions the one whose training keeps something between batches.
         model={

@@ -44,7 +44,7 @@ def model(checkpoint):
 def pictures(model, trained):
     """Pictures of the test split as arrays, black on white, of differing sizes."""
     split = SOURCES.build("grammar", TINY["data"]["source_args"]).split(trained / "data", "test")
-    return [255 - model.preprocessing.draw(sample.ink).image for sample in split]
+    return [255 - model.preprocessing.rasterize(sample.ink).image for sample in split]
 
 
 # ---------------------------------------------------------------- construction
@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_named(settings, word):
 
 
 def test_the_initial_range_is_the_papers_where_it_is_asked_for():
-    model = Im2Tex(vocabulary=WORDS, initial_range=0.05, **SMALL)
+    model = Im2Tex(vocabulary=WORDS, init_range=0.05, **SMALL)
     extremes = [float(p.detach().abs().max()) for p in model.parameters()]
     assert max(extremes) <= 0.05
     assert sum(extremes) / len(extremes) > 0.03
@@ -89,8 +89,8 @@ def test_the_initial_range_is_the_papers_where_it_is_asked_for():
 
 def test_an_initial_range_does_not_overwrite_weights_that_were_fetched():
     arguments = {"model": "resnet18", "pretrained": True}
-    with pytest.raises(Im2TexError, match=r"model\.initial_range would overwrite"):
-        Im2Tex(initial_range=0.05, encoder="timm", encoder_args=arguments)
+    with pytest.raises(Im2TexError, match=r"model\.init_range would overwrite"):
+        Im2Tex(init_range=0.05, encoder="timm", encoder_args=arguments)
 
 
 def test_a_checkpoint_is_loaded_by_its_path_alone(checkpoint):
@@ -269,7 +269,7 @@ class Silent(Vocabulary):
 def test_a_fit_and_a_test_from_python(tmp_path):
     settings = {**TINY["data"], "root": str(tmp_path)}
     data = FormulaDataModule(**settings)
-    model = Im2Tex(**SMALL, output_length=5)
+    model = Im2Tex(**SMALL, max_length=5)
     trainer = Trainer(
         accelerator="cpu",
         max_steps=2,

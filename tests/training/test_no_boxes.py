@@ -23,7 +23,7 @@ def fit(folder, decoder_args, **data):
 
 def printed(sample):
     """The same formula as a picture, which has no strokes."""
-    pixels = 255 - Preprocessing(symbol_size=12).draw(sample.ink).image
+    pixels = 255 - Preprocessing(symbol_size=12).rasterize(sample.ink).image
     return replace(sample, ink=None, image=encode_png(pixels))
 
 

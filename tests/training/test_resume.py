@@ -20,16 +20,19 @@ VARIED = changed(
     trainer={"max_epochs": 3},
     data={
         "source_args": {"size_train": 24, "size_validation": 8, "size_test": 8},
-        "workers": 1,
+        "num_workers": 1,
         "augmentation": {},
-        "swap_share": 0.5,
-        "crop_share": 0.3,
+        "swap_fraction": 0.5,
+        "subformula_crop_prob": 0.3,
     },
-    model={"decoder_args": {"width": 16, "embedding": 8, "dropout": 0.2}, "examples": 0},
+    model={
+        "decoder_args": {"width": 16, "embedding": 8, "dropout": 0.2},
+        "num_validation_examples": 0,
+    },
 )
 RECIPES = {
     "cosine": [],
-    "average of the weights": ["--ema", "0.9", "--data.workers", "2"],
+    "average of the weights": ["--ema", "0.9", "--data.num_workers", "2"],
     # A rate so high that the perplexity jumps, and the schedule with it; validation within epochs.
     "plateau": [
         *("--model.optimizer", "sgd", "--model.optimizer_args.lr", "30"),

@@ -15,7 +15,7 @@ SETTINGS = changed(
         "encoder_args": TINY["model"]["encoder_args"] | {"coarse": True, "block": 2},
         "attention": "hard",
         "attention_args": {"samples": 2, "entropy": 0.01, "baseline_rate": 0.1},
-        "examples": 0,
+        "num_validation_examples": 0,
     },
 )
 

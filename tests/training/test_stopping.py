@@ -38,7 +38,7 @@ def test_a_stopped_fit_goes_on_exactly(way, tmp_path, capsys):
     path, arguments, step, flags = WAYS[way]
     stopped = with_callback(tmp_path, VARIED, path, arguments)
     plain = config(tmp_path, VARIED)
-    more = ["--trainer.max_epochs", "2", "--data.workers", "0", *flags]
+    more = ["--trainer.max_epochs", "2", "--data.num_workers", "0", *flags]
     assert im2tex("fit", "--config", stopped, *more) == 143
     last = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
     said = capsys.readouterr().err.strip().splitlines()[-1]

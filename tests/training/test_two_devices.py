@@ -44,7 +44,7 @@ def ran(tmp_path_factory):
     """The folder, and the script after it ran there."""
     folder = tmp_path_factory.mktemp("devices")
     data = {"source_args": {"size_train": 24, "size_validation": 7, "size_test": 9}}
-    data |= {"batch_size": 4, "eval_factor": 4}  # nine samples are not shared evenly
+    data |= {"batch_size": 4, "eval_batch_factor": 4}  # nine samples are not shared evenly
     for name, model in MODELS.items():
         (folder / name).mkdir()
         trainer = {"limit_train_batches": 3, "limit_val_batches": 0}

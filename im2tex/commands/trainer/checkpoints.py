@@ -49,7 +49,7 @@ def resolve(path: str, folder: str) -> str:
 
 def stored_layer(stored: StoredModel) -> Layer:
     """The settings of a model folder, with its ensemble and its data, as a layer."""
-    ensemble = {"ensemble": list(stored.members), "views": list(stored.scales)}
+    ensemble = {"ensemble": list(stored.members), "tta_scales": list(stored.scales)}
     model = {name: value for name, value in stored.settings.items() if name not in _FORGOTTEN}
     settings = {"model": {**model, **ensemble}, "data": dict(stored.data)}
     return Layer([], flatten(settings), settings)

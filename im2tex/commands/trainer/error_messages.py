@@ -95,13 +95,13 @@ def of_processes(error: Exception) -> Exception | None:
         how = f"by signal {worker[1].rstrip('.')}" if worker[1] else "from outside"
         return Im2TexError(
             f"a process that loads data was killed {how}; mostly memory ran out, see the system's "
-            "log. Set --data.workers lower (0: none), or --data.batch_size, then go on from the "
-            "last checkpoint with --ckpt_path last."
+            "log. Set --data.num_workers lower (0: none), or --data.batch_size, then resume from "
+            "the last checkpoint with --ckpt_path last."
         )
     if "Bus error" in text or "shared memory" in text:
         return Im2TexError(
             "the processes that load data found no room in shared memory (/dev/shm): make it "
-            "larger (docker: --shm-size), or set --data.workers 0."
+            "larger (docker: --shm-size), or set --data.num_workers 0."
         )
     return None
 

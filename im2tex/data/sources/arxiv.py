@@ -28,7 +28,7 @@ from im2tex.data.preparation.printed.split_plan import PAPERS, SPLITS, candidate
 from im2tex.data.preparation.printed.writing import publish
 from im2tex.data.preparation.resumable import StepCache, fingerprint
 from im2tex.data.source import SOURCES, PreparationReport, Source
-from im2tex.data.store import Split, read_about
+from im2tex.data.store import Split, read_metadata
 from im2tex.errors import Im2TexError
 from im2tex.render import open_renderer
 from im2tex.utils.progress import progress_bar
@@ -150,7 +150,7 @@ class ArxivSource(Source):
         command += f" --source_args '{given}'`" if given else "`"
         if not store.exists():
             raise Im2TexError(f"{store} does not exist. Make it with {command}.")
-        about = read_about(store)
+        about = read_metadata(store)
         if about.get("version") != VERSION:
             raise Im2TexError(
                 f"{store} was made by another version of im2tex. Make it again with {command}."

@@ -136,7 +136,7 @@ class GrammarSource(Source):
         """Makes the store if it is not there or was made with other settings."""
         for split in self.sizes:
             path = self.path(root, split)
-            if not path.exists() or Split(path).about.get("settings") != self.settings:
+            if not path.exists() or Split(path).metadata.get("settings") != self.settings:
                 self.prepare(root)
                 return
 

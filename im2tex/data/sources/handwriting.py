@@ -28,7 +28,7 @@ from im2tex.data.preparation.handwriting.selection import (
 from im2tex.data.preparation.resumable import StepCache, fingerprint
 from im2tex.data.source import SOURCES, PreparationReport, Source
 from im2tex.data.sources.arxiv import find
-from im2tex.data.store import Split, read_about, write_split
+from im2tex.data.store import Split, read_metadata, write_split
 from im2tex.errors import Im2TexError
 from im2tex.ink.glyphs import GlyphBank, built_in_bank
 from im2tex.ink.handwriting import NATURAL, PAPER, Composer
@@ -237,7 +237,7 @@ class HandwritingSource(Source):
         )
 
     def _settings_of(self, root: Path, name: str) -> dict[str, Any]:
-        settings: dict[str, Any] = read_about(self.path(root, name)).get("settings", {})
+        settings: dict[str, Any] = read_metadata(self.path(root, name)).get("settings", {})
         return settings
 
     def _choose(self, path: Path, root: Path) -> FormulaSelection:

@@ -13,7 +13,8 @@ from lightning.pytorch.callbacks import Callback
 from im2tex.errors import Im2TexError
 from im2tex.training.callbacks.image_logger import ImageLogger
 from im2tex.training.callbacks.run_folder import run_folder
-from im2tex.training.module import Im2Tex, ValidationExample
+from im2tex.training.examples import ValidationExample
+from im2tex.training.module import Im2Tex
 from im2tex.visualization.attention.predict import predict_with_attention
 from im2tex.visualization.attention.strip import attention_sheet
 

@@ -74,19 +74,19 @@ class RunSummary(Callback):
             lines.append(
                 f"  {len(set(rare))} rarer tokens, seen {len(rare)} times in all, became <unk>"
             )
-        kept: Mapping[str, Any] = getattr(data, "kept", {})
+        kept: Mapping[str, Any] = getattr(data, "statistics", {})
         lines += [f"  {name}: {_kept(one)}" for name, one in kept.items()]
         print("\n".join(lines), flush=True)
 
 
 def _kept(one: Any) -> str:
-    text = f"{one.kept:,} of {one.total:,} samples"
+    text = f"{one.used:,} of {one.total:,} samples"
     if one.dropped:
         text += " (dropped: " + ", ".join(f"{n} {why}" for why, n in one.dropped.items()) + ")"
-    if one.limited:
-        text += f", {one.limited} made smaller to fit the image limits"
-    if one.padding == one.padding:  # known, so no nan
-        text += f", {one.padding:.2f} padded pixels for each true one"
+    if one.downscaled:
+        text += f", {one.downscaled} made smaller to fit the image limits"
+    if one.padding_ratio == one.padding_ratio:  # known, so no nan
+        text += f", {one.padding_ratio:.2f} padded pixels for each true one"
     return text
 
 

@@ -83,7 +83,7 @@ class TestReport(Callback):
                 continue
             scored[name] = score_samples(list(_in_order(data.split(name), records)), self._engine)
             columns.append(
-                _column(name, scored[name], test.scores, data.kept[name], module, unfinished)
+                _column(name, scored[name], test.scores, data.statistics[name], module, unfinished)
             )
         if not trainer.is_global_zero:
             return
@@ -113,7 +113,7 @@ class TestReport(Callback):
                 "filter": {one.split: one.filter for one in columns},
                 "failed": {name: one.failed for name, one in scored.items()},
                 "engine": {name: one.engine for name, one in scored.items()},
-                "stores": {name: data.split(name).about for name in module.tests},
+                "stores": {name: data.split(name).metadata for name in module.tests},
             },
             seed=data.hparams["seed"],
             metrics={one.split: one.metrics for one in columns},
@@ -177,7 +177,7 @@ def _column(
             "with unknown tokens": str(
                 sum(any(token not in known for token in one.gold) for one in samples)
             ),
-            "made smaller": str(kept.limited),
+            "made smaller": str(kept.downscaled),
         }
         | (
             {}

@@ -1,4 +1,4 @@
-"""Optimisers: a name, its settings, and how they apply to a model."""
+"""Optimisers by name, with their settings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from im2tex.registry import Registry
 
 
 class OptimizerFactory(ABC):
-    """Settings of an optimiser, ready to be applied to a model."""
+    """Builds an optimiser from its settings.
+
+    Example:
+        >>> OPTIMIZERS.build("adamw", {"lr": 3e-4}).build(model)
+    """
 
     @abstractmethod
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
-        """The optimiser of a model's trainable parameters."""
+        """Builds the optimiser of a model's trainable parameters."""
 
 
 OPTIMIZERS: Registry[OptimizerFactory] = Registry(
@@ -31,19 +35,16 @@ class SGD(OptimizerFactory):
     Args:
         lr: learning rate.
         momentum: 0 in the paper.
-        weight_decay: on every parameter.
+        weight_decay: applied to every parameter.
 
     Raises:
         ValueError: if a value is out of range.
     """
 
     def __init__(self, lr: float = 0.1, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
-        self.settings: dict[str, Any] = {
-            "lr": lr,
-            "momentum": momentum,
-            "weight_decay": weight_decay,
-        }
-        _check(torch.optim.SGD, self.settings)
+        settings: dict[str, Any] = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        self.settings = settings
+        _check_settings(torch.optim.SGD, self.settings)
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         """See `OptimizerFactory.build`."""
@@ -53,16 +54,17 @@ class SGD(OptimizerFactory):
 
 @OPTIMIZERS.register("adamw")
 class AdamW(OptimizerFactory):
-    """Adam with decoupled weight decay on matrices and kernels; not on biases, norms, embeddings.
+    """Adam with weight decay on weight matrices and convolution kernels only.
 
-    A kernel is what is called a weight and has two or more dimensions. Trainable initial states,
-    position embeddings and the like, which are bare parameters under names of their own, are not.
+    These are the parameters with `weight` in their name and two or more dimensions, except those
+    of embeddings and normalisation layers. Biases, initial states and position embeddings do not
+    decay.
 
     Args:
         lr: peak learning rate.
-        beta1: decay of the gradient's average.
-        beta2: decay of the squared gradient's average.
-        weight_decay: on the kernels.
+        beta1: decay rate of the mean of gradients.
+        beta2: decay rate of the mean of squared gradients.
+        weight_decay: decoupled weight decay (Loshchilov and Hutter 2019).
 
     Raises:
         ValueError: if a value is out of range.
@@ -77,18 +79,19 @@ class AdamW(OptimizerFactory):
     ) -> None:
         self.settings: dict[str, Any] = {"lr": lr, "betas": (beta1, beta2)}
         self.weight_decay = weight_decay
-        _check(torch.optim.AdamW, self.settings | {"weight_decay": weight_decay})
+        _check_settings(torch.optim.AdamW, self.settings | {"weight_decay": weight_decay})
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         """See `OptimizerFactory.build`."""
-        spared = (nn.Embedding, nn.LayerNorm, nn.RMSNorm)  # norms may have two dimensions, too
-        apart = {id(m.weight) for m in model.modules() if isinstance(m, spared)}
+        excluded_types = (nn.Embedding, nn.LayerNorm, nn.RMSNorm)
+        excluded = {id(m.weight) for m in model.modules() if isinstance(m, excluded_types)}
         decayed: list[nn.Parameter] = []
         others: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
-                kernel = "weight" in name.rpartition(".")[2] and parameter.dim() > 1
-                (decayed if kernel and id(parameter) not in apart else others).append(parameter)
+                is_weight = "weight" in name.rpartition(".")[2] and parameter.dim() > 1
+                decays = is_weight and id(parameter) not in excluded
+                (decayed if decays else others).append(parameter)
         groups = [
             {"params": decayed, "weight_decay": self.weight_decay},
             {"params": others, "weight_decay": 0.0},
@@ -96,6 +99,6 @@ class AdamW(OptimizerFactory):
         return torch.optim.AdamW(groups, **self.settings)
 
 
-def _check(optimizer: type[torch.optim.Optimizer], settings: dict[str, Any]) -> None:
-    """Lets PyTorch refuse values out of range when a model is made, not when its fit starts."""
+def _check_settings(optimizer: type[torch.optim.Optimizer], settings: dict[str, Any]) -> None:
+    """Makes PyTorch raise for a value out of range before the fit starts."""
     optimizer([torch.zeros(1)], **settings)

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: a name, its settings, and how they apply to an optimiser."""
+"""Learning-rate schedules by name, with their settings."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ from im2tex.utils.checks import check_at_least
 
 
 class SchedulerFactory(ABC):
-    """Settings of a schedule, ready to be applied to an optimiser."""
+    """Builds a learning-rate schedule from its settings.
+
+    Example:
+        >>> SCHEDULES.build("cosine", {"warmup_steps": 100}).build(optimizer, total_steps=5000)
+    """
 
     @abstractmethod
     def build(self, optimizer: torch.optim.Optimizer, total_steps: float) -> dict[str, Any]:
-        """Lightning's `lr_scheduler` dictionary.
+        """Builds the schedule as Lightning's `lr_scheduler` dictionary.
 
         Args:
-            optimizer: whose learning rate is moved.
-            total_steps: optimiser steps of the whole run, infinite if not known.
+            optimizer: the optimiser to schedule.
+            total_steps: optimiser steps of the whole run; infinite if unknown.
         """
 
 
@@ -35,13 +39,13 @@ SCHEDULES: Registry[SchedulerFactory] = Registry(
 
 @SCHEDULES.register("constant")
 class Constant(SchedulerFactory):
-    """A linear warm-up, then a constant rate.
+    """A linear warm-up, then the constant rate of the optimiser.
 
     Args:
         warmup_steps: steps of the warm-up.
 
     Raises:
-        ValueError: if there are less than none.
+        ValueError: if a value is out of range.
     """
 
     def __init__(self, warmup_steps: int = 0) -> None:
@@ -51,39 +55,46 @@ class Constant(SchedulerFactory):
     def build(self, optimizer: torch.optim.Optimizer, total_steps: float) -> dict[str, Any]:
         """See `SchedulerFactory.build`."""
         warmup = self.warmup_steps
-        return _by_step(LambdaLR(optimizer, lambda step: _warm(step, warmup)))
+        return _per_step(LambdaLR(optimizer, lambda step: _warmup_factor(step, warmup)))
 
 
 @SCHEDULES.register("cosine")
 class Cosine(SchedulerFactory):
-    """A linear warm-up, then half a cosine down to a share of the peak rate.
+    r"""A linear warm-up, then a cosine decay from the peak rate to a fraction of it.
+
+    With m = `min_lr_ratio` and p the fraction of steps done after the warm-up, the rate is
+
+        lr * (m + (1 - m) * (1 + cos(pi * p)) / 2)
 
     Args:
-        warmup_steps: steps of the warm-up, at most half of the run.
-        floor: lowest rate, as a share of the peak.
-        total_steps: steps until the floor; the length of the run if not given.
+        warmup_steps: steps of the warm-up; at most half of the run is used.
+        min_lr_ratio: final rate divided by the peak rate.
+        total_steps: steps until the final rate; the length of the run if not given.
 
     Raises:
-        ValueError: if the floor is no share, or a number of steps is too small.
+        ValueError: if a value is out of range.
     """
 
     def __init__(
-        self, warmup_steps: int = 500, floor: float = 0.01, total_steps: int | None = None
+        self,
+        warmup_steps: int = 500,
+        min_lr_ratio: float = 0.01,
+        total_steps: int | None = None,
     ) -> None:
-        if not 0 <= floor <= 1:
-            raise ValueError(f"floor is a share of the peak rate, 0 to 1; got {floor}")
+        if not 0 <= min_lr_ratio <= 1:
+            raise ValueError(f"min_lr_ratio must be in [0, 1], got {min_lr_ratio}")
         check_at_least(0, warmup_steps=warmup_steps)
         if total_steps is not None:
             check_at_least(1, total_steps=total_steps)
         self.warmup_steps = warmup_steps
-        self.floor = floor
+        self.min_lr_ratio = min_lr_ratio
         self.total_steps = total_steps
 
     def build(self, optimizer: torch.optim.Optimizer, total_steps: float) -> dict[str, Any]:
         """See `SchedulerFactory.build`.
 
         Raises:
-            Im2TexError: if the run has no known length.
+            Im2TexError: if the length of the run is unknown.
         """
         total = self.total_steps or total_steps
         if not math.isfinite(total):
@@ -91,36 +102,36 @@ class Cosine(SchedulerFactory):
                 "schedule 'cosine' needs the length of the run: set trainer.max_epochs or "
                 "trainer.max_steps, or model.schedule_args.total_steps."
             )
-        warmup, floor = min(self.warmup_steps, int(total) // 2), self.floor
+        warmup, ratio = min(self.warmup_steps, int(total) // 2), self.min_lr_ratio
 
-        def rate(step: int) -> float:
+        def factor(step: int) -> float:
             done = min(1.0, max(0, step - warmup) / max(1, total - warmup))
-            return _warm(step, warmup) * (floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2)
+            decay = ratio + (1 - ratio) * (1 + math.cos(math.pi * done)) / 2
+            return _warmup_factor(step, warmup) * decay
 
-        return _by_step(LambdaLR(optimizer, rate))
+        return _per_step(LambdaLR(optimizer, factor))
 
 
 @SCHEDULES.register("plateau")
 class Plateau(SchedulerFactory):
-    """The paper's: the rate is halved whenever validation perplexity does not fall.
+    """The schedule of the paper: halves the rate if the validation perplexity does not decrease.
 
     Args:
-        factor: what the rate is multiplied by.
-        patience: validations without a fall that are let pass.
-        floor: lowest rate.
+        factor: the rate is multiplied by it.
+        patience: number of validations without a decrease before the rate is reduced.
+        min_lr: lowest rate.
 
     Raises:
-        ValueError: if the factor does not lower the rate, or the patience or the floor is
-            negative.
+        ValueError: if a value is out of range.
     """
 
-    def __init__(self, factor: float = 0.5, patience: int = 0, floor: float = 1e-5) -> None:
+    def __init__(self, factor: float = 0.5, patience: int = 0, min_lr: float = 1e-5) -> None:
         if not 0 < factor < 1:
-            raise ValueError(f"factor lowers the rate, so it lies between 0 and 1; got {factor}")
-        check_at_least(0, patience=patience, floor=floor)
+            raise ValueError(f"factor must be in (0, 1), got {factor}")
+        check_at_least(0, patience=patience, min_lr=min_lr)
         self.factor = factor
         self.patience = patience
-        self.floor = floor
+        self.min_lr = min_lr
 
     def build(self, optimizer: torch.optim.Optimizer, total_steps: float) -> dict[str, Any]:
         """See `SchedulerFactory.build`."""
@@ -129,16 +140,16 @@ class Plateau(SchedulerFactory):
             factor=self.factor,
             patience=self.patience,
             threshold=0.0,
-            min_lr=self.floor,
+            min_lr=self.min_lr,
         )
-        # The module moves it after each validation. Lightning would want a score at the end of
-        # every epoch, validated or not: it is told to ask for none.
+        # `Im2Tex` steps the scheduler after each validation; with this frequency Lightning never
+        # does.
         return {"scheduler": scheduler, "monitor": "val/perplexity", "frequency": sys.maxsize}
 
 
-def _warm(step: int, warmup: int) -> float:
+def _warmup_factor(step: int, warmup: int) -> float:
     return min(1.0, (step + 1) / warmup) if warmup else 1.0
 
 
-def _by_step(scheduler: LambdaLR) -> dict[str, Any]:
+def _per_step(scheduler: LambdaLR) -> dict[str, Any]:
     return {"scheduler": scheduler, "interval": "step"}

@@ -11,7 +11,7 @@ from im2tex.ink.images.several_lines import has_several_lines
 from im2tex.ink.rasterize import draw
 from im2tex.ink.scale import image_symbol_size
 
-RULE = Preprocessing(symbol_size=16, thickness=0.12, max_height=256, max_width=1024)
+RULE = Preprocessing(symbol_size=16, stroke_width=0.12, max_height=256, max_width=1024)
 
 
 def written(tokens, pen=3):
@@ -46,13 +46,15 @@ def test_several_lines_of_one_formula_is_false(tokens):
 
 def test_picture_of_symbols_too_small_has_a_note():
     long = np.tile((255 * INK).astype(np.uint8), (1, 25))
-    notes = RULE.picture(255 - long, with_warnings=True).notes
+    notes = RULE.load_image(255 - long, with_warnings=True).notes
     assert any("of the size that the model was trained on" in note for note in notes)
-    assert RULE.picture(255 - (255 * INK).astype(np.uint8), with_warnings=True).notes == ()
+    assert RULE.load_image(255 - (255 * INK).astype(np.uint8), with_warnings=True).notes == ()
 
 
 def test_picture_that_is_nearly_all_ink_has_a_note():
     levels = np.full((120, 160), 255, np.uint8)
     levels[15:105, 20:140] = 0
     levels[40:50, 40:80] = 255
-    assert any("nearly all ink" in note for note in RULE.picture(levels, with_warnings=True).notes)
+    assert any(
+        "nearly all ink" in note for note in RULE.load_image(levels, with_warnings=True).notes
+    )

@@ -189,6 +189,6 @@ def test_ink_of_any_unit_and_place_is_drawn_alike(unit, offset):
             + "</trace>"
             for stroke in strokes
         )
-        return Preprocessing().draw(read(traces).ink).image
+        return Preprocessing().rasterize(read(traces).ink).image
 
     assert drawn(unit, offset).shape == drawn(1, 0).shape

@@ -11,7 +11,8 @@ from PIL import Image
 from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.training.callbacks import AttentionImages, attention_images
-from im2tex.training.module import Im2Tex, ValidationExample
+from im2tex.training.examples import ValidationExample
+from im2tex.training.module import Im2Tex
 
 CALLBACK = "im2tex.training.callbacks.AttentionImages"
 

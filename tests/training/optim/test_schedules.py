@@ -39,7 +39,7 @@ def test_constant_warms_up_by_equal_parts_and_stays():
 def test_cosine_warms_up_and_falls_to_its_floor_and_stays():
     # 2 steps of warm-up, then 8 of half a cosine from 1 to 0.2: at its quarters
     # 0.2 + 0.8 (1 + cos(pi / 4)) / 2 = 0.8828, 0.6, 0.2 + 0.8 (1 - 0.7071) / 2 = 0.3172, 0.2.
-    found = rates(14, "cosine", total=10, warmup_steps=2, floor=0.2)
+    found = rates(14, "cosine", total=10, warmup_steps=2, min_lr_ratio=0.2)
     assert found[:3] == pytest.approx([0.05, 0.1, 0.1])
     assert found[4] == pytest.approx(0.08828, abs=1e-5)
     assert found[6] == pytest.approx(0.06)
@@ -48,13 +48,13 @@ def test_cosine_warms_up_and_falls_to_its_floor_and_stays():
 
 
 def test_cosine_s_warm_up_is_at_most_half_of_a_short_run():
-    found = rates(10, "cosine", total=10, warmup_steps=500, floor=0.0)
+    found = rates(10, "cosine", total=10, warmup_steps=500, min_lr_ratio=0.0)
     assert found[:6] == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1, 0.1])
     assert found[9] < 0.011
 
 
 def test_cosine_s_own_length_goes_before_that_of_the_run():
-    found = rates(5, "cosine", total=100, total_steps=4, warmup_steps=0, floor=0.0)
+    found = rates(5, "cosine", total=100, total_steps=4, warmup_steps=0, min_lr_ratio=0.0)
     assert found == pytest.approx([0.1, 0.0853553, 0.05, 0.0146447, 0.0], abs=1e-7)
 
 
@@ -109,9 +109,9 @@ def test_lightning_itself_never_moves_the_plateau():
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("plateau", {"factor": 2.0}, "factor lowers the rate, so it lies between 0 and 1; got 2.0"),
+        ("plateau", {"factor": 2.0}, r"factor must be in \(0, 1\), got 2\.0"),
         ("plateau", {"factor": 0.0}, "got 0.0"),
-        ("cosine", {"floor": 1.5}, "floor is a share of the peak rate, 0 to 1; got 1.5"),
+        ("cosine", {"min_lr_ratio": 1.5}, r"min_lr_ratio must be in \[0, 1\], got 1\.5"),
     ],
 )
 def test_values_out_of_range_are_refused_when_the_model_is_made(name, arguments, message):

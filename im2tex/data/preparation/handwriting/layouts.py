@@ -11,7 +11,7 @@ import pyarrow as pa
 from im2tex.data.handwriting_synthesizer import HandwritingSynthesizer
 from im2tex.data.preparation.handwriting.selection import rank
 from im2tex.data.preparation.resumable import StepCache
-from im2tex.data.sample import LaidOut, Sample
+from im2tex.data.sample import Sample, StoredLayout
 from im2tex.errors import Im2TexError
 from im2tex.ink.scale import ink_size
 from im2tex.latex.tokens import join_tokens
@@ -68,8 +68,8 @@ class LayoutBuilder:
                         self.left_out[row["reason"]] += 1
                     else:
                         layout = Layout.from_bytes(row["layout"], tokens)
-                        laid_out = LaidOut(layout, *row["written"])
-                        yield Sample(key, join_tokens(tokens), tokens, laid_out=laid_out)
+                        stored = StoredLayout(layout, *row["written"])
+                        yield Sample(key, join_tokens(tokens), tokens, layout=stored)
                 shown.advance(len(rows))
 
     def _part(
@@ -94,7 +94,7 @@ class LayoutBuilder:
         missing = self.synthesizer.composer.missing(layout)
         if missing:
             return {"reason": f"no glyph of {missing[0]}"}
-        sample = Sample(key, "", tokens, laid_out=LaidOut(layout, 1.0, 1.0, 1.0))
+        sample = Sample(key, "", tokens, layout=StoredLayout(layout, 1.0, 1.0, 1.0))
         try:
             ink = self.synthesizer(sample)
             left, top, right, bottom = ink.bounds

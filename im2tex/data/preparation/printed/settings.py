@@ -112,7 +112,7 @@ class Settings:
         Raises:
             Im2TexError: if the store was made with a limit, and too few fit.
         """
-        made = split.about["settings"]
+        made = split.metadata["settings"]
         limit = self.limits.get(name)
         kinds = self.kinds if self.kinds is not None and self.kinds != made["kinds"] else None
         longest = self.max_tokens if name != "test" else None

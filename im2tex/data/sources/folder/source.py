@@ -179,9 +179,9 @@ class FolderSource(Source):
                 self.prepare(root)
             return
         settings = self._settings(self.folder, find_files(self.folder), self.labels)
-        if not store.exists() or Split(store).about.get("settings") != settings:
+        if not store.exists() or Split(store).metadata.get("settings") != settings:
             self.prepare(root)
-        problems = Split(store).about.get("problems") or []
+        problems = Split(store).metadata.get("problems") or []
         if problems:
             # A run says so every time: what is left out of it would otherwise go unnoticed.
             lines = _told(problems, self._problems(root))
