@@ -32,7 +32,8 @@ from torch import Tensor
 from im2tex import Im2Tex
 from im2tex.data.bucketing import BatchLimits, bucket_by_size, padding_ratio
 from im2tex.data.dataset import Batch, stack
-from im2tex.data.sources.grammar import Grammar, write
+from im2tex.data.preparation.random_grammar import RandomGrammar
+from im2tex.data.sources.grammar import synthesize_ink
 from im2tex.data.store import Split
 from im2tex.decoders import Hypothesis, SearchOptions
 from im2tex.decoders.beam_search import Steps, beam_search
@@ -96,13 +97,15 @@ def inks(store: Path | None, count: int) -> tuple[list[Ink], list[Tokens]]:
         drawable = [one for one in chosen if one.ink is not None]
         return [one.ink for one in drawable if one.ink], [one.tokens for one in drawable]
     rng = np.random.default_rng(0)
-    grammar = Grammar("0 1 2 3 4 a b c x y z + - = ( ) \\frac \\sqrt ^ _ \\sum \\sin", 2, 5, 50)
+    grammar = RandomGrammar(
+        "0 1 2 3 4 a b c x y z + - = ( ) \\frac \\sqrt ^ _ \\sum \\sin", 2, 5, 50
+    )
     labels: list[Tokens] = []
     while len(labels) < count:
         tokens = grammar.formula(rng)
         if tokens is not None:
             labels.append(tokens)
-    return [write(tokens, rng) for tokens in labels], labels
+    return [synthesize_ink(tokens, rng) for tokens in labels], labels
 
 
 def memory(device: torch.device, *, reset: bool = False) -> float:

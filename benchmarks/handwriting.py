@@ -50,8 +50,8 @@ def main() -> None:
     symbols = sum(len(one.placed) for one in layouts) / len(layouts)
     print(f"{len(layouts)} formulas of {symbols:.1f} symbols, {len(bank):,} glyphs")
     inks: list[Ink] = []
-    for name, manner in (("faithful", PAPER), ("natural", NATURAL)):
-        composer = Composer(bank, manner)
+    for name, style in (("paper", PAPER), ("natural", NATURAL)):
+        composer = Composer(bank, style)
         inks, rate = timed(
             lambda one, number, by=composer: by.compose(one, np.random.default_rng(number)),
             layouts,

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from im2tex.data.sources.grammar import Grammar, write
+from im2tex.data.preparation.random_grammar import RandomGrammar
+from im2tex.data.sources.grammar import synthesize_ink
 from im2tex.data.store import Split
 from im2tex.ink import rasterize
 from im2tex.ink.augment import Augmentation
@@ -110,13 +111,15 @@ def inks(store: Path | None, count: int) -> tuple[list[Ink], list[tuple[str, ...
         chosen = [split[i] for i in np.linspace(0, len(split) - 1, count).astype(int)]
         return [s.ink for s in chosen if s.ink is not None], [s.tokens for s in chosen]
     rng = np.random.default_rng(0)
-    grammar = Grammar("0 1 2 3 4 a b c x y z + - = ( ) \\frac \\sqrt ^ _ \\sum \\sin", 2, 8, 30)
+    grammar = RandomGrammar(
+        "0 1 2 3 4 a b c x y z + - = ( ) \\frac \\sqrt ^ _ \\sum \\sin", 2, 8, 30
+    )
     labels: list[tuple[str, ...]] = []
     while len(labels) < count:
         tokens = grammar.formula(rng)
         if tokens is not None:
             labels.append(tokens)
-    return [write(tokens, rng) for tokens in labels], labels
+    return [synthesize_ink(tokens, rng) for tokens in labels], labels
 
 
 class _Sample:

@@ -29,10 +29,17 @@ SETTINGS: dict[str, str] = {
 ARGUMENTS: dict[tuple[str, str], dict[str, str]] = {
     ("schedule", "cosine"): {"floor": "min_lr_ratio"},
     ("schedule", "plateau"): {"floor": "min_lr"},
+    ("source", "handwriting"): {
+        "fresh": "resample_strokes",
+        "manner": "style",
+        "stream": "formulas_per_epoch_from",
+    },
 }
 """New names of a component's arguments by their old names, by kind and name of the component."""
 
-VALUES: dict[tuple[str, str, str], dict[Any, Any]] = {}
+VALUES: dict[tuple[str, str, str], dict[Any, Any]] = {
+    ("source", "handwriting", "style"): {"faithful": "paper"},
+}
 """New values by old values, by kind and name of the component and (new) name of the argument."""
 
 _KINDS = {

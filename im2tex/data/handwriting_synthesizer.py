@@ -1,4 +1,4 @@
-"""Synthetic handwriting, composed when a sample is loaded: a function of (seed, key, epoch)."""
+"""Composes synthetic handwriting when a sample is loaded: a function of (seed, key, epoch)."""
 
 from __future__ import annotations
 
@@ -14,47 +14,48 @@ from im2tex.ink.ink import Ink
 
 @dataclass(frozen=True, slots=True)
 class HandwritingSynthesizer:
-    """Writes laid-out samples by hand.
+    """Composes the ink of samples that have a layout only.
+
+    Example::
+
+        synthesizer = HandwritingSynthesizer(Composer(built_in_bank(), NATURAL), seed=0)
+        ink = synthesizer(sample, epoch=3)
 
     Attributes:
-        composer: composes the ink.
-        seed: of the handwriting.
-        resample_each_epoch: whether each training epoch composes new ink for a sample.
+        composer: composes ink from a layout.
+        seed: seed of the handwriting.
+        resample_strokes: whether each training epoch composes new ink for a sample.
     """
 
     composer: Composer
     seed: int = 0
-    resample_each_epoch: bool = True
+    resample_strokes: bool = True
 
     def __call__(self, sample: Sample, epoch: int | None = None) -> Ink:
-        """The ink of a sample that is laid out.
+        """Returns the ink of a sample.
 
         Args:
-            sample: the sample.
-            epoch: of training; None for the ink that the sample has outside of it.
+            sample: a sample with a layout.
+            epoch: training epoch; None for the ink of validation and tests.
         """
         assert sample.layout is not None
         return self.composer.compose(sample.layout.layout, self._rng(sample, epoch))
 
     def extent(self, sample: Sample, epoch: int | None = None) -> tuple[float, float]:
-        """About the width and height of the ink, in the layout's unit, without writing it.
+        """Returns the approximate width and height of the ink, in units of the layout.
 
-        Its first ink is known; the spacing of the hand that writes it now is compared with that
-        one's. What single symbols do is not foretold.
+        Scales the stored extent of the sample's first ink by the ratio of the writer styles of
+        both inks; the variation of single symbols is ignored.
         """
         assert sample.layout is not None
         width, height = sample.layout.width, sample.layout.height
-        first, now = (
-            self.composer.style.sample_writer(self._rng(sample, e)) for e in (None, epoch)
-        )
+        styles = [self.composer.style.sample_writer(self._rng(sample, e)) for e in (None, epoch)]
+        first, now = styles
         width *= now.horizontal_scale / first.horizontal_scale
-        height = (
-            max(height - abs(first.slope) * width, 0.5 * height)
-            * now.vertical_scale
-            / first.vertical_scale
-        )
+        upright = max(height - abs(first.slope) * width, 0.5 * height)
+        height = upright * now.vertical_scale / first.vertical_scale
         return width, height + abs(now.slope) * width
 
     def _rng(self, sample: Sample, epoch: int | None) -> np.random.Generator:
-        turn = 0 if epoch is None or not self.resample_each_epoch else epoch + 1
-        return np.random.default_rng([self.seed, zlib.crc32(sample.key.encode()), turn])
+        stream = 0 if epoch is None or not self.resample_strokes else epoch + 1
+        return np.random.default_rng([self.seed, zlib.crc32(sample.key.encode()), stream])

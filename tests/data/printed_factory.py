@@ -1,4 +1,4 @@
-"""A press for tests: bars of ink for formulas, and lists of formulas."""
+"""A renderer for tests that draws bars, and lists of formulas."""
 
 import io
 from contextlib import contextmanager
@@ -10,22 +10,22 @@ from im2tex.render import Cause, Failure, Rendering
 from im2tex.render.rendering import encode_png
 
 
-class Press:
-    r"""Draws a bar 4 pixels a character wide and 20 high; nothing where `\bad` stands.
+class FakeRenderer:
+    r"""Draws a bar, 4 pixels for each character wide and 20 high; fails for `\bad`.
 
-    Counts what it draws, and jams (an interruption) where it is told to.
+    Records the formulas in `drawn`, and raises KeyboardInterrupt after `stops_after` formulas.
     """
 
-    engine = "press"
-    signature = "press 1"
+    engine = "fake"
+    signature = "fake 1"
 
-    def __init__(self, jams_after=None):
+    def __init__(self, stops_after=None):
         self.drawn = []
-        self.jams_after = jams_after
+        self.stops_after = stops_after
 
     def render(self, formulas):
         for formula in formulas:
-            if self.jams_after is not None and len(self.drawn) >= self.jams_after:
+            if self.stops_after is not None and len(self.drawn) >= self.stops_after:
                 raise KeyboardInterrupt
             self.drawn.append(formula)
             if "\\bad" in formula:
@@ -37,12 +37,12 @@ class Press:
         pass
 
 
-def opened(press):
-    """What stands in for `open_renderer`."""
+def opener(renderer):
+    """A substitute for `open_renderer`."""
 
     @contextmanager
     def open_renderer(*arguments, **settings):
-        yield press
+        yield renderer
 
     return open_renderer
 

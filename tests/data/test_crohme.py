@@ -161,7 +161,7 @@ def test_of_two_files_of_one_ink_the_one_with_its_truth_is_kept(tmp_path):
     (sample,) = CrohmeSource().split(tmp_path / "out", "test_2016")
     assert sample.tokens == ("a", "b")
     assert sample.extra["file"] == "TEST2016_INKML_GT/UN_1.inkml"
-    assert any(line.startswith("2 files left out that hold an ink") for line in prepared.lines)
+    assert any(line.startswith("2 files skipped that have the same ink") for line in prepared.lines)
 
 
 def test_two_inks_of_one_name_are_both_kept(tmp_path):
@@ -185,7 +185,7 @@ def test_test_inks_leave_training_but_those_of_the_old_tests_stay(tmp_path):
     assert prepared.splits["train"] + prepared.splits["validation"] == 80
     assert "t0" not in found["train"] | found["validation"]
     assert list(found["test_2012"]) == ["f1a"]
-    assert "1 inks left out of training because a test has them" in prepared.lines
+    assert "1 inks removed from training because a test has them" in prepared.lines
     assert any("1 inks of test_2012 are training inks too" in line for line in prepared.lines)
 
 
@@ -193,9 +193,9 @@ def test_what_is_missing_is_said(tmp_path):
     files = {name: data for name, data in release().items() if not name.startswith("TestEM")}
     prepared = CrohmeSource().prepare(tmp_path / "out", str(write(tmp_path / "in", files)))
     text = "\n".join(prepared.lines)
-    assert "warning: training inks are missing, 80 of 8835" in text
+    assert "warning: only 80 of 8835 training inks" in text
     assert "KAIST 40 of 1051" in text
-    assert "warning: test_2013 has 3 inks where 671 belong" in text
+    assert "warning: test_2013 has 3 inks, expected 671" in text
     assert "warning: test_2014 is missing (986 inks)" in text
     assert "--from" in text
 
@@ -229,16 +229,16 @@ def test_malformed_files_are_counted_and_named(tmp_path):
     assert sum(prepared.splits.values()) == 86
     listed = problems(tmp_path / "out")
     assert [(row[0].split("/")[-1], row[2]) for row in listed] == [
-        ("cut.inkml", "left out"),
-        ("empty.inkml", "left out"),
-        ("mute.inkml", "left out"),
-        ("nan.inkml", "left out"),
-        ("inks", "left out"),
+        ("cut.inkml", "skipped"),
+        ("empty.inkml", "skipped"),
+        ("mute.inkml", "skipped"),
+        ("nan.inkml", "skipped"),
+        ("inks", "skipped"),
     ]
     assert "not finite" in listed[3][1]
     text = "\n".join(prepared.lines)
     assert "4 with a problem (all in problems.tsv)" in text
-    assert "1 files in in/inks left out" in text
+    assert "1 files in in/inks skipped" in text
 
 
 def test_a_test_never_loses_an_ink_for_its_label(tmp_path):
@@ -257,7 +257,7 @@ def test_a_test_never_loses_an_ink_for_its_label(tmp_path):
     assert samples["seen"].extra["label_source"] == "symbols"
     assert samples["mute"].tokens == ()
     assert samples["table"].tokens == ("a", "b")
-    assert any("2 labels are a best effort" in line for line in prepared.lines)
+    assert any("2 labels are estimates" in line for line in prepared.lines)
     assert ["TestEM2014GT/mute.inkml", "there is no truth in the file", "kept without a label"] in (
         problems(tmp_path / "out")
     )
@@ -500,7 +500,7 @@ def test_bad_inkml_costs_its_own_file_and_is_named(tmp_path):
     }
     read = set(BAD_INKML) & set(found["test_2014"])
     assert read == {"shift_jis", "mislabelled", "prefixes", "deep_truth", "less_than", "stray"}
-    assert {name for name, (_, outcome) in rows.items() if outcome == "left out"} == set(
+    assert {name for name, (_, outcome) in rows.items() if outcome == "skipped"} == set(
         BAD_INKML
     ) - read
     assert found["test_2014"]["less_than"] == ("a", "<", "b")

@@ -132,7 +132,7 @@ def test_a_run_reads_the_folder_again_only_when_it_has_changed(folder, tmp_path)
     ("text", "message"),
     [
         ("00.png x\n", "line 1: expected file<TAB>latex"),
-        ("00.png\tx\n00.png\ty\n", "line 2: 00.png has a label already"),
+        ("00.png\tx\n00.png\ty\n", "line 2: 00.png has a different label"),
     ],
 )
 def test_a_labels_file_with_a_slip_says_where(folder, tmp_path, text, message):
@@ -143,12 +143,14 @@ def test_a_labels_file_with_a_slip_says_where(folder, tmp_path, text, message):
 
 def test_nothing_to_read_is_an_error(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(Im2TexError, match="holds no PNG"):
+    with pytest.raises(Im2TexError, match="has no PNG"):
         FolderSource(str(tmp_path / "empty")).prepare(tmp_path)
-    with pytest.raises(Im2TexError, match=r"none does not exist\. Name a folder"):
+    with pytest.raises(Im2TexError, match=r"none does not exist\. Pass a folder"):
         FolderSource(str(tmp_path / "none")).ensure(tmp_path)
     (tmp_path / "a.zip").touch()
-    with pytest.raises(Im2TexError, match=r"is not a folder\. Name one .* unpack an archive first"):
+    with pytest.raises(
+        Im2TexError, match=r"is not a folder\. Pass a folder .* unpack an archive first"
+    ):
         FolderSource(str(tmp_path / "a.zip")).prepare(tmp_path)
     with pytest.raises(Im2TexError, match="needs a folder"):
         FolderSource().ensure(tmp_path)
@@ -157,7 +159,7 @@ def test_nothing_to_read_is_an_error(tmp_path):
         FolderSource(str(tmp_path / "empty")).prepare(tmp_path)
     with pytest.raises(Im2TexError, match="labels file"):
         FolderSource(str(tmp_path / "empty"), labels="nowhere.tsv").prepare(tmp_path)
-    with pytest.raises(Im2TexError, match="share"):
+    with pytest.raises(Im2TexError, match="validation must be from 0 to below 1"):
         FolderSource(validation=1.0)
 
 
@@ -237,7 +239,7 @@ def test_folder_links_pipes_and_empty_files_are_read_or_named(tmp_path):
             *("up", "broken.png", "loop.png", "empty.png", "empty.inkml", "paper.pdf"),
             *("pipe.png", "\\xe9.png"),
         ),
-        "left out",
+        "skipped",
     )
     assert "empty" in named["empty.png"]["reason"]
     assert str(place) not in " ".join(row["reason"] for row in named.values())
@@ -286,7 +288,7 @@ def test_folder_label_files_that_are_not_used_are_mentioned(tmp_path):
     source = FolderSource(str(tmp_path / "in"), validation=0)
     (line,) = source.prepare(tmp_path).lines[1:]
     assert "expected labels.tsv, .csv" in line
-    assert "Seen there: formulas.txt" in line
+    assert "Found: formulas.txt" in line
     (tmp_path / "in" / "sub" / "labels.csv").write_text("file,latex\na.png,x\n")
     assert source.prepare(tmp_path).splits == {"all": 1, "train": 1}
     (tmp_path / "in" / "labels.json").write_text('{"sub/a.png": "y"}')

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from im2tex.data.sources.folder.labels import Label, is_labels_file, read_labels
-from im2tex.data.sources.folder.matching import match
+from im2tex.data.sources.folder.matching import match_labels
 from im2tex.errors import Im2TexError
 
 PAIRS = [("a.png", "x"), ("b c.jpg", r"f(x,y)=\text{“é”}"), ("sub/d", "\\frac{1}{2}")]
@@ -85,7 +85,7 @@ def test_is_labels_file_knows_the_names():
 
 def matched(labels, keys, folder=""):
     read = [Label(f"line {i}", name, latex) for i, (name, latex) in enumerate(labels, 1)]
-    found = match(read, keys, folder, {".png", ".jpg", ".bmp", ".inkml"})
+    found = match_labels(read, keys, folder, {".png", ".jpg", ".bmp", ".inkml"})
     return found.labels, dict(found.problems)
 
 
@@ -131,8 +131,8 @@ def test_match_a_name_that_means_several_files_is_named():
         [("a", "x"), ("b.png", "y")], ["a.png", "a.jpg", "1/b.png", "2/b.png"]
     )
     assert found == {}
-    assert problems["a"] == "its name means several files: a.jpg, a.png"
-    assert problems["b.png"] == "its name means several files: 1/b.png, 2/b.png"
+    assert problems["a"] == "its name matches several files: a.jpg, a.png"
+    assert problems["b.png"] == "its name matches several files: 1/b.png, 2/b.png"
 
 
 def test_match_several_labels_for_one_file_are_named():
@@ -141,5 +141,5 @@ def test_match_several_labels_for_one_file_are_named():
     assert "several labels: 'a.jpg' (line 1), 'a.bmp' (line 2)" in problems["a.png"]
     assert matched([("a", "x"), ("a", "x")], ["a.png"]) == ({"a.png": "x"}, {})
     assert matched([("a", "")], ["a.png"])[1] == {"a.png": "its label is empty (line 1)"}
-    with pytest.raises(Im2TexError, match="line 2: a has a label already"):
+    with pytest.raises(Im2TexError, match="line 2: a has a different label in line 1"):
         matched([("a", "x"), ("./a", "y")], ["a.png"])

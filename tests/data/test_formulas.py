@@ -16,7 +16,7 @@ from im2tex.data.preparation.formula_sampling import (
 from im2tex.data.preparation.formula_sampling.calibration import systematic, weights
 from im2tex.data.preparation.formula_sampling.divergence import difference
 from im2tex.data.preparation.formula_sampling.markov_grammar import MarkovGrammar
-from im2tex.data.sources.grammar import Grammar
+from im2tex.data.preparation.random_grammar import RandomGrammar
 from im2tex.errors import Im2TexError
 from im2tex.latex.crohme.canonical import canonicalize
 
@@ -29,7 +29,7 @@ LABELS = [
 
 
 def formulas(symbols, depth, count, seed, least=1):
-    grammar = Grammar(symbols, depth, least, 60)
+    grammar = RandomGrammar(symbols, depth, least, 60)
     rng = np.random.default_rng(seed)
     made = (grammar.formula(rng) for _ in range(20 * count))
     return [tokens for tokens in made if tokens][:count]

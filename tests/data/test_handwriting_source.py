@@ -1,4 +1,4 @@
-"""Source `handwriting`: prepared with the built-in font, written by hand when it is loaded."""
+"""Tests of the source `handwriting`, with the built-in font."""
 
 import shutil
 
@@ -10,7 +10,7 @@ from tiny_run import TINY, changed, config, im2tex
 from im2tex.data.augmentation import TrainingAugmentation
 from im2tex.data.dataset import FormulaDataset
 from im2tex.data.preparation.handwriting import layouts
-from im2tex.data.preparation.handwriting.selection import held, listed
+from im2tex.data.preparation.handwriting.selection import from_list, is_held_out
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.sample import Sample
 from im2tex.data.sources.handwriting import HandwritingSource
@@ -46,7 +46,7 @@ def root(formulas, tmp_path_factory):
 
 
 @needs_tex
-def test_every_formula_is_in_one_split_and_none_in_two(root):
+def test_splits_are_disjoint_and_complete(root):
     source = HandwritingSource(**ARGS)
     splits = [source.split(root, name) for name in ("train", "validation")]
     labels = [{tuple(tokens) for tokens in split.tokens()} for split in splits]
@@ -55,22 +55,22 @@ def test_every_formula_is_in_one_split_and_none_in_two(root):
     assert 0.15 < len(splits[1]) / len(FORMULAS) < 0.45
 
 
-def test_a_part_of_a_list_has_its_share_of_validation(tmp_path):
+def test_part_of_list_has_its_fraction_of_validation(tmp_path):
     path = tmp_path / "formulas.txt"
     path.write_text("\n".join(f"x+{number}" for number in range(1000)))
-    chosen = listed(path, tmp_path, "crohme", 200, 150).formulas
-    assert 0.2 < sum(held(tokens, 0.3) for tokens in chosen) / len(chosen) < 0.4
+    chosen = from_list(path, tmp_path, "crohme", 200, 150).formulas
+    assert 0.2 < sum(is_held_out(tokens, 0.3) for tokens in chosen) / len(chosen) < 0.4
 
 
 @pytest.mark.parametrize("labels", ["crohme", "norm"])
-def test_no_form_of_a_list_holds_labels_of_crohmes_tests(tmp_path, labels):
+def test_from_list_excludes_labels_of_crohmes_tests(tmp_path, labels):
     # As written below, the normal form has \le where CROHME's labels have \leq.
     held_out = tuple(canonicalize(r"\sum_{i=1}^n i \le 3"))
     sample = Sample("0", " ".join(held_out), held_out, typeset(["x"]))
     write_split(tmp_path / "crohme" / "test_2014.parquet", [sample], {})
     path = tmp_path / "formulas.txt"
     path.write_text("\n".join([r"\sum_{i=1}^n i \le 3", "x+1"]))
-    chosen = listed(path, tmp_path, labels, 10, 150)
+    chosen = from_list(path, tmp_path, labels, 10, 150)
     assert chosen.formulas == [("x", "+", "1")]
     assert ", 1 are labels of CROHME's" in chosen.lines[0]
 
@@ -78,13 +78,13 @@ def test_no_form_of_a_list_holds_labels_of_crohmes_tests(tmp_path, labels):
 @pytest.mark.parametrize(
     ("given", "settings", "said"),
     [
-        ("", {}, "formulas.txt leaves nothing to train on: 0 of 0 formulas"),
-        ("\n".join(FORMULAS), {"max_tokens": 3}, "leaves nothing to train on: 0 of 36"),
-        ("\n".join(FORMULAS), {"max_tokens": 0}, "max_tokens=0 must be at least 1"),
+        ("", {}, "formulas.txt leaves no training samples: 0 of 0 formulas"),
+        ("\n".join(FORMULAS), {"max_tokens": 3}, "leaves no training samples: 0 of 36"),
+        ("\n".join(FORMULAS), {"max_tokens": 0}, "max_tokens must be >= 1, got 0"),
         (None, {}, "is a folder: source 'handwriting' needs a list"),
     ],
 )
-def test_a_store_is_not_made_of_nothing(tmp_path, given, settings, said):
+def test_prepare_without_formulas_keeps_earlier_store(tmp_path, given, settings, said):
     there = tmp_path / "handwriting" / "train.parquet"
     write_split(there, [], {})
     before = there.read_bytes()
@@ -98,23 +98,23 @@ def test_a_store_is_not_made_of_nothing(tmp_path, given, settings, said):
     assert there.read_bytes() == before
 
 
-def test_formulas_are_asked_for_in_the_sources_own_name(tmp_path, monkeypatch):
+def test_missing_formulas_error_names_source(tmp_path, monkeypatch):
     monkeypatch.delenv("IM2TEX_DATA", raising=False)
     with pytest.raises(Im2TexError, match="source 'handwriting' needs formulas"):
         HandwritingSource(**ARGS).prepare(tmp_path)
 
 
 @needs_tex
-def test_a_store_of_few_formulas_says_that_nothing_is_held_out(tmp_path):
+def test_empty_validation_is_reported(tmp_path):
     path = tmp_path / "formulas.txt"
     path.write_text("x+1\ny+2")
     done = HandwritingSource(**{**ARGS, "validation": 1e-6}).prepare(tmp_path, str(path))
     assert done.splits == {"train": 2, "validation": 0}
-    assert any(line.startswith("validation is empty") for line in done.lines)
+    assert any("validation is empty" in line for line in done.lines)
 
 
 @needs_tex
-def test_held_out_labels_of_crohme_are_kept_out(root, formulas, tmp_path):
+def test_held_out_labels_of_crohme_are_excluded(root, formulas, tmp_path):
     held_out = [HandwritingSource(**ARGS).split(root, "train")[k] for k in range(3)]
     write_split(tmp_path / "crohme" / "test_2014.parquet", held_out, {})
     HandwritingSource(**ARGS).prepare(tmp_path, str(formulas))
@@ -129,8 +129,8 @@ def test_held_out_labels_of_crohme_are_kept_out(root, formulas, tmp_path):
 
 
 @needs_tex
-def test_an_interrupted_preparation_goes_on(root, formulas, tmp_path, monkeypatch):
-    monkeypatch.setattr(layouts, "_PART", 10)
+def test_interrupted_preparation_resumes(root, formulas, tmp_path, monkeypatch):
+    monkeypatch.setattr(layouts, "_CHUNK", 10)
     whole = HandwritingSource(**ARGS)
     calls = []
     row = layouts.LayoutBuilder._row
@@ -153,17 +153,17 @@ def test_an_interrupted_preparation_goes_on(root, formulas, tmp_path, monkeypatc
 
 
 @needs_tex
-def test_training_writes_anew_each_epoch_and_validation_always_the_same(root):
+def test_training_ink_changes_each_epoch_and_validation_ink_does_not(root):
     split = HandwritingSource(**ARGS).split(root, "train")
     preprocessing = Preprocessing(symbol_size=16)
     evaluation = FormulaDataset(split, preprocessing)
     assert torch.equal(evaluation[0, [0, 1]].images, evaluation[5, [0, 1]].images)
-    for fresh in (True, False):
-        split = HandwritingSource(**ARGS, fresh=fresh).split(root, "train")
+    for resample in (True, False):
+        split = HandwritingSource(**ARGS, resample_strokes=resample).split(root, "train")
         training = FormulaDataset(split, preprocessing, TrainingAugmentation())
         assert torch.equal(training[0, [0]].images, training[0, [0]].images)
         same = torch.equal(training[0, [0]].images, training[1, [0]].images)
-        assert same is not fresh
+        assert same is not resample
         boxes = training[0, [0]].boxes[0]
         known = [
             token for token, box in zip(split[0].tokens, boxes, strict=False) if box[2] >= box[0]
@@ -172,19 +172,19 @@ def test_training_writes_anew_each_epoch_and_validation_always_the_same(root):
 
 
 @needs_tex
-def test_sizes_are_foretold_without_writing(root):
+def test_extent_estimates_image_size(root):
     split = HandwritingSource(**ARGS).split(root, "train")
     dataset = FormulaDataset(
         split, Preprocessing(symbol_size=16), TrainingAugmentation(0, Augmentation())
     )
     numbers = range(len(split))
-    foretold = np.array([dataset.size(k, 3)[:2] for k in numbers]).prod(1)
+    estimated = np.array([dataset.size(k, 3)[:2] for k in numbers]).prod(1)
     drawn = np.array([dataset[3, [k]].sizes[0].tolist() for k in numbers]).prod(1)
-    assert 0.8 < np.median(foretold / drawn) < 1.25
+    assert 0.8 < np.median(estimated / drawn) < 1.25
 
 
 @needs_tex
-def test_a_fit_on_it_runs_and_its_checkpoint_tests(root, tmp_path):
+def test_fit_and_test_run(root, tmp_path):
     settings = changed(TINY, data={"source": "handwriting", "source_args": ARGS, "batch_size": 8})
     path = config(tmp_path, changed(settings, data={"root": str(root)}), absolute=False)
     folder = ("--trainer.default_root_dir", tmp_path / "runs")
@@ -194,9 +194,9 @@ def test_a_fit_on_it_runs_and_its_checkpoint_tests(root, tmp_path):
 
 
 @needs_tex
-def test_each_epoch_of_a_stream_has_formulas_of_its_own(root, formulas, tmp_path):
+def test_formulas_per_epoch_differ_between_epochs(root, formulas, tmp_path):
     data = tmp_path / "data"
-    arguments = {**ARGS, "count": 12, "stream": str(formulas)}
+    arguments = {**ARGS, "count": 12, "formulas_per_epoch_from": str(formulas)}
     HandwritingSource(**arguments).prepare(data, str(formulas))
     settings = changed(
         TINY,
@@ -222,15 +222,15 @@ def test_each_epoch_of_a_stream_has_formulas_of_its_own(root, formulas, tmp_path
 
 
 @needs_tex
-def test_a_stream_that_cannot_go_on_says_why(root, tmp_path):
-    source = HandwritingSource(**ARGS, stream=str(tmp_path / "gone.txt"))
+def test_epoch_split_that_cannot_be_made_names_reason(root, tmp_path):
+    source = HandwritingSource(**ARGS, formulas_per_epoch_from=str(tmp_path / "gone.txt"))
     with pytest.raises(Im2TexError, match=r"samples of epoch 1 cannot be made: .*gone\.txt"):
         source.epoch_splits.ensure_ready(root, 1, more=False)
 
 
 @needs_tex
-def test_a_set_that_is_made_when_the_run_ends_is_left_whole_or_out(root, formulas):
-    source = HandwritingSource(**ARGS, stream=str(formulas))
+def test_terminated_epoch_split_is_complete_or_missing(root, formulas):
+    source = HandwritingSource(**ARGS, formulas_per_epoch_from=str(formulas))
     source.epoch_splits.ensure_ready(root, 0, more=True)
     source.epoch_splits.close()
     assert "train-1" not in source.available(root) or len(source.split(root, "train-1"))
@@ -241,16 +241,16 @@ def test_a_set_that_is_made_when_the_run_ends_is_left_whole_or_out(root, formula
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"count": 1}, "count=1 must be at least 2"),
-        ({"validation": 1.5}, "validation=1.5 is a share"),
+        ({"count": 1}, "count must be >= 2, got 1"),
+        ({"validation": 1.5}, "validation must be between 0 and 1, got 1.5"),
     ],
 )
-def test_wrong_settings_are_named(settings, complaint):
+def test_settings_out_of_range_are_refused(settings, complaint):
     with pytest.raises(Im2TexError, match=complaint):
         HandwritingSource(**settings)
 
 
-def test_what_is_missing_is_named_with_the_way_out(formulas, tmp_path):
+def test_missing_files_are_named_with_command(formulas, tmp_path):
     with pytest.raises(Im2TexError, match="im2tex data glyphs --out"):
         HandwritingSource().prepare(tmp_path, str(formulas))
     with pytest.raises(Im2TexError, match="im2tex data prepare handwriting"):
@@ -258,6 +258,6 @@ def test_what_is_missing_is_named_with_the_way_out(formulas, tmp_path):
 
 
 @needs_tex
-def test_other_settings_than_the_stores_are_named(root):
-    with pytest.raises(Im2TexError, match="max_tokens 150 there, 20 asked for"):
+def test_ensure_refuses_store_of_other_settings(root):
+    with pytest.raises(Im2TexError, match="max_tokens=20, made with 150"):
         HandwritingSource(**ARGS, max_tokens=20).ensure(root)

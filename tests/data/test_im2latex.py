@@ -1,4 +1,4 @@
-"""IM2LATEX-100K as released, with or without its pictures, or in normal form only."""
+"""Tests of the source `im2latex`, with or without images, or with normal forms only."""
 
 import gzip
 import io
@@ -8,7 +8,7 @@ import tarfile
 import numpy as np
 import pytest
 from PIL import Image
-from printed_factory import Press, formula, opened, size_of
+from printed_factory import FakeRenderer, formula, opener, size_of
 
 from im2tex.data.source import SOURCES
 from im2tex.data.sources.im2latex import source as im2latex
@@ -19,15 +19,15 @@ INK = (30, 100)  # height and width of the ink on a page
 
 
 @pytest.fixture
-def press(monkeypatch):
-    press = Press()
-    monkeypatch.setattr(im2latex, "open_renderer", opened(press))
-    return press
+def renderer(monkeypatch):
+    renderer = FakeRenderer()
+    monkeypatch.setattr(im2latex, "open_renderer", opener(renderer))
+    return renderer
 
 
 @pytest.fixture
 def release(tmp_path):
-    """Nine formulas: an embedded carriage return, Latin-1, one unreadable, one not to be drawn."""
+    """Nine formulas: a carriage return, Latin-1, one unreadable, one that cannot be rendered."""
     formulas = [formula(i) for i in range(9)]
     formulas[1] = formulas[1].replace(" + ", "\r+ ", 1)
     formulas[2] += r" \mbox{caf" + "\xe9}"
@@ -63,7 +63,7 @@ def prepare(root, origin):
     return SOURCES.build("im2latex").prepare(root, str(origin))
 
 
-def test_pairs_do_not_shift_and_the_test_keeps_everything(press, release, tmp_path):
+def test_pairs_match_and_test_split_keeps_every_formula(renderer, release, tmp_path):
     prepared = prepare(tmp_path, release)
     made = splits(tmp_path)
     assert [s.key for s in made["train"]] == ["image5", "image1", "image3"]
@@ -73,24 +73,24 @@ def test_pairs_do_not_shift_and_the_test_keeps_everything(press, release, tmp_pa
         i = int(sample.key.removeprefix("image"))
         assert f"a_{{{i}}}" in sample.latex
         assert " ".join(sample.tokens) == normalize(sample.latex)
-    undrawn, unreadable = made["test"][2:]
-    assert undrawn.image is None
-    assert undrawn.extra["failed"].endswith("Undefined control sequence.")
-    assert unreadable.tokens[:3] == ("{{{a_{4}", "\\alpha^{10}", "+")  # labelled as it stands
+    unrendered, unreadable = made["test"][2:]
+    assert unrendered.image is None
+    assert unrendered.extra["failed"].endswith("Undefined control sequence.")
+    assert unreadable.tokens[:3] == ("{{{a_{4}", "\\alpha^{10}", "+")  # the label is the markup
     said = "\n".join(prepared.lines)
     for line in (
         "train: 4 of the release's 83,884 formulas are there",
         "test: 4 of the release's 10,355 formulas are there",
-        "train: left out, cannot be read: 1",
+        "train: skipped, cannot be read: 1",
         "test: kept, but cannot be read: 1",
-        "test: 1 without a picture, which count as wrong",
-        "pictures: rendered from the formulas",
+        "test: 1 without an image, which count as wrong",
+        "images: rendered from the formulas",
     ):
         assert line in said
 
 
 @pytest.mark.parametrize("kind", ["folder", "archive"])
-def test_released_pages_are_cropped_padded_and_halved(press, release, tmp_path, kind):
+def test_released_pages_are_cropped_padded_and_downsampled(renderer, release, tmp_path, kind):
     pages = {f"image{i}.png": page() for i in (0, 1, 2, 3, 5, 6)}
     pages["image7.png"] = b"no picture"
     if kind == "folder":
@@ -105,18 +105,18 @@ def test_released_pages_are_cropped_padded_and_halved(press, release, tmp_path, 
                 archive.addfile(entry, io.BytesIO(data))
     prepared = prepare(tmp_path, release)
     made = splits(tmp_path)
-    assert not press.drawn
+    assert not renderer.drawn
     assert [len(samples) for samples in made.values()] == [4, 3, 1]  # test, train, validation
     for sample in made["train"]:
         assert size_of(sample.image) == ((INK[1] + 16) // 2, (INK[0] + 16) // 2)
     pictures = {s.key: s.image for s in made["test"]}
     assert [key for key, image in pictures.items() if image is None] == ["image7", "image8"]
     said = "\n".join(prepared.lines)
-    assert "1 without a picture, which count as wrong: its picture cannot be read" in said
-    assert "1 without a picture, which count as wrong: no such picture" in said
+    assert "1 without an image, which count as wrong: the image cannot be read" in said
+    assert "1 without an image, which count as wrong: the image does not exist" in said
 
 
-def test_normal_forms_alone_make_the_splits_that_they_are_of(press, release, tmp_path):
+def test_normal_forms_alone_make_their_splits(renderer, release, tmp_path):
     folder = tmp_path / "normal"
     folder.mkdir()
     for name in ("test", "validate"):
@@ -143,7 +143,7 @@ def test_normal_forms_alone_make_the_splits_that_they_are_of(press, release, tmp
         SOURCES.build("im2latex").split(tmp_path, "train")
 
 
-def test_both_forms_of_the_labels(press, release, tmp_path):
+def test_labels_norm_and_tok(renderer, release, tmp_path):
     prepare(tmp_path, release)
     norm, tok = splits(tmp_path)["train"], splits(tmp_path, labels="tok")["train"]
     assert [s.key for s in norm] == [s.key for s in tok]
@@ -153,14 +153,14 @@ def test_both_forms_of_the_labels(press, release, tmp_path):
         assert " ".join(other.tokens) == normalize(one.latex, "tok")
 
 
-def test_a_split_that_is_no_longer_made_is_pointed_out(press, release, tmp_path):
+def test_stale_split_is_reported(renderer, release, tmp_path):
     prepare(tmp_path, release)
     (release / "im2latex_validate.lst").unlink()
     prepared = prepare(tmp_path, release)
     assert any("validation.parquet is from an earlier" in line for line in prepared.lines)
 
 
-def test_folders_that_do_not_serve_are_named(press, release, tmp_path, monkeypatch):
+def test_incomplete_releases_are_refused(renderer, release, tmp_path, monkeypatch):
     monkeypatch.delenv("IM2TEX_DATA", raising=False)
     source = SOURCES.build("im2latex")
     with pytest.raises(Im2TexError, match=r"zenodo\.org/records/56198"):
@@ -183,7 +183,7 @@ def test_folders_that_do_not_serve_are_named(press, release, tmp_path, monkeypat
         source.prepare(tmp_path, str(release), release)
 
 
-def test_prepare_im2latex_of_an_archive_or_an_empty_table_is_an_error(tmp_path):
+def test_archive_or_empty_table_is_refused(tmp_path):
     (tmp_path / "release.zip").write_bytes(b"PK\x03\x04")
     (tmp_path / "empty.tsv").write_text("split\timage\tnorm_guillaume\n")
     (tmp_path / "other.tsv").write_text("\x00a\tb\n1\t2\n")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from im2tex.data.preparation.papers import read_papers, unpacking
-from im2tex.data.preparation.papers.paper import LONGEST_DOCUMENT, read_paper
-from im2tex.data.preparation.papers.units import MOST_MAINS, Unit, units
+from im2tex.data.preparation.papers.paper import read_paper
+from im2tex.data.preparation.papers.units import MAX_DOCUMENTS, PaperUnit, paper_units
 from im2tex.errors import Im2TexError
 
 HEAD = "\\documentclass{article}\n"
@@ -108,9 +108,9 @@ def test_arxivs_own_form(tmp_path):
         ("2301/2301.00004", []),
         ("2301/2301.00006v2", []),
     ]
-    assert papers[2].left_out == {"no TeX in it": 1}
-    assert papers[3].left_out == {"a damaged package": 1}
-    assert papers[4].left_out == {"no TeX in it": 1}
+    assert papers[2].skipped == {"no TeX in it": 1}
+    assert papers[3].skipped == {"a damaged package": 1}
+    assert papers[4].skipped == {"no TeX in it": 1}
 
 
 def test_papers_named_by_number_as_in_the_kdd_cup(tmp_path):
@@ -131,18 +131,18 @@ def test_single_files(tmp_path):
 
 
 def test_which_files_make_a_paper():
-    many = {f"all/{number}.tex": True for number in range(MOST_MAINS + 1)}
-    assert units({"p/a/main.tex": True, "p/a/s/x.tex": False, "p/b.tex": False}) == {
-        "p/a/main.tex": Unit("p/a"),
-        "p/a/s/x.tex": Unit("p/a"),
-        "p/b.tex": Unit("p"),
+    many = {f"all/{number}.tex": True for number in range(MAX_DOCUMENTS + 1)}
+    assert paper_units({"p/a/main.tex": True, "p/a/s/x.tex": False, "p/b.tex": False}) == {
+        "p/a/main.tex": PaperUnit("p/a"),
+        "p/a/s/x.tex": PaperUnit("p/a"),
+        "p/b.tex": PaperUnit("p"),
     }
-    assert units(many) == {path: Unit(path) for path in many}
+    assert paper_units(many) == {path: PaperUnit(path) for path in many}
     shared = many | {"all/macros.tex": False}
-    assert units(shared) == {path: Unit("all", separate=True) for path in shared}
-    assert units({"main.tex": True, "s/x.tex": False}) == {
-        "main.tex": Unit(""),
-        "s/x.tex": Unit(""),
+    assert paper_units(shared) == {path: PaperUnit("all", separate=True) for path in shared}
+    assert paper_units({"main.tex": True, "s/x.tex": False}) == {
+        "main.tex": PaperUnit(""),
+        "s/x.tex": PaperUnit(""),
     }
 
 
@@ -156,7 +156,7 @@ def test_only_formulas_of_the_asked_lengths_and_all_are_counted(tmp_path):
     put(tmp_path, {"a.tex": document("a", "abc", "abcde")})
     (paper,) = read_papers(tmp_path, lengths=(2, 4), workers=1)
     assert [latex for _, latex in paper.formulas] == ["abc"]
-    assert paper.left_out == {"fewer than 2 characters": 1, "more than 4 characters": 1}
+    assert paper.skipped == {"fewer than 2 characters": 1, "more than 4 characters": 1}
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,8 @@ def test_files_that_read_each_other_come_to_an_end():
     names = "abcdefghijklmnopqrs"
     bomb = {f"{name}.tex": rb"\input{%s}" % after.encode() * 20 for name, after in pairwise(names)}
     bomb["a.tex"] = head + bomb["a.tex"]
-    assert read_paper("x", bomb | {"s.tex": b"y" * 10_000}).characters <= LONGEST_DOCUMENT + 10_000
+    paper = read_paper("x", bomb | {"s.tex": b"y" * 10_000})
+    assert paper.skipped["files beyond a document's size"] > 0
 
 
 def test_a_chapter_that_can_stand_alone_is_read_once():
@@ -232,14 +233,14 @@ def test_hostile_packages_are_refused_and_the_others_read(tmp_path, monkeypatch)
         "2301.00003": 0,
         "2301.00004": 0,
     }
-    assert papers["2301.00003"].left_out == {f"unpacks to more than {1 << 20} bytes": 1}
-    assert papers["2301.00004"].left_out == {"a damaged package": 1}
-    assert papers["2301.00001"].left_out == {"no TeX in it": 1}
+    assert papers["2301.00003"].skipped == {f"unpacks to more than {1 << 20} bytes": 1}
+    assert papers["2301.00004"].skipped == {"a damaged package": 1}
+    assert papers["2301.00001"].skipped == {"no TeX in it": 1}
 
 
 def test_an_origin_without_tex_is_an_error(tmp_path):
     put(tmp_path, {"a.png": b"x"})
-    with pytest.raises(Im2TexError, match="holds no LaTeX source"):
+    with pytest.raises(Im2TexError, match="has no LaTeX source"):
         list(read_papers(tmp_path))
     with pytest.raises(Im2TexError, match="does not exist"):
         list(read_papers(tmp_path / "nowhere"))

@@ -1,4 +1,7 @@
-"""An endless stream of training samples: a set an epoch, each made while the one before is used."""
+"""Training splits that are made anew for each epoch, in a process beside the training.
+
+While epoch `n` is trained, a subprocess prepares the split of epoch `n + 1`.
+"""
 
 from __future__ import annotations
 
@@ -14,107 +17,107 @@ from typing import Protocol
 
 from im2tex.errors import Im2TexError
 
-_SHUTDOWN_TIMEOUT_S = 10  # seconds for a process to put its things away
-_KEPT_SPLITS = 2  # sets: that of the epoch, and the one before for who goes back to its checkpoint
+_SHUTDOWN_TIMEOUT_S = 10
+_KEPT_SPLITS = 2  # the current and the previous epoch's, so that the previous checkpoint can resume
 
 
 class EpochSplits(Protocol):
-    """The sets of a stream, one an epoch: split `epoch_name(epoch)` of a source."""
+    """A source with a training split for each epoch."""
 
     def epoch_name(self, epoch: int) -> str:
-        """Name of the split."""
+        """Returns the name of the epoch's split."""
 
     def path(self, root: Path, split: str) -> Path:
-        """Its file."""
+        """Returns the store file of a split."""
 
     def is_current(self, root: Path, epoch: int) -> bool:
-        """Whether it is there, and is what is asked for."""
+        """Returns whether the epoch's split exists and has the current settings."""
 
     def command(self, root: Path, epoch: int) -> Sequence[str]:
-        """The program that makes it."""
+        """Returns the command line that makes the epoch's split."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Making:
-    """A process that makes the set of an epoch, and what ends it."""
+class _Build:
+    """A process that makes an epoch's split, and the function that terminates it."""
 
     epoch: int
     process: subprocess.Popen[bytes]
-    end: Callable[[], object]
+    terminate: Callable[[], object]
 
 
 class EpochSplitBuilder:
-    """Sees to it that the set of an epoch is there when it is trained; in one process of a run.
+    """Makes the training splits of a source ahead of their epochs, in one process of a run.
 
-    A set that is there already, of an earlier run or made ahead, is used as it is. Of those made
-    by this object the last two are kept.
+    A split that exists already is used as it is. Of the splits made by this object, the last two
+    are kept.
 
     Args:
-        sets: what they are and how to make one.
+        splits: the source.
     """
 
-    def __init__(self, sets: EpochSplits) -> None:
-        self._sets = sets
-        self._making: _Making | None = None
-        self._made: list[Path] = []
+    def __init__(self, splits: EpochSplits) -> None:
+        self._splits = splits
+        self._build: _Build | None = None
+        self._built: list[Path] = []
 
     def name(self, epoch: int) -> str:
-        """Name of the split that is the set of an epoch."""
-        return self._sets.epoch_name(epoch)
+        """Returns the name of the epoch's split."""
+        return self._splits.epoch_name(epoch)
 
     def ensure_ready(self, root: Path, epoch: int, more: bool) -> None:
-        """Returns when the set of an epoch is there.
+        """Waits until the epoch's split exists.
 
         Args:
             root: the data root.
-            epoch: from 0.
-            more: another epoch follows: its set is begun.
+            epoch: index of the epoch, from 0.
+            more: another epoch follows, so its split is started as well.
 
         Raises:
-            Im2TexError: if it cannot be made.
+            Im2TexError: if the split cannot be made.
         """
-        self._begin(root, epoch)
-        if self._making is not None:
-            self._finish(root, self._making)
+        self._start(root, epoch)
+        if self._build is not None:
+            self._finish(root, self._build)
         if more:
-            self._begin(root, epoch + 1)
+            self._start(root, epoch + 1)
 
     def close(self) -> None:
-        """Ends what is being made; what is done of it is taken up when it is asked for again."""
-        if self._making is not None:
-            self._making.end()
-            self._making = None
+        """Terminates the running build; the next build of the same epoch resumes it."""
+        if self._build is not None:
+            self._build.terminate()
+            self._build = None
 
-    def _begin(self, root: Path, epoch: int) -> None:
-        if self._making is not None and self._making.epoch == epoch:
+    def _start(self, root: Path, epoch: int) -> None:
+        if self._build is not None and self._build.epoch == epoch:
             return
         self.close()
-        if self._sets.is_current(root, epoch):
+        if self._splits.is_current(root, epoch):
             return
         nice = [nice, "-n", "10"] if (nice := shutil.which("nice")) else []
         process = subprocess.Popen(
-            [*nice, *self._sets.command(root, epoch)],
+            [*nice, *self._splits.command(root, epoch)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        # Also at the end of the program, however it comes.
-        self._making = _Making(epoch, process, weakref.finalize(self, _end, process))
+        # The finalizer also runs when the program ends.
+        self._build = _Build(epoch, process, weakref.finalize(self, _terminate, process))
 
-    def _finish(self, root: Path, making: _Making) -> None:
-        said = making.process.communicate()[1].decode(errors="replace").strip()
+    def _finish(self, root: Path, build: _Build) -> None:
+        output = build.process.communicate()[1].decode(errors="replace").strip()
         self.close()
-        if making.process.returncode or not self._sets.is_current(root, making.epoch):
-            status = making.process.returncode
-            why = said.splitlines()[-1] if said else f"it ended with {status} and said nothing"
-            raise Im2TexError(f"the samples of epoch {making.epoch} cannot be made: {why}")
-        self._made.append(self._sets.path(root, self._sets.epoch_name(making.epoch)))
-        while len(self._made) > _KEPT_SPLITS:
-            self._made.pop(0).unlink(missing_ok=True)
+        status = build.process.returncode
+        if status or not self._splits.is_current(root, build.epoch):
+            reason = output.splitlines()[-1] if output else f"exit status {status}, no message"
+            raise Im2TexError(f"the samples of epoch {build.epoch} cannot be made: {reason}")
+        self._built.append(self._splits.path(root, self.name(build.epoch)))
+        while len(self._built) > _KEPT_SPLITS:
+            self._built.pop(0).unlink(missing_ok=True)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _terminate(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)
         try:

@@ -1,4 +1,4 @@
-"""Where a long preparation keeps what it has done, so that it can go on after an interruption."""
+"""Caches the finished steps of a preparation, so that an interrupted preparation can resume."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from im2tex.data.preparation.publishing import move_files
 from im2tex.errors import Im2TexError
 from im2tex.utils.files import atomic_write
 
@@ -19,20 +20,27 @@ _SETTINGS = "settings.json"
 
 
 class StepCache:
-    """A folder of finished steps beside a store, for one set of settings.
+    """A folder of finished steps beside a store, valid for one set of settings.
 
-    Steps made with other settings, or from other data, are thrown away.
+    Steps of other settings or other raw data are deleted.
+
+    Example::
+
+        cache = StepCache(root / "arxiv", {"version": 1, "raw_data": file_fingerprint(path)})
+        table = cache.step("plan", lambda: plan(path))  # computed once, read afterwards
+        write_split(cache.staged / "train.parquet", samples(table), {})
+        cache.publish()
 
     Args:
-        folder: the folder of the source's stores.
-        settings: all that the steps depend on, as JSON can hold it.
+        folder: folder of the source's stores.
+        settings: everything that the steps depend on, as JSON values.
 
     Attributes:
-        folder: where the steps are kept.
-        resumed: whether there were steps of an earlier preparation.
+        folder: folder of the steps.
+        resumed: whether steps of an earlier, interrupted preparation were found.
 
     Raises:
-        Im2TexError: if the folder cannot be made.
+        Im2TexError: if the folder cannot be created.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
@@ -41,20 +49,20 @@ class StepCache:
         note = self.folder / _SETTINGS
         self.resumed = False
         try:
-            if not (note.exists() and note.read_text(encoding="utf-8") == text):
+            if note.exists() and note.read_text(encoding="utf-8") == text:
+                self.resumed = any(self.folder.glob("*.parquet"))
+            else:
                 shutil.rmtree(self.folder, ignore_errors=True)
                 self.folder.mkdir(parents=True)
                 note.write_text(text, encoding="utf-8")
-            else:
-                self.resumed = any(self.folder.glob("*.parquet"))
         except OSError as error:
-            raise Im2TexError(self._unwritable(error)) from error
+            raise Im2TexError(self._write_error(error)) from error
 
-    def step(self, name: str, make: Callable[[], pa.Table]) -> pa.Table:
-        """The result of a step: as kept, or made now and kept.
+    def step(self, name: str, compute: Callable[[], pa.Table]) -> pa.Table:
+        """Returns the table of a step: from the cache, or computed and cached.
 
         Raises:
-            Im2TexError: if it cannot be written.
+            Im2TexError: if the table cannot be written.
         """
         path = self.folder / f"{name}.parquet"
         try:
@@ -62,55 +70,42 @@ class StepCache:
         except FileNotFoundError:
             pass
         except (pa.ArrowException, OSError):
-            path.unlink(missing_ok=True)  # damaged: made again
-        table = make()
+            path.unlink(missing_ok=True)  # a damaged file is computed again
+        table = compute()
         try:
             with atomic_write(path) as part:
                 pq.write_table(table, part, compression="zstd")
         except OSError as error:
-            raise Im2TexError(self._unwritable(error)) from error
+            raise Im2TexError(self._write_error(error)) from error
         return table
 
     @property
     def staged(self) -> Path:
-        """Where the finished store is written before `publish` puts it in its place."""
+        """Folder of the finished store until `publish` moves it to its final place."""
         return self.folder / "store"
 
     def publish(self) -> None:
-        """Moves everything staged to the folder of the source's stores, and clears the cache.
+        """Moves the staged files to the folder of the source's stores and deletes the cache.
 
         Raises:
             Im2TexError: if that folder cannot be written.
         """
-        folder = self.folder.parent
-        try:
-            for file in self.staged.iterdir():
-                file.replace(folder / file.name)
-        except OSError as error:
-            raise Im2TexError(f"cannot write to {folder}: {error.strerror or error}.") from error
-        self.clear()
-
-    def clear(self) -> None:
-        """Removes the folder: everything is in the store now."""
+        move_files(self.staged, self.folder.parent)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _unwritable(self, error: OSError) -> str:
+    def _write_error(self, error: OSError) -> str:
         return (
             f"cannot write to {self.folder}: {error.strerror or error}. Choose another folder with "
-            "--root, or make room there; the preparation goes on where it stopped."
+            "--root, or free space there; the preparation resumes where it stopped."
         )
 
 
-def fingerprint(path: Path) -> dict[str, Any]:
-    """What tells that files have changed: their places, sizes and times.
-
-    Args:
-        path: a file, or a folder with all that is below it.
-    """
+def file_fingerprint(path: Path) -> dict[str, Any]:
+    """Returns a digest of the names, sizes and modification times of a file or a folder's files."""
     files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
-    found = sha256()
+    digest = sha256()
     for file in files:
         status = file.stat()
-        place = file.relative_to(path.parent).as_posix()
-        found.update(f"{place}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-    return {"path": path.name, "files": len(files), "digest": found.hexdigest()}
+        name = file.relative_to(path.parent).as_posix()
+        digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    return {"path": path.name, "files": len(files), "digest": digest.hexdigest()}

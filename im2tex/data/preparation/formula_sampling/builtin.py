@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from im2tex.data.preparation.formula_sampling.profile import Profile
-from im2tex.data.sources.grammar import Grammar
+from im2tex.data.preparation.random_grammar import RandomGrammar
 
 # A letter named several times is drawn as often.
 _LETTERS = (
@@ -34,7 +34,7 @@ def builtin_profile() -> Profile:
     """The statistics of some thousand formulas of the built-in grammar; always the same."""
     labels: list[tuple[str, ...]] = []
     for depth, share in _MIXTURE.items():
-        grammar = Grammar(f"{_LETTERS} {_SIGNS}", depth, 3 if depth else 1, _LONGEST)
+        grammar = RandomGrammar(f"{_LETTERS} {_SIGNS}", depth, 3 if depth else 1, _LONGEST)
         rng = np.random.default_rng(depth)
         enough = len(labels) + int(share * _FORMULAS)
         while len(labels) < enough:

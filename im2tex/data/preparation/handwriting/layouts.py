@@ -1,4 +1,4 @@
-"""Formulas laid out and written once, part by part, so that an interruption costs one part."""
+"""Typesets formulas and composes the first ink of each, in chunks that are cached."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from im2tex.data.handwriting_synthesizer import HandwritingSynthesizer
-from im2tex.data.preparation.handwriting.selection import rank
+from im2tex.data.preparation.handwriting.selection import formula_digest
 from im2tex.data.preparation.resumable import StepCache
 from im2tex.data.sample import Sample, StoredLayout
 from im2tex.errors import Im2TexError
@@ -20,7 +20,7 @@ from im2tex.render.layout.layout import Layout
 from im2tex.render.layout.layouter import TexLayouter
 from im2tex.utils.progress import progress_bar
 
-_PART = 2000
+_CHUNK = 2000
 _SCHEMA = pa.schema(
     [
         ("layout", pa.binary()),
@@ -31,16 +31,16 @@ _SCHEMA = pa.schema(
 
 
 class LayoutBuilder:
-    """One preparation's layouts.
+    """Makes the samples of a split of synthetic handwriting.
 
     Args:
-        cache: keeps the parts.
-        layouter: makes the layouts.
-        synthesizer: writes each once, to know its size.
-        name: of the parts.
+        cache: cache of the chunks.
+        layouter: typesets the formulas.
+        synthesizer: composes one ink of each layout, to measure its extent.
+        split: name of the split.
 
     Attributes:
-        left_out: how many formulas have no sample, by reason.
+        skipped: number of formulas without a sample, by reason.
     """
 
     def __init__(
@@ -48,42 +48,44 @@ class LayoutBuilder:
         cache: StepCache,
         layouter: TexLayouter,
         synthesizer: HandwritingSynthesizer,
-        name: str,
+        split: str,
     ) -> None:
         self.cache = cache
         self.layouter = layouter
         self.synthesizer = synthesizer
-        self.name = name
-        self.left_out: Counter[str] = Counter()
+        self.split = split
+        self.skipped: Counter[str] = Counter()
 
-    def run(self, formulas: Sequence[tuple[str, ...]]) -> Iterator[Sample]:
-        """A sample of each formula that can be laid out and written, in order."""
+    def samples(self, formulas: Sequence[tuple[str, ...]]) -> Iterator[Sample]:
+        """Yields a sample of each formula that can be typeset and composed, in order.
+
+        Args:
+            formulas: tokens of each formula; a formula may occur several times.
+        """
         keys = _keys(formulas)
-        with progress_bar("laying out", len(formulas)) as shown:
-            for first in range(0, len(formulas), _PART):
-                part = slice(first, first + _PART)
-                rows = self._part(f"{self.name}-{first // _PART:05d}", formulas[part], keys[part])
-                for key, tokens, row in zip(keys[part], formulas[part], rows, strict=True):
+        with progress_bar("typesetting", len(formulas)) as shown:
+            for first in range(0, len(formulas), _CHUNK):
+                chunk = slice(first, first + _CHUNK)
+                name = f"{self.split}-{first // _CHUNK:05d}"
+                rows = self._rows(name, formulas[chunk], keys[chunk])
+                for key, tokens, row in zip(keys[chunk], formulas[chunk], rows, strict=True):
                     if row["reason"]:
-                        self.left_out[row["reason"]] += 1
+                        self.skipped[row["reason"]] += 1
                     else:
                         layout = Layout.from_bytes(row["layout"], tokens)
                         stored = StoredLayout(layout, *row["written"])
                         yield Sample(key, join_tokens(tokens), tokens, layout=stored)
                 shown.advance(len(rows))
 
-    def _part(
+    def _rows(
         self, name: str, formulas: Sequence[tuple[str, ...]], keys: Sequence[str]
     ) -> list[dict[str, Any]]:
-        def make() -> pa.Table:
-            found = self.layouter.layout(formulas)
-            rows = [
-                self._row(key, tokens, layout)
-                for key, tokens, layout in zip(keys, formulas, found, strict=True)
-            ]
-            return pa.Table.from_pylist(rows, schema=_SCHEMA)
+        def compute() -> pa.Table:
+            layouts = self.layouter.layout(formulas)
+            rows = map(self._row, keys, formulas, layouts)
+            return pa.Table.from_pylist(list(rows), schema=_SCHEMA)
 
-        rows: list[dict[str, Any]] = self.cache.step(name, make).to_pylist()
+        rows: list[dict[str, Any]] = self.cache.step(name, compute).to_pylist()
         return rows
 
     def _row(self, key: str, tokens: tuple[str, ...], layout: Layout | Failure) -> dict[str, Any]:
@@ -91,25 +93,24 @@ class LayoutBuilder:
             return {"reason": f"no layout: {CAUSES[layout.cause]}"}
         if not layout.placed:
             return {"reason": "nothing to write"}
-        missing = self.synthesizer.composer.missing(layout)
-        if missing:
+        if missing := self.synthesizer.composer.missing(layout):
             return {"reason": f"no glyph of {missing[0]}"}
         sample = Sample(key, "", tokens, layout=StoredLayout(layout, 1.0, 1.0, 1.0))
         try:
             ink = self.synthesizer(sample)
             left, top, right, bottom = ink.bounds
-            written = [ink_size(ink), right - left, bottom - top]
+            extent = [ink_size(ink), right - left, bottom - top]
         except (Im2TexError, ValueError) as error:
             return {"reason": f"cannot be written: {error}"}
-        return {"layout": layout.to_bytes(), "written": written, "reason": ""}
+        return {"layout": layout.to_bytes(), "written": extent, "reason": ""}
 
 
 def _keys(formulas: Sequence[tuple[str, ...]]) -> list[str]:
-    """A key each: a hash of the formula, and which time it comes."""
-    times: Counter[str] = Counter()
+    """Returns a key for each formula: its digest, numbered from the second occurrence on."""
+    occurrences: Counter[str] = Counter()
     keys = []
     for tokens in formulas:
-        name = rank(tokens)[:16]
-        times[name] += 1
-        keys.append(name if times[name] == 1 else f"{name}.{times[name]}")
+        key = formula_digest(tokens)[:16]
+        occurrences[key] += 1
+        keys.append(key if occurrences[key] == 1 else f"{key}.{occurrences[key]}")
     return keys

@@ -1,7 +1,6 @@
-"""LaTeX sources of papers, as they come, and the formulas in them."""
+"""Extracts the formulas of papers from their LaTeX sources."""
 
 from im2tex.data.preparation.papers.paper import Paper
 from im2tex.data.preparation.papers.reading import read_papers
-from im2tex.latex.document.extraction import ExtractedFormula
 
-__all__ = ["ExtractedFormula", "Paper", "read_papers"]
+__all__ = ["Paper", "read_papers"]

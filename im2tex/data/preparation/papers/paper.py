@@ -1,7 +1,7 @@
-r"""One paper: its files, the ones to begin with, and the formulas in them.
+r"""The formulas of one paper, from its TeX files.
 
-A file may read others, but only those of its own paper: they are looked up by name among what was
-packed with it, and no path is ever opened.
+Files that a document reads are looked up by name among the files of its own paper; no path of the
+file system is opened.
 """
 
 from __future__ import annotations
@@ -12,24 +12,27 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from im2tex.data.preparation.papers.library import LIBRARY
 from im2tex.latex.document.boundaries import MAX_FORMULA_LENGTH
 from im2tex.latex.document.comments import strip_comments
 from im2tex.latex.document.extraction import ExtractedFormula, extract_formulas
 
 LONGEST_DOCUMENT = 8 << 20
-"""Characters of a document with all that it reads; the longest papers have about two million."""
+"""Characters of a document with the files that it reads; the longest have about two million."""
 
 TEX = (".tex", ".ltx", ".latex")
-"""Endings of files that a paper may begin with."""
+"""Endings of files that can begin a document."""
 
-_DEPTH = 20  # files that read files
-_BEGINS = re.compile(
+# Substitutes for files that papers read and do not include. Papers of high-energy physics, which
+# IM2LATEX-100K was cut from, are often written for harvmac: its displays are \eqn\name{...}.
+_LIBRARY = {"harvmac.tex": rb"\def\eqn#1#2{$$#2$$}\def\eqnn#1{}\def\eqna#1{}"}
+
+_MAX_DEPTH = 20  # of files that read files
+_DOCUMENT_START = re.compile(
     r"\\document(?:class|style)(?![A-Za-z])|\\magnification"
     r"|\\input[ \t]*\{?(?:harvmac|phyzzx|amstex)"
 )
 _COMMENT = re.compile(r"(?<!\\)%")
-_READS = re.compile(
+_READ_COMMAND = re.compile(
     r"\\(?:input|include|subfile|subfileinclude)(?![A-Za-z@])[ \t]*"
     r"(?:\{(?P<file>[^{}\n]{1,200})\}|(?P<word>[^\s{}\\$\[]{1,200}))"
     r"|\\(?:sub)?(?:import|inputfrom|includefrom)\*?[ \t]*"
@@ -37,25 +40,22 @@ _READS = re.compile(
     r"|\\(?:usepackage|RequirePackage|documentclass|documentstyle|LoadClass)[ \t]*"
     r"(?:\[(?P<options>[^\]]{0,2000})\])?\s*\{(?P<packages>[^{}]{1,2000})\}"
 )
+_ARXIV_NUMBER = re.compile(r"(?:[a-z-]+(?:\.[A-Z]{2})?)?\d{4}\.?\d{3,5}(?:v\d+)?")
 
 
 @dataclass
 class Paper:
-    """What was found in a paper.
+    """The formulas of a paper.
 
     Attributes:
-        name: where it lies below the origin.
-        formulas: in the order of its documents.
-        left_out: how many formulas or files were not taken, by reason.
-        private: how many formulas still hold macros of the paper that cannot be expanded.
-        characters: of its documents, comments taken out.
+        name: path of the paper below the raw data.
+        formulas: formulas in the order of the documents.
+        skipped: number of skipped formulas or files, by reason.
     """
 
     name: str
     formulas: list[ExtractedFormula] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
-    private: int = 0
-    characters: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
 
 
 def read_paper(
@@ -63,72 +63,87 @@ def read_paper(
     files: Mapping[str, bytes],
     *,
     main: str | None = None,
-    rows: bool = False,
     lengths: tuple[int, int] = (1, MAX_FORMULA_LENGTH),
 ) -> Paper:
-    r"""The formulas of a paper.
+    r"""Extracts the formulas of a paper.
+
+    Example::
+
+        paper = read_paper("x", {"main.tex": rb"\documentclass{article} $a+b$"})
+        paper.formulas  # [ExtractedFormula(kind="i", latex="a+b")]
 
     Args:
-        name: what it is called.
-        files: its TeX files, local packages included, by path.
-        main: the file to begin with; all files that begin a document, if not given.
-        rows: as in `extract_formulas`.
-        lengths: the fewest and the most characters of a formula that is taken.
+        name: name of the paper.
+        files: TeX files of the paper, local packages included, by path.
+        main: the file to begin with; all files that begin a document if not given.
+        lengths: minimum and maximum number of characters of a formula.
     """
     paper = Paper(name)
     sources = _Sources(files)
     mains = sources.mains() if main is None else [main]
     if not mains:
-        paper.left_out["no document in it"] += 1
+        paper.skipped["no document in it"] += 1
     for file in mains:
-        document = sources.document(file)
-        paper.characters += len(document)
-        found = extract_formulas(document, rows=rows)
-        paper.left_out.update(found.skipped)
-        paper.private += found.with_opaque_macros
-        for formula in found.formulas:
+        extracted = extract_formulas(sources.document(file))
+        paper.skipped.update(extracted.skipped)
+        for formula in extracted.formulas:
             if len(formula.latex) < lengths[0]:
-                paper.left_out[f"fewer than {lengths[0]} characters"] += 1
+                paper.skipped[f"fewer than {lengths[0]} characters"] += 1
             elif len(formula.latex) > lengths[1]:
-                paper.left_out[f"more than {lengths[1]} characters"] += 1
+                paper.skipped[f"more than {lengths[1]} characters"] += 1
             else:
                 paper.formulas.append(formula)
-    if sources.shortened:
-        paper.left_out["files beyond a document's size"] += sources.shortened
+    if sources.oversized:
+        paper.skipped["files beyond a document's size"] += sources.oversized
     return paper
 
 
-def begins_document(source: bytes) -> bool:
-    """Whether a file is one that a paper begins with."""
-    text = decode(source)
+def begins_document(path: str, data: bytes) -> bool:
+    """Returns whether a paper can begin with a file."""
+    if is_arxiv_number(path) or not is_tex(path):
+        return is_arxiv_number(path)
+    text = decode(data)
     return any(
         not _COMMENT.search(text, text.rfind("\n", 0, found.start()) + 1, found.start())
-        for found in _BEGINS.finditer(text)
+        for found in _DOCUMENT_START.finditer(text)
     )
 
 
-def decode(source: bytes) -> str:
-    """A file's text: UTF-8, or Latin-1 if it is not that, with plain line ends."""
+def decode(data: bytes) -> str:
+    """Returns the text of a file, in UTF-8 or else Latin-1, with line feeds as line ends."""
     try:
-        text = source.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = source.decode("latin-1")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text
+        text = data.decode("latin-1")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def is_tex(path: str) -> bool:
+    """Returns whether TeX reads a file of this name as a document."""
+    name = posixpath.basename(path).lower()
+    return name.endswith(TEX) or is_arxiv_number(name) or "." not in name
+
+
+def is_arxiv_number(path: str) -> bool:
+    """Returns whether a file is named by an arXiv number, as in the KDD cup's hep-th archive."""
+    return _ARXIV_NUMBER.fullmatch(posixpath.basename(path)) is not None
 
 
 class _Sources:
-    """A paper's files as text, each read once."""
+    """The files of a paper as text, each decoded once.
+
+    Attributes:
+        oversized: number of files that were skipped because the document is too long.
+    """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.own = files
-        self.files = {**LIBRARY, **files}
-        self.named: dict[str, list[str]] = defaultdict(list)
-        for path in (*sorted(files), *LIBRARY):
-            self.named[posixpath.basename(path)].append(path)
+        self.files = {**_LIBRARY, **files}
+        self.by_name: dict[str, list[str]] = defaultdict(list)
+        for path in (*sorted(files), *_LIBRARY):
+            self.by_name[posixpath.basename(path)].append(path)
         self.texts: dict[str, str] = {}
-        self.shortened = 0
+        self.oversized = 0
 
     def text(self, path: str) -> str:
         if path not in self.texts:
@@ -136,53 +151,51 @@ class _Sources:
         return self.texts[path]
 
     def mains(self) -> list[str]:
-        """The files that begin a document, or else all that no other one reads."""
+        """Returns the files that begin a document, else all files that no other file reads."""
         candidates = sorted(path for path in self.own if is_tex(path))
         read = {
             target
             for path in candidates
-            for match in _READS.finditer(self.text(path))
+            for match in _READ_COMMAND.finditer(self.text(path))
             for target in self._targets(match, path, path)
             if target != path
         }
-        begin = [path for path in candidates if _BEGINS.search(self.text(path))]
-        if begin:
-            # One that another one reads is a chapter that can also stand alone.
-            return [path for path in begin if path not in read] or begin[:1]
-        return [path for path in candidates if path not in read]
+        begin = [path for path in candidates if _DOCUMENT_START.search(self.text(path))]
+        # A file that begins a document and is read by another is a chapter.
+        return [path for path in begin or candidates if path not in read] or begin[:1]
 
     def document(self, main: str) -> str:
-        """A file's text, with the files that it reads in their places."""
+        """Returns the text of a file with the files that it reads inserted."""
         pieces: list[str] = []
         self._assemble(main, main, (), pieces, LONGEST_DOCUMENT)
         return "".join(pieces)
 
     def _assemble(
-        self, path: str, main: str, above: tuple[str, ...], pieces: list[str], left: int
+        self, path: str, main: str, parents: tuple[str, ...], pieces: list[str], budget: int
     ) -> int:
-        """Adds a file's text to the pieces; returns how many characters may still follow."""
-        if path in above or len(above) >= _DEPTH:
-            return left
+        """Appends the text of a file to `pieces`; returns how many characters may still follow."""
+        if path in parents or len(parents) >= _MAX_DEPTH:
+            return budget
         text = self.text(path)
-        if len(text) > left:
-            self.shortened += 1
-            return left
-        left -= len(text)
+        if len(text) > budget:
+            self.oversized += 1
+            return budget
+        budget -= len(text)
         at = 0
-        for match in _READS.finditer(text):
+        for match in _READ_COMMAND.finditer(text):
             targets = self._targets(match, path, main)
             if targets:
                 pieces.append(text[at : match.start()])
                 at = match.end()
             for target in targets:
-                # A file that reads nothing is still work, if it is read many times.
-                left = self._assemble(target, main, (*above, path), pieces, left - 100)
+                # A file also costs time, so an empty one counts as 100 characters.
+                budget = self._assemble(target, main, (*parents, path), pieces, budget - 100)
                 pieces.append("\n")
         pieces.append(text[at:])
-        return left
+        return budget
 
     def _targets(self, match: re.Match[str], path: str, main: str) -> list[str]:
-        """The paper's own files that a command reads."""
+        """Returns the paper's files that a command reads."""
         if names := match["packages"]:
             options = match["options"] or ""
             wanted = [f"{option.strip()}.sty" for option in options.split(",")]
@@ -196,25 +209,11 @@ class _Sources:
         found: list[str] = []
         for name in wanted:
             for ending in ("", *TEX):
-                alike = self.named.get(posixpath.basename(name) + ending)
-                if alike is None:
+                namesakes = self.by_name.get(posixpath.basename(name) + ending)
+                if namesakes is None:
                     continue
-                places = [posixpath.normpath(posixpath.join(at, name + ending)) for at in folders]
-                # Of a paper that was packed without its folders, the name is all there is.
-                found.append(next((place for place in places if place in alike), alike[0]))
+                paths = [posixpath.normpath(posixpath.join(at, name + ending)) for at in folders]
+                # A paper that was packed without its folders has the file name only.
+                found.append(next((path for path in paths if path in namesakes), namesakes[0]))
                 break
         return found
-
-
-def is_tex(path: str) -> bool:
-    """Whether a file's name is one that TeX reads as a document: by its ending, or without one."""
-    name = posixpath.basename(path).lower()
-    return name.endswith(TEX) or is_numbered(name) or "." not in name
-
-
-def is_numbered(name: str) -> bool:
-    """Whether a file is named by its paper's number in arXiv, as in hep-th of the KDD cup."""
-    return _NUMBER.fullmatch(posixpath.basename(name)) is not None
-
-
-_NUMBER = re.compile(r"(?:[a-z-]+(?:\.[A-Z]{2})?)?\d{4}\.?\d{3,5}(?:v\d+)?")

@@ -1,15 +1,14 @@
-"""Papers out of a folder or an archive, one after the other, read by several processes.
+"""Reads the papers of a folder or an archive one by one, in several processes.
 
-The origin is walked through twice: once to see which files make one paper (`units`), and once to
-read them. A paper is handed on as soon as all of its files were met, so memory holds a few papers,
-whatever the size of the archive and the order in it.
+The raw data is read twice: once to find which files form a paper (`paper_units`), and once to read
+the papers. A paper is passed on as soon as all of its files have been read, so memory holds a few
+papers, whatever the size of the archive and the order of its files.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import signal
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,72 +19,66 @@ from im2tex.data.preparation.papers.paper import (
     TEX,
     Paper,
     begins_document,
-    is_numbered,
+    is_arxiv_number,
     is_tex,
     read_paper,
 )
-from im2tex.data.preparation.papers.units import Unit, units
+from im2tex.data.preparation.papers.units import PaperUnit, paper_units
 from im2tex.data.preparation.papers.unpacking import LARGEST_FILE, READ_ALONG, RefusedError, unpack
-from im2tex.data.preparation.raw_files import RawFile, iter_files
+from im2tex.data.preparation.printed.formulas import ignore_interrupts
+from im2tex.data.preparation.raw_files import ARCHIVE_SUFFIXES, RawFile, iter_files
 from im2tex.errors import Im2TexError
 from im2tex.latex.document.boundaries import MAX_FORMULA_LENGTH
 
-_PACKAGE = (".gz",)
+_PACKAGE = ".gz"
 # Other gzipped files (figure.eps.gz, table.csv.gz) are no papers.
 _PAPER_PACKAGE = re.compile(r"(?:\.(?:tar|tex|ltx|latex)|(?:^|/)[^/.]*|\.\d+(?:v\d+)?)\.gz$")
-# A paper's number in arXiv has no ending but its digits.
-_SUFFIXES = (*TEX, *READ_ALONG, *_PACKAGE, *"0123456789")
-_AHEAD = 4  # papers that wait for each process
+# The name of a paper in arXiv can end in a digit, without an ending.
+_SUFFIXES = (*TEX, *READ_ALONG, _PACKAGE, *"0123456789")
+_QUEUED = 4  # papers that wait for each process
 
 
 @dataclass
 class _Job:
-    """What a process reads: the files of a unit, or a package."""
+    """The files of a unit, or a package, for a worker process."""
 
     name: str
     separate: bool
+    lengths: tuple[int, int]
     files: dict[str, bytes] = field(default_factory=dict)
     package: bytes | None = None
     problems: Counter[str] = field(default_factory=Counter)
-    rows: bool = False
-    lengths: tuple[int, int] = (1, MAX_FORMULA_LENGTH)
 
 
 def read_papers(
-    origin: Path,
+    raw_data: Path,
     *,
-    rows: bool = False,
     lengths: tuple[int, int] = (1, MAX_FORMULA_LENGTH),
     workers: int | None = None,
 ) -> Iterator[Paper]:
-    """The formulas of papers, from their LaTeX sources.
+    """Yields the papers of LaTeX sources in a fixed order, including those without formulas.
 
     Args:
-        origin: a folder or an archive (see `iter_files`) of TeX files, of folders of them, or of
-            arXiv's packages (`unpacking`); or a single one of these.
-        rows: takes rows of aligned displays as well, which the paper does not.
-        lengths: the fewest and the most characters of a formula that is taken; the paper takes 41
-            to 1023.
-        workers: processes; the number of cores if not given.
-
-    Yields:
-        Each paper, in a fixed order, those included in which nothing was found.
+        raw_data: a folder or an archive (see `iter_files`) of TeX files, of folders of TeX files,
+            or of arXiv's packages (see `unpack`); or a single file of these kinds.
+        lengths: minimum and maximum number of characters of a formula; the paper: 41 to 1023.
+        workers: number of processes; the number of cores if not given.
 
     Raises:
-        Im2TexError: if the origin cannot be read, or holds no TeX file.
+        Im2TexError: if the raw data cannot be read, or has no TeX file.
     """
-    jobs = _jobs(origin, rows, lengths)
+    jobs = _jobs(raw_data, lengths)
     workers = workers or os.cpu_count() or 1
     if workers == 1:
         for job in jobs:
             yield from _read(job)
         return
     waiting: deque[Future[list[Paper]]] = deque()
-    pool = ProcessPoolExecutor(workers, initializer=_quiet)
+    pool = ProcessPoolExecutor(workers, initializer=ignore_interrupts)
     try:
         for job in jobs:
             waiting.append(pool.submit(_read, job))
-            if len(waiting) > _AHEAD * workers:
+            if len(waiting) > _QUEUED * workers:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
@@ -93,78 +86,73 @@ def read_papers(
         pool.shutdown(cancel_futures=True)
 
 
-def _jobs(origin: Path, rows: bool, lengths: tuple[int, int]) -> Iterator[_Job]:
-    plan, missing = _plan(origin)
-    whole = _stem(origin.resolve().name)
-    open_jobs: dict[Unit, _Job] = {}
-    for path, member in _files(origin):
+def _jobs(raw_data: Path, lengths: tuple[int, int]) -> Iterator[_Job]:
+    plan, missing = _plan(raw_data)
+    default_name = _stem(raw_data.resolve().name)
+    open_jobs: dict[PaperUnit, _Job] = {}
+    for path, file in _files(raw_data):
         unit = plan.get(path)
         if unit is None:
             continue
-        job = open_jobs.get(unit)
-        if job is None:
-            name = _stem(unit.name) or whole
-            job = open_jobs[unit] = _Job(name, unit.separate, rows=rows, lengths=lengths)
-        if member.data is None:
-            job.problems[f"a file that cannot be read: {member.problem}"] += 1
+        if unit not in open_jobs:
+            open_jobs[unit] = _Job(_stem(unit.name) or default_name, unit.separate, lengths)
+        job = open_jobs[unit]
+        if file.data is None:
+            job.problems[f"a file that cannot be read: {file.problem}"] += 1
         elif path.lower().endswith(_PACKAGE):
-            job.package = member.data
+            job.package = file.data
         else:
-            job.files[path] = member.data
+            job.files[path] = file.data
         missing[unit] -= 1
         if not missing[unit]:
             yield open_jobs.pop(unit)
     yield from open_jobs.values()
 
 
-def _plan(origin: Path) -> tuple[dict[str, Unit], Counter[Unit]]:
-    """The unit of each file below the origin, and how many files a unit has.
+def _plan(raw_data: Path) -> tuple[dict[str, PaperUnit], Counter[PaperUnit]]:
+    """Returns the unit of each file, and the number of files of each unit.
 
     Raises:
         Im2TexError: if there is no TeX file.
     """
     files: dict[str, bool] = {}
-    result: dict[str, Unit] = {}
-    paths: Counter[str] = Counter()  # an archive may hold a file twice: the last one counts
-    for path, member in _files(origin):
+    units: dict[str, PaperUnit] = {}
+    paths: Counter[str] = Counter()  # an archive can have a file twice: the last one counts
+    for path, file in _files(raw_data):
         paths[path] += 1
         if path.lower().endswith(_PACKAGE):
-            result[path] = Unit(path)
+            units[path] = PaperUnit(path)
         else:
-            numbered = is_numbered(path)
-            files[path] = member.data is not None and (
-                numbered or (is_tex(path) and begins_document(member.data))
-            )
-    if not any(is_tex(path) for path in files) and not result:
+            files[path] = file.data is not None and begins_document(path, file.data)
+    if not any(is_tex(path) for path in files) and not units:
         raise Im2TexError(
-            f"{origin} holds no LaTeX source. Expected: files in {', '.join(TEX)}, folders of them,"
-            " or packages of arXiv's (.gz), in a folder or an archive."
+            f"{raw_data} has no LaTeX source. Expected: files with the endings {', '.join(TEX)}, "
+            "folders of them, or packages of arXiv (.gz), in a folder or an archive."
         )
-    result |= units(files)
-    sizes: Counter[Unit] = Counter()
+    units |= paper_units(files)
+    sizes: Counter[PaperUnit] = Counter()
     for path, count in paths.items():
-        sizes[result[path]] += count
-    return result, sizes
+        sizes[units[path]] += count
+    return units, sizes
 
 
-def _files(origin: Path) -> Iterator[tuple[str, RawFile]]:
-    """Members by their path below the origin, those left out whose names no paper's file has."""
-    for member in iter_files(origin, _SUFFIXES):
-        parts = member.path.parts
+def _files(raw_data: Path) -> Iterator[tuple[str, RawFile]]:
+    """Yields the files that can belong to a paper, with their paths below the raw data."""
+    for file in iter_files(raw_data, _SUFFIXES):
+        parts = file.path.parts
         path = "/".join(parts[1:] or parts)
         name = path.lower()
         if name.endswith(_PACKAGE) and not _PAPER_PACKAGE.search(name):
             continue
-        if name.endswith((*TEX, *READ_ALONG, *_PACKAGE)) or is_numbered(path):
-            yield path, member
-        elif member.data is None and not name[-1].isdigit():
-            # An archive that could not be opened would have been a paper, or several.
-            yield path, member
+        is_paper_file = name.endswith((*TEX, *READ_ALONG, _PACKAGE)) or is_arxiv_number(path)
+        # An archive that cannot be opened may contain papers; report it.
+        if is_paper_file or (file.data is None and not name[-1].isdigit()):
+            yield path, file
 
 
 def _stem(path: str) -> str:
-    """A path without the ending of a package, an archive or a TeX file."""
-    for ending in (*TEX, ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar", ".zip", ".gz"):
+    """Returns a path without the ending of a package, an archive or a TeX file."""
+    for ending in (*TEX, *sorted(ARCHIVE_SUFFIXES, key=len, reverse=True), _PACKAGE):
         if path.lower().endswith(ending):
             return path[: -len(ending)]
     return path
@@ -177,36 +165,19 @@ def _read(job: _Job) -> list[Paper]:
             files = unpack(job.package)
         except RefusedError as refused:
             job.problems[str(refused)] += 1
-            return [Paper(job.name, left_out=job.problems)]
+            return [Paper(job.name, skipped=job.problems)]
     large = [path for path, data in files.items() if len(data) > LARGEST_FILE]
     for path in large:
         job.problems[f"a file larger than {LARGEST_FILE} bytes"] += 1
         del files[path]
     if not files:
         job.problems["no TeX in it"] += not job.problems
-        return [Paper(job.name, left_out=+job.problems)]
-    mains: list[str | None] = [None]
+        return [Paper(job.name, skipped=+job.problems)]
     if job.separate:
-        mains = [path for path in sorted(files) if _begins(path, files[path])]
-    papers = [
-        read_paper(
-            job.name if main is None else _stem(main),
-            files,
-            main=main,
-            rows=job.rows,
-            lengths=job.lengths,
-        )
-        for main in mains
-    ]
+        mains = [path for path in sorted(files) if begins_document(path, files[path])]
+        papers = [read_paper(_stem(m), files, main=m, lengths=job.lengths) for m in mains]
+    else:
+        papers = [read_paper(job.name, files, lengths=job.lengths)]
     if papers:
-        papers[0].left_out.update(job.problems)
+        papers[0].skipped.update(job.problems)
     return papers
-
-
-def _begins(path: str, data: bytes) -> bool:
-    return is_numbered(path) or (is_tex(path) and begins_document(data))
-
-
-def _quiet() -> None:
-    """An interrupt is the main process's to deal with."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,10 +1,10 @@
-"""Which files make one paper, told from where they lie and which of them begin a document.
+"""Decides which files form a paper, from their folders and from which files begin a document.
 
-- A package of arXiv's is a paper.
-- A folder with files that begin a document is a paper, with all below it.
-- A folder with more of those than a paper has (`MOST_MAINS`) holds papers: each of them is one.
-- So does the folder or archive that was given, if files that begin a document are all it holds.
-- Where nothing begins a document, each folder is a paper.
+- A package of arXiv is a paper.
+- A folder with files that begin a document is a paper, with all files below it.
+- A folder with more than `MAX_DOCUMENTS` such files holds papers: each of these files is one.
+- The given folder or archive also holds papers if all of its files begin a document.
+- If no file begins a document, each folder is a paper.
 """
 
 from __future__ import annotations
@@ -14,50 +14,48 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-MOST_MAINS = 4
-"""Documents of one paper: with its supplement, and what was left lying about."""
+MAX_DOCUMENTS = 4
+"""Documents of one paper: the paper, its supplement, and older versions."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class PaperUnit:
     """Files that are read together.
 
     Attributes:
-        name: of the paper, or of the folder of papers.
-        separate: whether each file that begins a document is a paper of its own, named by its path.
+        name: name of the paper, or of the folder of papers.
+        separate: whether each file that begins a document is a paper of its own.
     """
 
     name: str
     separate: bool = False
 
 
-def units(files: Mapping[str, bool]) -> dict[str, Unit]:
-    """The unit of each file.
+def paper_units(files: Mapping[str, bool]) -> dict[str, PaperUnit]:
+    """Returns the unit of each file.
 
     Args:
-        files: paths below the origin, and whether the file begins a document.
+        files: paths below the raw data, with whether the file begins a document.
     """
-    mains: Counter[str] = Counter()
+    documents: Counter[str] = Counter()
     for path, begins in files.items():
-        mains[posixpath.dirname(path)] += begins
-    homes = {path: _home(path, mains) for path in files}
+        documents[posixpath.dirname(path)] += begins
+    homes = {path: _home(path, documents) for path in files}
     others = Counter(homes[path] for path, begins in files.items() if not begins)
-    result: dict[str, Unit] = {}
+    units: dict[str, PaperUnit] = {}
     for path, home in homes.items():
-        most = MOST_MAINS if home or others[home] else 1
-        if home is None or (mains[home] > most and not others[home]):
-            result[path] = Unit(path if home is not None else posixpath.dirname(path) or path)
+        most = MAX_DOCUMENTS if home or others[home] else 1
+        if home is None:
+            units[path] = PaperUnit(posixpath.dirname(path) or path)
+        elif documents[home] > most and not others[home]:
+            units[path] = PaperUnit(path)
         else:
-            result[path] = Unit(home, separate=mains[home] > most)
-    return result
+            units[path] = PaperUnit(home, separate=documents[home] > most)
+    return units
 
 
-def _home(path: str, mains: Mapping[str, int]) -> str | None:
-    """The outermost folder with a document in it; the origin itself only if there is no other."""
-    return next((folder for folder in (*_folders(path)[1:], "") if mains.get(folder)), None)
-
-
-def _folders(path: str) -> list[str]:
-    """The folders that a file lies in, from the origin (empty) inwards."""
+def _home(path: str, documents: Mapping[str, int]) -> str | None:
+    """Returns the outermost folder with a document; the top folder ("") comes last."""
     parts = path.split("/")[:-1]
-    return ["/".join(parts[:count]) for count in range(len(parts) + 1)]
+    folders = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+    return next((folder for folder in (*folders, "") if documents.get(folder)), None)

@@ -1,7 +1,7 @@
-r"""Ready lists of formulas: a formula a line, or a table.
+r"""Reads lists of formulas: text with a formula in each line, or a table.
 
-Lines end with a line feed alone: data sets have carriage returns inside of formulas. What is not
-UTF-8 is read as Latin-1, as the release of IM2LATEX-100K has to be.
+Lines end with a line feed alone, because formulas of some data sets contain carriage returns. Lines
+that are not UTF-8 are read as Latin-1, as the release of IM2LATEX-100K requires.
 """
 
 from __future__ import annotations
@@ -10,39 +10,46 @@ import bz2
 import gzip
 import lzma
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any
 
 from im2tex.data.preparation.printed.formulas import Formula
 from im2tex.errors import Im2TexError
 
 SUFFIXES = (".txt", ".lst", ".tsv")
-PACKED = (".gz", ".xz", ".bz2")
 
-_MARKUP = ("raw", "latex", "formula", "raw_latex")
-_LONGEST = 1 << 20  # characters a line; no formula is near it
+_OPEN: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
+COMPRESSED = tuple(_OPEN)
+
+_MARKUP_COLUMNS = ("raw", "latex", "formula", "raw_latex")
+_MAX_LINE = 1 << 20  # bytes
+
+
+def list_suffix(path: Path) -> str:
+    """Returns the ending of a file name without the ending of its compression."""
+    return (path.with_suffix("") if path.suffix in COMPRESSED else path).suffix.lower()
 
 
 def is_list(path: Path) -> bool:
-    """Whether a file is such a list, by its name."""
-    name = path.with_suffix("") if path.suffix in PACKED else path
-    return name.suffix.lower() in SUFFIXES
+    """Returns whether the name of a file is that of a list of formulas."""
+    return list_suffix(path) in SUFFIXES
 
 
 def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
-    """The lines of a file, packed or not.
+    """Yields the lines of a file, compressed or not.
 
     Args:
         path: the file.
-        encoding: of its lines; one that is not in it is read as Latin-1.
+        encoding: encoding of the lines; a line in another encoding is read as Latin-1.
 
     Raises:
-        Im2TexError: if it cannot be read.
+        Im2TexError: if the file cannot be read.
     """
     try:
-        with _open(path) as file:
-            while line := file.readline(_LONGEST):
+        file: IO[bytes]
+        with _OPEN.get(path.suffix, open)(path, "rb") as file:
+            while line := file.readline(_MAX_LINE):
                 line = line.removesuffix(b"\n")
                 try:
                     yield line.decode(encoding)
@@ -54,10 +61,10 @@ def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
 
 
 def read_table(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of a table with a header, tab between columns, nothing quoted.
+    """Yields the rows of a tab-separated table with a header and without quotes.
 
     Raises:
-        Im2TexError: if it cannot be read, or a row has another number of columns than the header.
+        Im2TexError: if the table cannot be read, or a row does not fit the header.
     """
     lines = read_lines(path)
     header = next(lines, "").split("\t")
@@ -73,47 +80,29 @@ def read_table(path: Path) -> Iterator[dict[str, str]]:
 
 
 def read_list(path: Path) -> Iterator[Formula]:
-    """The formulas of a list.
+    """Yields the formulas of a list, without empty ones.
 
-    A `.tsv` has a header that names a column `raw`, `latex` or `formula`; `paper` and `kind` are
-    read where they are there. Anything else is a formula a line. Empty ones are passed over.
+    A `.tsv` file has a header with a column `raw`, `latex` or `formula`; the columns `paper` and
+    `kind` are optional. Any other file has a formula in each line.
 
     Raises:
-        Im2TexError: if it cannot be read, or has no such column.
+        Im2TexError: if the list cannot be read, or has no column of formulas.
     """
-    name = path.with_suffix("") if path.suffix in PACKED else path
-    if name.suffix.lower() != ".tsv":
-        for line in read_lines(path):
-            if line.strip():
-                yield Formula(line)
+    if list_suffix(path) != ".tsv":
+        yield from (Formula(line) for line in read_lines(path) if line.strip())
         return
     column = None
     for row in read_table(path):
-        column = column or markup_column(path, list(row))
+        column = column or _markup_column(path, list(row))
         if row[column].strip():
             yield Formula(row[column], row.get("paper", ""), row.get("kind", ""))
 
 
-def markup_column(path: Path, columns: Sequence[str]) -> str:
-    """The column that holds the markup.
-
-    Raises:
-        Im2TexError: if there is none.
-    """
-    for name in _MARKUP:
+def _markup_column(path: Path, columns: Sequence[str]) -> str:
+    for name in _MARKUP_COLUMNS:
         if name in columns:
             return name
     raise Im2TexError(
-        f"{path} has no column of formulas: its header should name one of {', '.join(_MARKUP)}, "
-        f"and has {', '.join(columns)}."
+        f"{path} has no column of formulas: the header must have one of "
+        f"{', '.join(_MARKUP_COLUMNS)}, and has {', '.join(columns)}."
     )
-
-
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    if path.suffix == ".xz":
-        return lzma.open(path, "rb")
-    if path.suffix == ".bz2":
-        return bz2.open(path, "rb")
-    return path.open("rb")

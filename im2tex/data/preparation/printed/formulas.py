@@ -1,8 +1,4 @@
-"""Formulas on their way into a data set: what they are, and both of their forms.
-
-Reading a formula takes longer than anything else that is not drawing, so it is spread over the
-cores.
-"""
+"""Formulas of a printed data set, and their normalisation, which runs in parallel processes."""
 
 from __future__ import annotations
 
@@ -15,17 +11,17 @@ from hashlib import sha256
 
 from im2tex.latex.normalize import normalize_or_none
 
-_BLOCK = 400  # formulas handed to a process at a time
+_BLOCK = 400  # formulas passed to a process at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A formula as found.
+    """A formula as found in the raw data.
 
     Attributes:
-        latex: its markup.
-        group: what it came from, such as a paper; formulas of one group stay in one split.
-        kind: `d` for a display, `i` for one within a line, or nothing where that is not known.
+        latex: the markup.
+        group: origin of the formula, such as a paper; formulas of a group stay in one split.
+        kind: `d` for a display, `i` for an inline formula, "" if unknown.
     """
 
     latex: str
@@ -38,12 +34,12 @@ class Candidate:
     """A formula that a split may take.
 
     Attributes:
-        key: of the sample.
-        split: where it belongs.
-        latex: what is drawn.
-        norm: its tokens in the paper's normal form, a space apart.
-        tok: its plain tokens, a space apart.
-        extra: what else is to be kept.
+        key: key of the sample.
+        split: name of the split.
+        latex: the markup to render.
+        norm: tokens of the paper's normal form, separated by spaces.
+        tok: tokens of the plain token stream, separated by spaces.
+        extra: further values to store with the sample.
     """
 
     key: str
@@ -54,35 +50,33 @@ class Candidate:
     extra: dict[str, str] = field(default_factory=dict)
 
 
-def forms(formulas: Iterable[str], workers: int | None = None) -> Iterator[tuple[str, str] | None]:
-    """Both forms of formulas, in order.
+def normalize_both(
+    formulas: Iterable[str], workers: int | None = None
+) -> Iterator[tuple[str, str] | None]:
+    """Yields the normal form and the token stream of each formula, or None if it is unreadable.
 
     Args:
-        formulas: markup.
-        workers: processes; the number of cores if not given.
-
-    Yields:
-        The normal form and the plain tokens, or None for what cannot be read.
+        formulas: markup of each formula.
+        workers: number of processes; the number of cores if not given.
     """
     workers = workers or os.cpu_count() or 1
     if workers == 1:
-        yield from map(both_forms, formulas)
+        yield from map(_both_forms, formulas)
         return
-    with ProcessPoolExecutor(workers, initializer=quiet) as pool:
-        yield from pool.map(both_forms, formulas, chunksize=_BLOCK)
+    with ProcessPoolExecutor(workers, initializer=ignore_interrupts) as pool:
+        yield from pool.map(_both_forms, formulas, chunksize=_BLOCK)
 
 
-def both_forms(latex: str) -> tuple[str, str] | None:
-    """The normal form and the plain tokens of a formula, or None if it cannot be read."""
-    norm, tok = normalize_or_none(latex, "norm"), normalize_or_none(latex, "tok")
-    return None if norm is None or tok is None else (norm, tok)
-
-
-def digest(norm: str) -> str:
-    """A key of a formula that depends on its normal form alone."""
+def norm_digest(norm: str) -> str:
+    """Returns a key of a formula that depends on its normal form alone."""
     return sha256(norm.encode()).hexdigest()[:16]
 
 
-def quiet() -> None:
-    """An interrupt is the main process's to deal with."""
+def ignore_interrupts() -> None:
+    """Leaves the handling of Ctrl-C to the main process; an initializer of worker processes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _both_forms(latex: str) -> tuple[str, str] | None:
+    norm, tok = normalize_or_none(latex, "norm"), normalize_or_none(latex, "tok")
+    return None if norm is None or tok is None else (norm, tok)

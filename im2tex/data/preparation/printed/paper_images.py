@@ -1,7 +1,7 @@
-"""A rendered formula as the paper's data set has it: cropped, padded, halved.
+"""Image preprocessing of the paper's data set: crop, pad, downsample.
 
-Section 4 of Deng et al. 2017 and the released preprocessing: a page at 200 dpi is cropped to its
-ink, gets 8 blank pixels on every side, and is made half as large.
+Section 4 of Deng et al. 2017 and the released preprocessing: a page rendered at 200 dpi is cropped
+to its ink, padded by 8 blank pixels on every side, and downsampled by a factor of 2.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from im2tex.errors import Im2TexError
 from im2tex.ink.images.opening import open_image
 
 DPI = 200
-"""Pixels an inch of the rendering, before it is halved."""
+"""Pixels per inch of the rendering, before downsampling."""
 
 _PADDING = 8
-_RATIO = 2
+_FACTOR = 2
 
 
 class EncodedImage(NamedTuple):
-    """An encoded picture and its size.
+    """An encoded image and its size.
 
     Attributes:
-        png: 8-bit grey, dark on light.
-        height: in pixels.
-        width: in pixels.
+        png: 8-bit grey PNG, dark ink on light paper.
+        height: height in pixels.
+        width: width in pixels.
     """
 
     png: bytes
@@ -38,30 +38,30 @@ class EncodedImage(NamedTuple):
 
 
 def pad_and_downsample(pixels: NDArray[np.uint8]) -> EncodedImage:
-    """Pads and halves.
+    """Pads an image and halves its size.
 
     Args:
-        pixels: (H, W), cropped to the ink, paper at 255.
+        pixels: (H, W), cropped to the ink; paper is 255.
     """
-    sheet = Image.fromarray(np.pad(pixels, _PADDING, constant_values=255))
-    size = sheet.width // _RATIO, sheet.height // _RATIO
-    return _encoded(sheet.resize(size, Image.Resampling.LANCZOS))
+    page = Image.fromarray(np.pad(pixels, _PADDING, constant_values=255))
+    size = page.width // _FACTOR, page.height // _FACTOR
+    return _encode(page.resize(size, Image.Resampling.LANCZOS))
 
 
 def image_from_file(data: bytes, page_height: int = 1500) -> EncodedImage:
-    """A picture of a data set: a whole page is cropped, padded and halved, any other is kept.
+    """Returns an image of a data set; a whole page is cropped, padded and downsampled.
 
     Args:
-        data: as the file has it.
-        page_height: pixels from which a picture is taken for a page. The released pages are 2339
-            high, the largest formula cut from one and halved about half of this.
+        data: content of the image file.
+        page_height: images of this height in pixels and above are treated as pages. The released
+            pages are 2339 pixels high, the largest downsampled formula about half of that.
 
     Raises:
-        Im2TexError: if it cannot be decoded, or is blank.
+        Im2TexError: if the image cannot be decoded or is blank.
     """
-    grey = _grey(open_image(data).image)
+    grey = _to_grey(open_image(data).image)
     if grey.height < page_height:
-        return _encoded(grey)
+        return _encode(grey)
     pixels = np.asarray(grey)
     ink = pixels < 255
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
@@ -70,15 +70,15 @@ def image_from_file(data: bytes, page_height: int = 1500) -> EncodedImage:
     return pad_and_downsample(pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
-def _grey(picture: Image.Image) -> Image.Image:
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return picture.convert("L")
+def _to_grey(image: Image.Image) -> Image.Image:
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("L")
 
 
-def _encoded(picture: Image.Image) -> EncodedImage:
+def _encode(image: Image.Image) -> EncodedImage:
     out = io.BytesIO()
-    picture.save(out, "PNG", compress_level=6)
-    return EncodedImage(out.getvalue(), picture.height, picture.width)
+    image.save(out, "PNG", compress_level=6)
+    return EncodedImage(out.getvalue(), image.height, image.width)

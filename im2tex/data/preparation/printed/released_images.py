@@ -1,4 +1,4 @@
-"""Pictures that a data set comes with: read from its folder or archive, made small, kept."""
+"""Images that a data set is released with: read from a folder or archive, downsampled, cached."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
-from im2tex.data.preparation.printed.formulas import Candidate, quiet
+from im2tex.data.preparation.printed.formulas import Candidate, ignore_interrupts
 from im2tex.data.preparation.printed.paper_images import EncodedImage, image_from_file
 from im2tex.data.preparation.printed.rendering import RenderFn, RenderResult
-from im2tex.data.preparation.raw_files import iter_files
+from im2tex.data.preparation.raw_files import RawFile, iter_files
 from im2tex.data.preparation.resumable import StepCache
 from im2tex.errors import Im2TexError
 from im2tex.utils.progress import progress_bar
 
-_PART = 1000  # pages read between two savings, and held in memory
+_CHUNK = 1000  # images in memory, and between two writes to the cache
 _SCHEMA = pa.schema(
     [
         ("name", pa.string()),
@@ -30,63 +31,57 @@ _SCHEMA = pa.schema(
 )
 
 
-def images_by_name(cache: StepCache, origin: Path, names: Collection[str]) -> RenderFn:
-    """Gives candidates the pictures whose name is in their `extra["image"]`.
+def images_by_name(cache: StepCache, raw_data: Path, names: Collection[str]) -> RenderFn:
+    """Returns a function that finds the images of candidates by their `extra["image"]`.
 
     Args:
-        cache: keeps the pictures as they are read.
-        origin: folder or archive.
-        names: of the pictures wanted, without ending.
+        cache: cache of the downsampled images.
+        raw_data: folder or archive of the images.
+        names: names of the wanted images, without ending.
     """
-    found = dict(_read(cache, origin, names))
+    found = dict(_read(cache, raw_data, names))
 
-    def draw(candidates: Sequence[Candidate]) -> Iterator[RenderResult]:
+    def find(candidates: Sequence[Candidate]) -> Iterator[RenderResult]:
         for candidate in candidates:
             name = candidate.extra["image"]
-            yield found.get(name) or RenderResult(
-                None, "no such picture", f"{name} in {origin.name}"
-            )
+            missing = RenderResult(None, "the image does not exist", f"{name} in {raw_data.name}")
+            yield found.get(name, missing)
 
-    return draw
+    return find
 
 
 def _read(
-    cache: StepCache, origin: Path, names: Collection[str]
+    cache: StepCache, raw_data: Path, names: Collection[str]
 ) -> Iterator[tuple[str, RenderResult]]:
-    files = (file for file in iter_files(origin, (".png",)) if file.path.stem in names)
-    workers = os.cpu_count() or 1
+    files = (file for file in iter_files(raw_data, (".png",)) if file.path.stem in names)
     with (
-        ProcessPoolExecutor(workers, initializer=quiet) as pool,
-        progress_bar("reading", len(names)) as b,
+        ProcessPoolExecutor(os.cpu_count(), initializer=ignore_interrupts) as pool,
+        progress_bar("reading", len(names)) as shown,
     ):
         number = 0
-        while part := list(islice(files, _PART)):
+        while chunk := list(islice(files, _CHUNK)):
 
-            def make(part: Sequence[object] = part) -> pa.Table:
-                data = [(file.path.stem, file.data, file.problem) for file in part]  # type: ignore[attr-defined]
-                rows = list(pool.map(_row, data, chunksize=20))
-                return pa.Table.from_pylist(rows, schema=_SCHEMA)
+            def compute(chunk: Sequence[RawFile] = chunk) -> pa.Table:
+                return pa.Table.from_pylist(list(pool.map(_row, chunk, chunksize=20)), _SCHEMA)
 
-            table = cache.step(f"images-{number:05d}", make)
+            for row in cache.step(f"images-{number:05d}", compute).to_pylist():
+                yield row["name"], _result(row)
             number += 1
-            b.advance(len(part))
-            for row in table.to_pylist():
-                yield row["name"], _outcome(row)
+            shown.advance(len(chunk))
 
 
-def _row(file: tuple[str, bytes | None, str]) -> dict[str, object]:
-    name, data, problem = file
-    row: dict[str, object] = {"name": name, "reason": problem}
-    if data is not None:
+def _row(file: RawFile) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": file.path.stem, "reason": file.problem}
+    if file.data is not None:
         try:
-            picture = image_from_file(data)
-            row |= {"image": picture.png, "height": picture.height, "width": picture.width}
+            image = image_from_file(file.data)
+            row |= {"image": image.png, "height": image.height, "width": image.width}
         except Im2TexError as error:
             row["reason"] = str(error)
     return row
 
 
-def _outcome(row: dict[str, object]) -> RenderResult:
+def _result(row: dict[str, Any]) -> RenderResult:
     if row["image"] is None:
-        return RenderResult(None, "its picture cannot be read", str(row["reason"]))
-    return RenderResult(EncodedImage(row["image"], row["height"], row["width"]))  # type: ignore[arg-type]
+        return RenderResult(None, "the image cannot be read", row["reason"])
+    return RenderResult(EncodedImage(row["image"], row["height"], row["width"]))

@@ -1,7 +1,7 @@
-"""Candidates into splits of pictures: drawn in parts that are kept, then written.
+"""Renders the candidates of each split, in chunks that are cached.
 
-The paper leaves formulas out of training and validation that are too large or too long, and keeps
-every one in the test (section 4 of Deng et al. 2017); `SplitLimits` says so for each split.
+Section 4 of Deng et al. 2017 skips formulas of training and validation that are too large or too
+long and keeps every test formula; `SplitLimits` holds these limits for each split.
 """
 
 from __future__ import annotations
@@ -20,36 +20,39 @@ from im2tex.data.sample import Sample
 from im2tex.render import CAUSES, Renderer
 from im2tex.utils.progress import progress_bar
 
-_PART = 2000  # formulas drawn between two savings: about ten seconds
+_CHUNK = 2000  # formulas between two writes to the cache: about ten seconds
 MAX_WIDTH, MAX_HEIGHT = 500, 160
-"""The paper's limits on pictures for training and validation, in pixels after halving."""
+"""The paper's limits on training and validation images, in pixels after downsampling."""
+
+BEYOND_LIMIT = "beyond the limit"
+"""Reason of skipping formulas once their split has its number of samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class SplitLimits:
-    """What a split takes of what it could have.
+    """Limits of what a split takes.
 
     Attributes:
-        limit: most samples; the first that fit are taken.
-        everything: takes pictures of any size, as the paper's test does.
-        undrawn: takes formulas without a picture too, which then count as wrong.
+        limit: maximum number of samples; the first that fit are taken.
+        keep_oversized: take images of any size, as the paper's test split does.
+        keep_unrendered: take formulas without an image, which count as wrong predictions.
     """
 
     limit: int | None = None
-    everything: bool = False
-    undrawn: bool = False
+    keep_oversized: bool = False
+    keep_unrendered: bool = False
 
 
 class RenderResult(NamedTuple):
-    """A candidate's picture, or why there is none.
+    """The image of a candidate, or why it has none.
 
     Attributes:
-        picture: as stored.
-        reason: the class of the failure, in words.
-        detail: its particulars.
+        image: the image as stored.
+        reason: class of the failure, in words.
+        detail: details of the failure.
     """
 
-    picture: EncodedImage | None = None
+    image: EncodedImage | None = None
     reason: str = ""
     detail: str = ""
 
@@ -59,42 +62,42 @@ RenderFn = Callable[[Sequence[Candidate]], Iterator[RenderResult]]
 
 @dataclass
 class SplitCounts:
-    """What became of a split's candidates.
+    """Counts over the candidates of a split.
 
     Attributes:
-        taken: samples in the store.
-        left_out: numbers of others, by reason.
-        undrawn: numbers of samples without a picture, by reason.
-        characters: of each sample's markup.
-        tokens: of each sample's label.
-        sizes: height and width of each picture.
+        taken: number of samples in the store.
+        skipped: number of other candidates, by reason.
+        unrendered: number of samples without an image, by reason.
+        characters: markup length of each sample.
+        tokens: label length of each sample.
+        sizes: height and width of each image.
     """
 
     taken: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
-    undrawn: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+    unrendered: Counter[str] = field(default_factory=Counter)
     characters: list[int] = field(default_factory=list)
     tokens: list[int] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
 
     def add(self, candidate: Candidate, row: Mapping[str, Any]) -> None:
-        """Counts a sample.
+        """Counts a sample that the split takes.
 
         Args:
-            candidate: what is taken.
-            row: its outcome.
+            candidate: the formula.
+            row: its row in the cached chunk.
         """
         self.taken += 1
         self.characters.append(len(candidate.latex))
         self.tokens.append(len(candidate.norm.split()))
         if row["reason"]:
-            self.undrawn[row["reason"]] += 1
+            self.unrendered[row["reason"]] += 1
         else:
             self.sizes.append((row["height"], row["width"]))
 
 
 class Problem(NamedTuple):
-    """A candidate without a picture, for the list of them."""
+    """A candidate without an image, for `problems.tsv`."""
 
     split: str
     key: str
@@ -104,9 +107,9 @@ class Problem(NamedTuple):
 
 
 def render_candidates(renderer: Renderer) -> RenderFn:
-    """Draws candidates from their markup at the paper's settings."""
+    """Returns a function that renders the markup of candidates with the paper's settings."""
 
-    def draw(candidates: Sequence[Candidate]) -> Iterator[RenderResult]:
+    def render(candidates: Sequence[Candidate]) -> Iterator[RenderResult]:
         for rendering in renderer.render([one.latex for one in candidates]):
             if rendering.failure is not None:
                 yield RenderResult(None, CAUSES[rendering.failure.cause], rendering.failure.reason)
@@ -114,145 +117,137 @@ def render_candidates(renderer: Renderer) -> RenderFn:
                 assert rendering.pixels is not None
                 yield RenderResult(pad_and_downsample(rendering.pixels))
 
-    return draw
+    return render
+
+
+class _Chunk(NamedTuple):
+    """Indices of the candidates of a chunk, and the positions in it that were taken."""
+
+    indices: Sequence[int]
+    taken: Sequence[int]
 
 
 class SplitRenderer:
-    """One preparation's drawing, part by part.
+    """Renders the candidates of a preparation, chunk by chunk.
 
     Args:
-        cache: keeps the parts.
-        candidates: in the order in which splits take them.
-        rules: what each split takes.
-        draw: makes their pictures.
-        size: candidates in a part.
+        cache: cache of the chunks.
+        candidates: candidates in the order in which the splits take them.
+        limits: limits of each split.
+        render_fn: renders a sequence of candidates.
+        chunk_size: number of candidates in a chunk.
+
+    Attributes:
+        counts: counts of each split, complete after `run`.
+        problems: the candidates without an image.
     """
 
     def __init__(
         self,
         cache: StepCache,
         candidates: Sequence[Candidate],
-        rules: Mapping[str, SplitLimits],
-        draw: RenderFn,
-        size: int = _PART,
+        limits: Mapping[str, SplitLimits],
+        render_fn: RenderFn,
+        chunk_size: int = _CHUNK,
     ) -> None:
         self.cache = cache
         self.candidates = candidates
-        self.rules = rules
-        self.draw = draw
-        self.size = size
-        self.tallies = {split: SplitCounts() for split in rules}
+        self.limits = limits
+        self.render_fn = render_fn
+        self.chunk_size = chunk_size
+        self.counts = {split: SplitCounts() for split in limits}
         self.problems: list[Problem] = []
-        self._parts: list[_Part] = []
+        self._chunks: list[_Chunk] = []
 
     def run(self) -> None:
-        """Draws until every split has what it takes, or nothing is left."""
-        with progress_bar("drawing", self._expected()) as shown:
-            position = 0
-            while position < len(self.candidates):
-                part, position = self._next(position)
-                if not part:
-                    break
-                before = self._taken()
-                self._count(part, self._part(len(self._parts), part))
-                shown.advance(self._taken() - before)
-
-    def _expected(self) -> int:
-        """Samples to come, as far as can be foretold."""
-        there = Counter(one.split for one in self.candidates)
-        return sum(
-            min(there[split], there[split] if rule.limit is None else rule.limit)
-            for split, rule in self.rules.items()
+        """Renders until every split has its number of samples, or no candidate is left."""
+        available = Counter(one.split for one in self.candidates)
+        expected = sum(
+            min(available[split], limits.limit or available[split])
+            for split, limits in self.limits.items()
         )
-
-    def _taken(self) -> int:
-        return sum(tally.taken for tally in self.tallies.values())
-
-    def _next(self, position: int) -> tuple[list[int], int]:
-        """The next part, from splits that are not full, and where the one after it begins."""
-        open_ = {
-            split
-            for split, rule in self.rules.items()
-            if rule.limit is None or self.tallies[split].taken < rule.limit
-        }
-        part: list[int] = []
-        while position < len(self.candidates) and len(part) < self.size and open_:
-            if self.candidates[position].split in open_:
-                part.append(position)
-            position += 1
-        return part, position
-
-    def _made(self, part: Sequence[int]) -> pa.Table:
-        rows = [
-            {
-                "number": number,
-                "image": picture and picture.png,
-                "height": picture and picture.height,
-                "width": picture and picture.width,
-                "reason": reason,
-                "detail": detail,
-            }
-            for number, (picture, reason, detail) in zip(
-                part, self.draw([self.candidates[number] for number in part]), strict=True
-            )
-        ]
-        return pa.Table.from_pylist(rows, schema=_SCHEMA)
-
-    def _count(self, part: Sequence[int], table: pa.Table) -> None:
-        """Says of each candidate of a part whether its split takes it."""
-        taken: list[int] = []
-        for place, (number, row) in enumerate(zip(part, _plain_rows(table), strict=True)):
-            candidate = self.candidates[number]
-            tally = self.tallies[candidate.split]
-            reason = self._judged(candidate, row)
-            if reason is None:
-                taken.append(place)
-                tally.add(candidate, row)
-            else:
-                tally.left_out[reason] += 1
-            if row["reason"]:
-                failure = row["reason"], row["detail"]
-                self.problems.append(
-                    Problem(candidate.split, candidate.key, *failure, candidate.latex)
-                )
-        self._parts.append(_Part(part, taken))
-
-    def _judged(self, candidate: Candidate, row: Mapping[str, Any]) -> str | None:
-        """Why a candidate is not taken, or None."""
-        rule, tally = self.rules[candidate.split], self.tallies[candidate.split]
-        if row["reason"]:
-            return None if rule.undrawn else f"not drawn: {row['reason']}"
-        if not rule.everything and (row["height"] > MAX_HEIGHT or row["width"] > MAX_WIDTH):
-            return f"larger than {MAX_WIDTH} x {MAX_HEIGHT} pixels"
-        if rule.limit is not None and tally.taken >= rule.limit:
-            return "beyond the limit"
-        return None
+        with progress_bar("rendering", expected) as shown:
+            start = 0
+            while start < len(self.candidates):
+                indices, start = self._next_chunk(start)
+                if not indices:
+                    break
+                shown.advance(self._take(indices))
 
     def samples(self, split: str) -> Iterator[Sample]:
-        """The samples of a split, once all is drawn."""
-        for k, (numbers, taken) in enumerate(self._parts):
-            table = self._part(k, numbers)
-            rows, images = _plain_rows(table), table.column("image")
-            for place in taken:
-                candidate = self.candidates[numbers[place]]
+        """Yields the samples of a split after `run`."""
+        for k, (indices, taken) in enumerate(self._chunks):
+            table = self._rendered(k, indices)
+            rows, images = _without_images(table), table.column("image")
+            for position in taken:
+                candidate = self.candidates[indices[position]]
                 if candidate.split == split:
-                    yield _sample(candidate, images[place].as_py(), rows[place])
+                    yield _sample(candidate, images[position].as_py(), rows[position])
 
-    def _part(self, k: int, numbers: Sequence[int]) -> pa.Table:
-        """The outcomes of a part: as kept, or drawn now."""
-        return self.cache.step(f"part-{k:05d}", lambda: self._made(numbers))
+    def _is_full(self, split: str) -> bool:
+        limit = self.limits[split].limit
+        return limit is not None and self.counts[split].taken >= limit
 
+    def _next_chunk(self, start: int) -> tuple[list[int], int]:
+        """Returns candidates of splits that are not full, and the index behind them."""
+        unfilled = {split for split in self.limits if not self._is_full(split)}
+        indices: list[int] = []
+        while start < len(self.candidates) and len(indices) < self.chunk_size and unfilled:
+            if self.candidates[start].split in unfilled:
+                indices.append(start)
+            start += 1
+        return indices, start
 
-class _Part(NamedTuple):
-    """A part of the candidates by number, and the places in it of those that were taken."""
+    def _rendered(self, k: int, indices: Sequence[int]) -> pa.Table:
+        """Returns the results of a chunk, from the cache or rendered now."""
 
-    numbers: Sequence[int]
-    taken: Sequence[int]
+        def compute() -> pa.Table:
+            results = self.render_fn([self.candidates[index] for index in indices])
+            rows = [
+                {
+                    "image": image and image.png,
+                    "height": image and image.height,
+                    "width": image and image.width,
+                    "reason": reason,
+                    "detail": detail,
+                }
+                for _, (image, reason, detail) in zip(indices, results, strict=True)
+            ]
+            return pa.Table.from_pylist(rows, schema=_SCHEMA)
+
+        return self.cache.step(f"part-{k:05d}", compute)
+
+    def _take(self, indices: Sequence[int]) -> int:
+        """Takes or skips each candidate of the next chunk; returns the number taken."""
+        rows = _without_images(self._rendered(len(self._chunks), indices))
+        taken: list[int] = []
+        for position, (index, row) in enumerate(zip(indices, rows, strict=True)):
+            candidate = self.candidates[index]
+            counts = self.counts[candidate.split]
+            if reason := self._skip_reason(candidate, row):
+                counts.skipped[reason] += 1
+            else:
+                taken.append(position)
+                counts.add(candidate, row)
+            if row["reason"]:
+                failure = row["reason"], row["detail"]
+                problem = Problem(candidate.split, candidate.key, *failure, candidate.latex)
+                self.problems.append(problem)
+        self._chunks.append(_Chunk(indices, taken))
+        return len(taken)
+
+    def _skip_reason(self, candidate: Candidate, row: Mapping[str, Any]) -> str:
+        """Returns why a candidate is not taken, or ""."""
+        limits = self.limits[candidate.split]
+        if row["reason"]:
+            return "" if limits.keep_unrendered else f"not rendered: {row['reason']}"
+        if not limits.keep_oversized and (row["height"] > MAX_HEIGHT or row["width"] > MAX_WIDTH):
+            return f"larger than {MAX_WIDTH} x {MAX_HEIGHT} pixels"
+        return BEYOND_LIMIT if self._is_full(candidate.split) else ""
 
 
 _SCHEMA = pa.schema(
     [
-        ("number", pa.int64()),
         ("image", pa.binary()),
         ("height", pa.int32()),
         ("width", pa.int32()),
@@ -262,7 +257,7 @@ _SCHEMA = pa.schema(
 )
 
 
-def _plain_rows(table: pa.Table) -> list[dict[str, Any]]:
+def _without_images(table: pa.Table) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = table.select(["height", "width", "reason", "detail"]).to_pylist()
     return rows
 

@@ -1,4 +1,4 @@
-"""What a printed data set holds: said once when it is made, and again for a part of it."""
+"""Settings of the source `arxiv`: for a preparation, and to select a part of a store."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ PAPER = {
     "validation": 0.09,
     "test": 0.1,
 }
-"""The paper's settings (sections 3 and 4 of Deng et al. 2017); `kinds` is both."""
+"""The paper's settings (sections 3 and 4 of Deng et al. 2017); `kinds` None takes both kinds."""
 
-_SAME = ("min_characters", "max_characters", "validation", "test")
+_FIXED = ("min_characters", "max_characters", "validation", "test")  # cannot be narrowed later
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings of a data set, None for those not given; see `ArxivSource` for their meaning.
+class ArxivSettings:
+    """Settings of a data set, None if not given; see `ArxivSource` for their meaning.
 
     Attributes:
-        limits: most samples, by split.
-        kinds: of formulas.
-        max_tokens: longest label in training and validation.
-        min_characters: formulas are longer.
-        max_characters: formulas are shorter.
-        validation: share of the papers.
-        test: share of the papers.
+        limits: maximum number of samples, by split.
+        kinds: kinds of formulas.
+        max_tokens: length of the longest label in training and validation.
+        min_characters: formulas must be longer.
+        max_characters: formulas must be shorter.
+        validation: fraction of the papers in `validation`.
+        test: fraction of the papers in `test`.
 
     Raises:
-        Im2TexError: for a value out of range.
+        Im2TexError: if a value is out of range.
     """
 
     limits: Mapping[str, int | None] = field(default_factory=dict)
@@ -50,97 +50,103 @@ class Settings:
     test: float | None = None
 
     def __post_init__(self) -> None:
-        named = {_limit_name(split): limit for split, limit in self.limits.items()}
-        for name, value in {**named, "max_tokens": self.max_tokens}.items():
+        for name, value in {**self._named_limits(), "max_tokens": self.max_tokens}.items():
             if value is not None and value < 1:
-                raise Im2TexError(f"source_args: {name} is at least 1, got {value}.")
-        filled = self.filled()
-        if not 0 <= filled["min_characters"] < filled["max_characters"]:
+                raise Im2TexError(f"source_args: {name} must be >= 1, got {value}.")
+        resolved = self.resolved()
+        low, high = resolved["min_characters"], resolved["max_characters"]
+        if not 0 <= low < high:
             raise Im2TexError(
-                f"source_args: min_characters={filled['min_characters']} is not below "
-                f"max_characters={filled['max_characters']}."
+                f"source_args: min_characters must be from 0 to below max_characters={high}, got "
+                f"{low}."
             )
-        shares = filled["validation"], filled["test"]
-        if min(shares) < 0 or sum(shares) >= 1:
+        fractions = resolved["validation"], resolved["test"]
+        if min(fractions) < 0 or sum(fractions) >= 1:
             raise Im2TexError(
-                f"source_args: validation={shares[0]} and test={shares[1]} are shares that leave "
-                "something to train on."
+                "source_args: validation and test must be >= 0 with a sum below 1, got "
+                f"{fractions[0]} and {fractions[1]}."
             )
         if self.kinds == []:
-            raise Im2TexError("source_args: kinds is empty: name d, i or both.")
+            raise Im2TexError("source_args: kinds must list d, i or both, got an empty list.")
 
-    def filled(self) -> dict[str, Any]:
-        """All of them, the paper's where none is given; limits in proportion to the shares."""
+    def resolved(self) -> dict[str, Any]:
+        """Returns all settings, with the paper's values and proportional limits as defaults."""
         given = {name: value for name, value in asdict(self).items() if value is not None}
-        filled = {**PAPER, **given}
+        resolved = {**PAPER, **given}
         limits, train = dict(self.limits), self.limits.get("train")
         if train is not None:
-            rest = 1 - filled["validation"] - filled["test"]
+            rest = 1 - resolved["validation"] - resolved["test"]
             for split in ("validation", "test"):
                 if limits.get(split) is None:
-                    limits[split] = max(1, round(train * filled[split] / rest))
-        return {**filled, "limits": limits}
+                    limits[split] = max(1, round(train * resolved[split] / rest))
+        return {**resolved, "limits": limits}
 
-    def given(self) -> str:
-        """Those that were given, as a YAML mapping on one line; nothing if there are none."""
-        limits = {_limit_name(split): limit for split, limit in self.limits.items()}
+    def to_yaml(self) -> str:
+        """Returns the given settings as a YAML mapping on one line, "" if none is given."""
         rest = {name: value for name, value in asdict(self).items() if name != "limits"}
-        known = {name: value for name, value in (limits | rest).items() if value is not None}
-        text: str = yaml.safe_dump(known, default_flow_style=True, sort_keys=False, width=10_000)
-        return text.strip() if known else ""
+        given = {
+            name: value
+            for name, value in (self._named_limits() | rest).items()
+            if value is not None
+        }
+        text: str = yaml.safe_dump(given, default_flow_style=True, sort_keys=False, width=10_000)
+        return text.strip() if given else ""
 
-    def differences(self, made: Mapping[str, Any]) -> list[str]:
-        """Settings that a store cannot serve.
+    def conflicts_with(self, stored: Mapping[str, Any]) -> list[str]:
+        """Returns a description of each setting that a store cannot serve.
 
         Args:
-            made: `filled` as the store was made.
+            stored: `resolved()` of the settings that the store was made with.
         """
-        found = [
-            f"{name}={getattr(self, name)}, made with {made[name]}"
-            for name in _SAME
-            if getattr(self, name) is not None and getattr(self, name) != made[name]
+        conflicts = [
+            name
+            for name in _FIXED
+            if getattr(self, name) is not None and getattr(self, name) != stored[name]
         ]
-        if self.kinds is not None and not set(self.kinds) <= set(made["kinds"] or self.kinds):
-            found.append(f"kinds={self.kinds}, made with {made['kinds']}")
-        if self.max_tokens is not None and self.max_tokens > made["max_tokens"]:
-            found.append(f"max_tokens={self.max_tokens}, made with {made['max_tokens']}")
-        return found
+        if self.kinds is not None and not set(self.kinds) <= set(stored["kinds"] or self.kinds):
+            conflicts.append("kinds")
+        if self.max_tokens is not None and self.max_tokens > stored["max_tokens"]:
+            conflicts.append("max_tokens")
+        return [f"{name}={getattr(self, name)}, made with {stored[name]}" for name in conflicts]
 
     def select(self, split: Split, name: str) -> Split:
-        """The part of a stored split that the settings ask for: the first samples that fit.
+        """Returns the first samples of a stored split that match the settings.
 
         Raises:
-            Im2TexError: if the store was made with a limit, and too few fit.
+            Im2TexError: if the store was made with a limit and has too few matching samples.
         """
-        made = split.metadata["settings"]
+        stored = split.metadata["settings"]
         limit = self.limits.get(name)
-        kinds = self.kinds if self.kinds is not None and self.kinds != made["kinds"] else None
+        kinds = self.kinds if self.kinds is not None and self.kinds != stored["kinds"] else None
         longest = self.max_tokens if name != "test" else None
-        if longest is not None and longest >= made["max_tokens"]:
+        if longest is not None and longest >= stored["max_tokens"]:
             longest = None
-        numbers = list(range(len(split)))
+        indices = list(range(len(split)))
         if kinds is not None:
             found = list(split.extras("kind"))
-            numbers = [n for n in numbers if found[n] in kinds]
+            indices = [i for i in indices if found[i] in kinds]
         if longest is not None:
             lengths = [len(tokens) for tokens in split.tokens()]
-            numbers = [n for n in numbers if lengths[n] <= longest]
+            indices = [i for i in indices if lengths[i] <= longest]
         if limit is not None:
-            stored = made["limits"].get(name)
-            # A store that could not be filled holds all that there was.
-            if stored is not None and len(numbers) < limit and len(split) >= stored:
+            most = stored["limits"].get(name)
+            # A store below its own limit has all samples of the raw data.
+            if most is not None and len(indices) < limit and len(split) >= most:
                 raise Im2TexError(
                     f"source_args: {_limit_name(name)}={limit}, but {split.path} was made with at "
-                    f"most {stored} samples, of which {len(numbers)} are as the other settings "
-                    "ask. Prepare it again with these settings, or ask for fewer."
+                    f"most {most} samples, of which {len(indices)} match the other settings. "
+                    "Prepare it again with these settings, or reduce the limit."
                 )
-            numbers = numbers[:limit]
-        if len(numbers) == len(split):
+            indices = indices[:limit]
+        if len(indices) == len(split):
             return split
         chosen = {"kinds": kinds, "max_tokens": longest, "limit": limit}
         return split.take(
-            numbers, {"selection": {key: value for key, value in chosen.items() if value}}
+            indices, {"selection": {key: value for key, value in chosen.items() if value}}
         )
+
+    def _named_limits(self) -> dict[str, int | None]:
+        return {_limit_name(split): limit for split, limit in self.limits.items()}
 
 
 def _limit_name(split: str) -> str:

@@ -1,64 +1,54 @@
-"""A finished drawing into the store: all of it, or nothing."""
+"""Writes the rendered splits to a store, completely or not at all."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from im2tex.data.preparation.printed import statistics
 from im2tex.data.preparation.printed.rendering import Problem, SplitRenderer
+from im2tex.data.preparation.publishing import PROBLEMS, stale_warnings, write_problems
 from im2tex.data.source import PreparationReport
-from im2tex.data.store import write_split
-from im2tex.errors import Im2TexError
-
-PROBLEMS = "problems.tsv"
+from im2tex.data.store import Split, write_split
 
 
 def publish(
-    drawing: SplitRenderer, folder: Path, about: Mapping[str, Any], notes: Iterable[str]
+    rendered: SplitRenderer, folder: Path, metadata: Mapping[str, Any], notes: Iterable[str]
 ) -> PreparationReport:
-    """Writes a store a split and the list of what was not drawn, then clears the cache.
+    """Writes a store file for each split and the list of formulas without an image.
 
     Args:
-        drawing: after its run.
-        folder: of the source's stores.
-        about: what is known of all splits.
-        notes: lines for a person to read before the statistics.
+        rendered: renderer after its run.
+        folder: folder of the source's stores.
+        metadata: metadata of all splits.
+        notes: lines of the report before the statistics.
 
     Raises:
-        Im2TexError: if something cannot be written. An earlier store is intact then, and what was
-            drawn is kept for another try.
+        Im2TexError: if a file cannot be written. An earlier store stays intact, and the rendered
+            images are kept for another attempt.
     """
-    prepared = PreparationReport()
-    staged = drawing.cache.staged
-    for split, tally in drawing.tallies.items():
-        if tally.taken:
-            note = {**about, "split": split, "left_out": dict(tally.left_out)}
-            samples = drawing.samples(split)
-            prepared.splits[split] = write_split(staged / f"{split}.parquet", samples, note)
-    _write_problems(staged / PROBLEMS, drawing.problems)
-    drawing.cache.publish()
-    if drawing.cache.resumed:
-        prepared.lines.append("went on where an earlier preparation had stopped")
-    prepared.lines += [*notes, *statistics.lines(drawing.tallies)]
-    if drawing.problems:
-        prepared.lines.append(f"what was not drawn, and why: {folder / PROBLEMS}")
-    stale = sorted({path.stem for path in folder.glob("*.parquet")} - set(prepared.splits))
-    prepared.lines += [
-        f"warning: {folder / split}.parquet is from an earlier preparation and was left as it was"
-        for split in stale
-    ]
-    return prepared
+    cache = rendered.cache
+    report = PreparationReport()
+    for split, counts in rendered.counts.items():
+        if counts.taken:
+            split_metadata = {**metadata, "split": split, "left_out": dict(counts.skipped)}
+            report.splits[split] = write_split(
+                cache.staged / f"{split}.parquet", rendered.samples(split), split_metadata
+            )
+    write_problems(cache.staged / PROBLEMS, Problem._fields, rendered.problems)
+    cache.publish()
+    if cache.resumed:
+        report.lines.append("resumed an earlier, interrupted preparation")
+    report.lines += [*notes, *statistics.lines(rendered.counts)]
+    if rendered.problems:
+        report.lines.append(f"formulas without an image, with reasons: {folder / PROBLEMS}")
+    report.lines += stale_warnings(folder, report.splits)
+    return report
 
 
-def _write_problems(path: Path, problems: Iterable[Problem]) -> None:
-    try:
-        path.parent.mkdir(exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-            writer.writerow(Problem._fields)
-            writer.writerows(problems)
-    except OSError as error:
-        raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from error
+def with_labels(split: Split, labels: str) -> Split:
+    """Returns a split with the labels of a normalisation form, `norm` (as stored) or `tok`."""
+    if labels == "norm":
+        return split
+    return split.relabel((text.split() for text in split.extras("tok")), {"labels": labels})

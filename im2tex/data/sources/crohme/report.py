@@ -1,4 +1,4 @@
-"""What a person should know about a prepared CROHME store, line by line."""
+"""The report on a prepared CROHME store, line by line."""
 
 from __future__ import annotations
 
@@ -17,57 +17,55 @@ TRAIN_FILES = {
     "expressmatch": 620,
     "extension": 25,
 }
-"""Training inks by collection; MfrDB has one file more, MfrDB3088, which is empty."""
+"""Training inks by collection; MfrDB has one more file, MfrDB3088, which is empty."""
 
 TESTS = {"test_2013": 671, "test_2014": 986, "test_2016": 1147, "test_2019": 1199}
-"""Inks by test. Those of 2013 and 2014 belong to the release that everyone has."""
+"""Inks of each test split."""
 
-_NEEDED = ("test_2013", "test_2014")
-_REMEDY = (
-    "the package may be cut off or incomplete: give --from the whole of it, or a folder that holds "
-    "all parts"
+_EXPECTED = ("test_2013", "test_2014")  # part of every package since 2014
+_HINT = (
+    "the package may be incomplete: pass the whole package, or a folder with all its parts, to "
+    "--from"
 )
 
 
 def lines(
     found: Collected, splits: Mapping[str, Sequence[Record]], captions: Captions | None
-) -> list[str]:
-    """The report.
+) -> Iterator[str]:
+    """Yields the lines of the report.
 
     Args:
-        found: what was read.
-        splits: what is stored, by split.
-        captions: the labels file, if one was given.
+        found: the inks of the raw data.
+        splits: the stored inks of each split.
+        captions: the labels file, if given.
     """
-    return [
-        *_reading(found),
-        *_counts(splits),
-        *_labels(splits, captions),
-        _symbols(splits),
-        *_validation(splits),
-    ]
+    yield from _files(found)
+    yield from _counts(splits)
+    yield from _labels(splits, captions)
+    yield _symbols(splits)
+    yield from _validation(splits)
 
 
-def _reading(found: Collected) -> Iterator[str]:
-    inks = sum(map(len, found.splits.values()))
-    yield f"{found.files} InkML files read, {inks} inks kept"
+def _files(found: Collected) -> Iterator[str]:
+    kept = sum(map(len, found.splits.values()))
+    yield f"{found.files} InkML files read, {kept} inks kept"
     if found.problems:
         file, reason, outcome = found.problems[0]
         yield (
             f"warning: {len(found.problems)} with a problem (all in problems.tsv), the first: "
             f"{file}: {reason}; {outcome}"
         )
-    if found.doubles:
-        yield f"{found.doubles} files left out that hold an ink another file holds too"
+    if found.duplicates:
+        yield f"{found.duplicates} files skipped that have the same ink as another file"
     if found.other_tasks:
-        yield f"{found.other_tasks} files of other tasks (symbols, matrices, artificial) left out"
-    for folder, count in found.unplaced.most_common(5):
+        yield f"{found.other_tasks} files of other tasks (symbols, matrices, artificial) skipped"
+    for folder, count in found.unknown_split.most_common(5):
         yield (
-            f"warning: {count} files in {folder} left out: nothing tells whether they are for "
-            "training or for a test. Name a folder 'train' or 'test_YEAR' to say it"
+            f"warning: {count} files in {folder} skipped, because their split is unknown; name a "
+            "folder 'train' or 'test_YEAR'"
         )
-    if found.withheld:
-        yield f"{found.withheld} inks left out of training because a test has them"
+    if found.removed_from_train:
+        yield f"{found.removed_from_train} inks removed from training because a test has them"
     for split, count in found.shared.items():
         yield f"warning: {count} inks of {split} are training inks too, as in the competition"
 
@@ -75,30 +73,27 @@ def _reading(found: Collected) -> Iterator[str]:
 def _counts(splits: Mapping[str, Sequence[Record]]) -> Iterator[str]:
     training = [*splits.get("train", ()), *splits.get("validation", ())]
     collections = Counter(record.sample.extra["collection"] for record in training)
-    short = {
-        name: f"{name} {collections[name]} of {count}"
+    short = [
+        f"{name} {collections[name]} of {count}"
         for name, count in TRAIN_FILES.items()
         if collections[name] < count
-    }
+    ]
     total = sum(TRAIN_FILES.values())
-    further = len(training) - sum(collections[name] for name in TRAIN_FILES)
+    known = sum(collections[name] for name in TRAIN_FILES)
     if short:
-        yield (
-            f"warning: training inks are missing, {len(training) - further} of {total} are there "
-            f"({', '.join(short.values())}); {_REMEDY}"
-        )
+        yield f"warning: only {known} of {total} training inks ({', '.join(short)}); {_HINT}"
     else:
         yield f"training inks: all {total} of CROHME 2014"
-    if further:
-        yield f"{further} training inks from other collections"
+    if len(training) > known:
+        yield f"{len(training) - known} training inks from other collections"
     for split, count in TESTS.items():
-        have = len(splits.get(split, ()))
-        if have == count:
+        present = len(splits.get(split, ()))
+        if present == count:
             yield f"{split}: all {count} inks"
-        elif have:
-            yield f"warning: {split} has {have} inks where {count} belong; {_REMEDY}"
-        elif split in _NEEDED:
-            yield f"warning: {split} is missing ({count} inks); {_REMEDY}"
+        elif present:
+            yield f"warning: {split} has {present} inks, expected {count}; {_HINT}"
+        elif split in _EXPECTED:
+            yield f"warning: {split} is missing ({count} inks); {_HINT}"
 
 
 def _labels(splits: Mapping[str, Sequence[Record]], captions: Captions | None) -> Iterator[str]:
@@ -106,11 +101,11 @@ def _labels(splits: Mapping[str, Sequence[Record]], captions: Captions | None) -
         record.sample.extra["label_source"] for records in splits.values() for record in records
     )
     yield "labels from: " + ", ".join(f"{name} {n}" for name, n in sources.most_common())
-    guessed = sources["best effort"] + sources["symbols"]
-    if guessed:
+    estimated = sources["best effort"] + sources["symbols"]
+    if estimated:
         yield (
-            f"warning: {guessed} labels are a best effort, since no truth in the file could be "
-            "parsed: extra['label_source'] marks them"
+            f"warning: {estimated} labels are estimates, because no truth in the file could be "
+            "parsed; extra['label_source'] marks them"
         )
     if captions is None:
         return
@@ -122,33 +117,32 @@ def _labels(splits: Mapping[str, Sequence[Record]], captions: Captions | None) -
         own = {record.sample.key: record.own for record in labelled}
         agreement = compare_labels(own, {r.sample.key: r.sample.tokens for r in labelled})
         for line in describe_agreement(agreement):
-            yield f"{split}: own {line}" if not line.startswith(" ") else line
+            yield line if line.startswith(" ") else f"{split}: own {line}"
 
 
 def _symbols(splits: Mapping[str, Sequence[Record]]) -> str:
-    aligned = total = outside = 0
-    for records in splits.values():
-        for record in records:
-            ink = record.sample.ink
-            assert ink is not None
-            total += len(ink.symbols)
-            aligned += sum(symbol.position >= 0 for symbol in ink.symbols)
-            grouped = {stroke for symbol in ink.symbols for stroke in symbol.strokes}
-            outside += len(grouped) < len(ink.strokes)
+    inks = [record.sample.ink for records in splits.values() for record in records]
+    symbols = [symbol for ink in inks if ink is not None for symbol in ink.symbols]
+    aligned = sum(symbol.position >= 0 for symbol in symbols)
+    partial = 0
+    for ink in inks:
+        assert ink is not None
+        grouped = {stroke for symbol in ink.symbols for stroke in symbol.strokes}
+        partial += len(grouped) < len(ink.strokes)
     return (
-        f"symbols: {aligned} of {total} stand for a known token of their label; {outside} inks "
-        "have a stroke outside every symbol"
+        f"symbols: {aligned} of {len(symbols)} are aligned with a token of their label; {partial} "
+        "inks have a stroke outside every symbol"
     )
 
 
 def _validation(splits: Mapping[str, Sequence[Record]]) -> Iterator[str]:
     train, validation = splits["train"], splits["validation"]
     by_collection = Counter(record.sample.extra["collection"] for record in validation)
-    shares = ", ".join(f"{name} {n}" for name, n in sorted(by_collection.items()))
+    collections = ", ".join(f"{name} {n}" for name, n in sorted(by_collection.items()))
     labels = {record.sample.tokens for record in validation}
     yield (
         f"validation: {len(validation)} inks of {len(labels)} labels, none of them in train "
-        f"({shares})"
+        f"({collections})"
     )
     known = {record.sample.extra["writer"] for record in train} - {""}
     named = [w for record in validation if (w := record.sample.extra["writer"])]

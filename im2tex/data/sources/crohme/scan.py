@@ -1,7 +1,7 @@
-"""Gathers CROHME's inks from whatever they come in: reads, sorts into splits, drops doubles.
+"""Reads the inks of CROHME's packages, sorts them into splits and removes duplicates.
 
-The packages of different years repeat each other, and most hold each test set twice, with and
-without its ground truth. Of the same ink in the same split the file that says most is kept.
+The packages of different years overlap, and most have each test twice, with and without its ground
+truth. Of the files with the same ink in the same split, the most completely annotated one is kept.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -17,118 +17,127 @@ import numpy as np
 from im2tex.data.preparation.raw_files import RawFile
 from im2tex.data.sample import Sample
 from im2tex.data.sources.crohme.folders import OTHER_TASKS, collection_of, split_of
-from im2tex.data.sources.crohme.labels import Captions, aligned_ink, captioned, own_truth
+from im2tex.data.sources.crohme.labels import Captions, aligned_ink, own_truth
 from im2tex.ink.inkml import Inkml, InkmlError, read_inkml
 from im2tex.latex.crohme import mathml
+from im2tex.latex.crohme.canonical import annotate_tokens
 
 FIRST_SEPARATE_YEAR = 2013
-"""From this year on test inks stay out of training; the tests of 2011 and 2012 became training."""
+"""First year whose test inks are removed from training; those of 2011 and 2012 are training inks
+of later years."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An ink on its way into the store.
+    """An ink with what is needed to choose among duplicates.
 
     Attributes:
-        sample: what will be stored.
-        own: the label of the file's own truth, whatever the sample's.
-        ui: the competition's identifier, or "".
-        digest: of the strokes.
-        wealth: how much the file says, to choose among doubles.
+        sample: the sample to store.
+        own: label of the file's own truth, even if captions replace it.
+        ui: the competition's unique identifier, or "".
+        digest: hash of the strokes.
+        annotation_rank: completeness of the annotations; the highest is kept among duplicates.
     """
 
     sample: Sample
     own: tuple[str, ...]
     ui: str
     digest: bytes
-    wealth: tuple[bool, bool, int]
+    annotation_rank: tuple[bool, bool, int]
 
     def is_same_ink(self, other: Record) -> bool:
-        """Whether two files of one name hold one ink."""
+        """Returns whether two files of one name have the same ink."""
         return self.digest == other.digest or (self.ui != "" and self.ui == other.ui)
+
+    @property
+    def fingerprints(self) -> set[bytes | str]:
+        """Values of which two files of the same ink share at least one."""
+        return {self.digest, self.ui} if self.ui else {self.digest}
 
 
 @dataclass
 class Collected:
-    """All that was found.
+    """The inks of the raw data.
 
     Attributes:
-        splits: inks by split, in the order of their keys.
-        files: InkML files met.
-        problems: file, reason and outcome of what is not in the splits as it should be.
-        doubles: files left out because another one holds the same ink.
-        other_tasks: files of other tasks, left out.
-        unplaced: number of files by folder whose split nothing tells.
-        withheld: training inks left out because a test has them.
-        shared: inks of the old tests that are training inks too, by split.
+        splits: inks of each split, in the order of their keys.
+        files: number of InkML files.
+        problems: file, reason and outcome of each problem.
+        duplicates: number of files skipped because another file has the same ink.
+        other_tasks: number of files of other tasks, skipped.
+        unknown_split: number of files whose split is unknown, by folder.
+        removed_from_train: number of training inks removed because a test has them.
+        shared: number of inks of the old tests that are training inks too, by split.
     """
 
     splits: dict[str, list[Record]] = field(default_factory=dict)
     files: int = 0
     problems: list[tuple[str, str, str]] = field(default_factory=list)
-    doubles: int = 0
+    duplicates: int = 0
     other_tasks: int = 0
-    unplaced: Counter[str] = field(default_factory=Counter)
-    withheld: int = 0
+    unknown_split: Counter[str] = field(default_factory=Counter)
+    removed_from_train: int = 0
     shared: Counter[str] = field(default_factory=Counter)
 
 
 def collect(files: Iterable[RawFile], captions: Captions | None) -> Collected:
-    """Reads every file and sorts the inks into splits.
+    """Reads all files and sorts the inks into splits.
 
     Args:
         files: the files, in any order.
-        captions: labels to use instead of the files' own, for the inks they know.
+        captions: labels to use instead of the files' own.
     """
     found = Collected()
-    heap: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
+    by_name: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
     for file in files:
+        name = _relative(file.path)
         found.files += file.path.suffix.lower() == ".inkml"
         split = split_of(file.path)
-        if split is None and file.data is not None:
-            found.unplaced[str(file.path.parent)] += 1
-        elif split == OTHER_TASKS:
+        if split == OTHER_TASKS:
             found.other_tasks += 1
         elif file.data is None:
-            found.problems.append((_relative(file.path), file.problem, "left out"))
-        elif split is not None:
+            found.problems.append((name, file.problem, "skipped"))
+        elif split is None:
+            found.unknown_split[str(file.path.parent)] += 1
+        else:
             try:
-                inkml = read_inkml(file.data, _relative(file.path))
+                inkml = read_inkml(file.data, name)
             except InkmlError as error:
-                found.problems.append((error.file, error.reason, "left out"))
+                found.problems.append((error.file, error.reason, "skipped"))
                 continue
-            found.problems += [(_relative(file.path), note, "kept") for note in inkml.notes]
-            heap[split, file.path.stem].append(_record(inkml, file.path, split, captions))
+            found.problems += [(name, note, "kept") for note in inkml.notes]
+            by_name[split, file.path.stem].append(_record(inkml, file.path, split, captions))
     splits: defaultdict[str, list[Record]] = defaultdict(list)
-    for (split, _), records in heap.items():
-        kept = _without_doubles(records)
-        found.doubles += len(records) - len(kept)
-        splits[split] += kept if len(kept) == 1 else [_renamed(record) for record in kept]
+    for (split, _), records in by_name.items():
+        kept = _without_duplicates(records)
+        found.duplicates += len(records) - len(kept)
+        splits[split] += kept if len(kept) == 1 else [_with_path_key(record) for record in kept]
     for split in sorted(splits):
         found.splits[split] = sorted(splits[split], key=lambda record: record.sample.key)
-    _separate(found)
+    _remove_test_inks(found)
     return found
 
 
 def _relative(path: PurePosixPath) -> str:
-    """A member's path without the origin's own name."""
+    """Returns the path of a file without the name of the raw data."""
     return str(PurePosixPath(*path.parts[1:])) if len(path.parts) > 1 else str(path)
 
 
 def _record(inkml: Inkml, path: PurePosixPath, split: str, captions: Captions | None) -> Record:
     truth = own_truth(inkml)
-    label, source = truth.label, truth.source
+    label, label_source = truth.label, truth.source
+    strokes = inkml.ink.strokes
     if not label and inkml.groups:
-        # Nothing but the symbols is known: better than no label, and it is counted.
-        names = sorted(
-            inkml.groups, key=lambda g: min(inkml.ink.strokes[i][:, 0].min() for i in g.strokes)
+        # Without a truth, the labels of the symbols from left to right are the best estimate.
+        groups = sorted(
+            inkml.groups, key=lambda group: min(strokes[i][:, 0].min() for i in group.strokes)
         )
-        label = captioned([token for g in names for token in mathml.symbol_tokens(g.truth)])
-        source = "symbols"
+        label = annotate_tokens([t for group in groups for t in mathml.symbol_tokens(group.truth)])
+        label_source = "symbols"
     own = tuple(leaf.token for leaf in label)
     tokens = captions.get(split, path.stem) if captions else None
     if tokens is not None:
-        label, source = captioned(tokens), "labels file"
+        label, label_source = annotate_tokens(tokens), "labels file"
     sample = Sample(
         key=path.stem,
         latex=inkml.latex or "",
@@ -138,22 +147,21 @@ def _record(inkml: Inkml, path: PurePosixPath, split: str, captions: Captions | 
             "writer": inkml.writer,
             "collection": collection_of(path, inkml.ui, inkml.annotations.get("copyright", "")),
             "file": _relative(path),
-            "label_source": source,
+            "label_source": label_source,
         },
     )
-    strokes = inkml.ink.strokes
     digest = hashlib.blake2b(np.concatenate(strokes).tobytes(), digest_size=16)
     digest.update(np.array([len(stroke) for stroke in strokes], dtype=np.int32).tobytes())
-    wealth = (truth.source != "none", truth.math is not None, len(inkml.groups))
-    return Record(sample, own, inkml.ui, digest.digest(), wealth)
+    rank = (truth.source != "none", truth.math is not None, len(inkml.groups))
+    return Record(sample, own, inkml.ui, digest.digest(), rank)
 
 
-def _without_doubles(records: list[Record]) -> list[Record]:
-    """One record an ink: the one that says most, and among equals the one nearest to the top."""
+def _without_duplicates(records: list[Record]) -> list[Record]:
+    """Keeps one record of each ink: the best annotated, then the least nested one."""
 
     def rank(record: Record) -> tuple[tuple[bool, ...], int, str]:
         file = record.sample.extra["file"]
-        return tuple(not bool(part) for part in record.wealth), file.count("/"), file
+        return tuple(not bool(part) for part in record.annotation_rank), file.count("/"), file
 
     kept: list[Record] = []
     for record in sorted(records, key=rank):
@@ -162,32 +170,26 @@ def _without_doubles(records: list[Record]) -> list[Record]:
     return kept
 
 
-def _renamed(record: Record) -> Record:
-    """Different inks under one name are told apart by their folders."""
-    sample = record.sample
-    key = str(PurePosixPath(sample.extra["file"]).with_suffix(""))
-    renamed = Sample(key, sample.latex, sample.tokens, sample.ink, sample.image, sample.extra)
-    return Record(renamed, record.own, record.ui, record.digest, record.wealth)
+def _with_path_key(record: Record) -> Record:
+    """Uses the path as key, for different inks with the same file name."""
+    key = str(PurePosixPath(record.sample.extra["file"]).with_suffix(""))
+    return replace(record, sample=replace(record.sample, key=key))
 
 
-def _separate(found: Collected) -> None:
-    """Keeps the inks of the tests out of training."""
-    elsewhere: set[bytes | str] = set()
+def _remove_test_inks(found: Collected) -> None:
+    """Removes the inks of the tests from training."""
     train = found.splits.get("train", [])
-    trained = {mark for record in train for mark in _marks(record)}
+    trained = {mark for record in train for mark in record.fingerprints}
+    removed: set[bytes | str] = set()
     for split, records in found.splits.items():
         if split == "train":
             continue
-        shared = [record for record in records if not trained.isdisjoint(_marks(record))]
+        shared = [record for record in records if not trained.isdisjoint(record.fingerprints)]
         if int(split[-4:]) >= FIRST_SEPARATE_YEAR:
-            elsewhere.update(mark for record in shared for mark in _marks(record))
+            removed.update(mark for record in shared for mark in record.fingerprints)
         elif shared:
             found.shared[split] = len(shared)
-    if elsewhere:
-        kept = [record for record in train if elsewhere.isdisjoint(_marks(record))]
-        found.withheld = len(train) - len(kept)
+    if removed:
+        kept = [record for record in train if removed.isdisjoint(record.fingerprints)]
+        found.removed_from_train = len(train) - len(kept)
         found.splits["train"] = kept
-
-
-def _marks(record: Record) -> set[bytes | str]:
-    return {record.digest, record.ui} if record.ui else {record.digest}

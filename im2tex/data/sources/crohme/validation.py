@@ -1,8 +1,9 @@
-"""The validation split of CROHME: a tenth of the training inks, cut by label.
+"""The validation split of CROHME: 10 % of the training inks, separated by label.
 
-Train has 8,835 inks but about 4,800 labels. Cut by writer or at random, half of the labels on
-which a model is validated would have been trained on, in other hands; in the tests that is so for
-a few in a hundred. So whole labels go, each with all of its inks, from every collection its share.
+The training set has 8,835 inks of about 4,800 labels. With a split by writer or at random, half of
+the validation labels would also be training labels, in other handwriting; in the tests this holds
+for a few per cent. So the split takes whole labels with all of their inks, in proportion from
+every collection.
 """
 
 from __future__ import annotations
@@ -16,33 +17,31 @@ Label = tuple[str, ...]
 _SALT = "im2tex crohme validation 1"
 
 
-def held_out(inks: Sequence[tuple[str, Label]], share: float = 0.1) -> set[Label]:
-    """The labels that go to validation.
+def held_out(inks: Sequence[tuple[str, Label]], fraction: float = 0.1) -> set[Label]:
+    """Returns the labels of the validation split.
 
-    A function of the labels and collections alone: neither the order of the files nor any seed
-    matters, so everyone who prepares the same data has the same split.
+    The result depends on the labels and collections alone, not on the order of the files or a
+    seed, so that everyone who prepares the same data gets the same split.
 
     Args:
         inks: collection and label of each training ink.
-        share: of each collection's inks, as nearly as whole labels allow.
+        fraction: fraction of each collection's inks, approximated by whole labels.
 
     Returns:
-        Labels; a label belongs to the collection that has most of its inks.
+        The labels; a label belongs to the collection with most of its inks.
     """
     counts: defaultdict[Label, Counter[str]] = defaultdict(Counter)
     for collection, label in inks:
         counts[label][collection] += 1
-    home: defaultdict[str, list[Label]] = defaultdict(list)
-    for label, by_collection in counts.items():
-        # The most inks first, then the alphabet.
-        home[min(by_collection, key=lambda name: (-by_collection[name], name))].append(label)
+    by_collection: defaultdict[str, list[Label]] = defaultdict(list)
+    for label, sizes in counts.items():
+        by_collection[min(sizes, key=lambda name: (-sizes[name], name))].append(label)
     chosen: set[Label] = set()
-    for labels in home.values():
-        missing = share * sum(counts[label].total() for label in labels)
+    for labels in by_collection.values():
+        missing = fraction * sum(counts[label].total() for label in labels)
         for label in sorted(labels, key=_rank):
             size = counts[label].total()
-            # Taken while that brings the collection nearer to its share.
-            if abs(missing - size) < abs(missing):
+            if abs(missing - size) < abs(missing):  # the label brings the sum nearer to the goal
                 chosen.add(label)
                 missing -= size
     return chosen

@@ -1,4 +1,4 @@
-"""What lies in a person's folder: pictures, inks, labels files, and what cannot be read."""
+"""Finds the images, inks and labels files below a user's folder."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from im2tex.ink.images.formats import readable_formats
 from im2tex.ink.inkml import is_inkml
 
 INK = ".inkml"
-# Pictures that this system may lack the means for: the reason is said, file by file.
-_OTHER_PICTURES = frozenset(
+# Images that this system may be unable to read; the problem is reported for each file.
+_OTHER_IMAGES = frozenset(
     (".heic", ".heif", ".avif", ".jxl", ".svg", ".pdf", ".eps", ".ps", ".emf", ".wmf", ".psd")
 )
 _TEXTS = frozenset((*ENDINGS, ".md", ".rst", ".tex", ".html", ".htm", ".py", ".yaml", ".log"))
-_HEAD = 4096
-_PICTURE_HEAD = re.compile(
+_HEAD = 4096  # bytes
+_IMAGE_HEAD = re.compile(
     rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|II\*\0|MM\0\*|BM.{12}[\x0c\x28\x6c\x7c]"
     rb"|....ftyp(?:hei|hev|mif|msf|avi)",
     re.DOTALL,
@@ -33,13 +33,13 @@ _PICTURE_HEAD = re.compile(
 
 @dataclass
 class Files:
-    """What was found below a folder.
+    """The files below a folder.
 
     Attributes:
-        samples: pictures and inks by key, which is the path relative to the folder.
+        samples: images and inks by key, the path relative to the folder.
         labels: labels files by their path relative to the folder.
-        texts: other files that might be labels.
-        problems: name and reason of what cannot be read.
+        texts: other files that may be labels.
+        problems: name and problem of each file that cannot be read.
     """
 
     samples: dict[str, Path] = field(default_factory=dict)
@@ -49,75 +49,73 @@ class Files:
 
 
 @cache
-def endings() -> frozenset[str]:
-    """Endings of pictures and inks, lower-case, with their dot."""
+def sample_endings() -> frozenset[str]:
+    """Returns the endings of images and inks, in lower case with their dot."""
     readable = readable_formats()
     known = (ending for ending, name in Image.registered_extensions().items() if name in readable)
-    return frozenset((*known, *_OTHER_PICTURES, INK))
+    return frozenset((*known, *_OTHER_IMAGES, INK))
 
 
 def find_files(folder: Path) -> Files:
-    """Looks through a folder and its subfolders; hidden files are left out.
+    """Returns the files in a folder and its subfolders, without hidden ones.
 
-    A file is a sample by its ending, or, where that says nothing, by its beginning.
+    A file is a sample by its ending, or, with an unknown ending, by its first bytes.
 
     Raises:
-        Im2TexError: if it is not a folder, or is not there.
+        Im2TexError: if `folder` does not exist or is not a folder.
     """
+    if not folder.exists():
+        raise Im2TexError(f"{folder} does not exist. Pass a folder of images or InkML files.")
     if not folder.is_dir():
-        if not folder.exists():
-            raise Im2TexError(f"{folder} does not exist. Name a folder of pictures or InkML files.")
         raise Im2TexError(
-            f"{folder} is not a folder. Name one of pictures or InkML files; unpack an archive "
+            f"{folder} is not a folder. Pass a folder of images or InkML files; unpack an archive "
             "first."
         )
     found = Files()
-    for one in walk(folder, hidden=False):
-        ending = PurePosixPath(one.name).suffix.lower()
-        if is_labels_file(one.name) and not one.problem:
-            found.labels[one.name] = one.path
+    for file in walk(folder, hidden=False):
+        ending = PurePosixPath(file.name).suffix.lower()
+        if is_labels_file(file.name) and not file.problem:
+            found.labels[file.name] = file.path
         elif ending in ENDINGS:
-            found.texts.append(one.name)
-        elif ending in endings() or ending not in _TEXTS:
-            if one.problem:
-                found.problems.append((one.name, one.problem))
-            elif ending in endings() or _begins_like_a_sample(one.path):
-                found.samples[one.name] = one.path
+            found.texts.append(file.name)
+        elif ending in sample_endings() or ending not in _TEXTS:
+            if file.problem:
+                found.problems.append((file.name, file.problem))
+            elif ending in sample_endings() or _starts_like_a_sample(file.path):
+                found.samples[file.name] = file.path
     found.samples = dict(sorted(found.samples.items()))
     return found
 
 
 def labels_file(folder: Path, files: Files, given: Path | None) -> Path | None:
-    """The labels file to use: the one given, or the only one that lies in the folder.
+    """Returns the labels file to use: the given one, or the only one in the folder.
 
-    One at the top goes before those in subfolders.
+    A labels file at the top takes precedence over those in subfolders.
 
     Raises:
         Im2TexError: if there are several.
     """
     if given is not None:
         return given.expanduser().absolute()
-    top = [name for name in files.labels if "/" not in name]
-    candidates = top or sorted(files.labels)
+    candidates = [name for name in files.labels if "/" not in name] or sorted(files.labels)
     if len(candidates) > 1:
         raise Im2TexError(
-            f"{folder} holds several labels files: {listed(candidates)}. Expected one of "
-            f"{EXPECTED}. Say which one with --labels (or labels in data.source_args), or put "
-            "them together."
+            f"{folder} has several labels files: {listed(candidates)}. Expected one of "
+            f"{EXPECTED}. Choose one with --labels (or labels in data.source_args), or merge them."
         )
     return files.labels[candidates[0]] if candidates else None
 
 
 def is_ink(path: Path, data: bytes) -> bool:
-    """Whether a file is InkML, by its ending or its beginning."""
+    """Returns whether a file is InkML, by its ending or its first bytes."""
     return path.suffix.lower() == INK or is_inkml(data)
 
 
 def sample_bytes(path: Path) -> bytes:
-    """A file's content.
+    """Returns the content of a file.
 
     Raises:
-        Im2TexError: if it cannot be read or is empty; the path is not named.
+        Im2TexError: if the file cannot be read or is empty, without naming the path.
     """
     try:
         return read_file_bytes(path)
@@ -127,16 +125,16 @@ def sample_bytes(path: Path) -> bytes:
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:
-    """Names in a line, not too many."""
-    known = list(names)
-    rest = f" and {len(known) - most} more" if len(known) > most else ""
-    return ", ".join(known[:most]) + rest
+    """Returns the first names separated by commas, with the number of the others."""
+    names = list(names)
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
 
 
-def _begins_like_a_sample(path: Path) -> bool:
+def _starts_like_a_sample(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError:
         return False
-    return bool(_PICTURE_HEAD.match(head) or is_inkml(head))
+    return bool(_IMAGE_HEAD.match(head) or is_inkml(head))

@@ -1,7 +1,7 @@
-r"""Files of labels that lie beside a person's pictures: TSV, CSV, plain text with tabs, JSON.
+r"""Reads labels files that lie beside a user's images: TSV, CSV, text with tabs, JSON.
 
-A line is a name and a formula. `caption.txt` of the CROHME and HME100K packages is of this kind:
-a name without ending, a tab, the tokens.
+A line has a name and a formula. `caption.txt` of the CROHME and HME100K packages is of this kind: a
+name without ending, a tab, the tokens.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from im2tex.utils.text_files import read_text
 STEMS = ("labels", "label", "caption", "captions")
 ENDINGS = (".tsv", ".csv", ".txt", ".json", ".jsonl", ".ndjson")
 EXPECTED = "labels.tsv, .csv, .txt, .json or .jsonl, or caption.txt"
-"""What a labels file is called, for messages."""
+"""Names of labels files, for messages."""
 
-_JSON = (".json", ".jsonl", ".ndjson")
 _FILE = (
     *("file", "filename", "file_name", "name", "key", "id", "path", "image", "img", "picture"),
-    *(f"{what}_{part}" for what in ("image", "img") for part in ("id", "name", "file", "path")),
+    *(f"{kind}_{part}" for kind in ("image", "img") for part in ("id", "name", "file", "path")),
 )
 _LABEL = (
     *("latex", "label", "formula", "text", "markup", "tokens", "caption", "truth"),
@@ -38,9 +37,9 @@ class Label:
     """A line of a labels file.
 
     Attributes:
-        where: the file and line, for messages.
-        name: of the picture, as written.
-        latex: the formula, "" where there is none.
+        where: file and line, for messages.
+        name: name of the image, as written.
+        latex: the formula, "" if there is none.
     """
 
     where: str
@@ -49,42 +48,44 @@ class Label:
 
 
 def is_labels_file(name: str) -> bool:
-    """Whether a file is called as labels files are."""
+    """Returns whether a file has the name of a labels file."""
     path = PurePosixPath(name.lower())
     return path.stem in STEMS and path.suffix in ENDINGS
 
 
 def read_labels(file: Path) -> list[Label]:
-    """Reads a labels file; its kind is told by its ending.
+    """Reads a labels file of the kind that its ending indicates.
 
     Args:
-        file: UTF-8, or UTF-16 and UTF-32 with a byte order mark. Empty lines, and lines that begin
-            with `#`, are passed over.
+        file: UTF-8, or UTF-16 and UTF-32 with a byte order mark. Empty lines and lines that begin
+            with `#` are ignored.
 
     Raises:
-        Im2TexError: if it cannot be read, or a line is not as expected.
+        Im2TexError: if the file cannot be read, or a line has another form.
     """
     try:
-        text = read_text(file)
+        text = read_text(file).replace("\r\n", "\n")
     except Im2TexError as error:
         raise Im2TexError(f"the labels file cannot be used: {error}") from error
-    text = text.replace("\r\n", "\n")
     ending = file.suffix.lower()
-    if ending in _JSON:
-        return list(_json(file, text))
+    if ending in (".json", ".jsonl", ".ndjson"):
+        return list(_json_labels(file, text))
     if ending == ".csv":
-        return list(_csv(file, text))
-    rows = (
-        (number, line.split("\t"))
-        for number, line in enumerate(text.split("\n"), 1)
-        if line.strip() and not line.startswith("#")
-    )
-    return list(_table(file, rows, "file<TAB>latex", joins="\t"))
+        return list(_csv_labels(file, text))
+    rows = ((number, line.split("\t")) for number, line in _lines(text))
+    return list(_table_labels(file, rows, "file<TAB>latex", joiner="\t"))
 
 
-def _csv(file: Path, text: str) -> Iterator[Label]:
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yields the lines with content, with their numbers."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip() and not line.startswith("#"):
+            yield number, line
+
+
+def _csv_labels(file: Path, text: str) -> Iterator[Label]:
     first = text.lstrip().partition("\n")[0]
-    # Where the comma is a decimal point, spreadsheets write semicolons.
+    # Spreadsheets write semicolons in countries with a decimal comma.
     separator = ";" if ";" in first and "," not in first else ","
     reader = csv.reader((f"{line}\n" for line in text.split("\n")), delimiter=separator)
 
@@ -96,19 +97,20 @@ def _csv(file: Path, text: str) -> Iterator[Label]:
         except csv.Error as error:
             raise Im2TexError(f"{file}, line {reader.line_num}: {error}.") from error
 
-    yield from _table(file, rows(), 'file,latex, with quotes around what has commas: "f(x,y)"')
+    expected = 'file,latex, with quotes around cells with commas: "f(x,y)"'
+    yield from _table_labels(file, rows(), expected)
 
 
-def _table(
-    file: Path, rows: Iterable[tuple[int, list[str]]], expected: str, joins: str = ""
+def _table_labels(
+    file: Path, rows: Iterable[tuple[int, list[str]]], expected: str, joiner: str = ""
 ) -> Iterator[Label]:
-    """The labels in rows of cells, with or without a first row of names.
+    """Yields the labels in rows of cells, with or without a header.
 
     Args:
-        file: for messages.
-        rows: with the number of their line.
+        file: the file, for messages.
+        rows: rows with their line numbers.
         expected: the form of a row, for messages.
-        joins: what cells beyond the second are joined by; "" where there may be none.
+        joiner: joins the cells from the second on; "" if there must not be more than two.
     """
     columns: tuple[int, int] | None = None
     for position, (number, row) in enumerate(rows):
@@ -121,42 +123,38 @@ def _table(
             if max(columns) >= len(row):
                 raise Im2TexError(f"{where}: {len(row)} columns, fewer than in the first line.")
             yield Label(where, row[columns[0]].strip(), row[columns[1]].strip())
-        elif len(row) == 2 or (len(row) > 2 and joins):
-            yield Label(where, row[0].strip(), joins.join(row[1:]).strip())
+        elif len(row) == 2 or (len(row) > 2 and joiner):
+            yield Label(where, row[0].strip(), joiner.join(row[1:]).strip())
         else:
             raise Im2TexError(f"{where}: expected {expected}.")
 
 
 def _columns(names: Sequence[str]) -> tuple[int, int] | None:
-    """Where a first row of names has the file and the label; None where it is no such row."""
+    """Returns the columns of the file and the label in a header; None for another row."""
     file = next((names.index(name) for name in _FILE if name in names), None)
     label = next((names.index(name) for name in _LABEL if name in names), None)
     return None if file is None or label is None else (file, label)
 
 
-def _json(file: Path, text: str) -> Iterator[Label]:
-    """The labels of an object by name, of a list of records, or of a record a line."""
-    whole = _parsed(text)
-    if isinstance(whole, list):
-        for number, record in enumerate(whole, 1):
+def _json_labels(file: Path, text: str) -> Iterator[Label]:
+    """Yields the labels of an object by name, a list of records, or a record in each line."""
+    content = _parsed(text)
+    if isinstance(content, list):
+        for number, record in enumerate(content, 1):
             yield _record(f"{file}, item {number}", record)
-        return
-    if isinstance(whole, _Pairs):
-        if _columns(list(whole)) is not None:
-            yield _record(str(file), whole)
-            return
-        for name, value in whole.pairs:
-            where = f"{file}, '{name}'"
-            inner = value if isinstance(value, Mapping) else {"latex": value}
-            yield _record(where, {**inner, "file": name})
-        return
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip() and not line.startswith("#"):
+    elif isinstance(content, _Pairs) and _columns(list(content)) is not None:
+        yield _record(str(file), content)
+    elif isinstance(content, _Pairs):
+        for name, value in content.pairs:
+            record = value if isinstance(value, Mapping) else {"latex": value}
+            yield _record(f"{file}, '{name}'", {**record, "file": name})
+    else:
+        for number, line in _lines(text):
             yield _record(f"{file}, line {number}", _parsed(line))
 
 
 class _Pairs(dict[str, Any]):
-    """A JSON object that still knows a key that it has twice."""
+    """A JSON object that also keeps repeated keys."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
@@ -182,6 +180,6 @@ def _record(where: str, record: Any) -> Label:
         if isinstance(name, str) and found and (latex is None or isinstance(latex, str)):
             label = Label(where, name.strip(), (latex or "").strip())
             if any("\ud800" <= one <= "\udfff" for one in label.name + label.latex):
-                raise Im2TexError(f"{where}: half a surrogate pair is no character.")
+                raise Im2TexError(f"{where}: half of a surrogate pair is not a character.")
             return label
     raise Im2TexError(f"{where}: expected {_RECORD}.")

@@ -1,16 +1,15 @@
-"""Which file a name in a labels file means: by its path, its Unicode form, its case, its ending.
+"""Matches the names in a labels file with the files of a folder.
 
-A name is compared in ever looser ways, and the first way in which it means a file counts: as it
-is; in composed form (NFC; macOS writes names decomposed); without regard to case; without its
-ending; and all this for the last part of the path alone. A file that was found in one way is not
-found again in a looser one.
+Names are compared in ever looser ways, and the first way with a matching file counts: exactly; in
+Unicode's composed form (NFC; macOS decomposes names); ignoring case; ignoring the ending; and
+ignoring the folders. A file matched in one way is not matched again in a looser way.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -19,77 +18,81 @@ from im2tex.errors import Im2TexError
 
 
 class Matched(NamedTuple):
-    """What the names in a labels file mean.
+    """Labels matched with files.
 
     Attributes:
-        labels: by the key of the file.
-        problems: names that mean no file or several, and files with several labels, with reasons.
+        labels: label of each file, by the file's key; "" if its labels differ.
+        problems: name and reason for each name without a unique file and each file with several
+            labels.
     """
 
     labels: dict[str, str]
     problems: list[tuple[str, str]]
 
 
-def match(labels: Sequence[Label], keys: Iterable[str], folder: str, endings: set[str]) -> Matched:
-    """Finds the files that labels are for.
+def match_labels(
+    labels: Sequence[Label], keys: Iterable[str], folder: str, endings: set[str]
+) -> Matched:
+    """Finds the files that labels belong to.
 
     Args:
-        labels: as read.
+        labels: the lines of the labels file.
         keys: paths of the files.
-        folder: where the labels file lies, relative as the keys are; "" at the top.
-        endings: of pictures and inks, with their dot, in lower case.
+        folder: folder of the labels file, relative as the keys are; "" at the top.
+        endings: endings of images and inks, in lower case with their dot.
 
     Raises:
         Im2TexError: if two lines give one name different labels.
     """
-    _check_twice(labels)
+    _check_duplicates(labels)
     matched = Matched({}, [])
-    known = sorted(keys)
-    left = list(labels)
-    for form in _forms(endings):
+    keys = sorted(keys)
+    remaining = list(labels)
+    for normalize in _normalizations(endings):
         index: defaultdict[str, set[str]] = defaultdict(set)
-        for key in known:
+        for key in keys:
             if key not in matched.labels:
-                index[form(key)].add(key)
-        left = _pass(left, form, index, folder, matched)
-    matched.problems.extend((one.name, "has a label, but is not in the folder") for one in left)
+                index[normalize(key)].add(key)
+        remaining = _match_once(remaining, normalize, index, folder, matched)
+    reason = "has a label, but is not in the folder"
+    matched.problems.extend((label.name, reason) for label in remaining)
     return matched
 
 
-def _pass(
+def _match_once(
     labels: Sequence[Label],
-    form: Callable[[str], str],
-    index: dict[str, set[str]],
+    normalize: Callable[[str], str],
+    index: Mapping[str, set[str]],
     folder: str,
     matched: Matched,
 ) -> list[Label]:
-    """Compares in one way; returns the labels whose names mean no file in it."""
-    left: list[Label] = []
+    """Adds the matches under one normalisation; returns the labels without a match."""
+    remaining: list[Label] = []
     found: defaultdict[str, list[Label]] = defaultdict(list)
     for label in labels:
         name = _path(label.name)
-        here = index.get(form(f"{folder}/{name}")) if folder else None
-        files = here or index.get(form(name))
+        beside = index.get(normalize(f"{folder}/{name}")) if folder else None
+        files = beside or index.get(normalize(name))
         if not files:
-            left.append(label)
+            remaining.append(label)
         elif len(files) > 1:
             several = ", ".join(sorted(files)[:3])
-            matched.problems.append((label.name, f"its name means several files: {several}"))
+            matched.problems.append((label.name, f"its name matches several files: {several}"))
         else:
             found[next(iter(files))].append(label)
-    for key, ours in found.items():
-        if len({one.latex for one in ours}) > 1:
-            names = ", ".join(f"'{one.name}' ({one.where})" for one in ours[:3])
+    for key, own in found.items():
+        label = own[0]
+        matched.labels[key] = label.latex
+        if any(other.latex != label.latex for other in own):
+            names = ", ".join(f"'{one.name}' ({one.where})" for one in own[:3])
             matched.problems.append((key, f"has several labels: {names}"))
             matched.labels[key] = ""
-        else:
-            matched.labels[key] = ours[0].latex
-            if not ours[0].latex:
-                matched.problems.append((key, f"its label is empty ({ours[0].where})"))
-    return left
+        elif not label.latex:
+            matched.problems.append((key, f"its label is empty ({label.where})"))
+    return remaining
 
 
-def _forms(endings: set[str]) -> tuple[Callable[[str], str], ...]:
+def _normalizations(endings: set[str]) -> tuple[Callable[[str], str], ...]:
     def composed(name: str) -> str:
         return unicodedata.normalize("NFC", name)
 
@@ -111,19 +114,18 @@ def _forms(endings: set[str]) -> tuple[Callable[[str], str], ...]:
 
 
 def _path(name: str) -> str:
-    """A name with slashes, without what leads nowhere."""
     path = name.replace("\\", "/")
     while path.startswith("./"):
         path = path[2:]
     return path
 
 
-def _check_twice(labels: Sequence[Label]) -> None:
-    before: dict[str, Label] = {}
+def _check_duplicates(labels: Sequence[Label]) -> None:
+    by_name: dict[str, Label] = {}
     for label in labels:
-        other = before.setdefault(_path(label.name), label)
-        if other.latex != label.latex:
+        first = by_name.setdefault(_path(label.name), label)
+        if first.latex != label.latex:
             raise Im2TexError(
-                f"{label.where}: {_path(label.name)} has a label already, another one: "
-                f"{other.where}. Keep one of them."
+                f"{label.where}: {_path(label.name)} has a different label in {first.where}. "
+                "Remove one of them."
             )

@@ -18,7 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from im2tex.data.preparation.printed.formula_lists import PACKED, is_list, read_lines, read_table
+from im2tex.data.preparation.printed.formula_lists import (
+    COMPRESSED,
+    is_list,
+    read_lines,
+    read_table,
+)
 from im2tex.errors import Im2TexError
 
 RELEASED = {"train": 83_884, "validation": 9_320, "test": 10_355}
@@ -169,7 +174,7 @@ def _rows(path: Path) -> Iterator[list[str]]:
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    candidates = [folder / name, *(folder / f"{name}{ending}" for ending in PACKED)]
+    candidates = [folder / name, *(folder / f"{name}{ending}" for ending in COMPRESSED)]
     return next((path for path in candidates if path.exists()), None)
 
 
@@ -179,7 +184,7 @@ def _images(folder: Path) -> Path | None:
 
 
 def _is_list(path: Path) -> bool:
-    name = path.name.removesuffix(path.suffix) if path.suffix in PACKED else path.name
+    name = path.name.removesuffix(path.suffix) if path.suffix in COMPRESSED else path.name
     return name.endswith((".lst", ".tsv"))
 
 

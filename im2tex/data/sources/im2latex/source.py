@@ -1,9 +1,8 @@
-r"""Source `im2latex`: IM2LATEX-100K, the paper's own data set.
+r"""Source `im2latex`: IM2LATEX-100K, the data set of Deng et al. 2017.
 
-Section 4 of Deng et al. 2017. Training and validation leave out what the paper leaves out
-(pictures over 500 x 160 pixels after halving, labels over 150 tokens, formulas that cannot be
-read); the test keeps every formula, and one without a picture counts as wrong. The files come from
-a person's folder: see `release`.
+As in section 4 of the paper, training and validation skip images over 500 x 160 pixels after
+downsampling, labels over 150 tokens, and formulas that cannot be parsed. The test split keeps every
+formula, and a formula without an image counts as wrong. See `release` for the files.
 """
 
 from __future__ import annotations
@@ -11,35 +10,39 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from im2tex.data.preparation.printed.formulas import Candidate, forms
+from im2tex.data.preparation.locating import locate_raw_data, refuse_labels
+from im2tex.data.preparation.printed.formulas import Candidate, normalize_both
 from im2tex.data.preparation.printed.paper_images import DPI
 from im2tex.data.preparation.printed.released_images import images_by_name
-from im2tex.data.preparation.printed.rendering import SplitLimits, SplitRenderer, render_candidates
-from im2tex.data.preparation.printed.writing import publish
-from im2tex.data.preparation.resumable import StepCache, fingerprint
+from im2tex.data.preparation.printed.rendering import (
+    RenderFn,
+    SplitLimits,
+    SplitRenderer,
+    render_candidates,
+)
+from im2tex.data.preparation.printed.writing import publish, with_labels
+from im2tex.data.preparation.resumable import StepCache, file_fingerprint
 from im2tex.data.source import SOURCES, PreparationReport, Source
 from im2tex.data.sources.im2latex.release import Release, read_release
 from im2tex.data.store import Split
-from im2tex.errors import Im2TexError
 from im2tex.render import open_renderer
 from im2tex.utils.progress import progress_bar
-from im2tex.utils.raw_data import raw_data_folder
 
-_VERSION = 1  # of what is made of the same files; a store of another one is made again
+_VERSION = 1  # of what is made from the same files; stores of another version are made again
 _MAX_TOKENS = 150
-_WHERE = """IM2LATEX-100K is at https://zenodo.org/records/56198. Put im2latex_formulas.lst, the
+_HINT = """IM2LATEX-100K is at https://zenodo.org/records/56198. Put im2latex_formulas.lst, the
 lists of the three splits and, if wanted, formula_images.tar.gz into a folder, then:
   im2tex data prepare im2latex --from FOLDER"""
 
 
 @SOURCES.register("im2latex")
 class Im2LatexSource(Source):
-    """IM2LATEX-100K: the released lists, with the released pictures or rendered from the formulas.
+    """IM2LATEX-100K: the released lists, with the released images or with rendered formulas.
 
     Args:
-        labels: `norm`, the paper's normal form, or `tok`, its plain token stream.
+        labels: `norm` for the paper's normal form, `tok` for its plain token stream.
     """
 
     name: ClassVar[str] = "im2latex"
@@ -50,108 +53,86 @@ class Im2LatexSource(Source):
     def prepare(
         self, root: Path, raw_data: str | None = None, labels: Path | None = None
     ) -> PreparationReport:
-        """Reads the lists, draws what has no picture, and writes the store.
+        """Reads the lists, renders formulas without an image, and writes the store.
 
-        Goes on where it was interrupted.
+        An interrupted preparation resumes.
 
         Args:
             root: the data root.
-            raw_data: the folder of the release; without one, that in the folder that IM2TEX_DATA
-                names.
-            labels: refused: labels are the formulas themselves.
-
-        Returns:
-            Samples by split, and what there is to know about them.
+            raw_data: folder of the release; by default `im2latex100k` in the folder that
+                `IM2TEX_DATA` names.
+            labels: refused, because the labels are the formulas.
 
         Raises:
-            Im2TexError: if files are missing or do not fit, TeX is not installed where it is
-                needed, or the store cannot be written. An earlier store is intact then.
+            Im2TexError: if files are missing or inconsistent, TeX is needed and not installed, or
+                the store cannot be written. An earlier store stays intact.
         """
-        if labels is not None:
-            raise Im2TexError(
-                "source 'im2latex' makes its labels from the formulas: leave out --labels."
-            )
-        path = _find(raw_data)
+        refuse_labels(self.name, labels)
+        path = locate_raw_data(raw_data, root, "im2latex100k", _HINT)
         release = read_release(path)
-        left_out: Counter[str] = Counter()
-        candidates = list(_candidates(release, left_out))
-        made_of = {
+        skipped: Counter[str] = Counter()
+        candidates = list(_candidates(release, skipped))
+        fingerprint: dict[str, Any] = {
             "version": _VERSION,
-            "files": [fingerprint(file) for file in release.files(path)],
+            "files": [file_fingerprint(file) for file in release.files(path)],
             "pictures": None if release.images is None else release.images.name,
             "normalised": release.normalised,
         }
-        rules = {
-            split: SplitLimits(everything=split == "test", undrawn=split == "test")
-            for split in release.splits
-        }
         folder = root / self.name
+
+        def render(cache: StepCache, render_fn: RenderFn) -> SplitRenderer:
+            limits = {
+                split: SplitLimits(keep_oversized=split == "test", keep_unrendered=split == "test")
+                for split in release.splits
+            }
+            renderer = SplitRenderer(cache, candidates, limits, render_fn)
+            renderer.run()
+            return renderer
+
         if release.images is not None:
-            cache = StepCache(folder, made_of)
+            cache = StepCache(folder, fingerprint)
             names = {one.extra["image"] for one in candidates}
-            drawing = SplitRenderer(
-                cache, candidates, rules, images_by_name(cache, release.images, names)
-            )
-            drawing.run()
+            rendered = render(cache, images_by_name(cache, release.images, names))
+            images = f"images: {release.images.name}"
         else:
-            with open_renderer(dpi=DPI) as renderer:
-                made_of["pictures"] = renderer.signature
-                cache = StepCache(folder, made_of)
-                drawing = SplitRenderer(cache, candidates, rules, render_candidates(renderer))
-                drawing.run()
-        about = {"source": self.name, "origin": path.name, **made_of}
-        pictures = (
-            f"pictures: {release.images.name}"
-            if release.images is not None
-            else f"pictures: rendered from the {'normalised ' * release.normalised}formulas"
-        )
-        counted = (f"{reason}: {number:,}" for reason, number in left_out.items())
-        return publish(drawing, folder, about, [*release.notes, pictures, *counted])
+            with open_renderer(dpi=DPI) as tex:
+                fingerprint["pictures"] = tex.signature
+                rendered = render(StepCache(folder, fingerprint), render_candidates(tex))
+            images = f"images: rendered from the {'normalised ' * release.normalised}formulas"
+        metadata = {"source": self.name, "origin": path.name, **fingerprint}
+        counts = (f"{reason}: {count:,}" for reason, count in skipped.items())
+        return publish(rendered, folder, metadata, [*release.notes, images, *counts])
 
     def ensure(self, root: Path) -> None:
-        """Says how to make the store where there is none; a store of tests alone will do."""
+        """Raises an error that names the command to run, unless at least one split exists."""
         if not self.available(root):
             super().ensure(root)
 
     def split(self, root: Path, name: str) -> Split:
-        """Opens a split, with the labels asked for."""
-        split = super().split(root, name)
-        if self.labels == "tok":
-            tok = (text.split() for text in split.extras("tok"))
-            split = split.relabel(tok, {"labels": "tok"})
-        return split
+        """Opens a split with the labels of the settings."""
+        return with_labels(super().split(root, name), self.labels)
 
 
-def _find(raw_data: str | None) -> Path:
-    if raw_data is not None:
-        return Path(raw_data)
-    folder = raw_data_folder("im2latex100k")
-    if folder is None:
-        raise Im2TexError(_WHERE)
-    return folder
-
-
-def _candidates(release: Release, left_out: Counter[str]) -> Iterator[Candidate]:
-    """The formulas that a split may take; the test has all of them."""
+def _candidates(release: Release, skipped: Counter[str]) -> Iterator[Candidate]:
+    """Yields the formulas that a split may take, all of them for the test; counts the others."""
     entries = [(split, entry) for split, some in release.splits.items() for entry in some]
     seen: set[tuple[str, str]] = set()
     with progress_bar("reading formulas", len(entries)) as shown:
-        both = forms(entry.latex for _, entry in entries)
-        for (split, entry), found in zip(entries, both, strict=True):
+        normalized = normalize_both(entry.latex for _, entry in entries)
+        for (split, entry), found in zip(entries, normalized, strict=True):
             shown.advance()
-            # A formula of the test that cannot be read is labelled as it stands.
+            # The label of an unreadable test formula is its markup.
             norm, tok = found or (" ".join(entry.latex.split()),) * 2
             if split != "test" and found is None:
-                left_out[f"{split}: left out, cannot be read"] += 1
+                skipped[f"{split}: skipped, cannot be read"] += 1
                 continue
             if split != "test" and len(norm.split()) > _MAX_TOKENS:
-                left_out[f"{split}: left out, longer than {_MAX_TOKENS} tokens"] += 1
+                skipped[f"{split}: skipped, longer than {_MAX_TOKENS} tokens"] += 1
                 continue
             if found is None:
-                left_out[f"{split}: kept, but cannot be read"] += 1
-            key = (
-                entry.image if (split, entry.image) not in seen else f"{entry.image}-{entry.number}"
-            )
+                skipped[f"{split}: kept, but cannot be read"] += 1
+            is_new = (split, entry.image) not in seen
             seen.add((split, entry.image))
+            key = entry.image if is_new else f"{entry.image}-{entry.number}"
             extra = {"image": entry.image, "index": entry.number}
             yield Candidate(key, split, entry.latex, norm, tok, extra)

@@ -1,0 +1,80 @@
+"""What several sources do at the end of a preparation: staging, the list of problems, warnings."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from im2tex.errors import Im2TexError
+from im2tex.utils.files import atomic_write
+
+PROBLEMS = "problems.tsv"
+"""File beside a store that lists skipped samples and other problems, a line each."""
+
+
+@contextmanager
+def staging(folder: Path) -> Iterator[Path]:
+    """Yields an empty folder whose files move to `folder` at the end, unless an error occurs.
+
+    Raises:
+        Im2TexError: if `folder` cannot be written.
+    """
+    staged = folder / f".preparing-{os.getpid()}"
+    try:
+        staged.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Im2TexError(write_error(folder, error)) from error
+    try:
+        yield staged
+        move_files(staged, folder)
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def move_files(staged: Path, folder: Path) -> None:
+    """Moves all files of a staging folder to another folder, where they replace older ones.
+
+    Raises:
+        Im2TexError: if the folder cannot be written.
+    """
+    try:
+        for file in sorted(staged.iterdir()):
+            file.replace(folder / file.name)
+    except OSError as error:
+        raise Im2TexError(write_error(folder, error)) from error
+
+
+def write_problems(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Writes a list of problems as tab-separated text with a header.
+
+    Raises:
+        Im2TexError: if the file cannot be written.
+    """
+    try:
+        with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(rows)
+    except OSError as error:
+        raise Im2TexError(write_error(path.parent, error)) from error
+
+
+def stale_warnings(folder: Path, splits: Collection[str]) -> list[str]:
+    """Returns a warning for each split in the folder that this preparation did not write."""
+    stale = sorted({path.stem for path in folder.glob("*.parquet")} - set(splits))
+    return [
+        f"warning: {folder / split}.parquet is from an earlier preparation and was not changed"
+        for split in stale
+    ]
+
+
+def write_error(folder: Path, error: OSError) -> str:
+    """Returns the message for a folder that cannot be written."""
+    return (
+        f"cannot write to {folder}: {error.strerror or error}. Choose another folder with --root, "
+        "or free space there."
+    )
