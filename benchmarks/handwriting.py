@@ -29,7 +29,7 @@ from im2tex.ink.glyphs import GlyphBank, built_in_bank
 from im2tex.ink.handwriting import NATURAL, PAPER, Composer
 from im2tex.ink.ink import Ink
 from im2tex.render.layout.layout import Layout
-from im2tex.render.layout.layouter import open_layouter
+from im2tex.render.layout.layouter import TexLayouter
 
 LINES = [
     r"a + \frac { x } { 2 }",
@@ -92,7 +92,7 @@ def read(path: Path, count: int) -> tuple[list[Sample], float]:
 
 def made_up(count: int) -> list[Layout]:
     """Layouts of a few formulas."""
-    with open_layouter() as layouter:
+    with TexLayouter() as layouter:
         layouts = [found for found in layouter.layout(LINES) if isinstance(found, Layout)]
     return [layouts[k % len(layouts)] for k in range(count)]
 
