@@ -89,7 +89,7 @@ def ink_size(ink: Ink) -> float:
 
 def _size(parts: ConnectedComponents) -> float:
     """The characteristic size of symbols, pixels."""
-    sides, pen = parts.sides, parts.pen
+    sides, pen = parts.sides, parts.stroke_width
     longest = float(sides.max()) - pen
     if longest < _DOT * pen:
         return max(longest, _DOT * pen)

@@ -176,7 +176,7 @@ def test_what_cannot_be_drawn_is_blank_and_named_with_its_reason(stored):
             assert (height, width) == RULE.stride
             reasons[batch.keys[number]] = reason
     assert reasons.keys() == {"broken", "empty"}
-    assert "no picture that can be read" in reasons["broken"]
+    assert "image cannot be read" in reasons["broken"]
     assert "no stroke" in reasons["empty"]
 
 

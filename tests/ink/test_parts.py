@@ -26,7 +26,7 @@ def test_parts_touch_across_corners_and_know_their_size():
 
 def test_the_pen_is_the_width_of_the_lines():
     line = draw([np.array([(0, 0), (200, 60)], np.float32)], 1, 6, 2)
-    assert ConnectedComponents.of(line > 127).pen == pytest.approx(6, rel=0.1)
+    assert ConnectedComponents.of(line > 127).stroke_width == pytest.approx(6, rel=0.1)
 
 
 def test_specks_go_and_the_rest_keeps_its_order():
@@ -37,7 +37,7 @@ def test_specks_go_and_the_rest_keeps_its_order():
     assert found.areas[1:].tolist() == [180, 120]
     assert found.sides.tolist() == [30, 20]
     assert np.array_equal(found.ink, drawn((0, 0, 6, 30), (20, 0, 6, 20)) > 0)
-    assert found.pen > whole.pen
+    assert found.stroke_width > whole.stroke_width
     assert found.without_specks() is found
 
 

@@ -1,1 +1,1 @@
-"""Images of handwriting: opened, cleaned up, and made like what the models were trained on."""
+"""Images of handwriting: opened, cleaned, and converted to ink on paper as in training."""

@@ -1,4 +1,4 @@
-"""Arrays of any number type as PIL images."""
+"""`image_from_array`: arrays of any number type as PIL images."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from PIL import Image
 
 
 def image_from_array(array: NDArray[Any]) -> Image.Image:
-    """An array as a picture.
+    """Converts an array to an image.
 
     Args:
         array: (H, W) or (H, W, C): grey, grey and opacity, colour, colour and opacity. Booleans,
-            integers and floats; uint8 is taken as it is. Colours of other types are from 0 to 1
-            where none is above 1 and the type is a float, else up to 255 or to the largest value.
+            integers and floats. Colours of other types than uint8 are divided by 1 if they are
+            floats of at most 1, else by the maximum of 255 and the largest value.
 
     Returns:
-        Mode F for a grey picture of another type than uint8, uint16 and boolean: its values are
-        kept. Values that are not finite count as the median of the others.
+        An image of mode F for grey values of another type than uint8, uint16 and boolean.
+        Values that are not finite are replaced by the median of the others.
 
     Raises:
         ValueError: for another shape or type.
@@ -27,9 +27,9 @@ def image_from_array(array: NDArray[Any]) -> Image.Image:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] > 4):
-        raise ValueError(f"an array of shape {array.shape} is no picture: (H, W) or (H, W, 1 to 4)")
+        raise ValueError(f"an array of shape {array.shape} is no image: (H, W) or (H, W, 1 to 4)")
     if array.dtype.kind not in "buif":
-        raise ValueError(f"an array of {array.dtype} is no picture: integers or floats")
+        raise ValueError(f"an array of {array.dtype} is no image: integers or floats")
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * np.uint8(255)
     if array.dtype == np.uint8:

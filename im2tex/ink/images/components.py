@@ -1,4 +1,4 @@
-"""What of a picture is ink, and the connected parts of it, each labelled once."""
+"""The ink of an image, and its connected components."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from scipy import ndimage
 
 from im2tex.ink.images.stroke_width import stroke_width
 
-_INK = 0.35  # of the darkest: a line of one pixel between two rows of pixels has half of it in each
-_SPECK = 0.3  # of a pen's width squared: smaller parts are dirt
-_EIGHT = np.ones((3, 3), dtype=bool)
+_INK = 0.35  # of the darkest level: a one-pixel line between two rows has half of it in each row
+_SPECK = 0.3  # of the squared stroke width: smaller components are dirt
+EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 
-def ink_mask(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where somebody's picture has ink.
+def ink_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Marks the ink of an image.
 
     Args:
-        picture: (H, W), 0 = paper … 255 = ink, its darkest ink near 255.
+        image: (H, W), 0 = paper … 255 = ink, its darkest ink near 255.
     """
-    return picture > _INK * 255
+    return image > _INK * 255
 
 
 class ConnectedComponents(NamedTuple):
-    """Ink in connected parts; cells that touch across a corner are connected.
+    """Ink in connected components of 8 neighbours.
 
     Attributes:
-        labels: (H + 2, W + 2), the number of each cell's part, from 1; 0 is paper, all round.
-        areas: (n + 1,), cells of each number.
-        pen: mean width of the lines, pixels.
+        labels: (H + 2, W + 2), the component of each pixel, from 1; 0 is paper.
+        areas: (n + 1,), pixels of each label.
+        stroke_width: mean width of the lines, pixels.
     """
 
     labels: NDArray[np.int32]
     areas: NDArray[np.int64]
-    pen: float
+    stroke_width: float
 
     @classmethod
     def of(cls, ink: NDArray[np.bool_]) -> ConnectedComponents:
-        """The parts of what is ink.
+        """The components of an ink mask.
 
         Args:
-            ink: (H, W), with ink in it.
+            ink: (H, W), with at least one true pixel.
         """
         ink = np.pad(ink, 1)
-        labels, count = ndimage.label(ink, _EIGHT)
+        labels, count = ndimage.label(ink, EIGHT_NEIGHBOURS)
         return cls(labels, np.bincount(labels.ravel(), minlength=count + 1), stroke_width(ink))
 
     @property
@@ -54,18 +54,24 @@ class ConnectedComponents(NamedTuple):
         return self.labels[1:-1, 1:-1] > 0
 
     @property
+    def boxes(self) -> NDArray[np.int64]:
+        """Top, bottom, left and right of each component in `labels`, (n, 4)."""
+        slices = ndimage.find_objects(self.labels)
+        return np.array([(r.start, r.stop, c.start, c.stop) for r, c in slices], dtype=np.int64)
+
+    @property
     def sides(self) -> NDArray[np.float64]:
-        """The longer side of each part's box, pixels, (n,)."""
-        boxes = ndimage.find_objects(self.labels)
-        longer = [max(rows.stop - rows.start, cols.stop - cols.start) for rows, cols in boxes]
-        return np.array(longer, dtype=np.float64)
+        """The longer side of the box of each component, pixels, (n,)."""
+        boxes = self.boxes
+        sides: NDArray[np.int64] = np.maximum(boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2])
+        return sides.astype(np.float64)
 
     def without_specks(self) -> ConnectedComponents:
-        """Without what is too small for a pen; the largest part stays."""
-        kept = self.areas >= min(_SPECK * self.pen**2, self.areas[1:].max())
+        """Removes components that are too small for the pen; the largest component is kept."""
+        kept = self.areas >= min(_SPECK * self.stroke_width**2, self.areas[1:].max())
         kept[0] = True
         if kept.all():
             return self
-        numbers = np.where(kept, np.cumsum(kept, dtype=np.int32) - 1, 0).astype(np.int32)
-        labels = numbers[self.labels]
+        new_labels = np.where(kept, np.cumsum(kept, dtype=np.int32) - 1, 0).astype(np.int32)
+        labels = new_labels[self.labels]
         return ConnectedComponents(labels, self.areas[kept], stroke_width(labels > 0))

@@ -1,7 +1,7 @@
-"""The picture formats that are opened, and the names of others that people try.
+"""The image formats that are opened, and advice on files in other formats.
 
-Pillow knows formats that start programs (PostScript: Ghostscript) or that hand the file to the
-system (Windows metafiles). They are never offered to it: only the raster formats listed here are.
+Some of Pillow's formats start programs (PostScript: Ghostscript) or use the system's decoders
+(Windows metafiles). Pillow is therefore restricted to the raster formats listed here.
 """
 
 from __future__ import annotations
@@ -12,24 +12,11 @@ from functools import cache
 
 from PIL import Image
 
-_LISTED = (
-    "PNG",
-    "JPEG",
-    "MPO",
-    "WEBP",
-    "GIF",
-    "TIFF",
-    "BMP",
-    "DIB",
-    "PPM",
-    "PCX",
-    "JPEG2000",
-    "AVIF",
-)
+_FORMATS = "PNG JPEG MPO WEBP GIF TIFF BMP DIB PPM PCX JPEG2000 AVIF".split()  # noqa: SIM905
 _HEIF = "HEIF"  # of the package pillow-heif
 
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif")
-_STARTS = {
+_OTHER_FORMATS = {
     b"%PDF": "a PDF",
     b"%!PS": "PostScript",
     b"\xc5\xd0\xd3\xc6": "PostScript",
@@ -54,34 +41,38 @@ _DAMAGED = {
 
 @cache
 def readable_formats() -> tuple[str, ...]:
-    """Names, as Pillow has them, of the formats that may be opened on this system."""
+    """Pillow's names of the formats that may be opened on this system."""
     with suppress(ImportError, OSError):
         importlib.import_module("pillow_heif").register_heif_opener()
     Image.init()
-    return tuple(name for name in (*_LISTED, _HEIF) if name in Image.OPEN)
+    return tuple(name for name in (*_FORMATS, _HEIF) if name in Image.OPEN)
 
 
 def unreadable_advice(data: bytes) -> str:
-    """Why a file in none of the formats cannot be read, and what to do about it.
+    """Says why Pillow cannot identify a file, and what to do.
 
     Args:
-        data: its content.
+        data: the file's contents.
     """
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
-        if _HEIF in readable_formats():
-            return "it is a damaged HEIC file. Export it as JPEG or PNG."
+    brand = data[8:12] if data[4:8] == b"ftyp" else b""
+    if brand in _HEIC_BRANDS and _HEIF not in readable_formats():
         return (
             "it is a HEIC photograph. Install pillow-heif (pip install pillow-heif), or export "
             "it as JPEG or PNG."
         )
-    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
+    if brand in _HEIC_BRANDS:
+        return "it is a damaged HEIC file. Export it as JPEG or PNG."
+    if brand in (b"avif", b"avis"):
         return "it is a damaged AVIF file, or Pillow lacks AVIF. Export it as JPEG or PNG."
-    damaged = next((name for start, name in _DAMAGED.items() if data.startswith(start)), None)
-    if damaged:
+    if damaged := _match(data, _DAMAGED):
         return f"it is a damaged {damaged} file. Copy or save it again."
-    looks = next((name for start, name in _STARTS.items() if data.startswith(start)), None)
+    other = _match(data, _OTHER_FORMATS)
     return (
         "it is in no format such as PNG, JPEG or TIFF"
-        + (f"; it looks like {looks}" if looks else "")
+        + (f"; it looks like {other}" if other else "")
         + ". Save or export it as PNG or JPEG first."
     )
+
+
+def _match(data: bytes, names: dict[bytes, str]) -> str | None:
+    return next((name for magic, name in names.items() if data.startswith(magic)), None)

@@ -1,4 +1,4 @@
-"""A person's picture to ink on paper: the same kind of pixels that `rasterize.draw` gives."""
+"""Converts an image to ink on paper: the same kind of pixels that `rasterize.draw` returns."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from im2tex.ink.images.opening import open_image
 from im2tex.ink.images.ruled_lines import remove_ruled_lines
 from im2tex.ink.images.surroundings import remove_surroundings
 
-_FAINT = 16  # grey levels of 255 that the darkest ink must stand out from the paper
-_EDGE = 64  # stretched level from which a pixel counts as ink, when the margins are cut off too
-_SHADED = 2  # pixels beside such ink whose fainter shades are its edge
+_MIN_CONTRAST = 16  # grey levels of 255, between the paper and the darkest ink
+_CORE = 64  # level of ink's core: the image is cropped to it
+_EDGE = 2  # pixels around the core, whose lower levels are the ink's edge
 
 
 class InkImage(NamedTuple):
-    """A picture's ink.
+    """The ink of an image.
 
     Attributes:
         ink: (H, W), 0 = paper … 255 = ink, cropped to the ink.
-        notes: what a person should know about the picture.
+        notes: messages to the user.
     """
 
     ink: NDArray[np.uint8]
@@ -33,48 +33,47 @@ class InkImage(NamedTuple):
 
 
 def load_ink_image(source: Any) -> NDArray[np.uint8]:
-    """The ink alone: see `read_ink_image`."""
+    """The ink of an image without the notes, see `read_ink_image`."""
     return read_ink_image(source).ink
 
 
 def read_ink_image(source: Any) -> InkImage:
-    """A person's picture as ink on paper, whatever its mode, contrast or polarity.
+    """Opens an image of any mode, contrast or polarity, and converts it to ink on paper.
 
-    What surrounds the sheet is taken out first (`surroundings`). Ink is whatever is rarer, counted
-    over the whole picture and along its border alike; grey levels are stretched from the paper's
-    own level to the darkest ink's. Before that, a photograph's light is made even (`illumination`),
-    and the lines of ruled and squared paper are removed (`rules`).
+    Steps: surroundings of the sheet are removed (`surroundings`); the rarer levels, in the whole
+    image and along its border, are the ink; shadows of a photograph are removed (`illumination`);
+    levels are stretched between the paper and the darkest ink; the lines of ruled and squared
+    paper are removed (`ruled_lines`).
 
     Args:
-        source: anything that `open_image` opens.
+        source: see `open_image`.
 
     Raises:
         Im2TexError: if it cannot be read, is too large to be opened safely, or is blank.
     """
     opened = open_image(source)
     for grey in grey_layers(opened.image):
-        ink = _ink_of(grey)
+        ink = _extract_ink(grey)
         if ink is not None:
-            notes = opened.notes
             cleaned = remove_ruled_lines(np.rint(ink).astype(np.uint8))
-            if cleaned.lines:
-                ink = cleaned.ink.astype(np.float32)
-                notes = (*notes, "the paper has lines; they were taken out.")
-            return InkImage(_cropped(ink), notes)
-    raise Im2TexError("the picture is blank: no ink stands out from the paper.")
+            if not cleaned.lines:
+                return InkImage(_crop(ink), opened.notes)
+            notes = (*opened.notes, "the paper has lines; they were removed.")
+            return InkImage(_crop(cleaned.ink.astype(np.float32)), notes)
+    raise Im2TexError("the image is blank: no ink stands out from the paper.")
 
 
-def _ink_of(grey: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-    """Stretched ink, or None where nothing stands out."""
-    if not grey.size or int(grey.max()) - int(grey.min()) < _FAINT:
+def _extract_ink(grey: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    """Ink stretched to 0 … 255, (H, W); None for a blank image."""
+    if not grey.size or int(grey.max()) - int(grey.min()) < _MIN_CONTRAST:
         return None
-    grey, paper, noise = _told(remove_surroundings(grey))
-    if noise > 0:  # a photograph's; a clean picture has one level of paper
-        lit = correct_illumination(grey)
-        if lit is not None:
-            grey, paper, noise = _told(lit)
+    grey, paper, noise = _normalize_polarity(remove_surroundings(grey))
+    if noise > 0:  # of a photograph; a clean image has one level of paper
+        corrected = correct_illumination(grey)
+        if corrected is not None:
+            grey, paper, noise = _normalize_polarity(corrected)
     darkest = float(grey.min())
-    if paper - darkest < max(_FAINT, 8 * noise):
+    if paper - darkest < max(_MIN_CONTRAST, 8 * noise):
         return None
     floor = paper - 4 * noise
     ink: NDArray[np.float32] = np.clip(
@@ -83,19 +82,18 @@ def _ink_of(grey: NDArray[np.uint8]) -> NDArray[np.float32] | None:
     return ink
 
 
-def _cropped(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
-    sure = ink > _EDGE
-    # Shades belong to ink at its edges; elsewhere they are the grain of a dithered paper.
-    near = ndimage.maximum_filter(sure, 2 * _SHADED + 1)
-    rows = np.flatnonzero(sure.any(axis=1))
-    columns = np.flatnonzero(sure.any(axis=0))
+def _crop(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
+    core = ink > _CORE
+    # Away from the core, lower levels are the grain of a dithered paper.
+    near = ndimage.maximum_filter(core, 2 * _EDGE + 1)
+    rows, columns = (np.flatnonzero(core.any(axis)) for axis in (1, 0))
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    out: NDArray[np.uint8] = np.rint(ink[box] * near[box]).astype(np.uint8)
-    return out
+    cropped: NDArray[np.float32] = np.rint(ink[box] * near[box])
+    return cropped.astype(np.uint8)
 
 
-def _told(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, float]:
-    """Dark ink on light paper, the paper's level, and how far it usually is from that."""
+def _normalize_polarity(grey: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, float]:
+    """Dark ink on light paper, the median level of the paper, and its median deviation."""
     dark = grey < (int(grey.min()) + int(grey.max()) + 1) / 2
     border = np.concatenate([dark[0], dark[-1], dark[:, 0], dark[:, -1]])
     if dark.mean() + border.mean() > 1:

@@ -1,9 +1,9 @@
-"""Opens a picture from outside; the only place of the package that does.
+"""Opens an image from outside; the only place in the package that does.
 
-By content and from a list of raster formats (`formats`); with limits on bytes, pixels and frames;
-large pictures are made smaller, JPEG and JPEG 2000 already while they are decoded. Pillow's
-decoders raise anything on hostile files, from `ZeroDivisionError` to `MemoryError`: every
-exception becomes one line.
+The format is determined by content, from a list of raster formats (`formats`). Bytes, pixels and
+frames are limited; large images are downscaled, JPEG and JPEG 2000 already while they are decoded.
+Pillow's decoders raise any kind of exception on damaged files, from `ZeroDivisionError` to
+`MemoryError`: every exception becomes a one-line error.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import io
 import math
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from im2tex.errors import Im2TexError
@@ -25,32 +26,22 @@ from im2tex.ink.images.formats import readable_formats, unreadable_advice
 from im2tex.ink.images.shrinking import shrink_to
 
 WORKING_PIXELS = 12_600_000
-"""Pixels that a picture is made smaller to; a photograph of 12 megapixels is left as it is."""
+"""Pixels to which an image is downscaled; a photograph of 12 megapixels is not changed."""
 
-_MOST_PIXELS = 90_000_000  # of a picture that is decoded as a whole: 4 bytes each
-_MOST_JPEG_PIXELS = 300_000_000  # of one that is made smaller while it is decoded
-_MOST_PROGRESSIVE = 130_000_000  # of a JPEG whose coefficients are all kept in memory
-_SCANNED = 1_500_000_000  # pixels by scans of a progressive JPEG, which has about ten
-_LONGEST_REASON = 160  # characters of a decoder's own message
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""EXIF orientation to what brings the picture upright."""
+_MAX_PIXELS = 90_000_000  # of an image that is decoded completely: 4 bytes each
+_MAX_JPEG_PIXELS = 300_000_000  # of an image that is downscaled while it is decoded
+_MAX_PROGRESSIVE_PIXELS = 130_000_000  # of a JPEG whose coefficients are all in memory
+_MAX_SCANNED = 1_500_000_000  # pixels x scans of a progressive JPEG, which has about ten scans
+_ORIENTATION = ExifTags.Base.Orientation
+_MAX_REASON = 160  # characters of a decoder's message
 
 
 class OpenedImage(NamedTuple):
-    """A picture in memory.
+    """An image in memory.
 
     Attributes:
-        image: upright, of any mode, at most `WORKING_PIXELS` large.
-        notes: what a person should know about it, such as frames that are left out.
+        image: upright, of any mode, with at most `WORKING_PIXELS` pixels.
+        notes: messages to the user, such as skipped frames.
     """
 
     image: Image.Image
@@ -58,111 +49,125 @@ class OpenedImage(NamedTuple):
 
 
 def open_image(source: Any) -> OpenedImage:
-    """Opens a picture.
+    """Opens an image.
 
     Args:
         source: a path (str or path-like), the encoded bytes, an open binary file, a PIL image, or
             an array (H, W) or (H, W, C) with C from 1 to 4.
 
     Raises:
-        Im2TexError: if it cannot be read, in one line, which names the file where there is one.
+        Im2TexError: if it cannot be read; one line, which names the file if there is one.
     """
     if isinstance(source, str | os.PathLike):
         data = read_file_bytes(source)
         try:
-            return _decoded(data)
+            return _decode(data)
         except Im2TexError as error:
             raise Im2TexError(f"{os.fspath(source)}: {error}") from None
     if isinstance(source, bytes | bytearray | memoryview):
-        return _decoded(bytes(source))
-    if isinstance(source, np.ndarray):
-        return OpenedImage(_from_array(source))
-    if isinstance(source, Image.Image):
-        return OpenedImage(_from_image(source))
+        return _decode(bytes(source))
     if callable(getattr(source, "read", None)):
-        return _decoded(read_stream_bytes(source))
-    raise Im2TexError(
-        f"a {type(source).__name__} is no picture: give a path, bytes, a binary file, a PIL image "
-        "or a numpy array."
-    )
+        return _decode(read_stream_bytes(source))
+    if isinstance(source, np.ndarray):
+        with _one_line_errors():
+            return OpenedImage(shrink_to(image_from_array(source), WORKING_PIXELS))
+    if not isinstance(source, Image.Image):
+        raise Im2TexError(
+            f"a {type(source).__name__} is no image: give a path, bytes, a binary file, a PIL "
+            "image or a numpy array."
+        )
+    if isinstance(source, ImageFile.ImageFile) and source.format not in readable_formats():
+        raise Im2TexError(
+            f"the format {source.format} is not read: convert the image to PNG or JPEG first."
+        )
+    with _one_line_errors():
+        return OpenedImage(shrink_to(ImageOps.exif_transpose(source), WORKING_PIXELS))
 
 
-def _decoded(data: bytes) -> OpenedImage:
-    """The first frame of an encoded picture."""
+def _decode(data: bytes) -> OpenedImage:
+    """The first frame of an encoded image."""
     check_size(data)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, of odd metadata and of large pictures
+    with _one_line_errors(" Copy or save it again."), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of unusual metadata and of large images
+        try:
             return _first_frame(data)
+        except UnidentifiedImageError:
+            advice = unreadable_advice(data)
+            raise Im2TexError(f"the image cannot be read: {advice}") from None
+        except Image.DecompressionBombError:
+            raise Im2TexError(
+                f"the image is too large: more than {_MAX_PIXELS} pixels. "
+                "Crop or shrink it to one formula."
+            ) from None
+
+
+@contextmanager
+def _one_line_errors(advice: str = "") -> Iterator[None]:
+    """Converts every exception of a decoder to an `Im2TexError`."""
+    try:
+        yield
     except Im2TexError:
         raise
-    except UnidentifiedImageError:
+    except MemoryError:
         raise Im2TexError(
-            f"this is no picture that can be read: {unreadable_advice(data)}"
+            "the image cannot be read: there is not enough memory. Crop or shrink it."
         ) from None
-    except Image.DecompressionBombError:
-        raise Im2TexError(
-            f"the picture is too large: more than {_MOST_PIXELS} pixels. "
-            "Crop or shrink it to one formula."
-        ) from None
-    except MemoryError as error:
-        raise Im2TexError(f"this is no picture that can be read: {_reason(error)}") from None
     except Exception as error:
-        raise Im2TexError(
-            f"this is no picture that can be read: {_reason(error)} Copy or save it again."
-        ) from None
+        reason = " ".join(str(error).split()).rstrip(".")
+        if not reason or len(reason) > _MAX_REASON or "object at 0x" in reason:
+            reason = f"it is damaged ({type(error).__name__})"
+        elif not isinstance(error, OSError | ValueError):
+            reason = f"it is damaged ({type(error).__name__}: {reason})"
+        raise Im2TexError(f"the image cannot be read: {reason}.{advice}") from None
 
 
 def _first_frame(data: bytes) -> OpenedImage:
     if data.startswith(b"\xff\xd8\xff"):
-        # Not `Image.open`, which refuses photographs of 200 megapixels before they can be made
-        # smaller, and reads the index of a stereo photograph.
+        # `Image.open` refuses photographs of 200 megapixels before they can be downscaled, and
+        # reads the index of a stereo photograph.
         opened: ImageFile.ImageFile = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
     else:
         opened = Image.open(io.BytesIO(data), formats=readable_formats())
     with opened:
-        factor = _check_size(opened, data)
-        turn = _turn(opened)
+        factor = _check_pixels(opened, data)
         if factor > 1:
             _decode_smaller(opened, factor)
         opened.load()
-        image = shrink_to(opened, WORKING_PIXELS)
+        image = _upright(opened, shrink_to(opened, WORKING_PIXELS))
         if image is opened:
             image = opened.copy()
-        if turn is not None:
-            image = image.transpose(turn)
         notes = ("it has several frames or pages: only the first is read.",)
         return OpenedImage(image, notes if _has_second_frame(opened) else ())
 
 
-def _check_size(opened: Image.Image, data: bytes) -> int:
-    """How many times smaller each side may be made while decoding, to `WORKING_PIXELS`.
+def _check_pixels(opened: Image.Image, data: bytes) -> int:
+    """The factor by which each side may be divided while decoding, to `WORKING_PIXELS`.
 
     Raises:
         Im2TexError: if there are too many pixels.
     """
     width, height = opened.size
-    most = _MOST_PIXELS
+    limit = _MAX_PIXELS
     if opened.format == "JPEG":
         progressive = bool(opened.info.get("progressive"))
-        most = _MOST_PROGRESSIVE if progressive else _MOST_JPEG_PIXELS
-        if progressive and data.count(b"\xff\xda") * width * height > _SCANNED:
+        limit = _MAX_PROGRESSIVE_PIXELS if progressive else _MAX_JPEG_PIXELS
+        if progressive and data.count(b"\xff\xda") * width * height > _MAX_SCANNED:
             raise Im2TexError(
                 "this progressive JPEG would take too long to decode: crop it to one formula, or "
-                "save it anew."
+                "save it again."
             )
     elif Image.MAX_IMAGE_PIXELS is not None:
-        most = min(most, Image.MAX_IMAGE_PIXELS)
-    if width * height > most:
+        limit = min(limit, Image.MAX_IMAGE_PIXELS)
+    if width * height > limit:
         raise Im2TexError(
-            f"the picture is too large: {width} x {height} pixels, at most {most} are read. "
+            f"the image is too large: {width} x {height} pixels, at most {limit} are read. "
             "Crop or shrink it to one formula."
         )
     return math.isqrt(width * height // WORKING_PIXELS) + 1
 
 
 def _decode_smaller(opened: ImageFile.ImageFile, factor: int) -> None:
-    """Asks the decoder to leave out detail, by a power of two of at most `factor`."""
+    """Lets the decoder divide each side by a power of two of at most `factor`."""
     if opened.format == "JPEG":
         width, height = opened.size
         opened.draft(opened.mode, (max(1, width // factor), max(1, height // factor)))
@@ -170,11 +175,13 @@ def _decode_smaller(opened: ImageFile.ImageFile, factor: int) -> None:
         opened.reduce = factor.bit_length() - 1  # type: ignore[method-assign, assignment]
 
 
-def _turn(opened: Image.Image) -> Image.Transpose | None:
+def _upright(opened: Image.Image, image: Image.Image) -> Image.Image:
+    """Applies the EXIF orientation of the opened file; damaged metadata is ignored."""
     try:
-        return _TURNS.get(opened.getexif().get(ExifTags.Base.Orientation, 1))
+        image.getexif()[_ORIENTATION] = opened.getexif().get(_ORIENTATION, 1)
+        return ImageOps.exif_transpose(image)
     except Exception:
-        return None
+        return image
 
 
 def _has_second_frame(opened: Image.Image) -> bool:
@@ -183,33 +190,3 @@ def _has_second_frame(opened: Image.Image) -> bool:
     except Exception:
         return False
     return True
-
-
-def _from_image(source: Image.Image) -> Image.Image:
-    if isinstance(source, ImageFile.ImageFile) and source.format not in readable_formats():
-        raise Im2TexError(
-            f"the format {source.format} is not read: convert the picture to PNG or JPEG first."
-        )
-    try:
-        return shrink_to(ImageOps.exif_transpose(source), WORKING_PIXELS)
-    except Exception as error:
-        raise Im2TexError(f"this is no picture that can be read: {_reason(error)}") from None
-
-
-def _from_array(source: NDArray[Any]) -> Image.Image:
-    try:
-        return shrink_to(image_from_array(source), WORKING_PIXELS)
-    except (ArithmeticError, MemoryError, TypeError, ValueError) as error:
-        raise Im2TexError(f"this is no picture that can be read: {_reason(error)}") from None
-
-
-def _reason(error: Exception) -> str:
-    """A decoder's message in one short line, or what it is called if it says nothing."""
-    if isinstance(error, MemoryError):
-        return "it needs more memory than there is. Crop or shrink it."
-    text = " ".join(str(error).split())
-    if not text or len(text) > _LONGEST_REASON or "object at 0x" in text:
-        text = f"it is damaged ({type(error).__name__})"
-    elif not isinstance(error, OSError | ValueError):
-        text = f"it is damaged ({type(error).__name__}: {text})"
-    return text.rstrip(".") + "."

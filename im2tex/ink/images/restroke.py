@@ -1,9 +1,9 @@
-"""A picture's hair lines redrawn with the pen of strokes.
+"""Thin lines of an image, to be redrawn with the pen of strokes.
 
-Somebody's picture has lines of any width. A model of handwriting knows the pen of its training, and
-a hair of a fine pen, made smaller along with the symbols, comes out so pale that nothing is read.
-Such lines are reduced to their middle, at a scale that is right for the symbols, and drawn again.
-Lines of about the pen's width and fat ones are left alone: what is grey between them would be lost.
+Lines of an image have any width. A model of handwriting knows the pen of its training, and a thin
+line that is downscaled along with the symbols becomes too pale. Such lines are reduced to their
+skeleton, at the scale of the symbols, and redrawn. Lines of about the pen's width and wider ones
+are not changed, since their grey levels would be lost.
 """
 
 from __future__ import annotations
@@ -19,56 +19,56 @@ from im2tex.ink.images.components import ConnectedComponents, ink_mask
 from im2tex.ink.images.thinning import thin
 from im2tex.ink.rasterize import SUPERSAMPLING
 
-_HAIR = 0.9  # of the pen: lines that would come out thinner are redrawn
+_MAX_WIDTH = 0.9  # of the pen: wider lines are not redrawn
 
 
 class Skeleton(NamedTuple):
-    """The middle of a picture's lines.
+    """The skeleton of an image's lines.
 
     Attributes:
-        cells: (h, w), on a grid `SUPERSAMPLING` times as fine as the drawing, cropped to the lines.
-        corner: where the grid's left top corner lies in the picture, (x, y) in its pixels.
+        cells: (h, w), on a grid with `SUPERSAMPLING` cells per pixel of the drawing, cropped to
+            the lines.
+        corner: top left corner of the grid in the image, (x, y) in its pixels.
     """
 
     cells: NDArray[np.bool_]
     corner: tuple[float, float]
 
 
-def thin_line_skeleton(
-    picture: NDArray[np.uint8], scale: float, thickness: float
-) -> Skeleton | None:
-    """The middle of a picture's lines where they are too thin for a model, for `draw_skeleton`.
+def thin_line_skeleton(image: NDArray[np.uint8], scale: float, thickness: float) -> Skeleton | None:
+    """The skeleton of an image whose lines are too thin for a model, for `draw_skeleton`.
 
     Args:
-        picture: (H, W), 0 = paper … 255 = ink.
-        scale: pixels of the drawing for each of the picture.
-        thickness: diameter of the pen that strokes are drawn with, pixels of the drawing.
+        image: (H, W), 0 = paper … 255 = ink.
+        scale: pixels of the drawing per pixel of the image.
+        thickness: diameter of the pen of strokes, pixels of the drawing.
 
     Returns:
-        The middle, without specks; None where the lines are not too thin.
+        The skeleton without specks; None if the lines are not too thin.
     """
-    finer = scale * SUPERSAMPLING
-    if finer < 1:  # or a line much narrower than a cell would be lost
-        many = math.floor(1 / finer)
-        picture = _largest(255 * ink_mask(picture).astype(np.uint8), many)
-        finer *= many
-    shape = tuple(max(1, round(n * finer)) for n in picture.shape)
-    how = Image.Resampling.BOX if finer < 1 else Image.Resampling.BICUBIC
-    resized = Image.fromarray(picture).resize((shape[1], shape[0]), how)
-    parts = ConnectedComponents.of(ink_mask(np.asarray(resized))).without_specks()
-    if parts.pen >= _HAIR * thickness * SUPERSAMPLING:
+    grid_scale = scale * SUPERSAMPLING
+    if grid_scale < 1:  # keeps lines that are much narrower than a cell
+        block = math.floor(1 / grid_scale)
+        image = _block_maxima(255 * ink_mask(image).astype(np.uint8), block)
+        grid_scale *= block
+    height, width = (max(1, round(n * grid_scale)) for n in image.shape)
+    how = Image.Resampling.BOX if grid_scale < 1 else Image.Resampling.BICUBIC
+    resized = Image.fromarray(image).resize((width, height), how)
+    components = ConnectedComponents.of(ink_mask(np.asarray(resized))).without_specks()
+    if components.stroke_width >= _MAX_WIDTH * thickness * SUPERSAMPLING:
         return None
-    cells = thin(parts.ink)
+    cells = thin(components.ink)
     rows, columns = (np.flatnonzero(cells.any(axis)) for axis in (1, 0))
-    corner = (float(columns[0]) / (scale * SUPERSAMPLING), float(rows[0]) / (scale * SUPERSAMPLING))
+    grid = scale * SUPERSAMPLING
+    corner = (float(columns[0]) / grid, float(rows[0]) / grid)
     return Skeleton(cells[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], corner)
 
 
-def _largest(picture: NDArray[np.uint8], many: int) -> NDArray[np.uint8]:
-    """The largest value of every block of `many` by `many`."""
-    down, right = (-n % many for n in picture.shape)
-    blocks = np.pad(picture, ((0, down), (0, right)))
-    height, width = blocks.shape
-    blocks = blocks.reshape(height // many, many, width // many, many)
-    found: NDArray[np.uint8] = blocks.max((1, 3))
-    return found
+def _block_maxima(image: NDArray[np.uint8], block: int) -> NDArray[np.uint8]:
+    """The maxima of blocks of `block` x `block` pixels."""
+    down, right = (-n % block for n in image.shape)
+    padded = np.pad(image, ((0, down), (0, right)))
+    height, width = padded.shape
+    blocks = padded.reshape(height // block, block, width // block, block)
+    maxima: NDArray[np.uint8] = blocks.max((1, 3))
+    return maxima

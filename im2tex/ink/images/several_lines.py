@@ -1,4 +1,4 @@
-"""Whether a picture shows several formulas, one below the other."""
+"""`has_several_lines`: whether an image shows several formulas, one below the other."""
 
 from __future__ import annotations
 
@@ -6,68 +6,67 @@ import itertools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from im2tex.ink.images.components import ConnectedComponents, ink_mask
 
-_GAP = 0.55  # symbols: rows between two lines without any ink
-_TALL = 0.8  # symbols: a line is at least this tall
-_LONG = 2.0  # symbols: and this long
-_SYMBOLS = 2  # connected parts of it, at least
-_BAR = (0.25, 0.6)  # height by width of a bar, and its width by that of the shorter neighbour
-_SHEARS = (0.0, -0.05, 0.05)  # rows a column, for lines that rise or fall
+# In symbol sizes, unless stated otherwise.
+_MIN_GAP = 0.55  # rows without ink between two lines
+_MIN_HEIGHT = 0.8  # of a line
+_MIN_LENGTH = 2.0  # of a line
+_MIN_COMPONENTS = 2  # of a line
+_BAR_ASPECT = 0.25  # height divided by width
+_BAR_LENGTH = 0.6  # of the shorter line
+_SHEARS = (0.0, -0.05, 0.05)  # rows per column, of lines that rise or fall
 
 
 def has_several_lines(ink: NDArray[np.uint8], symbol: float) -> bool:
-    """Whether the ink falls into lines of symbols with free rows between them.
+    """Whether the ink consists of lines of symbols with empty rows between them.
 
-    The parts of a fraction do, too, but with a bar between them; limits are shorter or smaller
-    than a line; matrices and systems have delimiters across the free rows.
+    Numerator and denominator are no lines, since a bar is between them; limits are shorter or
+    smaller than a line; matrices and systems have delimiters across the empty rows.
 
     Args:
         ink: (H, W), 0 = paper … 255 = ink, cropped.
         symbol: the characteristic size of its symbols, pixels.
     """
-    if ink.shape[0] < (2 * _TALL + _GAP) * symbol:
+    if ink.shape[0] < (2 * _MIN_HEIGHT + _MIN_GAP) * symbol:
         return False
-    parts = ConnectedComponents.of(ink_mask(ink)).without_specks()
-    boxes = [box for box in ndimage.find_objects(parts.labels) if box is not None]
-    spans = np.array(
-        [(rows.start, rows.stop, columns.start, columns.stop) for rows, columns in boxes], float
-    )
-    return any(_are_lines(spans, shear, symbol) for shear in _SHEARS)
+    boxes = ConnectedComponents.of(ink_mask(ink)).without_specks().boxes / symbol
+    return any(_are_lines(boxes, shear) for shear in _SHEARS)
 
 
-def _are_lines(spans: NDArray[np.float64], shear: float, symbol: float) -> bool:
-    """Args: spans: (n, 4) top, bottom, left, right of the connected parts."""
-    lean = shear * spans[:, 2:].mean(1)
-    tops, bottoms = spans[:, 0] - lean, spans[:, 1] - lean
+def _are_lines(boxes: NDArray[np.float64], shear: float) -> bool:
+    shift = shear * boxes[:, 2:].mean(1)
+    tops, bottoms = boxes[:, 0] - shift, boxes[:, 1] - shift
     order = np.argsort(tops)
     lowest = np.maximum.accumulate(bottoms[order])
-    gaps = np.flatnonzero(tops[order][1:] - lowest[:-1] >= _GAP * symbol) + 1
-    rows = [spans[chosen] for chosen in np.split(order, gaps)]
-    lines = [row for row in rows if _is_line(row, symbol)]
-    if len(lines) < 2 or len(lines) < len(rows):
+    gaps = np.flatnonzero(tops[order][1:] - lowest[:-1] >= _MIN_GAP) + 1
+    rows = [boxes[chosen] for chosen in np.split(order, gaps)]
+    if len(rows) < 2 or not all(map(_is_line, rows)):
         return False
-    pairs = itertools.pairwise(lines)
-    return not any(_has_bar_between(above, below) for above, below in pairs)
+    return not any(_has_bar_between(above, below) for above, below in itertools.pairwise(rows))
 
 
-def _is_line(row: NDArray[np.float64], symbol: float) -> bool:
+def _is_line(row: NDArray[np.float64]) -> bool:
     height = row[:, 1].max() - row[:, 0].min()
-    width = row[:, 3].max() - row[:, 2].min()
-    return bool(len(row) >= _SYMBOLS and height >= _TALL * symbol and width >= _LONG * symbol)
+    return bool(
+        len(row) >= _MIN_COMPONENTS and height >= _MIN_HEIGHT and _length(row) >= _MIN_LENGTH
+    )
+
+
+def _length(row: NDArray[np.float64]) -> float:
+    return float(row[:, 3].max() - row[:, 2].min())
 
 
 def _has_bar_between(above: NDArray[np.float64], below: NDArray[np.float64]) -> bool:
-    """Whether the upper row ends, or the lower begins, with a flat part: a fraction's bar."""
-    shorter = min(row[:, 3].max() - row[:, 2].min() for row in (above, below))
+    """Whether a bar is the lowest component of the upper row, or the highest of the lower one."""
+    min_length = _BAR_LENGTH * min(_length(above), _length(below))
     for row, edge, sign in ((above, 1, 1), (below, 0, -1)):
-        for part in row:
-            width = part[3] - part[2]
-            if part[1] - part[0] > _BAR[0] * width or width < _BAR[1] * shorter:
+        for bar in row:
+            height, width = bar[1] - bar[0], bar[3] - bar[2]
+            if height > _BAR_ASPECT * width or width < min_length:
                 continue
-            beside = (row[:, 2] < part[3]) & (row[:, 3] > part[2])
-            if not (beside & (sign * (row[:, edge] - part[edge]) > 0)).any():
+            overlaps = (row[:, 2] < bar[3]) & (row[:, 3] > bar[2])
+            if not (overlaps & (sign * (row[:, edge] - bar[edge]) > 0)).any():
                 return True
     return False

@@ -47,7 +47,7 @@ def test_an_open_picture_and_an_array_are_read_likewise():
     assert np.array_equal(load_ink_image(INK), full)
     assert np.array_equal(load_ink_image(INK[:, :, None]), full)
     assert np.array_equal(load_ink_image(np.repeat(INK[:, :, None], 3, axis=2)), full)
-    with pytest.raises(Im2TexError, match="no picture"):
+    with pytest.raises(Im2TexError, match=r"no image|cannot be read"):
         load_ink_image(np.zeros((2, 2, 2, 2), dtype=np.uint8))
 
 
@@ -86,13 +86,16 @@ def test_a_picture_without_pixels_is_blank(shape):
 
 
 def test_unreadable_and_truncated_pictures_are_errors():
-    for content, reason in ((b"%PDF-1.7", "no picture .* no format such as PNG"), (b"", "empty")):
+    for content, reason in (
+        (b"%PDF-1.7", "cannot be read: .* no format such as PNG"),
+        (b"", "empty"),
+    ):
         with pytest.raises(Im2TexError, match=reason) as caught:
             load_ink_image(content)
         assert "BytesIO" not in str(caught.value)
     rng = np.random.default_rng(0)
     whole = encoded(Image.fromarray(rng.integers(0, 255, (50, 50), dtype=np.uint8)))
-    with pytest.raises(Im2TexError, match="no picture"):
+    with pytest.raises(Im2TexError, match=r"no image|cannot be read"):
         load_ink_image(whole[: len(whole) // 2])
 
 

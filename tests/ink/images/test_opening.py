@@ -86,7 +86,7 @@ def test_open_image_of_what_is_no_regular_file_says_what_it_is(tmp_path):
     (tmp_path / "empty.png").touch()
     (tmp_path / "short.png").write_bytes(PNG[: len(PNG) // 2])
     for name, reason in {
-        "gone.png": r"cannot open .*gone\.png: it is a link to nowhere\.png, which is not there",
+        "gone.png": r"cannot open .*gone\.png: it is a link to nowhere\.png, which does not exist",
         "one.png": r"cannot open .*one\.png: ",
         "missing.png": r"cannot open .*missing\.png: ",
         "empty.png": r"empty\.png: .* empty \(0 bytes\)",
@@ -111,8 +111,8 @@ def test_open_image_of_a_large_photograph_is_smaller(monkeypatch):
 
 
 def test_open_image_of_too_many_pixels_or_bytes_is_refused(monkeypatch):
-    monkeypatch.setattr(opening, "_MOST_PIXELS", 1000)
-    monkeypatch.setattr(opening, "_MOST_JPEG_PIXELS", 1000)
+    monkeypatch.setattr(opening, "_MAX_PIXELS", 1000)
+    monkeypatch.setattr(opening, "_MAX_JPEG_PIXELS", 1000)
     for kind in ("PNG", "JPEG"):
         with pytest.raises(Im2TexError, match="560 x 200 pixels, at most 1000"):
             open_image(encoded(PICTURE, kind))
@@ -122,7 +122,7 @@ def test_open_image_of_too_many_pixels_or_bytes_is_refused(monkeypatch):
 
 
 def test_open_image_of_a_progressive_bomb_is_refused(monkeypatch):
-    monkeypatch.setattr(opening, "_SCANNED", 5 * PICTURE.width * PICTURE.height)
+    monkeypatch.setattr(opening, "_MAX_SCANNED", 5 * PICTURE.width * PICTURE.height)
     with pytest.raises(Im2TexError, match="too long to decode"):
         open_image(encoded(PICTURE, "JPEG", progressive=True))
     assert open_image(encoded(PICTURE, "JPEG")).image.size == PICTURE.size
@@ -164,5 +164,5 @@ def test_open_image_of_damaged_bytes_raises_only_its_own_error(kind):
 
 @pytest.mark.parametrize("source", [None, 3, np.zeros((2, 2, 2, 2)), np.array([["a"]])])
 def test_open_image_of_what_is_no_picture_is_refused(source):
-    with pytest.raises(Im2TexError, match="no picture"):
+    with pytest.raises(Im2TexError, match=r"no image|cannot be read"):
         open_image(source)
