@@ -42,13 +42,23 @@ class Job:
     tokens: int
     width: int
     lstm: int
-    embedding: int
+    embedding_dim: int
 
 
 JOBS = [
-    Job("crohme_small", images=24, cells=(10, 24), tokens=25, width=192, lstm=256, embedding=64),
-    Job("crohme_finetune", images=20, cells=(10, 30), tokens=30, width=512, lstm=512, embedding=80),
-    Job("the paper's", images=20, cells=(8, 48), tokens=80, width=512, lstm=512, embedding=80),
+    Job(
+        "crohme_small", images=24, cells=(10, 24), tokens=25, width=192, lstm=256, embedding_dim=64
+    ),
+    Job(
+        "crohme_finetune",
+        images=20,
+        cells=(10, 30),
+        tokens=30,
+        width=512,
+        lstm=512,
+        embedding_dim=80,
+    ),
+    Job("the paper's", images=20, cells=(8, 48), tokens=80, width=512, lstm=512, embedding_dim=80),
 ]
 
 
@@ -83,7 +93,7 @@ class PendingGradients:
         torch.manual_seed(0)
         self.dtype, self.device = dtype, device
         self.decoder = LSTMDecoder(
-            111, "standard", {}, job.width, width=job.lstm, embedding=job.embedding
+            111, "standard", {}, job.width, hidden_size=job.lstm, embedding_dim=job.embedding_dim
         ).to(device)
         features = torch.randn(job.images, *job.cells, job.width, device=device)
         self.features = features.to(dtype).requires_grad_()

@@ -44,18 +44,24 @@ EARLY = 40  # steps of the model that another one starts from
 POOLS = {"channels": [16, 32, 48, 48], "pools": ["2x2", "2x2", "2x1", "1x2"]}
 NORMED = {"batch_norm": [True] * 4}
 ENCODERS: dict[str, dict[str, Any]] = {
-    "row_cnn": {**POOLS, **NORMED, "row_width": 48, "residual": True},
+    "row_cnn": {**POOLS, **NORMED, "row_hidden_size": 48, "residual": True},
     "cnn": {**POOLS, **NORMED, "positions": "sinusoidal"},
-    "densenet": {"growth": 8, "layers": 3, "blocks": 2, "width": 48, "dropout": 0.0},
-    "timm": {"model": "resnet18", "stride": 8, "width": 48, "positions": "sinusoidal"},
+    "densenet": {
+        "growth_rate": 8,
+        "num_layers": 3,
+        "num_blocks": 2,
+        "out_channels": 48,
+        "dropout": 0.0,
+    },
+    "timm": {"model": "resnet18", "stride": 8, "out_channels": 48, "positions": "sinusoidal"},
 }
 DECODERS: dict[str, dict[str, Any]] = {
-    "lstm": {"width": 64, "embedding": 16, "reduction": "tokens"},
+    "lstm": {"hidden_size": 64, "embedding_dim": 16, "reduction": "tokens"},
     "transformer": {
-        **{"width": 48, "layers": 2, "heads": 4, "feedforward": 96, "dropout": 0.0},
-        **{"coverage_width": 8},
+        **{"d_model": 48, "num_layers": 2, "num_heads": 4, "dim_feedforward": 96, "dropout": 0.0},
+        **{"coverage_channels": 8},
     },
-    "ctc": {"width": 48, "layers": 1, "upsample": 4, "reduction": "tokens"},
+    "ctc": {"hidden_size": 48, "num_layers": 1, "upsample": 4, "reduction": "tokens"},
 }
 
 
@@ -93,7 +99,7 @@ def combinations() -> list[Combination]:
         )
     ]
     found.append(Combination("row_cnn", "coarse_only", "lstm", coarse=True))
-    for variant, shared in (("", {}), ("share", {"share": True})):
+    for variant, shared in (("", {}), ("share", {"share_projection": True})):
         of = partial(Combination, "row_cnn", decoder="lstm", coarse=True, variant=variant)
         found.append(start := of("hierarchical", arguments=shared))
         found.append(of("sparsemax", arguments=shared))
@@ -104,7 +110,7 @@ def combinations() -> list[Combination]:
         for decoder, variant, arguments in (
             ("transformer", "", {}),
             ("transformer", "without coverage", {"coverage": False}),
-            ("transformer", "left to right", {"directions": "left"}),
+            ("transformer", "left to right", {"directions": "left_to_right"}),
             ("ctc", "", {}),
         )
     ]

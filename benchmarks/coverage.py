@@ -49,7 +49,7 @@ def main() -> int:
     args = begin(parser)
     device, clock = args.device, args.clock.now
     torch.manual_seed(0)
-    decoder = LSTMDecoder(111, "coverage", {}, 256, width=256, embedding=256).to(device)
+    decoder = LSTMDecoder(111, "coverage", {}, 256, hidden_size=256, embedding_dim=256).to(device)
     shape = (args.images, args.rows, args.columns)
     grid = Grid(
         torch.randn(*shape, 256, device=device),

@@ -29,8 +29,8 @@ class Plain(DenseBlock):
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """See `DenseBlock.forward`."""
         for layer in self.layers:
-            found = layer.narrow_norm(layer.narrow(features)).mul_(mask.unsqueeze(1)).relu_()
-            found = layer.look_norm(layer.look(found)).relu_()
+            found = layer.norm1(layer.conv1(features)).mul_(mask.unsqueeze(1)).relu_()
+            found = layer.norm2(layer.conv2(found)).relu_()
             features = torch.cat([features, found], 1)
         return features
 

@@ -34,11 +34,35 @@ ARGUMENTS: dict[tuple[str, str], dict[str, str]] = {
         "manner": "style",
         "stream": "formulas_per_epoch_from",
     },
+    ("encoder", "row_cnn"): {"row_width": "row_hidden_size", "rows": "num_row_embeddings"},
+    ("encoder", "densenet"): {
+        "growth": "growth_rate",
+        "layers": "num_layers",
+        "blocks": "num_blocks",
+        "width": "out_channels",
+    },
+    ("encoder", "timm"): {"width": "out_channels"},
+    ("attention", "standard"): {"hidden": "attention_dim"},
+    ("attention", "coverage"): {"hidden": "attention_dim", "kernel": "kernel_size"},
+    ("attention", "hierarchical"): {"share": "share_projection"},
+    ("attention", "sparsemax"): {"share": "share_projection"},
+    ("attention", "hard"): {"share": "share_projection"},
+    ("decoder", "lstm"): {"width": "hidden_size", "embedding": "embedding_dim"},
+    ("decoder", "transformer"): {
+        "width": "d_model",
+        "layers": "num_layers",
+        "heads": "num_heads",
+        "feedforward": "dim_feedforward",
+        "coverage_width": "coverage_channels",
+        "coverage_kernel": "coverage_kernel_size",
+    },
+    ("decoder", "ctc"): {"width": "hidden_size", "layers": "num_layers"},
 }
 """New names of a component's arguments by their old names, by kind and name of the component."""
 
 VALUES: dict[tuple[str, str, str], dict[Any, Any]] = {
     ("source", "handwriting", "style"): {"faithful": "paper"},
+    ("decoder", "transformer", "directions"): {"left": "left_to_right"},
 }
 """New values by old values, by kind and name of the component and (new) name of the argument."""
 
@@ -130,6 +154,21 @@ def current_components(content: Mapping[str, Any]) -> dict[str, Any]:
             if isinstance(name, str) and isinstance(arguments, Mapping):
                 changed[f"{kind}_args"], _ = current_arguments(kind, name, arguments)
     return result
+
+
+def component_attribute(component: object, name: str, old: str) -> Any:
+    """The value of a component's attribute, also of one that defines it under its old name.
+
+    Args:
+        component: an encoder, attention or decoder, or its class.
+        name: of the attribute.
+        old: its name in the previous release, accepted with a `FutureWarning`.
+    """
+    if not hasattr(component, old):
+        return getattr(component, name)
+    cls = component if isinstance(component, type) else type(component)
+    warn_of_old_names(cls.__qualname__, [(old, name)], stacklevel=3)
+    return getattr(component, old)
 
 
 def warn_of_old_names(owner: str, changes: Sequence[Change], stacklevel: int = 2) -> None:

@@ -28,13 +28,13 @@ from im2tex.render.rendering import encode_png
 
 PRINTED = ("arxiv", "im2latex")
 NARROW = {
-    "row_cnn": {"channels": [4, 4, 8, 8, 8, 8], "row_width": 8},
+    "row_cnn": {"channels": [4, 4, 8, 8, 8, 8], "row_hidden_size": 8},
     "cnn": {"channels": [4, 4, 8, 8, 8, 8]},
-    "densenet": {"growth": 4, "layers": 2, "width": 16},
+    "densenet": {"growth_rate": 4, "num_layers": 2, "out_channels": 16},
     "none": {},
-    "lstm": {"width": 16, "embedding": 8},
-    "ctc": {"width": 16},
-    "transformer": {"width": 16, "heads": 2, "feedforward": 16, "coverage_width": 4},
+    "lstm": {"hidden_size": 16, "embedding_dim": 8},
+    "ctc": {"hidden_size": 16},
+    "transformer": {"d_model": 16, "num_heads": 2, "dim_feedforward": 16, "coverage_channels": 4},
 }
 """Sizes by component, for layers as many as by default."""
 NOT_OF_THE_ARCHITECTURE = {"dropout", "reduction", "guided_attention", "symbol_loss"}

@@ -109,7 +109,13 @@ def test_a_script_registers_it_and_it_learns_sixteen_formulas_by_heart(registere
         encoder=registered.name,
         encoder_args={"width": 32},
         decoder="transformer",
-        decoder_args={"width": 32, "layers": 2, "heads": 4, "feedforward": 64, "dropout": 0.0},
+        decoder_args={
+            "d_model": 32,
+            "num_layers": 2,
+            "num_heads": 4,
+            "dim_feedforward": 64,
+            "dropout": 0.0,
+        },
     )
     assert model.recognizer.encoder.width == 32
     assert model.preprocessing.stride == model.recognizer.encoder.stride
@@ -159,7 +165,7 @@ def test_its_command_trains_it_and_the_checkpoint_is_tested_and_reads(
     (tmp_path / "configs").symlink_to(ROOT / "configs", target_is_directory=True)
     few = {"trainer.max_steps": 2, "data.batch_size": 4, "data.num_workers": 0}
     few |= {f"data.source_args.size_{split}": 8 for split in ("train", "validation", "test")}
-    few |= {"model.decoder_args.width": 16, "model.max_length": 12}
+    few |= {"model.decoder_args.hidden_size": 16, "model.max_length": 12}
     flags = [str(part) for name, value in few.items() for part in (f"--{name}", value)]
     assert im2tex(*installed.command, *flags, "--trainer.accelerator", "cpu") == 0
     (checkpoint,) = tmp_path.glob("runs/**/last.ckpt")

@@ -49,7 +49,7 @@ class CoarseToFine(Attention):
         query_width: Q, given by the decoder.
         width: D of the fine grid, given by the encoder.
         coarse_width: D' of the coarse grid, given by the encoder.
-        share: use one weight for the scores of both levels.
+        share_projection: use one weight for the scores of both levels.
 
     Raises:
         ValueError: if the levels are to share a weight and differ in width.
@@ -58,16 +58,18 @@ class CoarseToFine(Attention):
     needs_coarse = True
 
     def __init__(
-        self, query_width: int, width: int, coarse_width: int, share: bool = False
+        self, query_width: int, width: int, coarse_width: int, share_projection: bool = False
     ) -> None:
         super().__init__()
-        if share and coarse_width != width:
+        if share_projection and coarse_width != width:
             raise ValueError(
-                f"share scores both levels by one weight, but fine cells have {width} features "
-                f"and coarse ones {coarse_width}; leave it out"
+                f"share_projection needs as many coarse features as fine ones, got {coarse_width} "
+                f"and {width}; leave it out"
             )
         self.project = nn.Linear(query_width, width, bias=False)
-        self.project_coarse = None if share else nn.Linear(query_width, coarse_width, bias=False)
+        self.project_coarse = (
+            None if share_projection else nn.Linear(query_width, coarse_width, bias=False)
+        )
 
     def prepare(self, grid: Grid) -> TwoLevelMemory:
         """See `Attention.prepare`."""

@@ -22,6 +22,7 @@ from torch.nn import functional
 from im2tex.attention.base import ATTENTIONS, Attention, AttentionOutput
 from im2tex.attention.flat_grid import FlatGrid
 from im2tex.grid import Grid
+from im2tex.utils.checks import check_at_least
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class CoverageAttention(Attention):
     Args:
         query_width: Q, given by the decoder.
         width: D, given by the encoder.
-        hidden: A, width of the score; the width of the query if not given.
-        kernel: side of the window of past weights that a cell sees, in cells; odd.
+        attention_dim: A, width of the score; that of the query if not given.
+        kernel_size: k, side of the convolution Q in cells; odd.
         channels: maps of the convolution Q.
 
     Raises:
@@ -62,21 +63,20 @@ class CoverageAttention(Attention):
         self,
         query_width: int,
         width: int,
-        hidden: int | None = None,
-        kernel: int = 11,
+        attention_dim: int | None = None,
+        kernel_size: int = 11,
         channels: int = 512,
     ) -> None:
         super().__init__()
-        if kernel < 1 or kernel % 2 == 0:
-            raise ValueError(f"kernel has a cell in its middle, so it is odd; got {kernel}")
-        hidden = query_width if hidden is None else hidden
-        if hidden < 1 or channels < 1:
-            raise ValueError(f"hidden and channels are at least 1; got {hidden} and {channels}")
-        self.project = nn.Linear(query_width, hidden, bias=False)
-        self.keys = nn.Linear(width, hidden)
-        self.window = nn.Conv2d(1, channels, kernel, padding=kernel // 2, bias=False)
-        self.past = nn.Linear(channels, hidden, bias=False)
-        self.energy = nn.Linear(hidden, 1, bias=False)
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, got {kernel_size}")
+        attention_dim = query_width if attention_dim is None else attention_dim
+        check_at_least(1, attention_dim=attention_dim, channels=channels)
+        self.project = nn.Linear(query_width, attention_dim, bias=False)
+        self.keys = nn.Linear(width, attention_dim)
+        self.window = nn.Conv2d(1, channels, kernel_size, padding=kernel_size // 2, bias=False)
+        self.past = nn.Linear(channels, attention_dim, bias=False)
+        self.energy = nn.Linear(attention_dim, 1, bias=False)
 
     def prepare(self, grid: Grid) -> CoverageMemory:
         """See `Attention.prepare`."""

@@ -33,7 +33,7 @@ class HardAttention(CoarseToFine):
         query_width: Q, given by the decoder.
         width: D of the fine grid, given by the encoder.
         coarse_width: D' of the coarse grid, given by the encoder.
-        share: use one weight for the scores of both levels.
+        share_projection: use one weight for the scores of both levels.
         samples: paths drawn an image in training.
         discount: gamma of the return; the paper's is 0.5.
         baseline_rate: weight of the new value in each step's moving average of returns.
@@ -50,14 +50,14 @@ class HardAttention(CoarseToFine):
         query_width: int,
         width: int,
         coarse_width: int,
-        share: bool = False,
+        share_projection: bool = False,
         samples: int = 1,
         discount: float = 0.5,
         baseline_rate: float = 0.01,
         entropy: float = 0.0,
         reward_scale: float = 1.0,
     ) -> None:
-        super().__init__(query_width, width, coarse_width, share)
+        super().__init__(query_width, width, coarse_width, share_projection)
         self.sampling = ReinforceOptions(samples, discount, baseline_rate, entropy, reward_scale)
 
     def forward(

@@ -18,6 +18,7 @@ from im2tex.attention.base import ATTENTIONS, Attention, AttentionOutput
 from im2tex.attention.flat_grid import FlatGrid
 from im2tex.attention.gradient_accumulation import attend
 from im2tex.grid import Grid
+from im2tex.utils.checks import check_at_least
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +42,33 @@ class StandardAttention(Attention):
         query_width: Q, given by the decoder.
         width: D, given by the encoder.
         score: `bilinear` or `additive`.
-        hidden: A, width of the additive score; the width of the query if not given.
+        attention_dim: A, width of the additive score; that of the query if not given.
 
     Raises:
-        ValueError: if `hidden` is not positive.
+        ValueError: if `attention_dim` is not positive.
     """
 
-    inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {"hidden": ("score", "bilinear")}
+    inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {
+        "attention_dim": ("score", "bilinear")
+    }
 
     def __init__(
         self,
         query_width: int,
         width: int,
         score: Literal["bilinear", "additive"] = "bilinear",
-        hidden: int | None = None,
+        attention_dim: int | None = None,
     ) -> None:
         super().__init__()
         self.score = score
-        hidden = query_width if hidden is None else hidden
-        if hidden < 1:
-            raise ValueError(f"hidden is at least 1; got {hidden}")
+        attention_dim = query_width if attention_dim is None else attention_dim
+        check_at_least(1, attention_dim=attention_dim)
         if score == "bilinear":
             self.project = nn.Linear(query_width, width, bias=False)
         else:
-            self.project = nn.Linear(query_width, hidden, bias=False)
-            self.keys = nn.Linear(width, hidden, bias=False)
-            self.energy = nn.Linear(hidden, 1, bias=False)
+            self.project = nn.Linear(query_width, attention_dim, bias=False)
+            self.keys = nn.Linear(width, attention_dim, bias=False)
+            self.energy = nn.Linear(attention_dim, 1, bias=False)
 
     def prepare(self, grid: Grid) -> StandardMemory:
         """See `Attention.prepare`."""

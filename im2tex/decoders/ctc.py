@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from im2tex.decoders.base import DECODERS, Decoder, Targets
 from im2tex.decoders.beam_search import Hypothesis, SearchOptions
 from im2tex.decoders.ctc_prefix_search import prefix_search
-from im2tex.encoders.rows import RowEncoder
+from im2tex.encoders.row_encoder import RowEncoder
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
-from im2tex.utils.checks import check_fractions
+from im2tex.utils.checks import check_at_least, check_fractions
 
 
 @DECODERS.register("ctc")
@@ -45,8 +45,8 @@ class CTCDecoder(Decoder):
         upsample: steps of time a column; on the paper's encoder, whose columns are 8 pixels wide,
             2 make CRNN's step of 4 pixels.
         pool: what the rows of a column become: their maximum or their mean.
-        width: of each bidirectional LSTM, both directions together; even.
-        layers: number of these.
+        hidden_size: of each bidirectional LSTM, both directions together; even.
+        num_layers: number of these LSTMs.
         dropout: on the input of each layer, the softmax included, in training.
         reduction: the loss is the sum over labels divided by the number of images (`images`) or
             of tokens (`tokens`).
@@ -57,7 +57,7 @@ class CTCDecoder(Decoder):
 
     attentions = ()
     vocabulary_parameters = ("output.weight", "output.bias")
-    inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {"width": ("layers", 0)}
+    inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {"hidden_size": ("num_layers", 0)}
 
     def __init__(
         self,
@@ -65,29 +65,29 @@ class CTCDecoder(Decoder):
         grid_width: int,
         upsample: int = 2,
         pool: Literal["max", "mean"] = "max",
-        width: int = 512,
-        layers: int = 2,
+        hidden_size: int = 512,
+        num_layers: int = 2,
         dropout: float = 0.0,
         reduction: Literal["images", "tokens"] = "images",
     ) -> None:
         super().__init__()
-        if upsample < 1 or layers < 0 or width < 2:
+        check_at_least(1, upsample=upsample)
+        check_at_least(0, num_layers=num_layers)
+        if hidden_size < 2 or hidden_size % 2:
             raise ValueError(
-                "upsample is at least 1, layers at least 0 and width at least 2; got "
-                f"{upsample}, {layers} and {width}"
+                f"hidden_size must be even (two directions) and >= 2, got {hidden_size}"
             )
-        if width % 2:
-            raise ValueError(f"width is shared by two directions, so it is even; got {width}")
         check_fractions(dropout=dropout)
         self.upsample = upsample
         self.pool = pool
         self.reduction = reduction
         self.spread = nn.Linear(grid_width, upsample * grid_width) if upsample > 1 else None
         self.layers = nn.ModuleList(
-            RowEncoder(width if number else grid_width, width, rows=0) for number in range(layers)
+            RowEncoder(hidden_size if layer else grid_width, hidden_size, num_row_embeddings=0)
+            for layer in range(num_layers)
         )
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(width if layers else grid_width, vocabulary_size)
+        self.output = nn.Linear(hidden_size if num_layers else grid_width, vocabulary_size)
         self._warned = False
 
     def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:

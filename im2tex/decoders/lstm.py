@@ -29,7 +29,7 @@ from im2tex.decoders.beam_search import gather_beams, log_softmax
 from im2tex.decoders.reinforce import Reinforce
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
-from im2tex.utils.checks import check_fractions, check_weights
+from im2tex.utils.checks import check_at_least, check_fractions, check_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class LSTMDecoder(AutoregressiveDecoder):
         attention_args: its arguments, given by the model.
         grid_width: D of the fine grid, given by the encoder.
         coarse_width: D of the coarse grid or None, given by the encoder.
-        width: width of the LSTM.
-        embedding: width of the token embedding.
+        hidden_size: of the LSTM.
+        embedding_dim: width of the token embedding.
         dropout: on embeddings and on o_t before the softmax, in training.
         label_smoothing: share of the target's probability spread over the vocabulary.
         reduction: the loss is the token sum divided by the number of images (`images`, as in the
@@ -94,8 +94,8 @@ class LSTMDecoder(AutoregressiveDecoder):
         attention_args: Mapping[str, Any],
         grid_width: int,
         coarse_width: int | None = None,
-        width: int = 512,
-        embedding: int = 80,
+        hidden_size: int = 512,
+        embedding_dim: int = 80,
         dropout: float = 0.0,
         label_smoothing: float = 0.0,
         reduction: Literal["images", "tokens"] = "images",
@@ -103,8 +103,7 @@ class LSTMDecoder(AutoregressiveDecoder):
         symbol_loss: float = 0.0,
     ) -> None:
         super().__init__()
-        if min(width, embedding) < 1:
-            raise ValueError(f"width and embedding are at least 1; got {width} and {embedding}")
+        check_at_least(1, hidden_size=hidden_size, embedding_dim=embedding_dim)
         check_fractions(dropout=dropout, label_smoothing=label_smoothing)
         weights = {"guided_attention": guided_attention, "symbol_loss": symbol_loss}
         check_weights(**weights)
@@ -113,13 +112,13 @@ class LSTMDecoder(AutoregressiveDecoder):
                 f"attention '{attention}' needs a coarse grid, and this encoder makes none; "
                 "add `coarse: true` to model.encoder_args of one that can, such as row_cnn"
             )
-        self.width = width
-        self.embedding = nn.Embedding(vocabulary_size, embedding)
-        self.cell = nn.LSTMCell(embedding + width, width)
+        self.hidden_size = hidden_size
+        self.embedding = nn.Embedding(vocabulary_size, embedding_dim)
+        self.cell = nn.LSTMCell(embedding_dim + hidden_size, hidden_size)
         self.attention = ATTENTIONS.build(
             attention,
             attention_args,
-            query_width=width,
+            query_width=hidden_size,
             width=grid_width,
             coarse_width=coarse_width,
         )
@@ -130,8 +129,8 @@ class LSTMDecoder(AutoregressiveDecoder):
                 "looks at one block; set it to 0, and guide the model that this one starts from"
             )
         self.reinforce = None if sampling is None else Reinforce(sampling)
-        self.combine = nn.Linear(width + grid_width, width, bias=False)
-        self.output = nn.Linear(width, vocabulary_size)
+        self.combine = nn.Linear(hidden_size + grid_width, hidden_size, bias=False)
+        self.output = nn.Linear(hidden_size, vocabulary_size)
         self.dropout = nn.Dropout(dropout)
         self.label_smoothing = label_smoothing
         self.reduction = reduction
@@ -203,8 +202,8 @@ class LSTMDecoder(AutoregressiveDecoder):
 
     def start(self, grid: Grid) -> LSTMState:
         """See `AutoregressiveDecoder.start`."""
-        zero = grid.features.new_zeros(len(grid.features), 1, self.width)
-        fed = self.cell.weight_ih[:, -self.width :]
+        zero = grid.features.new_zeros(len(grid.features), 1, self.hidden_size)
+        fed = self.cell.weight_ih[:, -self.hidden_size :]
         recurrent = torch.cat([fed, self.cell.weight_hh], 1)  # (4 D, 2 D)
         device = recurrent.device.type
         if torch.is_autocast_enabled(device):  # once, where autocast would at every step

@@ -1,4 +1,4 @@
-"""Encoders: images and their mask to a `Grid`."""
+"""Encoders: map images and their mask to a `Grid`."""
 
 from im2tex.encoders.base import ENCODERS, Encoder
 

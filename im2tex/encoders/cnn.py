@@ -1,10 +1,9 @@
 """The paper's encoder without its row encoder: the CAPTION baseline, after Xu et al. 2015.
 
-Table 2 of Deng et al. 2017 compares IM2TEX with a model that has no row encoder and a wider
-convolutional stack instead, so that both have as many parameters. The paper does not give the
-widths. All six channels by the one factor 74 / 64 make 9,480,827 parameters at a vocabulary of
-555, where IM2TEX has 9,480,347. The convolutions are those of `row_cnn`; the widths are the
-only difference but for positions, which the paper does not have.
+Table 2 of Deng et al. 2017 compares IM2TEX with a model that has a wider convolutional stack
+instead of a row encoder, so that both have as many parameters. The paper does not state its widths.
+Here the channels of `row_cnn` are multiplied by 74 / 64, which gives 9,480,827 parameters at a
+vocabulary of 555, where IM2TEX has 9,480,347. The positional encoding is an addition of ours.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ from im2tex.grid import Grid
 
 @ENCODERS.register("cnn")
 class CNN(RowCNN):
-    """Convolutions and pools alone; the defaults are the CAPTION model's sizes.
+    """Convolutions and pools; the defaults are the CAPTION model's sizes.
 
     Args:
         channels: output channels of each 3x3 convolution; the last is D.
-        pools: after each convolution, the max-pool as `HxW`, or `1x1` for none.
+        pools: the max-pool after each convolution as `HxW`, or `1x1` for none.
         batch_norm: whether each convolution is followed by batch normalisation.
-        dropout: share of feature maps dropped from the result in training.
-        positions: `sinusoidal` tells every cell where it is (see `positions`), for a decoder
-            without recurrence; the last number of channels is then a multiple of 4.
+        dropout: probability of dropping each feature map of the result, in training.
+        positions: `sinusoidal` adds `PositionalEncoding2d`, for a decoder without recurrence; D
+            must then be a multiple of 4.
 
     Raises:
-        ValueError: if the lists differ in length, a pool is no `HxW`, a number of channels is less
-            than 1, or the width does not fit the positions.
+        ValueError: if the lists differ in length, a pool is not written HxW, a number of channels
+            is less than 1, or D does not fit the positional encoding.
     """
 
     def __init__(
@@ -42,7 +41,7 @@ class CNN(RowCNN):
         dropout: float = 0.0,
         positions: PositionKind = "none",
     ) -> None:
-        super().__init__(channels, pools, batch_norm, row_width=0, rows=0, dropout=dropout)
+        super().__init__(channels, pools, batch_norm, row_hidden_size=0, dropout=dropout)
         self.positions = PositionalEncoding2d(positions, self.width)
 
     def forward(self, images: Tensor, mask: Tensor) -> Grid:

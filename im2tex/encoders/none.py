@@ -1,8 +1,7 @@
-"""No encoder: one cell without features, whatever the picture shows.
+"""No encoder: one cell without features for any image.
 
-It makes a language model of a decoder. With the paper's decoder this is the row "LSTM-LM (no
-encoder)" of table 3 in Deng et al. 2017, trained, validated and tested as the models that do see
-the picture, on the same labels.
+The decoder becomes a language model. With the paper's decoder this is the row "LSTM-LM (no
+encoder)" of table 3 in Deng et al. 2017, trained and tested on the same labels as other models.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from im2tex.grid import Grid
 
 @ENCODERS.register("none")
 class NoEncoder(Encoder):
-    """Hides the picture: the decoder is a language model."""
+    """Returns one cell of one zero feature, so that the decoder is a language model."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,6 +22,6 @@ class NoEncoder(Encoder):
         self.stride = (1, 1)
 
     def forward(self, images: Tensor, mask: Tensor) -> Grid:
-        """See `Encoder.forward`; the one cell stands for the whole picture."""
-        nothing = images.new_zeros(len(images), 1, 1, self.width)
-        return Grid(nothing, mask.new_ones(len(mask), 1, 1), self.stride)
+        """See `Encoder.forward`; the cell stands for the whole image."""
+        zeros = images.new_zeros(len(images), 1, 1, self.width)
+        return Grid(zeros, mask.new_ones(len(mask), 1, 1), self.stride)

@@ -1,11 +1,13 @@
-"""Sinusoidal positions in two dimensions, for grids that are read without recurrence.
+"""Sinusoidal positions in two dimensions, for decoders without recurrence.
 
-As BTTR and CoMER add them to their features (Zhao et al. 2021, section 3.2; Zhao & Gao 2022):
-half of the features tell the column, half the row, each as sines and cosines of wavelengths in
-geometric progression (Vaswani et al. 2017). A cell's place is a share of the image, row i of h
-being 2 pi (i + 1) / h, so that images of all sizes span the same range. The size is the image's
-own, counted in its mask, and not that of the padded batch: what a cell is told does not depend on
-the images beside it.
+As in BTTR and CoMER (Zhao et al. 2021, section 3.2; Zhao & Gao 2022): half of the features encode
+the column and half the row of a cell, each as sines and cosines of wavelengths in geometric
+progression (Vaswani et al. 2017),
+
+    p = 2 pi (i + 1) / n,   PE_2k = sin(p / 10000^(2k / d)),   PE_2k+1 = cos(p / 10000^(2k / d)),
+
+with cell i of n along a side and d = D / 2 features. n is the size of the image itself, counted in
+its mask, so that images of all sizes span the same range and the padding of a batch has no effect.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ from torch import Tensor, nn
 PositionKind = Literal["none", "sinusoidal"]
 
 MAX_WAVELENGTH_RATIO = 10_000.0
-"""Ratio of the longest wavelength to the shortest, as in all of these papers."""
+"""Ratio of the longest wavelength to the shortest, as in these papers."""
 
 
 class PositionalEncoding2d(nn.Module):
-    """Adds to every feature where it is; without parameters.
+    """Adds its position to each cell; has no parameters.
 
     Args:
         kind: `none` adds nothing.
@@ -37,7 +39,8 @@ class PositionalEncoding2d(nn.Module):
         super().__init__()
         if kind == "sinusoidal" and width % 4:
             raise ValueError(
-                f"positions: sinusoidal needs a width that is a multiple of 4; got {width}"
+                "positions: sinusoidal needs a number of features that is a multiple of 4, got "
+                f"{width}"
             )
         self.kind = kind
 
@@ -46,10 +49,10 @@ class PositionalEncoding2d(nn.Module):
 
         Args:
             features: (B, h, w, D).
-            mask: (B, h, w) bool, rectangular from the top left corner.
+            mask: (B, h, w) bool, a rectangle from the top left corner.
 
         Returns:
-            (B, h, w, D); cells outside the mask hold nothing of use.
+            (B, h, w, D); the values of cells outside the mask are arbitrary.
         """
         if self.kind == "none":
             return features
@@ -57,28 +60,26 @@ class PositionalEncoding2d(nn.Module):
 
 
 def sinusoidal(mask: Tensor, width: int) -> Tensor:
-    """The positions of every cell.
+    """The positions of all cells.
 
     Args:
-        mask: (B, h, w) bool, rectangular from the top left corner.
+        mask: (B, h, w) bool, a rectangle from the top left corner.
         width: D, a multiple of 4.
 
     Returns:
-        (B, h, w, D) float32: the column's sines and cosines by turns, then the row's.
+        (B, h, w, D) float32: sines and cosines of the column in turn, then those of the row.
     """
     b, h, w = mask.shape
-    columns = _waves(mask[:, 0].sum(1), w, width // 2)  # (B, w, D / 2)
-    rows = _waves(mask[:, :, 0].sum(1), h, width // 2)  # (B, h, D / 2)
+    columns = _encode_side(mask[:, 0].sum(1), w, width // 2)  # (B, w, D / 2)
+    rows = _encode_side(mask[:, :, 0].sum(1), h, width // 2)  # (B, h, D / 2)
     shape = (b, h, w, width // 2)
     return torch.cat([columns.unsqueeze(1).expand(shape), rows.unsqueeze(2).expand(shape)], 3)
 
 
-def _waves(lengths: Tensor, longest: int, width: int) -> Tensor:
-    """Sines and cosines of places along one side: true lengths (B,) -> (B, longest, width)."""
-    places = torch.arange(1, longest + 1, device=lengths.device, dtype=torch.float32)
-    shares = 2 * math.pi * places / lengths.clamp_min(1).unsqueeze(1)  # (B, longest)
-    step = torch.arange(0, width, 2, device=lengths.device, dtype=torch.float32)
-    angles = shares.unsqueeze(2) * MAX_WAVELENGTH_RATIO ** (
-        -step / width
-    )  # (B, longest, width / 2)
+def _encode_side(sizes: Tensor, padded: int, width: int) -> Tensor:
+    """Positions along one side of images of true sizes (B,): (B, padded, width)."""
+    cells = torch.arange(1, padded + 1, device=sizes.device, dtype=torch.float32)
+    angles = 2 * math.pi * cells / sizes.clamp_min(1).unsqueeze(1)  # (B, padded)
+    step = torch.arange(0, width, 2, device=sizes.device, dtype=torch.float32)
+    angles = angles.unsqueeze(2) * MAX_WAVELENGTH_RATIO ** (-step / width)  # (B, padded, width / 2)
     return torch.stack([angles.sin(), angles.cos()], 3).flatten(2)

@@ -12,10 +12,10 @@ import torch
 
 from im2tex.errors import Im2TexError
 from im2tex.model.checkpoint_contents import require_plain, require_settings, require_state
-from im2tex.model.migration import migrate_checkpoint, rename_settings
+from im2tex.model.migration import migrate_checkpoint, rename_settings, rename_weights
 from im2tex.utils.version import __version__
 
-FORMAT = 2
+FORMAT = 3
 _KEY = "im2tex"
 Migration = Callable[[dict[str, Any]], None]
 ENDED = "fit_ended"
@@ -41,19 +41,22 @@ def migrate(checkpoint: dict[str, Any], where: str, change: Migration = migrate_
     found = checkpoint.get(_KEY)
     if not isinstance(found, dict):
         raise Im2TexError(f"{where} was not written by im2tex.")
-    if found.get("format") == 1:
-        change(checkpoint)
-        checkpoint[_KEY] = {**found, "format": FORMAT}
-    elif found.get("format") != FORMAT:
+    if found.get("format") not in range(1, FORMAT + 1):
         raise Im2TexError(
             f"{where} has format {found.get('format')} (im2tex {found.get('version')}); this is "
             f"im2tex {__version__}, which reads formats 1 to {FORMAT}. Use the version that wrote "
             "it."
         )
+    if found["format"] == 1:
+        change(checkpoint)
+    checkpoint[_KEY] = {**found, "format": FORMAT}
     try:
         rename_settings(checkpoint)
     except Im2TexError as error:
         raise Im2TexError(f"{where}: {error}") from None
+    for name in ("state_dict", "current_model_state"):  # the latter: weights without EMA
+        if name in checkpoint:
+            checkpoint[name] = rename_weights(checkpoint[name], checkpoint.get("hyper_parameters"))
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from im2tex.latex.vocabulary import SPECIALS
 from im2tex.model.folders import is_model_folder
 from im2tex.model.pretrained import read_stored
 from im2tex.model.recognizer import Recognizer
+from im2tex.renames import component_attribute
 
 
 def initialize(recognizer: Recognizer, name_or_path: str) -> str:
@@ -30,10 +31,12 @@ def initialize(recognizer: Recognizer, name_or_path: str) -> str:
     """
     require_init_from(name_or_path)
     stored = read_stored(name_or_path)
+    decoder = recognizer.require_decoder()
+    token_parameters = component_attribute(decoder, "vocabulary_parameters", "by_token")
     return load_matching_weights(
         recognizer,
         recognizer.require_vocabulary().ordinary,
-        {f"decoder.{name}" for name in recognizer.require_decoder().vocabulary_parameters},
+        {f"decoder.{name}" for name in token_parameters},
         stored.state,
         stored.settings["vocabulary"],
         name_or_path,

@@ -3,10 +3,14 @@
 Format 1 (im2tex 0.1): the LightningModule was the model, so the keys of a `state_dict` had no
 prefix; callbacks and optimisers were in `im2tex.callbacks` and `im2tex.optim`; the `config.json` of
 a model folder held all hyper-parameters, and its ensemble under `reading`.
+
+Formats 1 and 2: settings and arguments had the old names of `im2tex.renames`; some weights had the
+old names of `WEIGHTS`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +47,27 @@ TRAINING_ONLY = {
 }
 
 
+_LSTMS = {r"\bforwards\.": "forward_lstm.", r"\bbackwards\.": "backward_lstm."}
+
+WEIGHTS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("encoder", "row_cnn"): {
+        r"\brows\.start$": "row_encoder.row_embedding",
+        r"\brows\.": "row_encoder.",
+        **_LSTMS,
+    },
+    ("encoder", "densenet"): {
+        r"^(transitions\.\d+)\.narrow\.": r"\1.conv.",
+        r"\.narrow\.": ".conv1.",
+        r"\.narrow_norm\.": ".norm1.",
+        r"\.look\.": ".conv2.",
+        r"\.look_norm\.": ".norm2.",
+    },
+    ("decoder", "transformer"): {r"\.widen\.": ".linear1.", r"\.narrow\.": ".linear2."},
+    ("decoder", "ctc"): _LSTMS,
+}
+"""Names of weights in formats 1 and 2 (patterns) and their current names, by component."""
+
+
 def migrate_checkpoint(checkpoint: dict[str, Any]) -> None:
     """Changes a checkpoint of format 1 to format 2, in place."""
     for name in ("state_dict", "current_model_state"):  # the latter: weights without EMA
@@ -63,6 +88,34 @@ def migrate_config(config: dict[str, Any]) -> None:
     if isinstance(ensemble, dict) and "views" in ensemble:
         ensemble["scales"] = ensemble.pop("views")
     config["ensemble"] = ensemble
+
+
+def rename_weights(state: Any, settings: Any) -> Any:
+    """Replaces old names of the weights of the package's own components.
+
+    Args:
+        state: weights by name, with or without `PREFIX`.
+        settings: of the model, with the names of its components.
+
+    Returns:
+        The weights by their current names; both arguments may be malformed.
+    """
+    if not isinstance(state, Mapping) or not isinstance(settings, Mapping):
+        return state
+    tables = {
+        kind: WEIGHTS.get((kind, str(settings.get(kind))), {}) for kind in ("encoder", "decoder")
+    }
+    return {_current_weight(key, tables): value for key, value in state.items()}
+
+
+def _current_weight(key: Any, tables: Mapping[str, Mapping[str, str]]) -> Any:
+    if not isinstance(key, str):
+        return key
+    prefix = PREFIX if key.startswith(PREFIX) else ""
+    kind, _, name = key.removeprefix(prefix).partition(".")
+    for old, new in tables.get(kind, {}).items():
+        name = re.sub(old, new, name)
+    return f"{prefix}{kind}.{name}" if name else key
 
 
 def rename_settings(content: dict[str, Any]) -> None:

@@ -31,7 +31,12 @@ from im2tex.model.checkpoint import (
 )
 from im2tex.model.checkpoint_contents import require_plain, require_settings, require_state
 from im2tex.model.folders import CONFIG, WEIGHTS, locate, member
-from im2tex.model.migration import migrate_config, recognizer_settings, without_prefix
+from im2tex.model.migration import (
+    migrate_config,
+    recognizer_settings,
+    rename_weights,
+    without_prefix,
+)
 from im2tex.utils.files import atomic_write
 
 
@@ -124,7 +129,7 @@ def read_model(folder: Path) -> StoredModel:
     try:
         if not weights.is_file():
             raise OSError("there is no such file")
-        state = load_file(weights)
+        state = rename_weights(load_file(weights), config["model"])
     except Exception as error:  # whatever a file makes the reader raise
         reason = " ".join(str(error).split())[:200]
         raise Im2TexError(f"{weights} cannot be read: {reason}. {_AGAIN}") from error

@@ -15,6 +15,7 @@ from im2tex.decoders import DECODERS
 from im2tex.decoders.base import NO_ATTENTION
 from im2tex.encoders import ENCODERS
 from im2tex.registry import Registry
+from im2tex.renames import component_attribute
 
 _PARTS: tuple[tuple[str, Registry[Any]], ...] = (
     ("encoder", ENCODERS),
@@ -45,7 +46,9 @@ def _switched_off(part: str, registry: Registry[Any], settings: Mapping[str, Any
     name = settings[part]
     used = registry.complete(name, settings[f"{part}_args"])
     parameters = registry.parameters(name)
-    for option, (switch, off) in registry.get(name).inactive_when.items():
+    for option, (switch, off) in component_attribute(
+        registry.get(name), "inactive_when", "idle"
+    ).items():
         if option not in used or switch not in used:  # of a base, left out by this one
             continue
         if used[option] != parameters[option].default and used[switch] == off:

@@ -33,6 +33,7 @@ from im2tex.model.predictor import Predictor
 from im2tex.model.pretrained import read_stored
 from im2tex.model.recognizer import Recognizer, combine
 from im2tex.model.unused_options import unused_options
+from im2tex.renames import component_attribute
 from im2tex.training.access import formula_data
 from im2tex.training.examples import ValidationExample
 from im2tex.training.optim import OPTIMIZERS, SCHEDULES
@@ -323,10 +324,16 @@ class Im2Tex(LightningModule):
             self.log("train/nll", logs["nll"] / logs["tokens"], prog_bar=True, batch_size=size)
         return loss
 
+    def _alignment_losses(self) -> tuple[str, ...]:
+        """The names of the decoder's losses that need symbol boxes."""
+        decoder = self.recognizer.require_decoder()
+        losses: tuple[str, ...] = component_attribute(decoder, "alignment_losses", "grounded")
+        return losses
+
     def _warn_if_no_boxes(self, batch: Batch) -> None:
         if batch.boxes is not None and (batch.boxes[:, :, 2] >= batch.boxes[:, :, 0]).any():
             return
-        losses = " and ".join(self.recognizer.require_decoder().alignment_losses)
+        losses = " and ".join(self._alignment_losses())
         rank_zero_warn(
             f"{losses} needs symbol boxes, but the first batch has none: only ink whose strokes "
             "are annotated with symbols has boxes. If none of your data has annotations, set the "

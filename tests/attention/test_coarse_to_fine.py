@@ -301,7 +301,7 @@ def test_coarse_only_by_hand():
 
 
 def test_a_shared_weight_scores_both_levels():
-    attention = build("hierarchical", coarse_width=D, share=True)
+    attention = build("hierarchical", coarse_width=D, share_projection=True)
     assert [name for name, _ in attention.named_parameters()] == ["project.weight"]
     cells, query = grid(coarse_width=D), queries()
     own = build("hierarchical", coarse_width=D)
@@ -313,7 +313,11 @@ def test_a_shared_weight_scores_both_levels():
 @pytest.mark.parametrize(
     ("kind", "arguments", "message"),
     [
-        ("hierarchical", {"share": True}, "fine cells have 4 features and coarse ones 5"),
+        (
+            "hierarchical",
+            {"share_projection": True},
+            "as many coarse features as fine ones, got 5 and 4",
+        ),
         ("coarse_only", {}, "have 5 features where those have 4; make them equal"),
         ("hard", {"samples": 0}, "samples is at least 1; got 0"),
         ("hard", {"discount": 1.5}, r"discount lies in 0..1; got 1.5"),

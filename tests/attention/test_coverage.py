@@ -16,7 +16,7 @@ from im2tex.grid import Grid, size_mask
 from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
 
 Q, D, V = 3, 4, 11
-SMALL = {"hidden": 5, "kernel": 3, "channels": 6}
+SMALL = {"attention_dim": 5, "kernel_size": 3, "channels": 6}
 
 
 def attention(dtype=torch.float64, **arguments):
@@ -85,7 +85,7 @@ def test_a_step_is_the_equations_of_wap():
 
 def test_where_it_has_been_it_can_shun():
     """One cell's own past weight counts, at -20: two like cells are taken by turns."""
-    model = attention(hidden=1, kernel=1, channels=1)
+    model = attention(attention_dim=1, kernel_size=1, channels=1)
     for layer, value in ((model.project, 0.0), (model.keys, 0.0), (model.past, 1.0)):
         layer.weight.data.fill_(value)
     model.keys.bias.data.zero_()
@@ -100,9 +100,9 @@ def test_where_it_has_been_it_can_shun():
     assert attended.state[0, 0].tolist() == pytest.approx([1 + shunned, 1 - shunned], abs=1e-12)
 
 
-@pytest.mark.parametrize("kernel", [1, 3, 11])
-def test_padding_gets_no_weight_and_changes_nothing(kernel):
-    model, cells = attention(kernel=kernel), grid()
+@pytest.mark.parametrize("kernel_size", [1, 3, 11])
+def test_padding_gets_no_weight_and_changes_nothing(kernel_size):
+    model, cells = attention(kernel_size=kernel_size), grid()
     # Whatever lies in the padding of the features.
     cells.features[~cells.mask] = 7.0
     steps = queries(4, k=2)
@@ -193,7 +193,7 @@ def test_in_true_half_precision_the_past_is_still_summed_in_float32():
 
 def decoder(dtype=torch.float64):
     torch.manual_seed(0)
-    model = LSTMDecoder(V, "coverage", SMALL, D, width=6, embedding=4)
+    model = LSTMDecoder(V, "coverage", SMALL, D, hidden_size=6, embedding_dim=4)
     for parameter in model.parameters():
         nn.init.uniform_(parameter, -0.8, 0.8)
     return model.to(dtype).eval()
@@ -226,7 +226,7 @@ def test_greedy_reading_takes_the_best_token_of_teacher_forcing_on_itself():
 )
 def test_what_is_read_in_an_image_does_not_depend_on_its_batch(dtype, tolerance):
     torch.manual_seed(0)
-    encoder = RowCNN([4, D], ["2x2", "2x2"], [True, True], row_width=D, rows=2)
+    encoder = RowCNN([4, D], ["2x2", "2x2"], [True, True], row_hidden_size=D, num_row_embeddings=2)
     encoder, model = encoder.to(dtype).eval(), decoder(dtype)
     images = [torch.rand(size, dtype=dtype) for size in [(12, 8), (4, 20), (8, 4)]]
     batch = torch.full((3, 1, 12, 24), 0.5, dtype=dtype)
@@ -266,10 +266,10 @@ def test_the_sizes_are_those_of_dense_wap_unless_given():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"kernel": 4}, "attention 'coverage': kernel has a cell in its middle, .*; got 4"),
-        ({"kernel": -1}, "so it is odd; got -1"),
-        ({"hidden": 0}, "hidden and channels are at least 1; got 0 and 512"),
-        ({"channels": 0}, "got 6 and 0"),
+        ({"kernel_size": 4}, "attention 'coverage': kernel_size must be odd, got 4"),
+        ({"kernel_size": -1}, "must be odd, got -1"),
+        ({"attention_dim": 0}, "attention_dim must be >= 1, got 0"),
+        ({"channels": 0}, "channels must be >= 1, got 0"),
         ({"score": "bilinear"}, "takes no argument 'score'"),
     ],
 )

@@ -33,7 +33,9 @@ def test_the_bilinear_score_by_hand():
 
 
 def test_the_additive_score_by_hand():
-    attention = StandardAttention(query_width=1, width=1, score="additive", hidden=1).double()
+    attention = StandardAttention(
+        query_width=1, width=1, score="additive", attention_dim=1
+    ).double()
     attention.project.weight.data.fill_(0.5)
     attention.keys.weight.data.fill_(2.0)
     attention.energy.weight.data.fill_(3.0)
@@ -118,6 +120,6 @@ def test_the_width_of_the_additive_score_is_the_query_s_unless_given():
         )
 
     assert build().keys.weight.shape == (6, 4)
-    assert build(hidden=3).keys.weight.shape == (3, 4)
-    with pytest.raises(Im2TexError, match="hidden is at least 1; got 0"):
-        build(hidden=0)
+    assert build(attention_dim=3).keys.weight.shape == (3, 4)
+    with pytest.raises(Im2TexError, match="attention_dim must be >= 1, got 0"):
+        build(attention_dim=0)

@@ -254,7 +254,7 @@ def test_components_are_listed_with_the_arguments_each_accepts(capsys):
     for kind in ("encoders:", "attentions:", "decoders:", "sources:", "optimizers:", "schedules:"):
         assert kind in said
     line = next(line for line in said.splitlines() if line.strip().startswith("row_cnn("))
-    assert "row_width=512" in line
+    assert "row_hidden_size=512" in line
     assert "images" not in line  # what the program gives is not for a person to set
     assert im2tex("components", "schedules") == 0
     said = capsys.readouterr().out
@@ -297,9 +297,9 @@ def test_a_mistake_is_one_line_that_names_it(arguments, words, complaint, tmp_pa
     [
         (["--model.encoder", "row_cn"], ["unknown encoder 'row_cn'", "did you mean 'row_cnn'?"]),
         (["--model.attention", "x"], ["unknown attention 'x'", "standard"]),
-        (["--model.encoder_args.rowwidth", "8"], ["'rowwidth'", "did you mean 'row_width'?"]),
-        (["--model.encoder_args.row_width", "7"], ["row_width", "even", "7"]),
-        (["--model.decoder_args.width", "wide"], ["width='wide'", "expected int"]),
+        (["--model.encoder_args.rowwidth", "8"], ["'rowwidth'", "did you mean 'row_hidden_size'?"]),
+        (["--model.encoder_args.row_hidden_size", "7"], ["row_hidden_size", "even", "7"]),
+        (["--model.decoder_args.hidden_size", "wide"], ["hidden_size='wide'", "expected int"]),
         (["--model.beam_size", "0"], ["beam_size"]),
         (["--model.preprocessing.stroke", "2"], ["'stroke'", "stroke_width"]),
         (["--model.schedule_args.warmup", "2"], ["'warmup'", "warmup_steps"]),

@@ -111,8 +111,8 @@ def test_arguments_of_the_default_component_go_too_when_another_one_is_named(set
 
 def test_a_flag_changes_one_argument_and_leaves_the_others(settled, tmp_path):
     path = config(tmp_path, TINY)
-    model = settled("--config", path, "--model.encoder_args.row_width", "64")["model"]
-    assert model["encoder_args"] == TINY["model"]["encoder_args"] | {"row_width": 64}
+    model = settled("--config", path, "--model.encoder_args.row_hidden_size", "64")["model"]
+    assert model["encoder_args"] == TINY["model"]["encoder_args"] | {"row_hidden_size": 64}
 
 
 def test_the_same_name_said_again_keeps_the_arguments(settled, tmp_path):
@@ -221,9 +221,12 @@ def test_preprocessing_and_data_of_a_checkpoint_can_be_overruled(settled, checkp
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--model.encoder_args.row_width", "16"], ["encoder_args.row_width is 16", "with 8"]),
+        (
+            ["--model.encoder_args.row_hidden_size", "16"],
+            ["encoder_args.row_hidden_size is 16", "with 8"],
+        ),
         (["--model.encoder_args.residual", "true"], ["residual is True", "with False"]),
-        (["--model.decoder_args.width", "32"], ["decoder_args.width is 32", "with 16"]),
+        (["--model.decoder_args.hidden_size", "32"], ["decoder_args.hidden_size is 32", "with 16"]),
         (["--model.attention_args.score", "additive"], ["'additive'", "'bilinear'"]),
         (["--model.decoder", "transformer"], ["'transformer'", "'lstm'"]),
         (["--model.vocabulary", "[x, y]"], ["['x', 'y']", "trained with"]),
@@ -261,7 +264,7 @@ def test_saying_what_the_checkpoint_has_anyway_is_no_conflict(settled, checkpoin
     settled("--ckpt_path", checkpoint, "--config", trained / "tiny.yaml", subcommand="test")
     settled(
         *("--ckpt_path", checkpoint, "--model.encoder", "row_cnn"),
-        *("--model.encoder_args.residual", "false", "--model.decoder_args.width", "16"),
+        *("--model.encoder_args.residual", "false", "--model.decoder_args.hidden_size", "16"),
         subcommand="test",
     )
 

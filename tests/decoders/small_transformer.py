@@ -9,12 +9,12 @@ from im2tex.latex.vocabulary import EOS, PAD
 
 V, D = 11, 6
 SMALL = {
-    "width": 8,
-    "layers": 3,
-    "heads": 2,
-    "feedforward": 12,
-    "coverage_width": 4,
-    "coverage_kernel": 3,
+    "d_model": 8,
+    "num_layers": 3,
+    "num_heads": 2,
+    "dim_feedforward": 12,
+    "coverage_channels": 4,
+    "coverage_kernel_size": 3,
 }
 TOKENS = torch.tensor([[5, 7, 4, 4, EOS], [6, EOS, PAD, PAD, PAD]])
 

@@ -79,7 +79,7 @@ def test_without_known_symbols_both_are_0_and_their_gradients_finite():
 
 def test_the_symbol_loss_reaches_the_encoder():
     torch.manual_seed(0)
-    encoder = RowCNN([4, 4], ["2x2", "2x2"], [True, True], row_width=4, residual=True)
+    encoder = RowCNN([4, 4], ["2x2", "2x2"], [True, True], row_hidden_size=4, residual=True)
     images = torch.rand(1, 1, 8, 16)
     encoded = encoder(images, torch.ones(1, 8, 16, dtype=torch.bool))
     boxes = torch.tensor([[[0.0, 0.0, 3.0, 3.0], [8.0, 0.0, 15.0, 7.0]]])

@@ -27,7 +27,7 @@ def lstm(attention="standard", coarse_width=None):
     torch.manual_seed(1)
     decoder = DECODERS.build(
         "lstm",
-        {"width": 8, "embedding": 4},
+        {"hidden_size": 8, "embedding_dim": 4},
         vocabulary_size=VOCABULARY,
         attention=attention,
         attention_args={},
@@ -137,7 +137,13 @@ def test_coarse_to_fine(attention):
 
 def test_a_transformer():
     torch.manual_seed(0)
-    sizes = {"width": 8, "layers": 2, "heads": 2, "feedforward": 8, "coverage_width": 4}
+    sizes = {
+        "d_model": 8,
+        "num_layers": 2,
+        "num_heads": 2,
+        "dim_feedforward": 8,
+        "coverage_channels": 4,
+    }
     decoder = TransformerDecoder(VOCABULARY, 6, **sizes).eval()
     one, tokens = grid(), [4, 7, 4, EOS]
     found = trace_attention([(decoder, one)], tokens)

@@ -24,10 +24,12 @@ def _gather(monkeypatch):
 def model(kind, attention_args=None, dtype=torch.float64, **arguments):
     """An encoder of stride 2 x 2 with blocks of 2, and a decoder."""
     torch.manual_seed(0)
-    encoder = RowCNN([D], ["2x2"], [True], row_width=D, rows=2, coarse=True, block=2)
+    encoder = RowCNN(
+        [D], ["2x2"], [True], row_hidden_size=D, num_row_embeddings=2, coarse=True, block=2
+    )
     decoder = DECODERS.build(
         "lstm",
-        {"width": 5, "embedding": 4} | arguments,
+        {"hidden_size": 5, "embedding_dim": 4} | arguments,
         vocabulary_size=V,
         attention=kind,
         attention_args=attention_args or {},

@@ -24,12 +24,12 @@ from im2tex.model.initialization import initialize
 
 V, D = 7, 6
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
-KINDS = [{}, {"upsample": 3}, {"pool": "mean", "layers": 1}, {"layers": 0}]
+KINDS = [{}, {"upsample": 3}, {"pool": "mean", "num_layers": 1}, {"num_layers": 0}]
 
 
 def decoder(dtype=torch.float64, spread=0.8, **arguments):
     torch.manual_seed(0)
-    model = CTCDecoder(V, D, **{"width": 8, "upsample": 1} | arguments)
+    model = CTCDecoder(V, D, **{"hidden_size": 8, "upsample": 1} | arguments)
     for parameter in model.parameters():
         nn.init.uniform_(parameter, -spread, spread)
     return model.to(dtype).eval()
@@ -64,8 +64,8 @@ def test_a_likelihood_is_the_sum_over_all_alignments(arguments):
     assert logs["nll"].item() == pytest.approx(nll, abs=1e-9)
     assert logs["tokens"].item() == 5  # the ends included
     assert loss.item() == pytest.approx(nll / 2, abs=1e-9)
-    vocabulary_parameters, _ = decoder(reduction="tokens", **arguments).loss(cells, Targets(tokens))
-    assert vocabulary_parameters.item() == pytest.approx(nll / 5, abs=1e-9)
+    by_token, _ = decoder(reduction="tokens", **arguments).loss(cells, Targets(tokens))
+    assert by_token.item() == pytest.approx(nll / 5, abs=1e-9)
 
 
 def test_steps_are_needed_for_tokens_and_between_equal_ones():
@@ -116,7 +116,9 @@ def test_a_batch_in_which_no_label_fits_teaches_nothing():
 @pytest.mark.parametrize("arguments", KINDS, ids=str)
 def test_what_is_read_in_an_image_does_not_depend_on_its_batch(arguments, dtype):
     torch.manual_seed(0)
-    encoder = RowCNN([4, D], ["2x2", "2x2"], [True, True], row_width=D, rows=2, residual=True)
+    encoder = RowCNN(
+        [4, D], ["2x2", "2x2"], [True, True], row_hidden_size=D, num_row_embeddings=2, residual=True
+    )
     encoder = encoder.to(dtype).eval()
     model = decoder(dtype, **arguments)
     images = [torch.rand(size, dtype=dtype) for size in [(12, 8), (4, 20), (8, 4), (12, 20)]]
@@ -176,9 +178,9 @@ def test_every_parameter_learns_and_those_by_token_have_a_row_each():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"upsample": 0}, "upsample is at least 1, .* got 0, 2 and 512"),
-        ({"layers": -1}, "got 2, -1 and 512"),
-        ({"width": 7}, "it is even; got 7"),
+        ({"upsample": 0}, "upsample must be >= 1, got 0"),
+        ({"num_layers": -1}, "num_layers must be >= 0, got -1"),
+        ({"hidden_size": 7}, "hidden_size must be even .*, got 7"),
         ({"pool": "min"}, "pool='min'"),
         ({"beam": 3}, "takes no argument 'beam'"),
     ],
@@ -189,7 +191,7 @@ def test_arguments_that_do_not_fit_are_refused(arguments, message):
 
 
 def test_a_model_with_it_has_no_attention():
-    model = Im2Tex(vocabulary=["x", "1"], decoder="ctc", decoder_args={"width": 8})
+    model = Im2Tex(vocabulary=["x", "1"], decoder="ctc", decoder_args={"hidden_size": 8})
     assert model.hparams["attention"] == "none"
     with pytest.raises(Im2TexError, match="takes no attention"):
         Im2Tex(decoder="ctc", attention="standard", attention_args={"score": "additive"})
@@ -221,7 +223,7 @@ def test_a_model_learns_formulas_of_one_line_by_heart(tmp_path):
         "channels": [8, 16, 24],
         "pools": ["2x2", "2x2", "2x2"],
         "batch_norm": [True] * 3,
-        "row_width": 24,
+        "row_hidden_size": 24,
         "residual": True,
     }
     model = Im2Tex(
@@ -229,7 +231,7 @@ def test_a_model_learns_formulas_of_one_line_by_heart(tmp_path):
         preprocessing={"symbol_size": 12, "stroke_width": 0.12},
         encoder_args=encoder,
         decoder="ctc",
-        decoder_args={"upsample": 1, "width": 32, "layers": 1, "reduction": "tokens"},
+        decoder_args={"upsample": 1, "hidden_size": 32, "num_layers": 1, "reduction": "tokens"},
     )
     parts = stack([model.preprocessing.rasterize(sample.ink).image for sample in samples])
     labels = [sample.tokens for sample in samples]
@@ -254,7 +256,7 @@ def test_a_model_learns_formulas_of_one_line_by_heart(tmp_path):
 
 
 def test_it_is_fitted_tested_and_started_from(tmp_path, capsys):
-    arguments = {"width": 8, "layers": 1, "upsample": 4}
+    arguments = {"hidden_size": 8, "num_layers": 1, "upsample": 4}
     settings = changed(TINY, model={"decoder": "ctc", "decoder_args": arguments})
     assert im2tex("fit", "--config", config(tmp_path, settings)) == 0
     checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"

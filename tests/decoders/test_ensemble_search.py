@@ -21,7 +21,7 @@ EVERYTHING = SearchOptions(200, LONGEST + 1, n_best=10)
 
 def lstm(seed, width=6):
     torch.manual_seed(seed)
-    model = LSTMDecoder(WORDS, "standard", {}, width, width=8, embedding=4)
+    model = LSTMDecoder(WORDS, "standard", {}, width, hidden_size=8, embedding_dim=4)
     for parameter in model.parameters():
         nn.init.uniform_(parameter, -0.8, 0.8)
     return model.double().eval()
@@ -81,7 +81,10 @@ def test_members_of_both_directions_rank_jointly_what_each_direction_finds():
 
 
 def test_a_decoder_of_both_directions_reads_with_one_of_a_single_one_from_left_to_right():
-    both, left = decoder(words=WORDS, seed=4), decoder(words=WORDS, seed=5, directions="left")
+    both, left = (
+        decoder(words=WORDS, seed=4),
+        decoder(words=WORDS, seed=5, directions="left_to_right"),
+    )
     cells = grid()
     with torch.no_grad():
         best = search([(both, cells), (left, cells)], SearchOptions(3, LONGEST + 1))[0][0]
@@ -139,7 +142,7 @@ def test_the_likelihood_of_labels_is_that_of_the_search():
 
 def test_a_decoder_that_does_not_step_reads_alone_only():
     ctc, cells = (
-        CTCDecoder(WORDS, 6, width=8).double().eval(),
+        CTCDecoder(WORDS, 6, hidden_size=8).double().eval(),
         random_grid([(2, 4)], 6, torch.float64),
     )
     assert len(search([(ctc, cells)], SearchOptions())) == 1

@@ -40,7 +40,7 @@ def test_a_decoder_that_does_not_say_has_none():
 @pytest.mark.parametrize("beam", [1, 3])
 def test_standard_attention_looks_at_every_fine_cell_of_the_image_at_every_step(beam):
     torch.manual_seed(0)
-    decoder = LSTMDecoder(9, "standard", {}, 6, width=5, embedding=4).eval()
+    decoder = LSTMDecoder(9, "standard", {}, 6, hidden_size=5, embedding_dim=4).eval()
     mask = size_mask(torch.tensor([[2, 3], [1, 2]]), 2, 3)
     grid = Grid(torch.randn(2, 2, 3, 6) * mask.unsqueeze(3), mask, (8, 8))
     found = decoder.search(grid, SearchOptions(beam_size=beam, max_length=7))

@@ -24,7 +24,7 @@ SCORES = ["bilinear", "additive"]
 
 def decoder(dtype=torch.float64, score="bilinear", spread=0.8, **arguments):
     torch.manual_seed(0)
-    settings = {"width": W, "embedding": 4} | arguments
+    settings = {"hidden_size": W, "embedding_dim": 4} | arguments
     model = LSTMDecoder(V, "standard", {"score": score}, D, **settings)
     for parameter in model.parameters():
         nn.init.uniform_(parameter, -spread, spread)
@@ -96,8 +96,8 @@ def test_a_likelihood_is_that_of_the_tokens_and_not_of_the_padding():
     assert logs["nll"].item() == pytest.approx(nll, abs=1e-9)
     assert logs["tokens"].item() == 6
     assert loss.item() == pytest.approx(nll / 2, abs=1e-9)  # the paper's: by the images
-    vocabulary_parameters, _ = decoder(reduction="tokens").loss(cells, Targets(TOKENS))
-    assert vocabulary_parameters.item() == pytest.approx(nll / 6, abs=1e-9)
+    by_token, _ = decoder(reduction="tokens").loss(cells, Targets(TOKENS))
+    assert by_token.item() == pytest.approx(nll / 6, abs=1e-9)
 
 
 def test_an_untrained_model_that_knows_nothing_has_log_v_nats_a_token():
@@ -143,7 +143,9 @@ def test_grounding_is_added_in_training_by_its_weights():
 @pytest.mark.parametrize("score", SCORES)
 def test_what_is_read_in_an_image_does_not_depend_on_its_batch(score, dtype):
     torch.manual_seed(0)
-    encoder = RowCNN([4, D], ["2x2", "2x2"], [True, True], row_width=D, rows=2, residual=True)
+    encoder = RowCNN(
+        [4, D], ["2x2", "2x2"], [True, True], row_hidden_size=D, num_row_embeddings=2, residual=True
+    )
     encoder = encoder.to(dtype).eval()
     model = decoder(dtype, score)
     images = [torch.rand(size, dtype=dtype) for size in [(12, 8), (4, 20), (8, 4), (12, 20)]]
@@ -210,8 +212,8 @@ def test_every_parameter_learns_and_those_by_token_have_a_row_each():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"width": 0}, "width and embedding are at least 1; got 0 and 80"),
-        ({"embedding": -1}, "got 512 and -1"),
+        ({"hidden_size": 0}, "hidden_size must be >= 1, got 0"),
+        ({"embedding_dim": -1}, "embedding_dim must be >= 1, got -1"),
         ({"label_smoothing": 1.5}, r"label_smoothing must be in \[0, 1\), got 1\.5"),
         ({"guided_attention": -1.0}, r"guided_attention must be >= 0 and finite, got -1\.0"),
         ({"symbol_loss": float("inf")}, "symbol_loss must be >= 0 and finite, got inf"),
@@ -243,7 +245,7 @@ def test_an_attention_that_needs_a_coarse_grid_is_refused_with_the_line_to_add(m
     }
     with pytest.raises(Im2TexError, match="add `coarse: true` to model"):
         DECODERS.build("lstm", {}, **given, coarse_width=None)
-    DECODERS.build("lstm", {"width": W}, **given, coarse_width=3)
+    DECODERS.build("lstm", {"hidden_size": W}, **given, coarse_width=3)
 
 
 def test_bfloat16_autocast_stays_close_forwards_and_backwards():

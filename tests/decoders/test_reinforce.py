@@ -22,7 +22,7 @@ BASELINE = [-0.4, 0.3, -0.1]
 
 def decoder(**arguments):
     torch.manual_seed(0)
-    model = LSTMDecoder(V, "hard", arguments, D, coarse_width=3, width=3, embedding=2)
+    model = LSTMDecoder(V, "hard", arguments, D, coarse_width=3, hidden_size=3, embedding_dim=2)
     for parameter in model.parameters():
         nn.init.uniform_(parameter, -0.9, 0.9)
     model.double().train()
@@ -295,7 +295,7 @@ def test_a_model_built_in_half_precision_keeps_its_baseline_in_float32():
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)
     try:
-        model = LSTMDecoder(V, "hard", {}, D, coarse_width=3, width=3, embedding=2)
+        model = LSTMDecoder(V, "hard", {}, D, coarse_width=3, hidden_size=3, embedding_dim=2)
     finally:
         torch.set_default_dtype(before)
     assert model.output.weight.dtype == torch.bfloat16

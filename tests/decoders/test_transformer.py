@@ -18,7 +18,7 @@ from im2tex.decoders.transformer.layers import masked_weights, positions
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import BOS, EOS, PAD
 
-KINDS = [{}, {"coverage": False}, {"directions": "left"}, {"layers": 2, "width": 6}]
+KINDS = [{}, {"coverage": False}, {"directions": "left_to_right"}, {"num_layers": 2, "d_model": 6}]
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 
 
@@ -51,7 +51,7 @@ def test_coverage_is_all_attention_before_and_is_taken_off_the_scores():
     logits, weights = model.teacher_forcing(cells, TOKENS)
     memory = model.prepare(cells)
     shifted = nn.functional.pad(TOKENS[:, :-1], (1, 0), value=BOS)
-    steps, width = shifted.shape[1], model.width
+    steps, width = shifted.shape[1], model.d_model
     states = model.embedding_norm(model.embedding(shifted))
     states = model.input_norm(states + positions(0, steps, width, states))
     before = None  # of the layer below, refined: a list of steps, (B, H, N) each
@@ -80,7 +80,7 @@ def test_coverage_is_all_attention_before_and_is_taken_off_the_scores():
 
 
 def test_batch_statistics_of_coverage_are_those_of_true_cells_at_true_steps():
-    model, cells = decoder(directions="left"), grid()
+    model, cells = decoder(directions="left_to_right"), grid()
     norm = model.stack.refinement.norm
     seen = []
     norm.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
@@ -225,7 +225,7 @@ def test_the_loss_is_the_mean_of_both_directions_and_likelihood_that_of_one(redu
     assert logs["tokens"].item() == 7
     count = 7 if reduction == "tokens" else 2
     assert loss.item() == pytest.approx(sum(nll).item() / 2 / count, abs=1e-9)
-    left = decoder(directions="left", reduction=reduction)
+    left = decoder(directions="left_to_right", reduction=reduction)
     left.load_state_dict({k: v for k, v in model.state_dict().items() if "backwards" not in k})
     loss, logs = left.loss(cells, Targets(TOKENS))
     assert loss.item() == pytest.approx(nll[0].item() / count, abs=1e-9)
@@ -348,19 +348,19 @@ def test_a_search_leaves_no_graph_behind():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
-        ({"width": 30}, "multiple of heads; got 30 and 8"),
-        ({"layers": 0, "coverage": False}, "at least 1; got 256, 0, 8"),
-        ({"layers": 1}, "set coverage: false"),
-        ({"coverage_kernel": 4}, "coverage_kernel has a middle"),
-        ({"coverage_kernel": -1}, "so it is odd; got -1"),
+        ({"d_model": 30}, "multiple of num_heads, got 30 and 8"),
+        ({"num_layers": 0, "coverage": False}, "num_layers must be >= 1, got 0"),
+        ({"num_layers": 1}, "set coverage: false"),
+        ({"coverage_kernel_size": 4}, "coverage_kernel_size must be odd, got 4"),
+        ({"coverage_kernel_size": -1}, "must be odd, got -1"),
         ({"label_smoothing": -0.1}, r"label_smoothing must be in \[0, 1\), got -0\.1"),
         ({"symbol_loss": -1.0}, r"symbol_loss must be >= 0 and finite, got -1\.0"),
     ],
 )
-def test_sizes_that_do_not_go_together_are_named(arguments, said):
-    with pytest.raises(Im2TexError, match=said):
+def test_sizes_that_do_not_go_together_are_named(arguments, message):
+    with pytest.raises(Im2TexError, match=message):
         DECODERS.build("transformer", arguments, vocabulary_size=9, grid_width=6)
 
 

@@ -12,11 +12,11 @@ from im2tex.model.initialization import initialize
 from im2tex.training.module import Im2Tex
 
 DECODER = {
-    "width": 16,
-    "layers": 2,
-    "heads": 2,
-    "feedforward": 24,
-    "coverage_width": 4,
+    "d_model": 16,
+    "num_layers": 2,
+    "num_heads": 2,
+    "dim_feedforward": 24,
+    "coverage_channels": 4,
     "guided_attention": 1.0,
 }
 SETTINGS = changed(

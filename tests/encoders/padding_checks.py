@@ -92,7 +92,7 @@ def restored(path, name, **arguments):
         vocabulary=["x", "+", "1"],
         encoder=name,
         encoder_args=arguments,
-        decoder_args={"width": 8, "embedding": 4},
+        decoder_args={"hidden_size": 8, "embedding_dim": 4},
     )
     settled(model.recognizer.encoder, torch.float32)
     content = {

@@ -47,7 +47,7 @@ def test_it_has_as_many_parameters_as_the_papers_model_with_rows():
 def test_it_is_the_papers_stack_without_rows():
     torch.manual_seed(0)
     model = settled(CNN(**SMALL))
-    other = RowCNN(**SMALL, row_width=0).double().eval()
+    other = RowCNN(**SMALL, row_hidden_size=0).double().eval()
     other.load_state_dict(model.state_dict())  # the same names
     images, mask = torch.rand(1, 1, 8, 12).double(), torch.ones(1, 8, 12, dtype=torch.bool)
     with torch.no_grad():
@@ -86,11 +86,11 @@ def test_a_checkpoint_restores_it(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"row_width": 8}, "takes no argument 'row_width'"),
-        ({"rows": 3}, "takes no argument 'rows'"),
-        ({"channels": [4]}, "have 1, 2 and 2 entries"),
+        ({"row_hidden_size": 8}, "takes no argument 'row_hidden_size'"),
+        ({"num_row_embeddings": 3}, "takes no argument 'num_row_embeddings'"),
+        ({"channels": [4]}, "got 1, 2 and 2 entries"),
         ({"positions": "learnt"}, "argument positions='learnt'"),
-        ({"positions": "sinusoidal", "channels": [4, 6]}, "a multiple of 4; got 6"),
+        ({"positions": "sinusoidal", "channels": [4, 6]}, "a multiple of 4, got 6"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(arguments, message):

@@ -27,12 +27,17 @@ def shaken(model, dtype=torch.float64):
 
 def encoder(dtype=torch.float64, **arguments):
     torch.manual_seed(0)
-    return shaken(RowCNN(**SMALL | {"row_width": 8, "rows": 3, "coarse": True} | arguments), dtype)
+    return shaken(
+        RowCNN(
+            **SMALL | {"row_hidden_size": 8, "num_row_embeddings": 3, "coarse": True} | arguments
+        ),
+        dtype,
+    )
 
 
 def test_the_layers_are_the_paper_s():
     torch.manual_seed(0)
-    branch = shaken(CoarseBranch(4, row_width=6, rows=2, block=2))
+    branch = shaken(CoarseBranch(4, row_hidden_size=6, num_row_embeddings=2, block=2))
     features = torch.rand(1, 4, 3, 5, dtype=torch.float64)
     mask = torch.ones(1, 3, 5, dtype=torch.bool)
     first, first_norm, _ = branch.first
@@ -44,7 +49,7 @@ def test_the_layers_are_the_paper_s():
         pooled = [[x[0, :, i : i + 2, j : j + 2].amax((1, 2)) for j in (0, 2, 4)] for i in (0, 2)]
         x = torch.stack([torch.stack(row, 1) for row in pooled], 1).unsqueeze(0)  # (1, 4, 2, 3)
         x = torch.relu(second_norm(second(x))).permute(0, 2, 3, 1)
-        expected = branch.rows(x, torch.ones(1, 2, 3, dtype=torch.bool))
+        expected = branch.row_encoder(x, torch.ones(1, 2, 3, dtype=torch.bool))
     torch.testing.assert_close(found.features, expected, rtol=0, atol=1e-12)
     assert found.mask.all()
     assert found.stride == (16, 32)
@@ -71,7 +76,12 @@ def test_every_fine_cell_of_a_ragged_grid_has_its_coarse_cell(height, width, blo
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize(
     "arguments",
-    [{}, {"residual": True, "block": 2}, {"rows": 0, "block": 3}, {"row_width": 0}],
+    [
+        {},
+        {"residual": True, "block": 2},
+        {"num_row_embeddings": 0, "block": 3},
+        {"row_hidden_size": 0},
+    ],
     ids=str,
 )
 def test_an_image_s_coarse_features_do_not_depend_on_its_batch(dtype, arguments):
@@ -115,8 +125,8 @@ def test_a_coarse_grid_that_does_not_cover_the_fine_one_is_refused(size, stride)
 
 
 def test_a_block_is_at_least_one_cell():
-    with pytest.raises(Im2TexError, match="side of a coarse cell in fine cells; got 0"):
-        ENCODERS.build("row_cnn", SMALL | {"row_width": 8, "coarse": True, "block": 0})
+    with pytest.raises(Im2TexError, match="block must be >= 1, got 0"):
+        ENCODERS.build("row_cnn", SMALL | {"row_hidden_size": 8, "coarse": True, "block": 0})
 
 
 def test_every_parameter_learns_in_channels_last_as_well():

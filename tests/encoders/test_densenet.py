@@ -15,7 +15,7 @@ from im2tex.encoders import ENCODERS
 from im2tex.encoders.densenet import DenseBlock, DenseNet
 from im2tex.errors import Im2TexError
 
-SMALL = {"growth": 4, "layers": 3, "blocks": 2, "width": 8}
+SMALL = {"growth_rate": 4, "num_layers": 3, "num_blocks": 2, "out_channels": 8}
 
 
 def small(dtype=torch.float64, **arguments):
@@ -43,7 +43,7 @@ def test_the_defaults_are_comers_sizes():
     assert encoder.width == 256
     # The projection with its bias, and a layer normalisation.
     assert parameters(encoder) == dense + 684 * 256 + 256 + 2 * 256
-    bare = DenseNet(width=0, positions="none")
+    bare = DenseNet(out_channels=0, positions="none")
     assert bare.width == 684
     assert parameters(bare) == dense
 
@@ -55,14 +55,20 @@ def parameters(model):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize(
     "arguments",
-    [{}, {"positions": "none"}, {"width": 0}, {"blocks": 1}, {"blocks": 3, "reduction": 0.3}],
+    [
+        {},
+        {"positions": "none"},
+        {"out_channels": 0},
+        {"num_blocks": 1},
+        {"num_blocks": 3, "reduction": 0.3},
+    ],
     ids=str,
 )
 def test_an_image_s_features_do_not_depend_on_its_batch(dtype, arguments):
-    if arguments.get("width") == 0 or "reduction" in arguments:
+    if arguments.get("out_channels") == 0 or "reduction" in arguments:
         arguments = arguments | {"positions": "none"}
     model = small(dtype, **arguments)
-    assert model.stride[0] == 4 * 2 ** (arguments.get("blocks", 2) - 1)
+    assert model.stride[0] == 4 * 2 ** (arguments.get("num_blocks", 2) - 1)
     assert_alone_as_in_a_batch(model, dtype)
 
 
@@ -87,8 +93,8 @@ class Plain(nn.Module):
 
     def forward(self, features, mask):
         for layer in self.block.layers:
-            found = layer.narrow_norm(layer.narrow(features)).mul_(mask.unsqueeze(1)).relu_()
-            features = torch.cat([features, layer.look_norm(layer.look(found)).relu_()], 1)
+            found = layer.norm1(layer.conv1(features)).mul_(mask.unsqueeze(1)).relu_()
+            features = torch.cat([features, layer.norm2(layer.conv2(found)).relu_()], 1)
         return features
 
 
@@ -162,12 +168,12 @@ def test_a_checkpoint_restores_it(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"growth": 0}, "at least 1 and width at least 0; got 0, 3, 2 and 8"),
-        ({"blocks": 0}, "got 4, 3, 0 and 8"),
-        ({"width": -4}, "got 4, 3, 2 and -4"),
-        ({"reduction": 0.0}, "reduction is above 0 and at most 1, .*; got 0.0 and 0.2"),
-        ({"dropout": 1.0}, "dropout at least 0 and below 1; got 0.5 and 1.0"),
-        ({"width": 10}, "a multiple of 4; got 10"),
+        ({"growth_rate": 0}, "growth_rate must be >= 1, got 0"),
+        ({"num_blocks": 0}, "num_blocks must be >= 1, got 0"),
+        ({"out_channels": -4}, "out_channels must be >= 0, got -4"),
+        ({"reduction": 0.0}, r"reduction must be in \(0, 1\], got 0\.0"),
+        ({"dropout": 1.0}, r"dropout must be in \[0, 1\), got 1\.0"),
+        ({"out_channels": 10}, "a multiple of 4, got 10"),
         ({"depth": 4}, "takes no argument 'depth'"),
     ],
 )

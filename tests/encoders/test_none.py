@@ -15,7 +15,7 @@ from im2tex.latex.vocabulary import EOS, PAD
 from im2tex.training.module import Im2Tex
 
 WORDS = ["x", "+", "1"]
-ARGUMENTS = {"width": 24, "embedding": 8, "reduction": "tokens"}
+ARGUMENTS = {"hidden_size": 24, "embedding_dim": 8, "reduction": "tokens"}
 
 
 def model():

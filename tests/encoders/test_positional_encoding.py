@@ -48,5 +48,5 @@ def test_they_are_added_or_left_out_in_the_type_of_the_features():
 
 
 def test_a_width_that_does_not_split_into_four_is_refused():
-    with pytest.raises(ValueError, match="a multiple of 4; got 6"):
+    with pytest.raises(ValueError, match="a multiple of 4, got 6"):
         PositionalEncoding2d("sinusoidal", 6)

@@ -8,7 +8,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from im2tex.encoders import ENCODERS
 from im2tex.encoders.row_cnn import RowCNN
-from im2tex.encoders.rows import RowEncoder
+from im2tex.encoders.row_encoder import RowEncoder
 from im2tex.errors import Im2TexError
 from im2tex.grid import size_mask
 
@@ -18,7 +18,7 @@ SMALL = {"channels": [4, 6, 8], "pools": ["2x2", "1x2", "2x1"], "batch_norm": [F
 def encoder(dtype=torch.float64, **arguments):
     """A small one of stride 4 x 4, with parameters and statistics that training may leave."""
     torch.manual_seed(0)
-    model = RowCNN(**SMALL | {"row_width": 8, "rows": 3} | arguments)
+    model = RowCNN(**SMALL | {"row_hidden_size": 8, "num_row_embeddings": 3} | arguments)
     for parameter in model.parameters():
         nn.init.uniform_(parameter, -0.7, 0.7)
     for layer in model.modules():
@@ -36,7 +36,13 @@ SIZES = [(4, 20), (28, 8), (8, 4)]
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize(
     "arguments",
-    [{}, {"residual": True}, {"rows": 0}, {"row_width": 0}, {"residual": True, "dropout": 0.5}],
+    [
+        {},
+        {"residual": True},
+        {"num_row_embeddings": 0},
+        {"row_hidden_size": 0},
+        {"residual": True, "dropout": 0.5},
+    ],
     ids=str,
 )
 def test_an_image_s_features_do_not_depend_on_its_batch(dtype, arguments):
@@ -70,12 +76,12 @@ def test_the_paper_s_stride_is_8_by_8():
 
 def test_the_row_encoder_is_a_bidirectional_lstm_over_each_row():
     torch.manual_seed(0)
-    rows = RowEncoder(inputs=5, width=6, rows=2).double()
-    nn.init.normal_(rows.start)
+    rows = RowEncoder(inputs=5, width=6, num_row_embeddings=2).double()
+    nn.init.normal_(rows.row_embedding)
     reference = nn.LSTM(5, 3, batch_first=True, bidirectional=True).double()
     for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
-        getattr(reference, name).data.copy_(getattr(rows.forwards, name))
-        getattr(reference, f"{name}_reverse").data.copy_(getattr(rows.backwards, name))
+        getattr(reference, name).data.copy_(getattr(rows.forward_lstm, name))
+        getattr(reference, f"{name}_reverse").data.copy_(getattr(rows.backward_lstm, name))
     mask = size_mask(torch.tensor([[4, 3], [2, 5]]), 4, 5)
     features = torch.randn(2, 4, 5, 5, dtype=torch.float64) * mask.unsqueeze(3)
     with torch.no_grad():
@@ -83,7 +89,7 @@ def test_the_row_encoder_is_a_bidirectional_lstm_over_each_row():
         for image, (height, width) in enumerate([(4, 3), (2, 5)]):
             for row in range(height):
                 # Rows beyond the two with initial states of their own take the last one's.
-                start = rows.start[:, :, min(row, 1)]  # (direction, h or c, 3)
+                start = rows.row_embedding[:, :, min(row, 1)]  # (direction, h or c, 3)
                 packed = pack_padded_sequence(
                     features[image, row].unsqueeze(0), [width], batch_first=True
                 )
@@ -97,8 +103,10 @@ def test_the_row_encoder_is_a_bidirectional_lstm_over_each_row():
 def test_rows_know_where_they_are_by_their_initial_states_alone():
     blank = torch.zeros(16, 8, dtype=torch.float64)
     with torch.no_grad():
-        rows = encoder(rows=3)(*batch_of([blank], 16, 8, 0.0)).features[0, 1:]  # away from the edge
-        same = encoder(rows=0)(*batch_of([blank], 16, 8, 0.0)).features[0, 1:]
+        rows = encoder(num_row_embeddings=3)(*batch_of([blank], 16, 8, 0.0)).features[
+            0, 1:
+        ]  # away from the edge
+        same = encoder(num_row_embeddings=0)(*batch_of([blank], 16, 8, 0.0)).features[0, 1:]
     assert (same[0] - same[1]).abs().max() < 1e-12
     assert (rows[0] - rows[1]).abs().max() > 1e-3
 
@@ -106,18 +114,18 @@ def test_rows_know_where_they_are_by_their_initial_states_alone():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"channels": [4, 8]}, "have 2, 3 and 3 entries"),
-        ({"channels": [4, 0, 8]}, r"each at least 1, and rows .*; got \[4, 0, 8\] and 20"),
-        ({"rows": -1}, "got .* and -1"),
-        ({"pools": ["2x2", "2", "1x1"]}, "a pool is written HxW, such as 2x1; got '2'"),
+        ({"channels": [4, 8]}, "got 2, 3 and 3 entries"),
+        ({"channels": [4, 0, 8]}, r"channels must be one or more numbers >= 1, got \[4, 0, 8\]"),
+        ({"num_row_embeddings": -1}, "num_row_embeddings must be >= 0, got -1"),
+        ({"pools": ["2x2", "2", "1x1"]}, "a pool must be written HxW, such as 2x1, got '2'"),
         ({"pools": ["2x2", "0x1", "1x1"]}, "got '0x1'"),
-        ({"row_width": 7}, "it is even; got 7"),
-        ({"residual": True, "row_width": 6}, "adds 8 channels to a row_width of 6"),
+        ({"row_hidden_size": 7}, "row_hidden_size must be even .*, got 7"),
+        ({"residual": True, "row_hidden_size": 6}, "adds 8 channels to a row_hidden_size of 6"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(arguments, message):
     with pytest.raises(Im2TexError, match=message):
-        ENCODERS.build("row_cnn", SMALL | {"row_width": 8} | arguments)
+        ENCODERS.build("row_cnn", SMALL | {"row_hidden_size": 8} | arguments)
 
 
 def test_every_parameter_learns():

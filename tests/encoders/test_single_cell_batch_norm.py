@@ -15,14 +15,20 @@ ENCODER = {
         "channels": [4, 6],
         "pools": ["2x2", "1x1"],
         "batch_norm": [True, True],
-        "row_width": 8,
+        "row_hidden_size": 8,
         "coarse": True,
     },
     "cnn": {"channels": [4, 6], "pools": ["2x2", "1x1"], "batch_norm": [True, True]},
-    "densenet": {"growth": 4, "layers": 1, "blocks": 2, "width": 8, "dropout": 0.0},
-    "timm": {"model": "test_resnet", "stride": 4, "width": 8},
+    "densenet": {
+        "growth_rate": 4,
+        "num_layers": 1,
+        "num_blocks": 2,
+        "out_channels": 8,
+        "dropout": 0.0,
+    },
+    "timm": {"model": "test_resnet", "stride": 4, "out_channels": 8},
     # This one keeps its layers behind the cut, where cells are larger than the grid's.
-    "timm behind": {"model": "test_efficientnet", "stride": 8, "width": 8},
+    "timm behind": {"model": "test_efficientnet", "stride": 8, "out_channels": 8},
 }
 
 

@@ -18,7 +18,7 @@ from im2tex.encoders import ENCODERS
 from im2tex.encoders.timm_features import TimmFeatures
 from im2tex.errors import Im2TexError
 
-SMALL = {"model": "test_resnet", "stride": 4, "width": 16}
+SMALL = {"model": "test_resnet", "stride": 4, "out_channels": 16}
 """Timm's own network for tests: a ResNet of a few ten thousand parameters."""
 
 
@@ -34,7 +34,7 @@ SMALL = {"model": "test_resnet", "stride": 4, "width": 16}
 )
 def test_a_network_is_cut_at_its_stride_and_projected(model, stride, model_args):
     torch.manual_seed(0)
-    encoder = TimmFeatures(model, stride, width=12, model_args=model_args).eval()
+    encoder = TimmFeatures(model, stride, out_channels=12, model_args=model_args).eval()
     images, mask = batch_of([torch.rand(2 * stride, 4 * stride)] * 2, 3 * stride, 5 * stride)
     with torch.no_grad():
         grid = encoder(images, mask)
@@ -78,7 +78,7 @@ def test_a_network_is_built_once_and_cut_behind_its_last_map_of_the_stride(
 
 def test_a_map_where_few_networks_have_it_is_found():
     # All maps of a transformer have one stride: the last is taken, though 16 is often last but one.
-    encoder = TimmFeatures("test_vit", 16, width=0, model_args={"dynamic_img_size": True})
+    encoder = TimmFeatures("test_vit", 16, out_channels=0, model_args={"dynamic_img_size": True})
     whole = timm.create_model("test_vit", features_only=True, in_chans=1)
     info = encoder.network.feature_info
     assert info.module_name()[-1] == whole.feature_info.info[-1]["module"]
@@ -90,7 +90,7 @@ def test_with_weights_it_is_built_once_more(built):
 
 
 def test_without_a_projection_the_width_is_the_network_s():
-    encoder = TimmFeatures("resnet18", 8, width=0)
+    encoder = TimmFeatures("resnet18", 8, out_channels=0)
     assert encoder.width == 128  # the third stage of a ResNet-18
     assert encoder.project is None
 
@@ -110,7 +110,7 @@ def test_positions_are_added():
 @pytest.mark.parametrize("model", ["resnet18", "test_resnet", "test_convnext"])
 def test_where_all_layers_can_be_masked_an_image_is_read_as_if_alone(model, dtype):
     torch.manual_seed(0)
-    model = settled(TimmFeatures(model, 8, width=16, positions="sinusoidal"), dtype)
+    model = settled(TimmFeatures(model, 8, out_channels=16, positions="sinusoidal"), dtype)
     assert_alone_as_in_a_batch(model, dtype)
     twin = copy.deepcopy(model)  # as a moving average of the weights makes it
     assert_alone_as_in_a_batch(twin, dtype)
@@ -125,7 +125,7 @@ def test_where_all_layers_can_be_masked_an_image_is_read_as_if_alone(model, dtyp
 )
 def test_elsewhere_padding_tells_and_images_of_one_size_do_not(model, stride, model_args, most):
     torch.manual_seed(0)
-    encoder = settled(TimmFeatures(model, stride, width=16, model_args=model_args))
+    encoder = settled(TimmFeatures(model, stride, out_channels=16, model_args=model_args))
     h, w = 2, 4
     image, other = (torch.rand(h * stride, w * stride).double().round() for _ in range(2))
     wide = torch.cat([other, other], 1)
@@ -176,7 +176,7 @@ def test_pretrained_weights_out_of_reach_are_an_error_with_the_way_out(hub):
 def test_a_checkpoint_of_a_pretrained_network_needs_no_network(hub, tmp_path):
     model, other = restored(tmp_path / "timm.ckpt", "timm", **SMALL, pretrained=True)
     images, mask = batch_of([torch.rand(8, 16)], 8, 16)
-    model.recognizer.encoder._missing = ""
+    model.recognizer.encoder._download_error = ""
     with torch.no_grad():
         assert torch.equal(
             other.recognizer.encoder(images, mask).features,
@@ -206,8 +206,8 @@ def test_pretrained_weights_are_those_of_the_network(monkeypatch):
         ({"model": "zzz"}, r"has no model 'zzz'\. List some by"),
         ({"stride": 5}, "'test_resnet' has feature maps of stride 2, 4, .*; got stride 5"),
         ({"model": "test_convnext", "stride": 2}, "of stride 4, 8, 16, 32; got stride 2"),
-        ({"width": -1}, "width is at least 0; got -1"),
-        ({"width": 10, "positions": "sinusoidal"}, "a multiple of 4; got 10"),
+        ({"out_channels": -1}, "out_channels must be >= 0, got -1"),
+        ({"out_channels": 10, "positions": "sinusoidal"}, "a multiple of 4, got 10"),
         ({"model_args": {"colour": 1}}, "cannot build 'test_resnet': .*argument 'colour'"),
         ({"model": "swin_tiny_patch4_window7_224"}, r"any size: .*\{strict_img_size: false\}"),
         ({"model": "resnet18.mine", "pretrained": True}, r"tag \(mine\) for resnet18"),

@@ -42,7 +42,7 @@ def test_it_can_be_read_without_running_code_from_it(checkpoint):
     [
         (
             lambda content: content["im2tex"].update(format=FORMAT + 1),
-            ["format 3", "reads formats 1 to 2"],
+            ["format 4", "reads formats 1 to 3"],
         ),
         (lambda content: content.pop("im2tex"), ["not written by im2tex"]),
     ],

@@ -206,9 +206,9 @@ def test_hostile_settings_are_refused_in_one_line(name, folder, tmp_path):
 @pytest.mark.parametrize(
     ("part", "name", "value"),
     [
-        ("encoder_args", "row_width", 10**9),
+        ("encoder_args", "row_hidden_size", 10**9),
         ("encoder_args", "channels", [4, 10**9]),
-        ("decoder_args", "width", 10**8),
+        ("decoder_args", "hidden_size", 10**8),
         ("decoder_args", "embedding", 10**10),
     ],
 )

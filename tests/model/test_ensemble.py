@@ -12,7 +12,7 @@ from im2tex.errors import Im2TexError
 from im2tex.evaluation.results import read_result
 from im2tex.model.checkpoint import read_checkpoint
 
-VIEWS = [0.75, 1.0, 1.5]
+SCALES = [0.75, 1.0, 1.5]
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def picture(tmp_path):
 
 
 def flags(second):
-    return "--model.ensemble", json.dumps([str(second)]), "--model.tta_scales", json.dumps(VIEWS)
+    return "--model.ensemble", json.dumps([str(second)]), "--model.tta_scales", json.dumps(SCALES)
 
 
 def test_a_test_reads_together_and_says_so(checkpoint, second, tmp_path, capsys):
@@ -69,7 +69,7 @@ def test_a_test_reads_together_and_says_so(checkpoint, second, tmp_path, capsys)
 
 def test_probabilities_are_averaged_over_models_and_views(checkpoint, second, picture):
     first = Im2Tex.load_from_checkpoint(checkpoint)
-    joint = Im2Tex.load_from_checkpoint(checkpoint, ensemble=[str(second)], tta_scales=VIEWS)
+    joint = Im2Tex.load_from_checkpoint(checkpoint, ensemble=[str(second)], tta_scales=SCALES)
     alone = first.transcribe(picture)[0]
     together = joint.transcribe(picture)[0]
     assert together.score != pytest.approx(alone.score)
@@ -80,12 +80,12 @@ def test_probabilities_are_averaged_over_models_and_views(checkpoint, second, pi
 def test_an_exported_ensemble_reads_as_its_checkpoints_do(checkpoint, second, picture, tmp_path):
     out = tmp_path / "pair"
     export = ("export", "--ckpt_path", checkpoint, "--folder", out)
-    assert im2tex(*export, "--ensemble", second, "--scales", *VIEWS) == 0
+    assert im2tex(*export, "--ensemble", second, "--scales", *SCALES) == 0
     card = (out / "README.md").read_text()
     assert "the token probabilities of 2 models over images at the scales 0.75, 1, 1.5" in (
         " ".join(card.split())
     )
-    joint = Im2Tex.load_from_checkpoint(checkpoint, ensemble=[str(second)], tta_scales=VIEWS)
+    joint = Im2Tex.load_from_checkpoint(checkpoint, ensemble=[str(second)], tta_scales=SCALES)
     expected = joint.transcribe(picture)[0]
     moved = tmp_path / "elsewhere"
     out.rename(moved)
@@ -104,15 +104,15 @@ def test_a_result_of_another_way_of_reading_is_not_shown(checkpoint, second, tmp
     capsys.readouterr()
     assert im2tex(*export) == 2
     assert "another way of reading" in capsys.readouterr().err
-    assert im2tex(*export, "--ensemble", second, "--scales", *VIEWS) == 0
+    assert im2tex(*export, "--ensemble", second, "--scales", *SCALES) == 0
 
 
 def test_what_does_not_go_together_is_named(checkpoint, second, picture, tmp_path, capsys):
-    for views in ([], [0.0], [1.0, 9.0]):
+    for scales in ([], [0.0], [1.0, 9.0]):
         with pytest.raises(
             Im2TexError, match=r"model\.tta_scales must be at least one factor from 0\.25 to 4"
         ):
-            Im2Tex.load_from_checkpoint(checkpoint, tta_scales=views)
+            Im2Tex.load_from_checkpoint(checkpoint, tta_scales=scales)
     missing = Im2Tex.load_from_checkpoint(checkpoint, ensemble=["nowhere.ckpt"])
     with pytest.raises(Im2TexError, match=r"there is no checkpoint nowhere\.ckpt"):
         missing.transcribe(picture)
@@ -130,7 +130,7 @@ def test_what_does_not_go_together_is_named(checkpoint, second, picture, tmp_pat
         Im2Tex.load_from_checkpoint(checkpoint, ensemble=[str(tmp_path / "larger")]).transcribe(
             picture
         )
-    ctc = changed(TINY, model={"decoder": "ctc", "decoder_args": {"width": 8}})
+    ctc = changed(TINY, model={"decoder": "ctc", "decoder_args": {"hidden_size": 8}})
     assert im2tex("fit", "--config", config(tmp_path, ctc)) == 0
     path = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
     capsys.readouterr()

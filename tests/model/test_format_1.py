@@ -14,6 +14,7 @@ from im2tex.data.source import SOURCES
 from im2tex.decoders import SearchOptions
 from im2tex.evaluation.results import read_result
 from im2tex.model.checkpoint import FORMAT, read_checkpoint
+from im2tex.model.migration import rename_weights
 
 FILES = Path(__file__).parents[1] / "fixtures" / "format_1"
 SETTINGS = {"size_train": 32, "size_validation": 8, "size_test": 8}
@@ -77,6 +78,7 @@ def test_checkpoint_of_format_1_optimiser_moments_meet_their_parameters():
         for name, parameter in model.named_parameters()
     }
     expected = json.loads((FILES / "moments.json").read_text(encoding="utf-8"))
+    expected = rename_weights(expected, content["hyper_parameters"])
     assert len(set(expected.values())) > 10  # the parameters can be told apart
     assert found == pytest.approx(expected)
 
@@ -85,7 +87,8 @@ def test_checkpoint_of_format_1_keeps_both_kinds_of_weights():
     old = torch.load(FILES / "epoch_1.ckpt", weights_only=True)
     new = read_checkpoint(FILES / "epoch_1.ckpt")
     for name in ("state_dict", "current_model_state"):
-        assert new[name].keys() == {f"recognizer.{key}" for key in old[name]}
+        names = rename_weights(old[name], new["hyper_parameters"])
+        assert new[name].keys() == {f"recognizer.{key}" for key in names}
     assert (
         new["state_dict"].keys()
         == Im2Tex.load_from_checkpoint(FILES / "epoch_1.ckpt").state_dict().keys()

@@ -91,10 +91,12 @@ def test_statistics_of_the_batches_come_along(tmp_path):
 
 
 def test_it_says_what_was_new_and_what_was_left(tmp_path):
-    _, path = saved(tmp_path / "a.ckpt", ["x"], decoder_args={"width": 24, "embedding": 8})
+    _, path = saved(
+        tmp_path / "a.ckpt", ["x"], decoder_args={"hidden_size": 24, "embedding_dim": 8}
+    )
     model = Im2Tex(
         vocabulary=["x"],
-        **SMALL | {"decoder_args": {"width": 16, "embedding": 8, "symbol_loss": 1.0}},
+        **SMALL | {"decoder_args": {"hidden_size": 16, "embedding_dim": 8, "symbol_loss": 1.0}},
     )
     said = initialize(model.recognizer, str(path)).splitlines()
     assert said[0].startswith(f"Started from {path}: ")
@@ -112,11 +114,12 @@ def test_a_model_that_nothing_fits_is_an_error(tmp_path):
         "channels": [3, 6],
         "pools": ["4x4", "2x2"],
         "batch_norm": [False, False],
-        "row_width": 6,
+        "row_hidden_size": 6,
     }
     model = Im2Tex(
         vocabulary=["x"],
-        **SMALL | {"encoder_args": arguments, "decoder_args": {"width": 20, "embedding": 6}},
+        **SMALL
+        | {"encoder_args": arguments, "decoder_args": {"hidden_size": 20, "embedding_dim": 6}},
     )
     with pytest.raises(Im2TexError, match=r"no weight of .*a\.ckpt fits this model"):
         initialize(model.recognizer, str(path))

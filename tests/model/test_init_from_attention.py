@@ -44,8 +44,8 @@ def news(said):
 def test_a_hierarchical_model_starts_the_sparse_ones_with_all_of_its_weights(
     tmp_path, attention, new, share
 ):
-    other = saved(tmp_path / "a.ckpt", "hierarchical", share=share)
-    started = model(attention, share=share)
+    other = saved(tmp_path / "a.ckpt", "hierarchical", share_projection=share)
+    started = model(attention, share_projection=share)
     said = initialize(started.recognizer, str(tmp_path / "a.ckpt"))
     assert news(said) == {new or "decoder.reinforce.baseline"}
     assert "  left: none" in said

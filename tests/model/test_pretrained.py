@@ -71,7 +71,7 @@ def test_the_card_shows_a_test_of_the_model_and_no_other(folder, checkpoint, tmp
     assert im2tex("export", "--ckpt_path", checkpoint, "--folder", out, "--result", result) == 0
     assert (tmp_path / "s" / "test.md").read_text().strip() in (out / "README.md").read_text()
     record = json.loads(result.read_text())
-    record["config"]["model"]["decoder_args"]["width"] += 1
+    record["config"]["model"]["decoder_args"]["hidden_size"] += 1
     result.write_text(json.dumps(record))
     capsys.readouterr()
     assert im2tex("export", "--ckpt_path", checkpoint, "--folder", out, "--result", result) == 2
@@ -164,7 +164,7 @@ def test_settings_and_weights_that_do_not_belong_together_are_named(folder, tmp_
     mixed = tmp_path / "mixed"
     shutil.copytree(folder, mixed)
     settings = json.loads((mixed / "config.json").read_text())
-    settings["model"]["decoder_args"]["width"] += 8
+    settings["model"]["decoder_args"]["hidden_size"] += 8
     (mixed / "config.json").write_text(json.dumps(settings))
     with pytest.raises(Im2TexError, match="mixed: its weights are not those of its settings"):
         Im2Tex.from_pretrained(mixed)

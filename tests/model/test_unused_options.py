@@ -12,7 +12,7 @@ from im2tex.training.module import Im2Tex
 WORDS = ["x", "+", "1"]
 SMALL = TINY["model"]["encoder_args"]
 COARSE = {"encoder_args": {**SMALL, "coarse": True}}
-TRANSFORMER = {"width": 8, "layers": 2, "heads": 2}
+TRANSFORMER = {"d_model": 8, "num_layers": 2, "num_heads": 2}
 
 IDLE = [
     (COARSE, "model.encoder_args.coarse is true, but attention 'standard' never looks"),
@@ -21,21 +21,21 @@ IDLE = [
     (COARSE | {"decoder": "transformer"}, "but decoder 'transformer' never looks"),
     ({"encoder_args": {**SMALL, "block": 8}}, "encoder_args.block is 8, which does nothing where"),
     (
-        {"attention_args": {"hidden": 7}},
-        "hidden is 7, which does nothing where score is bilinear",
+        {"attention_args": {"attention_dim": 7}},
+        "attention_dim is 7, which does nothing where score is bilinear",
     ),
     (
-        {"decoder": "transformer", "decoder_args": {"coverage": False, "coverage_width": 8}},
-        "coverage_width is 8, which does nothing where coverage is false",
+        {"decoder": "transformer", "decoder_args": {"coverage": False, "coverage_channels": 8}},
+        "coverage_channels is 8, which does nothing where coverage is false",
     ),
     (
-        {"decoder": "transformer", "decoder_args": {"coverage": False, "coverage_kernel": 3}},
-        "leave coverage_kernel out, or set coverage to true",
+        {"decoder": "transformer", "decoder_args": {"coverage": False, "coverage_kernel_size": 3}},
+        "leave coverage_kernel_size out, or set coverage to true",
     ),
-    ({"decoder": "ctc", "decoder_args": {"layers": 0, "width": 8}}, "width is 8"),
+    ({"decoder": "ctc", "decoder_args": {"num_layers": 0, "hidden_size": 8}}, "hidden_size is 8"),
     (
-        {"encoder": "densenet", "encoder_args": {"blocks": 1, "reduction": 0.25}},
-        "reduction is 0.25, which does nothing where blocks is 1",
+        {"encoder": "densenet", "encoder_args": {"num_blocks": 1, "reduction": 0.25}},
+        "reduction is 0.25, which does nothing where num_blocks is 1",
     ),
 ]
 
@@ -54,10 +54,12 @@ def test_a_model_to_be_fitted_does_not_take_it(settings, words):
         *(COARSE | {"attention": one} for one in ("coarse_only", "hierarchical", "hard")),
         {"encoder_args": {**SMALL, "coarse": True, "block": 2}, "attention": "sparsemax"},
         {"encoder_args": {**SMALL, "coarse": False, "block": 4}},  # the default, written out
-        {"encoder_args": {**SMALL, "row_width": 0, "residual": True}},  # an ablation's one change
-        {"attention_args": {"score": "additive", "hidden": 7}},
-        {"attention": "coverage", "attention_args": {"hidden": 7}},
-        {"decoder": "transformer", "decoder_args": {**TRANSFORMER, "coverage_width": 8}},
+        {
+            "encoder_args": {**SMALL, "row_hidden_size": 0, "residual": True}
+        },  # an ablation's one change
+        {"attention_args": {"score": "additive", "attention_dim": 7}},
+        {"attention": "coverage", "attention_args": {"attention_dim": 7}},
+        {"decoder": "transformer", "decoder_args": {**TRANSFORMER, "coverage_channels": 8}},
     ],
 )
 def test_what_does_something_or_came_with_weights_is_taken_without_a_word(settings):

@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
         model={
             "encoder_args": TINY["model"]["encoder_args"] | {"coarse": True, "block": 2},
             "attention": "hard",
-            "decoder_args": {"width": 16, "embedding": 8, "symbol_loss": 1.0},
+            "decoder_args": {"hidden_size": 16, "embedding_dim": 8, "symbol_loss": 1.0},
         },
         trainer={"limit_train_batches": 2},
     )

@@ -14,8 +14,8 @@ from im2tex.training.module import Im2Tex
 WORDS = ["x", "+", "1"]
 ROWS = TINY["model"]["encoder_args"]
 COARSE = {"encoder_args": {**ROWS, "coarse": True, "block": 2}}
-LSTM = {"width": 16, "embedding": 8}
-TRANSFORMER = {"width": 8, "layers": 2, "heads": 2, "feedforward": 16}
+LSTM = {"hidden_size": 16, "embedding_dim": 8}
+TRANSFORMER = {"d_model": 8, "num_layers": 2, "num_heads": 2, "dim_feedforward": 16}
 MODELS = {
     "standard": {},
     "additive": {"attention_args": {"score": "additive"}},
@@ -27,22 +27,25 @@ MODELS = {
     "hard, without a reward": COARSE
     | {"attention": "hard", "attention_args": {"reward_scale": 0.0, "discount": 1.0}},
     "one weight for both levels": COARSE
-    | {"attention": "hierarchical", "attention_args": {"share": True}},
+    | {"attention": "hierarchical", "attention_args": {"share_projection": True}},
     "transformer": {"decoder": "transformer", "decoder_args": TRANSFORMER},
     "transformer, plain": {
         "decoder": "transformer",
-        "decoder_args": {**TRANSFORMER, "coverage": False, "directions": "left"},
+        "decoder_args": {**TRANSFORMER, "coverage": False, "directions": "left_to_right"},
     },
     "transformer, taught by boxes": {
         "decoder": "transformer",
         "decoder_args": {**TRANSFORMER, "guided_attention": 1.0, "symbol_loss": 1.0},
     },
-    "ctc": {"decoder": "ctc", "decoder_args": {"width": 8, "layers": 2}},
+    "ctc": {"decoder": "ctc", "decoder_args": {"hidden_size": 8, "num_layers": 2}},
     "cnn": {
         "encoder": "cnn",
         "encoder_args": {name: ROWS[name] for name in ("channels", "pools", "batch_norm")},
     },
-    "densenet": {"encoder": "densenet", "encoder_args": {"growth": 4, "layers": 2, "blocks": 2}},
+    "densenet": {
+        "encoder": "densenet",
+        "encoder_args": {"growth_rate": 4, "num_layers": 2, "num_blocks": 2},
+    },
     "timm": {"encoder": "timm", "encoder_args": {"model": "test_resnet", "stride": 4}},
     "none": {"encoder": "none", "encoder_args": {}},
 }
@@ -93,4 +96,4 @@ def test_ctc_leaves_none_out_when_no_label_fits():
 def test_coarse_only_leaves_the_fine_rows_out_as_its_documentation_says():
     left = without_gradient(COARSE | {"attention": "coarse_only"}, ["x", "+"], ["1"])
     assert left
-    assert all(name.startswith("recognizer.encoder.rows.") for name in left)
+    assert all(name.startswith("recognizer.encoder.row_encoder.") for name in left)

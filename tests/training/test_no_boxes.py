@@ -11,7 +11,7 @@ from im2tex.data.source import SOURCES
 from im2tex.data.store import write_split
 from im2tex.render.rendering import encode_png
 
-BOTH = {"width": 16, "embedding": 8, "guided_attention": 1.0, "symbol_loss": 0.5}
+BOTH = {"hidden_size": 16, "embedding_dim": 8, "guided_attention": 1.0, "symbol_loss": 0.5}
 
 
 def fit(folder, decoder_args, **data):

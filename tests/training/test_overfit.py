@@ -18,20 +18,26 @@ ROWS = {
     "channels": [8, 16],
     "pools": ["2x2", "2x2"],
     "batch_norm": [True, True],
-    "row_width": 16,
+    "row_hidden_size": 16,
     "residual": True,
 }
 COARSE = ROWS | {"channels": [16], "pools": ["2x2"], "batch_norm": [True]}
 COARSE |= {"coarse": True, "block": 2}
 COLUMNS = ROWS | {"pools": ["2x2", "2x1"]}
 CNN = {name: ROWS[name] for name in ("channels", "pools", "batch_norm")}
-DENSE = {"growth": 8, "layers": 3, "blocks": 1, "width": 16, "dropout": 0.0}
-TIMM = {"model": "test_resnet", "stride": 4, "width": 16}
+DENSE = {"growth_rate": 8, "num_layers": 3, "num_blocks": 1, "out_channels": 16, "dropout": 0.0}
+TIMM = {"model": "test_resnet", "stride": 4, "out_channels": 16}
 
-LSTM = {"width": 32, "embedding": 8, "reduction": "tokens"}
-CTC = {"upsample": 1, "width": 32, "layers": 1, "reduction": "tokens"}
-TRANSFORMER = {"width": 32, "layers": 2, "heads": 4, "feedforward": 64, "dropout": 0.0}
-TRANSFORMER |= {"coverage_width": 8, "coverage_kernel": 3}
+LSTM = {"hidden_size": 32, "embedding_dim": 8, "reduction": "tokens"}
+CTC = {"upsample": 1, "hidden_size": 32, "num_layers": 1, "reduction": "tokens"}
+TRANSFORMER = {
+    "d_model": 32,
+    "num_layers": 2,
+    "num_heads": 4,
+    "dim_feedforward": 64,
+    "dropout": 0.0,
+}
+TRANSFORMER |= {"coverage_channels": 8, "coverage_kernel_size": 3}
 
 REPEATED = [*LABELS[:13], [3, 3], [3, 3, 3], [3, 3, 3, 3, 3]]
 """How often a token stands there is told by where the attention has been."""
@@ -127,7 +133,7 @@ LESSONS = {
     "transformer to the right, positions": Lesson(
         ("cnn", CNN | {"positions": "sinusoidal"}),
         ("none", {}),
-        ("transformer", TRANSFORMER | {"directions": "left"}),
+        ("transformer", TRANSFORMER | {"directions": "left_to_right"}),
         rate=0.005,
     ),
     "ctc": Lesson(("row_cnn", COLUMNS), ("none", {}), ("ctc", CTC), size=(8, 4)),

@@ -46,8 +46,11 @@ def test_the_paper_s_model_has_9_48_million_parameters():
         return sum(parameter.numel() for parameter in part.parameters())
 
     assert [count(one) for one in encoder.convolutions] == convolutions
-    assert count(encoder.rows.forwards) + count(encoder.rows.backwards) == directions
-    assert encoder.rows.start.numel() == row_embedding
+    assert (
+        count(encoder.row_encoder.forward_lstm) + count(encoder.row_encoder.backward_lstm)
+        == directions
+    )
+    assert encoder.row_encoder.row_embedding.numel() == row_embedding
     assert count(model.recognizer.require_decoder().cell) == decoder
     assert count(attention) == bilinear
     assert count(model.recognizer.require_decoder().combine) == combine
@@ -77,6 +80,6 @@ def test_coarse_to_fine_models_have_15_80_million_parameters_and_16_06_with_two_
         return sum(parameter.numel() for parameter in model.parameters())
 
     for attention in ("hierarchical", "sparsemax", "hard"):
-        assert count(attention, share=True) == 15_799_451
+        assert count(attention, share_projection=True) == 15_799_451
         assert count(attention) == 16_061_595
     assert count("coarse_only") == 15_799_451

@@ -21,7 +21,10 @@ HARD = COARSE | {"attention": "hard"}
     ("flags", "words"),
     [
         (["--model.attention=hierarchical"], ["needs a coarse grid", "coarse: true"]),
-        (["--model.decoder=transformer", "--model.decoder_args.width=100"], ["heads; got 100"]),
+        (
+            ["--model.decoder=transformer", "--model.decoder_args.d_model=100"],
+            ["num_heads, got 100"],
+        ),
         (["--model.clip_norm=-1"], ["model.clip_norm", ">= 0", "-1"]),
         (["--trainer.gradient_clip_val=1"], ["set model.clip_norm"]),
         (["--trainer.max_epochs=-1"], ["schedule 'cosine' needs the length of the run"]),
@@ -46,14 +49,17 @@ def test_fit_with_bad_flags_prints_one_line_and_makes_no_data(flags, words, tmp_
         (HARD | {"attention_args": {"samples": 0}}, "samples is at least 1; got 0"),
         (HARD | {"attention_args": {"sample": 2}}, "did you mean 'samples'?"),
         (HARD | {"decoder_args": {"guided_attention": 1}}, "attention 'hard' looks at one block"),
-        ({"attention": "coverage", "attention_args": {"kernel": 4}}, "it is odd; got 4"),
+        (
+            {"attention": "coverage", "attention_args": {"kernel_size": 4}},
+            "kernel_size must be odd, got 4",
+        ),
         ({"decoder_args": {"dropout": 2.0}}, "dropout must be in [0, 1), got 2.0"),
         ({"decoder_args": {"dropout": float("nan")}}, "dropout must be in [0, 1), got nan"),
         ({"encoder_args": {"dropout": 1}}, "dropout must be in [0, 1), got 1"),
-        ({"decoder_args": {"widht": 8}}, "did you mean 'width'?"),
-        ({"decoder": "transformer", "decoder_args": {"layers": 1}}, "set coverage: false"),
+        ({"decoder_args": {"hiden_size": 8}}, "did you mean 'hidden_size'?"),
+        ({"decoder": "transformer", "decoder_args": {"num_layers": 1}}, "set coverage: false"),
         ({"decoder": "transformer", "decoder_args": {"dropout": 1.5}}, "dropout must be in"),
-        ({"decoder": "ctc", "decoder_args": {"width": 7}}, "so it is even; got 7"),
+        ({"decoder": "ctc", "decoder_args": {"hidden_size": 7}}, "must be even"),
         ({"decoder": "ctc", "decoder_args": {"dropout": -0.1}}, "dropout must be in"),
         ({"init_range": 0}, "model.init_range must be above 0 or null, got 0"),
         ({"min_count": 0}, "model.min_count must be >= 1, got 0"),
@@ -63,7 +69,10 @@ def test_fit_with_bad_flags_prints_one_line_and_makes_no_data(flags, words, tmp_
         ),
         ({"clip_norm": None}, "model.clip_norm must be a number, got None"),
         ({"vocabulary": ["x", "x"]}, "model.vocabulary: tokens occur twice in a vocabulary: x"),
-        ({"encoder_args": {"row_width": -2}}, "row_width is at least 2"),
+        (
+            {"encoder_args": {"row_hidden_size": -2}},
+            "row_hidden_size must be even (two directions) and >= 2",
+        ),
         ({"schedule_args": {"warmup_steps": -1}}, "warmup_steps must be >= 0, got -1"),
         ({"schedule_args": {"total_steps": 0}}, "total_steps must be >= 1, got 0"),
         (
@@ -85,8 +94,11 @@ def test_constructor_with_bad_settings_raises(settings, word):
     [
         {},
         HARD,
-        {"decoder": "transformer", "decoder_args": {"width": 16, "layers": 2, "heads": 2}},
-        {"decoder": "ctc", "decoder_args": {"width": 8}},
+        {
+            "decoder": "transformer",
+            "decoder_args": {"d_model": 16, "num_layers": 2, "num_heads": 2},
+        },
+        {"decoder": "ctc", "decoder_args": {"hidden_size": 8}},
     ],
     ids=["standard", "hard", "transformer", "ctc"],
 )

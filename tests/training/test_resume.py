@@ -26,7 +26,7 @@ VARIED = changed(
         "subformula_crop_prob": 0.3,
     },
     model={
-        "decoder_args": {"width": 16, "embedding": 8, "dropout": 0.2},
+        "decoder_args": {"hidden_size": 16, "embedding_dim": 8, "dropout": 0.2},
         "num_validation_examples": 0,
     },
 )

@@ -26,15 +26,15 @@ for name in sys.argv[1:]:
 """
 
 COARSE = {"encoder_args": TINY["model"]["encoder_args"] | {"coarse": True, "block": 2}}
-LSTM = {"width": 16, "embedding": 8}
+LSTM = {"hidden_size": 16, "embedding_dim": 8}
 MODELS = {
     "hierarchical": COARSE
     | {"attention": "hierarchical", "decoder_args": LSTM | {"guided_attention": 1.0}},
     "transformer": {
         "decoder": "transformer",
-        "decoder_args": {"width": 16, "layers": 2, "heads": 2, "feedforward": 16},
+        "decoder_args": {"d_model": 16, "num_layers": 2, "num_heads": 2, "dim_feedforward": 16},
     },
-    "ctc": {"decoder": "ctc", "decoder_args": {"width": 16, "upsample": 8}},
+    "ctc": {"decoder": "ctc", "decoder_args": {"hidden_size": 16, "upsample": 8}},
     "coarse_only": COARSE | {"attention": "coarse_only"},
 }
 

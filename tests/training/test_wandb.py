@@ -80,7 +80,7 @@ def test_a_run_is_there_with_all_it_logs_and_is_continued_by_its_id(tmp_path):
     assert im2tex("fit", "--config", path, *LOGGED, *looks) == 0
     (first,) = runs(tmp_path / "runs" / "wandb")
     assert first.status == 0
-    assert first.config["model"]["decoder_args"]["width"] == 16
+    assert first.config["model"]["decoder_args"]["hidden_size"] == 16
     assert first.config["data"]["source"] == "grammar"
     assert first.config["seed_everything"] == 0
     assert len(first.column("train/loss")) == len(first.column("train/lr")) == 10

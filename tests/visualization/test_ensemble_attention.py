@@ -24,10 +24,10 @@ def recognizer(favourite, seed=0):
             "channels": [4, 8],
             "pools": ["4x4", "2x2"],
             "batch_norm": [True, True],
-            "row_width": 8,
-            "rows": 4,
+            "row_hidden_size": 8,
+            "num_row_embeddings": 4,
         },
-        decoder_args={"width": 16, "embedding": 8},
+        decoder_args={"hidden_size": 16, "embedding_dim": 8},
         preprocessing={"symbol_size": 12},
     ).eval()
     with torch.no_grad():

@@ -33,7 +33,7 @@ class CoverageRefinement(nn.Module):
     def __init__(self, heads: int, hidden: int = 32, kernel: int = 5) -> None:
         super().__init__()
         if kernel < 1 or kernel % 2 == 0:
-            raise ValueError(f"coverage_kernel has a middle, so it is odd; got {kernel}")
+            raise ValueError(f"coverage_kernel_size must be odd, got {kernel}")
         self.convolution = nn.Conv2d(2 * heads, hidden, kernel, padding=kernel // 2)
         self.project = nn.Linear(hidden, heads, bias=False)
         self.norm = MaskedBatchNorm(heads)

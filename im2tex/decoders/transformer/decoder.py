@@ -30,7 +30,7 @@ from im2tex.decoders.transformer.layers import GridMemory, positions
 from im2tex.decoders.transformer.stack import DecoderCache, TransformerStack
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
-from im2tex.utils.checks import check_fractions, check_weights
+from im2tex.utils.checks import check_at_least, check_fractions, check_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +59,20 @@ class TransformerDecoder(AutoregressiveDecoder):
 
     Args:
         vocabulary_size: V, given by the model.
-        grid_width: D of the fine grid, given by the encoder; where it is not `width`, a linear
+        grid_width: D of the fine grid, given by the encoder; where it is not `d_model`, a linear
             layer and a layer normalisation come in between.
-        width: D of the decoder, even, a multiple of `heads`.
-        layers: of self-attention, cross-attention and feed-forward net.
-        heads: of each attention.
-        feedforward: width of the feed-forward nets.
+        d_model: D of the decoder; even, a multiple of `num_heads`.
+        num_layers: of self-attention, cross-attention and feed-forward net.
+        num_heads: of each attention.
+        dim_feedforward: width of the feed-forward nets.
         dropout: of attention weights, within feed-forward nets and after each part of a layer, in
             training.
         coverage: whether the second layer and those above refine their scores by coverage.
-        coverage_width: maps between the convolution over coverage and the scores.
-        coverage_kernel: cells that convolution reaches over, odd.
+        coverage_channels: maps between the convolution over coverage and the scores.
+        coverage_kernel_size: cells that convolution reaches over, odd.
         directions: `both` learns to read in both directions and ranks what both find jointly;
-            `left` reads from left to right only, which searches three times as fast and takes
-            as long to train (`benchmarks/transformer_decoding.py`).
+            `left_to_right` is searched three times as fast and takes as long to train
+            (`benchmarks/transformer_decoding.py`).
         label_smoothing: share of the target's probability spread over the vocabulary.
         reduction: the loss is the token sum divided by the number of tokens (`tokens`, as in the
             released code) or of images (`images`).
@@ -93,57 +93,66 @@ class TransformerDecoder(AutoregressiveDecoder):
         "symbols.classify.bias",
     )
     inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {
-        "coverage_width": ("coverage", False),
-        "coverage_kernel": ("coverage", False),
+        "coverage_channels": ("coverage", False),
+        "coverage_kernel_size": ("coverage", False),
     }
 
     def __init__(
         self,
         vocabulary_size: int,
         grid_width: int,
-        width: int = 256,
-        layers: int = 3,
-        heads: int = 8,
-        feedforward: int = 1024,
+        d_model: int = 256,
+        num_layers: int = 3,
+        num_heads: int = 8,
+        dim_feedforward: int = 1024,
         dropout: float = 0.3,
         coverage: bool = True,
-        coverage_width: int = 32,
-        coverage_kernel: int = 5,
-        directions: Literal["both", "left"] = "both",
+        coverage_channels: int = 32,
+        coverage_kernel_size: int = 5,
+        directions: Literal["both", "left_to_right"] = "both",
         label_smoothing: float = 0.0,
         reduction: Literal["tokens", "images"] = "tokens",
         guided_attention: float = 0.0,
         symbol_loss: float = 0.0,
     ) -> None:
         super().__init__()
-        if min(width, layers, heads, feedforward, coverage_width) < 1:
-            raise ValueError(
-                "width, layers, heads, feedforward and coverage_width are at least 1; got "
-                f"{width}, {layers}, {heads}, {feedforward} and {coverage_width}"
-            )
+        check_at_least(
+            1,
+            d_model=d_model,
+            num_layers=num_layers,
+            num_heads=num_heads,
+            dim_feedforward=dim_feedforward,
+            coverage_channels=coverage_channels,
+        )
         check_fractions(dropout=dropout, label_smoothing=label_smoothing)
         weights = {"guided_attention": guided_attention, "symbol_loss": symbol_loss}
         check_weights(**weights)
-        if width % heads or width % 2:
-            raise ValueError(f"width is even and a multiple of heads; got {width} and {heads}")
-        if coverage and layers < 2:
+        if d_model % num_heads or d_model % 2:
             raise ValueError(
-                f"coverage starts at the second layer, and layers is {layers}; set coverage: false"
+                f"d_model must be even and a multiple of num_heads, got {d_model} and {num_heads}"
             )
-        self.width = width
+        if coverage and num_layers < 2:
+            raise ValueError(
+                f"coverage needs num_layers >= 2, got {num_layers}; set coverage: false"
+            )
+        self.d_model = d_model
         self.directions = directions
-        self.embedding = nn.Embedding(vocabulary_size, width)
-        self.embedding_norm = nn.LayerNorm(width)
-        self.input_norm = nn.LayerNorm(width)
-        self.start_backwards = nn.Parameter(torch.randn(width)) if directions == "both" else None
+        self.embedding = nn.Embedding(vocabulary_size, d_model)
+        self.embedding_norm = nn.LayerNorm(d_model)
+        self.input_norm = nn.LayerNorm(d_model)
+        self.start_backwards = nn.Parameter(torch.randn(d_model)) if directions == "both" else None
         self.project: nn.Module = nn.Identity()
-        if grid_width != width:
-            self.project = nn.Sequential(nn.Linear(grid_width, width), nn.LayerNorm(width))
+        if grid_width != d_model:
+            self.project = nn.Sequential(nn.Linear(grid_width, d_model), nn.LayerNorm(d_model))
         refinement = (
-            CoverageRefinement(heads, coverage_width, coverage_kernel) if coverage else None
+            CoverageRefinement(num_heads, coverage_channels, coverage_kernel_size)
+            if coverage
+            else None
         )
-        self.stack = TransformerStack(width, layers, heads, feedforward, dropout, refinement)
-        self.output = nn.Linear(width, vocabulary_size)
+        self.stack = TransformerStack(
+            d_model, num_layers, num_heads, dim_feedforward, dropout, refinement
+        )
+        self.output = nn.Linear(d_model, vocabulary_size)
         self.label_smoothing = label_smoothing
         self.reduction = reduction
         self.guided_attention = guided_attention
@@ -238,7 +247,7 @@ class TransformerDecoder(AutoregressiveDecoder):
             begins = ((tokens == BOS) & backwards).unsqueeze(3)
             embedded = torch.where(begins, self.start_backwards.to(embedded.dtype), embedded)
         placed = self.embedding_norm(embedded) + positions(
-            first, tokens.shape[2], self.width, self.embedding.weight
+            first, tokens.shape[2], self.d_model, self.embedding.weight
         )
         found: Tensor = self.input_norm(placed)
         return found

@@ -125,16 +125,16 @@ class TransformerLayer(nn.Module):
     Args:
         width: D.
         heads: H.
-        feedforward: width of the feed-forward net between its two matrices.
+        dim_feedforward: width of the feed-forward net between its two matrices.
         dropout: after each part and within, in training.
     """
 
-    def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, dim_feedforward: int, dropout: float) -> None:
         super().__init__()
         self.self_attention = SelfAttention(width, heads, dropout)
         self.cross_attention = CrossAttention(width, heads, dropout)
-        self.widen = nn.Linear(width, feedforward)
-        self.narrow = nn.Linear(feedforward, width)
+        self.linear1 = nn.Linear(width, dim_feedforward)
+        self.linear2 = nn.Linear(dim_feedforward, width)
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
         self.dropout = nn.Dropout(dropout)
 
@@ -146,8 +146,8 @@ class TransformerLayer(nn.Module):
     def add_cross_attention_and_ffn(self, inputs: Tensor, read: Tensor) -> Tensor:
         """Adds what cross-attention read, then the feed-forward net's own."""
         inputs = self.norms[1](inputs + self.dropout(read))
-        wide = self.dropout(self.widen(inputs).relu())
-        found: Tensor = self.norms[2](inputs + self.dropout(self.narrow(wide)))
+        wide = self.dropout(self.linear1(inputs).relu())
+        found: Tensor = self.norms[2](inputs + self.dropout(self.linear2(wide)))
         return found
 
 

@@ -55,7 +55,7 @@ class TransformerStack(nn.Module):
         width: D.
         layers: L.
         heads: H.
-        feedforward: width of the feed-forward nets.
+        dim_feedforward: width of the feed-forward nets.
         dropout: in training.
         refinement: takes what was looked at off the scores of the layers from the second up; None
             for plain attention.
@@ -66,13 +66,13 @@ class TransformerStack(nn.Module):
         width: int,
         layers: int,
         heads: int,
-        feedforward: int,
+        dim_feedforward: int,
         dropout: float,
         refinement: CoverageRefinement | None,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            TransformerLayer(width, heads, feedforward, dropout) for _ in range(layers)
+            TransformerLayer(width, heads, dim_feedforward, dropout) for _ in range(layers)
         )
         self.refinement = refinement
 

@@ -14,8 +14,12 @@ from im2tex.training.optim import OPTIMIZERS
 class Model(nn.Module):
     def __init__(self):
         super().__init__()
-        self.encoder = RowCNN([2, 4], ["2x2", "2x2"], [True, True], row_width=4, rows=3)
-        self.decoder = LSTMDecoder(9, "standard", {"score": "additive"}, 4, width=5, embedding=3)
+        self.encoder = RowCNN(
+            [2, 4], ["2x2", "2x2"], [True, True], row_hidden_size=4, num_row_embeddings=3
+        )
+        self.decoder = LSTMDecoder(
+            9, "standard", {"score": "additive"}, 4, hidden_size=5, embedding_dim=3
+        )
         self.norm = nn.LayerNorm((2, 4))  # two dimensions, and a norm all the same
 
 
@@ -50,10 +54,10 @@ def test_adamw_decays_kernels_and_neither_biases_norms_embeddings_nor_initial_st
     assert decayed == {
         "encoder.convolutions.0.0.weight",
         "encoder.convolutions.1.0.weight",
-        "encoder.rows.forwards.weight_ih_l0",
-        "encoder.rows.forwards.weight_hh_l0",
-        "encoder.rows.backwards.weight_ih_l0",
-        "encoder.rows.backwards.weight_hh_l0",
+        "encoder.row_encoder.forward_lstm.weight_ih_l0",
+        "encoder.row_encoder.forward_lstm.weight_hh_l0",
+        "encoder.row_encoder.backward_lstm.weight_ih_l0",
+        "encoder.row_encoder.backward_lstm.weight_hh_l0",
         "decoder.cell.weight_ih",
         "decoder.cell.weight_hh",
         "decoder.attention.project.weight",
