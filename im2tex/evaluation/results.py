@@ -23,6 +23,7 @@ from im2tex.errors import Im2TexError
 from im2tex.evaluation.environment import describe_environment
 from im2tex.evaluation.metrics import token_edits
 from im2tex.evaluation.result_checks import check_result, check_sample
+from im2tex.renames import current_components, current_settings
 from im2tex.utils.files import write_text_atomic
 from im2tex.utils.text_files import read_text
 from im2tex.utils.untrusted_text import BadJsonError, parse_json, quote
@@ -170,7 +171,7 @@ def result_path(folder: Path, study: str, name: str) -> Path:
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """A result file's content.
+    """A result file's content, its configuration with the current names of settings.
 
     Raises:
         Im2TexError: if it is missing, no result file, of a format this version cannot read, or
@@ -189,6 +190,8 @@ def read_result(path: Path) -> dict[str, Any]:
             "that `im2tex test` or `im2tex score` wrote, or update im2tex."
         )
     check_result(str(path), record)
+    if "config" in record:
+        record["config"] = current_components(current_settings(record["config"])[0])
     return record | {name: record.get(name) or {} for name in ("data", "signatures", "machine")}
 
 

@@ -103,7 +103,7 @@ def test_a_result_of_another_way_of_reading_is_not_shown(checkpoint, second, tmp
     export = ("export", "--ckpt_path", checkpoint, "--folder", tmp_path / "m", "--result", result)
     capsys.readouterr()
     assert im2tex(*export) == 2
-    assert "another way of reading" in capsys.readouterr().err
+    assert "another ensemble" in capsys.readouterr().err
     assert im2tex(*export, "--ensemble", second, "--scales", *SCALES) == 0
 
 
