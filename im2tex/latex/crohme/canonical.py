@@ -3,8 +3,7 @@ r"""CROHME's canonical token form, from LaTeX.
 The form is the one of the captions most papers train on: one token a symbol, braces around every
 argument of `^`, `_`, `\frac` and `\sqrt` and nowhere else, the lower script before the upper one,
 no delimiter sizes, no fonts, no spacing, one spelling for each symbol (`<`, not `\lt`). What
-becomes of each command is defined in `crohme.symbols`; `crohme.from_tree` prints the form, and
-`crohme.mathml` converts the files' MathML to it with the helpers here.
+becomes of each command is defined in `crohme.symbols`; `crohme.from_tree` prints the form.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 from im2tex.latex.crohme.from_tree import crohme_from_tree
 from im2tex.latex.crohme.symbols import DROPPED, SYNONYMS
 from im2tex.latex.normal_form.parser import parse_formula
-from im2tex.latex.tokens import LatexError, Token, TokenKind, tokenize
+from im2tex.latex.tokens import LatexError, token_texts
 
 
 class CanonicalToken(NamedTuple):
@@ -37,7 +36,7 @@ class CanonicalToken(NamedTuple):
 
 CanonicalTokens: TypeAlias = list[CanonicalToken]
 
-# Digits beyond seven name no character; a million of them are no number to be read.
+# A number of more than seven digits names no character.
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-fA-F]{1,6}|[A-Za-z]{1,31});")
 # `\ltN`, which a careless tool made from `&lt;N`; `\ltimes` is a symbol.
 _JOINED = re.compile(
@@ -45,11 +44,15 @@ _JOINED = re.compile(
 )
 # `\sb` and `\sp`, other names of `_` and `^`, not behind a backslash of their own.
 _SCRIPTS = re.compile(r"(?<!\\)((?:\\\\)*)\\s([bp])(?![A-Za-z])")
+_NULL_DELIMITER = re.compile(r"(\\(?:left|right))\s*\.")
 _UNWRITTEN = frozenset(["{", "}", "_", "^", "&", "\\\\", "\\substack"])
 
 
 def canonicalize(source: str, *, strict: bool = False) -> list[str]:
     r"""LaTeX in CROHME's canonical tokens.
+
+    >>> canonicalize(r"\mathrm{x}^2_1 \le \frac12")
+    ['x', '_', '{', '1', '}', '^', '{', '2', '}', '\\leq', '\\frac', '{', '1', '}', '{', '2', '}']
 
     Args:
         source: a formula as found in a file's truth, with or without dollars.
@@ -64,11 +67,14 @@ def canonicalize(source: str, *, strict: bool = False) -> list[str]:
     """
     if (len(source) - len(source.rstrip("\\"))) % 2:
         raise LatexError("a backslash with nothing behind it", len(source) - 1, source)
+    return crohme_from_tree(parse_formula(_repaired(source), lenient=not strict))
+
+
+def _repaired(source: str) -> str:
     # Some truths were escaped twice, and hold `&lt;` in their text.
     source = _ENTITY.sub(lambda match: html.unescape(match.group()), source)
     source = _JOINED.sub(r"\\\1 ", source)
-    source = _SCRIPTS.sub(lambda match: match[1] + ("_" if match[2] == "b" else "^"), source)
-    return crohme_from_tree(parse_formula(source, lenient=not strict))
+    return _SCRIPTS.sub(lambda match: match[1] + ("_" if match[2] == "b" else "^"), source)
 
 
 def canonical_tokens(source: str) -> CanonicalTokens:
@@ -85,8 +91,9 @@ def canonicalize_or_tokenize(source: str) -> list[str]:
     try:
         return canonicalize(source)
     except LatexError:
-        printable = "".join(c if c.isprintable() else " " for c in source).rstrip("\\")
-        return [SYNONYMS.get(token.text, token.text) for token in _prepared(tokenize(printable))]
+        printable = "".join(c if c.isprintable() else " " for c in _repaired(source))
+        tokens = token_texts(_NULL_DELIMITER.sub(r"\1 ", printable.rstrip("\\")))
+        return [SYNONYMS.get(t, t) for t in tokens if t not in DROPPED and t not in ("$", "~")]
 
 
 def annotate_tokens(tokens: Sequence[str]) -> CanonicalTokens:
@@ -109,70 +116,3 @@ def annotate_tokens(tokens: Sequence[str]) -> CanonicalTokens:
             written = False
         marked.append(CanonicalToken(token, None, written))
     return marked
-
-
-def group(inside: CanonicalTokens) -> CanonicalTokens:
-    """The leaves in braces."""
-    return [_mark("{"), *inside, _mark("}")]
-
-
-def scripts(
-    base: CanonicalTokens, sub: CanonicalTokens | None, sup: CanonicalTokens | None
-) -> CanonicalTokens:
-    """A base with its scripts, the lower one first; an empty script is none."""
-    result = list(base)
-    if sub:
-        result += [_mark("_"), *group(sub)]
-    if sup:
-        result += [_mark("^"), *group(sup)]
-    return result
-
-
-def fraction(
-    numerator: CanonicalTokens, denominator: CanonicalTokens, bar: str | None = None
-) -> CanonicalTokens:
-    """A fraction; `bar` names the written bar."""
-    return [CanonicalToken("\\frac", bar), *group(numerator), *group(denominator)]
-
-
-def radical(
-    body: CanonicalTokens, index: CanonicalTokens | None = None, sign: str | None = None
-) -> CanonicalTokens:
-    """A root; `sign` names the written radical."""
-    result = [CanonicalToken("\\sqrt", sign)]
-    if index is not None:
-        result += [_mark("["), *index, _mark("]")]
-    return result + group(body)
-
-
-def _mark(token: str) -> CanonicalToken:
-    return CanonicalToken(token, None, written=False)
-
-
-def _kept(token: Token) -> bool:
-    return token.text not in DROPPED and token.kind not in (TokenKind.SHIFT, TokenKind.TIE)
-
-
-def _prepared(tokens: list[Token]) -> list[Token]:
-    r"""The tokens that say something, each one whole.
-
-    Words such as `\ltN`, which a careless tool made from `&lt;N`, are taken apart. A delimiter
-    stays when `\left` goes, but the null delimiter goes too: nobody writes it.
-    """
-    result: list[Token] = []
-    after_left = False
-    for token in tokens:
-        sided = after_left
-        after_left = token.text in ("\\left", "\\right")
-        if after_left or not _kept(token) or (sided and token.text == "."):
-            continue
-        if token.kind is TokenKind.WORD and token.text[:3] in ("\\lt", "\\gt"):
-            middle = token.start + 3
-            result.append(token._replace(text=token.text[:3], end=middle))
-            result += [
-                Token(letter, TokenKind.CHARACTER, middle + i, middle + i + 1)
-                for i, letter in enumerate(token.text[3:])
-            ]
-        else:
-            result.append(token)
-    return result

@@ -9,73 +9,29 @@ same file refer to.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 
 from im2tex.latex.character_table import COMMANDS
-from im2tex.latex.crohme.canonical import (
-    CanonicalToken,
-    CanonicalTokens,
-    fraction,
-    radical,
-    scripts,
-)
+from im2tex.latex.crohme.canonical import CanonicalToken, CanonicalTokens
 from im2tex.latex.crohme.symbols import SYNONYMS
 
 _ID = "{http://www.w3.org/XML/1998/namespace}id"
 
-# Names and characters other than a LaTeX name without its backslash.
+# Names and characters other than a LaTeX name without its backslash or the table of characters.
 _NAMES = {
-    "infin": "\\infty",
-    "rarr": "\\rightarrow",
-    "hellip": "\\ldots",
-    "ctdot": "\\cdots",
-    "sdot": "\\cdot",
-    "exist": "\\exists",
-    "isin": "\\in",
-    "plusmn": "\\pm",
-    "minus": "-",
-    "divide": "\\div",
-    "{": "\\{",
-    "}": "\\}",
-    "COMMA": ",",
+    **{"infin": "\\infty", "rarr": "\\rightarrow", "hellip": "\\ldots", "ctdot": "\\cdots"},
+    **{"sdot": "\\cdot", "exist": "\\exists", "isin": "\\in", "plusmn": "\\pm", "minus": "-"},
+    **{"divide": "\\div", "{": "\\{", "}": "\\}", "COMMA": ","},
     "im": "\\lim",  # MfrDB's export lost the l
-    "\u2212": "-",
-    "\u00d7": "\\times",
-    "\u00f7": "\\div",
-    "\u00b1": "\\pm",
-    "\u22c5": "\\cdot",
-    "\u00b7": "\\cdot",
-    "\u2026": "\\ldots",
-    "\u22ef": "\\cdots",
-    "\u221e": "\\infty",
-    "\u2192": "\\rightarrow",
-    "\u2264": "\\leq",
-    "\u2265": "\\geq",
-    "\u2260": "\\neq",
-    "\u2208": "\\in",
-    "\u2200": "\\forall",
-    "\u2203": "\\exists",
-    "\u2032": "\\prime",
-    "\u2211": "\\sum",
-    "\u222b": "\\int",
-    "\u0394": "\\Delta",
-    "\u03b1": "\\alpha",
-    "\u03b2": "\\beta",
-    "\u03b3": "\\gamma",
-    "\u03b8": "\\theta",
-    "\u03bb": "\\lambda",
-    "\u03bc": "\\mu",
-    "\u03c0": "\\pi",
-    "\u03c3": "\\sigma",
-    "\u03c6": "\\phi",
+    **{"\u2212": "-", "\u2032": "\\prime", "\u03c6": "\\phi"},
 }
-_WORDS = (
+_NAMES_OF_COMMANDS = (
     "alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi pi rho sigma tau phi chi psi "
     "omega Gamma Delta Theta Lambda Pi Sigma Phi Psi Omega infty int sum prod times div pm cdot "
     "cdots ldots rightarrow leftarrow in notin forall exists prime leq geq neq le ge ne lt gt to "
     "sin cos tan log lim sqrt frac"
 )
-_WORD_SET = frozenset(_WORDS.split())
+_WORDS = frozenset(_NAMES_OF_COMMANDS.split())
 
 
 class MathMLError(ValueError):
@@ -96,7 +52,7 @@ def symbol_tokens(name: str) -> list[str]:
         return [_NAMES[name]]
     if name.startswith("\\"):
         return [SYNONYMS.get(name, name)]
-    if name in _WORD_SET:
+    if name in _WORDS:
         return [SYNONYMS.get("\\" + name, "\\" + name)]
     return [_character(c) for c in name if not c.isspace()]
 
@@ -122,14 +78,14 @@ def canonical_from_mathml(math: ET.Element) -> CanonicalTokens:
     return _row(list(math))
 
 
-def _row(elements: list[ET.Element]) -> CanonicalTokens:
-    return [leaf for element in elements for leaf in _element(element)]
+def _row(elements: Iterable[ET.Element]) -> CanonicalTokens:
+    return [token for element in elements for token in _element(element)]
 
 
 def _element(element: ET.Element) -> CanonicalTokens:
     name = element.tag.rpartition("}")[2].rpartition(":")[2]
     identity = element.get(_ID)
-    if name in _TOKENS:
+    if name in _LEAVES:
         tokens = symbol_tokens(element.text or "")
         strange = next((token for token in tokens if not token.isascii()), None)
         if strange is not None:
@@ -138,29 +94,43 @@ def _element(element: ET.Element) -> CanonicalTokens:
     if name in _EMPTY:
         return []
     if name in _ROWS:
-        return _row(list(element))
+        return _row(element)
     if name == "msqrt":
-        return radical(_row(list(element)), None, identity)
-    if name not in _BUILDERS:
+        return _filled("\\sqrt { 0 }", [_row(element)], identity)
+    if name not in _TEMPLATES:
         raise MathMLError(f"<{name}> is not known here")
-    needed, build = _BUILDERS[name]
+    template = _TEMPLATES[name]
+    needed = sum(word.isdigit() for word in template.split())
     if len(element) != needed:
         raise MathMLError(f"<{name}> has {len(element)} children, it needs {needed}")
-    return build([_element(child) for child in element], identity)
+    return _filled(template, [_element(child) for child in element], identity)
 
 
-_TOKENS = frozenset(["mi", "mo", "mn", "mtext", "ms"])
+def _filled(
+    template: str, parts: Sequence[CanonicalTokens], identity: str | None
+) -> CanonicalTokens:
+    """A template's tokens, with parts in place of their numbers; an empty script is none."""
+    tokens: CanonicalTokens = []
+    for group in template.split("  "):
+        words = group.split()
+        if words[0] in ("_", "^") and not parts[int(words[2])]:
+            continue
+        for word in words:
+            if word.isdigit():
+                tokens += parts[int(word)]
+            else:
+                written = word[0] == "\\"
+                tokens.append(CanonicalToken(word, identity if written else None, written))
+    return tokens
+
+
+_LEAVES = frozenset(["mi", "mo", "mn", "mtext", "ms"])
 _EMPTY = frozenset(["mspace", "none", "annotation", "annotation-xml"])
 _ROWS = frozenset(["mrow", "mstyle", "mpadded", "math", "semantics"])
-_Builder = Callable[[list[CanonicalTokens], str | None], CanonicalTokens]
-# Number of children, and what they make.
-_BUILDERS: dict[str, tuple[int, _Builder]] = {
-    "mfrac": (2, lambda parts, bar: fraction(parts[0], parts[1], bar)),
-    "mroot": (2, lambda parts, sign: radical(parts[0], parts[1], sign)),
-    "msub": (2, lambda parts, _: scripts(parts[0], parts[1], None)),
-    "munder": (2, lambda parts, _: scripts(parts[0], parts[1], None)),
-    "msup": (2, lambda parts, _: scripts(parts[0], None, parts[1])),
-    "mover": (2, lambda parts, _: scripts(parts[0], None, parts[1])),
-    "msubsup": (3, lambda parts, _: scripts(parts[0], parts[1], parts[2])),
-    "munderover": (3, lambda parts, _: scripts(parts[0], parts[1], parts[2])),
+_TEMPLATES = {
+    "mfrac": "\\frac { 0 } { 1 }",
+    "mroot": "\\sqrt [ 1 ] { 0 }",
+    **dict.fromkeys(["msub", "munder"], "0  _ { 1 }"),
+    **dict.fromkeys(["msup", "mover"], "0  ^ { 1 }"),
+    **dict.fromkeys(["msubsup", "munderover"], "0  _ { 1 }  ^ { 2 }"),
 }
