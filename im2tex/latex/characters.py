@@ -12,16 +12,7 @@ import re
 import unicodedata
 from typing import NoReturn
 
-from im2tex.latex.character_table import (
-    ACCENTS,
-    COMMANDS,
-    DOTLESS,
-    ESCAPED,
-    PLAIN,
-    PRIMES,
-    TEXT,
-    TEXT_ACCENTS,
-)
+from im2tex.latex import character_table as table
 from im2tex.latex.normal_form.text_mode import MarkupPiece, PieceContext, iter_pieces
 from im2tex.latex.tokens import LatexError
 
@@ -167,10 +158,11 @@ class _Writer:
         sign = self._script_sign()
         raised = self._raised()
         if kind == "'" and not sign and not raised:
-            self.out.append("'" * sum(PRIMES[one] for one in run))
+            self.out.append("'" * sum(table.PRIMES[one] for one in run))
             return end
         inside = "".join(
-            "\\prime " * PRIMES[one] if one in PRIMES else self._expanded(one) for one in run
+            "\\prime " * table.PRIMES[one] if one in table.PRIMES else self._expanded(one)
+            for one in run
         )
         if raised and kind != "_":
             self.out.append(inside)
@@ -200,13 +192,13 @@ class _Writer:
         return end
 
     def _in_text(self, character: str, marks: list[str]) -> str:
-        if not marks and character in TEXT:
-            return TEXT[character]
+        if not marks and character in table.TEXT:
+            return table.TEXT[character]
         base, marks = _taken_apart(character, marks)
-        base = DOTLESS.get(base, base)
-        if base.isascii() and base.isalpha() and all(mark in TEXT_ACCENTS for mark in marks):
+        base = table.DOTLESS.get(base, base)
+        if base.isascii() and base.isalpha() and all(mark in table.TEXT_ACCENTS for mark in marks):
             for mark in marks:
-                base = f"{TEXT_ACCENTS[mark]}{{{base}}}"
+                base = f"{table.TEXT_ACCENTS[mark]}{{{base}}}"
             return base
         markup = self._script_in_text(character) if not marks else ""
         markup = markup or self._accented(character, marks).strip()
@@ -229,25 +221,25 @@ class _Writer:
             self._refuse(marks[0] if character == base else character)
         markup = {"i": "\\imath", "j": "\\jmath"}.get(base) or self._character(base).strip()
         for mark in marks:
-            if mark not in ACCENTS:
+            if mark not in table.ACCENTS:
                 self._refuse(character if character != base else mark)
             if mark in ("\u0305", "\u0332"):  # lines leave a letter its dot
                 markup = {"\\imath": "i", "\\jmath": "j"}.get(markup, markup)
-            markup = f"{ACCENTS[mark]}{{{markup}}}"
+            markup = f"{table.ACCENTS[mark]}{{{markup}}}"
         return markup
 
     @staticmethod
     def _known(character: str) -> bool:
-        return character in PLAIN or character in COMMANDS or character in PRIMES
+        return character in table.PLAIN or character in table.COMMANDS or character in table.PRIMES
 
     def _character(self, character: str) -> str:
         """One character of math."""
-        if character in PLAIN:
-            return PLAIN[character]
-        if character in COMMANDS:
-            return COMMANDS[character] + " "
-        if character in PRIMES:
-            return "'" * PRIMES[character]
+        if character in table.PLAIN:
+            return table.PLAIN[character]
+        if character in table.COMMANDS:
+            return table.COMMANDS[character] + " "
+        if character in table.PRIMES:
+            return "'" * table.PRIMES[character]
         return character if character.isascii() else self._expanded(character)
 
     def _expanded(self, character: str) -> str:
@@ -260,7 +252,7 @@ class _Writer:
         if kind not in _KINDS | {"<super>", "<sub>"} or " " in parts:
             self._refuse(character)
         markup = "".join(
-            ESCAPED[part] + " " if part in ESCAPED else self._part(character, part)
+            table.ESCAPED[part] + " " if part in table.ESCAPED else self._part(character, part)
             for part in parts
         )
         return self._in_font(character, parts[0], markup) if kind == "<font>" else markup
@@ -309,7 +301,7 @@ def _script_kind(text: str) -> str:
     """`^` for a raised character, `_` for a lowered one, `'` for a prime, or nothing."""
     if text.isascii():
         return ""
-    if text in PRIMES:
+    if text in table.PRIMES:
         return "'"
     kind = unicodedata.decomposition(text[0]).partition(" ")[0] if len(text) == 1 else ""
     return {"<super>": "^", "<sub>": "_"}.get(kind, "")

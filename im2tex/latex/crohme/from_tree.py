@@ -6,27 +6,8 @@ braces where it can do without: in `{x'}_i` the scripts join, in `{x^a}^b` the b
 
 from __future__ import annotations
 
-from im2tex.latex.crohme.symbols import (
-    CONTENTS,
-    DROPPED,
-    PLACELESS,
-    PLAIN_SYMBOLS,
-    POINTERS,
-    RENAMED,
-    SYNONYMS,
-    TEXT_ACCENTS,
-    VANISHING,
-)
-from im2tex.latex.normal_form.commands import (
-    ACCENTS,
-    ARGUMENTS,
-    COLUMNED,
-    FONTS,
-    KEPT_INFIXES,
-    MATRIX_FENCES,
-    OPERATORS,
-    WIDE_ACCENTS,
-)
+from im2tex.latex.crohme import symbols
+from im2tex.latex.normal_form import commands
 from im2tex.latex.normal_form.tree import (
     Array,
     Command,
@@ -46,8 +27,8 @@ _LARGE_NAMES = (
 )
 _ENVIRONMENTS = frozenset(["matrix", "aligned", "alignedat", "gathered", "split"])
 # Operators that would take a script behind an empty group for their own.
-_LARGE = frozenset(f"\\{name}" for name in _LARGE_NAMES.split()) | frozenset(OPERATORS)
-_MATH_ACCENTS = (ACCENTS | WIDE_ACCENTS) - {"\\dddot"}
+_LARGE = frozenset(f"\\{name}" for name in _LARGE_NAMES.split()) | frozenset(commands.OPERATORS)
+_MATH_ACCENTS = (commands.ACCENTS | commands.WIDE_ACCENTS) - {"\\dddot"}
 
 
 def crohme_from_tree(formula: ParsedFormula) -> list[str]:
@@ -89,7 +70,7 @@ def _row(nodes: list[Node], out: list[str]) -> None:
             return
         elif node == "\\middle":
             at += nodes[at : at + 1] == ["."]
-        elif node in TEXT_ACCENTS:
+        elif node in symbols.TEXT_ACCENTS:
             _text_accent(node, nodes[at] if at < len(nodes) else None, out)
             at += 1
         else:
@@ -110,7 +91,7 @@ def _compound(node: Node, out: list[str]) -> None:
         out += _delimiter(node.right.removeprefix("\\right"))
     elif isinstance(node, Array):
         _array(node, out)
-    elif isinstance(node, Verbatim) and node.tokens[0] not in VANISHING | DROPPED:
+    elif isinstance(node, Verbatim) and node.tokens[0] not in symbols.VANISHING | symbols.DROPPED:
         raise _refused(f"{node.tokens[0]} has no place in a label")
 
 
@@ -121,23 +102,25 @@ def _symbol(token: str, follower: Node | None) -> list[str]:
         token: as written.
         follower: the node behind it, or behind brackets that stand there.
     """
-    if token in DROPPED or token in ("~", "\\", "$"):
+    if token in symbols.DROPPED or token in ("~", "\\", "$"):
         return []
     if token[0] != "\\":
-        return [SYNONYMS.get(sign, sign) for sign in token]  # a dash may be two
-    if token in PLACELESS:
+        return [symbols.SYNONYMS.get(sign, sign) for sign in token]  # a dash may be two
+    if token in symbols.PLACELESS:
         raise _refused(f"{token} has no place in a label")
-    if token in ARGUMENTS and token not in FONTS:
+    if token in commands.ARGUMENTS and token not in commands.FONTS:
         raise _refused(f"an argument of {token} is missing")
-    if token in VANISHING:
+    if token in symbols.VANISHING:
         return []
-    if token in FONTS:
-        return [RENAMED.get(token, token), "{", "}"]  # or it would take what follows
+    if token in commands.FONTS:
+        return [symbols.RENAMED.get(token, token), "{", "}"]  # or it would take what follows
     base = follower.base if isinstance(follower, Scripts) else follower
-    known = token in PLAIN_SYMBOLS or token in SYNONYMS or token in OPERATORS
+    known = (
+        token in symbols.PLAIN_SYMBOLS or token in symbols.SYNONYMS or token in commands.OPERATORS
+    )
     if isinstance(base, Group) and not known:
         raise _refused(f"{token} is not known, and what is in braces behind it may belong to it")
-    return [SYNONYMS.get(token, token)]
+    return [symbols.SYNONYMS.get(token, token)]
 
 
 def _behind_bracket(nodes: list[Node], at: int) -> Node | None:
@@ -148,17 +131,17 @@ def _behind_bracket(nodes: list[Node], at: int) -> Node | None:
 
 
 def _delimiter(token: str) -> list[str]:
-    return [] if token == "." else [SYNONYMS.get(token, token)]
+    return [] if token == "." else [symbols.SYNONYMS.get(token, token)]
 
 
 def _text_accent(token: str, argument: Node | None, out: list[str]) -> None:
     if isinstance(argument, Scripts) and argument.base is not None:
-        accented = Command(RENAMED[token], [argument.base])
+        accented = Command(symbols.RENAMED[token], [argument.base])
         _scripts(Scripts(accented, argument.marks), out)
     elif argument is None or isinstance(argument, Scripts):
         raise _refused(f"an argument of {token} is missing")
     else:
-        out += [RENAMED[token], *_braced(argument)]
+        out += [symbols.RENAMED[token], *_braced(argument)]
 
 
 def _scripts(node: Scripts, out: list[str]) -> None:
@@ -235,21 +218,21 @@ def _scripts_at_end(tokens: list[str]) -> tuple[int, dict[str, list[str]]]:
 
 def _command(node: Command, out: list[str]) -> None:
     name = node.name.partition(" ")[0]
-    if name in POINTERS:
+    if name in symbols.POINTERS:
         raise _refused(f"{name} points to something outside the formula")
-    if name in KEPT_INFIXES:
+    if name in commands.KEPT_INFIXES:
         out += ["{", *_infix(node), "}"]
     elif name == "\\mathchoice":
         _row(node.arguments[:1], out)
-    elif name in CONTENTS:
+    elif name in symbols.CONTENTS:
         _row(node.arguments[-1:], out)
     elif name == "\\stackrel" and node.option is not None:
         # From the package of that name: its option stands below.
         above = Command(name, node.arguments)
         out += ["\\underset", "{", *_printed(node.option), "}", *_braced(above)]
-    elif name not in VANISHING:
-        out.append(RENAMED.get(name, name))
-        if node.option is not None and name not in RENAMED:
+    elif name not in symbols.VANISHING:
+        out.append(symbols.RENAMED.get(name, name))
+        if node.option is not None and name not in symbols.RENAMED:
             inside = _printed(node.option)
             out += ["[", "{", *inside, "}", "]"] if "]" in inside else ["[", *inside, "]"]
         for argument in node.arguments:
@@ -272,23 +255,23 @@ def _inside(node: Node) -> list[str]:
     while len(body) == 1 and isinstance(body[0], Group):
         body = body[0].body
     only = body[0] if len(body) == 1 else None
-    if isinstance(only, Command) and only.name in KEPT_INFIXES:
+    if isinstance(only, Command) and only.name in commands.KEPT_INFIXES:
         return _infix(only)
     return _printed(body)
 
 
 def _array(array: Array, out: list[str]) -> None:
     """An array as it is written by hand: with its delimiters and its lines."""
-    left, name, right = MATRIX_FENCES.get(array.name, ("", array.name, ""))
+    left, name, right = commands.MATRIX_FENCES.get(array.name, ("", array.name, ""))
     if name in ("substack", "subarray"):
         out += ["\\substack", "{", *_rows(array), "}"]
         return
     columns = ["c" if letter != "|" else "|" for letter in array.columns or []]
     if name == "alignedat":
         columns = array.columns or []
-    elif name in COLUMNED and "|" in columns:
+    elif name in commands.COLUMNED and "|" in columns:
         name = "array"
-    elif name in COLUMNED or name in ("cases", "smallmatrix"):
+    elif name in commands.COLUMNED or name in ("cases", "smallmatrix"):
         name, columns = "matrix", []
     elif name not in _ENVIRONMENTS:
         raise _refused(f"the environment {name} has no place in a label")

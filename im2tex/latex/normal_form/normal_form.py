@@ -16,14 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from im2tex.latex.normal_form.commands import (
-    ACCENTS,
-    FRACTIONS,
-    KEPT_INFIXES,
-    LINES,
-    MATRIX_FENCES,
-    PAIRED,
-)
+from im2tex.latex.normal_form import commands
 from im2tex.latex.normal_form.tree import (
     Array,
     Command,
@@ -123,7 +116,7 @@ def _begins_bare(nodes: list[Node]) -> bool:
 
 def _command(node: Command, out: list[str]) -> None:
     name = node.name
-    if name in KEPT_INFIXES:
+    if name in commands.KEPT_INFIXES:
         _infix(node, out)
         return
     out += name.split(" ")
@@ -132,13 +125,13 @@ def _command(node: Command, out: list[str]) -> None:
         _nodes(node.option, out)
         out.append("]")
     for argument in node.arguments:
-        if name in ACCENTS:
+        if name in commands.ACCENTS:
             _braced(argument, out)
-        elif name in LINES:
+        elif name in commands.LINES:
             out.append("{")
             _argument(argument, out)
             out.append("}")
-        elif name in FRACTIONS and isinstance(argument, Command):
+        elif name in commands.FRACTIONS and isinstance(argument, Command):
             # `\frac\mathrm{d}{t}` is no LaTeX: the command would lose its own argument.
             _braced(argument, out)
         else:
@@ -181,13 +174,13 @@ def _array(node: Array, out: list[str]) -> None:
     if node.name == "substack":
         _substack(node, out)
         return
-    left, name, right = MATRIX_FENCES.get(node.name, ("", node.name, ""))
+    left, name, right = commands.MATRIX_FENCES.get(node.name, ("", node.name, ""))
     if left:
         out.append(left)
     out.append(f"\\begin{{{name}}}")
     if node.columns is not None:
         out += ["{", *node.columns, "}"]
-    paired = name in PAIRED
+    paired = name in commands.PAIRED
     for row in node.rows:
         out += ["\\hline"] * row.rules
         for i, cell in enumerate(row.cells):

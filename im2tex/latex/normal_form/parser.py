@@ -12,28 +12,8 @@ import re
 from collections.abc import Callable
 
 from im2tex.latex.cursor import END
-from im2tex.latex.normal_form.commands import (
-    ARGUMENTS,
-    BRACKETED,
-    BRACKETED_INSIDE,
-    BRACKETED_TWICE,
-    CONSTRUCTS,
-    FONTS,
-    FRACTIONS,
-    GROUPED,
-    INFIXES,
-    LINES,
-    OPERATORS,
-    PROSE,
-    ROLES,
-    ROMAN_ARGUMENT,
-    ROMAN_BRACE,
-    SPELLINGS,
-    STARRED,
-    STARS,
-    TEXT,
-    CommandRole,
-)
+from im2tex.latex.normal_form import commands
+from im2tex.latex.normal_form.commands import CommandRole
 from im2tex.latex.normal_form.construct_reader import ConstructReader, grouped
 from im2tex.latex.normal_form.lexer import LexedFormula, lex
 from im2tex.latex.normal_form.tree import (
@@ -101,7 +81,7 @@ class _Parser(ConstructReader):
             until: a token that ends it, besides those that always do.
         """
         items = self.items(until)
-        return [self.infix(items, until)] if self.tokens[self.at] in INFIXES else items
+        return [self.infix(items, until)] if self.tokens[self.at] in commands.INFIXES else items
 
     def items(self, until: str) -> list[Node]:
         r"""Material up to what ends it, `\over` included."""
@@ -110,7 +90,7 @@ class _Parser(ConstructReader):
         items: list[Node] = []
         while True:
             token = tokens[self.at]
-            role = ROLES.get(token)
+            role = commands.ROLES.get(token)
             node: Node
             if role is None:
                 if token == until or token[:5] == "\\end{":
@@ -196,15 +176,15 @@ class _Parser(ConstructReader):
         if not self.at_argument():
             raise self.error(f"{what} is missing")
         token = self.tokens[self.at]
-        if token == ROMAN_BRACE:
-            self.tokens[self.at] = ROMAN_ARGUMENT
-        role = ROLES.get(token)
+        if token == commands.ROMAN_BRACE:
+            self.tokens[self.at] = commands.ROMAN_ARGUMENT
+        role = commands.ROLES.get(token)
         return self.symbol(token) if role is None else self.atom(token, role)
 
     def at_argument(self) -> bool:
         """Whether what stands here can be an argument."""
         token = self.tokens[self.at]
-        role = ROLES.get(token)
+        role = commands.ROLES.get(token)
         return role in _ARGUMENT if role else token[:7] != "\\begin{" and token[:5] != "\\end{"
 
     def atom(self, token: str, role: CommandRole) -> Node:
@@ -215,7 +195,7 @@ class _Parser(ConstructReader):
             return self.group()
         if role is CommandRole.OPERATOR:
             self.at += 1
-            return Operator(token[1:], OPERATORS[token])
+            return Operator(token[1:], commands.OPERATORS[token])
         readers = {
             CommandRole.SCRIPT: self.without_base,
             CommandRole.LEFT: self.fenced,
@@ -248,7 +228,7 @@ class _Parser(ConstructReader):
         cells, self.cells = self.cells, False
         body = self.row()
         right = self.tokens[self.at]
-        if right[:6] != "\\right" or right not in ROLES:
+        if right[:6] != "\\right" or right not in commands.ROLES:
             raise self.error(f"{left} without its \\right")
         self.at += 1
         self.cells = cells
@@ -261,32 +241,34 @@ class _Parser(ConstructReader):
         self.enter()
         self.at += 1
         reader = _CONSTRUCTS.get(token)
-        if reader is not None and (token not in CONSTRUCTS or self.at_argument()):
+        if reader is not None and (token not in commands.CONSTRUCTS or self.at_argument()):
             node = reader(self)
             self.depth -= 1
             return node
-        name = SPELLINGS.get(token, token)
+        name = commands.SPELLINGS.get(token, token)
         option = None
         text, prose = self.text, self.prose
-        if token in TEXT or token in PROSE:
-            self.prose = int(token in PROSE or prose == 1)
-        if token in TEXT or (self.printed and token == "\\mathrm"):
+        if token in commands.TEXT or token in commands.PROSE:
+            self.prose = int(token in commands.PROSE or prose == 1)
+        if token in commands.TEXT or (self.printed and token == "\\mathrm"):
             self.text = text or self.holds_spaces()
-        elif token in STARS and self.tokens[self.at] == "*":
+        elif token in commands.STARS and self.tokens[self.at] == "*":
             self.at += 1
-            name = STARRED if token == "\\operatorname" else f"{token} *"
-        elif token in BRACKETED and self.tokens[self.at] == "[":
+            name = commands.STARRED if token == "\\operatorname" else f"{token} *"
+        elif token in commands.BRACKETED and self.tokens[self.at] == "[":
             option = self.option(token)
-        if token == ROMAN_BRACE:
+        if token == commands.ROMAN_BRACE:
             arguments: list[Node] = [self.braced()]
-        elif (token in FONTS or token in CONSTRUCTS) and not self.at_argument():
+        elif (token in commands.FONTS or token in commands.CONSTRUCTS) and not self.at_argument():
             # Papers define \bm and its like as symbols of their own; TeX takes a lone \rm.
-            arguments = [Group([])] if token in GROUPED and self.tokens[self.at] == "\\rm" else []
+            arguments = (
+                [Group([])] if token in commands.GROUPED and self.tokens[self.at] == "\\rm" else []
+            )
         else:
             arguments = self.arguments(token)
         self.text, self.prose = text, prose
         self.depth -= 1
-        if token in TEXT and prose == 1:
+        if token in commands.TEXT and prose == 1:
             return grouped(arguments)
         if not arguments and (option is not None or name != token):
             raise self.error(f"an argument of {token} is missing")
@@ -297,13 +279,13 @@ class _Parser(ConstructReader):
         name, arguments = command.name, command.arguments
         if not arguments:
             return name
-        if token in GROUPED:
+        if token in commands.GROUPED:
             command.arguments = [grouped(arguments)]
-        elif self.printed and name in LINES:
+        elif self.printed and name in commands.LINES:
             command.arguments = [_unwrapped(arguments[0])]
         elif name in ("\\operatorname", "\\operatorname*"):
             word = _word(arguments[0])
-            if f"\\{word}" in OPERATORS:
+            if f"\\{word}" in commands.OPERATORS:
                 return Operator(word, name != "\\operatorname")
         return command
 
@@ -320,17 +302,17 @@ class _Parser(ConstructReader):
     def option(self, token: str) -> list[Node] | None:
         """What stands in square brackets behind a command; None where it says nothing."""
         option = self.index(token)
-        if token in BRACKETED_TWICE and self.tokens[self.at] == "[":
+        if token in commands.BRACKETED_TWICE and self.tokens[self.at] == "[":
             option += ["]", "[", *self.index(token)]
         # That of a continued fraction is the place of its numerator.
-        return None if SPELLINGS.get(token) in FRACTIONS else option
+        return None if commands.SPELLINGS.get(token) in commands.FRACTIONS else option
 
     def arguments(self, token: str) -> list[Node]:
         """The arguments of a command, and what stands in square brackets between them."""
         arguments: list[Node] = []
-        for _ in range(ARGUMENTS[token]):
+        for _ in range(commands.ARGUMENTS[token]):
             arguments.append(self.argument(f"an argument of {token}"))
-            if token in BRACKETED_INSIDE and len(arguments) == 1:
+            if token in commands.BRACKETED_INSIDE and len(arguments) == 1:
                 start = self.at
                 while self.tokens[self.at] == "[":
                     self.index(token)
