@@ -12,8 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from im2tex.latex.document.rows import ALIGNED, split_rows
-
 MAX_FORMULA_LENGTH = 20_000
 """Characters of source beyond which nothing is a formula any more."""
 
@@ -21,6 +19,9 @@ WITHOUT_PARTNER = "signs without a partner"
 """The reason under which those are counted."""
 
 FormulaKind = Literal["d", "i"]
+
+ALIGNED = ("align", "alignat", "flalign", "gather", "eqnarray", "multline")
+"""The environments, which all have a twin with a star."""
 
 _ALIGNED = "|".join(ALIGNED)
 _NAMES = {False: r"equation\*?", True: rf"(?:equation|displaymath|math|{_ALIGNED})\*?"}
@@ -37,10 +38,16 @@ _INSIDE = re.compile(
     re.DOTALL,
 )
 _DOCUMENT = re.compile(r"\\begin[ \t]*\{document\}")
-_PARAGRAPH = re.compile(r"\n[ \t]*\n")
-_OPEN_AGAIN = re.compile(rf"(?<!\\)\\[\[(]|\\begin[ \t]*\{{{_NAMES[True]}\}}")
 _CLOSE = {"\\[": "\\]", "\\(": "\\)", "$": "$", "$$": "$$"}
 _INLINE = ("$", "\\(", "math")
+
+
+_ROW_SIGN = re.compile(
+    r"\\\\[ \t]*(?:\*|\[[^\]\n]{0,20}\])?|\\(?:short)?intertext[ \t]*\{[^{}]*\}"
+    r"|\\begin(?![A-Za-z])|\\end(?![A-Za-z])|\\.|[{}&]",
+    re.DOTALL,
+)
+_COLUMNS = re.compile(r"\s*\{[^{}]*\}")
 
 
 class FormulaBody(NamedTuple):
@@ -70,14 +77,13 @@ def iter_formulas(text: str, rows: bool, skipped: Counter[str]) -> Iterator[Form
     """
     start = _DOCUMENT.search(text)
     at = start.end() if start else 0
-    ends = _Ends(text)
     while found := _OPEN[rows].search(text, at):
         at = found.end()
         sign, name = found.group(), found["name"]
         if name is None and sign not in _CLOSE:
             continue
         begin = at
-        end, at = ends.plain(begin, sign, name) or ends.nested(begin, sign, name)
+        end, at = _formula_end(text, begin, sign, name)
         if end < 0:
             skipped[WITHOUT_PARTNER] += 1
             continue
@@ -89,60 +95,64 @@ def iter_formulas(text: str, rows: bool, skipped: Counter[str]) -> Iterator[Form
             yield FormulaBody(end, "i" if (name or sign) in _INLINE else "d", source)
 
 
-class _Ends:
-    """Ends of formulas in a text."""
+def _formula_end(text: str, at: int, sign: str, name: str | None) -> tuple[int, int]:
+    """Where the formula that begins at a position ends, and where to search for the next one.
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.following: dict[str, int] = {}
-
-    def plain(self, at: int, sign: str, name: str | None) -> tuple[int, int] | None:
-        """As `nested`, for a formula in which nothing has to be looked at closely; or None."""
-        close = _CLOSE[sign] if name is None else f"\\end{{{name}}}"
-        end = self.following.get(close, -1)
-        if end < at:
-            end = self.text.find(close, at)
-            end = self.following[close] = (
-                len(self.text) + MAX_FORMULA_LENGTH + 1 if end < 0 else end
-            )
-        if end > at + MAX_FORMULA_LENGTH:
-            return None
-        body = self.text[at:end]
-        if body.endswith("\\") or ("\n" in body and _PARAGRAPH.search(body)):
-            return None
-        if (sign == "$$" and "$" in body) or (sign != "$" and _OPEN_AGAIN.search(body)):
-            return None
-        if "\\{" in body or "\\}" in body:
-            body = body.replace("\\{", "").replace("\\}", "")
-        if body.count("{") != body.count("}"):
-            return None
-        return end, end + len(close)
-
-    def nested(self, at: int, sign: str, name: str | None) -> tuple[int, int]:
-        """Where the formula ends that begins at a place, and where the text goes on.
-
-        The end is -1 if it has none: text then goes on where that was seen.
-        """
-        close = None if name is not None else _CLOSE[sign]
-        dollars = close is not None and close.startswith("$")
-        depth = 0
-        for found in _INSIDE.finditer(self.text, at, at + MAX_FORMULA_LENGTH):
-            inner = found.group()
-            if inner == "{":
-                depth += 1
-            elif inner == "}":
-                depth -= 1
-                if depth < 0:
-                    return -1, found.end()
-            elif inner[0] == "\n":
+    The end is -1 if it has none: the search then continues where that was seen.
+    """
+    close = None if name is not None else _CLOSE[sign]
+    dollars = close is not None and close.startswith("$")
+    depth = 0
+    for found in _INSIDE.finditer(text, at, at + MAX_FORMULA_LENGTH):
+        inner = found.group()
+        if inner == "{":
+            depth += 1
+        elif inner == "}":
+            depth -= 1
+            if depth < 0:
                 return -1, found.end()
-            elif depth > 0:
-                continue
-            elif inner == close or (name is not None and found["end"] == name):
-                return found.start(), found.end()
-            elif dollars and inner[0] == "$":
-                # Two formulas side by side, or a single dollar in a display.
-                return (found.start(), found.start() + 1) if close == "$" else (-1, found.end())
-            elif found["begin"] or inner in ("\\[", "\\("):
-                return -1, found.start()
-        return -1, min(at + MAX_FORMULA_LENGTH, len(self.text))
+        elif inner[0] == "\n":
+            return -1, found.end()
+        elif depth > 0:
+            continue
+        elif inner == close or (name is not None and found["end"] == name):
+            return found.start(), found.end()
+        elif dollars and inner[0] == "$":
+            # Two formulas side by side, or a single dollar in a display.
+            return (found.start(), found.start() + 1) if close == "$" else (-1, found.end())
+        elif found["begin"] or inner in ("\\[", "\\("):
+            return -1, found.start()
+    return -1, min(at + MAX_FORMULA_LENGTH, len(text))
+
+
+def split_rows(body: str, name: str) -> list[str]:
+    """The rows of an aligned display, those of arrays inside left whole.
+
+    Args:
+        body: its source.
+        name: its environment, with its star.
+
+    Returns:
+        The rows that are not blank, without the signs of alignment of the display itself.
+    """
+    at = 0
+    if name.startswith("alignat") and (columns := _COLUMNS.match(body)):
+        at = columns.end()
+    rows: list[str] = []
+    pieces: list[str] = []
+    depth = 0
+    for found in _ROW_SIGN.finditer(body, at):
+        sign = found.group()
+        if sign in ("{", "\\begin"):
+            depth += 1
+        elif sign in ("}", "\\end"):
+            depth -= 1
+        elif depth == 0 and (sign == "&" or "intertext" in sign):
+            pieces += (body[at : found.start()], " ")
+            at = found.end()
+        elif depth == 0 and sign.startswith("\\\\"):
+            rows.append("".join((*pieces, body[at : found.start()])))
+            pieces = []
+            at = found.end()
+    rows.append("".join((*pieces, body[at:])))
+    return [row for row in rows if row.strip()]

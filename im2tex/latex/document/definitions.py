@@ -10,46 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from im2tex.latex.document.macros import (
-    DelimitedParameter,
-    Macro,
-    MacroTable,
-    OptionalParameter,
-    Parameter,
-    PlainParameter,
-    macro,
-)
-from im2tex.latex.document.stream import LONGEST_ARGUMENT, MacroStream, glue
+from im2tex.latex.document.expansion import expand_all
+from im2tex.latex.document.macros import Macro, MacroTable, Parameter, macro
+from im2tex.latex.document.stream import MacroStream
 
 _NAME = re.compile(r"\s*\\(?:[A-Za-z@]+|[^A-Za-z@\s])")
 _TOKEN = re.compile(r"\\(?:[A-Za-z@]+|.)|.", re.DOTALL)
-_WORD = re.compile(r"\\(?:[A-Za-z@]+|.)", re.DOTALL)
 _BEFORE_BODY = re.compile(r"[^{}]{0,200}(?=\{)")
-_OPAQUE = re.compile(
-    r"\\(?:[A-Za-z]*@|if(?!mmode|thenelse|f(?![A-Za-z]))|IfNoValue|IfBoolean|IfValue|"
-    r"(?:csname|expandafter|futurelet|noexpand|number|loop|read|write|input|catcode|advance|the)"
-    r"(?![A-Za-z]))"
-)
 
 Definition = tuple[str, Macro | None]
-
-
-def read_definition(command: str, stream: MacroStream, table: MacroTable) -> list[Definition]:
-    r"""Reads the definition behind a command that defines.
-
-    Args:
-        command: one of `COMMANDS`, which was read.
-        stream: stands behind the command, and then behind the definition.
-        table: the macros so far.
-
-    Returns:
-        What is defined: nothing, if it cannot be read, or a name and its macro; for an environment
-        two of them.
-
-    Raises:
-        BudgetExceededError: if the stream's budget is spent.
-    """
-    return COMMANDS[command](stream, table)
 
 
 def _def(stream: MacroStream, table: MacroTable) -> list[Definition]:
@@ -63,48 +32,22 @@ def _def(stream: MacroStream, table: MacroTable) -> list[Definition]:
         return []
     pattern = before.group()
     if not pattern.strip():
-        return [(name, _readable(macro(body)))]
+        return [(name, macro(body))]
     prefix, *delimiters = re.split(r"#[1-9]", pattern.lstrip())
-    parameters: list[Parameter] = [
-        DelimitedParameter(sign) if sign else PlainParameter() for sign in delimiters
-    ]
     if "#" in prefix or any("#" in sign for sign in delimiters):
         return [(name, None)]
-    return [(name, _readable(macro(body, tuple(parameters), prefix.strip())))]
+    parameters = tuple(Parameter(delimiter=sign) for sign in delimiters)
+    return [(name, macro(body, parameters, prefix.strip()))]
 
 
 def _edef(stream: MacroStream, table: MacroTable) -> list[Definition]:
-    result: list[Definition] = []
-    for name, value in _def(stream, table):
-        if value is None or value.parameters:
-            result.append((name, value))
-        else:
-            # Its text holds what the macros in it stand for now, not what they will.
-            text = _expanded(value.text, table, stream)
-            result.append((name, None if text is None else macro(text)))
-    return result
-
-
-def _expanded(text: str, table: MacroTable, stream: MacroStream) -> str | None:
-    own = MacroStream(text, stream.budget)
-    pieces: list[str] = []
-    size = 0
-    while size <= LONGEST_ARGUMENT and (own.at < len(own.text) or own.pop()):
-        start = own.at
-        word = _WORD.search(own.text, start)
-        end = word.start() if word else len(own.text)
-        value = table.get(word.group()) if word else None
-        own.at = word.end() if word else end
-        if value is None:
-            pieces.append(own.text[start : own.at])
-        else:
-            pieces.append(own.text[start:end])
-            replacement = value.call(own)
-            if replacement is None:
-                return None
-            own.push(replacement)
-        size += own.at - start if value is None else end - start
-    return glue(pieces) if size <= LONGEST_ARGUMENT else None
+    return [
+        # Its text holds what the macros in it stand for now, not what they will.
+        (name, macro(expand_all(value.text, table, stream.budget)))
+        if value is not None and not value.parameters
+        else (name, value)
+        for name, value in _def(stream, table)
+    ]
 
 
 def _let(stream: MacroStream, table: MacroTable) -> list[Definition]:
@@ -130,7 +73,7 @@ def _newcommand(stream: MacroStream, table: MacroTable) -> list[Definition]:
     body = stream.argument()
     if name is None or body is None:
         return []
-    return [(name, _readable(macro(body, parameters)) if parameters is not None else None)]
+    return [(name, macro(body, parameters) if parameters is not None else None)]
 
 
 def _provide(stream: MacroStream, table: MacroTable) -> list[Definition]:
@@ -144,8 +87,10 @@ def _environment(stream: MacroStream, table: MacroTable) -> list[Definition]:
     begin, end = stream.argument(), stream.argument()
     if name is None or parameters is None or begin is None or end is None:
         return []
-    both = _readable(macro(begin, parameters)), _readable(macro(end))
-    return [(f"\\begin{{{name.strip()}}}", both[0]), (f"\\end{{{name.strip()}}}", both[1])]
+    return [
+        (f"\\begin{{{name.strip()}}}", macro(begin, parameters)),
+        (f"\\end{{{name.strip()}}}", macro(end)),
+    ]
 
 
 def _operator(stream: MacroStream, table: MacroTable) -> list[Definition]:
@@ -153,7 +98,7 @@ def _operator(stream: MacroStream, table: MacroTable) -> list[Definition]:
     name, body = _name(stream), stream.argument()
     if name is None or body is None:
         return []
-    return [(name, _readable(macro(f"\\operatorname{star}{{{body}}}")))]
+    return [(name, macro(f"\\operatorname{star}{{{body}}}"))]
 
 
 def _delimiters(stream: MacroStream, table: MacroTable) -> list[Definition]:
@@ -161,12 +106,12 @@ def _delimiters(stream: MacroStream, table: MacroTable) -> list[Definition]:
     name, left, right = _name(stream), stream.argument(), stream.argument()
     if name is None or left is None or right is None:
         return []
-    plain: tuple[Parameter, ...] = (OptionalParameter(""), PlainParameter())
-    starred = macro(f"\\left{left} #1\\right{right}", (PlainParameter(),))
-    sized = macro(f"#1{left} #2#1{right}", plain)
+    parameters = (Parameter(""), Parameter())
+    starred = macro(f"\\left{left} #1\\right{right}", (Parameter(),))
+    sized = macro(f"#1{left} #2#1{right}", parameters)
     if sized is None or starred is None:
         return [(name, None)]
-    return [(name, _readable(Macro(sized.parts, plain, starred=starred)))]
+    return [(name, Macro(sized.parts, parameters, starred=starred))]
 
 
 def _document_command(stream: MacroStream, table: MacroTable) -> list[Definition]:
@@ -180,13 +125,10 @@ def _document_command(stream: MacroStream, table: MacroTable) -> list[Definition
         if kind == "+":
             continue
         default = rest.argument() if kind == "O" else None
-        if kind == "m":
-            parameters.append(PlainParameter())
-        elif default is not None:
-            parameters.append(OptionalParameter(default))
-        else:
+        if kind != "m" and default is None:
             return [(name, None)]
-    return [(name, _readable(macro(body, tuple(parameters))))]
+        parameters.append(Parameter(default))
+    return [(name, macro(body, tuple(parameters)))]
 
 
 def _name(stream: MacroStream) -> str | None:
@@ -209,13 +151,8 @@ def _parameters(stream: MacroStream) -> tuple[Parameter, ...] | None:
     if not re.fullmatch(r"\s*[0-9]\s*", count):
         return None
     default = stream.bracket()
-    plain = int(count) - (default is not None)
-    first: tuple[Parameter, ...] = () if default is None else (OptionalParameter(default),)
-    return first + (PlainParameter(),) * plain
-
-
-def _readable(value: Macro | None) -> Macro | None:
-    return None if value is None or _OPAQUE.search(value.text) else value
+    first = () if default is None else (Parameter(default),)
+    return first + (Parameter(),) * (int(count) - len(first))
 
 
 COMMANDS: dict[str, Callable[[MacroStream, MacroTable], list[Definition]]] = {
@@ -235,4 +172,11 @@ COMMANDS: dict[str, Callable[[MacroStream, MacroTable], list[Definition]]] = {
     "\\NewDocumentCommand": _document_command,
     "\\RenewDocumentCommand": _document_command,
 }
-"""The commands that define, and what reads the rest of the definition."""
+"""Functions that read the definition behind a command that defines.
+
+They return the name and the macro (None for an opaque one), two such pairs for an environment, and
+nothing for a definition that cannot be read.
+
+Raises:
+    BudgetExceededError: if the stream's budget is spent.
+"""

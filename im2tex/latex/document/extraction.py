@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from im2tex.latex.document.boundaries import FormulaKind, iter_formulas
-from im2tex.latex.document.expansion import expand_macros, resolve_document
+from im2tex.latex.document.expansion import expand_macros
 from im2tex.latex.document.macros import MacroTable
+from im2tex.latex.document.resolution import resolve_document
 from im2tex.latex.document.stream import BudgetExceededError, ExpansionBudget
 
 DOCUMENT_BUDGET = 2_000_000

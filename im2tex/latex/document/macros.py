@@ -1,8 +1,8 @@
-r"""Macros of a paper: what each takes, and what it stands for.
+r"""Macros of a paper: parameters and replacement text.
 
 They are data: a macro's call is replaced by its text, and nothing else ever happens. A definition
-that is more than a text with holes (one that asks what comes next, counts, or is built by other
-macros) is known as opaque, and its calls are left as they stand.
+that is more than a text with parameters (one that asks what comes next, counts, or is built by
+other macros) is opaque: its name is known, and its calls are left as they stand.
 """
 
 from __future__ import annotations
@@ -13,48 +13,45 @@ from dataclasses import dataclass
 from im2tex.latex.document.stream import MacroStream, glue
 
 _HOLE = re.compile(r"#([1-9#])")
+_OPAQUE = re.compile(
+    r"\\(?:[A-Za-z]*@|if(?!mmode|thenelse|f(?![A-Za-z]))|IfNoValue|IfBoolean|IfValue|"
+    r"(?:csname|expandafter|futurelet|noexpand|number|loop|read|write|input|catcode|advance|the)"
+    r"(?![A-Za-z]))"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class PlainParameter:
-    """A parameter that takes the next group or token."""
-
-
-@dataclass(frozen=True, slots=True)
-class OptionalParameter:
-    """A parameter in brackets.
+class Parameter:
+    r"""A parameter, which takes the next group or token unless it is optional or delimited.
 
     Attributes:
-        default: what it is without them.
+        default: the value of an optional parameter where its brackets are missing.
+        delimiter: the sign up to which a parameter of `\def` reaches.
     """
 
-    default: str
+    default: str | None = None
+    delimiter: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class DelimitedParameter:
-    r"""A parameter of `\def` that takes all up to a sign.
-
-    Attributes:
-        delimiter: the sign.
-    """
-
-    delimiter: str
-
-
-Parameter = PlainParameter | OptionalParameter | DelimitedParameter
+    def read(self, stream: MacroStream) -> str | None:
+        """Reads an argument; None if there is none."""
+        if self.delimiter:
+            return stream.until(self.delimiter)
+        if self.default is None:
+            return stream.argument()
+        argument = stream.bracket()
+        return self.default if argument is None else argument
 
 
 @dataclass(frozen=True, slots=True)
 class Macro:
-    r"""What a name stands for.
+    r"""The meaning of a name.
 
     Attributes:
-        parts: its text, cut at its holes; a hole is the number of its parameter, from 0.
-        parameters: what it takes.
+        parts: its text, cut at its parameters; each of these is an index, from 0.
+        parameters: the parameters.
         prefix: what has to stand between its name and its first parameter (`\def\p(#1){…}`).
-        final: its text is not looked through again: the old meaning that `\let` saved.
-        starred: what it stands for with a star behind its name, if that differs.
+        final: its text is not expanded again: the old meaning that `\let` saved.
+        starred: the meaning with a star behind its name, if that differs.
     """
 
     parts: tuple[str | int, ...]
@@ -65,49 +62,41 @@ class Macro:
 
     @property
     def text(self) -> str:
-        """Its text without what goes into the holes."""
+        """Its text without parameters."""
         return " ".join(part for part in self.parts if isinstance(part, str))
 
     def call(self, stream: MacroStream) -> str | None:
-        """What a call stands for, arguments read; or None, and nothing read, if they do not fit.
+        """Reads the arguments of a call and returns its expansion; None if they do not fit.
 
         Raises:
             BudgetExceededError: if the stream's budget is spent.
         """
-        place = stream.place()
-        result = self._called(stream)
+        start = stream.position()
+        result = self._expansion(stream)
         if result is None:
-            stream.back(place)
+            stream.back(start)
         return result
 
-    def _called(self, stream: MacroStream) -> str | None:
+    def _expansion(self, stream: MacroStream) -> str | None:
         if self.starred is not None and stream.follows("*"):
             return self.starred.call(stream)
         if self.prefix and not stream.follows(self.prefix):
             return None
         arguments: list[str] = []
         for parameter in self.parameters:
-            argument: str | None
-            if isinstance(parameter, PlainParameter):
-                argument = stream.argument()
-            elif isinstance(parameter, OptionalParameter):
-                argument = stream.bracket()
-                argument = parameter.default if argument is None else argument
-            else:
-                argument = stream.until(parameter.delimiter)
+            argument = parameter.read(stream)
             if argument is None:
                 return None
             arguments.append(argument)
-        if len(self.parts) == 1 and isinstance(self.parts[0], str):
-            return self.parts[0]
         pieces = [part if isinstance(part, str) else arguments[part] for part in self.parts]
-        # Before they are put together: nine arguments may stand in a text many times.
-        stream.budget.spend(sum(map(len, pieces)))
+        if arguments:
+            # Before they are joined: nine arguments may stand in a text many times.
+            stream.budget.spend(sum(map(len, pieces)))
         return glue(pieces)
 
 
 def macro(text: str, parameters: tuple[Parameter, ...] = (), prefix: str = "") -> Macro | None:
-    """A macro from its text as it is written; None if it has a hole that no parameter fills."""
+    """A macro from its text as written; None if it is opaque or a parameter is not declared."""
     parts: list[str | int] = []
     at = 0
     for hole in _HOLE.finditer(text):
@@ -120,8 +109,9 @@ def macro(text: str, parameters: tuple[Parameter, ...] = (), prefix: str = "") -
         else:
             return None
     parts.append(text[at:])
-    return Macro(tuple(part for part in parts if part != ""), parameters, prefix)
+    result = Macro(tuple(part for part in parts if part != ""), parameters, prefix)
+    return None if _OPAQUE.search(result.text) else result
 
 
 MacroTable = dict[str, Macro | None]
-r"""Macros by name, such as `\x`, or `\begin{x}` and `\end{x}`; None for an opaque one."""
+r"""Macros by name, such as `\x`, or `\begin{x}` and `\end{x}`; None for an opaque macro."""

@@ -7,13 +7,17 @@ What a macro stands for is pushed in front of what is still to be read. All work
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 LONGEST_ARGUMENT = 20_000
 """Characters of the longest argument or definition that is read."""
 
+COMMAND = re.compile(r"\\(?:[A-Za-z@]+|.)", re.DOTALL)
+"""A control sequence."""
+
 _TOKEN = re.compile(r"\\(?:[A-Za-z@]+|.)|[^\\{}]", re.DOTALL)
+_ENVIRONMENT = re.compile(r"[ \t]*\{([A-Za-z@]+\*?)\}")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BRACKET = re.compile(r"\\.|[{}\]]", re.DOTALL)
 _FLAT_GROUP = re.compile(r"\{([^{}\\]*)\}")
@@ -88,17 +92,17 @@ class MacroStream:
         """Puts text in front of the rest."""
         self.budget.spend(len(text))
         if self.at < len(self.text):
-            self.below = self.place()
+            self.below = self.position()
         self.text = text
         self.at = 0
 
-    def place(self) -> StreamPosition:
+    def position(self) -> StreamPosition:
         """Where the reading stands, for `back`."""
         return StreamPosition(self.text, self.at, self.below)
 
-    def back(self, place: StreamPosition) -> None:
+    def back(self, position: StreamPosition) -> None:
         """Reads again from a place."""
-        self.text, self.at, self.below = place
+        self.text, self.at, self.below = position
 
     def pop(self) -> bool:
         """Goes on behind a text that was read to its end; False if nothing is there."""
@@ -204,6 +208,15 @@ class MacroStream:
         self.text = self.text[self.at :] + text[at:]
         self.at = 0
         return True
+
+
+def iter_commands(text: str, at: int = 0) -> Iterator[tuple[str, int, int]]:
+    r"""Control sequences with their start and end; `\begin` and `\end` together with the name."""
+    for sign in COMMAND.finditer(text, at):
+        word, end = sign.group(), sign.end()
+        if word in ("\\begin", "\\end") and (name := _ENVIRONMENT.match(text, end)):
+            word, end = f"{word}{{{name[1]}}}", name.end()
+        yield word, sign.start(), end
 
 
 def glue(pieces: Iterable[str]) -> str:

@@ -1,0 +1,138 @@
+r"""Documents in which each formula stands between its own signs.
+
+Macros that begin or end formulas (`\be … \ee`) are expanded in the whole document; all others are
+left to `expand_macros`, which expands single formulas. So the text outside of formulas stays as it
+is, which limits what a macro bomb can reach.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from im2tex.latex.document.definitions import COMMANDS, Definition
+from im2tex.latex.document.macros import MacroTable
+from im2tex.latex.document.stream import (
+    BudgetExceededError,
+    ExpansionBudget,
+    MacroStream,
+    glue,
+    iter_commands,
+)
+
+_LINE_END = re.compile(r"[ \t]*\n?")
+_DELIMITER = re.compile(
+    r"(?<!\\)\$|(?<!\\)\\[\[\]()]"
+    r"|\\(?:begin|end)\s*\{(?:equation|displaymath|math|align|alignat|flalign|gather|eqnarray|"
+    r"multline)\*?\}"
+)
+_MAX_CHAIN = 30  # macros that lead to one another before a formula begins
+
+
+@dataclass
+class ResolvedDocument:
+    """A document in which each formula stands between its own signs.
+
+    Attributes:
+        text: the document; definitions are taken out of it.
+        definitions: what they define, and the place in the text from where on it holds.
+        exhausted: whether macros were left as they are because they cost too much.
+    """
+
+    text: str = ""
+    definitions: list[tuple[int, Definition]] = field(default_factory=list)
+    exhausted: bool = False
+
+
+def resolve_document(document: str, budget: ExpansionBudget) -> ResolvedDocument:
+    """Reads a document's definitions, and expands the macros that begin or end formulas.
+
+    Args:
+        document: the text without comments.
+        budget: what all of the expansion may cost.
+    """
+    return _Resolver(document, budget).run()
+
+
+class _Resolver:
+    def __init__(self, document: str, budget: ExpansionBudget) -> None:
+        self.stream = MacroStream(document, budget)
+        self.table: MacroTable = {}
+        self.hiding: dict[str, bool] = {}
+        self.out: list[str] = []
+        self.length = 0
+        self.result = ResolvedDocument()
+
+    def run(self) -> ResolvedDocument:
+        try:
+            while self._step():
+                pass
+        except BudgetExceededError:
+            self.result.exhausted = True
+            self._put(self.stream.text[self.stream.at :])
+            while self.stream.pop():
+                self._put(self.stream.text[self.stream.at :])
+        self.result.text = "".join(self.out)
+        return self.result
+
+    def _put(self, text: str) -> None:
+        if text:
+            joined = glue((self.out[-1], text))[len(self.out[-1]) :] if self.out else text
+            self.out.append(joined)
+            self.length += len(joined)
+
+    def _step(self) -> bool:
+        """Copies up to the next definition or call, and reads that."""
+        stream = self.stream
+        text, copied = stream.text, stream.at
+        for word, start, end in iter_commands(text, copied):
+            if word not in COMMANDS and not (word in self.table and self._hides(word)):
+                continue
+            self._put(text[copied:start])
+            stream.at = end
+            if word in COMMANDS:
+                self._define(word)
+                return True
+            value = self.table[word]
+            replacement = None if value is None else value.call(stream)
+            if replacement is None:
+                self._put(text[start:end])
+            else:
+                stream.push(replacement)
+            return True
+        self._put(text[copied:])
+        stream.at = len(text)
+        return stream.pop()
+
+    def _define(self, command: str) -> None:
+        start = self.stream.position()
+        found = COMMANDS[command](self.stream, self.table)
+        if not found:
+            self.stream.back(start)
+        for name, value in found:
+            self.table[name] = value
+            self.result.definitions.append((self.length, (name, value)))
+            self.hiding.clear()
+        line_end = _LINE_END.match(self.stream.text, self.stream.at)
+        self.stream.at = line_end.end() if line_end else self.stream.at
+
+    def _hides(self, word: str, depth: int = 0) -> bool:
+        """Whether a macro, or another one that it leads to, begins or ends a formula."""
+        known = self.hiding.get(word)
+        if known is not None:
+            return known
+        value = self.table[word]
+        result = False
+        if value is not None and not value.final and depth < _MAX_CHAIN:
+            text = value.text
+            self.stream.budget.spend(len(text))
+            self.hiding[word] = False
+            result = "\\ifmmode" not in text and (
+                _DELIMITER.search(text) is not None
+                or any(
+                    inner in self.table and self._hides(inner, depth + 1)
+                    for inner, _, _ in iter_commands(text)
+                )
+            )
+        self.hiding[word] = result
+        return result
