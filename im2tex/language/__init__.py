@@ -1,4 +1,4 @@
-"""Models of formulas alone, without a picture: how far a prior takes one."""
+"""Language models of formulas, which predict tokens without an image."""
 
 from im2tex.language.ngram import KneserNey
 

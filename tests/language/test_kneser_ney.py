@@ -84,7 +84,7 @@ class WrittenOut:
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])
-def test_it_is_the_equations_written_out(order):
+def test_log_p_equals_the_written_out_equations(order):
     labels = random_labels()
     model, reference = KneserNey(labels, order), WrittenOut(labels, order)
     assert [one.values for one in model.discounts] == [
@@ -97,7 +97,7 @@ def test_it_is_the_equations_written_out(order):
         np.testing.assert_allclose(np.exp(model.log_p([label])), expected, rtol=1e-12)
 
 
-def test_bigrams_by_hand():
+def test_bigrams_derived_by_hand():
     model = KneserNey([["a", "b"], ["a", "b"], ["a"]], order=2)
     singles, pairs = model.discounts
     # Single tokens by what stands before them: a 1, b 1, the end 2. None has 3.
@@ -122,7 +122,7 @@ def test_bigrams_by_hand():
 
 
 @pytest.mark.parametrize("order", [1, 2, 4, 9])
-def test_p_is_shared_out_in_every_context(order):
+def test_probabilities_sum_to_one_in_every_context(order):
     labels = random_labels(40)
     model = KneserNey(labels, order)
     contexts = [label[:k] for label in labels[:6] for k in range(len(label) + 1)]
@@ -131,7 +131,7 @@ def test_p_is_shared_out_in_every_context(order):
         assert sum(next_tokens(model, context).values()) == pytest.approx(1, abs=1e-12)
 
 
-def test_an_unseen_context_tells_what_a_shorter_one_does():
+def test_unseen_context_equals_the_shorter_one():
     labels = random_labels()
     model = KneserNey(labels, 3)
     assert any("a" in label for label in labels)
@@ -144,7 +144,7 @@ def test_an_unseen_context_tells_what_a_shorter_one_does():
     assert next_tokens(shorter, ["?", "?"]) == pytest.approx(next_tokens(shorter, ["a", "?"]))
 
 
-def test_rare_tokens_are_one_unknown_token():
+def test_rare_tokens_are_unknown():
     labels = [["a", "b"], ["a", "c"], ["a", "b"]]
     model = KneserNey(labels, 2, min_count=2)
     assert set(model.vocabulary.ordinary) == {"a", "b"}
@@ -153,7 +153,7 @@ def test_rare_tokens_are_one_unknown_token():
     assert next_tokens(model, ["a"])["<unk>"] > next_tokens(KneserNey(labels, 2), ["a"])["<unk>"]
 
 
-def test_discounts_are_estimated_where_counts_allow_it():
+def test_discounts_are_estimated_from_counts_of_counts():
     # Of single tokens, 4 occur once, 3 twice, 2 three times and 1 four times.
     often = {**dict.fromkeys("abcd", 1), **dict.fromkeys("efg", 2), "h": 3, "i": 3, "j": 4}
     labels = [[word] for word, count in often.items() for _ in range(count)]
@@ -168,7 +168,7 @@ def test_discounts_are_estimated_where_counts_allow_it():
     [[[]], [["a"]], [[], [], []], [["a"] * 30], [list("abc")] * 5, [[c] for c in "abcdefgh"]],
     ids=str,
 )
-def test_a_corpus_too_small_to_estimate_anything_still_gives_a_model(labels):
+def test_small_corpus_uses_the_fallback_discounts(labels):
     model = KneserNey(labels, 5)
     assert math.isfinite(model.perplexity(labels))
     assert model.perplexity(labels) >= 1
@@ -176,14 +176,14 @@ def test_a_corpus_too_small_to_estimate_anything_still_gives_a_model(labels):
         assert sum(next_tokens(model, context).values()) == pytest.approx(1)
 
 
-def test_longer_contexts_tell_more():
+def test_bigrams_have_lower_perplexity_than_unigrams():
     labels = random_labels(400, "abcdef")
     train, held = labels[:300], labels[300:]
     one, two = (KneserNey(train, order).perplexity(held) for order in (1, 2))
     assert two < 0.9 * one
 
 
-def test_what_cannot_be_is_refused():
+def test_invalid_arguments_and_empty_labels():
     with pytest.raises(Im2TexError, match="at least 1; got 0 and 1"):
         KneserNey([["a"]], 0)
     with pytest.raises(Im2TexError, match="got 5 and 0"):
