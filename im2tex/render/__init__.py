@@ -1,4 +1,4 @@
-"""Markup to pixels, or to symbols in their places."""
+"""Renders LaTeX markup to images, and computes layouts of it."""
 
 from im2tex.render.engines import ENGINES, open_renderer
 from im2tex.render.layout.layout import Layout, PlacedSymbol

@@ -13,7 +13,7 @@ from im2tex.render.rendering import Renderer
 from im2tex.render.tex.renderer import TexRenderer
 
 ENGINES = ("tex", "builtin")
-"""`tex` is LaTeX; `builtin` needs none and draws less."""
+"""`tex` is LaTeX; `builtin` needs no TeX and supports fewer commands."""
 
 MIN_DPI, MAX_DPI = 20, 1200
 
@@ -22,29 +22,28 @@ MIN_DPI, MAX_DPI = 20, 1200
 def open_renderer(
     engine: str = "tex", *, dpi: int = 200, workers: int | None = None, cache: Path | None = None
 ) -> Iterator[Renderer]:
-    """A renderer, closed at the end.
+    r"""Opens a renderer, which is closed at the end of the block.
 
     Args:
         engine: one of `ENGINES`.
-        dpi: pixels an inch; formulas are in 12 point.
-        workers: batches drawn at a time; the number of cores if not given.
-        cache: file of pictures to keep; none are kept if not given. One that cannot be used is
-            warned of, and not used.
+        dpi: pixels per inch; formulas are in 12 point.
+        workers: batches rendered at a time; by default the number of cores.
+        cache: file that keeps renderings, see `CachedRenderer`; by default none.
 
     Raises:
         Im2TexError: if the engine is unknown or not installed, or a setting is out of range.
+
+    Example:
+        >>> with open_renderer("builtin") as renderer:
+        ...     (rendering,) = renderer.render([r"\frac{a}{b}"])
+        >>> rendering.pixels.shape
+        (32, 14)
     """
     if not MIN_DPI <= dpi <= MAX_DPI:
         raise Im2TexError(f"--dpi must be from {MIN_DPI} to {MAX_DPI}, got {dpi}.")
-    if workers is not None and workers < 1:
-        raise Im2TexError(f"--workers must be at least 1, got {workers}.")
-    renderer: Renderer
-    if engine == "tex":
-        renderer = TexRenderer(dpi, workers)
-    elif engine == "builtin":
-        renderer = BuiltinRenderer(dpi)
-    else:
-        raise Im2TexError(f"no engine {engine!r}; there are {' and '.join(ENGINES)}.")
+    if engine not in ENGINES:
+        raise Im2TexError(f"--engine must be {' or '.join(ENGINES)}, got {engine!r}.")
+    renderer: Renderer = TexRenderer(dpi, workers) if engine == "tex" else BuiltinRenderer(dpi)
     if cache is not None:
         renderer = CachedRenderer(renderer, cache)
     try:

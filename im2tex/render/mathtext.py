@@ -1,8 +1,8 @@
-r"""The engine without TeX: matplotlib's mathtext, for machines where TeX cannot be installed.
+r"""The engine `builtin`: matplotlib's mathtext, which needs no TeX.
 
-It sets formulas by TeX's rules in simplified form, in Computer Modern, and has no environments, no
-text mode and about half of the commands; what it lacks is named. Its pixels are not TeX's and must
-never be compared with them: the signature says so.
+It typesets by TeX's rules in simplified form, in Computer Modern, and has no environments, no text
+mode and about half of the commands; failures name what it lacks. Its pixels are not comparable with
+those of TeX, which its signature shows.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -27,41 +28,28 @@ from im2tex.render.rendering import (
 )
 
 MAX_DEPTH = 25
-"""Groups in groups: its parser takes seconds where TeX takes none."""
+"""Depth of nested groups: mathtext is slow on them."""
 
 MAX_TOKENS = 1000
 
 _SPELLINGS = {
-    "\\bf": "\\mathbf",
-    "\\rm": "\\mathrm",
-    "\\it": "\\mathit",
-    "\\cal": "\\mathcal",
-    "\\tt": "\\mathtt",
-    "\\sf": "\\mathsf",
-    "\\le": "\\leq",
-    "\\ge": "\\geq",
-    "\\ne": "\\neq",
-    "\\to": "\\rightarrow",
-    "\\lbrace": "\\{",
-    "\\rbrace": "\\}",
-    "\\textrm": "\\mathrm",
-    "\\textbf": "\\mathbf",
-    "\\textit": "\\mathit",
-    "\\mbox": "\\text",
-    "\\dag": "\\dagger",
-    "\\dots": "\\ldots",
-    "\\displaystyle": "",
-    "\\limits": "",
+    **{f"\\{font}": f"\\math{font}" for font in ("bf", "rm", "it", "cal", "tt", "sf")},
+    **{f"\\text{font}": f"\\math{font}" for font in ("rm", "bf", "it")},
+    **{"\\le": "\\leq", "\\ge": "\\geq", "\\ne": "\\neq", "\\to": "\\rightarrow"},
+    **{"\\lbrace": "\\{", "\\rbrace": "\\}", "\\dag": "\\dagger", "\\dots": "\\ldots"},
+    **{"\\mbox": "\\text", "\\displaystyle": "", "\\limits": ""},
 }
-_LOGGER = "matplotlib.mathtext"
+"""mathtext's spellings of commands."""
+
+_LOGGER = logging.getLogger("matplotlib.mathtext")
 _UNKNOWN = re.compile(r"Unknown symbol: (\\\S+)")
 
 
 class BuiltinRenderer:
-    """Draws with matplotlib's mathtext.
+    """Renders with matplotlib's mathtext.
 
     Args:
-        dpi: pixels an inch; a formula is set in 12 point.
+        dpi: pixels per inch; a formula is typeset in 12 point.
 
     Raises:
         Im2TexError: if matplotlib is not installed.
@@ -76,23 +64,22 @@ class BuiltinRenderer:
             from matplotlib.mathtext import MathTextParser  # noqa: PLC0415
         except ImportError:
             raise Im2TexError(
-                "engine builtin draws with matplotlib, which is not installed: "
-                "pip install matplotlib"
+                "engine builtin needs matplotlib, which is not installed: pip install matplotlib"
             ) from None
         self.signature = (
             f"builtin:matplotlib {mpl.__version__} cm|12pt|markup {sanitizer.VERSION}|dpi:{dpi}"
         )
         self._dpi = dpi
         self._font = FontProperties(size=12, math_fontfamily="cm")
-        # Typed by hand: matplotlib's own types say less than is true.
+        # Typed as Any: matplotlib's annotations are narrower than its code.
         parser: Any = MathTextParser("agg")
         self._parse: Callable[..., Any] = parser.parse
 
     def close(self) -> None:
-        """Holds nothing."""
+        """Does nothing."""
 
     def render(self, formulas: Iterable[str]) -> Iterator[Rendering]:
-        """Draws formulas, a rendering each, in order; see `Renderer`."""
+        """Yields a rendering of each formula, in order; see `Renderer`."""
         for formula in formulas:
             try:
                 yield Rendering(png=encode_png(crop_to_ink(self._draw(formula))))
@@ -100,41 +87,35 @@ class BuiltinRenderer:
                 yield Rendering(failure=error.failure)
 
     def _draw(self, formula: str) -> GrayImage:
-        source = _in_its_words(sanitizer.sanitize(formula))
+        source = _to_mathtext(sanitizer.sanitize(formula))
         try:
-            with _Complaints() as complaints:
+            with _recorded_warnings() as warnings:
                 drawn = self._parse(f"${source}$", self._dpi, self._font)
         except ValueError as error:
-            raise RenderError(Cause.UNSUPPORTED, _reason(str(error))) from None
+            raise RenderError(Cause.UNSUPPORTED, _describe(str(error))) from None
         except RecursionError:
             raise RenderError(Cause.LIMIT, "nested too deep") from None
-        if complaints.said:
-            raise RenderError(Cause.UNSUPPORTED, _reason(complaints.said))
+        if warnings:
+            raise RenderError(Cause.UNSUPPORTED, _describe(warnings[0]))
         return (255 - np.asarray(drawn.image)).astype(np.uint8)
 
 
-class _Complaints(logging.Handler):
-    """Hears what mathtext says of characters that it lacks, for which it draws another one."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.said = ""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keeps the first thing said."""
-        self.said = self.said or record.getMessage()
-
-    def __enter__(self) -> _Complaints:
-        logging.getLogger(_LOGGER).addHandler(self)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        logging.getLogger(_LOGGER).removeHandler(self)
+@contextmanager
+def _recorded_warnings() -> Iterator[list[str]]:
+    """Records the warnings of mathtext about missing characters, which it replaces by others."""
+    messages: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
+    _LOGGER.addHandler(handler)
+    try:
+        yield messages
+    finally:
+        _LOGGER.removeHandler(handler)
 
 
-def _in_its_words(checked: str) -> str:
-    """Markup as mathtext spells it."""
-    tokens = tokenize(checked)
+def _to_mathtext(sanitized: str) -> str:
+    """Returns markup in mathtext's spelling."""
+    tokens = tokenize(sanitized)
     depth = deepest = 0
     for token in tokens:
         depth += (token.kind is TokenKind.OPEN) - (token.kind is TokenKind.CLOSE)
@@ -144,13 +125,13 @@ def _in_its_words(checked: str) -> str:
     if deepest > MAX_DEPTH or len(tokens) > MAX_TOKENS:
         raise RenderError(
             Cause.LIMIT,
-            f"{len(tokens)} tokens, {deepest} deep; this engine takes {MAX_TOKENS} and {MAX_DEPTH}",
+            f"{len(tokens)} tokens, {deepest} deep; the limits are {MAX_TOKENS} and {MAX_DEPTH}",
         )
     return " ".join(_SPELLINGS.get(token.text, token.text) for token in tokens)
 
 
-def _reason(message: str) -> str:
-    """Which command it stumbled over, or what its parser says, in one line."""
+def _describe(message: str) -> str:
+    """Returns mathtext's message in one line: the unknown command, or the parser's error."""
     unknown = _UNKNOWN.search(message)
     if unknown:
         return f"{unknown[1].rstrip(',')} needs the engine tex"

@@ -1,4 +1,4 @@
-"""Cuts a stream into batches, works on several at a time, and gives the results in order."""
+"""Processes a stream in batches, several at a time, with results in order."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-BATCH = 250
-"""Items in a batch: starting a program then costs little, and losing one is no loss."""
+BATCH_SIZE = 250
+"""Formulas in a batch: many enough that starting a program costs little."""
 
 
 def in_batches(
-    work: Callable[[Sequence[T]], list[R]], items: Iterable[T], workers: int, size: int = BATCH
+    work: Callable[[Sequence[T]], list[R]],
+    items: Iterable[T],
+    workers: int,
+    size: int = BATCH_SIZE,
 ) -> Iterator[R]:
-    """What `work` makes of a stream, one result an item, in order.
+    """Yields the result of each item, in order.
 
-    Threads do: the work is done by programs that they wait for. No more than two batches a worker
-    are taken from the stream ahead of what has been asked for.
+    Threads suffice, as they wait for programs. At most two batches per worker are read ahead.
 
     Args:
-        work: makes a list of results of a list of items.
-        items: the stream; where its length is known, small ones are shared out evenly.
+        work: returns the results of a batch.
+        items: the stream; if its length is known, small ones are divided evenly among workers.
         workers: batches at a time.
         size: items in a batch at most.
     """
@@ -36,10 +38,7 @@ def in_batches(
         running: deque[Future[list[R]]] = deque()
         try:
             while True:
-                while len(running) < 2 * workers:
-                    batch = list(islice(stream, size))
-                    if not batch:
-                        break
+                while len(running) < 2 * workers and (batch := list(islice(stream, size))):
                     running.append(pool.submit(work, batch))
                 if not running:
                     return

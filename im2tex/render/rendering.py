@@ -1,4 +1,4 @@
-"""What drawing a formula gives: its pixels, or why there are none."""
+"""`Rendering`, the result of rendering a formula: its pixels, or why there are none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GrayImage = NDArray[np.uint8]
 
 
 class Cause(StrEnum):
-    """Why a formula was not drawn."""
+    """Why a formula was not rendered."""
 
     UNREADABLE = "unreadable"
     REFUSED = "refused"
@@ -28,22 +28,22 @@ class Cause(StrEnum):
 
 CAUSES = {
     Cause.UNREADABLE: "braces, environments or characters that cannot be read",
-    Cause.REFUSED: "a command outside of those that formulas need",
+    Cause.REFUSED: "a command that is not on the allow-list",
     Cause.TEX: "TeX reports an error",
-    Cause.UNSUPPORTED: "the built-in engine cannot draw it",
-    Cause.LIMIT: "more time, memory or paper than a formula may take",
-    Cause.BLANK: "nothing to see",
+    Cause.UNSUPPORTED: "not supported by the engine",
+    Cause.LIMIT: "exceeds the limits of time, memory or size",
+    Cause.BLANK: "draws no ink",
 }
-"""Each cause in words."""
+"""Description of each cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A formula that was not drawn.
+    """A formula that was not rendered, or has no layout.
 
     Attributes:
-        cause: its class.
-        reason: the particulars, in words.
+        cause: the class of the failure.
+        reason: its details.
     """
 
     cause: Cause
@@ -51,11 +51,11 @@ class Failure:
 
 
 class RenderError(Exception):
-    """Raised inside of this room for a formula that cannot be drawn; never leaves it.
+    """Raised within the package for a formula that cannot be rendered.
 
     Args:
-        cause: its class.
-        reason: the particulars, in words.
+        cause: the class of the failure.
+        reason: its details.
     """
 
     def __init__(self, cause: Cause, reason: str) -> None:
@@ -65,7 +65,7 @@ class RenderError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """One formula, drawn or not: exactly one of `png` and `failure` is there.
+    """A formula, rendered or not: either `png` or `failure` is None.
 
     Attributes:
         png: an 8-bit grey PNG, black ink on white paper, cropped to the ink.
@@ -77,24 +77,24 @@ class Rendering:
 
     @property
     def pixels(self) -> GrayImage | None:
-        """(H, W) uint8, 0 for ink to 255 for paper, or None."""
+        """(H, W) uint8, from 0 for ink to 255 for paper; None if the rendering failed."""
         return None if self.png is None else decode_png(self.png)
 
 
 class Renderer(Protocol):
-    """Draws formulas.
+    """Renders formulas.
 
     Attributes:
         engine: its name.
         signature: what the pixels depend on apart from the markup: engine, versions, settings.
-            Pictures are comparable only where it is the same.
+            Only renderings with the same signature are comparable.
     """
 
     engine: str
     signature: str
 
     def render(self, formulas: Iterable[str]) -> Iterator[Rendering]:
-        """Draws formulas, a rendering each, in order; bad markup is a failure, not an exception.
+        """Yields a rendering of each formula, in order; invalid markup gives a failure.
 
         Args:
             formulas: math markup without dollars around it.
@@ -102,18 +102,18 @@ class Renderer(Protocol):
         ...
 
     def close(self) -> None:
-        """Gives back what the engine holds; it cannot draw afterwards."""
+        """Releases the resources of the engine, which cannot render afterwards."""
         ...
 
 
 def crop_to_ink(image: GrayImage) -> GrayImage:
-    """The smallest part of a picture that holds all ink.
+    """Returns the bounding box of the ink.
 
     Args:
-        image: (H, W), 255 where there is paper.
+        image: (H, W), 255 for paper.
 
     Raises:
-        RenderError: if there is none.
+        RenderError: if there is no ink.
     """
     ink = image < 255
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
@@ -123,12 +123,12 @@ def crop_to_ink(image: GrayImage) -> GrayImage:
 
 
 def encode_png(image: GrayImage) -> bytes:
-    """(H, W) uint8 as a PNG: quick to write rather than smallest."""
+    """Encodes (H, W) uint8 as a PNG, quickly rather than small."""
     out = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(image)).save(out, "PNG", compress_level=1)
     return out.getvalue()
 
 
 def decode_png(png: bytes) -> GrayImage:
-    """A PNG as (H, W) uint8."""
+    """Decodes a PNG to (H, W) uint8."""
     return np.asarray(Image.open(io.BytesIO(png)).convert("L"))

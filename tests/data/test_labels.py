@@ -12,7 +12,7 @@ from im2tex.render import open_renderer
 from im2tex.render.markup.allowlist import SYMBOLS
 
 sys.path.append(str(Path(__file__).parents[1] / "render"))
-from helpers_render import needs_tex
+from render_samples import needs_tex
 
 _WIDE = {
     columns: rf"\begin{{matrix}} {' & '.join(columns * 'x')} \end{{matrix}}" for columns in (30, 31)

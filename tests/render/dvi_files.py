@@ -1,4 +1,4 @@
-"""DVI files written byte by byte."""
+"""Writes DVI files byte by byte."""
 
 import struct
 
@@ -8,7 +8,7 @@ SIZE = 10 * dvi.POINT
 
 
 def dvi_file(*pages):
-    """One with one font, number 0, of 10 points; pages are numbered from 0."""
+    """A DVI file with one font, number 0, of 10 points; pages are numbered from 0."""
     font = bytes([243, 0]) + struct.pack(">3I", 0, SIZE, SIZE) + bytes([0, 3]) + b"cmx"
     data = bytes([247, 2]) + struct.pack(">3I", 25400000, 473628672, 1000) + bytes([1]) + b"x"
     for number, body in enumerate(pages):

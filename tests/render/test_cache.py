@@ -1,4 +1,4 @@
-"""The cache: what was drawn is not drawn again, and nothing else is taken for it."""
+"""The cache of renderings."""
 
 import os
 import sqlite3
@@ -11,7 +11,7 @@ from im2tex.render.cache import CachedRenderer
 
 
 class Counting:
-    """Draws a formula as its own bytes, and remembers what it was asked for."""
+    """Renders a formula as its own bytes, and records the formulas."""
 
     engine = "counting"
 
@@ -32,7 +32,7 @@ class Counting:
         self.closed = True
 
 
-def drawn(path, formulas, signature="one", **options):
+def render_cached(path, formulas, signature="one", **options):
     renderer = Counting(signature)
     cached = CachedRenderer(renderer, path, **options)
     found = list(cached.render(formulas))
@@ -41,62 +41,64 @@ def drawn(path, formulas, signature="one", **options):
     return found, renderer.asked
 
 
-def test_drawn_once(tmp_path):
+def test_cache_renders_each_formula_once(tmp_path):
     path = tmp_path / "new" / "cache.sqlite"
     formulas = ["a", "b", "a", "tex", "c"]
-    first, asked = drawn(path, formulas)
+    first, asked = render_cached(path, formulas)
     assert asked == ["a", "b", "tex", "c"]
     assert [item.png for item in first] == [b"one a", b"one b", b"one a", None, b"one c"]
-    second, asked = drawn(path, [*formulas, "d"])
+    second, asked = render_cached(path, [*formulas, "d"])
     assert asked == ["d"]
     assert second[:-1] == first
     assert second[3].failure == Failure(Cause.TEX, "why")
 
 
-def test_another_setting_is_another_picture(tmp_path):
-    drawn(tmp_path / "cache", ["a"])
-    found, asked = drawn(tmp_path / "cache", ["a"], signature="two")
+def test_cache_separates_signatures(tmp_path):
+    render_cached(tmp_path / "cache", ["a"])
+    found, asked = render_cached(tmp_path / "cache", ["a"], signature="two")
     assert asked == ["a"]
     assert found[0].png == b"two a"
 
 
-def test_limits_are_tried_again(tmp_path):
-    drawn(tmp_path / "cache", ["limit"])
-    assert drawn(tmp_path / "cache", ["limit"])[1] == ["limit"]
+def test_cache_does_not_keep_exceeded_limits(tmp_path):
+    render_cached(tmp_path / "cache", ["limit"])
+    assert render_cached(tmp_path / "cache", ["limit"])[1] == ["limit"]
 
 
-def test_any_text_is_a_key(tmp_path):
+def test_cache_takes_any_text_as_key(tmp_path):
     odd = ["\udc80", "\0", "", "é"]
-    drawn(tmp_path / "cache", [text for text in odd if text != "\udc80"])
-    found, _ = drawn(tmp_path / "cache", odd[1:])
+    render_cached(tmp_path / "cache", [text for text in odd if text != "\udc80"])
+    found, _ = render_cached(tmp_path / "cache", odd[1:])
     assert [item.png for item in found] == [f"one {text}".encode() for text in odd[1:]]
 
 
-def test_what_was_drawn_before_a_stop_is_kept(tmp_path):
+def test_cache_keeps_renderings_of_an_interrupted_stream(tmp_path):
     cached = CachedRenderer(Counting(), tmp_path / "cache")
     stream = cached.render(["a", "b", "c"])
     next(stream)
     stream.close()
     cached.close()
-    assert drawn(tmp_path / "cache", ["a", "b"])[1] == ["b"]
+    assert render_cached(tmp_path / "cache", ["a", "b"])[1] == ["b"]
 
 
-def test_it_does_not_grow_without_bound(tmp_path):
+def test_cache_removes_oldest_rows_beyond_max_bytes(tmp_path):
     path = tmp_path / "cache"
     for start in range(0, 4000, 500):
-        drawn(path, [f"{n} " + "x" * 1000 for n in range(start, start + 500)], max_bytes=1 << 20)
+        render_cached(
+            path, [f"{n} " + "x" * 1000 for n in range(start, start + 500)], max_bytes=1 << 20
+        )
     # The newest are still there, the oldest are not.
-    assert drawn(path, ["3999 " + "x" * 1000])[1] == []
-    assert drawn(path, ["0 " + "x" * 1000])[1] != []
+    assert render_cached(path, ["3999 " + "x" * 1000])[1] == []
+    assert render_cached(path, ["0 " + "x" * 1000])[1] != []
     assert path.stat().st_size < 4 << 20
 
 
-def test_two_at_a_time(tmp_path):
+def test_cache_shared_by_two_threads(tmp_path):
     path = tmp_path / "cache"
     done = []
 
     def work(first):
-        done.append(drawn(path, [str(n) for n in range(first, first + 300)])[0])
+        done.append(render_cached(path, [str(n) for n in range(first, first + 300)])[0])
 
     threads = [threading.Thread(target=work, args=(first,)) for first in (0, 100)]
     for thread in threads:
@@ -104,7 +106,7 @@ def test_two_at_a_time(tmp_path):
     for thread in threads:
         thread.join()
     assert len(done) == 2
-    assert drawn(path, ["0", "399"])[1] == []
+    assert render_cached(path, ["0", "399"])[1] == []
 
 
 def damaged_text(path):
@@ -116,13 +118,13 @@ def damaged_header(path):
 
 
 def damaged_inside(path):
-    drawn(path, [str(n) for n in range(500)])
+    render_cached(path, [str(n) for n in range(500)])
     data = path.read_bytes()
     path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
 
 
 def damaged_cut(path):
-    drawn(path, [str(n) for n in range(500)])
+    render_cached(path, [str(n) for n in range(500)])
     path.write_bytes(path.read_bytes()[:5000])
 
 
@@ -142,7 +144,7 @@ def damaged_pipe(path):
 
 
 def damaged_side_pipe(path):
-    drawn(path, ["0"])
+    render_cached(path, ["0"])
     os.mkfifo(f"{path}-wal")
 
 
@@ -159,43 +161,43 @@ DAMAGES = [value for name, value in sorted(globals().items()) if name.startswith
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_cache_that_cannot_be_used_is_left_out_with_one_warning(tmp_path, damage):
+def test_unusable_cache_warns_once_and_renders(tmp_path, damage):
     path = tmp_path / "folder" / "cache"
     path.parent.mkdir()
     damage(path)
-    with pytest.warns(UserWarning, match="is not used") as told:
-        found, asked = drawn(path, ["a", "b", "a"])
+    with pytest.warns(UserWarning, match="is not used") as caught:
+        found, asked = render_cached(path, ["a", "b", "a"])
     assert [item.png for item in found] == [b"one a", b"one b", b"one a"]
     assert "a" in asked
-    assert len(told) == 1
-    assert "\n" not in str(told[0].message)
+    assert len(caught) == 1
+    assert "\n" not in str(caught[0].message)
 
 
-def test_cache_locked_by_another_is_left_out(tmp_path, monkeypatch):
+def test_locked_cache_warns_and_renders(tmp_path, monkeypatch):
     path = tmp_path / "cache"
-    drawn(path, ["a"])
-    monkeypatch.setattr(cache, "_PATIENCE", 0.2)
+    render_cached(path, ["a"])
+    monkeypatch.setattr(cache, "_LOCK_TIMEOUT", 0.2)
     other = sqlite3.connect(path)
     other.execute("PRAGMA locking_mode=EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
     with pytest.warns(UserWarning, match="locked"):
-        assert drawn(path, ["a"])[1] == ["a"]
+        assert render_cached(path, ["a"])[1] == ["a"]
     other.close()
 
 
-def test_cache_that_fails_while_in_use_is_left_out(tmp_path):
+def test_cache_failing_in_use_warns_once_and_renders(tmp_path):
     renderer = Counting()
     cached = CachedRenderer(renderer, tmp_path / "cache")
     list(cached.render(["a"]))
     cached._base.execute("DROP TABLE renderings")
-    with pytest.warns(UserWarning, match="no such table") as told:
+    with pytest.warns(UserWarning, match="no such table") as caught:
         found = list(cached.render(["a", "b"])) + list(cached.render(["c"]))
     cached.close()
     assert [item.png for item in found] == [b"one a", b"one b", b"one c"]
-    assert len(told) == 1
+    assert len(caught) == 1
 
 
-def test_cache_on_a_full_disk_is_left_out(tmp_path):
+def test_cache_on_full_disk_warns_and_renders(tmp_path):
     cached = CachedRenderer(Counting(), tmp_path / "cache")
     cached._base.execute("PRAGMA max_page_count=4")
     with pytest.warns(UserWarning, match="full"):
@@ -218,32 +220,20 @@ def test_cache_on_a_full_disk_is_left_out(tmp_path):
         "ELSE 'one a' END AS BLOB)",
     ],
 )
-def test_cache_row_that_is_not_as_written_is_drawn_again(tmp_path, change):
+def test_damaged_cache_row_is_rendered_again(tmp_path, change):
     path = tmp_path / "cache"
-    drawn(path, ["a", "b"])
+    render_cached(path, ["a", "b"])
     base = sqlite3.connect(path)
     base.execute(change)
     base.commit()
     base.close()
-    found, asked = drawn(path, ["a", "b"])
+    found, asked = render_cached(path, ["a", "b"])
     assert asked == ["a", "b"]
     assert [item.png for item in found] == [b"one a", b"one b"]
-    assert drawn(path, ["a", "b"])[1] == []
+    assert render_cached(path, ["a", "b"])[1] == []
 
 
-def test_cache_of_the_version_without_checksums_is_brought_up_to_date(tmp_path):
-    path = tmp_path / "cache"
-    base = sqlite3.connect(path)
-    columns = "key BLOB PRIMARY KEY, png BLOB, cause TEXT, reason TEXT"
-    base.execute(f"CREATE TABLE renderings ({columns})")
-    base.execute("INSERT INTO renderings VALUES (x'00', x'00', NULL, NULL)")
-    base.commit()
-    base.close()
-    assert drawn(path, ["a"])[1] == ["a"]
-    assert drawn(path, ["a"])[1] == []
-
-
-def test_cache_without_a_home_is_none(monkeypatch):
+def test_default_cache_path_without_home_is_none(monkeypatch):
     def no_home():
         raise RuntimeError("no home")
 

@@ -1,11 +1,11 @@
-"""Layouts from TeX: every piece of ink in its place, under its own token."""
+"""Layouts from TeX: boxes, tokens and kinds of all ink."""
 
 import itertools
 import os
 
 import numpy as np
 import pytest
-from helpers_render import ATTACKS, NEIGHBOURS, needs_tex
+from render_samples import ATTACKS, NEIGHBOURS, needs_tex
 
 from benchmarks.layout_draw import draw_layout
 from im2tex.errors import Im2TexError
@@ -47,21 +47,21 @@ def layouter():
         yield found
 
 
-def laid(layouter, *formulas):
+def layouts_of(layouter, *formulas):
     found = list(layouter.layout(formulas))
     for formula, layout in zip(formulas, found, strict=True):
         assert isinstance(layout, Layout), (formula, layout)
     return found
 
 
-def named(layout):
+def tokens_by_position(layout):
     """The names of what lies at each position."""
     ordered = sorted(layout.placed, key=lambda one: one.position)
     groups = itertools.groupby(ordered, key=lambda one: one.position)
     return {position: [one.token for one in ones] for position, ones in groups}
 
 
-def one_at(layout, position):
+def symbol_at(layout, position):
     (found,) = [one for one in layout.placed if one.position == position]
     return found
 
@@ -81,14 +81,14 @@ SPELLED = {r"\bmod": "mod", r"\pmod": "(mod)", r"\pod": "()"}
 SPELLED |= dict.fromkeys([r"\varinjlim", r"\varliminf", r"\varlimsup", r"\varprojlim"], "lim")
 
 
-def test_every_symbol_of_the_vocabulary_is_found_under_its_own_name(layouter):
+def test_layout_names_every_symbol(layouter):
     characters = [c for c in map(chr, range(33, 127)) if c not in "\\{}^_#$%&~'"]
     tokens = sorted(allowlist.SYMBOLS - SILENT - IN_TEXT) + characters
     tokens += [r"\{", r"\}", r"\|", r"\#", r"\$", r"\%", r"\&", r"\_"]
-    layouts = laid(layouter, *(f"x {token} y" for token in tokens))
+    layouts = layouts_of(layouter, *(f"x {token} y" for token in tokens))
     spelled = set()
     for token, layout in zip(tokens, layouts, strict=True):
-        found = named(layout)
+        found = tokens_by_position(layout)
         assert found.pop(0) == ["x"], token
         assert found.pop(2) == ["y"], token
         (own,) = found.values()
@@ -100,17 +100,19 @@ def test_every_symbol_of_the_vocabulary_is_found_under_its_own_name(layouter):
     assert {r"\sin", r"\lim", r"\Pr", *SPELLED} <= spelled
 
 
-def test_what_draws_nothing_has_no_place(layouter):
-    for layout in laid(layouter, *(f"x {token} y" for token in sorted(SILENT))):
+def test_layout_skips_invisible_commands(layouter):
+    for layout in layouts_of(layouter, *(f"x {token} y" for token in sorted(SILENT))):
         assert [one.token for one in layout.placed] == ["x", "y"]
 
 
-def test_boxes_cover_all_ink_of_the_picture_and_nothing_else(layouter):
+def test_layout_boxes_cover_exactly_the_ink(layouter):
     formulas = FORMULAS + NEIGHBOURS
     with open_renderer("tex", dpi=400, workers=1) as renderer:
         pictures = [found.pixels for found in renderer.render(formulas)]
     scale = 12 / 72.27 * 400 / UNIT
-    for formula, layout, picture in zip(formulas, laid(layouter, *formulas), pictures, strict=True):
+    for formula, layout, picture in zip(
+        formulas, layouts_of(layouter, *formulas), pictures, strict=True
+    ):
         width, height = layout.size
         assert abs(width * scale - picture.shape[1]) < 3, formula
         assert abs(height * scale - picture.shape[0]) < 3, formula
@@ -127,8 +129,10 @@ def test_boxes_cover_all_ink_of_the_picture_and_nothing_else(layouter):
         assert not (ink & ~covered).any(), formula
 
 
-def test_sizes_and_lines(layouter):
-    (layout,) = laid(layouter, r"a ^ { b ^ { c } } + \frac { d } { e } + \sum _ { f } \sqrt { g }")
+def test_layout_sizes_and_baselines(layouter):
+    (layout,) = layouts_of(
+        layouter, r"a ^ { b ^ { c } } + \frac { d } { e } + \sum _ { f } \sqrt { g }"
+    )
     levels = {one.token: one.level for one in layout.placed}
     assert [levels[token] for token in "abcdef"] == [0, 1, 2, 0, 0, 1]
     lines = {one.token: one.baseline for one in layout.placed}
@@ -136,12 +140,12 @@ def test_sizes_and_lines(layouter):
     assert lines["c"] < lines["b"] < lines["a"] < lines["f"]
     assert lines["d"] < lines["a"] < lines["e"]
     # In text size: an em is 12 points, and so is the letter's font.
-    a = one_at(layout, 0)
+    a = symbol_at(layout, 0)
     assert 0.4 * UNIT < a.box[3] - a.box[1] < 0.5 * UNIT
 
 
-def test_a_bar_in_a_script_has_its_script_s_level_and_line(layouter):
-    (layout,) = laid(layouter, r"x ^ { y + \frac { 1 } { 2 } + \overline { z } }")
+def test_layout_bar_in_script_has_its_level_and_baseline(layouter):
+    (layout,) = layouts_of(layouter, r"x ^ { y + \frac { 1 } { 2 } + \overline { z } }")
     found = {one.token: one for one in layout.placed}
     for token in (r"\frac", r"\overline"):
         assert (found[token].level, found[token].kind) == (1, SymbolKind.RULE)
@@ -149,30 +153,30 @@ def test_a_bar_in_a_script_has_its_script_s_level_and_line(layouter):
     assert found["1"].level == 2
 
 
-def test_names_are_letters_at_one_position(layouter):
-    (layout,) = laid(layouter, r"\sin x + \operatorname { d i m } V")
+def test_layout_name_is_letters_at_one_position(layouter):
+    (layout,) = layouts_of(layouter, r"\sin x + \operatorname { d i m } V")
     sines = [one for one in layout.placed if one.position == 0]
     assert [(one.token, one.kind) for one in sines] == [(c, SymbolKind.LETTER) for c in "sin"]
-    assert [named(layout)[position] for position in (5, 6, 7)] == [["d"], ["i"], ["m"]]
+    assert [tokens_by_position(layout)[position] for position in (5, 6, 7)] == [["d"], ["i"], ["m"]]
 
 
-def test_a_ligature_is_its_letters(layouter):
-    (layout,) = laid(layouter, r"\mathrm { o f f i c e }")
+def test_layout_splits_ligatures(layouter):
+    (layout,) = layouts_of(layouter, r"\mathrm { o f f i c e }")
     letters = layout.placed
     assert [one.token for one in letters] == list("office")
     for before, after in itertools.pairwise(letters):
         assert before.box[2] <= after.box[0] + 12
 
 
-def test_ligatures_from_end_to_end(layouter):
+def test_layout_of_adjacent_ligatures(layouter):
     word = "f i " * 300
-    (layout,) = laid(layouter, rf"\text {{ {word} }}".replace(" ", ""))
+    (layout,) = layouts_of(layouter, rf"\text {{ {word} }}".replace(" ", ""))
     assert [one.token for one in layout.placed] == ["f", "i"] * 300
 
 
-def test_brackets_are_one_each_however_tall(layouter):
+def test_layout_tall_bracket_is_one_symbol(layouter):
     rows = r" { a } \\" * 9
-    (layout,) = laid(layouter, rf"\left( \begin{{matrix}}{rows} \end{{matrix}} \right]")
+    (layout,) = layouts_of(layouter, rf"\left( \begin{{matrix}}{rows} \end{{matrix}} \right]")
     left, right = [one for one in layout.placed if one.kind is DELIMITER]
     assert (left.token, right.token) == ("(", "]")
     assert left.position == 0
@@ -180,8 +184,8 @@ def test_brackets_are_one_each_however_tall(layouter):
     assert left.box[3] - left.box[1] > 9 * UNIT
 
 
-def test_brackets_that_commands_bring(layouter):
-    binom, matrix, plain, cases = laid(
+def test_layout_brackets_of_commands_and_environments(layouter):
+    binom, matrix, plain, cases = layouts_of(
         layouter,
         r"\binom { n } { k }",
         r"\begin{pmatrix} a \\ b \end{pmatrix}",
@@ -207,35 +211,35 @@ def test_brackets_that_commands_bring(layouter):
     assert brackets == [(r"\{", 0)]
 
 
-def test_roots_know_their_inside(layouter):
-    (layout,) = laid(layouter, r"\sqrt [ n ] { x + \frac { y } { z } }")
-    root = one_at(layout, 0)
+def test_layout_radical_has_its_content_box(layouter):
+    (layout,) = layouts_of(layouter, r"\sqrt [ n ] { x + \frac { y } { z } }")
+    root = symbol_at(layout, 0)
     assert root.kind is SymbolKind.RADICAL
     left, top, right, bottom = root.inner
     for token in ("x", "+", r"\frac", "y", "z"):
         (box,) = [one.box for one in layout.placed if one.token == token]
         assert left <= box[0] < box[2] <= right
         assert top <= box[1] < box[3] <= bottom
-    degree = one_at(layout, 2)
+    degree = symbol_at(layout, 2)
     assert degree.box[2] < left
     assert degree.level == 2
 
 
-def test_lines_of_an_array(layouter):
-    (layout,) = laid(
+def test_layout_lines_of_an_array(layouter):
+    (layout,) = layouts_of(
         layouter,
         r"\begin{array} { c | c } { a } & { b } \\ \hline { c } & { d } \\ \end{array}",
     )
-    bar = one_at(layout, 3)
-    line = one_at(layout, layout.tokens.index(r"\hline"))
+    bar = symbol_at(layout, 3)
+    line = symbol_at(layout, layout.tokens.index(r"\hline"))
     assert (bar.token, bar.kind, line.kind) == ("|", SymbolKind.RULE, SymbolKind.RULE)
     assert bar.box[3] - bar.box[1] > 20 * (bar.box[2] - bar.box[0])
     assert line.box[2] - line.box[0] > 20 * (line.box[3] - line.box[1])
 
 
-def test_an_accent_of_text_leaves_its_letter_to_itself(layouter):
+def test_layout_separates_text_accent_and_letter(layouter):
     for formula in (r"\text { \' e }", r"\text { \c e }", r"\text { \d { e } }", r"\text { \v e }"):
-        (layout,) = laid(layouter, formula)
+        (layout,) = layouts_of(layouter, formula)
         accent, letter = layout.placed
         assert (accent.kind, letter.kind, letter.token) == (
             SymbolKind.ACCENT,
@@ -246,8 +250,8 @@ def test_an_accent_of_text_leaves_its_letter_to_itself(layouter):
         assert layout.tokens[letter.position] == "e"
 
 
-def test_accents_and_fonts(layouter):
-    (layout,) = laid(layouter, r"\hat { \mathbf { x } } \mathbb { R } { \cal A } \text { a }")
+def test_layout_accents_and_fonts(layouter):
+    (layout,) = layouts_of(layouter, r"\hat { \mathbf { x } } \mathbb { R } { \cal A } \text { a }")
     found = {one.token: one for one in layout.placed}
     assert found[r"\hat"].kind is SymbolKind.ACCENT
     assert found[r"\hat"].baseline == found["x"].baseline
@@ -255,18 +259,18 @@ def test_accents_and_fonts(layouter):
     assert styles == [r"\mathbf", r"\mathbb", r"\mathcal", r"\mathrm"]
 
 
-def test_tokens_or_a_string_of_them(layouter):
+def test_layout_of_tokens_equals_layout_of_string(layouter):
     formula = r"\frac { a } { b }"
-    one, two = laid(layouter, formula, formula.split())
+    one, two = layouts_of(layouter, formula, formula.split())
     assert one == two
     # Markup without spaces is a single token: the names are right all the same.
-    (raw,) = laid(layouter, r"\frac{a}{b}")
+    (raw,) = layouts_of(layouter, r"\frac{a}{b}")
     assert sorted(p.token for p in raw.placed) == sorted([r"\frac", "a", "b"])
     assert {p.position for p in raw.placed} == {0}
 
 
-def test_bytes_and_back(layouter):
-    layouts = laid(layouter, *FORMULAS, *NEIGHBOURS)
+def test_layout_bytes_round_trip(layouter):
+    layouts = layouts_of(layouter, *FORMULAS, *NEIGHBOURS)
     for layout in layouts:
         assert Layout.from_bytes(layout.to_bytes(), layout.tokens) == layout
     first, second = layouts[:2]
@@ -278,8 +282,8 @@ def test_bytes_and_back(layouter):
         Layout.from_bytes(second.to_bytes()[:20], second.tokens)
 
 
-def test_failures_are_their_own_and_neighbours_do_not_notice(layouter):
-    alone = laid(layouter, *NEIGHBOURS)
+def test_layout_failures_leave_neighbours_unchanged(layouter):
+    alone = layouts_of(layouter, *NEIGHBOURS)
     names = ["special ps", "frame's own names", "dollars", "missing arguments at the end"]
     names += ["comment at the end", "ampersand", "negative", "far up", "many accents"]
     pairs = zip(itertools.cycle(NEIGHBOURS), map(ATTACKS.__getitem__, names), strict=False)
@@ -310,22 +314,22 @@ def test_failures_are_their_own_and_neighbours_do_not_notice(layouter):
         ("", Cause.BLANK),
     ],
 )
-def test_failures_by_name(layouter, formula, cause):
+def test_layout_failure_causes(layouter, formula, cause):
     (found,) = layouter.layout([formula])
     assert isinstance(found, Failure)
     assert found.cause is cause
     assert found.reason
 
 
-def test_the_picture_of_a_layout(layouter):
-    (layout,) = laid(layouter, r"\frac { a } { b }")
+def test_draw_layout_colours_by_kind(layouter):
+    (layout,) = layouts_of(layouter, r"\frac { a } { b }")
     picture = np.asarray(draw_layout(layout))
     colours = {tuple(colour) for colour in picture.reshape(-1, 3).tolist()}
     assert (214, 39, 40) in colours  # the bar
     assert (31, 119, 180) in colours  # the letters
 
 
-def test_wrong_settings_are_said(monkeypatch):
+def test_layouter_settings_errors(monkeypatch):
     with pytest.raises(Im2TexError, match="--workers"), TexLayouter(workers=0):
         pass
     monkeypatch.setenv("PATH", os.devnull)

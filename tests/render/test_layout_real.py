@@ -1,4 +1,4 @@
-"""Layouts of real formulas: IM2TEX_DATA names the folder that has them."""
+"""Layouts of real formulas, from the folder IM2TEX_DATA."""
 
 import csv
 import lzma
@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from helpers_render import needs_tex
+from render_samples import needs_tex
 
 from im2tex.render import Cause
 from im2tex.render.layout.layout import Layout, strip_delimiter
@@ -51,7 +51,7 @@ def layouter():
 
 
 @pytest.mark.parametrize(("formulas", "least"), [(printed, 0.97), (handwritten, 1.0)])
-def test_all_ink_is_traced(layouter, formulas, least):
+def test_layouts_of_real_formulas_match_all_ink(layouter, formulas, least):
     found = list(layouter.layout(formulas()))
     layouts = [one for one in found if isinstance(one, Layout)]
     assert len(layouts) >= least * len(found)
@@ -60,7 +60,7 @@ def test_all_ink_is_traced(layouter, formulas, least):
     assert failures[Cause.UNSUPPORTED] == 0
 
 
-def test_every_written_token_of_handwriting_has_its_place(layouter):
+def test_layouts_of_crohme_place_every_written_token(layouter):
     for layout in layouter.layout(handwritten()):
         tokens = layout.tokens
         written = {i for i, token in enumerate(tokens) if token not in MUTE}

@@ -1,4 +1,4 @@
-r"""The bound on TeX's work: nothing that is nested, repeated or counted hides from it."""
+r"""The bound on TeX's work: nested, repeated and counted arguments."""
 
 import random
 import resource
@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from helpers_render import NEIGHBOURS, needs_tex
+from render_samples import NEIGHBOURS, needs_tex
 
 from im2tex.render import Cause
 from im2tex.render.markup import allowlist
@@ -50,7 +50,7 @@ SECONDS = (
 
 
 @pytest.mark.parametrize("name", DEEP)
-def test_work_hidden_in_nested_arguments_is_refused_at_once(name):
+def test_nested_repeating_arguments_are_refused(name):
     opening, closing = DEEP[name]
     start = time.process_time()
     with pytest.raises(RenderError) as caught:
@@ -83,7 +83,7 @@ def test_work_hidden_in_nested_arguments_is_refused_at_once(name):
         r"\begin{alignat*}{1000000}x\end{alignat*}",
     ],
 )
-def test_columns_that_are_too_many_are_refused_wherever_they_stand(markup):
+def test_too_many_columns_are_refused(markup):
     start = time.process_time()
     with pytest.raises(RenderError) as caught:
         sanitize(markup)
@@ -104,7 +104,7 @@ def test_columns_that_are_too_many_are_refused_wherever_they_stand(markup):
         r"\begin{array}{*{2}{c}|*{2}{r@{\,}}}a\end{array}",
     ],
 )
-def test_work_of_real_formulas_passes(markup):
+def test_nesting_of_real_formulas_passes(markup):
     sanitize(markup)
 
 
@@ -153,7 +153,7 @@ def nest(rng):
     return markup * rng.choice([1, 1, 1, 2, 20])
 
 
-def test_work_hidden_in_random_nests_is_refused_before_tex():
+def test_random_nests_with_much_work_are_refused():
     rng = random.Random(15)
     for _ in range(1500):
         markup = nest(rng)
@@ -164,7 +164,7 @@ def test_work_hidden_in_random_nests_is_refused_before_tex():
 
 
 @needs_tex
-def test_work_of_random_nests_stays_small_and_leaves_neighbours_alone():
+def test_random_nests_render_fast_and_leave_neighbours_unchanged():
     rng = random.Random(16)
     with_neighbours = [part for _ in range(120) for part in (nest(rng), rng.choice(NEIGHBOURS))]
     renderer = TexRenderer(workers=1)

@@ -1,4 +1,4 @@
-"""`im2tex render`: a picture a line, by number, and a report that leaves nothing out."""
+"""`im2tex render`: an image per line, and the report."""
 
 import json
 import subprocess
@@ -6,8 +6,8 @@ import sys
 
 import numpy as np
 import pytest
-from helpers_render import ATTACKS, needs_tex
 from PIL import Image
+from render_samples import ATTACKS, needs_tex
 
 from im2tex.cli import main
 
@@ -31,7 +31,7 @@ def mathtext():
 
 
 @needs_tex
-def test_a_picture_a_line(out, capsys):
+def test_render_command_writes_an_image_per_line(out, capsys):
     status, report = render(["x^2", r"\input{x}", "", "y", "{"], out)
     assert status == 1
     assert [entry["line"] for entry in report] == [0, 1, 2, 3, 4]
@@ -54,7 +54,7 @@ def test_a_picture_a_line(out, capsys):
 
 
 @needs_tex
-def test_nothing_old_stays(out):
+def test_render_command_removes_previous_images(out):
     assert render(["x", "y", "z"], out)[0] == 0
     status, _ = render(["x", r"\foo"], out)
     assert status == 1
@@ -62,7 +62,7 @@ def test_nothing_old_stays(out):
 
 
 @needs_tex
-def test_lines_end_with_lf_alone(out):
+def test_render_command_splits_lines_at_lf_only(out):
     status, report = render(b"a\rb\nc\x0cd\n\xe9 \\text{e}\ng", out)
     assert status == 0
     assert len(report) == 4
@@ -71,14 +71,14 @@ def test_lines_end_with_lf_alone(out):
 
 
 @needs_tex
-def test_dots_an_inch(out, tmp_path):
+def test_render_command_dpi(out, tmp_path):
     _, coarse = render([r"\rule{72.2pt}{72.2pt}"], out, "--dpi", "100")
     _, fine = render([r"\rule{72.2pt}{72.2pt}"], tmp_path / "fine", "--dpi", "300")
     assert (coarse[0]["width"], fine[0]["width"]) == (100, 300)
 
 
 @needs_tex
-def test_the_cache_changes_nothing(tmp_path):
+def test_render_command_with_cache_gives_equal_files(tmp_path):
     formulas = tmp_path / "formulas.txt"
     formulas.write_text("x^2\n\\frac{a}\ny\n", encoding="utf-8")
     reports = []
@@ -91,7 +91,7 @@ def test_the_cache_changes_nothing(tmp_path):
 
 
 @needs_tex
-def test_as_a_program(tmp_path):
+def test_render_command_as_subprocess(tmp_path):
     (tmp_path / "f.txt").write_text("x\n", encoding="utf-8")
     command = [sys.executable, "-m", "im2tex", "render", "f.txt", "out", "--no_cache"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -99,7 +99,7 @@ def test_as_a_program(tmp_path):
     assert (tmp_path / "out" / "000000.png").exists()
 
 
-def test_an_engine_without_tex(out, mathtext, monkeypatch):
+def test_render_command_builtin_engine_without_tex(out, mathtext, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     status, report = render(
         [
@@ -119,7 +119,7 @@ def test_an_engine_without_tex(out, mathtext, monkeypatch):
     assert all(entry["signature"].startswith("builtin:matplotlib") for entry in report)
 
 
-def test_attacks_on_the_engine_without_tex(out, mathtext):
+def test_render_command_attacks_on_builtin_engine(out, mathtext):
     attacks = [text.replace("\n", " ") for text in ATTACKS.values() if "\udc80" not in text]
     status, report = render(
         [text for pair in zip(attacks, ["x"] * len(attacks), strict=True) for text in pair],
@@ -137,18 +137,18 @@ def test_attacks_on_the_engine_without_tex(out, mathtext):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--engine", "pdf"], "no engine 'pdf'; there are tex and builtin"),
+        (["--engine", "pdf"], "--engine must be tex or builtin, got 'pdf'"),
         (["--dpi", "5"], "--dpi must be from 20 to 1200"),
         (["--workers", "0"], "--workers must be at least 1"),
     ],
 )
-def test_what_a_person_can_put_right(out, options, message, capsys):
+def test_render_command_option_errors(out, options, message, capsys):
     (out.parent / "f.txt").write_text("x", encoding="utf-8")
     assert main(["render", str(out.parent / "f.txt"), str(out), *options]) == 2
     assert message in capsys.readouterr().err
 
 
-def test_no_file_and_a_folder_of_others(out, mathtext, capsys):
+def test_render_command_missing_file_and_foreign_folder(out, mathtext, capsys):
     assert main(["render", str(out.parent / "none.txt"), str(out)]) == 2
     assert "cannot read" in capsys.readouterr().err
     (out.parent / "f.txt").write_text("x", encoding="utf-8")
@@ -160,7 +160,7 @@ def test_no_file_and_a_folder_of_others(out, mathtext, capsys):
     assert (out / "letter.txt").read_text(encoding="utf-8") == "mine"
 
 
-def test_a_report_cannot_lead_out_of_its_folder(out, mathtext):
+def test_render_command_ignores_paths_outside_its_folder(out, mathtext):
     out.mkdir()
     outside = out.parent / "000000.png"
     outside.write_bytes(b"mine")

@@ -1,4 +1,4 @@
-"""The limits that programs run within, tried on programs that ignore them."""
+"""The limits of programs, with programs that exceed them."""
 
 import os
 import sys
@@ -15,23 +15,23 @@ def python(code, folder, **limits):
     return run([sys.executable, "-S", "-c", code], folder, ENVIRONMENT, SandboxLimits(**limits))
 
 
-def test_says_how_it_ended(tmp_path):
+def test_run_returns_output_and_status(tmp_path):
     outcome = python("print('hello'); raise SystemExit(3)", tmp_path)
     assert (outcome.output, outcome.killed, outcome.status) == ("hello\n", False, 3)
 
 
-def test_knows_only_its_environment(tmp_path, monkeypatch):
+def test_run_passes_only_the_given_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("IM2TEX_SECRET", "secret")
     assert "secret" not in python("import os; print(dict(os.environ))", tmp_path).output
 
 
-def test_processor_time_is_limited(tmp_path):
+def test_run_limits_processor_time(tmp_path):
     started = time.monotonic()
     assert python("while True: pass", tmp_path, seconds=1).killed
     assert time.monotonic() - started < 60
 
 
-def test_waiting_is_limited_and_children_go_too(tmp_path):
+def test_run_limits_waiting_and_kills_children(tmp_path):
     code = (
         "import subprocess, sys, time\n"
         "p = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(600)'])\n"
@@ -56,13 +56,13 @@ def test_waiting_is_limited_and_children_go_too(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: others ignore the limit")
-def test_memory_is_limited(tmp_path):
+def test_run_limits_memory(tmp_path):
     outcome = python("x = bytearray(1 << 30)", tmp_path, megabytes=300)
     assert outcome.status != 0
     assert "MemoryError" in outcome.output
 
 
-def test_files_are_limited(tmp_path):
+def test_run_limits_file_size(tmp_path):
     outcome = python("open('x', 'wb').write(bytes(5 << 20))", tmp_path, file_megabytes=1)
     assert outcome.status != 0
     assert (tmp_path / "x").stat().st_size <= 2 << 20  # sh counts 512 or 1024 bytes a block

@@ -1,9 +1,9 @@
-r"""The filter before TeX: what passes, as what, and what does not."""
+r"""The sanitiser: markup that passes, rewritten, and markup that is refused."""
 
 import pytest
-from helpers_render import ATTACKS, NEIGHBOURS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from render_samples import ATTACKS, NEIGHBOURS
 
 from im2tex.latex.tokens import TokenKind, tokenize
 from im2tex.render.markup.sanitizer import MAX_CHARACTERS, sanitize
@@ -60,7 +60,7 @@ def failure(markup):
         ),
     ],
 )
-def test_what_passes(markup, checked):
+def test_sanitize_rewrites_markup(markup, checked):
     assert sanitize(markup) == checked
 
 
@@ -93,13 +93,13 @@ def test_what_passes(markup, checked):
         (r"\sqrt[3 x", Cause.UNREADABLE, "no ] for the argument"),
     ],
 )
-def test_what_does_not(markup, cause, reason):
+def test_sanitize_refuses_markup(markup, cause, reason):
     found = failure(markup)
     assert found.cause is cause
     assert reason in found.reason
 
 
-def test_columns_are_as_deep_as_what_holds_them():
+def test_sanitize_columns_count_the_depth_around_them():
     def within(times):
         return r"\begin{array}{@{" * times + "x" + r"}}y\end{array}" * times
 
@@ -108,19 +108,19 @@ def test_columns_are_as_deep_as_what_holds_them():
     assert failure(within(250)).cause is Cause.LIMIT
 
 
-def test_brackets_of_content_within_each_other_are_too_much():
+def test_sanitize_nested_brackets_exceed_the_work():
     assert sanitize(r"\sqrt[" * 3 + "]x") == r"\sqrt[" * 3 + "]x"
     assert failure(r"\sqrt[" * 3000 + "]x").cause is Cause.LIMIT
 
 
 @pytest.mark.parametrize("opening", [r"\\[", r"\makebox["])
-def test_brackets_that_all_end_in_one_are_given_up(opening):
+def test_sanitize_brackets_with_one_end_exceed_the_lookahead(opening):
     assert sanitize(opening * 20 + "]x").endswith("]x")
     found = failure(opening * (MAX_CHARACTERS // len(opening) - 1) + "]x")
     assert (found.cause, found.reason) == (Cause.LIMIT, "too many arguments within arguments")
 
 
-def test_columns_share_what_may_be_looked_at():
+def test_sanitize_columns_share_the_lookahead_budget():
     def table(columns):
         column = "@{" + r"\rule[" * 300 + "]x}"
         return r"\begin{array}{" + column * columns + r"}y\end{array}"
@@ -130,7 +130,7 @@ def test_columns_share_what_may_be_looked_at():
     assert (found.cause, found.reason) == (Cause.LIMIT, "too many arguments within arguments")
 
 
-def test_what_real_formulas_nest_is_far_from_the_limit():
+def test_sanitize_accepts_the_nesting_of_real_formulas():
     sanitize(r"\text{a $\sqrt{\overrightarrow{x} + \boldsymbol{y}}$}" * 20)
 
 
@@ -139,7 +139,7 @@ SHORT = [attack for attack in ATTACKS.values() if len(attack) < 200]
 
 @settings(deadline=None)
 @given(st.text(max_size=60) | st.sampled_from([*SHORT, *NEIGHBOURS]))
-def test_what_passes_is_one_line_of_known_commands(markup):
+def test_sanitize_gives_one_line_of_known_commands(markup):
     try:
         checked = sanitize(markup)
     except RenderError:

@@ -1,4 +1,4 @@
-"""The real engine: every formula's picture is its own, and so is every failure."""
+"""The engine `tex`: renderings and failures are independent of the batch."""
 
 import os
 import random
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers_render import ATTACKS, NEIGHBOURS, needs_tex
+from render_samples import ATTACKS, NEIGHBOURS, needs_tex
 
 from im2tex.errors import Im2TexError
 from im2tex.render import Cause, open_renderer
@@ -31,7 +31,7 @@ def alone(tex):
     return {formula: tex.render_batch([formula])[0].png for formula in NEIGHBOURS}
 
 
-def test_black_on_white_cropped_to_ink(tex):
+def test_rendering_is_black_on_white_cropped_to_ink(tex):
     (found,) = tex.render(["x"])
     pixels = found.pixels
     assert pixels.dtype == np.uint8
@@ -40,14 +40,14 @@ def test_black_on_white_cropped_to_ink(tex):
         assert edge.min() < 255
 
 
-def test_a_rule_has_the_size_that_its_markup_says(tex):
+def test_rendering_of_rule_has_its_size(tex):
     # 72.27 pt are an inch, 200 pixels; a rule takes every pixel that it touches.
     (found,) = tex.render([r"\rule{72.2pt}{36.1pt}"])
     assert found.pixels.shape == (100, 200)
     assert found.pixels.max() == 0
 
 
-def test_a_display_as_on_the_papers_page(tex):
+def test_rendering_is_a_display_of_the_papers_page(tex):
     over, frac, text = tex.render([r"a \over b", r"\frac{a}{b}", r"\tfrac{a}{b}"])
     assert over.png == frac.png
     assert over.pixels.shape[0] > text.pixels.shape[0]
@@ -57,7 +57,7 @@ def test_a_display_as_on_the_papers_page(tex):
     assert shapes[0] < shapes[1] < shapes[2]
 
 
-def test_large_symbols_have_the_sizes_of_the_authors_pages(tex):
+def test_rendering_large_symbols_have_the_authors_sizes(tex):
     big, cases, dots = tex.render([r"\big|", r"\cases{a & if $b$\cr c & else}", r"a + \dots + b"])
     # \big| is two pieces of a bar: of 6 pt each in LaTeX, of 7.2 pt with amsmath.
     assert abs(big.pixels.shape[0] - 12 * 200 / 72.27) <= 1
@@ -66,7 +66,7 @@ def test_large_symbols_have_the_sizes_of_the_authors_pages(tex):
     assert dots.png == low.png
 
 
-def test_markup_as_people_and_normal_forms_have_it(tex):
+def test_rendering_of_common_and_normalised_markup(tex):
     pairs = [
         (r"\mathrm{K \" a h l e r}", r"\mathrm{K \ddot a h l e r}"),
         (r"\bar\mathbf{y}", r"\bar{\mathbf{y}}"),
@@ -144,7 +144,7 @@ PAIRS = [
 ]
 
 
-def test_two_ways_of_writing_one_formula_draw_one_picture(tex):
+def test_rendering_of_equivalent_markup_is_equal(tex):
     found = tex.render_batch([formula for pair in PAIRS for formula in pair])
     for pair, first, second in zip(PAIRS, found[::2], found[1::2], strict=True):
         assert (pair, first.failure) == (pair, None)
@@ -152,7 +152,7 @@ def test_two_ways_of_writing_one_formula_draw_one_picture(tex):
 
 
 @pytest.mark.parametrize("engine", ["tex", "builtin"])
-def test_character_without_latex_is_a_named_failure(engine):
+def test_character_without_latex_fails_by_name(engine):
     if engine == "builtin":
         pytest.importorskip("matplotlib", reason="needs matplotlib (engine builtin)")
     formulas = ["x☃", "漢", r"\text{漢}", "x\u0301\u0363", "\U0001f4a3", "Ж"]
@@ -162,7 +162,7 @@ def test_character_without_latex_is_a_named_failure(engine):
             assert "U+" in found.failure.reason
 
 
-def test_substack_sets_its_lines_below_each_other(tex):
+def test_rendering_of_substack_stacks_lines(tex):
     two, one = tex.render([r"\sum_{\substack{i<j \\ k<l}} x", r"\sum_{i<j} x"])
     assert two.pixels.shape[0] > one.pixels.shape[0] + 10
     assert two.pixels.shape[1] <= one.pixels.shape[1] + 2
@@ -177,7 +177,7 @@ def test_substack_sets_its_lines_below_each_other(tex):
         (r"\begin{matrix}\mathscr{L}&\mathscr{a}\end{matrix}", "rsfs10 has no character a"),
     ],
 )
-def test_character_that_a_font_lacks_fails_its_formula_alone(tex, alone, formula, reason):
+def test_missing_font_character_fails_its_formula_only(tex, alone, formula, reason):
     found = tex.render_batch([NEIGHBOURS[0], formula, NEIGHBOURS[1], formula, formula])
     assert [item.png for item in found[::2][:2]] == [alone[text] for text in NEIGHBOURS[:2]]
     for item in (found[1], *found[3:]):
@@ -185,13 +185,13 @@ def test_character_that_a_font_lacks_fails_its_formula_alone(tex, alone, formula
         assert reason in item.failure.reason
 
 
-def test_rules_on_one_another_are_bounded(tex):
+def test_overlapping_rules_are_limited(tex):
     (found,) = tex.render([r"\rule{9in}{1in}\kern-9in" * 60 + "x"])
     assert found.failure.cause is Cause.LIMIT
     assert "rules" in found.failure.reason
 
 
-def test_slow_formulas_do_not_cost_their_neighbours(alone, monkeypatch):
+def test_slow_formulas_leave_neighbours_unchanged(alone, monkeypatch):
     """The bound on work switched off: TeX runs out of its time, twice in one batch."""
     monkeypatch.setattr(sanitizer, "sanitize", lambda text: text)
     slow = r"\boldsymbol{" * 12 + "x" + "}" * 12
@@ -205,7 +205,7 @@ def test_slow_formulas_do_not_cost_their_neighbours(alone, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["a,b;c:d{e,f}", "~ #%&", "ä€ $HOME"])
-def test_work_folder_of_any_name_is_taken(tmp_path, monkeypatch, name, alone):
+def test_working_folder_may_have_any_name(tmp_path, monkeypatch, name, alone):
     folder = tmp_path / name
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -221,7 +221,7 @@ def test_invisible_markup_does_not_move_pixels(tex):
     assert plain.png == spaced.png
 
 
-def test_wholes_of_normalised_markup(tex):
+def test_rendering_of_whole_normalised_formulas(tex):
     found = list(
         tex.render(
             [
@@ -254,7 +254,7 @@ def test_wholes_of_normalised_markup(tex):
         (r"\rule{9000pt}{9000pt}", Cause.LIMIT, "pixels"),
     ],
 )
-def test_failures_are_named(tex, formula, cause, reason):
+def test_rendering_failure_causes(tex, formula, cause, reason):
     (found,) = tex.render([formula])
     assert found.png is None
     assert found.pixels is None
@@ -277,7 +277,7 @@ HARMLESS = {
 }
 
 
-def test_attacks_leave_their_neighbours_as_they_are(tex, alone, tmp_path, monkeypatch):
+def test_attacks_leave_neighbours_unchanged(tex, alone, tmp_path, monkeypatch):
     """Each attack between two formulas; nothing moves, nothing appears, nobody stops."""
     monkeypatch.chdir(tmp_path)
     before = set(os.listdir("/tmp")), set(os.listdir(tex.folder))
@@ -312,7 +312,7 @@ def test_all_attacks_in_one_batch(tex, alone):
             assert item.png == alone[formula]
 
 
-def test_a_batch_is_what_each_is_alone(tex):
+def test_batch_equals_single_renderings(tex):
     """Broken and sound ones of many kinds, in any order, in one batch and singly."""
     rng = random.Random(1)
     broken = [
@@ -365,7 +365,7 @@ def test_a_batch_is_what_each_is_alone(tex):
     assert not any(singly[formula].failure for formula in sound)
 
 
-def test_without_the_filter_tex_is_held_by_the_next_layer(tex, alone, monkeypatch):
+def test_without_sanitizer_tex_is_still_contained(tex, alone, monkeypatch):
     """The allow-list switched off: the format has no names for files, and limits end the rest."""
     monkeypatch.setattr(sanitizer, "sanitize", lambda text: text)
     monkeypatch.setattr(tex, "limits", SandboxLimits(seconds=2))
@@ -391,7 +391,7 @@ def test_without_the_filter_tex_is_held_by_the_next_layer(tex, alone, monkeypatc
         assert found[2].png == alone[NEIGHBOURS[1]], attack
 
 
-def test_without_the_filter_lost_names_stay_lost(tex, monkeypatch):
+def test_without_sanitizer_removed_primitives_are_undefined(tex, monkeypatch):
     """`\\csname` of a lost name is `\\relax`: the file's name is drawn, not the file."""
     monkeypatch.setattr(sanitizer, "sanitize", lambda text: text)
     (name,) = tex.render_batch(["/etc/passwd"])
@@ -399,14 +399,14 @@ def test_without_the_filter_lost_names_stay_lost(tex, monkeypatch):
         assert tex.render_batch([rf"\csname {lost}\endcsname/etc/passwd "])[0].png == name.png
 
 
-def test_no_shell(tex, monkeypatch, tmp_path):
+def test_tex_has_no_shell_escape(tex, monkeypatch, tmp_path):
     monkeypatch.setattr(sanitizer, "sanitize", lambda text: text)
     mark = tmp_path / "mark"
     tex.render_batch([rf"x\immediate\write18{{touch {mark}}}"])
     assert not mark.exists()
 
 
-def test_a_stream_comes_in_order_and_on_demand(tex):
+def test_stream_is_rendered_in_order_and_on_demand(tex):
     taken = []
 
     def formulas():
@@ -421,14 +421,14 @@ def test_a_stream_comes_in_order_and_on_demand(tex):
     assert first.png == tex.render_batch(["0"])[0].png
 
 
-def test_the_working_folder_goes_with_the_renderer():
+def test_close_removes_the_working_folder():
     with open_renderer("tex", workers=1) as renderer:
         folder = Path(renderer.folder)
         assert folder.is_dir()
     assert not folder.exists()
 
 
-def test_no_tex_is_said_with_the_way_out(monkeypatch):
+def test_missing_tex_error_names_the_alternative(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(Im2TexError, match=r"latex, dvipng, kpsewhich.*apt-get.*--engine builtin"):
         TexRenderer()

@@ -1,1 +1,1 @@
-"""Symbols of a formula with their boxes, as TeX sets them."""
+"""Layouts of formulas: their symbols with boxes, as TeX typesets them."""

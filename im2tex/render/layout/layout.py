@@ -1,11 +1,10 @@
-r"""`Layout`: a formula as symbols and rules in their places, each known by its token.
+r"""`Layout`: the symbols and rules of a formula with their tokens, positions and sizes.
 
-It is what a picture of the formula has forgotten: which ink is which symbol, where it stands and
-how large it is. Handwriting is composed from it. Boxes are those of the ink, not of the type.
+Synthetic handwriting is composed from layouts. Boxes are those of the ink.
 
 Lengths are in units of `UNIT`, 128 to the em of the text size (12 pt), so that 16-bit numbers span
-256 em, several lines of a page, and the thinnest rule is 5 units thick. x runs to the right and y
-downwards from the left top corner of the formula's ink.
+256 em, several lines of a page, and the thinnest rule is 5 units thick. x runs rightwards and y
+downwards from the top left corner of the formula's ink.
 """
 
 from __future__ import annotations
@@ -38,52 +37,51 @@ STYLES = (
     "\\textsc",
     "\\textsl",
 )
-"""The fonts that a symbol may be asked for in; of several in each other, the innermost."""
+"""The fonts of symbols. If commands for fonts are nested, the innermost counts."""
 
 _FORMAT = 1
-_LARGEST = 32_767
+_MAX_EXTENT = 32_767
 _HEAD = struct.Struct("<BH")
 _DELIMITER = ("\\left", "\\right")
 
 
 class SymbolKind(IntEnum):
-    """What a piece of ink is."""
+    """Kind of a piece of ink."""
 
     SYMBOL = 0
     """A letter, digit, operator, relation or arrow, composites such as `\\neq` included."""
     LETTER = 1
-    """One letter of a name such as `\\sin`; its token is the letter, its position the name's."""
+    """A letter of a name such as `\\sin`; its token is the letter, its position the name's."""
     DELIMITER = 2
-    """A bracket or bar, however many pieces it was built of."""
+    """A bracket or bar, of one or several glyphs."""
     RULE = 3
-    """A fraction's bar, a line over or under, a line of an array."""
+    """A fraction's bar, an overline or underline, a line of an array."""
     RADICAL = 4
-    """A root sign with its bar; `inner` is where its content lies."""
+    """A root sign with its bar; `inner` is the box of its content."""
     ACCENT = 5
-    """What stands over or under other ink: accents, braces, long arrows."""
+    """Ink over or under other ink: accents, braces, long arrows."""
     FRAME = 6
-    """A box drawn round its content."""
+    """A frame around its content."""
 
 
 Box = tuple[int, int, int, int]
-"""Left, top, right and bottom."""
+"""Left, top, right and bottom of a box."""
 
 
 class PlacedSymbol(NamedTuple):
-    r"""One symbol or rule.
+    r"""A symbol or rule.
 
     Attributes:
-        token: what it is: `x`, `\alpha`, `(` (whatever `\left` or `\big` said), `\frac` for the
-            bar of a fraction.
+        token: its name: `x`, `\alpha`, `(` (also behind `\left` or `\big`), `\frac` for the bar of
+            a fraction.
         position: index of its token in the formula's tokens. The letters of a name share one, as
             do the two brackets of `\binom`.
-        kind: what kind of ink it is.
+        kind: of ink.
         level: 0 in text size, 1 in scripts, 2 in scripts of scripts.
-        style: the font it was asked for in, one of `STYLES`.
+        style: its font, one of `STYLES`.
         box: of the ink.
-        baseline: y of the line that it stands on; of an accent, bar or root, the line of what it
-            goes with.
-        inner: for a radical, where its content lies; otherwise None.
+        baseline: y of the line that it stands on; of an accent, bar or root, y of its base's line.
+        inner: of a radical, the box of its content; otherwise None.
     """
 
     token: str
@@ -101,8 +99,8 @@ class Layout:
     """A formula's symbols and rules.
 
     Attributes:
-        tokens: those of its markup.
-        placed: every piece of ink, in the order of positions, and from left to right in one.
+        tokens: of its markup.
+        placed: all ink in the order of positions, from left to right within a position.
     """
 
     tokens: tuple[str, ...]
@@ -116,13 +114,13 @@ class Layout:
 
     @property
     def boxes(self) -> NDArray[np.int16]:
-        """Each piece's left, top, right and bottom, (n, 4)."""
-        return np.array([one.box for one in self.placed], np.int16).reshape(-1, 4)
+        """(n, 4) left, top, right and bottom of each symbol."""
+        return np.array([symbol.box for symbol in self.placed], np.int16).reshape(-1, 4)
 
     def to_bytes(self) -> bytes:
-        """The layout without its tokens, which `from_bytes` wants back.
+        """Encodes the layout without its tokens, which `from_bytes` takes.
 
-        Columns of 16-bit and 8-bit numbers, the boxes as differences: meant to be compressed.
+        Columns of 16-bit and 8-bit numbers, boxes as differences, so that they compress well.
         """
         named = [
             (index, one.token.encode())
@@ -159,14 +157,14 @@ class Layout:
 
     @classmethod
     def from_bytes(cls, data: bytes, tokens: Sequence[str]) -> Layout:
-        """What `to_bytes` gave.
+        """Decodes the result of `to_bytes`.
 
         Args:
-            data: the bytes.
-            tokens: the tokens of the layout.
+            data: the result.
+            tokens: of the layout.
 
         Raises:
-            ValueError: if the bytes are of another format, or of another formula.
+            ValueError: if the data have another format, or belong to another formula.
         """
         try:
             return cls(tuple(tokens), tuple(_unpack(data, tokens)))
@@ -175,7 +173,7 @@ class Layout:
 
 
 def strip_delimiter(token: str) -> str:
-    r"""A token without the `\left` or `\right` in front of its delimiter."""
+    r"""Removes `\left` or `\right` in front of a delimiter."""
     for command in _DELIMITER:
         rest = token.removeprefix(command)
         if rest != token and rest and not rest[0].isalpha():
@@ -184,10 +182,10 @@ def strip_delimiter(token: str) -> str:
 
 
 def normalized_layout(tokens: Sequence[str], placed: Iterable[PlacedSymbol]) -> Layout | None:
-    """A layout from pieces anywhere: its left top corner moved to 0, 0, its pieces in order.
+    """Makes a layout from symbols in any order: sorts them and moves the top left corner to 0, 0.
 
     Returns:
-        None if it is larger than 16 bits can say.
+        The layout, or None if a length exceeds 16 bits.
     """
     pieces = list(placed)
     left = min(one.box[0] for one in pieces)
@@ -200,8 +198,8 @@ def normalized_layout(tokens: Sequence[str], placed: Iterable[PlacedSymbol]) -> 
         )
         for one in pieces
     ]
-    reach = max(max(one.box[2], one.box[3], abs(one.baseline)) for one in moved)
-    if reach > _LARGEST:
+    extent = max(max(one.box[2], one.box[3], abs(one.baseline)) for one in moved)
+    if extent > _MAX_EXTENT:
         return None
     moved.sort(key=lambda one: (one.position, one.box[0]))
     return Layout(tuple(tokens), tuple(moved))

@@ -1,1 +1,1 @@
-"""Untrusted LaTeX made safe to typeset."""
+"""Untrusted LaTeX, sanitised."""

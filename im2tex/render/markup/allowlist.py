@@ -1,8 +1,8 @@
-r"""The commands a formula may use: an allow-list, since markup comes from anywhere.
+r"""The commands that a formula may use: an allow-list, since markup is untrusted.
 
-Everything else is refused before TeX sees it: whatever defines, assigns, reads, writes, loops or
-changes how characters are read. What is here cannot, so a formula has no way of reaching a file or
-its neighbours. The symbols are those of LaTeX, amsmath, amssymb and mathrsfs.
+All other commands are refused before TeX runs: those that define, assign, read, write, loop or
+change how characters are read. The commands here do none of these, so no formula can reach a file or
+another formula. The symbols are those of LaTeX, amsmath, amssymb and mathrsfs.
 """
 
 from __future__ import annotations
@@ -204,59 +204,44 @@ DELIMITERS = (
 )
 """Delimiters that `\\genfrac` accepts."""
 
-ENVIRONMENTS = frozenset(f"{kind}matrix" for kind in ("", "p", "b", "B", "v", "V", "small")) | {
-    "array",
-    "subarray",
-    "cases",
-    "aligned",
-    "alignedat",
-    "gathered",
-    "split",
-    "tabular",
-}
-"""Environments that stand inside of a formula."""
-
 COLUMNED = frozenset(["array", "subarray", "tabular"])
 """Environments that begin with a column specification."""
 
-PLACED = COLUMNED | {"aligned", "alignedat", "gathered", "split"}
-"""Environments that may begin with their place on the line, in brackets."""
+POSITIONED = COLUMNED | {"aligned", "alignedat", "gathered", "split"}
+"""Environments that may begin with their vertical position, in brackets."""
 
-DISPLAYS = {
-    name + star: inner
-    for star in ("", "*")
-    for name, inner in {
-        "align": "aligned",
-        "flalign": "aligned",
-        "alignat": "alignedat",
-        "xalignat": "alignedat",
-        "xxalignat": "alignedat",
-        "gather": "gathered",
-        "multline": "gathered",
-        "eqnarray": "array",
-    }.items()
+ENVIRONMENTS = (
+    POSITIONED | {"cases"} | {f"{kind}matrix" for kind in ("", "p", "b", "B", "v", "V", "small")}
+)
+
+_DISPLAYS = {
+    **dict.fromkeys(["align", "flalign"], "aligned"),
+    **dict.fromkeys(["alignat", "xalignat", "xxalignat"], "alignedat"),
+    **dict.fromkeys(["gather", "multline"], "gathered"),
+    "eqnarray": "array",
 }
-"""Environments that make a display of several lines, and those that do so inside a formula."""
+DISPLAYS = _DISPLAYS | {f"{name}*": inner for name, inner in _DISPLAYS.items()}
+"""Environments of displays with several lines, and their counterparts inside a formula."""
 
 RENAMED = {"\\matrix": "\\immatrix", "\\pmatrix": "\\impmatrix", "\\cases": "\\imcases"}
-"""Plain TeX's arrays, which amsmath takes the names of."""
+"""Plain TeX's arrays, whose names amsmath redefines."""
 
 CHARACTERS = {"\\lt": "<", "\\gt": ">"}
-"""Names that MathJax has for characters."""
+"""MathJax's names of characters."""
 
 DROPPED = {"\\label": 1, "\\nonumber": 0, "\\notag": 0}
-"""Commands that draw nothing, left out with their arguments."""
+"""Commands that draw nothing, and the number of arguments that are dropped with them."""
 
 REFERENCES = frozenset(["\\ref", "\\eqref", "\\pageref", "\\cite"])
-"""Commands that draw question marks, as there is nothing to refer to."""
+"""Commands that draw question marks instead of a number."""
 
 LENGTHS: dict[str, int] = {"\\hspace": 1, "\\vspace": 1, "\\raisebox": 1, "\\rule": 2}
 """Commands with lengths as arguments, which normalised markup spells letter by letter."""
 
 BARE_LENGTHS = command_names("kern mkern hskip mskip mspace vskip raise lower above")
-"""Commands with a length behind them, without braces."""
+"""Commands that are followed by a length without braces."""
 
 WORDS = (
     SYMBOLS | PRIMITIVES | ARGUMENTS.keys() | REPEATING.keys() | CONTROL_SYMBOLS | {"\\framebox"}
 )
-"""Everything that may stand in a formula but for environments."""
+"""All control sequences that a formula may use."""

@@ -274,7 +274,7 @@ class _Sanitizer(ArgumentCursor):
         begin = f"\\begin{{{name}}}"
         self.nesting.enter(f"\\end{{{given}}}")
         self._put(begin)
-        if name in allowlist.PLACED:
+        if name in allowlist.POSITIONED:
             self._vertical_position(name)
         if given.rstrip("*") == "eqnarray":
             self._put("{rcl}")

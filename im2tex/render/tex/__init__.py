@@ -1,1 +1,1 @@
-"""The renderer that runs TeX."""
+"""LaTeX, run in a sandbox: the renderer, and what the layouter shares with it."""

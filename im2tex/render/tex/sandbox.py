@@ -1,4 +1,4 @@
-"""Runs one program within limits: its time, memory, files and environment are ours to say."""
+"""Runs a program with limits on its time, memory, files and environment."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import Event, Timer
 
 # The shell sets the limits and becomes the program: that needs no code between fork and exec, so
-# it is safe in a process with threads. What a system does not know (memory on macOS, processes in
-# some shells) is left out. Units: seconds, 512 bytes, KiB.
+# it is safe in a process with threads. Limits that a system does not support (memory on macOS,
+# processes in some shells) are skipped. Units: seconds, 512 bytes, KiB.
 _LIMITS = (
     'ulimit -c 0; ulimit -t "$1"; ulimit -f "$2"; ulimit -v "$3" 2>/dev/null; '
     "{ ulimit -u 1 || ulimit -p 1; } 2>/dev/null; "
@@ -23,12 +23,11 @@ _LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """What a program may take.
+    """Limits of a program.
 
     Attributes:
         seconds: of processor time.
-        wall_seconds: of waiting for it, for a program that sleeps; a busy machine must not reach
-            it.
+        wall_seconds: of elapsed time, for a program that sleeps; more than a busy machine needs.
         megabytes: of memory.
         file_megabytes: of each file that it writes.
     """
@@ -41,12 +40,12 @@ class SandboxLimits:
 
 @dataclass(frozen=True, slots=True)
 class ProgramResult:
-    """How a program ended.
+    """The result of a program.
 
     Attributes:
-        output: what it said, on both streams.
+        output: of both streams.
         killed: whether a limit ended it.
-        status: its exit status; negative for a signal.
+        status: exit status; negative for a signal.
     """
 
     output: str
@@ -57,25 +56,25 @@ class ProgramResult:
 def run(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], limits: SandboxLimits
 ) -> ProgramResult:
-    """Runs a program to its end, without a shell's reading of its arguments, and without input.
+    """Runs a program to its end, without input.
 
     Args:
-        command: the program and its arguments.
-        folder: where it runs; its output is kept there while it does.
-        environment: all of its environment.
-        limits: what it may take.
+        command: the program and its arguments, which no shell interprets.
+        folder: working folder, which gets the output.
+        environment: all environment variables.
+        limits: see `SandboxLimits`.
 
     Returns:
-        How it ended. Everything it may have started has ended with it.
+        The result. All processes that it started have ended, too.
 
     Raises:
-        OSError: if there is no shell to start it.
+        OSError: if there is no shell.
     """
     shell = ["/bin/sh", "-c", _LIMITS, "sh", str(limits.seconds)]
     sizes = [str(limits.file_megabytes * 2048), str(limits.megabytes * 1024)]
-    said = folder / f"{Path(command[0]).name}.out"
+    log = folder / f"{Path(command[0]).name}.out"
     with (
-        said.open("wb") as out,
+        log.open("wb") as out,
         subprocess.Popen(
             [*shell, *sizes, *command],
             cwd=folder,
@@ -87,13 +86,13 @@ def run(
         ) as process,
     ):
         expired = Event()
-        # A timer rather than a timeout: waiting with one polls, and loses time on short programs.
+        # A timer rather than a timeout, which polls and so delays short programs.
         timer = Timer(limits.wall_seconds, _expire, (process.pid, expired))
         timer.daemon = True
         timer.start()
         try:
             if hasattr(os, "waitid"):
-                # Kept as a zombie, its number cannot become another's before the group is killed.
+                # A zombie keeps its process id: no other process can get it before the kill.
                 os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
             else:
                 process.wait()
@@ -101,7 +100,7 @@ def run(
             timer.cancel()
             _kill(process.pid)
         status = process.wait()
-    output = said.read_bytes().decode("utf-8", "replace")
+    output = log.read_bytes().decode("utf-8", "replace")
     return ProgramResult(output, expired.is_set() or status < 0 or status >= 128, status)
 
 

@@ -1,21 +1,21 @@
-r"""The TeX that formulas are set in: the paper's page, and a frame that keeps them apart.
+r"""The LaTeX format of formulas: the page of Deng et al. 2017, one formula per page.
 
-Each formula is a display on the paper's page (12 pt `article`), as wide as its line: a formula
-that is wider is squeezed as TeX squeezes it there. The display's box alone is shipped out, its left
-edge at the page's origin, so that a formula's place among pixels does not depend on its width. A
-page's number is the formula's.
+Each formula is a display on the paper's page (12 pt `article`), as wide as its line: TeX squeezes a
+wider formula as it does there. Only the display's box is shipped out, its left edge at the page's
+origin, so that the position of a formula among the pixels does not depend on its width. The number
+of a page is that of its formula.
 
-The paper says that amsmath was loaded. The authors' pages say that it was not: delimiters of
-`\left` and `\big`, sums and braces have the sizes that LaTeX alone gives them, those of 10 pt
-instead of 12 pt, and `\cases` has text in its second column. So commands that LaTeX itself has are
-LaTeX's here, and amsmath, amssymb and mathrsfs add the others. Left as amsmath has
-it: text in scripts (`\textrm`, `\textbf`) is set in the script's size. Measured by
-`benchmarks/render_calibration.py`: 99 of 100 pictures have the size of the authors' within two
-pixels. What remains is how ink becomes grey: they drew PDF with ImageMagick, whose glyphs stand at
-fractions of a pixel; dvipng's stand at whole ones.
+The paper says that amsmath was loaded, but the authors' images show that it was not: delimiters of
+`\left` and `\big`, sums and braces have LaTeX's own sizes, those of 10 pt instead of 12 pt, and
+`\cases` has text in its second column. So LaTeX's own commands stay here, and amsmath, amssymb and
+mathrsfs add others. One difference remains: text in scripts (`\textrm`, `\textbf`) has the script's
+size, as with amsmath. By `benchmarks/render_calibration.py`, 99 of 100 images have the size of the
+authors' within two pixels. Their grey levels differ: the authors rasterised PDF with ImageMagick,
+which places glyphs at fractions of a pixel, dvipng at whole pixels.
 
-`\imformula` is `\outer`: a formula that swallows what follows it (a missing argument) meets the
-next one as an error of its own. Everything that could reach a file has lost its name by then.
+`\imformula` is `\outer`: a formula that swallows the markup behind it (a missing argument) meets
+the next formula as an error of its own. By then all primitives that could reach a file have lost
+their names.
 """
 
 from __future__ import annotations
@@ -114,17 +114,17 @@ pdfximage,pdfobj,pdfliteral,\relax,
 \makeatother
 \dump
 """
-"""Source of the format, which LaTeX is loaded with once."""
+"""Source of the format, which is made once per engine."""
 
 VERSION = "article 12pt, amsmath amssymb mathrsfs, " + sha256(PREAMBLE.encode()).hexdigest()[:8]
-"""Names the template in a renderer's signature; changes with it."""
+"""The template in a renderer's signature; changes with the source."""
 
 
 def document(formulas: dict[int, str]) -> str:
-    """A file to set with the format.
+    """Returns the source of a batch.
 
     Args:
-        formulas: checked markup by page number.
+        formulas: sanitised markup by page number.
     """
     lines = [f"\\imformula{{{number}}}{{{markup}}}" for number, markup in formulas.items()]
     return "\n".join([*lines, "\\imfinish", ""])

@@ -1,4 +1,4 @@
-"""What the tests of rendering share: TeX if it is there, and the attacks."""
+"""Shared by the tests of rendering: a mark for tests that need TeX, attacks, and formulas."""
 
 import shutil
 
@@ -7,7 +7,7 @@ import pytest
 MISSING = [program for program in ("latex", "dvipng", "kpsewhich") if not shutil.which(program)]
 needs_tex = pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)} (TeX)")
 
-# Each would reach a file, a program, its neighbours or a limit, if it were set as it stands.
+# Typeset without checks, each would reach a file, a program, its neighbours or a limit.
 ATTACKS = {
     "input": r"\input{/etc/passwd}",
     "input primitive": r"\input /etc/passwd ",
