@@ -1,8 +1,8 @@
 r"""The commands that a formula may use: an allow-list, since markup is untrusted.
 
 All other commands are refused before TeX runs: those that define, assign, read, write, loop or
-change how characters are read. The commands here do none of these, so no formula can reach a file or
-another formula. The symbols are those of LaTeX, amsmath, amssymb and mathrsfs.
+change how characters are read. The commands here do none of these, so no formula can reach a file
+or another formula. The symbols are those of LaTeX, amsmath, amssymb and mathrsfs.
 """
 
 from __future__ import annotations
