@@ -55,11 +55,11 @@ def read_ink_image(source: Any) -> InkImage:
     for grey in grey_layers(opened.image):
         ink = _extract_ink(grey)
         if ink is not None:
-            cleaned = remove_ruled_lines(np.rint(ink).astype(np.uint8))
-            if not cleaned.lines:
+            cleaned, lines = remove_ruled_lines(np.rint(ink).astype(np.uint8))
+            if not lines:
                 return InkImage(_crop(ink), opened.notes)
             notes = (*opened.notes, "the paper has lines; they were removed.")
-            return InkImage(_crop(cleaned.ink.astype(np.float32)), notes)
+            return InkImage(_crop(cleaned.astype(np.float32)), notes)
     raise Im2TexError("the image is blank: no ink stands out from the paper.")
 
 

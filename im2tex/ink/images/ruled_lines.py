@@ -1,258 +1,175 @@
-"""The lines of ruled and squared paper: found, and taken out.
+"""`remove_ruled_lines`: finds and removes the lines of ruled and squared paper.
 
-A line of the paper runs straight from border to border of the picture. A fraction bar or an
-overline does so only where the picture is cropped to the formula; so one or two lines count only
-if the ink keeps clear of the border, three or more if they lie at regular distances. Lines are
-taken out as staff lines are from music: where a stroke crosses or is darker, the pixels stay.
+A line of the paper is straight and runs from border to border of the image. So does a fraction bar
+or an overline if the image is cropped to the formula. One or two lines are therefore removed only
+if the ink keeps clear of the border, three or more if their distances are regular. Lines are
+removed as staff lines are from music scores: where a stroke crosses or is darker, pixels are kept.
 """
 
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from im2tex.ink.images.components import EIGHT_NEIGHBOURS
+from im2tex.ink.images.ruled_line import RuledLine, dark_mask, erase_line, fit_line
 from im2tex.ink.images.stroke_width import stroke_width
 
-_VISIBLE = 24  # of 255: fainter lines do not matter
-_PIECES = 24  # pieces of a line that are straight along rows, at most, in a picture's width
-_SHORTEST = 12  # pixels of such a piece
-_REACH = 0.93  # of the picture's width that a line covers
-_CUT = 0.1  # likewise of one that leaves the picture at its top or bottom
-_END = 0.03  # of the width: how far from the border it may end
-_TILT = 0.08  # of the width that it may rise
-_STRAIGHT = 0.45  # of its columns, at least, that are no thicker and on the curve
-_OFF = 2.0  # pixels that its middle may be from a smooth curve
-_THICK = 0.35  # of the distance between lines
-_THICKEST = 16  # pixels
-_REGULAR = 0.25  # of the distance by which distances may differ
-_CLEAR = 2  # pixels between ink and border where there are one or two lines
-_THINNER = 0.6  # pens: width of a lone line, or
-_PALER = 0.75  # its level by that of the ink
-_DARKEST = 0.9  # share of the ink's pixels: what is beyond is not its edge
-_DARKER = 1.3  # times a line's own level: ink that crosses it
+VISIBLE = 24  # of 255: fainter lines are ignored
+_MAX_PIECES = 24  # horizontal pieces of a tilted line in the image's width
+_MIN_PIECE = 12  # pixels of such a piece
+_COVERED = 0.93  # of the image's width by a line
+_COVERED_CUT = 0.1  # likewise, by a line that leaves the image at its top or bottom
+_END = 0.03  # of the width: distance of a line's end from the border
+_TILT = 0.08  # of the width: rise of a line
+_RELATIVE_THICKNESS = 0.35  # of the distance between lines
+_MAX_THICKNESS = 16  # pixels
+_DEVIATION = 0.25  # of the distance between lines
+_REGULAR_FRACTION = 0.6  # of the distances
+_CLEAR = 2  # pixels between ink and border, for one or two lines
+_THINNER = 0.6  # stroke widths: thickness of a lone line, or
+_PALER = 0.75  # its level relative to that of the ink
+_DARKEST = 0.9  # quantile of the ink's levels that is not at its edge
 
 
-class RuledLinesResult(NamedTuple):
-    """A picture without the lines of its paper.
-
-    Attributes:
-        ink: (H, W), 0 = paper … 255 = ink.
-        lines: how many were taken out.
-    """
-
-    ink: NDArray[np.uint8]
-    lines: int
-
-
-class _Line(NamedTuple):
-    """A line along rows.
-
-    Attributes:
-        middle: (W,) row of its middle in each column.
-        thickness: pixels.
-        level: its darkness.
-        whole: whether it runs from border to border.
-    """
-
-    middle: NDArray[np.float64]
-    thickness: float
-    level: float
-    whole: bool
-
-
-def remove_ruled_lines(ink: NDArray[np.uint8]) -> RuledLinesResult:
-    """Takes the lines of ruled or squared paper out of a picture.
+def remove_ruled_lines(ink: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+    """Removes the lines of ruled or squared paper from an image.
 
     Args:
-        ink: (H, W), 0 = paper … 255 = ink; the whole picture, not cropped.
+        ink: (H, W), 0 = paper … 255 = ink; the whole image, not cropped.
+
+    Returns:
+        The image, (H, W), and the number of removed lines.
     """
-    visible = ink > _VISIBLE
-    along, across = _lines(ink, visible), _lines(ink.T, visible.T)
-    if not along and not across:
-        return RuledLinesResult(ink, 0)
-    rows = _zones(ink, along)
-    columns = _zones(ink.T, across).T
-    if not _are_rules(along, across, ink, visible & ~rows & ~columns):
-        return RuledLinesResult(ink, 0)
-    # A line of the one direction is no stroke that crosses those of the other.
+    visible = ink > VISIBLE
+    horizontal, vertical = _find_lines(ink, visible), _find_lines(ink.T, visible.T)
+    if not horizontal and not vertical:
+        return ink, 0
+    rows, columns = _line_mask(ink, horizontal), _line_mask(ink.T, vertical).T
+    if not _are_ruled(horizontal, vertical, ink, visible & ~rows & ~columns):
+        return ink, 0
     cleaned = ink.copy()
-    beside = np.where(columns, 0, ink)
-    for line in along:
-        _take_out(cleaned, beside, line)
-    beside = np.where(rows, 0, ink)
-    for line in across:
-        _take_out(cleaned.T, beside.T, line)
-    _drop_remains(cleaned, rows | columns)
-    left = int(cleaned.max())
-    if left < _VISIBLE:
-        return RuledLinesResult(ink, 0)
-    if left < 255:  # the lines were darker than the ink
-        cleaned = (cleaned * np.float32(255 / left)).astype(np.uint8)
-    return RuledLinesResult(cleaned, len(along) + len(across))
+    # A line of one direction is no stroke that crosses lines of the other direction.
+    for line in horizontal:
+        erase_line(cleaned, np.where(columns, 0, ink), line)
+    for line in vertical:
+        erase_line(cleaned.T, np.where(rows, 0, ink).T, line)
+    _clear_remains(cleaned, rows | columns)
+    darkest = int(cleaned.max())
+    if darkest < VISIBLE:
+        return ink, 0
+    if darkest < 255:  # the lines were darker than the ink
+        cleaned = (cleaned * np.float32(255 / darkest)).astype(np.uint8)
+    return cleaned, len(horizontal) + len(vertical)
 
 
-def _lines(ink: NDArray[np.uint8], visible: NDArray[np.bool_]) -> list[_Line]:
+def _find_lines(ink: NDArray[np.uint8], visible: NDArray[np.bool_]) -> list[RuledLine]:
+    """Horizontal lines from border to border."""
     height, width = ink.shape
-    if width < 2 * _SHORTEST or height < 8:
+    left, right = math.floor(_END * width), math.ceil((1 - _END) * width)
+    if width < 2 * _MIN_PIECE or height < 8:
         return []
-    length = max(_SHORTEST, width // _PIECES)
+    if not (visible[:, : left + 1].any() and visible[:, right - 1 :].any()):
+        return []
+    length = max(_MIN_PIECE, width // _MAX_PIECES)
     straight = ndimage.minimum_filter1d(visible.view(np.uint8), length, axis=1, mode="nearest")
     straight = ndimage.maximum_filter1d(straight, length, axis=1, mode="nearest")
-    straight &= visible
-    labels, count = ndimage.label(straight, np.ones((3, 3), bool))
-    lines, cut = [], []
-    for number, (rows, columns) in enumerate(ndimage.find_objects(labels, count), 1):
-        if rows.stop - rows.start > _THICKEST + _TILT * width:
+    labels, count = ndimage.label(straight & visible, EIGHT_NEIGHBOURS)
+    whole: list[RuledLine] = []
+    cut: list[RuledLine] = []
+    for label, (rows, columns) in enumerate(ndimage.find_objects(labels, count), 1):
+        ends = (columns.start <= left) + (columns.stop >= right)
+        if not ends or rows.stop - rows.start > _MAX_THICKNESS + _TILT * width:
             continue
-        ends = (columns.start <= _END * width) + (columns.stop >= (1 - _END) * width)
-        if ends == 2:
-            lines.append(_traced(ink, labels[rows] == number, rows.start))
-        elif ends == 1:
-            cut.append(_traced(ink, labels[rows] == number, rows.start, _CUT))
-    found = [line for line in lines if line is not None]
-    if _are_regular(found):
-        # Tilted, some leave the picture at its top or bottom; in a shadow, some are seen in part.
-        found += [line for line in cut if line is not None and _is_of(line, found)]
-        found += _hidden(found, visible)
-    return found
+        covered = _COVERED if ends == 2 else _COVERED_CUT
+        line = fit_line(ink, labels[rows] == label, rows.start, covered, _MAX_THICKNESS)
+        if line is not None:
+            (whole if ends == 2 else cut).append(line)
+    if _are_regular(whole):
+        # Of tilted lines, some leave the image at its top or bottom; in a shadow, lines are cut.
+        whole += [line for line in cut if _is_parallel(line, whole)]
+        whole += _hidden_lines(whole, visible)
+    return whole
 
 
-def _hidden(lines: list[_Line], visible: NDArray[np.bool_]) -> list[_Line]:
-    """Lines between regular ones, and next to the outer ones, that strokes along them hide."""
-    lines = sorted(lines, key=lambda line: float(line.middle.mean()))
-    step = float(np.median(np.diff([line.middle.mean() for line in lines])))
-    found = []
+def _hidden_lines(lines: list[RuledLine], visible: NDArray[np.bool_]) -> list[RuledLine]:
+    """Lines between and beside regular ones that are hidden by strokes along them."""
+    lines = sorted(lines, key=lambda line: line.height)
+    step = float(np.median(np.diff([line.height for line in lines])))
+    guesses = [lines[0].shift(-step), lines[-1].shift(step)]
     for first, second in itertools.pairwise(lines):
-        many = round(float((second.middle - first.middle).mean()) / step)
-        for k in range(1, many):
-            middle = first.middle + (second.middle - first.middle) * (k / many)
-            found.append(first._replace(middle=middle))
-    found.append(lines[0]._replace(middle=lines[0].middle - step))
-    found.append(lines[-1]._replace(middle=lines[-1].middle + step))
+        steps = round((second.height - first.height) / step)
+        offset = second.middle - first.middle
+        guesses += [first.shift(offset * (k / steps)) for k in range(1, steps)]
     columns = np.arange(visible.shape[1])
-    kept = []
-    for line in found:
+    found = []
+    for line in guesses:
         rows = np.rint(line.middle).astype(int)
         if rows.min() >= 1 and rows.max() < len(visible) - 1:
             seen = visible[rows - 1, columns] | visible[rows, columns] | visible[rows + 1, columns]
-            if seen.mean() >= _REACH:
-                kept.append(line)
-    return kept
-
-
-def _is_of(one: _Line, lines: list[_Line]) -> bool:
-    """Whether it is parallel to lines that are regular, and at their distance."""
-    rises = [line.middle[-1] - line.middle[0] for line in (one, lines[0])]
-    if abs(rises[0] - rises[1]) > _TILT / 2 * len(one.middle):
-        return False
-    middles = np.sort([line.middle.mean() for line in lines])
-    steps = np.abs(middles - one.middle.mean()) / np.median(np.diff(middles))
-    return bool(np.abs(steps - np.rint(steps)).min() <= _REGULAR)
-
-
-def _traced(
-    ink: NDArray[np.uint8], cells: NDArray[np.bool_], top: int, reach: float = _REACH
-) -> _Line | None:
-    """A line along the cells of one part, (h, W); None if they are no thin straight line."""
-    depths = cells.sum(0)
-    columns = np.flatnonzero(depths)
-    if len(columns) < reach * cells.shape[1]:
-        return None
-    thickness = float(np.median(depths[columns]))
-    if thickness > _THICKEST:
-        return None
-    plain = columns[depths[columns] <= thickness + 1]  # without strokes along the line
-    rows = np.arange(len(cells))[:, None]
-    middles = (rows * cells[:, plain]).sum(0) / depths[plain]
-    curve = np.polynomial.Polynomial.fit(plain, middles, 1)
-    for degree in (1, 2):
-        near = np.abs(curve(plain) - middles) <= max(_OFF, thickness)
-        if near.sum() < _STRAIGHT * len(columns):
-            return None
-        curve = np.polynomial.Polynomial.fit(plain[near], middles[near], degree)
-    middle = top + curve(np.arange(cells.shape[1]))
-    level = float(
-        np.median(ink[np.clip(np.rint(middle), 0, len(ink) - 1).astype(int)[plain], plain])
-    )
-    whole = bool(columns[0] <= 1 and columns[-1] >= cells.shape[1] - 2)
-    return _Line(middle, thickness, level, whole)
-
-
-def _zones(ink: NDArray[np.uint8], lines: list[_Line]) -> NDArray[np.bool_]:
-    """Where the lines along rows lie, but for what is darker."""
-    found = np.zeros(ink.shape, bool)
-    rows = np.arange(len(ink))[:, None]
-    for line in lines:
-        zone = np.abs(rows - line.middle) <= line.thickness / 2 + 1
-        found |= zone & (ink <= _darker(line))
+            if seen.mean() >= _COVERED:
+                found.append(line)
     return found
 
 
-def _drop_remains(ink: NDArray[np.uint8], zones: NDArray[np.bool_]) -> None:
-    """Clears, in place, what lies wholly within two pixels of where lines were."""
-    labels, count = ndimage.label(ink > _VISIBLE, np.ones((3, 3), bool))
-    apart = np.zeros(count + 1, bool)
-    apart[labels[~ndimage.maximum_filter(zones, 5)]] = True
-    ink[~apart[labels]] = 0
+def _is_parallel(line: RuledLine, lines: list[RuledLine]) -> bool:
+    """Whether a line is parallel to regular lines, and at a multiple of their distance."""
+    if abs(line.rise - lines[0].rise) > _TILT / 2 * len(line.middle):
+        return False
+    heights = np.sort([line.height for line in lines])
+    steps = np.abs(heights - line.height) / np.median(np.diff(heights))
+    return bool(np.abs(steps - np.rint(steps)).min() <= _DEVIATION)
 
 
-def _darker(line: _Line) -> float:
-    """The level above which pixels belong to a stroke; 255 for a line as dark as strokes."""
-    return _DARKER * line.level + 12 if line.level < 200 else 255
+def _line_mask(ink: NDArray[np.uint8], lines: list[RuledLine]) -> NDArray[np.bool_]:
+    """Pixels of horizontal lines, without those of darker strokes."""
+    mask = np.zeros(ink.shape, bool)
+    rows = np.arange(len(ink))[:, None]
+    for line in lines:
+        mask |= (np.abs(rows - line.middle) <= line.half) & ~dark_mask(ink, line)
+    return mask
 
 
-def _are_rules(
-    along: list[_Line], across: list[_Line], ink: NDArray[np.uint8], marks: NDArray[np.bool_]
+def _clear_remains(ink: NDArray[np.uint8], lines: NDArray[np.bool_]) -> None:
+    """Clears, in place, components that are completely within two pixels of a line."""
+    labels, count = ndimage.label(ink > VISIBLE, EIGHT_NEIGHBOURS)
+    kept = np.zeros(count + 1, bool)
+    kept[labels[~ndimage.maximum_filter(lines, 5)]] = True
+    ink[~kept[labels]] = 0
+
+
+def _are_ruled(
+    horizontal: list[RuledLine],
+    vertical: list[RuledLine],
+    ink: NDArray[np.uint8],
+    strokes: NDArray[np.bool_],
 ) -> bool:
-    """Whether the lines can only be the paper's, given the ink beside them."""
-    if not marks.any():
+    """Whether the lines are the paper's and no bars of a formula, given the ink beside them."""
+    if not strokes.any():
         return False
-    if _are_regular(along) or _are_regular(across):
+    if _are_regular(horizontal) or _are_regular(vertical):
         return True
-    ends = (marks[:_CLEAR], marks[-_CLEAR:], marks[:, :_CLEAR], marks[:, -_CLEAR:])
-    if any(end.any() for end in ends):
+    inner = strokes[_CLEAR:-_CLEAR, _CLEAR:-_CLEAR]
+    lines = horizontal + vertical
+    if inner.sum() < strokes.sum() or not all(line.is_whole for line in lines):
         return False
-    lines = along + across
-    if not all(line.whole for line in lines):
-        return False
-    # Lone lines are the paper's only if they do not look like the ink, as bars of any kind do.
-    pen, darkest = stroke_width(np.pad(marks, 1)), float(np.quantile(ink[marks], _DARKEST))
+    # Bars look like the ink.
+    pen = stroke_width(np.pad(strokes, 1))
+    darkest = float(np.quantile(ink[strokes], _DARKEST))
     return all(line.thickness < _THINNER * pen or line.level < _PALER * darkest for line in lines)
 
 
-def _are_regular(lines: list[_Line]) -> bool:
+def _are_regular(lines: list[RuledLine]) -> bool:
     if len(lines) < 3:
         return False
-    middles = np.sort([line.middle.mean() for line in lines])
-    steps = np.diff(middles)
-    usual = float(np.median(steps))
-    if max(line.thickness for line in lines) > _THICK * usual:
+    steps = np.diff(np.sort([line.height for line in lines]))
+    median = float(np.median(steps))
+    if max(line.thickness for line in lines) > _RELATIVE_THICKNESS * median:
         return False
-    off = np.abs(steps / usual - np.maximum(1, np.rint(steps / usual)))  # lines may be missed
-    return bool((off <= _REGULAR).mean() >= 0.6)
-
-
-def _take_out(ink: NDArray[np.uint8], beside: NDArray[np.uint8], line: _Line) -> None:
-    """Clears a line's pixels, in place, but for those of strokes that cross it.
-
-    Args:
-        ink: (H, W), from which the line is taken.
-        beside: (H, W), strokes above and below the line.
-        line: along rows.
-    """
-    half = line.thickness / 2 + 1
-    columns = np.arange(ink.shape[1])
-    above = np.clip(np.floor(line.middle - half) - 1, 0, len(ink) - 1).astype(int)
-    below = np.clip(np.ceil(line.middle + half) + 1, 0, len(ink) - 1).astype(int)
-    dark = max(0.6 * line.level, 90)
-    reach = 2 * int(np.ceil(half)) + 3  # columns within which a slanting stroke crosses
-    crossed = ndimage.maximum_filter1d(beside[above, columns] > dark, reach)
-    crossed &= ndimage.maximum_filter1d(beside[below, columns] > dark, reach)
-    top, bottom = int(above.min()), int(below.max()) + 1
-    part = ink[top:bottom]
-    zone = np.abs(np.arange(top, bottom)[:, None] - line.middle) <= half
-    part[zone & (part <= _darker(line)) & ~crossed] = 0
+    # A line may be missing, so steps may be multiples.
+    deviation = np.abs(steps / median - np.maximum(1, np.rint(steps / median)))
+    return bool((deviation <= _DEVIATION).mean() >= _REGULAR_FRACTION)

@@ -1,108 +1,101 @@
-"""What surrounds the sheet in a picture: frames, letterboxes, the dark edges of scans.
+"""`remove_surroundings`: removes frames, letterboxes and the dark edges of scans.
 
-They touch the border of the picture, are of another level than the sheet, and flip the guess of
-what is ink. Taken out are, with the level of the paper put in their place:
+They touch the border of the image and have another level than the sheet, so that polarity cannot be
+determined with them. The following are replaced by the level of the paper:
 
 - a ring that touches all four sides and encloses a rectangle with ink in it;
-- what covers half a side or more and is much thicker than the pen, if it shows nothing itself;
-- a thin line along whole sides or at corners, if the ink keeps clear of all other sides. A line at
-  the border of a picture that is cropped to its formula may belong to it (an overline), so
-  there it stays; so do two lines left and right that look like the ink (delimiters).
+- a part that covers half a side or more and is much thicker than the pen, if it shows no ink;
+- a thin line along whole sides or at corners, if the ink keeps clear of all other sides. In an
+  image that is cropped to its formula, a line at the border may belong to the formula (an
+  overline), so it is kept; so are two lines left and right that look like the ink (delimiters).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from im2tex.ink.images.components import EIGHT_NEIGHBOURS
 from im2tex.ink.images.stroke_width import stroke_width
 
-_PIXELS = 2_000_000  # what is looked at; a larger picture is made smaller for it
-_PAPERS = 3  # levels tried for the sheet
-_PAPER_SHARE = 0.05  # of the picture
-_TOLERANCE = (16, 40)  # levels by which pixels of the sheet differ from its own, least and most
-_ALONG = 0.4  # of each side that a ring covers; its corners may be rounded
-_RING = 0.85  # of its box that a ring encloses; a circle encloses 0.79
-_ATTACHED = 0.1  # of a ring's pixels that lie neither along the sides nor at the corners
-_COVERED = 0.5  # of a side that a thick part covers
-_THICK = 4.0  # pens
-_WHOLE = 0.97  # of a side that a line covers
-_THIN = 0.08  # of the picture's shorter side
-_CORNER = 0.15  # likewise: how far a piece at a corner reaches
-_CLEAR = 0.03  # of the picture's shorter side: between the ink and the other sides
-_BLOCK = 8  # pixels of a JPEG's
-_LIKE_INK = (0.4, 2.6)  # pens: width of a delimiter
-_OTHER_LEVEL = 0.25  # of the ink's contrast: a delimiter has the same
-_DARKEST = 0.9  # share of a part's pixels: what is beyond is not its edge
-_FLAT = 40  # levels that a thick part is farther from the paper at its farthest
-_SHOWS = 0.0005  # share of the pixels: more is ink
-_UNTOLD = 0.3  # of a side that neither paper nor surroundings cover
-_SHEET = 0.9  # of its box that the sheet fills
-_MOST_INK = 0.25  # of the sheet
-_ON_SHEET = 0.55  # of the sheet that is paper
-_WIDE = 0.25  # of the sheet's shorter side: ink is less wide
-_INK = 0.0002  # of the picture
-_RIM = 2  # pixels beside what is taken out that are its edge
-_LEAST_SIDE = 24  # pixels of a picture that is looked at
-_TURNS = 3
+# Fractions of a side or of the pixels of the image, unless stated otherwise.
+_MAX_PIXELS = 2_000_000  # a larger image is downscaled for the search
+_MIN_SIDE = 24  # pixels: smaller images are not searched
+_ROUNDS = 3  # a frame may be inside a letterbox
+_PAPERS = 3  # levels tried as that of the sheet
+_PAPER_FRACTION = 0.05  # of such a level
+_TOLERANCE = (16, 40)  # levels by which pixels of the sheet differ from its level
+_MIN_INK = 0.0002
+_MIN_COVERED = 0.02  # of a side, by a part that counts
+_MAX_PARTS = 64
+_RING_SIDES = 0.4  # of each side; the corners of a ring may be rounded
+_RING_AREA = 0.85  # of its box that a ring encloses; a circle encloses 0.79
+_ATTACHED = 0.1  # of a ring's pixels that are neither along the sides nor at the corners
+_EDGE_SIDE = 0.5  # of a side, by a thick part
+_THICK = 4.0  # stroke widths
+_LINE_SIDE = 0.97  # of a side, by a line
+_THIN = 0.08  # of the shorter side
+_CORNER = 0.15  # of the shorter side: size of a piece at a corner
+_CLEAR = 0.03  # of the shorter side: between the ink and the other sides
+_JPEG_BLOCK = 8  # pixels
+_DELIMITER_WIDTH = (0.4, 2.6)  # stroke widths
+_DELIMITER_CONTRAST = 0.25  # largest difference from the ink's contrast, relative to it
+_DARKEST = 0.9  # quantile of a part's levels that is not at its edge
+_FLAT = 40  # levels between the median of a thick part and its extremes
+_MAX_SHOWN_INK = 0.0005  # in a thick part
+_UNKNOWN_SIDE = 0.3  # of a side that is neither paper nor surroundings
+_SHEET_AREA = 0.9  # of its box that the sheet fills
+_MAX_SHEET_INK = 0.25  # of the sheet
+_SHEET_PAPER = 0.55  # of the sheet that is paper
+_MAX_SHEET_PEN = 0.25  # of the sheet's shorter side: stroke width
+_RIM = 2  # pixels around the surroundings that are their edge
+
+_Mask = NDArray[np.bool_]
 
 
 def remove_surroundings(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture with frames and dark or light edges filled with the level of the paper.
+    """Replaces frames and edges by the level of the paper.
 
     Args:
         grey: (H, W).
 
     Returns:
-        The same array where there are none.
+        The same array if there are none.
     """
-    for _ in range(_TURNS):  # a frame may lie within a letterbox
-        if min(grey.shape) < _LEAST_SIDE:
+    for _ in range(_ROUNDS):
+        if min(grey.shape) < _MIN_SIDE:
             return grey
-        found = _found(grey)
-        if found is None:
+        factor = int(np.ceil(np.sqrt(grey.size / _MAX_PIXELS)))
+        small = grey if factor == 1 else np.asarray(Image.fromarray(grey).reduce(factor))
+        for paper, tolerance in _paper_levels(small):
+            mask = _surroundings_mask(small, paper, tolerance)
+            if mask is not None:
+                break
+        else:
             return grey
-        grey = np.where(found.taken, np.uint8(found.paper), grey)
+        mask = ndimage.maximum_filter(mask, 2 * _RIM + 1)
+        if factor > 1:
+            mask = mask.repeat(factor, 0).repeat(factor, 1)[: grey.shape[0], : grey.shape[1]]
+        grey = np.where(mask, np.uint8(paper), grey)
     return grey
 
 
-class _Surroundings(NamedTuple):
-    taken: NDArray[np.bool_]
-    paper: int
-
-
-def _found(grey: NDArray[np.uint8]) -> _Surroundings | None:
-    many = int(np.ceil(np.sqrt(grey.size / _PIXELS)))
-    small = grey if many == 1 else np.asarray(Image.fromarray(grey).reduce(many))
-    for paper, tolerance in _papers(small):
-        other = np.abs(small.astype(np.int16) - paper) > tolerance
-        taken = _taken(small, other, paper)
-        if taken is not None:
-            taken = ndimage.maximum_filter(taken, 2 * _RIM + 1)
-            if many > 1:
-                taken = taken.repeat(many, 0).repeat(many, 1)[: grey.shape[0], : grey.shape[1]]
-            return _Surroundings(taken, paper)
-    return None
-
-
-def _papers(grey: NDArray[np.uint8]) -> list[tuple[int, int]]:
-    """Levels that the sheet may have, the most frequent first, with their tolerance."""
-    counts = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
+def _paper_levels(grey: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """Possible levels of the sheet, the most frequent first, with their tolerance."""
+    counts = np.array(Image.fromarray(grey).histogram(), np.float64)
     found = []
     for _ in range(_PAPERS):
-        smooth = np.convolve(counts, np.ones(7), "same")
-        level = int(smooth.argmax())
+        level = int(np.convolve(counts, np.ones(7), "same").argmax())
         near = slice(max(0, level - 30), level + 31)
-        share = counts[near].sum() / grey.size
-        if share < _PAPER_SHARE:
+        total = counts[near].sum()
+        if total < _PAPER_FRACTION * grey.size:
             break
-        levels = np.arange(256)[near]
-        spread = float((counts[near] * np.abs(levels - level)).sum() / counts[near].sum())
-        found.append((level, int(np.clip(6 * spread, *_TOLERANCE))))
+        deviation = float((counts[near] * np.abs(np.arange(256)[near] - level)).sum() / total)
+        found.append((level, int(np.clip(6 * deviation, *_TOLERANCE))))
         counts[near] = 0
     return found
 
@@ -111,189 +104,191 @@ class _Part(NamedTuple):
     """A connected part that touches the border.
 
     Attributes:
-        cells: (H, W).
-        sides: share of the top, bottom, left and right side that it covers.
+        mask: (H, W).
+        sides: fraction of the top, bottom, left and right side that it covers, (4,).
         thickness: of its thickest place, pixels.
     """
 
-    cells: NDArray[np.bool_]
-    sides: tuple[float, float, float, float]
+    mask: _Mask
+    sides: NDArray[np.float64]
     thickness: float
 
 
-def _taken(
-    grey: NDArray[np.uint8], other: NDArray[np.bool_], paper: int
-) -> NDArray[np.bool_] | None:
-    """What surrounds a sheet of that paper, (H, W); None if nothing does, or it is no sheet."""
-    labels, count = ndimage.label(other, np.ones((3, 3), bool))
-    ends = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
-    numbers = np.unique(np.concatenate(ends))
-    numbers = numbers[numbers > 0]
-    if not len(numbers):
+def _surroundings_mask(grey: NDArray[np.uint8], paper: int, tolerance: int) -> _Mask | None:
+    """The surroundings of a sheet of that level, (H, W); None if there are none, or no sheet."""
+    contrast = np.abs(grey.astype(np.int16) - paper).astype(np.uint8)
+    other = contrast > tolerance
+    if not any(side.any() for side in _sides(other)):
         return None
-    inside = np.ones(count + 1, bool)
-    inside[numbers] = inside[0] = False
-    ink = inside[labels]
-    if ink.sum() < _INK * ink.size:
-        return None
-    covered = [np.bincount(end, minlength=count + 1) / len(end) for end in ends]
-    worth = [n for n in numbers if max(side[n] for side in covered) >= 0.02]
-    if not worth or len(worth) > 64:
+    labels, count = ndimage.label(other, EIGHT_NEIGHBOURS)
+    covered: NDArray[np.float64] = np.array(
+        [np.bincount(side, minlength=count + 1) / len(side) for side in _sides(labels)]
+    )  # (4, count + 1)
+    at_border: _Mask = covered > 0
+    at_border = at_border.any(axis=0) | (np.arange(count + 1) == 0)
+    ink = ~at_border[labels]
+    counting = [k for k in np.flatnonzero(covered.max(axis=0) >= _MIN_COVERED).tolist() if k]
+    if ink.sum() < _MIN_INK * ink.size or not counting or len(counting) > _MAX_PARTS:
         return None
     pen = stroke_width(np.pad(ink, 1))
-    contrast = np.abs(grey.astype(np.int16) - paper).astype(np.uint8)
-    taken = np.zeros(grey.shape, bool)
+    found = np.zeros(grey.shape, bool)
     lines: list[_Part] = []
-    for number in worth:
-        cells = labels == number
-        sides = tuple(float(side[number]) for side in covered)
-        part = _Part(cells, sides, _thickness(cells))  # type: ignore[arg-type]
+    for label in counting:
+        mask = labels == label
+        part = _Part(mask, covered[:, label], _thickness(mask))
         if _is_ring(part):
-            taken |= _near_border(part)
+            found |= _ring_mask(mask)
         elif _is_edge(part, pen, grey, paper):
-            taken |= _without_ink(cells, pen)
+            found |= _thick_mask(mask, pen)
         elif _is_line(part, pen) or _is_corner(part):
             lines.append(part)
-    large = numbers[np.bincount(labels.ravel(), minlength=count + 1)[numbers] >= pen**2]
-    rest = np.isin(labels, large) & ~taken
+    line_mask = np.zeros(grey.shape, bool)
     for part in lines:
-        rest &= ~part.cells
-    if max(_shares(rest)) > _UNTOLD:
-        return None  # something else along a side: the level is no sheet's
-    if (
-        lines
-        and not rest.any()
-        and _is_clear(ink, lines)
-        and not _delimits(lines, pen, contrast, ink)
-    ):
-        for part in lines:
-            taken |= part.cells
-    if not taken.any() or not _is_sheet(taken, other, ink):
-        return None
-    return taken
+        line_mask |= part.mask
+    large = at_border & (np.bincount(labels.ravel(), minlength=count + 1) >= pen**2)
+    rest = large[labels] & other & ~found & ~line_mask
+    if max(side.mean() for side in _sides(rest)) > _UNKNOWN_SIDE:
+        return None  # another object along a side: the level is that of no sheet
+    removable = bool(lines) and not rest.any() and _is_clear(ink, lines)
+    if removable and not _are_delimiters(lines, pen, contrast, ink):
+        found |= line_mask
+    return found if found.any() and _is_sheet(found, other, ink) else None
 
 
-def _shares(cells: NDArray[np.bool_]) -> tuple[float, ...]:
-    """How much of the top, bottom, left and right side they cover."""
-    ends = (cells[0], cells[-1], cells[:, 0], cells[:, -1])
-    return tuple(float(end.mean()) for end in ends)
+def _sides(array: NDArray[Any], depth: int | None = None) -> tuple[np.ndarray, ...]:
+    """Top, bottom, left and right side, one pixel or `depth` pixels deep."""
+    if depth is None:
+        return array[0], array[-1], array[:, 0], array[:, -1]
+    return array[:depth], array[-depth:], array[:, :depth], array[:, -depth:]
 
 
-def _thickness(cells: NDArray[np.bool_]) -> float:
-    rows, columns = (np.flatnonzero(cells.any(axis)) for axis in (1, 0))
-    box = cells[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return 2.0 * float(ndimage.distance_transform_cdt(np.pad(box, 1)).max())
+def _box(mask: _Mask) -> tuple[slice, slice]:
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _box_size(mask: _Mask) -> tuple[int, int]:
+    """Distance of the last row and column from the first."""
+    rows, columns = _box(mask)
+    return rows.stop - rows.start - 1, columns.stop - columns.start - 1
+
+
+def _thickness(mask: _Mask) -> float:
+    return 2.0 * float(ndimage.distance_transform_cdt(np.pad(mask[_box(mask)], 1)).max())
 
 
 def _is_ring(part: _Part) -> bool:
-    if min(part.sides) < _ALONG:
+    if part.sides.min() < _RING_SIDES:
         return False
-    return bool(ndimage.binary_fill_holes(part.cells).mean() >= _RING) and part.cells.mean() < 0.5
+    enclosed = ndimage.binary_fill_holes(part.mask).mean()
+    return bool(enclosed >= _RING_AREA and part.mask.mean() < 0.5)
 
 
-def _near_border(part: _Part) -> NDArray[np.bool_]:
-    """A ring without ink that touches it: its sides by their usual thickness, and its corners."""
-    cells = part.cells
-    corner = int(2 * _CORNER * min(cells.shape))
-    zone = np.zeros(cells.shape, bool)
-    views = ((zone, cells), (zone[::-1], cells[::-1]))
-    turned = ((zone.T, cells.T), (zone.T[::-1], cells.T[::-1]))
-    for view, mask in (*views, *turned):
-        quarter = mask.shape[1] // 4
-        middle = mask[:, quarter:-quarter]
-        first = middle.argmax(0)
-        past = ~middle & (np.arange(len(middle))[:, None] >= first)
-        view[: int(np.median(past.argmax(0))) + 2] = True
-    corners = np.zeros(cells.shape, bool)
+def _ring_mask(mask: _Mask) -> _Mask:
+    """A ring without ink that touches it: its sides by their median thickness, and its corners."""
+    zone = np.zeros(mask.shape, bool)
+    for side, pixels in zip(_each_side_up(zone), _each_side_up(mask), strict=True):
+        quarter = pixels.shape[1] // 4
+        middle = pixels[:, quarter:-quarter]
+        inside = ~middle & (np.arange(len(middle))[:, None] >= middle.argmax(0))
+        side[: int(np.median(inside.argmax(0))) + 2] = True
+    corner = int(2 * _CORNER * min(mask.shape))
+    corners = np.zeros(mask.shape, bool)
     for rows in (slice(0, corner), slice(-corner, None)):
         for columns in (slice(0, corner), slice(-corner, None)):
             corners[rows, columns] = True
-    if (cells & ~zone & ~corners).sum() > _ATTACHED * cells.sum():
-        return cells & zone  # ruled lines, which end at it
-    found: NDArray[np.bool_] = cells & (zone | corners)
-    return found
+    if (mask & ~zone & ~corners).sum() > _ATTACHED * mask.sum():
+        return mask & zone  # ruled lines end at the ring
+    return mask & (zone | corners)
+
+
+def _each_side_up(mask: _Mask) -> tuple[_Mask, ...]:
+    """Views in which the top, bottom, left and right side is the top."""
+    return mask, mask[::-1], mask.T, mask.T[::-1]
 
 
 def _is_edge(part: _Part, pen: float, grey: NDArray[np.uint8], paper: int) -> bool:
-    if max(part.sides) < _COVERED or part.thickness < _THICK * pen:
+    if part.sides.max() < _EDGE_SIDE or part.thickness < _THICK * pen:
         return False
-    # Half of a sheet that lies in a shadow, or in the light, shows ink: farther from the paper's
-    # level than its own, on the other side of it, or as holes. A soft edge is nearer.
-    beyond = grey[part.cells].astype(np.float32) - paper
-    usual, most = np.median(beyond), np.quantile(np.abs(beyond), 0.995)
-    if most - abs(usual) > _FLAT or (np.sign(usual) * beyond < -_FLAT).mean() > _SHOWS:
+    # Half of a sheet that is in a shadow, or in bright light, shows ink: farther from the paper's
+    # level than its own, on the other side of it, or as holes. A soft edge is closer.
+    difference = grey[part.mask].astype(np.float32) - paper
+    median, extreme = np.median(difference), np.quantile(np.abs(difference), 0.995)
+    beyond = (np.sign(median) * difference < -_FLAT).mean()
+    if extreme - abs(median) > _FLAT or beyond > _MAX_SHOWN_INK:
         return False
-    holes, count = ndimage.label(ndimage.binary_fill_holes(part.cells) & ~part.cells)
+    holes, count = ndimage.label(ndimage.binary_fill_holes(part.mask) & ~part.mask)
     areas = np.bincount(holes.ravel(), minlength=count + 1)[1:] / grey.size
-    return bool(areas[areas < _PAPER_SHARE].sum() <= _SHOWS)
+    return bool(areas[areas < _PAPER_FRACTION].sum() <= _MAX_SHOWN_INK)
 
 
-def _without_ink(cells: NDArray[np.bool_], pen: float) -> NDArray[np.bool_]:
-    """A thick part without lines that touch it: what is near a thick place, or the border."""
+def _thick_mask(mask: _Mask, pen: float) -> _Mask:
+    """A thick part without lines that touch it: pixels close to a thick place or the border."""
     half = max(2, round(_THICK / 2 * pen))
-    core = ndimage.distance_transform_cdt(np.pad(cells, half, mode="edge")) >= half
-    near = ndimage.maximum_filter(core, 2 * half + 2 * _BLOCK + 1)[half:-half, half:-half]
-    near[:half] = near[-half:] = near[:, :half] = near[:, -half:] = True
-    found: NDArray[np.bool_] = cells & near
-    return found
+    core = ndimage.distance_transform_cdt(np.pad(mask, half, mode="edge")) >= half
+    near = ndimage.maximum_filter(core, 2 * half + 2 * _JPEG_BLOCK + 1)[half:-half, half:-half]
+    for side in _sides(near, half):
+        side[:] = True
+    thick: _Mask = mask & near
+    return thick
 
 
 def _is_line(part: _Part, pen: float) -> bool:
-    """Whether it lies along a side: from corner to corner, or half of it and round a corner."""
-    thin = max(4, _THIN * min(part.cells.shape), _THICK * pen)
-    if max(part.sides) >= _WHOLE:
+    """Whether a part is a line from corner to corner, or along half a side and round a corner."""
+    thin = max(4, _THIN * min(part.mask.shape), _THICK * pen)
+    if part.sides.max() >= _LINE_SIDE:
         return bool(part.thickness <= thin)
-    rows, columns = (np.ptp(np.flatnonzero(part.cells.any(axis))) for axis in (1, 0))
-    touched = sum(side > 0 for side in part.sides)
-    return bool(max(part.sides) >= _COVERED and touched > 1 and min(rows, columns) <= thin)
-
-
-def _is_corner(part: _Part) -> bool:
-    top, bottom, left, right = (side > 0 for side in part.sides)
-    if not ((top or bottom) and (left or right)) or (top and bottom) or (left and right):
-        return False
-    rows, columns = (np.flatnonzero(part.cells.any(axis)) for axis in (1, 0))
-    return bool(max(np.ptp(rows), np.ptp(columns)) <= _CORNER * min(part.cells.shape))
-
-
-def _is_clear(ink: NDArray[np.bool_], lines: list[_Part]) -> bool:
-    """Whether the ink keeps clear of every side that has no line."""
-    near = np.zeros(ink.shape, bool)  # what JPEG draws around a line is no ink
-    for part in lines:
-        near |= ndimage.maximum_filter(part.cells, 2 * _BLOCK + 1)
-    ink = ink & ~near
-    covered = [max(part.sides[side] for part in lines) >= _WHOLE for side in range(4)]
-    clear = max(2, round(_CLEAR * min(ink.shape)))
-    ends = (ink[:clear], ink[-clear:], ink[:, :clear], ink[:, -clear:])
-    return not any(end.any() for end, line in zip(ends, covered, strict=True) if not line)
-
-
-def _delimits(
-    lines: list[_Part], pen: float, contrast: NDArray[np.uint8], ink: NDArray[np.bool_]
-) -> bool:
-    """Whether there is a line left and a line right and no other, each like the ink."""
-    covered = [max(part.sides[side] for part in lines) >= _COVERED for side in range(4)]
-    if covered != [False, False, True, True]:
-        return False
-    darkest = np.quantile(contrast[ink], _DARKEST)
-    lines = [part for part in lines if max(part.sides) >= _COVERED]
-    return all(
-        _LIKE_INK[0] * pen <= part.thickness <= _LIKE_INK[1] * pen
-        and abs(np.quantile(contrast[part.cells], _DARKEST) - darkest) < _OTHER_LEVEL * darkest
-        for part in lines
+    touched = (part.sides > 0).sum()
+    return bool(
+        part.sides.max() >= _EDGE_SIDE and touched > 1 and min(_box_size(part.mask)) <= thin
     )
 
 
-def _is_sheet(taken: NDArray[np.bool_], other: NDArray[np.bool_], ink: NDArray[np.bool_]) -> bool:
-    """Whether what is left is a rectangle of paper with something thin on it."""
-    sheet = ~taken
-    shares = (sheet.mean(axis) for axis in (1, 0))
-    rows, columns = (np.flatnonzero(share > 0.3 * share.max()) for share in shares)
+def _is_corner(part: _Part) -> bool:
+    top, bottom, left, right = (part.sides > 0).tolist()
+    if top == bottom or left == right:
+        return False
+    return bool(max(_box_size(part.mask)) <= _CORNER * min(part.mask.shape))
+
+
+def _is_clear(ink: _Mask, lines: list[_Part]) -> bool:
+    """Whether the ink keeps clear of every side without a line."""
+    near = np.zeros(ink.shape, bool)  # artefacts of JPEG around a line are no ink
+    for part in lines:
+        near |= ndimage.maximum_filter(part.mask, 2 * _JPEG_BLOCK + 1)
+    has_line = np.max([part.sides for part in lines], axis=0) >= _LINE_SIDE
+    sides = _sides(ink & ~near, max(2, round(_CLEAR * min(ink.shape))))
+    return not any(side.any() for side, line in zip(sides, has_line, strict=True) if not line)
+
+
+def _are_delimiters(
+    lines: list[_Part], pen: float, contrast: NDArray[np.uint8], ink: _Mask
+) -> bool:
+    """Whether there are lines at the left and right side only, and all look like the ink."""
+    has_line = np.max([part.sides for part in lines], axis=0) >= _EDGE_SIDE
+    if has_line.tolist() != [False, False, True, True]:
+        return False
+    darkest = np.quantile(contrast[ink], _DARKEST)
+    low, high = (width * pen for width in _DELIMITER_WIDTH)
+    return all(
+        low <= part.thickness <= high
+        and abs(np.quantile(contrast[part.mask], _DARKEST) - darkest)
+        < _DELIMITER_CONTRAST * darkest
+        for part in lines
+        if part.sides.max() >= _EDGE_SIDE
+    )
+
+
+def _is_sheet(surroundings: _Mask, other: _Mask, ink: _Mask) -> bool:
+    """Whether the rest is a rectangle of paper with thin ink on it."""
+    sheet = ~surroundings
+    fractions = (sheet.mean(axis) for axis in (1, 0))
+    rows, columns = (np.flatnonzero(one > 0.3 * one.max()) for one in fractions)
     if not len(rows) or not len(columns):
         return False
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    if ink[box].sum() > _MOST_INK * sheet[box].sum():
-        return False  # a letter and what it encloses
-    if sheet[box].mean() < _SHEET or (sheet & ~other)[box].mean() < _ON_SHEET:
+    if ink[box].sum() > _MAX_SHEET_INK * sheet[box].sum():
+        return False  # a letter and the area that it encloses
+    if sheet[box].mean() < _SHEET_AREA or (sheet & ~other)[box].mean() < _SHEET_PAPER:
         return False
-    return bool(stroke_width(np.pad(ink, 1)) < _WIDE * min(sheet[box].shape))
+    return bool(stroke_width(np.pad(ink, 1)) < _MAX_SHEET_PEN * min(sheet[box].shape))
