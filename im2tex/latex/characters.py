@@ -117,12 +117,12 @@ class _Writer:
             elif (
                 (kind := _script_kind(piece.text))
                 and not marks
-                and piece.place is not PieceContext.TEXT
+                and piece.context is not PieceContext.TEXT
             ):
                 after = self._script(found, number, kind)
-            elif piece.text in _ROOTS and not marks and piece.place is not PieceContext.TEXT:
+            elif piece.text in _ROOTS and not marks and piece.context is not PieceContext.TEXT:
                 after = self._root(found, number)
-            elif piece.place is PieceContext.TEXT:
+            elif piece.context is PieceContext.TEXT:
                 self._put(self._in_text(piece.text, marks))
             else:
                 self._put(self._accented(piece.text, marks))

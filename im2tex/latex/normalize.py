@@ -5,9 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 from im2tex.latex.crohme.canonical import canonicalize
-from im2tex.latex.normal_form.normal_form import normal_form
+from im2tex.latex.normal_form.normal_form import normal_form, token_stream
 from im2tex.latex.normal_form.parser import parse_formula
-from im2tex.latex.normal_form.token_stream import token_stream
 from im2tex.latex.tokens import LatexError
 
 _PASSES = 10

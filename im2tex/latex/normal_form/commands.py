@@ -1,7 +1,7 @@
-r"""What each command is to the parser: how many arguments it takes, what it opens, what it ends.
+r"""The parser's tables of commands: their roles and numbers of arguments.
 
 The tables follow LaTeX and amsmath. A command that is in none of them is a symbol without
-arguments, and braces behind it are a group of their own: so macros that nobody defined still read.
+arguments, and braces behind it are a group of their own, so that undefined macros can be parsed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from im2tex.latex.cursor import END
 
 
 class CommandRole(Enum):
-    """What the parser does when it meets a token; a token without a role is a symbol."""
+    """What a token means to the parser; a token without a role is a symbol."""
 
     STOP = "ends what is being read"
     CELL = "ends a cell or a row"
@@ -27,16 +27,16 @@ class CommandRole(Enum):
 
 
 ROMAN_BRACE = "\\rm{"
-r"""`\rm{` as one token: whoever writes it means `\mathrm{`, and the paper's script reads it so."""
+r"""`\rm{` as one token, which means `\mathrm{` to the paper's script."""
 
 ROMAN_ARGUMENT = "\\mathrm{"
-"""The same where it is an argument: only so does it stay one when it is read again."""
+"""`ROMAN_BRACE` as an argument; printed so, it is an argument again when it is parsed."""
 
 OPENING = frozenset(["{", ROMAN_BRACE, ROMAN_ARGUMENT])
 """Tokens that end with an opening brace."""
 
 TEXT = ("\\text", "\\mbox", "\\hbox")
-"""Commands whose argument is text: spaces count in it."""
+"""Commands whose argument is text, in which spaces count."""
 
 
 TEXT_FONTS = frozenset(
@@ -49,14 +49,14 @@ TEXT_FONTS = frozenset(
 """Commands that stay text in every form."""
 
 PROSE = TEXT_FONTS | {"\\raisebox", "\\colorbox", "\\fcolorbox"}
-"""Commands in whose argument text is written as it is."""
+"""Commands in whose argument text is kept as written."""
 
 TEXT_ARGUMENTS = {
     **dict.fromkeys([*TEXT, *TEXT_FONTS], 0),
     **dict.fromkeys(["\\raisebox", "\\colorbox", "\\parbox"], 1),
     "\\fcolorbox": 2,
 }
-"""Commands with an argument that TeX sets as text, and how many others in braces precede it."""
+"""Commands with an argument that TeX sets as text, and the number of arguments before it."""
 
 
 def _names(text: str) -> frozenset[str]:
@@ -64,23 +64,23 @@ def _names(text: str) -> frozenset[str]:
 
 
 ACCENTS = _names(r"\acute \grave \ddot \tilde \bar \breve \check \hat \vec \dot")
-"""Accents: printed with braces around what carries them."""
+"""Accents, printed with braces around their base."""
 
 WIDE_ACCENTS = frozenset(["\\widehat", "\\widetilde", "\\mathring", "\\dddot"])
 """Accents that the reference form leaves as they are."""
 
 LINES = frozenset(["\\overline", "\\underline"])
-"""Lines over and under: printed with braces of their own around the argument."""
+"""Lines over and under, printed with braces of their own around the argument."""
 
 FONTS = _names(
     r"\mathrm \mathit \mathbf \mathbb \mathcal \mathfrak \mathscr \mathsf \mathtt \mathnormal"
     r" \Bbb \bold \frak \boldsymbol \bm \textrm \textit \textbf \textnormal \textup \textsf"
     r" \texttt \textsl \textsc \operatorname \operatorname* \phantom"
 )
-"""Fonts for one argument, and the like: without one they are symbols."""
+"""Fonts and similar commands with one argument; without argument they are symbols."""
 
 STARRED = "\\operatorname *"
-r"""`\operatorname*` as people write it: in the reference the star is a token of its own."""
+r"""`\operatorname*` as it is usually written: in the reference the star is its own token."""
 
 STARS = _names(r"\operatorname \hspace \vspace")
 """Commands that a star may follow."""
@@ -93,7 +93,7 @@ SWITCHES = _names(
     r" \large \Large \LARGE \huge \Huge \displaystyle \textstyle \scriptstyle"
     r" \scriptscriptstyle"
 )
-"""Commands that change what follows in their group, and carry no scripts themselves."""
+"""Commands that change the rest of their group, and have no scripts themselves."""
 
 SPELLINGS = {
     **dict.fromkeys(["\\dfrac", "\\tfrac", "\\cfrac", "\\over"], "\\frac"),
@@ -106,7 +106,7 @@ SPELLINGS = {
 """Commands that differ from another in size or place only."""
 
 FRACTIONS = frozenset(["\\frac", "\\binom"])
-"""What those become that set one thing over another."""
+"""Commands with one argument over the other, after `SPELLINGS`."""
 
 KEPT_INFIXES = {
     **dict.fromkeys(["\\atop", "\\brace", "\\brack"], 0),
@@ -114,10 +114,10 @@ KEPT_INFIXES = {
     "\\above": 0,
     "\\abovewithdelims": 2,
 }
-"""Infix commands that no other one replaces, and how many delimiters follow them."""
+"""Infix commands without a prefix form, and the number of delimiters behind them."""
 
 INFIXES = ("\\over", "\\choose", *KEPT_INFIXES)
-"""Commands that stand between their two arguments, the rest of the group on either side."""
+"""Infix commands: their arguments are the rest of the group on either side."""
 
 LENGTHS = _names(r"\kern \mkern \hskip \mskip \vskip \raise \lower \moveleft \moveright")
 """Commands with a length behind them, without braces."""
@@ -132,7 +132,7 @@ OPERATORS = {
     ),
     **dict.fromkeys(_names(r"\det \gcd \inf \lim \liminf \limsup \max \min \Pr \sup"), True),
 }
-"""Functions named by words; true where scripts go above and below."""
+"""Functions named by words, and whether their scripts are above and below."""
 
 PLAIN_MATRICES = frozenset(["\\matrix", "\\pmatrix", "\\cases"])
 r"""Plain TeX's arrays, in braces, rows ending with `\cr`."""
@@ -145,7 +145,7 @@ MATRIX_FENCES = {
     "Vmatrix": ("\\left\\Vert", "matrix", "\\right\\Vert"),
     "cases": ("\\left\\{", "cases", "\\right."),
 }
-"""Environments that bring their delimiters, and what they are without them."""
+"""Environments with delimiters: these, and the environment without them."""
 
 COLUMNED = frozenset(["array", "tabular", "subarray"])
 """Environments that begin with a column specification."""
@@ -162,7 +162,7 @@ DELIMITERS = _names(
     r" \Uparrow \Downarrow \updownarrow \Updownarrow \lgroup \rgroup \lmoustache \rmoustache"
     r" \ulcorner \urcorner \llcorner \lrcorner \lt \gt"
 )
-r"""What may follow `\left` and `\right`."""
+r"""Tokens allowed behind `\left` and `\right`."""
 
 CONSTRUCTS: dict[str, int] = {
     **dict.fromkeys(
@@ -185,7 +185,7 @@ CONSTRUCTS: dict[str, int] = {
     "\\mathchoice": 4,
     "\\genfrac": 6,
 }
-"""Commands that the reference form prints as they are; without an argument they are symbols."""
+"""Commands printed as written, with their number of arguments; without any, they are symbols."""
 
 BRACKETED = _names(
     r"\sqrt \cfrac \xrightarrow \xleftarrow \smash \color \textcolor \rule \raisebox \makebox"
@@ -205,7 +205,7 @@ ARGUMENTS: dict[str, int] = {
     **dict.fromkeys(_names(r"\frac \dfrac \tfrac \cfrac \binom \dbinom \tbinom"), 2),
     **CONSTRUCTS,
 }
-"""How many arguments a command takes."""
+"""Numbers of arguments."""
 
 ROLES: dict[str, CommandRole] = {
     **dict.fromkeys([END, "}", *INFIXES], CommandRole.STOP),
@@ -220,4 +220,4 @@ ROLES: dict[str, CommandRole] = {
     **dict.fromkeys(PLAIN_MATRICES, CommandRole.MATRIX),
     **dict.fromkeys([*SWITCHES, "\\rm", "\\limits", "\\nolimits"], CommandRole.SWITCH),
 }
-r"""The role of each token that has one; `\begin{…}` and `\end{…}` are told by their form."""
+r"""The role of each token that has one, except for `\begin{…}` and `\end{…}`."""

@@ -1,4 +1,4 @@
-r"""What stands around a formula: dollars, brackets and display environments.
+r"""Removal of the markup around a formula: dollars, brackets and display environments.
 
 `$x$`, `\[x\]` and `\begin{equation} x \end{equation}` are the formula `x`. An environment that
 aligns lines becomes the one that does so inside a formula: `align*` is `aligned`.
@@ -28,11 +28,11 @@ _ALIGNED = re.compile(r"\\(begin|end)\s*\{(" + "|".join([*_INNER, "eqnarray"]) +
 
 
 def strip_display(source: str, *, dollars: bool) -> str:
-    r"""A formula without what makes a display of it.
+    r"""A formula without its dollars, brackets and display environments.
 
     Args:
-        source: markup without comments and labels. Dollars outside text go wherever they are.
-        dollars: those inside text have to pair; otherwise all become spaces where they do not.
+        source: markup without comments and labels. Dollars outside text are removed anywhere.
+        dollars: dollars inside text have to pair; otherwise unpaired ones make all of them spaces.
 
     Returns:
         The markup inside, dollars of text kept; environments of lines renamed.
@@ -53,22 +53,22 @@ def strip_display(source: str, *, dollars: bool) -> str:
 
 
 def _settle_dollars(source: str, *, dollars: bool) -> str:
-    r"""Without the dollars of the formula; those inside text stay, `\(…\)` there becomes them."""
+    r"""Removes dollars outside text; inside it they stay, and `\(…\)` becomes `$…$`."""
     out = []
     for piece in iter_pieces(source):
-        if piece.place is PieceContext.TORN:
+        if piece.context is PieceContext.TORN:
             if not dollars:
                 return source.replace("$", " ")
             raise LatexError("a dollar in text without its partner", piece.start, source)
-        if piece.place is PieceContext.DOLLAR:
+        if piece.context is PieceContext.DOLLAR:
             out.append(" ")
         else:
-            out.append("$" if piece.place is PieceContext.BORDER else piece.text)
+            out.append("$" if piece.context is PieceContext.BORDER else piece.text)
     return "".join(out)
 
 
 def _unwrapped(source: str) -> str | None:
-    """What the outermost display holds; None where there is none around everything."""
+    """The contents of a display around the whole source; None if there is no such display."""
     opening, closing = _OPEN.match(source), _CLOSED.search(source)
     if opening is None or closing is None or opening.end() > closing.start():
         return None

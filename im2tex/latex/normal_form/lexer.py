@@ -1,9 +1,9 @@
-r"""A formula's source into the tokens that the parser reads and the plain form prints.
+r"""A formula's source into the tokens of the parser and of the token stream.
 
-Apart from cutting the source up, this drops what is no part of a formula (comments, labels,
-numbers, what makes a display of it), spells characters in ASCII, and makes one token of what is
-one thing: `\left(`, `\begin{array}`. It is `im2tex.latex.tokens` at several times the speed,
-without places and kinds, and with spaces where they count: inside text.
+The lexer also removes what is not part of a formula (comments, labels, equation numbers, dollars
+and display environments), spells characters in ASCII, and joins `\left(` and `\begin{array}` into
+one token each. It is several times as fast as `im2tex.latex.tokens`, and gives no positions and
+kinds; spaces are kept inside text only.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from im2tex.latex.normal_form.commands import ARGUMENTS, OPENING, TEXT
 from im2tex.latex.normal_form.display import strip_display
 from im2tex.latex.tokens import LatexError
 
-# What is no part of the formula. A backslash takes the next character with it, so that `\%` begins
-# no comment. `\>` and `\~` go as in the paper's script.
+# Comments and labels; `\>` and `\~` are removed as in the paper's script. A backslash is matched
+# with the next character, so that `\%` begins no comment.
 _NOISE = re.compile(r"\\label\s*\{[^{}]*\}|\\[>~]|(\\.)|%[^\n]*", re.DOTALL)
 _NOISE_SIGN = re.compile(r"%|\\label|\\[>~]")
 # TeX's own skip, where it has a plain length, is LaTeX's.
@@ -29,11 +29,11 @@ _GAP = re.compile(r"(\\(?:left|right|begin|end)(?![A-Za-z]))\s+(?![A-Za-z])")
 _TOKEN = (
     r"\\(?:left|right)(?![A-Za-z])(?:\\(?:[A-Za-z]+|[^A-Za-z\s])|[^\\\s])"
     r"|\\(?:begin|end)\{[^{}]*\}"
-    # As we print it; as people write it, the star is a token of its own in the reference.
+    # As `normal_form` prints it; elsewhere the star is a token of its own in the reference.
     r"|\\operatorname\*(?= \{ )"
     r"|\\rm\{"
     r"|\\(?:[A-Za-z]+|.?)"
-    # The reference reads dashes as text does, but a script takes only the first.
+    # The reference joins dashes as in text, but a script takes only the first.
     r"|(?<![_^])---?"
     r"|\S"
 )
@@ -46,7 +46,7 @@ _WIDTH = re.compile(  # `\hbox to 3cm{x}`: the width of a box
 )
 _STAR = re.compile(r"(?<=\\operatorname)(?=\*)")
 _TEXT_COMMANDS = frozenset(TEXT)
-# A font switch behind a brace or in front of one, and those that are both.
+# A font switch behind a brace, in front of a brace, or both.
 _ROMAN = re.compile(r"(\{ ?)?\\rm(?![A-Za-z])(\{)?")
 _MARK = "\x1f"  # white space to the patterns, but no space
 _ROMAN_TWICE = re.compile(r"\{ ?\\rm\{")
@@ -58,19 +58,17 @@ _SPELLINGS = {"\\lt": "<", "\\gt": ">"} | {
     for side in ("left", "right")
     for name, sign in (("lt", "<"), ("gt", ">"))
 }
-_RESPELLED = re.compile(r"\\[lg]t(?![A-Za-z])")
-# Numbers of equations, and the word that there is none: with their arguments.
+# Commands about equation numbers, and whether they have an argument.
 _NUMBERS = {"\\tag": True, "\\label": True, "\\nonumber": False, "\\notag": False}
-_NUMBER = re.compile(r"\\(?:tag|label|nonumber|notag)(?![A-Za-z])")
 
 
 class LexedFormula(NamedTuple):
-    """What `lex` found.
+    """The tokens of a formula.
 
     Attributes:
-        tokens: the formula's tokens. A control space is a lone backslash, a space in text a `~`.
-        printed: whether the source is a token stream, its tokens one space apart: what is
-            ambiguous then means what our printers mean by it.
+        tokens: the tokens. A control space is a lone backslash, a space in text a `~`.
+        printed: whether the source is a token stream, its tokens one space apart: ambiguous markup
+            then has the meaning that `normal_form` prints it for.
     """
 
     tokens: list[str]
@@ -78,73 +76,59 @@ class LexedFormula(NamedTuple):
 
 
 def lex(source: str, *, dollars: bool = False) -> LexedFormula:
-    """Cuts a formula up.
+    """Splits a formula into tokens.
 
     Args:
-        source: the markup, with or without what makes a display of it.
-        dollars: keeps those inside text; otherwise each is a space, as in the paper's script.
+        source: the markup, with or without dollars and display environments.
+        dollars: keeps dollars inside text; otherwise each is a space, as in the paper's script.
 
     Returns:
-        Its tokens, all of them ASCII.
+        Its tokens, in ASCII.
 
     Raises:
-        LatexError: for a control character, one that LaTeX cannot draw, or a number of an
-            equation that never ends.
+        LatexError: for a control character, a character that LaTeX cannot draw, or an equation
+            number without end.
     """
     source = _prepared(source, dollars=dollars)
-    tokens = _tidy(_MATH.findall(source), source)
+    tokens = _tidy(_MATH.findall(source))
     printed = " ".join(tokens) == source.strip()
     if not printed:
         if _TEXT.search(source):
-            tokens = _tidy(_with_text(_WITH_SPACES.findall(source), dollars=dollars), source)
+            tokens = _tidy(_with_text(_WITH_SPACES.findall(source), dollars=dollars))
         if "\\operatorname* { " in source:
             tokens = [part for token in tokens for part in _STAR.split(token) if part]
     elif not dollars and "$" in tokens:
         tokens = _with_text(tokens, dollars=False, ties=True)
-    if _RESPELLED.search(source):
-        tokens = [_SPELLINGS.get(token, token) for token in tokens]
-    if _NUMBER.search(source):
+    tokens = [_SPELLINGS.get(token, token) for token in tokens]
+    if not _NUMBERS.keys().isdisjoint(tokens):
         tokens = _without_numbers(tokens, source)
     return LexedFormula(tokens, printed)
 
 
 def _prepared(source: str, *, dollars: bool) -> str:
-    """The formula alone, in ASCII, with what the patterns below expect."""
-    plain = source.isprintable()
-    if not plain:
-        _refuse_control_characters(source)
-    if source.startswith("%"):
-        source = source[1:]  # a formula that was commented out as a whole
+    """The formula alone, in ASCII, in the spelling that the token patterns expect."""
+    if control := _CONTROL.search(source):
+        raise LatexError(f"the control character {control[0]!r}", control.start(), source)
+    source = source.removeprefix("%")  # of a formula that was commented out as a whole
     if _NOISE_SIGN.search(source):
         source = _NOISE.sub(_silence, source)
     if not source.isascii():
         source = to_ascii(source)
-    if not plain:
-        source = re.sub(r"\s", " ", source)
+    source = re.sub(r"\s", " ", source)
     source = strip_display(source, dollars=dollars)
-    if "\\hskip" in source:
-        source = _SKIP.sub(r"\\hspace{\1}", source)
-    if "\\hbox" in source:
-        source = _WIDTH.sub(r"\1", source)
+    source = _SKIP.sub(r"\\hspace{\1}", source)
+    source = _WIDTH.sub(r"\1", source)
     if "\\rm" in source and _ROMAN_TWICE.search(source):
         source = _settle_romans(source)
-    if "\\left " in source or "\\right " in source or "\\begin " in source or "\\end " in source:
-        source = _GAP.sub(r"\1", source)
-    return source
-
-
-def _refuse_control_characters(source: str) -> None:
-    match = _CONTROL.search(source)
-    if match:
-        raise LatexError(f"the control character {match[0]!r}", match.start(), source)
+    return _GAP.sub(r"\1", source)
 
 
 def _settle_romans(source: str) -> str:
-    r"""Says for each `{\rm{x}}` whether it is `\mathrm{{x}}` or `{\mathrm{x}}`.
+    r"""Decides for each `{\rm{x}}` whether it becomes `\mathrm{{x}}` or `{\mathrm{x}}`.
 
     Both draw the same. The paper's script replaces `{\rm`, `{ \rm` and `\rm{` by `\mathrm{` in
-    turn, the first of each that is left; so which one it is depends on the others around it. Here
-    an invisible mark behind the command says the first.
+    turn, the first remaining match of each, so that the result depends on the other ones around
+    it. An invisible mark behind the command stands for the first case.
     """
     sites = list(_ROMAN.finditer(source))
     waiting = {
@@ -178,23 +162,21 @@ def _silence(match: re.Match[str]) -> str:
     return " " if match[0][0] == "\\" and match[0][1] in ">~" else ""
 
 
-def _tidy(tokens: list[str], source: str) -> list[str]:
+def _tidy(tokens: list[str]) -> list[str]:
     """Control spaces without their space."""
-    if "\\ " not in source:
-        return tokens
     return ["\\" if token == "\\ " else token for token in tokens]
 
 
 def _with_text(pieces: list[str], *, dollars: bool, ties: bool = False) -> list[str]:
-    """Tokens, some of them white space, into tokens with a tie for each space inside text.
+    """The tokens with a tie for each space inside text, and without other spaces.
 
     Args:
-        pieces: the tokens.
-        dollars: keeps dollars; otherwise one inside text is a space.
-        ties: the pieces are a token stream, whose ties stand for spaces.
+        pieces: the tokens and the spaces between them.
+        dollars: keeps dollars; otherwise a dollar inside text is a space.
+        ties: whether the pieces are a token stream, whose ties stand for spaces.
     """
     tokens: list[str] = []
-    # What each open brace or dollar returns to: text or not, None for a dollar.
+    # For each open brace whether the markup around it is text; None for an open dollar.
     stack: list[bool | None] = []
     text = announced = spaced = False
     for piece in pieces:
@@ -225,9 +207,9 @@ def _with_text(pieces: list[str], *, dollars: bool, ties: bool = False) -> list[
 
 
 def _swallows_spaces(token: str, dollars: bool) -> bool:
-    r"""Whether a space behind a token is none: behind a control word.
+    r"""Whether TeX skips a space behind a token, as behind a control word.
 
-    The paper's script has a tie there, which is right but where the word takes an argument.
+    The paper's script has a tie there, except behind a word that takes an argument.
     """
     return token in ARGUMENTS or (dollars and token[0] == "\\" and token[-1].isalpha())
 

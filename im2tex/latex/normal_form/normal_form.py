@@ -1,14 +1,18 @@
-r"""The normal form of the IM2LATEX paper, from the tree.
+r"""The two token forms of the IM2LATEX paper, printed from a parsed formula.
 
-Section 3 of Deng et al. 2017 asks for one way to write what looks the same; the form is the one
-their script gives. Scripts stand below before above, each in braces; primes are scripts; infix
-fractions become `\frac`; function names are spelled out letter by letter; every cell of an array
-has braces and every row its end; text becomes `\mathrm` with a `~` for each space.
+The normal form (section 3 of Deng et al. 2017) has one spelling for what looks the same, the one
+that the authors' script gives: the subscript before the superscript, each in braces; primes as
+superscripts; infix fractions as `\frac`; function names letter by letter; braces around every cell
+of an array and an end behind every row; text as `\mathrm` with a `~` for each space.
 
-Some of it serves agreement with their labels only, and whoever draws the form has to know: lengths
-are in single letters (`\hspace { 3 m m }`), `cases` has a brace in front besides its own, a line
-break outside an array is a `\,`. Where their script changes what a formula says, see
-`benchmarks.im2markup_defects`, we do not.
+Three properties serve agreement with the paper's labels only, and a renderer has to undo them:
+lengths are in single letters (`\hspace { 3 m m }`), `cases` has a brace in front besides its own,
+and a line break outside an array is a `\,`. Where the script changes what a formula says (see
+`benchmarks.im2markup_defects`), this form differs from it.
+
+The token stream is the formula as written: nothing is reordered, braced or respelled, but labels,
+comments and dollars are gone, `\left(` and `\begin{array}` are one token, and a space inside text
+is a `~`. Its normal form is that of the source, up to distinctions that spacing alone had made.
 """
 
 from __future__ import annotations
@@ -31,25 +35,35 @@ from im2tex.latex.normal_form.tree import (
 
 
 def normal_form(formula: ParsedFormula) -> list[str]:
-    """A formula in normal form.
+    r"""The tokens of a formula in normal form.
 
-    Args:
-        formula: its tree.
-
-    Returns:
-        The tokens.
+    >>> from im2tex.latex.normal_form.parser import parse_formula
+    >>> " ".join(normal_form(parse_formula("x^2_1")))
+    'x _ { 1 } ^ { 2 }'
     """
     out: list[str] = []
     _nodes(formula.body, out)
     return out
 
 
+def token_stream(formula: ParsedFormula) -> list[str]:
+    """The tokens of a formula in the order written.
+
+    Args:
+        formula: the formula, parsed with `dollars=True`.
+    """
+    tokens = []
+    for token in formula.tokens:
+        if token in (commands.ROMAN_BRACE, commands.ROMAN_ARGUMENT):
+            tokens += [token[:-1], "{"]
+        else:
+            tokens.append(token.replace(" ", ""))  # \begin{ array }
+    return tokens
+
+
 def _nodes(nodes: list[Node], out: list[str]) -> None:
     for node in nodes:
-        if type(node) is str:
-            out.append(node)
-        else:
-            _PRINTERS[type(node)](node, out)
+        _argument(node, out)
 
 
 def _argument(node: Node, out: list[str]) -> None:

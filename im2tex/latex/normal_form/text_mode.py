@@ -1,7 +1,8 @@
-r"""Where a formula's markup is text: in the arguments of `\text` and the like, but for `$…$` there.
+r"""Text and math in a formula's markup.
 
-Text differs from math in what dollars, spaces and characters mean, so whoever rewrites markup
-before it is parsed has to know where it is.
+The arguments of `\text` and its kin are text, except for `$…$` inside them. Dollars, spaces and
+characters have other meanings in text, so code that rewrites markup before it is parsed needs the
+context of each character.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _PIECE = re.compile(r"\\[A-Za-z@]+|\\.|.", re.DOTALL)
 
 
 class PieceContext(Enum):
-    """What a piece of markup stands in, or is."""
+    """The context of a piece of markup, or its role."""
 
     MATH = "in math"
     TEXT = "in text"
@@ -32,28 +33,28 @@ class MarkupPiece(NamedTuple):
     Attributes:
         text: as written.
         start: index of its first character in the source.
-        place: where it stands.
+        context: its context.
     """
 
     text: str
     start: int
-    place: PieceContext
+    context: PieceContext
 
 
 def iter_pieces(source: str) -> Iterator[MarkupPiece]:
-    """Cuts markup up and says of each piece whether it is text.
+    """The pieces of markup with their contexts.
 
     Args:
         source: the markup; need not be well-formed.
     """
-    # What each open brace or dollar returns to: text or not, and, for a brace, how many more
-    # groups come before the one that is text (None where there is none to come).
+    # For each open brace or dollar: whether the markup around it is text, for a brace the number
+    # of groups before the group that is text (None if none will be), and whether it is a dollar.
     stack: list[tuple[bool, int | None, bool]] = []
     text = optional = False
     wait: int | None = None
     for match in _PIECE.finditer(source):
         piece = match[0]
-        place = PieceContext.TEXT if text else PieceContext.MATH
+        context = PieceContext.TEXT if text else PieceContext.MATH
         expected, wait = wait, None
         if optional or (expected is not None and (piece in "[*" or piece.isspace())):
             optional = (optional or piece == "[") and piece != "]"
@@ -61,19 +62,19 @@ def iter_pieces(source: str) -> Iterator[MarkupPiece]:
         elif piece in ("$", "\\(", "\\)"):
             if text:
                 stack.append((text, None, True))
-                text, place = False, PieceContext.BORDER
+                text, context = False, PieceContext.BORDER
             elif stack and stack[-1][2]:
-                text, place = stack.pop()[0], PieceContext.BORDER
+                text, context = stack.pop()[0], PieceContext.BORDER
             elif piece == "$":
-                place = PieceContext.DOLLAR
+                context = PieceContext.DOLLAR
         elif piece == "{":
             stack.append((text, expected - 1 if expected else None, False))
             text = text or expected == 0
         elif piece == "}":
             while stack and stack[-1][2]:
                 stack.pop()
-                place = PieceContext.TORN
+                context = PieceContext.TORN
             text, wait, _ = stack.pop() if stack else (False, None, False)
         else:
             wait = TEXT_ARGUMENTS.get(piece)
-        yield MarkupPiece(piece, match.start(), place)
+        yield MarkupPiece(piece, match.start(), context)

@@ -1,8 +1,8 @@
-r"""The tree of a formula: what stands where, without the markup's accidents.
+r"""The syntax tree of a formula.
 
 A leaf is a plain string, the token itself (`x`, `\alpha`, `\quad`); the other nodes are below. The
-tree keeps the order in which scripts were written and whether an argument had braces, so that each
-printer can decide for itself: `norm`, `tok` and `crohme.from_tree` in this package.
+tree keeps the order in which scripts were written and whether an argument had braces, because the
+printers (`normal_form` and `crohme.from_tree`) differ in what they make of them.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TypeAlias
 
 @dataclass(slots=True)
 class Group:
-    """Material in braces.
+    """A group in braces.
 
     Attributes:
-        body: what stands between them.
+        body: its contents.
     """
 
     body: list[Node]
@@ -27,11 +27,12 @@ class Scripts:
     r"""A base with scripts.
 
     Attributes:
-        base: what carries them; None where the formula or group begins with a script.
+        base: the base; None where the formula or group begins with a script.
         marks: each script in the order written: `_` or `^` with its argument, or `'` with an empty
             group for each prime.
-        literal: written inside text, where the reference form does not touch them.
-        again: a second script of a kind on the base in front of it, which TeX refuses.
+        literal: printed as written: inside text, or without base.
+        again: whether it is a second script of a kind on the base in front of it, which TeX
+            refuses.
     """
 
     base: Node | None
@@ -42,14 +43,14 @@ class Scripts:
 
 @dataclass(slots=True)
 class Command:
-    r"""A command with arguments, or one that was written in another way.
+    r"""A command with arguments.
 
     Attributes:
         name: the command, such as `\frac`; `\over` and `\choose` become `\frac` and `\binom`,
             `{\rm x}` becomes `\mathrm` with a group; a star follows behind a space.
         arguments: a `Group` where there were braces; those of `\atop` and its like stand on
             either side of it.
-        option: what stood in square brackets in front of them, or None; behind `\above` and its
+        option: the argument in square brackets in front of them, or None; for `\above` and its
             like, delimiters and thickness.
     """
 
@@ -64,7 +65,7 @@ class Operator:
 
     Attributes:
         name: the word, such as `sin`.
-        limits: whether its scripts stand above and below, as those of `\lim`.
+        limits: whether its scripts are above and below, as those of `\lim`.
     """
 
     name: str
@@ -73,12 +74,12 @@ class Operator:
 
 @dataclass(slots=True)
 class Fenced:
-    r"""Material between delimiters that grow with it.
+    r"""Contents between delimiters that grow with them.
 
     Attributes:
         left: the delimiter with its command, as one token: `\left(`.
-        body: what stands between.
-        right: likewise: `\right)`.
+        body: the contents.
+        right: the closing delimiter: `\right)`.
     """
 
     left: str
@@ -91,8 +92,8 @@ class Row:
     r"""A row of an array.
 
     Attributes:
-        cells: the material of each cell.
-        rules: how many `\hline` stand above the row.
+        cells: the contents of each cell.
+        rules: number of `\hline` above the row.
     """
 
     cells: list[list[Node]]
@@ -101,15 +102,13 @@ class Row:
 
 @dataclass(slots=True)
 class Array:
-    r"""An environment with rows and cells.
-
-    `\pmatrix{…}`, `\cases{…}` and `\substack{…}` are read as one, too.
+    r"""An environment with rows and cells, or `\pmatrix{…}`, `\cases{…}` and `\substack{…}`.
 
     Attributes:
         name: the environment, such as `array` or `pmatrix`.
         columns: the column specification, letters and bars, or the number of columns of
-            `alignedat`; None where it takes none.
-        rows: the rows; an empty last one without rule is not there.
+            `alignedat`; None for an environment without.
+        rows: the rows, without empty ones that have no rule.
     """
 
     name: str
@@ -119,7 +118,7 @@ class Array:
 
 @dataclass(slots=True)
 class Verbatim:
-    r"""A command and what only makes sense behind it, printed as it is.
+    r"""A command and its length, printed as written.
 
     Attributes:
         tokens: such as `\kern`, `1`, `p`, `t`.
@@ -133,10 +132,10 @@ Node: TypeAlias = str | Group | Scripts | Command | Operator | Fenced | Array | 
 
 @dataclass(slots=True)
 class ParsedFormula:
-    """A formula as read.
+    """A formula as parsed.
 
     Attributes:
-        tokens: its plain token stream.
+        tokens: its tokens; see `normal_form.token_stream`.
         body: its tree.
     """
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from im2tex.latex.normal_form.normal_form import token_stream
 from im2tex.latex.normal_form.parser import parse_formula
-from im2tex.latex.normal_form.token_stream import token_stream
 from im2tex.latex.tokens import LatexError, token_texts
 
 
