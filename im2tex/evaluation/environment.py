@@ -1,10 +1,17 @@
-"""What a run was measured on: processor, memory, accelerators, versions. No names of hosts."""
+"""The environment of a run: command, commit, processor, memory, accelerators, versions.
+
+Host names are not recorded.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,12 +20,12 @@ _PACKAGES = ("im2tex", "torch", "lightning", "torchmetrics", "sacrebleu", "numpy
 
 
 def describe_environment() -> dict[str, Any]:
-    """The machine, as it goes into a result file.
+    """Describes the machine for a result file.
 
     Returns:
-        `cpu` (model name), `cores` (that this process may use), `memory_gib` (likewise; None where
-        the system does not say), `gpus` (a list of name and memory, empty without one), `system`,
-        `python` and `packages` (versions).
+        `cpu` (model name), `cores` (available to this process), `memory_gib` (likewise; None if
+        unknown), `gpus` (a list of name and memory), `system`, `python` and `packages`
+        (versions).
     """
     return {
         "cpu": _cpu(),
@@ -32,7 +39,7 @@ def describe_environment() -> dict[str, Any]:
 
 
 def environment_line(machine: dict[str, Any]) -> str:
-    """`describe_environment()` in a line, for captions: `2 cores, AMD EPYC, 8 GiB, no GPU`."""
+    """`describe_environment()` in one line: `2 cores, AMD EPYC, 8 GiB, no GPU`."""
     memory = machine["memory_gib"]
     gpus = [gpu["name"] for gpu in machine["gpus"]]
     return ", ".join(
@@ -43,6 +50,41 @@ def environment_line(machine: dict[str, Any]) -> str:
             " + ".join(gpus) if gpus else "no GPU",
         ]
     )
+
+
+def command_line(arguments: Sequence[str] | None = None) -> str:
+    """The command line of this process, quoted for a shell.
+
+    Args:
+        arguments: those after `im2tex`; those of this process by default.
+    """
+    return shlex.join(["im2tex", *(sys.argv[1:] if arguments is None else arguments)])
+
+
+def current_commit() -> str | None:
+    """The commit of the checkout that this package is imported from.
+
+    Returns:
+        The full hash, with `-dirty` if a tracked file has changed. None if the package is
+        installed rather than checked out, even inside another repository, or without git.
+    """
+    package = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(package), *arguments],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        ).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", Path(__file__).name)
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def _cpu() -> str:
@@ -58,7 +100,7 @@ def _cpu() -> str:
 
 
 def _cores() -> int:
-    """Cores this process may use: what is there, less affinity, less a container's quota."""
+    """Cores available to this process, by its affinity and the quota of its container."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux

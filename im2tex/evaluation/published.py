@@ -1,7 +1,8 @@
-"""Published figures to stand beside ours, under the names of the metrics that they are.
+"""Published results, under the names of the same metrics of this package.
 
-The paper's "Match" is its released script's, so `image_match_released`; expression rates of later
-systems compare label graphs. Figures are in the unit of our metrics: shares, BLEU out of 100.
+The "Match" of Deng et al. 2017 is that of their released script, so `image_match_released`; the
+expression rates of later systems compare label graphs. Values are in the units of our metrics:
+fractions, and BLEU in 0..100.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ _DENG = "Deng et al. 2017"
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A system's figures.
+    """The published results of one system.
 
     Attributes:
-        system: what it is called.
-        source: who published them.
-        metrics: by split (`test` is IM2LATEX-100K's, as a rule filtered by others, full in the
-            paper), then by name.
+        system: its name.
+        source: the publication.
+        metrics: values by split, then by metric. The split `test` is that of IM2LATEX-100K: full
+            in Deng et al. 2017, usually filtered in later work.
     """
 
     system: str
@@ -41,8 +42,8 @@ def _crohme(system: str, year_2013: dict[str, float], year_2014: dict[str, float
     return Published(system, _DENG, {"test_2013": year_2013, "test_2014": year_2014})
 
 
-def _looked(figures: dict[str, float], coarse: float, fine: float) -> dict[str, float]:
-    return figures | {"lookups_coarse": coarse, "lookups_fine": fine}
+def _with_lookups(values: dict[str, float], coarse: float, fine: float) -> dict[str, float]:
+    return values | {"lookups_coarse": coarse, "lookups_fine": fine}
 
 
 def _rates(system: str, source: str, **years: float) -> Published:
@@ -81,11 +82,11 @@ CROHME: tuple[Published, ...] = (
     _rates("PosFormer", "Guan et al. 2024", y2014=62.68, y2016=61.03, y2019=64.97),
     _rates("SSAN", "as quoted by later work", y2014=62.58, y2016=62.51, y2019=65.30),
 )
-"""Table 2 of the paper, bottom, and the anchors that came after."""
+"""Deng et al. 2017, table 2, bottom, and later systems."""
 
 IM2LATEX: tuple[Published, ...] = tuple(
-    Published(system, _DENG, {"test": figures})
-    for system, figures in (
+    Published(system, _DENG, {"test": values})
+    for system, values in (
         ("CTC", _match(7.60, 9.16, 39.20, 30.36)),
         ("CAPTION, no row encoder", _match(53.53, 55.72, 52.53, 75.01) | {"perplexity": 1.18}),
         ("IM2TEX, no row embedding", {"image_match_released": 0.7686, "perplexity": 1.12}),
@@ -94,20 +95,20 @@ IM2LATEX: tuple[Published, ...] = tuple(
         ("IM2TEX-TOK", _match(74.46, 77.04, 73.71, 73.97)),
         (
             "IM2TEX standard",
-            _looked(_match(77.46, 79.88, 58.41, 87.73), 0, 355) | {"perplexity": 1.11},
+            _with_lookups(_match(77.46, 79.88, 58.41, 87.73), 0, 355) | {"perplexity": 1.11},
         ),
-        ("IM2TEX coarse-only", _looked(_match(44.40, 48.53, 53.40, 79.53), 22, 0)),
-        ("IM2TEX hierarchical", _looked(_match(77.39, 79.63, 60.32, 86.21), 22, 355)),
+        ("IM2TEX coarse-only", _with_lookups(_match(44.40, 48.53, 53.40, 79.53), 22, 0)),
+        ("IM2TEX hierarchical", _with_lookups(_match(77.39, 79.63, 60.32, 86.21), 22, 355)),
         (
             "IM2TEX-C2F hard",
-            _looked(_match(74.90, 77.07, 59.96, 87.07), 22, 16) | {"perplexity": 1.15},
+            _with_lookups(_match(74.90, 77.07, 59.96, 87.07), 22, 16) | {"perplexity": 1.15},
         ),
-        ("IM2TEX-C2F sparsemax", _looked(_match(76.15, 78.10, 59.38, 86.97), 22, 74)),
+        ("IM2TEX-C2F sparsemax", _with_lookups(_match(76.15, 78.10, 59.38, 86.97), 22, 74)),
     )
 )
-"""Tables 2, top, 3 and 4 of the paper."""
+"""Deng et al. 2017, tables 2 (top), 3 and 4."""
 
 
 def published_results(source: str) -> tuple[Published, ...]:
-    """What was published on the test splits of a data source; nothing for most."""
+    """Published results on the test splits of a data source; empty for most sources."""
     return {"crohme": CROHME, "im2latex": IM2LATEX}.get(source, ())

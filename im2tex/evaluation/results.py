@@ -1,7 +1,7 @@
-"""The files a run leaves: `results/STUDY/NAME.json`, and for a test its samples.
+"""The result files of a run: `results/STUDY/NAME.json`, and the samples of a test.
 
-Pages and tables are made from these, never typed. The samples of a split lie beside the result, as
-JSON lines, in `NAME.SPLIT.samples.jsonl`.
+Reports and tables are made from these files. The samples of a split are JSON lines beside the
+result, in `NAME.SPLIT.samples.jsonl`.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ import dataclasses
 import json
 import math
 import re
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.environment import describe_environment
-from im2tex.evaluation.metrics import token_edits
+from im2tex.evaluation.environment import current_commit, describe_environment
+from im2tex.evaluation.metrics.bleu import bleu_names
+from im2tex.evaluation.metrics.totals import BLEUS
 from im2tex.evaluation.result_checks import check_result, check_sample
+from im2tex.evaluation.sample_scores import score_sample
 from im2tex.renames import current_components, current_settings
 from im2tex.utils.files import write_text_atomic
 from im2tex.utils.text_files import read_text
@@ -34,43 +33,34 @@ _NAME = re.compile(r"\w[\w.+=-]*")
 
 @dataclass(frozen=True)
 class SampleResult:
-    """What became of one sample of a test.
+    """The result of a test on one sample.
+
+    Example:
+        >>> SampleResult.of("a", ["x"], ["x"]).metrics["token_exact"]
+        True
 
     Attributes:
         key: the sample's key in its split.
-        gold: the reference tokens.
+        gold: the reference tokens; empty for a sample without a label.
         prediction: the predicted tokens; None where there is no prediction.
-        verdicts: every verdict by name: booleans, or numbers such as `token_edits`.
-        failed_at: the stage that failed (`read`, `draw`, `decode`, `render`, `score`); None where
-            nothing did. A sample that failed before its prediction counts as wrong.
+        metrics: the sample's scores by name: booleans, or numbers such as `token_edits`.
+        failed_at: the stage that failed (`read`, `draw`, `decode`, `render`, `score`), or None. A
+            sample that failed before its prediction counts as wrong.
         score: log-probability of the prediction, nats; None where there is none.
-        latex: the reference as found, where that is known; `gold` is what came of it.
-        collection: the part of the data that the sample is from, where the source knows parts.
-        reason: why it failed, in words.
+        latex: the reference as found, where that is known; `gold` are its tokens, normalised.
+        collection: the part of the data that the sample is from, where the source has parts.
+        reason: why the sample failed.
     """
 
     key: str
     gold: Sequence[str]
     prediction: Sequence[str] | None
-    verdicts: Mapping[str, bool | float]
+    metrics: Mapping[str, bool | float]
     failed_at: str | None = None
     score: float | None = None
     latex: str | None = None
     collection: str | None = None
     reason: str | None = None
-
-    @property
-    def length(self) -> int:
-        """Tokens of the reference."""
-        return len(self.gold)
-
-    @property
-    def scored_prediction(self) -> Sequence[str] | None:
-        """The prediction; None, which is always wrong, for a sample without a label.
-
-        An empty prediction would else be right there.
-        """
-        return self.prediction if self.gold else None
 
     @classmethod
     def of(
@@ -82,30 +72,66 @@ class SampleResult:
         failed_at: str | None = None,
         score: float | None = None,
         reason: str | None = None,
-        **verdicts: bool | float,
+        **metrics: bool | float,
     ) -> SampleResult:
-        """A sample with its token-level verdicts, `token_exact` and `token_edits`, filled in."""
-        edits = token_edits(prediction, gold)
-        token: dict[str, bool | float] = {
-            "token_exact": prediction is not None and edits == 0,
-            "token_edits": edits,
-        }
-        return cls(key, gold, prediction, token | verdicts, failed_at, score, reason=reason)
+        """A sample with the scores of `score_sample`, and further ones."""
+        scores = score_sample(prediction, gold) | metrics
+        return cls(key, gold, prediction, scores, failed_at, score, reason=reason)
+
+    def to_json(self) -> dict[str, Any]:
+        """The sample in JSON's types, without the counts that only totals need."""
+        stored = {name: value for name, value in self.metrics.items() if name not in _NOT_STORED}
+        return _jsonable(replace(self, metrics=stored))  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_json(cls, where: str, record: object) -> SampleResult:
+        """The sample of a line that `write_samples` wrote, of this or an earlier version.
+
+        Args:
+            where: the file and line, for messages.
+            record: the parsed line.
+
+        Raises:
+            Im2TexError: if it is no sample.
+        """
+        if isinstance(record, dict) and "verdicts" in record and "metrics" not in record:
+            record = {_OLD_NAMES.get(name, name): value for name, value in record.items()}
+        check_sample(where, record)
+        sample = cls(**record)  # type: ignore[arg-type] # checked
+        metrics = {"reference_tokens": len(sample.gold), **sample.metrics}
+        if "image_match_released" in metrics:
+            for name in ("image_edits", "image_columns"):
+                if name in metrics:
+                    metrics.setdefault(f"{name}_released", metrics[name])
+        return replace(sample, metrics=metrics)
+
+
+_OLD_NAMES = {"verdicts": "metrics"}  # as they were called until 2026
+_NOT_STORED = {
+    "reference_tokens",
+    "prediction_has_graph",
+    "reference_has_graph",
+    *(name for bleu in BLEUS for name in bleu_names(bleu)),
+}
 
 
 @dataclass
 class RunResult:
-    """A run's result file.
+    """The content of a result file.
+
+    Example:
+        >>> result = RunResult(command_line(), {}, {"source": "crohme"}, 0, {"test": {}}, 1.0)
+        >>> result.save(result_path(Path("results"), "study", "name"))
 
     Attributes:
-        command: what was run, as one would type it.
+        command: the command line of the run.
         config: the full configuration.
         data: source, split or splits, counts, filter.
         seed: the seed of the run.
         metrics: `{split: {name: value}}`; a value that is not finite is written as null.
         wall_time_s: seconds the run took.
-        signatures: what makes figures comparable, by metric name.
-        commit: of the im2tex checkout, `-dirty` with changes; None outside of one.
+        signatures: the settings under which values are comparable, by metric name.
+        commit: of the im2tex checkout, see `current_commit`.
         machine: see `describe_environment`.
         date: when the run ended, ISO 8601 with its time zone.
         samples: file names of the samples, by split, relative to the result.
@@ -119,7 +145,7 @@ class RunResult:
     metrics: Mapping[str, Mapping[str, float]]
     wall_time_s: float
     signatures: Mapping[str, str] = field(default_factory=dict)
-    commit: str | None = field(default_factory=lambda: current_commit())  # noqa: PLW0108 - defined below
+    commit: str | None = field(default_factory=current_commit)
     machine: Mapping[str, Any] = field(default_factory=describe_environment)
     date: str = field(
         default_factory=lambda: datetime.now().astimezone().isoformat(timespec="seconds")
@@ -132,7 +158,7 @@ class RunResult:
         path: Path,
         samples: Mapping[str, Iterable[SampleResult]] | None = None,
     ) -> Path:
-        """Writes the result and its samples, each file whole or not at all.
+        """Writes the result and its samples, each file atomically.
 
         Args:
             path: `results/STUDY/NAME.json`; folders are made, a file of that name is replaced.
@@ -156,10 +182,10 @@ class RunResult:
 
 
 def result_path(folder: Path, study: str, name: str) -> Path:
-    """`FOLDER/STUDY/NAME.json`.
+    """The path `FOLDER/STUDY/NAME.json`.
 
     Raises:
-        Im2TexError: if the study or the name is no plain file name.
+        Im2TexError: if the study or the name is not a plain file name.
     """
     for what, value in (("study", study), ("name", name)):
         if not _NAME.fullmatch(value):
@@ -171,11 +197,11 @@ def result_path(folder: Path, study: str, name: str) -> Path:
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """A result file's content, its configuration with the current names of settings.
+    """Reads a result file, of this or an earlier version, with the current names of settings.
 
     Raises:
-        Im2TexError: if it is missing, no result file, of a format this version cannot read, or
-            has parts that are not what they are called.
+        Im2TexError: if it is missing, not a result, of an unknown format, or has parts of another
+            type than their names promise.
     """
     text = read_text(path)
     try:
@@ -196,7 +222,7 @@ def read_result(path: Path) -> dict[str, Any]:
 
 
 def write_samples(path: Path, samples: Iterable[SampleResult]) -> None:
-    """Writes samples as JSON lines, whole or not at all.
+    """Writes samples as JSON lines, atomically.
 
     Raises:
         Im2TexError: if the file cannot be written.
@@ -204,17 +230,17 @@ def write_samples(path: Path, samples: Iterable[SampleResult]) -> None:
     write_text_atomic(
         path,
         "".join(
-            json.dumps(_jsonable(sample), ensure_ascii=False, allow_nan=False) + "\n"
+            json.dumps(sample.to_json(), ensure_ascii=False, allow_nan=False) + "\n"
             for sample in samples
         ),
     )
 
 
 def read_samples(path: Path) -> Iterator[SampleResult]:
-    """The samples of a file that `write_samples` wrote.
+    """Reads the samples of a file that `write_samples` wrote, of this or an earlier version.
 
     Raises:
-        Im2TexError: if it cannot be read, naming the line.
+        Im2TexError: if the file or a line cannot be read.
     """
     lines = read_text(path).split("\n")
     for number, line in enumerate(lines, 1):
@@ -227,44 +253,7 @@ def read_samples(path: Path) -> Iterator[SampleResult]:
             raise Im2TexError(
                 f"{where}: no sample: {error}. For predictions alone, `im2tex score` makes samples."
             ) from error
-        check_sample(where, record)
-        yield SampleResult(**record)
-
-
-def command_line(arguments: Sequence[str] | None = None) -> str:
-    """The command as one would type it.
-
-    Args:
-        arguments: what follows `im2tex`; this process's own arguments by default.
-    """
-    return shlex.join(["im2tex", *(sys.argv[1:] if arguments is None else arguments)])
-
-
-def current_commit() -> str | None:
-    """The commit of the checkout this package runs from.
-
-    Returns:
-        The full hash, with `-dirty` where a tracked file has changed. None where the package is
-        installed rather than checked out, even inside another project's repository, and where
-        there is no git.
-    """
-    package = Path(__file__).resolve().parent
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(package), *arguments],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=30,
-        ).stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", Path(__file__).name)
-        changed = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
-    except (OSError, subprocess.SubprocessError):
-        return None
+        yield SampleResult.from_json(where, record)
 
 
 def _file_part(name: str) -> str:
@@ -272,7 +261,7 @@ def _file_part(name: str) -> str:
 
 
 def _jsonable(value: Any) -> Any:
-    """`value` in JSON's types: nan and inf become null, whatever JSON does not know its text."""
+    """Converts to JSON's types: nan and inf become null, other unknown values their `str`."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             part.name: _jsonable(getattr(value, part.name)) for part in dataclasses.fields(value)

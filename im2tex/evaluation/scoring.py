@@ -1,48 +1,67 @@
-r"""Every score of a set of formulas.
+r"""All metrics of a set of samples.
 
-`im2tex test` and `im2tex score` both end here, so that a model of ours and anyone else's output
-stand in the same table. A rate is the mean of the scores of its samples (`sample_scores`); the
-metrics of `im2tex.evaluation.metrics`, which add up over processes, equal it on the same samples.
+`im2tex test` and `im2tex score` both use `score_samples`, so that a model of this package and the
+predictions of any other system appear in the same table.
 
-BLEU comes over three forms of the formulas, since the paper has two of its own:
+BLEU is computed over three forms of the formulas; Deng et al. 2017 report the last two:
 
-* `bleu`, over the tokens as they are: what the model writes against what it was taught.
+* `bleu`, over the tokens as they are: the model's output against its training target.
 * `bleu_norm`, both sides in the paper's normal form, from the same tokens.
-* `bleu_tok`, the prediction's plain tokens against those of the reference as found, before any
-  normalisation, where that is known. CROHME's labels are found as people typed them (`$x^2$`), so
-  that a canonical prediction (`x ^ { 2 }`) loses there what it has put in order.
+* `bleu_tok`, the plain tokens of the prediction against those of the reference as found, before
+  any normalisation, where that is known. CROHME's labels are found as they were typed (`$x^2$`), so
+  that a canonical prediction (`x ^ { 2 }`) loses there.
 
-What cannot be brought to a form stands as it is.
+A formula that cannot be brought to a form is used as it is.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from im2tex.evaluation.breakdown import breakdown, share
-from im2tex.evaluation.metrics import CorpusBleu, ExpressionRate
-from im2tex.evaluation.rendered_pairs import Engine, render_pairs
+from im2tex.evaluation.breakdown import breakdown
+from im2tex.evaluation.metrics.bleu import bleu_counts, bleu_signature
+from im2tex.evaluation.metrics.expression_rate import SIGNATURES
+from im2tex.evaluation.metrics.totals import ScoreTotals
+from im2tex.evaluation.rendered_pairs import Engine, Markup, RenderedPair, render_pairs
 from im2tex.evaluation.results import SampleResult
-from im2tex.evaluation.sample_scores import STAGES, VARIANTS, judge
+from im2tex.evaluation.sample_scores import image_scores, score_sample
 from im2tex.latex.normalize import NormalizationForm, normalize_or_none
+from im2tex.render import Failure
 
-_NO_RATES = ("finished",)  # true or false of a sample, and no score
+STAGES = (
+    "read",
+    "draw",
+    "decode",
+    "render",
+    "score",
+    "reference_render",
+    "reference_score",
+)
+"""Where a sample can fail. Without a prediction: it could not be read, its ink could not be drawn,
+or nothing was decoded. Else one of the two formulas has no image (`render`), or no label graph or
+no label (`score`). A sample can fail at several stages."""
+
+_STAGE_ROWS = {
+    "failed to read / draw / decode": ("read", "draw", "decode"),
+    "failed to render / score": ("render", "score"),
+    "references failed likewise": ("reference_render", "reference_score"),
+}
 
 
 @dataclass(frozen=True)
 class ScoredSplit:
-    """The scores of one split.
+    """The metrics of one split.
 
     Attributes:
         metrics: values by name.
-        samples: in the order given, with every verdict.
-        failed: how many samples failed at each of `sample_scores.STAGES`.
-        signatures: what makes the figures comparable, by metric name.
-        engine: what drew the pictures.
+        samples: in the order given, with every score.
+        failed: how many samples failed at each of `STAGES`.
+        signatures: the settings under which values are comparable, by metric name.
+        engine: the engine that rendered the images.
         breakdown: see `im2tex.evaluation.breakdown`.
     """
 
@@ -53,16 +72,11 @@ class ScoredSplit:
     engine: Engine
     breakdown: Mapping[str, Any]
 
-    def failed_in_words(self) -> dict[str, str]:
-        """The failures as rows of the table."""
-        rows = {
-            "failed to read / draw / decode": ("read", "draw", "decode"),
-            "failed to render / score": ("render", "score"),
-            "references failed likewise": ("reference_render", "reference_score"),
-        }
+    def failure_rows(self) -> dict[str, str]:
+        """The numbers of failures, as rows of the table."""
         return {
             row: " / ".join(f"{self.failed[stage]:,}" for stage in stages)
-            for row, stages in rows.items()
+            for row, stages in _STAGE_ROWS.items()
         }
 
 
@@ -70,120 +84,105 @@ def score_samples(samples: Sequence[SampleResult], engine: Engine) -> ScoredSpli
     """Scores a split.
 
     Args:
-        samples: references and predictions; verdicts that they have already are kept.
-        engine: what draws the pictures.
+        samples: references and predictions. A sample that `SampleResult.of` has scored keeps its
+            scores.
+        engine: the engine that renders the formulas.
     """
-    drawings = render_pairs(
-        [
-            (
-                None if one.scored_prediction is None else " ".join(one.scored_prediction),
-                " ".join(one.gold),
-            )
-            for one in samples
-        ],
-        engine,
-    )
+    rendered = render_pairs([_markup(one) for one in samples], engine)
+    form_counts = _FormCounts()
     failed = Counter(dict.fromkeys(STAGES, 0))
+    totals = ScoreTotals()
     scored = []
-    for sample, compared in zip(samples, drawings.compared, strict=True):
-        verdict, stages = judge(sample, compared)
-        scored.append(verdict)
-        failed.update(stages)
-    bleus = _bleus(scored)
-    signatures = {rate.name: rate.signature for rate in map(ExpressionRate, VARIANTS)}
-    signatures |= {name: signature for name, (_, signature) in bleus.items()}
-    if drawings.signature is not None:
-        signatures["image"] = drawings.signature
+    for sample, pair in zip(samples, rendered.pairs, strict=True):
+        scores = dict(sample.metrics)
+        if "token_exact" not in scores:
+            scores |= score_sample(sample.prediction, sample.gold)
+        if pair is not None:
+            scores |= image_scores(pair.comparison)
+        scores |= form_counts(sample)
+        totals.add(scores)
+        failures = list(_failures(sample, scores, pair))
+        failed.update(stage for stage, _ in failures)
+        stage, reason = failures[0] if failures else (sample.failed_at, sample.reason)
+        stage = stage and stage.removeprefix("reference_")
+        scored.append(replace(sample, metrics=scores, failed_at=stage, reason=reason))
+    bleu = bleu_signature()
+    signatures = SIGNATURES | {
+        "bleu": bleu,
+        "bleu_norm": f"{bleu}|form:norm",
+        "bleu_tok": f"{bleu}|form:tok|gold:as found",
+    }
+    if rendered.signature is not None:
+        signatures["image"] = rendered.signature
     return ScoredSplit(
-        metrics=_rates(scored) | {name: value for name, (value, _) in bleus.items()},
-        samples=scored,
-        failed=failed,
-        signatures=signatures,
-        engine=drawings.engine,
-        breakdown=breakdown(scored),
+        totals.values(), scored, failed, signatures, rendered.engine, breakdown(scored)
     )
 
 
-def _rates(samples: Sequence[SampleResult]) -> dict[str, float]:
-    """All that is a mean, or a ratio of sums, of verdicts."""
-    names = {
-        name
-        for sample in samples
-        for name, verdict in sample.verdicts.items()
-        if isinstance(verdict, bool) and name not in _NO_RATES
-    }
-    rates = {name: _or_nan(share(samples, name)) for name in sorted(names)}
-    rates["token_error_rate"] = _ratio(
-        _sum(samples, "token_edits"), sum(sample.length for sample in samples)
-    )
-    pictured = [sample for sample in samples if "image_edits" in sample.verdicts]
-    if pictured:
-        referred = [one for one in pictured if "image_match_released" in one.verdicts]
-        for suffix, some in (("", pictured), ("_released", referred)):
-            edits = _ratio(_sum(some, "image_edits"), _sum(some, "image_columns"))
-            rates[f"image_edit_score{suffix}"] = 1 - edits
-    steps = _sum(samples, "steps")
-    if steps:
-        for name in ("lookups_coarse", "lookups_fine"):
-            rates[name] = _sum(samples, name) / steps
-    return rates
+def _tokens_to_score(sample: SampleResult) -> Sequence[str] | None:
+    """The prediction; None, which is always wrong, for a sample without a label."""
+    return sample.prediction if sample.gold else None
 
 
-def _bleus(samples: Sequence[SampleResult]) -> dict[str, tuple[float, str]]:
-    """Value and signature of each BLEU by its name."""
-    norm, tok = _Form(NormalizationForm.NORM), _Form(NormalizationForm.TOK)
-    predictions = [sample.scored_prediction for sample in samples]
-    sides = {
-        "bleu": ("", predictions, [one.gold for one in samples]),
-        "bleu_norm": (
-            "|form:norm",
-            [guess and norm(guess) for guess in predictions],
-            [norm(one.gold) for one in samples],
-        ),
-        "bleu_tok": (
-            "|form:tok|gold:as found",
-            [guess and tok(guess) for guess in predictions],
-            [tok(one.gold, one.latex) for one in samples],
-        ),
-    }
-    found = {}
-    for name, (form, guesses, gold) in sides.items():
-        # The first process scores all samples, while the others wait elsewhere.
-        bleu = CorpusBleu(name, sync_on_compute=False)
-        bleu.update(guesses, gold)
-        found[name] = float(bleu.compute()), bleu.signature + form
-    return found
+def _markup(sample: SampleResult) -> Markup:
+    prediction = _tokens_to_score(sample)
+    return None if prediction is None else " ".join(prediction), " ".join(sample.gold)
 
 
-class _Form:
-    """Formulas in one form, each read once."""
+class _FormCounts:
+    """Counts of `bleu_norm` and `bleu_tok`; normalises each formula once."""
 
-    def __init__(self, mode: NormalizationForm) -> None:
-        self._mode = mode
-        self._known: dict[str, list[str] | None] = {}
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, NormalizationForm], list[str] | None] = {}
 
-    def __call__(self, tokens: Sequence[str], latex: str | None = None) -> Sequence[str]:
+    def __call__(self, sample: SampleResult) -> dict[str, int]:
+        prediction, gold = _tokens_to_score(sample), sample.gold
+        counts = {}
+        for form, latex in ((NormalizationForm.NORM, None), (NormalizationForm.TOK, sample.latex)):
+            in_form = partial(self._in_form, form)
+            guess = None if prediction is None else in_form(prediction)
+            counts |= bleu_counts(guess, in_form(gold, latex), f"bleu_{form}")
+        return counts
+
+    def _in_form(
+        self, form: NormalizationForm, tokens: Sequence[str], latex: str | None = None
+    ) -> Sequence[str]:
         """The formula as found in this form, if it can be read; else its tokens so; else these."""
         for source in (latex, " ".join(tokens)):
-            known = self._read(source) if source else None
-            if known is not None:
-                return known
+            if source:
+                known = self._normalize(source, form)
+                if known is not None:
+                    return known
         return tokens
 
-    def _read(self, source: str) -> list[str] | None:
-        if source not in self._known:
-            found = normalize_or_none(source, self._mode)
-            self._known[source] = None if found is None else found.split()
-        return self._known[source]
+    def _normalize(self, source: str, form: NormalizationForm) -> list[str] | None:
+        if (source, form) not in self._known:
+            found = normalize_or_none(source, form)
+            self._known[source, form] = None if found is None else found.split()
+        return self._known[source, form]
 
 
-def _sum(samples: Sequence[SampleResult], name: str) -> float:
-    return sum(sample.verdicts.get(name, 0) for sample in samples)
+def _failures(
+    sample: SampleResult, scores: Mapping[str, bool | float], pair: RenderedPair | None
+) -> Iterator[tuple[str, str | None]]:
+    """Stages and reasons, the first stage first."""
+    if sample.prediction is None:
+        yield sample.failed_at or "read", sample.reason or "no prediction"
+    if not sample.gold:
+        # The reason why the source has no label, if the sample has it.
+        known = sample.reason if sample.prediction is not None else None
+        yield "reference_score", known or "no label"
+        return
+    if pair is not None:
+        if pair.prediction is not None:
+            yield "render", f"prediction: {_describe(pair.prediction)}"
+        if pair.reference is not None:
+            yield "reference_render", f"reference: {_describe(pair.reference)}"
+    if sample.prediction is not None and not scores["prediction_has_graph"]:
+        yield "score", "prediction: no label graph"
+    if not scores["reference_has_graph"]:
+        yield "reference_score", "reference: no label graph"
 
 
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else math.nan
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value
+def _describe(failure: Failure) -> str:
+    return f"{failure.reason} ({failure.cause})"

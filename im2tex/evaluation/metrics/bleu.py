@@ -1,91 +1,86 @@
-"""Corpus BLEU over tokens, through sacrebleu.
+"""Corpus BLEU over tokens: n-gram counts of a sample, and the value by sacrebleu.
 
-4-gram, one reference, case-sensitive, no tokenisation and no smoothing: what multi-bleu.perl gives
-on space-separated tokens (the paper's figure, section 6 of its evaluation), without perl. BLEU is
-a function of corpus-wide counts; those are the states, so batches and processes add up exactly.
+BLEU = BP * exp(1/4 sum_n log p_n), where p_n is the fraction of predicted n-grams, n = 1..4, that
+are in their reference, and BP = min(1, exp(1 - r/c)) for r reference and c predicted tokens; all
+counts are summed over the corpus. One reference, case-sensitive, no tokenisation and no smoothing:
+what multi-bleu.perl gives on space-separated tokens (Deng et al. 2017, section 6).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
 
 from sacrebleu.metrics.bleu import BLEU, MAX_NGRAM_ORDER
-from torch import Tensor
 
-from im2tex.evaluation.metrics.pairs import PairMetric, Tokens, pairs
+_ORDERS = range(1, MAX_NGRAM_ORDER + 1)
 
 
-class CorpusBleu(PairMetric):
-    """Corpus BLEU in 0..100, equal to sacrebleu's `corpus_score` on all samples together.
+@cache
+def bleu_names(name: str = "bleu") -> tuple[str, ...]:
+    """Names of the counts of `bleu_counts`."""
+    return tuple(bleu_counts((), (), name))
 
-    0 where no 4-gram matches, as there is no smoothing. nan, which is undefined, where no reference
-    has as many as 4 tokens, and before the first sample: no prediction could match a 4-gram there,
-    and sacrebleu says 0 of right ones. A shorter reference among longer ones adds its shorter
-    n-grams, as in sacrebleu. A missing prediction counts as an empty one.
+
+def bleu_counts(
+    prediction: Sequence[str] | None, reference: Sequence[str], name: str = "bleu"
+) -> dict[str, int]:
+    """What one sample adds to the counts of corpus BLEU.
 
     Args:
-        name: of the metric, where there are several over different forms of the same formulas.
-        sync_on_compute: whether processes add up what they have counted; without, a process that
-            has all samples can compute alone.
+        prediction: the predicted tokens; None counts as an empty prediction.
+        reference: the reference tokens.
+        name: put before the name of each count.
+
+    Returns:
+        For n in 1..4 `NAME_matches_n` (n-grams of the prediction that are in the reference, each
+        at most as often as there) and `NAME_ngrams_n` (n-grams of the prediction);
+        `NAME_reference_tokens`; `NAME_long_references`, 1 for a reference of 4 tokens or more.
     """
-
-    higher_is_better = True
-    correct: Tensor
-    total: Tensor
-    lengths: Tensor
-    long_references: Tensor
-
-    def __init__(self, name: str = "bleu", *, sync_on_compute: bool = True) -> None:
-        super().__init__(sync_on_compute=sync_on_compute)
-        self.name = name
-        # force: do not warn of references that look tokenised, for they are.
-        self._bleu = BLEU(tokenize="none", smooth_method="none", force=True)
-        self.add_sum("correct", MAX_NGRAM_ORDER)
-        self.add_sum("total", MAX_NGRAM_ORDER)
-        self.add_sum("lengths", 2)  # predictions, references
-        self.add_sum("long_references")  # of at least as many tokens as the longest n-grams
-
-    @property
-    def signature(self) -> str:
-        """What makes the figure comparable, as sacrebleu writes it."""
-        self._bleu.num_refs = 1  # sacrebleu learns it from a first corpus
-        return str(self._bleu.get_signature())
-
-    def update(self, predictions: Sequence[Tokens | None], references: Sequence[Tokens]) -> None:
-        """Counts n-grams; see `pairs` for the arguments and errors."""
-        checked = list(pairs(predictions, references))
-        if not checked:
-            return
-        score = self._bleu.corpus_score(
-            [_line(prediction or ()) for prediction, _ in checked],
-            [[_line(reference) for _, reference in checked]],
-        )
-        self.correct += self.correct.new_tensor(score.counts)
-        self.total += self.total.new_tensor(score.totals)
-        self.lengths += self.lengths.new_tensor([score.sys_len, score.ref_len])
-        self.long_references += sum(len(one) >= MAX_NGRAM_ORDER for _, one in checked)
-
-    def compute(self) -> Tensor:
-        """The score, a scalar."""
-        if not int(self.long_references):
-            return self.value(float("nan"))
-        prediction_length, reference_length = self.lengths.tolist()
-        score = BLEU.compute_bleu(
-            self.correct.tolist(),
-            self.total.tolist(),
-            prediction_length,
-            reference_length,
-            smooth_method="none",
-        )
-        return self.value(score.score)
+    prediction = prediction or ()
+    same = list(prediction) == list(reference)
+    counts = {
+        f"{name}_reference_tokens": len(reference),
+        f"{name}_long_references": int(len(reference) >= MAX_NGRAM_ORDER),
+    }
+    for n in _ORDERS:
+        ngrams = max(0, len(prediction) - n + 1)
+        counts[f"{name}_ngrams_{n}"] = ngrams
+        counts[f"{name}_matches_{n}"] = ngrams if same else _matches(prediction, reference, n)
+    return counts
 
 
-def _line(tokens: Tokens) -> str:
-    return " ".join(map(_without_space, tokens))
+def bleu_value(sums: Mapping[str, int], name: str = "bleu") -> float:
+    """Corpus BLEU in 0..100 from the sums of `bleu_counts` over all samples.
+
+    0 where no 4-gram matches, as there is no smoothing. nan, not defined, where no reference has
+    as many as 4 tokens: no prediction could match a 4-gram there.
+    """
+    if not sums[f"{name}_long_references"]:
+        return math.nan
+    return BLEU.compute_bleu(
+        [sums[f"{name}_matches_{n}"] for n in _ORDERS],
+        [sums[f"{name}_ngrams_{n}"] for n in _ORDERS],
+        sums[f"{name}_ngrams_1"],
+        sums[f"{name}_reference_tokens"],
+        smooth_method="none",
+    ).score
 
 
-def _without_space(token: str) -> str:
-    r"""The token as one word: sacrebleu splits at white space, which a token may hold (`\ `)."""
-    if token.split() == [token]:
-        return token
-    return "".join(f"\\u{ord(c):04x}" if c.isspace() else c for c in token) or "\\u"
+def bleu_signature() -> str:
+    """What makes the value comparable with others, as sacrebleu writes it."""
+    bleu = BLEU(tokenize="none", smooth_method="none", force=True)
+    bleu.num_refs = 1  # sacrebleu sets it when it scores a corpus
+    return str(bleu.get_signature())
+
+
+def _matches(prediction: Sequence[str], reference: Sequence[str], n: int) -> int:
+    available = Counter(_ngrams(reference, n))
+    found = Counter(_ngrams(prediction, n))
+    return sum(min(count, available[ngram]) for ngram, count in found.items())
+
+
+def _ngrams(tokens: Sequence[str], n: int) -> zip[tuple[str, ...]]:
+    return zip(*(tokens[start:] for start in range(n)), strict=False)

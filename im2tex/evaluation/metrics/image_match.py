@@ -1,18 +1,18 @@
-r"""Two pictures of formulas, compared column by column as the paper does.
+r"""Image match: two images of formulas compared column by column, as Deng et al. 2017 do.
 
-Section 5 of the paper and its released script (harvardnlp/im2markup, evaluate_image.py): pictures
-are made black and white at 128, the shorter is padded at the bottom, and columns of pixels are
-letters. Columns that differ in fewer than 5 pixels count as equal, by a rule that depends on their
-order: each new column takes the letter of the first earlier one that is near and has a letter of
-its own. The Levenshtein alignment of the letters then tells where the pictures differ.
+Section 5 of the paper and its released script (harvardnlp/im2markup, evaluate_image.py): images
+are binarised at 128, the shorter one is padded at the bottom, and the columns of pixels are the
+letters of a string. Columns that differ in fewer than 5 pixels count as equal, by a rule that
+depends on their order: each new column gets the letter of the first earlier one that is close to
+it and has a letter of its own. The Levenshtein alignment of the strings then gives the differences.
 
-- Released: wrong if one operation of the alignment spans 5 columns or more of the *reference*.
-  Inserted columns span none, so extra ink of any width in the prediction never fails, and a wide
-  difference that the alignment cuts into short operations may pass.
-- Symmetric, ours: neighbouring operations are one block, and wrong is whatever spans 5 columns or
-  more of *either* picture; the answer is the same if the two are swapped.
+- Released: a mismatch if one operation of the alignment spans 5 columns or more of the *reference*.
+  Inserted columns span none, so that extra ink of any width in the prediction never fails, and a
+  wide difference that the alignment cuts into short operations may pass.
+- Symmetric, ours: neighbouring operations are one block, and a block that spans 5 columns or more
+  of *either* image is a mismatch; the result is the same if the images are swapped.
 
-Without white space: the same after the blank columns are gone. The edit distance is over exact
+Without white space: the same after the blank columns are removed. The edit distance is over exact
 columns in both.
 
 Where several alignments are equally short, the choice is rapidfuzz's; the script used
@@ -33,29 +33,29 @@ from im2tex.render.rendering import GrayImage
 INK_THRESHOLD = 128
 """Pixels up to this value are ink."""
 
-MAX_COLUMN_DISTANCE = 5
-"""Columns that differ in fewer pixels are equal."""
+MAX_COLUMN_DISTANCE = 4
+"""Columns that differ in at most so many pixels are equal."""
 
 MIN_MISMATCH_COLUMNS = 5
-"""Columns that a difference must span to count."""
+"""Columns that a difference must span to be a mismatch."""
 
-_TABLE = 4096  # columns up to which all differences are kept at once, in 16 MB
+_MAX_TABLE_COLUMNS = 4096  # up to here all distances are computed at once, in 16 MB
 _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageComparison:
-    """What two pictures have in common.
+    """The result of comparing two images.
 
     Attributes:
-        match: the symmetric verdict.
-        match_no_space: the symmetric verdict without blank columns.
-        match_released: the released script's verdict.
-        match_no_space_released: the released script's verdict without blank columns.
-        edits: column edits; the whole width where one picture is missing.
-        width: columns of the wider picture.
-        has_prediction: whether there is a picture of the prediction.
-        has_reference: whether there is a picture of the reference.
+        match: whether they match by the symmetric rule.
+        match_no_space: the same without blank columns.
+        match_released: whether they match by the released script's rule.
+        match_no_space_released: the same without blank columns.
+        edits: column edits; the whole width where one image is missing.
+        width: columns of the wider image.
+        has_prediction: whether the prediction has an image.
+        has_reference: whether the reference has an image.
     """
 
     match: bool
@@ -69,18 +69,25 @@ class ImageComparison:
 
 
 def compare_images(prediction: GrayImage | None, reference: GrayImage | None) -> ImageComparison:
-    """Compares a prediction's picture with the reference's.
+    """Compares the image of a prediction with that of its reference.
+
+    Example:
+        >>> bar = np.zeros((20, 8), np.uint8)
+        >>> compare_images(bar, bar[:, :4]).edits
+        4
 
     Args:
-        prediction: (H, W) uint8, 0 for ink to 255 for paper, or None where there is none.
+        prediction: (H, W) uint8, 0 for ink to 255 for paper, or None for a missing image.
         reference: likewise; heights and widths may differ.
     """
     if prediction is None or reference is None:
-        one = reference if prediction is None else prediction
-        width = 0 if one is None else one.shape[1]
-        known = prediction is not None, reference is not None
-        return ImageComparison(False, False, False, False, width, width, *known)
-    columns, gold, guess = _letters(reference, prediction)
+        image = reference if prediction is None else prediction
+        width = 0 if image is None else image.shape[1]
+        available = prediction is not None, reference is not None
+        return ImageComparison(False, False, False, False, width, width, *available)
+    if prediction is reference:
+        return ImageComparison(True, True, True, True, 0, reference.shape[1])
+    columns, gold, guess = _column_indices(reference, prediction)
     width = max(len(gold), len(guess))
     edits = Levenshtein.distance(gold, guess)
     if not edits:
@@ -88,75 +95,74 @@ def compare_images(prediction: GrayImage | None, reference: GrayImage | None) ->
     blank = next((i for i, column in enumerate(columns.words) if not column.any()), None)
     inked = [i for i in gold if i != blank], [i for i in guess if i != blank]
     order = list(range(len(columns.words)))
-    released = columns.merged(order, None), columns.merged(order, blank)
-    # One order for both, whichever is the reference.
+    released = columns.letters(order, None), columns.letters(order, blank)
+    # The symmetric rule needs one order of the two images, whichever is the reference.
     first = (len(gold), reference.shape, reference.tobytes())
     if first <= (len(guess), prediction.shape, prediction.tobytes()):
         symmetric, pairs = released, ((gold, guess), inked)
     else:
         order = list(dict.fromkeys(guess + gold))
-        symmetric = columns.merged(order, None), columns.merged(order, blank)
+        symmetric = columns.letters(order, None), columns.letters(order, blank)
         pairs = (guess, gold), (inked[1], inked[0])
     return ImageComparison(
-        _same(*pairs[0], symmetric[0], both=True),
-        _same(*pairs[1], symmetric[1], both=True),
-        _same(gold, guess, released[0], both=False),
-        _same(*inked, released[1], both=False),
+        _is_match(*pairs[0], symmetric[0], symmetric=True),
+        _is_match(*pairs[1], symmetric[1], symmetric=True),
+        _is_match(gold, guess, released[0], symmetric=False),
+        _is_match(*inked, released[1], symmetric=False),
         edits,
         width,
     )
 
 
 class _Columns:
-    """The distinct columns of two pictures.
+    """The distinct columns of two images.
 
     Args:
-        words: their pixels, 64 to a word, (N, K).
+        words: their pixels as bits, 64 to a word, (N, K).
     """
 
     def __init__(self, words: NDArray[np.uint64]) -> None:
         self.words = words
         count = len(words)
-        self._near: NDArray[np.bool_] | None = None
-        self._alone = np.zeros(count, np.bool_)
-        if count <= _TABLE:
-            apart = np.zeros((count, count), np.int32)
+        self._close: NDArray[np.bool_] | None = None
+        self._isolated = np.zeros(count, np.bool_)
+        if count <= _MAX_TABLE_COLUMNS:
+            distances = np.zeros((count, count), np.int32)
             for word in words.T:
-                apart += _ones(word[:, None] ^ word[None, :])
-            self._near = apart < MAX_COLUMN_DISTANCE
-            self._alone = self._near.sum(axis=1) == 1
+                distances += _bit_counts(word[:, None] ^ word[None, :])
+            self._close = distances <= MAX_COLUMN_DISTANCE
+            self._isolated = self._close.sum(axis=1) == 1
 
-    def merged(self, order: Sequence[int], left_out: int | None) -> list[int]:
-        """A letter for each column.
+    def letters(self, order: Sequence[int], excluded: int | None) -> list[int]:
+        """Assigns a letter to each column.
 
         Args:
-            order: in which they are met.
-            left_out: number of one that takes no part.
+            order: in which the columns appear.
+            excluded: index of a column that takes no part.
         """
-        letters = np.where(self._alone, np.arange(len(self.words)), -1)
-        free = ~self._alone
-        if left_out is not None:
-            free[left_out] = False
-        waiting = free.tolist()
-        for number in order:
-            if waiting[number] and free[number]:
-                taken = self._row(number) & free
-                letters[taken] = number
-                free &= ~taken
+        letters = np.where(self._isolated, np.arange(len(self.words)), -1)
+        free = ~self._isolated
+        if excluded is not None:
+            free[excluded] = False
+        unassigned = free.tolist()
+        for index in order:
+            if unassigned[index] and free[index]:
+                group = self._close_to(index) & free
+                letters[group] = index
+                free &= ~group
         return list(letters.tolist())
 
-    def _row(self, number: int) -> NDArray[np.bool_]:
-        """Which columns are near to one."""
-        if self._near is not None:
-            return np.asarray(self._near[number], np.bool_)
-        apart = _ones(self.words ^ self.words[number]).sum(axis=1)
-        return np.asarray(apart < MAX_COLUMN_DISTANCE, np.bool_)
+    def _close_to(self, index: int) -> NDArray[np.bool_]:
+        if self._close is not None:
+            return np.asarray(self._close[index], np.bool_)
+        distances = _bit_counts(self.words ^ self.words[index]).sum(axis=1)
+        return np.asarray(distances <= MAX_COLUMN_DISTANCE, np.bool_)
 
 
-def _letters(first: GrayImage, second: GrayImage) -> tuple[_Columns, list[int], list[int]]:
-    """The distinct columns in order of appearance, and each picture as their numbers."""
+def _column_indices(first: GrayImage, second: GrayImage) -> tuple[_Columns, list[int], list[int]]:
+    """The distinct columns in order of appearance, and each image as indices of these."""
     height = max(first.shape[0], second.shape[0])
-    numbers: dict[bytes, int] = {}
+    indices: dict[bytes, int] = {}
     sequences: list[list[int]] = []
     for image in (first, second):
         ink = np.zeros((image.shape[1], -(-height // 64) * 64), np.bool_)
@@ -164,14 +170,14 @@ def _letters(first: GrayImage, second: GrayImage) -> tuple[_Columns, list[int], 
         packed = np.packbits(ink, axis=1)  # (W, 8 K)
         size = packed.shape[1]
         raw = packed.tobytes()
-        cuts = range(0, len(raw), size)
-        sequences.append([numbers.setdefault(raw[at : at + size], len(numbers)) for at in cuts])
-    words = np.frombuffer(b"".join(numbers), np.uint64).reshape(len(numbers), -1)  # (N, K)
+        starts = range(0, len(raw), size)
+        sequences.append([indices.setdefault(raw[at : at + size], len(indices)) for at in starts])
+    words = np.frombuffer(b"".join(indices), np.uint64).reshape(len(indices), -1)  # (N, K)
     return _Columns(words), sequences[0], sequences[1]
 
 
-def _ones(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """How many bits are set in each word."""
+def _bit_counts(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """The number of set bits of each word."""
     if hasattr(np, "bitwise_count"):  # numpy 2
         counts: NDArray[np.uint8] = np.bitwise_count(words)
         return counts
@@ -179,8 +185,18 @@ def _ones(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
     return np.asarray(_BITS[octets].sum(axis=-1), np.uint8)
 
 
-def _same(first: list[int], second: list[int], letters: list[int], *, both: bool) -> bool:
-    """Whether no difference spans too many columns: of the first, or of `both` and in one block."""
+def _is_match(
+    first: list[int], second: list[int], letters: list[int], *, symmetric: bool
+) -> bool:
+    """Whether no difference spans too many columns.
+
+    Args:
+        first: columns of the first image; the reference's, for the released rule.
+        second: columns of the second image.
+        letters: the letter of each column.
+        symmetric: whether neighbouring operations are one block, whose columns in either image
+            count; else each operation counts with its columns in the first image.
+    """
     if not first or not second:
         return not first and not second
     a, b = [letters[i] for i in first], [letters[i] for i in second]
@@ -189,7 +205,7 @@ def _same(first: list[int], second: list[int], letters: list[int], *, both: bool
         if op.tag == "equal":
             start = None
             continue
-        if not both:
+        if not symmetric:
             if op.src_end - op.src_start >= MIN_MISMATCH_COLUMNS:
                 return False
             continue

@@ -1,15 +1,14 @@
-"""The table at the end of a test: metrics as rows, splits as columns.
+"""Tables of metrics, for a terminal and in Markdown.
 
-The figures that people quote come first, then the others by what they compare, then what makes
-them comparable: how many samples, which filter, which beam, which engine drew, and how many failed
-at each stage.
+The metrics that are quoted most come first, then the others by what they compare, then the
+conditions under which they were measured.
 """
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TextIO
 
@@ -24,11 +23,11 @@ from im2tex.utils.untrusted_text import strip_control
 _RATES = ("expression_rate", "expression_rate_1", "expression_rate_2", "expression_rate_3")
 _IMAGES = ("image_match", "image_match_no_space", "image_edit_score")
 _GROUPS: dict[str, tuple[str, ...]] = {
-    "": ("expression_rate", "image_match", "token_exact", "bleu_norm", "perplexity"),
-    "label graphs, as the CROHME tools compare them": (*_RATES[1:], "structure_rate"),
+    "": (*_RATES[:3], "token_exact", "image_match", "bleu_norm", "perplexity"),
+    "label graphs, as the CROHME 2019 tools compare them": (_RATES[3], "structure_rate"),
     "label graphs, strict": tuple(f"{name}_strict" for name in (*_RATES, "structure_rate")),
-    "pictures": (*_IMAGES[1:], "image_exact"),
-    "pictures, as the script of Deng et al. compares them": tuple(
+    "images": (*_IMAGES[1:], "image_exact"),
+    "images, as the script of Deng et al. compares them": tuple(
         f"{name}_released" for name in _IMAGES
     ),
     "tokens": (
@@ -39,9 +38,9 @@ _GROUPS: dict[str, tuple[str, ...]] = {
         "bleu",
         "bleu_tok",
     ),
-    "attention: cells looked at in a decoding step": ("lookups_coarse", "lookups_fine"),
+    "attention: cells scored in a decoding step": ("lookups_coarse", "lookups_fine"),
 }
-_SHARES = (
+_FRACTIONS = (
     "expression_rate",
     "structure_rate",
     "image_match",
@@ -52,99 +51,82 @@ _SHARES = (
     "token_error_rate",
     "unfinished",
 )
-_NONE = "-"
+NONE = "-"
+"""The cell of a value that is missing or not defined."""
 
 
 @dataclass(frozen=True)
 class SplitScores:
-    """What was measured on one split.
+    """One column of the table: the metrics of a split.
 
     Attributes:
         split: its name.
-        metrics: values by name, without the `test/` before it.
-        samples: samples that the figures are over.
-        failed: those among them without a prediction (unreadable, not drawn, not decoded); they
-            count as wrong.
-        filter: which samples were left out of the split, `none` for the full one.
-        beam: beam width of the search, 1 for greedy; None where nothing was searched.
-        unfinished: share of hypotheses cut off at the length limit; None where unknown.
-        facts: further rows, ready to print.
+        metrics: values by name.
+        samples: number of samples.
+        filter: which samples of the split were left out; `none` for the full split.
+        conditions: further rows, ready to print.
     """
 
     split: str
-    metrics: dict[str, float]
+    metrics: Mapping[str, float]
     samples: int
-    failed: int = 0
     filter: str = "none"
-    beam: int | None = None
-    unfinished: float | None = None
-    facts: dict[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, str] = field(default_factory=dict)
 
 
 class Section(NamedTuple):
-    """Rows that belong together.
+    """Rows of a table that belong together.
 
     Attributes:
-        title: what they have in common; empty for none.
-        rows: cells, names first.
-        conditions: whether they say what was measured on, rather than figures.
+        title: empty for none.
+        rows: cells, the row's name first.
+        dim: whether the rows are conditions rather than results.
     """
 
     title: str
-    rows: list[list[str]]
-    conditions: bool = False
+    rows: Sequence[Sequence[str]]
+    dim: bool = False
 
 
 def format_value(name: str, value: float) -> str:
-    """A metric's value as people read it.
+    """Formats the value of a metric.
 
-    Shares print as percent with two decimals, BLEU (which is on a scale of 100) with two decimals,
-    perplexity with three, look-ups with one, anything else with four significant digits; nan as a
-    dash.
+    Fractions as percent with two decimals, BLEU (0..100) with two decimals, perplexity with three,
+    attention look-ups with one, other values with four significant digits; nan as a dash.
     """
     name = name.rsplit("/", 1)[-1]
     if math.isnan(value):
-        return _NONE
-    if name.startswith(_SHARES):
+        return NONE
+    if name.startswith(_FRACTIONS):
         return f"{100 * value:.2f} %"
-    if name.startswith("bleu"):
-        return f"{value:.2f}"
-    if name.startswith("perplexity"):
-        return f"{value:.3f}"
-    if name.startswith("lookups"):
-        return f"{value:.1f}"
+    for prefix, decimals in (("bleu", 2), ("perplexity", 3), ("lookups", 1)):
+        if name.startswith(prefix):
+            return f"{value:.{decimals}f}"
     return f"{value:.4g}"
 
 
 def ordered(names: Iterable[str]) -> list[str]:
-    """Names of metrics, each once: the known ones first, in reading order, then the others."""
+    """Names of metrics, each once, in the order of the table; unknown names come last."""
     return [name for _, group in _grouped(names) for name in group]
 
 
 def sections(scores: Sequence[SplitScores]) -> list[Section]:
-    """The cells of the table; the last section says what was measured on."""
+    """The rows of the table; the last section holds the conditions."""
     groups = _grouped(name for split in scores for name in split.metrics)
-    figures = [
-        Section(title, [_figures(name, scores) for name in group]) for title, group in groups
+    results = [
+        Section(title, [_metric_row(name, scores) for name in group]) for title, group in groups
     ]
     conditions = [
         ["samples", *(f"{split.samples:,}" for split in scores)],
-        ["without a prediction", *(f"{split.failed:,}" for split in scores)],
         ["left out", *(split.filter for split in scores)],
     ]
-    if any(split.beam is not None for split in scores):
-        beams = (_NONE if split.beam is None else str(split.beam) for split in scores)
-        conditions.append(["beam", *beams])
-    if any(split.unfinished is not None for split in scores):
-        shares = (math.nan if s.unfinished is None else s.unfinished for s in scores)
-        conditions.append(["unfinished", *(format_value("unfinished", one) for one in shares)])
-    for name in dict.fromkeys(name for split in scores for name in split.facts):
-        conditions.append([name, *(split.facts.get(name, _NONE) for split in scores)])
-    return [*figures, Section("", conditions, conditions=True)]
+    for name in dict.fromkeys(name for split in scores for name in split.conditions):
+        conditions.append([name, *(split.conditions.get(name, NONE) for split in scores)])
+    return [*results, Section("", conditions, dim=True)]
 
 
 def bleu_note(scores: Iterable[SplitScores]) -> str | None:
-    """Why a BLEU has no value; None where each has one."""
+    """Why a BLEU has no value; None if each has one."""
     undefined = {
         name
         for split in scores
@@ -159,47 +141,59 @@ def bleu_note(scores: Iterable[SplitScores]) -> str | None:
     )
 
 
-def rich_table(scores: Sequence[SplitScores], title: str | None = None) -> Table:
-    """The table for a terminal."""
-    title = None if title is None else strip_control(title)
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-    table.add_column("", overflow="fold")
-    for split in scores:
-        table.add_column(Text(strip_control(split.split)), justify="right", overflow="fold")
-    for number, section in enumerate(sections(scores)):
-        if number:
+def rich_table(
+    head: Sequence[str], parts: Iterable[Section], title: str | None = None, *, narrow: bool = False
+) -> Table:
+    """A table for a terminal.
+
+    Args:
+        head: names of the columns.
+        parts: the rows.
+        title: printed above.
+        narrow: whether to save the space between columns; their cells are not folded then.
+    """
+    table = Table(
+        title=None if title is None else Text(strip_control(title)),
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        title_style="bold",
+        padding=(0, 0 if narrow else 1, 0, 0 if narrow else 1),
+    )
+    for index, name in enumerate(head):
+        justify = "right" if index else "left"
+        table.add_column(Text(strip_control(name)), justify=justify, overflow="fold")
+    for index, section in enumerate(parts):
+        if index:
             table.add_section()
         if section.title:
             table.add_row(Text(section.title, style="italic"))
         for cells in section.rows:
-            table.add_row(
-                *(Text(strip_control(cell)) for cell in cells),
-                style="dim" if section.conditions else "",
-            )
+            texts = (Text(strip_control(cell)) for cell in cells)
+            table.add_row(*texts, style="dim" if section.dim else "")
     return table
 
 
 def print_table(
     scores: Sequence[SplitScores], title: str | None = None, file: TextIO | None = None
 ) -> None:
-    """Prints the table and its note; into a file or a pipe never cut at 80 columns.
+    """Prints the table of a test and its note; into a file or a pipe without cutting lines.
 
     On a terminal too narrow for all splits side by side they come one below the other.
 
     Args:
         scores: a column each.
-        title: a line above.
-        file: where to; standard output by default.
+        title: printed above.
+        file: where to print; standard output by default.
     """
     file = file or sys.stdout
     width = None if file.isatty() else 60 + 30 * len(scores)
     console = Console(file=file, width=width)
-    table = rich_table(scores, title)
+    table = _split_table(scores, title)
     unlimited = console.options.update(max_width=1_000)
-    together = console.measure(table, options=unlimited).maximum <= console.width
-    # Written at once, so that a reader who has seen enough (`| head`) is the caller's to notice.
+    fits = console.measure(table, options=unlimited).maximum <= console.width
+    # Written at once, so that only this call can meet a closed pipe (`| head`).
     with console.capture() as text:
-        for one in [table] if together else [rich_table([split], title) for split in scores]:
+        for one in [table] if fits else [_split_table([split], title) for split in scores]:
             console.print(one)
         note = bleu_note(scores)
         if note is not None:
@@ -207,19 +201,30 @@ def print_table(
     file.write(text.get())
 
 
-def markdown_table(scores: Sequence[SplitScores]) -> str:
-    """The same table in Markdown, ending with a newline."""
-    lines = [["", *(split.split for split in scores)], ["---", *("---:" for _ in scores)]]
-    for section in sections(scores):
+def markdown_table(head: Sequence[str], parts: Iterable[Section], text_columns: int = 1) -> str:
+    """A table in Markdown, ending with a newline.
+
+    Args:
+        head: names of the columns.
+        parts: the rows.
+        text_columns: how many columns are aligned to the left.
+    """
+    rule = ["---" if index < text_columns else "---:" for index in range(len(head))]
+    lines: list[Sequence[str]] = [head, rule]
+    for section in parts:
         if section.title:
-            lines.append([f"*{section.title}*", *("" for _ in scores)])
+            lines.append([f"*{section.title}*", *[""] * (len(head) - 1)])
         lines += section.rows
-    return markdown_rows(lines)
-
-
-def markdown_rows(lines: Iterable[Iterable[str]]) -> str:
-    """Cells as lines of a Markdown table; what stands between backquotes stays as it is."""
     return "".join(f"| {' | '.join(map(_escape, cells))} |\n" for cells in lines)
+
+
+def split_markdown(scores: Sequence[SplitScores]) -> str:
+    """The table of a test in Markdown."""
+    return markdown_table(["", *(split.split for split in scores)], sections(scores))
+
+
+def _split_table(scores: Sequence[SplitScores], title: str | None) -> Table:
+    return rich_table(["", *(split.split for split in scores)], sections(scores), title)
 
 
 def _grouped(names: Iterable[str]) -> list[tuple[str, list[str]]]:
@@ -230,17 +235,13 @@ def _grouped(names: Iterable[str]) -> list[tuple[str, list[str]]]:
     return [(title, group) for title, group in groups if group]
 
 
-def _figures(name: str, scores: Sequence[SplitScores]) -> list[str]:
-    return [
-        name,
-        *(
-            format_value(name, split.metrics[name]) if name in split.metrics else _NONE
-            for split in scores
-        ),
-    ]
+def _metric_row(name: str, scores: Sequence[SplitScores]) -> list[str]:
+    values = (split.metrics.get(name, math.nan) for split in scores)
+    return [name, *(format_value(name, value) for value in values)]
 
 
 def _escape(cell: str) -> str:
+    """A cell of Markdown; text in backquotes keeps its backslashes."""
     code = cell.startswith("`") and cell.endswith("`")
     text = cell if code else cell.replace("\\", "\\\\")
     return text.replace("|", "\\|").replace("\n", " ")

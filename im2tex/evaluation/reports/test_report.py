@@ -1,21 +1,23 @@
-"""The files of a test: result, samples, and a page in Markdown with table and breakdown."""
+"""The files of a test: the result, its samples, and a page in Markdown with table and breakdown."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sacrebleu.metrics.bleu import MAX_NGRAM_ORDER
 
-from im2tex.evaluation.breakdown import FIGURES
+from im2tex.evaluation.breakdown import MAIN_METRICS
 from im2tex.evaluation.environment import environment_line
 from im2tex.evaluation.reports.table import (
+    Section,
     SplitScores,
     bleu_note,
     format_value,
-    markdown_rows,
     markdown_table,
+    split_markdown,
 )
 from im2tex.evaluation.results import RunResult, SampleResult
 from im2tex.evaluation.scoring import ScoredSplit
@@ -23,6 +25,7 @@ from im2tex.utils.files import write_text_atomic
 
 _SHORT = f"references under {MAX_NGRAM_ORDER} tokens"  # they add no longest n-grams to BLEU
 _GROUPS = {"length": "tokens of the reference", "collection": "collection"}
+_COUNTS = ("count", "samples", "of")
 
 
 def save_report(
@@ -31,12 +34,12 @@ def save_report(
     columns: Sequence[SplitScores],
     samples: Mapping[str, Iterable[SampleResult]],
 ) -> None:
-    """Writes `NAME.json`, `NAME.md` and a `NAME.SPLIT.samples.jsonl` a split, each file whole.
+    """Writes `NAME.json`, `NAME.md` and `NAME.SPLIT.samples.jsonl` for each split, atomically.
 
     Args:
         path: of the result, `NAME.json`.
-        result: what was measured.
-        columns: the table's.
+        result: the result.
+        columns: of the table.
         samples: by split.
 
     Raises:
@@ -46,21 +49,22 @@ def save_report(
     write_text_atomic(path.with_suffix(".md"), markdown_report(result, columns))
 
 
-def conditions(scored: ScoredSplit) -> dict[str, str]:
-    """The rows of the table that say how a split was scored, and what failed."""
-    short = sum(0 < sample.length < MAX_NGRAM_ORDER for sample in scored.samples)
+def scoring_conditions(scored: ScoredSplit) -> dict[str, str]:
+    """The rows of the table that give the engine and the numbers of failures."""
+    missing = sum(sample.prediction is None for sample in scored.samples)
+    short = sum(0 < len(sample.gold) < MAX_NGRAM_ORDER for sample in scored.samples)
     return (
-        {"engine": scored.engine.name}
-        | scored.failed_in_words()
+        {"without a prediction": f"{missing:,}", "engine": scored.engine.name}
+        | scored.failure_rows()
         | ({_SHORT: f"{short:,}"} if short else {})
     )
 
 
 def engine_note(scored: Iterable[ScoredSplit]) -> str | None:
-    """Why pictures were drawn by another engine than the first choice, or not at all."""
-    for one in scored:
-        if one.engine.why:
-            return f"Pictures: engine {one.engine.name}, because {one.engine.why}."
+    """Why the images were rendered by another engine than the first choice, or not at all."""
+    for split in scored:
+        if split.engine.why:
+            return f"Images: engine {split.engine.name}, because {split.engine.why}."
     return None
 
 
@@ -68,41 +72,39 @@ def markdown_report(result: RunResult, columns: Sequence[SplitScores]) -> str:
     """The page: table, signatures, breakdown of each split."""
     note = bleu_note(columns)
     parts = [
-        markdown_table(columns),
+        split_markdown(columns),
         *([f"{note}\n"] if note else []),
         f"`{result.command}`, {result.date[:10]}, {environment_line(dict(result.machine))}.\n",
-        "".join(f"- {name}: `{said}`\n" for name, said in result.signatures.items()),
+        "".join(f"- {name}: `{value}`\n" for name, value in result.signatures.items()),
     ]
     for split, found in result.breakdown.items():
-        parts += [f"## {split}\n", *_tables(found)]
+        parts += [f"## {split}\n", *_breakdown_tables(found)]
     return "\n".join(parts)
 
 
-def _tables(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+def _breakdown_tables(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     tables = []
     for name, title in _GROUPS.items():
         groups = found.get(name)
         if groups:
-            figures = [one for one in FIGURES if any(one in group for group in groups)]
-            lines = [[title, "samples", *figures], ["---", *["---:"] * (1 + len(figures))]]
-            for group in groups:
-                cells = [format_value(one, group.get(one, float("nan"))) for one in figures]
-                lines.append([str(group["group"]), f"{group['samples']:,}", *cells])
-            tables.append(markdown_rows(lines))
+            metrics = [one for one in MAIN_METRICS if any(one in group for group in groups)]
+            rows = [
+                [str(group["group"]), f"{group['samples']:,}"]
+                + [format_value(one, group.get(one, math.nan)) for one in metrics]
+                for group in groups
+            ]
+            tables.append(markdown_table([title, "samples", *metrics], [Section("", rows)]))
     confused = found.get("confused")
     if confused:
-        lines = [["symbol", "read as", "times", "in samples", "of"], ["---"] * 2 + ["---:"] * 3]
-        lines += [
+        rows = [
             [f"`{one['gold']}`", f"`{one['prediction']}`", *(f"{one[name]:,}" for name in _COUNTS)]
             for one in confused
         ]
-        tables.append(markdown_rows(lines))
+        head = ["symbol", "predicted as", "times", "in samples", "of"]
+        tables.append(markdown_table(head, [Section("", rows)], text_columns=2))
     for name, side in (("missing", "gold"), ("added", "prediction")):
         entries = found.get(name)
         if entries:
             listed = ", ".join(f"`{one[side]}` {one['count']:,}" for one in entries)
             tables.append(f"Symbols {name}: {listed}.\n")
     return tables
-
-
-_COUNTS = ("count", "samples", "of")
