@@ -14,8 +14,11 @@ from pathlib import Path
 
 import torch
 
-from im2tex.evaluation.environment import describe_environment, environment_line
-from im2tex.evaluation.results import current_commit
+from im2tex.evaluation.environment import (
+    current_commit,
+    describe_environment,
+    environment_line,
+)
 
 
 class Clock:

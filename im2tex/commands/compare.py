@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from im2tex.commands.command_parser import check_minimum
+from im2tex.utils.files import write_text_atomic
 from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.untrusted_text import strip_control
 
@@ -17,25 +18,22 @@ def compare(
     others: Sequence[Path],
     *,
     metrics: Sequence[str] = (),
-    show: int = 10,
-    out: Path | None = None,
+    changed: Path | None = None,
     as_json: bool = False,
     resamples: int = 10_000,
     seed: int = 0,
 ) -> None:
     """Compares results of `im2tex test` or `im2tex score` with a first one, sample by sample.
 
-    Prints each metric, its difference with a paired bootstrap interval, McNemar's exact test, and
-    the samples that only one of two results has right. A result is a file NAME.json, the folder of
-    a run, or a file NAME.SPLIT.samples.jsonl.
+    Prints each metric, its difference with a paired bootstrap interval, and McNemar's exact test. A
+    result is a file NAME.json, the folder of a run, or a file NAME.SPLIT.samples.jsonl.
 
     Args:
         result: the result to compare with.
         others: another result.
         metrics: compare by these metrics only. The first yes-or-no metric decides which samples
-            are listed as right.
-        show: how many samples to list that only one result has right, per split.
-        out: file for all samples with different predictions or scores, .jsonl or .md.
+            are right.
+        changed: JSON Lines file for the samples that only one of two results has right.
         as_json: print JSON instead of tables.
         resamples: resamples of the bootstrap.
         seed: seed of the bootstrap.
@@ -43,15 +41,16 @@ def compare(
     Raises:
         Im2TexError: if results cannot be read or compared, or the file is not writable.
     """
-    from im2tex.evaluation.comparison.comparison import compare_tests
-    from im2tex.evaluation.comparison.export import check_suffix, comparison_record, write_changes
+    from im2tex.evaluation.comparison.comparison import (
+        changed_records,
+        compare_tests,
+        comparison_record,
+    )
     from im2tex.evaluation.comparison.loading import load_test_result
     from im2tex.evaluation.comparison.terminal import print_comparisons
 
-    check_minimum(0, show=show, seed=seed)
+    check_minimum(0, seed=seed)
     check_minimum(1, resamples=resamples)
-    if out is not None:
-        check_suffix(out)
     compared = compare_tests(
         load_test_result(result),
         [load_test_result(other) for other in others],
@@ -59,15 +58,14 @@ def compare(
         resamples=resamples,
         seed=seed,
     )
-    if out is not None:
-        write_changes(out, compared, resamples, seed)
+    if changed is not None:
+        records = [json.dumps(one, ensure_ascii=False) for one in changed_records(compared)]
+        write_text_atomic(changed, "".join(f"{record}\n" for record in records))
+        message = f"{len(records):,} samples that only one has right: {changed}"
+        print(strip_control(message), file=sys.stderr)
     with ignore_broken_pipe():
         if as_json:
-            record = comparison_record(compared, resamples, seed)
             # ASCII only: a key or a name can hold control sequences of a terminal.
-            print(json.dumps(record, indent=2, allow_nan=False))
+            print(json.dumps(comparison_record(compared, resamples, seed), indent=2))
         else:
-            print_comparisons(compared, show=show, resamples=resamples, seed=seed)
-    if out is not None:
-        changed = sum(len(split.changes) for one in compared for split in one.splits)
-        print(f"{changed:,} samples that changed: {strip_control(out)}", file=sys.stderr)
+            print_comparisons(compared, resamples=resamples, seed=seed)

@@ -179,9 +179,10 @@ def _key(where: str, record: Mapping[str, Any]) -> str | None:
 
 def _extra(where: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """What else is known: `collection`, `score` and `finished`, where they are given."""
-    verdicts = record.get("verdicts")
-    if not isinstance(verdicts, dict | None):
-        raise _wrong(where, "verdicts", verdicts, "an object or null")
+    name = "metrics" if "metrics" in record else "verdicts"  # the name until November 2026
+    metrics = record.get(name)
+    if not isinstance(metrics, dict | None):
+        raise _wrong(where, name, metrics, "an object or null")
     extra: dict[str, Any] = {}
     collection = record.get("collection")
     if not isinstance(collection, str | None):
@@ -194,7 +195,7 @@ def _extra(where: str, record: Mapping[str, Any]) -> dict[str, Any]:
         if not number or not math.isfinite(score):
             raise _wrong(where, "score", score, "a finite number or null")
         extra["score"] = float(score)
-    finished = record.get("finished", (verdicts or {}).get("finished"))
+    finished = record.get("finished", (metrics or {}).get("finished"))
     if finished is not None:
         if not isinstance(finished, bool):
             raise _wrong(where, "finished", finished, "true, false or null")

@@ -48,7 +48,8 @@ def ngram(
         Im2TexError: if formulas cannot be read or there are none, a number is out of range, or
             the result is not writable.
     """
-    from im2tex.evaluation.results import RunResult, command_line
+    from im2tex.evaluation.environment import command_line
+    from im2tex.evaluation.results import RunResult
     from im2tex.language import KneserNey
 
     started = time.monotonic()

@@ -110,7 +110,7 @@ def _sample(key: str, reference: FormulaRecord, prediction: FormulaRecord | None
         key=key,
         gold=reference.tokens or [],
         prediction=tokens,
-        verdicts={"finished": extra["finished"]} if "finished" in extra else {},
+        metrics={"finished": extra["finished"]} if "finished" in extra else {},
         score=extra.get("score"),
         latex=reference.latex,
         collection=reference.extra.get("collection"),

@@ -54,10 +54,11 @@ def score(
             result is not writable.
     """
     from im2tex.commands.pairing import pair_predictions
+    from im2tex.evaluation.environment import command_line
     from im2tex.evaluation.rendered_pairs import choose_engine
     from im2tex.evaluation.reports.table import SplitScores, print_table
-    from im2tex.evaluation.reports.test_report import conditions, engine_note, save_report
-    from im2tex.evaluation.results import RunResult, command_line
+    from im2tex.evaluation.reports.test_report import engine_note, save_report, scoring_conditions
+    from im2tex.evaluation.results import RunResult
     from im2tex.evaluation.scoring import score_samples
 
     started = time.monotonic()
@@ -70,14 +71,11 @@ def score(
     paired = pair_predictions(gold, predicted)
     _report_unpaired(paired, len(gold))
     scored = score_samples([_normalized(one, form) for one in paired.samples], chosen)
-    known = [one.verdicts["finished"] for one in scored.samples if "finished" in one.verdicts]
     column = SplitScores(
         split=split,
-        metrics=dict(scored.metrics),
+        metrics=scored.metrics,
         samples=len(scored.samples),
-        failed=scored.failed["read"],
-        unfinished=1 - sum(known) / len(known) if known else None,
-        facts={"form": form} | conditions(scored),
+        conditions={"form": form} | scoring_conditions(scored),
     )
     with ignore_broken_pipe():
         print_table([column], title=f"{Path(predictions).name} against {Path(references).name}")

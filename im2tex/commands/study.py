@@ -24,23 +24,17 @@ def study(folder: Path, *, metrics: Sequence[str] = (), out: Path | None = None)
     Raises:
         Im2TexError: if there are no results, no result has a metric, or the file is not writable.
     """
-    from im2tex.evaluation.reports.study import METRICS, markdown, read_study
+    from im2tex.evaluation.reports.study import METRICS, metric_names, read_study, study_markdown
 
     entries = read_study(folder)
-    found = {
-        name
-        for entry in entries
-        for one in entry.records
-        for figures in one["metrics"].values()
-        for name in figures
-    }
+    known = metric_names(entries)
     for name in metrics:
-        if name not in found:
+        if name not in known:
             raise Im2TexError(
                 f"no result in {folder} has the metric '{name}'. There are: "
-                f"{', '.join(sorted(found))}."
+                f"{', '.join(sorted(known))}."
             )
-    page = markdown(folder, entries, metrics or METRICS)
+    page = study_markdown(folder, entries, metrics or METRICS)
     if out is None:
         with ignore_broken_pipe():
             print(strip_control(page, keep="\n"), end="")

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.metrics.image_match import ImageComparison, compare_images
 from im2tex.render import ENGINES, Cause, Failure, Renderer, Rendering, open_renderer
-from im2tex.render.cache import default_path
+from im2tex.render.cache import default_cache_path
 
 AUTO, NONE = "auto", "none"
 CHOICES = (AUTO, *ENGINES, NONE)
@@ -152,7 +152,7 @@ def _open(name: str) -> Iterator[Renderer]:
     """The renderer, with its cache of images if that can be used."""
     with ExitStack() as stack:
         try:
-            renderer = stack.enter_context(open_renderer(name, cache=default_path()))
+            renderer = stack.enter_context(open_renderer(name, cache=default_cache_path()))
         except Im2TexError:
             renderer = stack.enter_context(open_renderer(name))
         yield renderer

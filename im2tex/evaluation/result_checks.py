@@ -59,9 +59,11 @@ _KEY = _Kind(
     f"text of at most {_MAX_KEY:,} characters",
 )
 _SCORE = _Kind(
-    lambda value: value is None
-    or isinstance(value, bool)
-    or (isinstance(value, int | float) and abs(value) <= _MAX_SCORE),
+    lambda value: (
+        value is None
+        or isinstance(value, bool)
+        or (isinstance(value, int | float) and abs(value) <= _MAX_SCORE)
+    ),
     "true, false, null or a number",
 )
 

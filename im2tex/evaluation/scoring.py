@@ -137,7 +137,7 @@ class _FormCounts:
 
     def __call__(self, sample: SampleResult) -> dict[str, int]:
         prediction, gold = _tokens_to_score(sample), sample.gold
-        counts = {}
+        counts: dict[str, int] = {}
         for form, latex in ((NormalizationForm.NORM, None), (NormalizationForm.TOK, sample.latex)):
             in_form = partial(self._in_form, form)
             guess = None if prediction is None else in_form(prediction)

@@ -24,14 +24,12 @@ class SplitEvaluator:
         perplexity: of the labels.
         metrics: of the predictions.
         records: one a sample, with its scores.
-        unfinished: number of hypotheses cut off at the length limit.
         values: the metrics by name, over all processes; empty before `compute`.
     """
 
     perplexity: Perplexity
     metrics: FormulaMetrics
     records: list[SampleResult] = field(default_factory=list)
-    unfinished: int = 0
     values: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -59,7 +57,6 @@ class SplitEvaluator:
         records = []
         for row, gold in enumerate(batch.tokens):
             best, failed = found[row][0], row in batch.failed
-            self.unfinished += not best.finished
             record = SampleResult.of(
                 batch.keys[row],
                 gold,

@@ -20,8 +20,10 @@ from im2tex.decoders import Hypothesis, SearchOptions
 from im2tex.decoders.attention_choice import DEFAULT_ATTENTION
 from im2tex.decoders.ensemble_step import likelihood, search
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.metrics import FormulaMetrics, Perplexity
-from im2tex.evaluation.split_evaluator import SplitEvaluator, mask_failed_predictions
+from im2tex.evaluation.metrics.formula_metrics import FormulaMetrics
+from im2tex.evaluation.metrics.perplexity import Perplexity
+from im2tex.evaluation.sample_scores import score_sample
+from im2tex.evaluation.split_evaluator import SplitEvaluator
 from im2tex.latex.vocabulary import Vocabulary
 from im2tex.model.checkpoint import add_format_version, migrate, read_checkpoint
 from im2tex.model.checkpoint_contents import NOT_HYPERPARAMETERS, rebuilt
@@ -356,7 +358,10 @@ class Im2Tex(LightningModule):
         best = [found[0] for found in decoder.search(grid, greedy)]
         vocabulary = self.recognizer.require_vocabulary()
         predictions = [vocabulary.decode(one.tokens) for one in best]
-        self.val_metrics.update(mask_failed_predictions(predictions, batch), batch.tokens)
+        self.val_metrics.update(
+            score_sample(None if row in batch.failed else predictions[row], gold)
+            for row, gold in enumerate(batch.tokens)
+        )
         # Batches come from large to small images: each gives some, so that sizes differ.
         missing = self.num_validation_examples - len(self.validation_examples)
         count = min(missing, max(1, self.num_validation_examples // 4), len(batch.keys))
@@ -388,7 +393,7 @@ class Im2Tex(LightningModule):
     def on_test_start(self) -> None:
         """Creates an evaluator for each test split."""
         names = formula_data(self.trainer).test_splits
-        self.tests = {name: SplitEvaluator.start(name, self.device) for name in names}
+        self.tests = {name: SplitEvaluator.on(self.device) for name in names}
         self._tested = list(names)
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:

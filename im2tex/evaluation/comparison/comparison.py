@@ -1,88 +1,76 @@
-"""Two tests on the same samples, sample by sample: which is better, how surely, and where.
+"""Compares tests on the same samples: values, significance, and the samples that changed.
 
-The p-values of the figures that people quote (`breakdown.FIGURES`) are corrected together, over
-tests and splits, by Holm's method. The other verdicts are parts and variants of these: they stand
-beside them with their own p, and would only make the correction blunt. Whoever has other verdicts
-in mind names them before looking, and has these corrected instead.
+The p-values of `TESTED` are corrected together, over tests and splits, by Holm's method. The other
+metrics are parts and variants of these, and keep their own p only: correcting for them too would
+cost power. To test other metrics, name them before looking at the results (`only`); then these are
+corrected instead.
 """
 
 from __future__ import annotations
 
+import math
 import string
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.breakdown import FIGURES
 from im2tex.evaluation.comparison.comparability import differing_conditions
 from im2tex.evaluation.comparison.loading import TestResult
 from im2tex.evaluation.comparison.paired import (
+    MetricComparison,
     Pair,
-    ScoreComparison,
-    compare_verdicts,
-    names_of,
+    available_metrics,
+    compare_metrics,
+    scores_of,
     table_name,
-    values_of,
 )
 from im2tex.evaluation.comparison.significance import holm
 from im2tex.evaluation.reports.table import ordered
 from im2tex.evaluation.results import SampleResult
 from im2tex.utils.untrusted_text import clip, quote
 
-Right: TypeAlias = Literal["a", "b", "both", "neither"]
+TESTED = ("expression_rate", "image_match", "token_exact")
+"""Metrics whose p-values are corrected."""
 
-_FEW = 30  # samples, below which a percentile interval is known to be too narrow
-
-
-@dataclass(frozen=True)
-class Change:
-    """A sample that was read differently, or judged differently.
-
-    Attributes:
-        a: the first system's.
-        b: the second's.
-        right: who has it right by the split's deciding verdict; None where that is not known.
-    """
-
-    a: SampleResult
-    b: SampleResult
-    right: Right | None
+_MIN_SAMPLES = 30  # with fewer a percentile interval is known to be too narrow
 
 
 @dataclass(frozen=True)
 class SplitComparison:
-    """One split.
+    """The comparison of one split.
 
     Attributes:
         split: its name in the first test.
-        samples: how many are in both.
+        samples: number of samples in both tests.
         only_in_a: keys of samples that only the first test has.
-        only_in_b: keys of those that only the second has.
-        verdicts: in reading order.
-        by: the yes-or-no verdict that decides who is right in `changes`; None where there is none.
-        changes: in the order of the first test.
+        only_in_b: keys of samples that only the second has.
+        metrics: in the order of the table of a test.
+        by: the yes-or-no metric that decides which samples are right; None without any.
+        right_in_a: samples that only the first test has right, in its order.
+        right_in_b: samples that only the second has right.
     """
 
     split: str
     samples: int
     only_in_a: Sequence[str]
     only_in_b: Sequence[str]
-    verdicts: Sequence[ScoreComparison]
+    metrics: Sequence[MetricComparison]
     by: str | None
-    changes: Sequence[Change]
+    right_in_a: Sequence[Pair]
+    right_in_b: Sequence[Pair]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two tests.
+    """The comparison of two tests.
 
     Attributes:
-        a: the first.
+        a: the first test.
         b: the second, whose difference from the first is given.
-        letters: what the two are called, the first `A`.
-        splits: those that both have.
-        notes: what makes it unfair, or was left out of it.
+        letters: names of the two; the first is `A`.
+        splits: those that both tests have.
+        notes: differing conditions, and metrics that only one test has.
     """
 
     a: TestResult
@@ -102,14 +90,17 @@ def compare_tests(
 ) -> list[Comparison]:
     """Compares tests with a first one, split by split.
 
-    Two samples files are compared whatever their splits are called; results by the names of their
-    splits.
+    Splits are paired by name; those of two samples files are paired whatever their names.
+
+    Example:
+        >>> a, b = map(load_test_result, (Path("a/test.json"), Path("b/test.json")))
+        >>> compare_tests(a, [b], only=["expression_rate"])[0].splits[0].metrics[0].p
 
     Args:
-        first: the one that the others are compared with.
+        first: the test that the others are compared with.
         others: the others.
-        only: verdicts to compare; all that both have by default, in the reading order of tables.
-            The first yes-or-no one decides who is right in the lists of changed samples.
+        only: metrics to compare; by default all that both tests have. The first yes-or-no metric
+            decides which samples are right.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
@@ -117,8 +108,8 @@ def compare_tests(
         A comparison for each of `others`.
 
     Raises:
-        Im2TexError: if two have no split or sample in common, differ in what is right for a
-            sample, or lack a verdict asked for; or if these are more than the alphabet has letters.
+        Im2TexError: if two tests have no split or sample in common, differ in a reference, or lack
+            a metric of `only`; or if more than 26 tests are given.
     """
     if len(others) >= len(string.ascii_uppercase):
         raise Im2TexError(f"{1 + len(others)} results are given; at most 26 are compared at once.")
@@ -127,19 +118,60 @@ def compare_tests(
         _compare(first, other, letter, only, resamples=resamples, seed=seed)
         for letter, other in zip(string.ascii_uppercase[1:], others, strict=False)
     ]
-    _correct(
-        [verdict for one in compared for split in one.splits for verdict in split.verdicts], only
-    )
+    metrics = [metric for one in compared for split in one.splits for metric in split.metrics]
+    tests = [(metric, metric.p) for metric in metrics if metric.p is not None]
+    main = [(metric, p) for metric, p in tests if metric.name in TESTED]
+    family = tests if only or not main else main
+    for (metric, _), p in zip(family, holm([p for _, p in family]), strict=True):
+        metric.p_holm = p
     return compared
 
 
-def _correct(verdicts: Sequence[ScoreComparison], only: Sequence[str]) -> None:
-    """Corrects the p-values of the verdicts asked for; else of the figures, if there are any."""
-    tests = [(verdict, verdict.p) for verdict in verdicts if verdict.p is not None]
-    quoted = [(verdict, p) for verdict, p in tests if verdict.name in FIGURES]
-    family = tests if only or not quoted else quoted
-    for (verdict, _), p in zip(family, holm([p for _, p in family]), strict=True):
-        verdict.p_holm = p
+def comparison_record(
+    comparisons: Sequence[Comparison], resamples: int, seed: int
+) -> dict[str, Any]:
+    """The comparisons in JSON's types; values that are not defined are null."""
+    return {
+        "format": 1,
+        "results": {letter: str(test.path) for letter, test in legend(comparisons)},
+        "bootstrap": {"resamples": resamples, "seed": seed, "level": 0.95},
+        "comparisons": [
+            {
+                "a": one.letters[0],
+                "b": one.letters[1],
+                "notes": list(one.notes),
+                "splits": {split.split: _split_record(split) for split in one.splits},
+            }
+            for one in comparisons
+        ],
+    }
+
+
+def changed_records(comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
+    """A record for each sample that only one of two tests has right.
+
+    Names: `split`, `key`, `by` (the metric that decides), `right` (the letter of the test), `gold`,
+    and under each test's letter its `prediction`, `failed_at` and `score`.
+    """
+    for one in comparisons:
+        for split in one.splits:
+            sides = (split.right_in_a, split.right_in_b)
+            for letter, pairs in zip(one.letters, sides, strict=True):
+                for a, b in pairs:
+                    yield {
+                        "split": split.split,
+                        "key": a.key,
+                        "by": split.by,
+                        "right": letter,
+                        "gold": list(a.gold),
+                        one.letters[0]: _prediction_record(a),
+                        one.letters[1]: _prediction_record(b),
+                    }
+
+
+def legend(comparisons: Sequence[Comparison]) -> list[tuple[str, TestResult]]:
+    """The letter of each test, the first test's first."""
+    return [("A", comparisons[0].a), *((one.letters[1], one.b) for one in comparisons)]
 
 
 def _compare(
@@ -150,28 +182,36 @@ def _compare(
     splits = []
     for name, other in common.items():
         of_a, of_b = a.splits[name], b.splits[other]
-        pairs = _pairs(name, of_a, of_b)
-        known = names_of(pairs, 0) & names_of(pairs, 1)
-        if missing := [verdict for verdict in only if verdict not in known]:
+        pairs = _pair_samples(name, of_a, of_b)
+        known = available_metrics(pairs, 0), available_metrics(pairs, 1)
+        shared = ordered(known[0] & known[1])
+        if missing := [metric for metric in only if metric not in shared]:
             raise Im2TexError(
-                f"{name}: not both have the verdict '{missing[0]}'. Both have "
-                f"{', '.join(ordered(known)) or 'none'}."
+                f"{name}: not both have the metric '{missing[0]}'. Both have "
+                f"{', '.join(shared) or 'none'}."
             )
-        verdicts = compare_verdicts(pairs, only or ordered(known), resamples=resamples, seed=seed)
-        by = next((verdict.name for verdict in verdicts if verdict.kind == "share"), None)
-        split = SplitComparison(
-            name,
-            len(pairs),
-            [key for key in of_a if key not in of_b],
-            [key for key in of_b if key not in of_a],
-            verdicts,
-            by,
-            _changes(pairs, by),
+        metrics = compare_metrics(pairs, only or shared, resamples=resamples, seed=seed)
+        by = next((metric.name for metric in metrics if metric.kind == "rate"), None)
+        right = [scores_of(pair, by, yes_or_no=True) for pair in pairs] if by else []
+        splits.append(
+            SplitComparison(
+                name,
+                len(pairs),
+                [key for key in of_a if key not in of_b],
+                [key for key in of_b if key not in of_a],
+                metrics,
+                by,
+                [pair for pair, scores in zip(pairs, right, strict=False) if scores == (1, 0)],
+                [pair for pair, scores in zip(pairs, right, strict=False) if scores == (0, 1)],
+            )
         )
-        splits.append(split)
         if not only:
-            notes += _missing_verdicts(name, pairs, letter)
-        if len(pairs) < _FEW:
+            notes += [
+                f"{name}: only {test} has {', '.join(ordered(more))}"
+                for test, more in (("A", known[0] - known[1]), (letter, known[1] - known[0]))
+                if more
+            ]
+        if len(pairs) < _MIN_SAMPLES:
             notes.append(f"{name}: intervals of {len(pairs)} samples are too narrow; p is exact")
     return Comparison(a, b, ("A", letter), splits, notes)
 
@@ -190,19 +230,21 @@ def _common_splits(a: TestResult, b: TestResult) -> dict[str, str]:
     return common
 
 
-def _pairs(split: str, a: Mapping[str, SampleResult], b: Mapping[str, SampleResult]) -> list[Pair]:
-    """The samples that both have, in the order of `a`."""
+def _pair_samples(
+    split: str, a: Mapping[str, SampleResult], b: Mapping[str, SampleResult]
+) -> list[Pair]:
+    """The samples that both tests have, in the order of `a`."""
     pairs = [(sample, b[key]) for key, sample in a.items() if key in b]
     if not pairs:
         raise Im2TexError(
             f"{split}: none of the {len(a):,} and {len(b):,} samples have a key in common. "
             "Compare tests on the same data."
         )
-    unlike_gold = [(one, other) for one, other in pairs if list(one.gold) != list(other.gold)]
-    if unlike_gold:
-        one, other = unlike_gold[0]
+    differing = [(one, other) for one, other in pairs if list(one.gold) != list(other.gold)]
+    if differing:
+        one, other = differing[0]
         raise Im2TexError(
-            f"{split}: {len(unlike_gold):,} of {len(pairs):,} samples differ in what is right, "
+            f"{split}: {len(differing):,} of {len(pairs):,} samples have different references, "
             f"such as {quote(one.key)}: `{clip(' '.join(one.gold))}` and "
             f"`{clip(' '.join(other.gold))}`. Compare tests on the same data, with labels in "
             "the same form."
@@ -210,27 +252,35 @@ def _pairs(split: str, a: Mapping[str, SampleResult], b: Mapping[str, SampleResu
     return pairs
 
 
-def _changes(pairs: Sequence[Pair], by: str | None) -> list[Change]:
-    changes = []
-    for a, b in pairs:
-        right = None if by is None else _RIGHT.get(values_of((a, b), by, yes_or_no=True))
-        if right in ("a", "b") or a.prediction != b.prediction:
-            changes.append(Change(a, b, right))
-    return changes
+def _split_record(split: SplitComparison) -> dict[str, Any]:
+    metrics = {
+        metric.name: {
+            name: _finite(value)
+            for name, value in {**asdict(metric), "difference": metric.difference}.items()
+            if name != "name"
+        }
+        for metric in split.metrics
+    }
+    return {
+        "samples": split.samples,
+        "only_in_a": list(split.only_in_a),
+        "only_in_b": list(split.only_in_b),
+        "metrics": metrics,
+        "by": split.by,
+        "changed": {
+            "a": [a.key for a, _ in split.right_in_a],
+            "b": [a.key for a, _ in split.right_in_b],
+        },
+    }
 
 
-_RIGHT: dict[tuple[float, float], Right] = {
-    (1.0, 0.0): "a",
-    (0.0, 1.0): "b",
-    (1.0, 1.0): "both",
-    (0.0, 0.0): "neither",
-}
+def _prediction_record(sample: SampleResult) -> dict[str, Any]:
+    return {
+        "prediction": sample.prediction,
+        "failed_at": sample.failed_at,
+        "score": _finite(sample.score),
+    }
 
 
-def _missing_verdicts(split: str, pairs: Sequence[Pair], letter: str) -> list[str]:
-    of_a, of_b = names_of(pairs, 0), names_of(pairs, 1)
-    return [
-        f"{split}: only {who} has {', '.join(ordered(verdicts))}"
-        for who, verdicts in (("A", of_a - of_b), (letter, of_b - of_a))
-        if verdicts
-    ]
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

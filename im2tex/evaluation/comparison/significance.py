@@ -1,12 +1,10 @@
-"""Whether two systems differ on the same samples: McNemar's test, the paired bootstrap, Holm.
+"""Significance of a difference on the same samples: McNemar's test, paired bootstrap, Holm.
 
-* McNemar 1947 in its exact form: of the samples that only one of the two has right, how many belong
-  to the one is binomial with p = 1/2 if they are equally good.
+* McNemar 1947, exact: of n samples that only one system has right, the number that the first has
+  right is binomial with n and p = 1/2 if the systems are equally good.
 * The paired bootstrap over samples (Efron 1979; Koehn 2004 for machine translation), as a
-  percentile interval of the difference. Koehn counts the resamples that one system wins; the
-  interval says the same, and by how much.
-* Holm 1979: what a p-value is worth among others. It assumes nothing about how the tests hang
-  together, which verdicts on the same samples do.
+  percentile interval of the difference. Koehn counts the resamples in which one system wins.
+* Holm 1979: p-values corrected for their number, whatever the dependence between the tests.
 """
 
 from __future__ import annotations
@@ -15,11 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr
 
 Values = NDArray[np.float64]
 
-_DRAWS_AT_ONCE = 1_000_000
+_MAX_DRAWS = 1_000_000  # drawn at a time
 
 
 def mcnemar_exact(only_a: int, only_b: int) -> float:
@@ -30,65 +27,63 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
         only_b: samples that only the second has right.
 
     Returns:
-        How probable a split at least this uneven is for two systems equally good; 1 where no sample
-        tells them apart.
-
-    Raises:
-        ValueError: for a negative number.
+        The probability of a split at least this uneven for two equally good systems; 1 without any
+        such sample.
     """
-    if only_a < 0 or only_b < 0:
-        raise ValueError(f"numbers of samples are at least 0, got {only_a} and {only_b}.")
-    fewer, both = min(only_a, only_b), only_a + only_b
-    return min(1.0, 2.0 * float(bdtr(fewer, both, 0.5)))
+    from scipy.stats import binomtest  # noqa: PLC0415 - slow to import
+
+    discordant = only_a + only_b
+    return float(binomtest(only_a, discordant, 0.5).pvalue) if discordant else 1.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for their number: one below 0.05 errs in 5 % of such families at most.
+    """Holm's correction of p-values for their number.
 
     Args:
         p_values: of one family of tests, in any order.
 
     Returns:
-        The corrected ones in the same order, none smaller than it was, at most 1.
+        The corrected values in the same order, at most 1. With values below 0.05 called
+        significant, the probability of any error in the family is at most 0.05.
     """
     corrected = [0.0] * len(p_values)
-    least = 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        least = max(least, min(1.0, (len(p_values) - rank) * p_values[place]))
-        corrected[place] = least
+    smallest = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        smallest = max(smallest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = smallest
     return corrected
 
 
 def resampled_ratios(
     numerators: Values, denominators: Values, *, resamples: int = 10_000, seed: int = 0
 ) -> Values:
-    """Ratios of sums over samples, drawn with replacement, as many as there are.
+    """Ratios of sums over N samples drawn with replacement from N samples.
 
-    A mean is a ratio with denominators of one; a sample that has no value for a statistic is zero
-    in both. All statistics see the same draws, and none depends on which others are asked for.
+    A mean is a ratio with denominators of one; a sample without a value for a statistic is zero in
+    both. All statistics share the draws, and none depends on the presence of others.
 
     Args:
-        numerators: (N, M), a column a statistic, a row a sample.
+        numerators: (N, M), a row for each sample, a column for each statistic.
         denominators: (N, M).
-        resamples: how often, R.
+        resamples: number of draws of N samples, R.
         seed: of the draws.
 
     Returns:
-        (R, M); nan where a draw has a denominator of zero.
+        (R, M); nan where the denominator of a draw is zero.
 
     Raises:
         ValueError: without a sample, or where shapes differ.
     """
     if numerators.shape != denominators.shape or numerators.ndim != 2 or not len(numerators):
         raise ValueError(
-            "numerators and denominators are of one shape (samples, statistics), got "
+            "numerators and denominators must have one shape (samples, statistics), got "
             f"{numerators.shape} and {denominators.shape}."
         )
     random = np.random.default_rng(seed)
     samples, statistics = numerators.shape
     both = np.concatenate([numerators, denominators], axis=1)  # (N, 2M)
     sums = np.empty((resamples, 2 * statistics))
-    step = max(1, _DRAWS_AT_ONCE // samples)
+    step = max(1, _MAX_DRAWS // samples)
     for start in range(0, resamples, step):
         rows = min(step, resamples - start)
         drawn = random.integers(samples, size=(rows, samples))
@@ -102,19 +97,19 @@ def resampled_ratios(
 
 
 def intervals(draws: Values, level: float = 0.95) -> Values:
-    """The middle part of each column: a percentile interval.
+    """The percentile interval of each column.
 
     Args:
-        draws: (R, M), what `resampled_ratios` gives.
-        level: how much lies within, in 0..1.
+        draws: (R, M), from `resampled_ratios`.
+        level: fraction of the draws inside of the interval, in 0..1.
 
     Returns:
         (2, M): lower and upper ends; nan for a column of nan only.
     """
     ends = ((1 - level) / 2, (1 + level) / 2)
     result = np.full((2, draws.shape[1]), np.nan)
-    for number, column in enumerate(draws.T):
+    for index, column in enumerate(draws.T):
         known = column[~np.isnan(column)]
         if len(known):
-            result[:, number] = np.quantile(known, ends)
+            result[:, index] = np.quantile(known, ends)
     return result

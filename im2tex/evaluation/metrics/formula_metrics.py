@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torchmetrics import Metric
 
 from im2tex.evaluation.metrics.bleu import bleu_names
 from im2tex.evaluation.metrics.expression_rate import GRAPH_SCORES
-from im2tex.evaluation.metrics.totals import TOKEN_SCORES, SampleScores, ScoreTotals
+from im2tex.evaluation.metrics.totals import TOKEN_SCORES, ScoreTotals
 
 _SCORES = (*TOKEN_SCORES, *GRAPH_SCORES, "token_edits", "reference_tokens", *bleu_names())
 
@@ -45,7 +45,7 @@ class FormulaMetrics(Metric):
             zeros = torch.zeros(len(_SCORES), dtype=torch.int64)
             self.add_state(state, zeros, dist_reduce_fx="sum")
 
-    def update(self, scores: Iterable[SampleScores]) -> None:
+    def update(self, scores: Iterable[Mapping[str, bool | float]]) -> None:
         """Adds the scores of samples, see `score_sample`."""
         totals = ScoreTotals()
         for sample in scores:

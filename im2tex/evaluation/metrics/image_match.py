@@ -185,9 +185,7 @@ def _bit_counts(words: NDArray[np.uint64]) -> NDArray[np.uint8]:
     return np.asarray(_BITS[octets].sum(axis=-1), np.uint8)
 
 
-def _is_match(
-    first: list[int], second: list[int], letters: list[int], *, symmetric: bool
-) -> bool:
+def _is_match(first: list[int], second: list[int], letters: list[int], *, symmetric: bool) -> bool:
     """Whether no difference spans too many columns.
 
     Args:

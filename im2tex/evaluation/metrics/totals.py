@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 from im2tex.evaluation.metrics.bleu import bleu_names, bleu_value
 from im2tex.evaluation.metrics.expression_rate import GRAPH_SCORES
 
-SampleScores: TypeAlias = dict[str, bool | int | float]
+SampleScores: TypeAlias = dict[str, bool | float]
 """The scores of one sample by name; a score that is not defined for the sample is absent."""
 
 BLEUS = ("bleu", "bleu_norm", "bleu_tok")
@@ -76,7 +76,7 @@ class ScoreTotals:
         self.sums: Counter[str] = Counter(sums)
         self.counts: Counter[str] = Counter(counts)
 
-    def add(self, scores: Mapping[str, bool | int | float]) -> None:
+    def add(self, scores: Mapping[str, bool | float]) -> None:
         """Adds the scores of one sample."""
         for name, value in scores.items():
             self.sums[name] += value  # type: ignore[assignment] # stored scores can be floats

@@ -133,9 +133,7 @@ def study_markdown(
     return "\n".join(parts)
 
 
-def _undefined_notes(
-    entries: Sequence[StudyEntry], split: str, names: Sequence[str]
-) -> list[str]:
+def _undefined_notes(entries: Sequence[StudyEntry], split: str, names: Sequence[str]) -> list[str]:
     """Why a metric that was measured has no value."""
     undefined = [n for n in names if any(None in entry.values(split, n) for entry in entries)]
     if not undefined:

@@ -142,7 +142,11 @@ def bleu_note(scores: Iterable[SplitScores]) -> str | None:
 
 
 def rich_table(
-    head: Sequence[str], parts: Iterable[Section], title: str | None = None, *, narrow: bool = False
+    head: Sequence[str],
+    parts: Iterable[Section],
+    title: str | None = None,
+    *,
+    padding: int | None = None,
 ) -> Table:
     """A table for a terminal.
 
@@ -150,18 +154,21 @@ def rich_table(
         head: names of the columns.
         parts: the rows.
         title: printed above.
-        narrow: whether to save the space between columns; their cells are not folded then.
+        padding: spaces between columns, whose values are not folded then; by default folded, with
+            the usual space.
     """
     table = Table(
         title=None if title is None else Text(strip_control(title)),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         title_style="bold",
-        padding=(0, 0 if narrow else 1, 0, 0 if narrow else 1),
+        padding=(0, 1) if padding is None else (0, padding, 0, 0),
+        show_edge=padding is None,
     )
-    for index, name in enumerate(head):
-        justify = "right" if index else "left"
-        table.add_column(Text(strip_control(name)), justify=justify, overflow="fold")
+    table.add_column(Text(strip_control(head[0])), overflow="fold")
+    for name in head[1:]:
+        text = Text(strip_control(name))
+        table.add_column(text, justify="right", overflow="fold", no_wrap=padding is not None)
     for index, section in enumerate(parts):
         if index:
             table.add_section()

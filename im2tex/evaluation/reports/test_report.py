@@ -50,14 +50,18 @@ def save_report(
 
 
 def scoring_conditions(scored: ScoredSplit) -> dict[str, str]:
-    """The rows of the table that give the engine and the numbers of failures."""
-    missing = sum(sample.prediction is None for sample in scored.samples)
-    short = sum(0 < len(sample.gold) < MAX_NGRAM_ORDER for sample in scored.samples)
-    return (
-        {"without a prediction": f"{missing:,}", "engine": scored.engine.name}
-        | scored.failure_rows()
-        | ({_SHORT: f"{short:,}"} if short else {})
-    )
+    """The rows of the table that give the engine, and how many samples failed or were cut off."""
+    samples = scored.samples
+    missing = sum(sample.prediction is None for sample in samples)
+    finished = [one.metrics["finished"] for one in samples if "finished" in one.metrics]
+    short = sum(0 < len(sample.gold) < MAX_NGRAM_ORDER for sample in samples)
+    rows = {"without a prediction": f"{missing:,}"}
+    if finished:
+        rows["unfinished"] = format_value("unfinished", 1 - sum(finished) / len(finished))
+    rows |= {"engine": scored.engine.name} | scored.failure_rows()
+    if short:
+        rows[_SHORT] = f"{short:,}"
+    return rows
 
 
 def engine_note(scored: Iterable[ScoredSplit]) -> str | None:

@@ -1,4 +1,4 @@
-"""What `test` prints and writes: the table, the result file, every sample."""
+"""Prints the table of a test, and writes the result file and every sample."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from im2tex.data.store import Split
+from im2tex.evaluation.environment import command_line
 from im2tex.evaluation.rendered_pairs import AUTO, Engine, choose_engine
 from im2tex.evaluation.reports.table import SplitScores, print_table
-from im2tex.evaluation.reports.test_report import conditions, engine_note, save_report
-from im2tex.evaluation.results import RunResult, SampleResult, command_line, result_path
+from im2tex.evaluation.reports.test_report import engine_note, save_report, scoring_conditions
+from im2tex.evaluation.results import RunResult, SampleResult, result_path
 from im2tex.evaluation.scoring import ScoredSplit, score_samples
 from im2tex.training.access import formula_data
 from im2tex.training.callbacks.predictions import gather_dict
@@ -24,23 +25,27 @@ from im2tex.utils.output import ignore_broken_pipe
 
 
 class TestReport(Callback):
-    """Prints the table of a test, and writes it with every sample's verdicts.
+    """Prints the table of a test, and writes it with the scores of every sample.
 
-    Files: `NAME.json` (the result), `NAME.md` (table and breakdown) and a
-    `NAME.SPLIT.samples.jsonl` a split, in `FOLDER/STUDY/`, or in the run's own folder if no folder
-    is given. A dry run (`fast_dev_run`) leaves none.
+    Files: `NAME.json` (the result), `NAME.md` (table and breakdown) and one
+    `NAME.SPLIT.samples.jsonl` for each split, in `FOLDER/STUDY/`, or in the run's own folder if no
+    folder is given. A dry run (`fast_dev_run`) writes none.
 
-    The first process draws the pictures and scores, when all have read their samples.
+    The module scores tokens and label graphs in every process; the first process renders the
+    formulas and scores the images when all samples are predicted.
+
+    Example:
+        >>> Trainer(callbacks=[TestReport("results", engine="none")]).test(model, data)
 
     Args:
-        folder: where results are collected, such as `results`.
+        folder: folder of all results, such as `results`.
         study: name of the study; the data source's if not given.
         name: name of the run.
-        engine: what draws the pictures that the image scores compare: `tex`, `builtin` (needs no
-            TeX, and draws less), `none`; `auto` is the first of them that is installed.
+        engine: renders the formulas for the image metrics: `tex`, `builtin` (needs no TeX, renders
+            fewer commands), `none`; `auto` is the first of them that is installed.
     """
 
-    __test__ = False  # no test case, whatever pytest makes of the name
+    __test__ = False  # pytest would collect the class by its name
 
     def __init__(
         self,
@@ -66,25 +71,22 @@ class TestReport(Callback):
         self._engine = choose_engine(self.engine)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Scores, prints, logs and writes, on the first process.
+        """Completes the scores, prints, logs and writes, on the first process.
 
         Raises:
             Im2TexError: if a file cannot be written.
         """
         data = formula_data(trainer)
         module: Any = pl_module
-        own = run_folder(trainer)
         columns: list[SplitScores] = []
         scored: dict[str, ScoredSplit] = {}
+        own = run_folder(trainer)
         for name, test in module.tests.items():
             records = gather_dict({record.key: record for record in test.records})
-            unfinished = sum(gather_dict({str(trainer.global_rank): test.unfinished}).values())
-            if not trainer.is_global_zero:
-                continue
-            scored[name] = score_samples(list(_in_order(data.split(name), records)), self._engine)
-            columns.append(
-                _column(name, scored[name], test.scores, data.statistics[name], module, unfinished)
-            )
+            if trainer.is_global_zero:
+                samples = list(_in_order(data.split(name), records))
+                scored[name] = score_samples(samples, self._engine)
+                columns.append(_column(name, scored[name], test.values, data.statistics[name], module))
         if not trainer.is_global_zero:
             return
         with ignore_broken_pipe():
@@ -93,14 +95,11 @@ class TestReport(Callback):
             if note is not None:
                 print(note)
         for column in columns:
-            logged = module.tests[column.split].scores  # by the module itself
-            figures = {
-                f"{column.split}/{name}": value
-                for name, value in column.metrics.items()
-                if name not in logged
-            }
+            # The module has logged the metrics that need no images.
+            logged = module.tests[column.split].values
+            rest = {f"{column.split}/{n}": v for n, v in column.metrics.items() if n not in logged}
             for logger in trainer.loggers:
-                logger.log_metrics(figures, trainer.global_step)
+                logger.log_metrics(rest, trainer.global_step)
         if getattr(trainer, "fast_dev_run", False):
             return
         path = self._path(own or Path(trainer.default_root_dir), data.source.name)
@@ -136,7 +135,7 @@ class TestReport(Callback):
 
 
 def _in_order(split: Split, records: dict[str, SampleResult]) -> Iterator[SampleResult]:
-    """The records in the order of the split, with what the split knows of each."""
+    """The records in the order of the split, with the split's LaTeX and collection of each."""
     known = zip(split.all_keys(), split.latex(), split.extras("collection"), strict=True)
     for key, latex, collection in known:
         if key in records:
@@ -147,43 +146,36 @@ def _column(
     name: str,
     scored: ScoredSplit,
     logged: dict[str, float],
-    kept: Any,
+    statistics: Any,
     module: Any,
-    unfinished: int,
 ) -> SplitScores:
     """A split's column of the table.
 
     Args:
         name: of the split.
         scored: its scores.
-        logged: what the module has measured itself, such as the perplexity.
-        kept: which samples the data module kept.
+        logged: the metrics that the module has logged, such as the perplexity.
+        statistics: of the samples that the data module kept.
         module: the model.
-        unfinished: hypotheses cut off at the length limit.
     """
     samples = scored.samples
-    known = module.vocabulary
+    total = statistics.total
+    unlabelled = sum(not one.gold for one in samples)
+    unknown = sum(any(token not in module.vocabulary for token in one.gold) for one in samples)
+    conditions = {"beam": str(module.search_options.beam_size)} | scoring_conditions(scored)
+    conditions |= {
+        "without a label": str(unlabelled),
+        "with unknown tokens": str(unknown),
+        "downscaled": str(statistics.downscaled),
+    }
+    if not module.ensemble_options.is_single_model:
+        conditions["ensemble"] = str(module.ensemble_options)
     return SplitScores(
         split=name,
         metrics=logged | dict(scored.metrics),
         samples=len(samples),
-        failed=sum(one.prediction is None for one in samples),
-        filter="none" if len(samples) == kept.total else f"first {len(samples)} of {kept.total}",
-        beam=module.search_options.beam_size,
-        unfinished=unfinished / max(1, len(samples)),
-        facts=conditions(scored)
-        | {
-            "without a label": str(sum(not one.gold for one in samples)),
-            "with unknown tokens": str(
-                sum(any(token not in known for token in one.gold) for one in samples)
-            ),
-            "made smaller": str(kept.downscaled),
-        }
-        | (
-            {}
-            if module.ensemble_options.is_single_model
-            else {"reading together": str(module.ensemble_options)}
-        ),
+        filter="none" if len(samples) == total else f"first {len(samples)} of {total}",
+        conditions=conditions,
     )
 
 
