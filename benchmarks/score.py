@@ -28,7 +28,7 @@ from render import made_up, one_by_one
 from im2tex.commands.formula_files import read_formulas
 from im2tex.commands.pairing import pair_predictions
 from im2tex.evaluation import rendered_pairs
-from im2tex.evaluation.metrics.expression_rate import ExpressionRate
+from im2tex.evaluation.metrics.expression_rate import graph_scores
 from im2tex.evaluation.results import SampleResult
 from im2tex.evaluation.scoring import score_samples
 
@@ -58,9 +58,7 @@ def obvious(samples: list[SampleResult]) -> float:
     drawing_seconds = len(formulas) / one_by_one(formulas, WORKERS)
     started = time.perf_counter()
     for one in samples:
-        metric = ExpressionRate()
-        metric.update([one.prediction], [one.gold])
-        metric.compute()
+        graph_scores(one.prediction, one.gold)
     return len(samples) / (drawing_seconds + time.perf_counter() - started)
 
 

@@ -100,7 +100,7 @@ def measure(pairs: list[Pair], engine: str) -> dict[str, Any]:
 
 
 def _metrics() -> tuple[Any, Any]:
-    """Functions that add samples to a `FormulaMetrics` and compute it, of this or an older version."""
+    """Functions that add samples to a `FormulaMetrics` and compute it, in either version."""
     try:
         from im2tex.evaluation.metrics.formula_metrics import FormulaMetrics  # noqa: PLC0415
     except ImportError:
@@ -146,7 +146,9 @@ def compare(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
     names = ours["metrics"].keys() & theirs["metrics"].keys()
     apart = [n for n in sorted(names) if ours["metrics"][n] != theirs["metrics"][n]]
     missing = sorted(theirs["metrics"].keys() - names)
-    print(f"{len(names)} metrics compared, differing: {apart or 'none'}, missing: {missing or 'none'}")
+    print(
+        f"{len(names)} metrics compared, differing: {apart or 'none'}, missing: {missing or 'none'}"
+    )
 
 
 def main() -> None:
@@ -177,7 +179,9 @@ def main() -> None:
     for phase in ("test", "validation"):
         seconds = {name: min(one[phase] for one in found) for name, found in results.items()}
         listed = ", ".join(f"{name} {value:.3f} s" for name, value in seconds.items())
-        ratio = f"; ours / baseline {seconds['ours'] / seconds['baseline']:.2f}" * (len(folders) > 1)
+        ratio = f"; ours / baseline {seconds['ours'] / seconds['baseline']:.2f}" * (
+            len(folders) > 1
+        )
         print(f"{phase}, {options.count} samples, engine {options.engine}: {listed}{ratio}")
     if options.baseline:
         compare(results["ours"][0], results["baseline"][0])

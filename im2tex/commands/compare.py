@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from im2tex.commands.command_parser import check_minimum
+from im2tex.errors import Im2TexError
 from im2tex.utils.files import write_text_atomic
 from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.untrusted_text import strip_control
@@ -51,6 +52,8 @@ def compare(
 
     check_minimum(0, seed=seed)
     check_minimum(1, resamples=resamples)
+    if changed is not None and changed.suffix != ".jsonl":
+        raise Im2TexError(f"--changed must be a .jsonl file, got {changed}.")
     compared = compare_tests(
         load_test_result(result),
         [load_test_result(other) for other in others],

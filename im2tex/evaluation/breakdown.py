@@ -16,8 +16,8 @@ MAIN_METRICS = (
     "expression_rate",
     "expression_rate_1",
     "expression_rate_2",
-    "token_exact",
     "image_match",
+    "token_exact",
 )
 """Metrics that are given for each group of samples."""
 

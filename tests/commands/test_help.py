@@ -65,8 +65,8 @@ def test_old_name_of_option_is_accepted_and_reported(command, old, new, capsys):
         (["score"], "the following arguments are required: --predictions, --references"),
         (["data"], "the following arguments are required: ACTION"),
         (["data", "prepar"], "'prepar'"),
-        (["compare", "a", "b", "--show", "x"], "argument --show: invalid int value: 'x'"),
-        (["compare", "a", "b", "--show", "-1"], "--show must be >= 0, got -1."),
+        (["compare", "a", "b", "--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        (["compare", "a", "b", "--seed", "-1"], "--seed must be >= 0, got -1."),
         (["render", "a"], "the following arguments are required: FOLDER"),
     ],
 )

@@ -207,7 +207,7 @@ def test_score_unusable_reference_counts_as_wrong(tmp_path, capsys):
     assert im2tex("score", *both, *out) == 0
     assert "1 of 2 samples have a formula that cannot be used" in capsys.readouterr().err
     first, _ = read_samples(tmp_path / "out" / "r.g.samples.jsonl")
-    assert first.verdicts["token_exact"] is False
+    assert first.metrics["token_exact"] is False
     assert first.reason == r"half of a surrogate pair in '\ud800'"
 
 
@@ -256,7 +256,7 @@ def test_real_predictions_get_the_verdicts_of_the_tools(tmp_path):
     for allowed in (1, 2, 3):
         within = sum(int(row["n_label_errors"]) <= allowed for row in rows)
         assert metrics[f"expression_rate_{allowed}"] == pytest.approx(within / len(rows))
-    assert [one.verdicts["expression_errors"] for one in samples] == [
+    assert [one.metrics["expression_errors"] for one in samples] == [
         int(row["n_label_errors"]) for row in rows
     ]
     assert len(lines(tmp_path / "out" / "theirs.gold.samples.jsonl")) == len(rows)

@@ -22,7 +22,7 @@ SAMPLES = [
         "key": str(number),
         "gold": ["x", "^", "2"],
         "prediction": None if number == 3 else ["x", "^", str(number)],
-        "verdicts": {"token_exact": number == 2, "token_edits": 1, "expression_errors": 0.5},
+        "metrics": {"token_exact": number == 2, "token_edits": 1, "expression_errors": 0.5},
         "failed_at": "decode" if number == 3 else None,
         "score": -0.25,
         "latex": "x^2",
@@ -131,7 +131,7 @@ def test_compare_and_study_damaged_results_are_compared_or_named(tmp_path, seed,
         first, second = tmp_path / "a.json", other / "a.json"
         flags = {"resamples": 50, "as_json": rng.random() < 0.3}
         if rng.random() < 0.3:
-            flags["out"] = tmp_path / rng.choice(["c.md", "c.jsonl"])
+            flags["changed"] = tmp_path / "c.jsonl"
         good += ends_well(lambda: compare(first, [second], **flags))  # noqa: B023 - called at once
         ends_well(lambda: study(other))
         assert time.process_time() - began < SECONDS

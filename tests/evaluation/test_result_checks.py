@@ -9,7 +9,7 @@ from tiny_run import im2tex
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.results import read_result, read_samples
 
-SAMPLE = {"key": "k", "gold": ["x"], "prediction": ["x"], "verdicts": {"token_exact": True}}
+SAMPLE = {"key": "k", "gold": ["x"], "prediction": ["x"], "metrics": {"token_exact": True}}
 
 
 @pytest.fixture
@@ -32,26 +32,29 @@ def change(path, **changes):
         ({"metrics": {"test": {"token_exact": True}}}, "'token_exact' is true; expected a number"),
         (
             {"metrics": {"test": 1}},
-            "'metrics' is an object; expected an object of figures by split",
+            "'metrics', 'test' is 1; expected an object of values by metric",
         ),
         ({"metrics": []}, "'metrics' is a list"),
-        ({"metrics": {"test\n": {}}}, r"metrics: a name is 'test\n'; expected 1 to 100 characters"),
-        ({"metrics": {"test": {"a" * 101: 1}}}, "metrics of 'test': a name is 'aaa"),
+        (
+            {"metrics": {"test\n": {}}},
+            r"'metrics', a name is 'test\n'; expected 1 to 100 characters",
+        ),
+        ({"metrics": {"test": {"a" * 101: 1}}}, "'metrics', 'test', a name is 'aaa"),
         (
             {"data": {"splits": {"test": "6"}}},
-            "splits: 'test' is '6'; expected a number of samples",
+            "'splits', 'test' is '6'; expected a number of samples",
         ),
         ({"data": {"splits": {"test": -1}}}, "'test' is -1"),
-        ({"data": {"stores": {"test": []}}}, "stores: 'test' is a list; expected an object"),
+        ({"data": {"stores": {"test": []}}}, "'stores', 'test' is a list; expected an object"),
         ({"data": "crohme"}, "'data' is 'crohme'"),
-        ({"signatures": {"beam": 5}}, "signatures: 'beam' is 5; expected text"),
-        ({"machine": {"gpus": ["G"]}}, "gpus is 'G'; expected an object with a name"),
+        ({"signatures": {"beam": 5}}, "'signatures', 'beam' is 5; expected text"),
+        ({"machine": {"gpus": ["G"]}}, "'gpus', number 1 is 'G'; expected an object"),
         ({"machine": "m"}, "'machine' is 'm'"),
         ({"config": {"model": []}}, "'model' is a list"),
         ({"command": None}, "'command' is null; expected text"),
         ({"date": 2026}, "'date' is 2026; expected text"),
         ({"seed": "0"}, "'seed' is '0'"),
-        ({"chain": [1]}, "chain is 1; expected text"),
+        ({"chain": [1]}, "'chain', number 1 is 1; expected text"),
         ({"format": 2}, "result format 2; this version reads 1"),
         ({"format": "1"}, "result format '1'"),
         ({"format": True}, "result format true"),
@@ -111,10 +114,10 @@ def test_read_result_saved_again_as_utf16_is_read(result):
         ({"score": True}, "'score' is true"),
         ({"latex": 1}, "'latex' is 1; expected text or null"),
         ({"failed_at": []}, "'failed_at' is a list"),
-        ({"verdicts": {"a\x1b": True}}, r"verdicts: a name is 'a\\x1b'; expected 1 to 100 char"),
-        ({"verdicts": {"a": "1"}}, "verdict 'a' is '1'; expected true, false, null or a number"),
-        ({"verdicts": {"a": 1e300}}, "verdict 'a' is 1e.300"),
-        ({"verdicts": {"a": 10**200}}, "verdict 'a' is 10{59}…"),
+        ({"metrics": {"a\x1b": True}}, r"'metrics', a name is 'a\\x1b'; expected 1 to 100 char"),
+        ({"metrics": {"a": "1"}}, "'metrics', 'a' is '1'; expected true, false, null or a number"),
+        ({"metrics": {"a": 1e300}}, "'metrics', 'a' is 1e.300"),
+        ({"metrics": {"a": 10**200}}, "'metrics', 'a' is 10{59}…"),
         ({"more": 1}, "'more' is no part of one"),
     ],
 )
@@ -125,11 +128,20 @@ def test_read_samples_wrong_part_is_named_with_its_line(tmp_path, changes, messa
         list(read_samples(tmp_path / "a.jsonl"))
 
 
+def test_read_samples_of_an_earlier_version_have_todays_names(tmp_path):
+    scores = {"token_edits": 0, "image_match_released": True, "image_edits": 2, "image_columns": 9}
+    old = {name: value for name, value in SAMPLE.items() if name != "metrics"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(old | {"verdicts": scores}) + "\n")
+    (sample,) = read_samples(tmp_path / "a.jsonl")
+    released = {"image_edits_released": 2, "image_columns_released": 9}
+    assert sample.metrics == scores | released | {"reference_tokens": 1}
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         ('{"key": "k", "key": "l"}', "line 2: no sample: the key 'key' twice in one object"),
-        ('{"verdicts": {"a": Infinity}}', "line 2: no sample: Infinity"),
+        ('{"metrics": {"a": Infinity}}', "line 2: no sample: Infinity"),
         ('{"a": ' + "[" * 100_000, "line 2: no sample: .*nested too deeply"),
         ("", "line 2: no sample: Expecting value"),
     ],
@@ -140,21 +152,20 @@ def test_read_samples_bad_json_is_named_with_its_line(tmp_path, line, message):
         list(read_samples(tmp_path / "a.jsonl"))
 
 
-def test_compare_names_that_are_no_text_for_a_terminal_are_written(tmp_path, capsys):
+def test_compare_control_characters_in_keys_are_written_safely(tmp_path, capsys):
     for name in ("a", "b"):
-        (tmp_path / f"{name}.jsonl").write_text(
-            json.dumps(SAMPLE | {"key": "\udcff\x9b", "prediction": [name, "\x1b[2J\ud800"]})
-        )
+        changes = {"key": "\udcff\x9b", "prediction": [name, "\x1b[2J\ud800"]}
+        changes["metrics"] = {"token_exact": name == "a"}
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(SAMPLE | changes))
     both = (tmp_path / "a.jsonl", tmp_path / "b.jsonl")
-    for out in ("c.jsonl", "c.md"):
-        assert im2tex("compare", *both, "--out", tmp_path / out) == 0
-        assert (tmp_path / out).read_text("utf-8")
+    assert im2tex("compare", *both, "--changed", tmp_path / "c.jsonl") == 0
+    assert (tmp_path / "c.jsonl").read_text("utf-8")
     assert im2tex("compare", *both, "--json") == 0
     said = capsys.readouterr()
     assert not any(char in said.out + said.err for char in "\x1b\x9b\ud800")
 
 
-def test_read_measured_a_name_of_samples_that_is_empty_is_refused(result, capsys):
+def test_load_test_result_empty_name_of_samples_is_an_error(result, capsys):
     change(result, samples={"test": ""})
     assert im2tex("compare", result, result) == 2
-    assert "samples lie beside their result, not in ''" in capsys.readouterr().err
+    assert "samples must lie beside their result, got ''" in capsys.readouterr().err

@@ -1,5 +1,6 @@
-"""Result files hold what makes a figure reproducible, and are whole or not there."""
+"""Result files: their content, and that they are written atomically."""
 
+import dataclasses
 import json
 import math
 import subprocess
@@ -10,20 +11,22 @@ import pytest
 import torch
 
 from im2tex.errors import Im2TexError
-from im2tex.evaluation import results
-from im2tex.evaluation.environment import describe_environment, environment_line
+from im2tex.evaluation import environment
+from im2tex.evaluation.environment import (
+    command_line,
+    current_commit,
+    describe_environment,
+    environment_line,
+)
 from im2tex.evaluation.results import (
     RunResult,
     SampleResult,
-    command_line,
-    current_commit,
     read_result,
     read_samples,
     result_path,
     write_samples,
 )
 
-# The keys that shared/design.md names.
 KEYS = {
     "command",
     "config",
@@ -53,7 +56,7 @@ def a_result(**changes):
     )
 
 
-def test_a_result_is_written_and_read(tmp_path):
+def test_run_result_saved_is_read_again(tmp_path):
     path = result_path(tmp_path, "crohme", "small-1")
     assert path == tmp_path / "crohme" / "small-1.json"
     samples = [
@@ -70,26 +73,30 @@ def test_a_result_is_written_and_read(tmp_path):
     assert record["date"][10] == "T"
     assert record["machine"]["cores"] >= 1
     read = list(read_samples(path.with_name(record["samples"]["test_2014"])))
-    assert read == samples
-    assert read[0].verdicts == {"token_exact": False, "token_edits": 1, "image_match": False}
-    assert read[1].verdicts == {"token_exact": False, "token_edits": 1}
+    for before, after in zip(samples, read, strict=True):
+        assert dataclasses.replace(after, metrics=before.metrics) == before
+        # The counts of BLEU are not stored.
+        assert after.metrics.items() <= before.metrics.items()
+        assert not any(name.startswith("bleu") for name in after.metrics)
+    assert read[0].metrics["token_edits"] == read[0].metrics["expression_errors"] == 1
+    assert read[0].metrics["image_match"] is read[1].metrics["token_within_3"] is False
     assert sorted(p.name for p in path.parent.iterdir()) == [
         "small-1.json",
         "small-1.test_2014.samples.jsonl",
     ]
 
 
-def test_a_missing_prediction_of_an_empty_formula_is_wrong():
-    assert SampleResult.of("a", [], None).verdicts["token_exact"] is False
+def test_sample_result_of_missing_prediction_and_label_is_wrong():
+    assert SampleResult.of("a", [], None).metrics["token_exact"] is False
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a b"])
-def test_a_name_that_is_no_file_name_is_refused(tmp_path, name):
+def test_result_path_name_that_is_no_file_name_is_an_error(tmp_path, name):
     with pytest.raises(Im2TexError, match="names a file"):
         result_path(tmp_path, "study", name)
 
 
-def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+def test_run_result_save_into_a_file_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(Im2TexError, match="cannot write"):
         a_result().save(tmp_path / "file" / "x.json")
@@ -97,7 +104,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path):
         write_samples(tmp_path / "file" / "x.jsonl", [])
 
 
-def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
+def test_run_result_save_on_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     path = a_result().save(tmp_path / "x.json")
     before = path.read_text()
 
@@ -113,7 +120,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_reading_what_is_no_result_is_said(tmp_path):
+def test_read_result_of_another_file_is_an_error(tmp_path):
     with pytest.raises(Im2TexError, match="cannot read"):
         read_result(tmp_path / "none.json")
     (tmp_path / "x.json").write_text("{")
@@ -127,7 +134,7 @@ def test_reading_what_is_no_result_is_said(tmp_path):
         list(read_samples(tmp_path / "x.jsonl"))
 
 
-def test_commit_is_this_package_s_and_no_other_repository_s(tmp_path, monkeypatch):
+def test_current_commit_is_that_of_this_package_only(tmp_path, monkeypatch):
     def git(*arguments):
         subprocess.run(
             ["git", "-c", "user.name=n", "-c", "user.email=e", *arguments],
@@ -139,7 +146,7 @@ def test_commit_is_this_package_s_and_no_other_repository_s(tmp_path, monkeypatc
     module = tmp_path / "package" / "module.py"
     module.parent.mkdir()
     module.write_text("")
-    monkeypatch.setattr(results, "__file__", str(module))
+    monkeypatch.setattr(environment, "__file__", str(module))
     assert current_commit() is None  # no repository
     git("init")
     git("commit", "--allow-empty", "-m", "theirs")
@@ -155,7 +162,7 @@ def test_commit_is_this_package_s_and_no_other_repository_s(tmp_path, monkeypatc
     assert current_commit() is None  # no git
 
 
-def test_machine():
+def test_describe_environment_is_json_and_one_line():
     machine = describe_environment()
     assert json.loads(json.dumps(machine)) == machine
     line = environment_line({"cores": 1, "cpu": "A", "memory_gib": None, "gpus": [{"name": "G"}]})

@@ -7,12 +7,13 @@ import re
 import pytest
 
 from im2tex.evaluation.reports.table import (
+    Section,
     SplitScores,
     format_value,
-    markdown_rows,
     markdown_table,
     ordered,
     print_table,
+    split_markdown,
 )
 
 SCORES = [
@@ -20,17 +21,14 @@ SCORES = [
         "test_2013",
         {"token_exact": 0.05123, "bleu": 34.204, "perplexity": 3.2, "zeta": 1234.56},
         samples=671,
-        beam=10,
-        unfinished=0.0123,
+        conditions={"beam": "10", "unfinished": "1.23 %"},
     ),
     SplitScores(
         "test_2014",
         {"token_exact": 0.0712, "token_error_rate": math.nan},
         samples=12986,
-        failed=2,
         filter="over 500x160",
-        beam=1,
-        facts={"images/s": "12.3"},
+        conditions={"beam": "1", "images/s": "12.3"},
     ),
 ]
 
@@ -51,11 +49,11 @@ SCORES = [
         ("learning_rate", 0.001, "0.001"),
     ],
 )
-def test_values(name, value, text):
+def test_format_value(name, value, text):
     assert format_value(name, value) == text
 
 
-def test_known_metrics_come_first_in_reading_order():
+def test_ordered_known_metrics_come_first():
     assert ordered(name for split in SCORES for name in split.metrics) == [
         "token_exact",
         "perplexity",
@@ -65,8 +63,14 @@ def test_known_metrics_come_first_in_reading_order():
     ]
 
 
-def test_markdown():
-    assert markdown_table(SCORES) == (
+def test_expression_rates_come_before_exact_tokens():
+    names = ["token_exact", "expression_rate_2", "expression_rate", "expression_rate_1"]
+    rates = ["expression_rate", "expression_rate_1", "expression_rate_2"]
+    assert ordered(names) == [*rates, "token_exact"]
+
+
+def test_split_markdown():
+    assert split_markdown(SCORES) == (
         "|  | test_2013 | test_2014 |\n"
         "| --- | ---: | ---: |\n"
         "| token_exact | 5.12 % | 7.12 % |\n"
@@ -77,7 +81,6 @@ def test_markdown():
         "| *others* |  |  |\n"
         "| zeta | 1235 | - |\n"
         "| samples | 671 | 12,986 |\n"
-        "| without a prediction | 0 | 2 |\n"
         "| left out | none | over 500x160 |\n"
         "| beam | 10 | 1 |\n"
         "| unfinished | 1.23 % | - |\n"
@@ -85,7 +88,7 @@ def test_markdown():
     )
 
 
-def test_print_into_a_pipe_cuts_nothing():
+def test_print_table_into_a_pipe_cuts_nothing():
     many = [SplitScores(f"a_rather_long_split_name_{i}", {"bleu": i}, 1000) for i in range(12)]
     out = io.StringIO()
     print_table(many, "Results [not a style]", file=out)
@@ -107,7 +110,7 @@ def terminal(columns):
     return re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
 
 
-def test_a_narrow_terminal_shows_the_splits_one_below_the_other():
+def test_print_table_narrow_terminal_shows_one_split_below_the_other():
     wide, narrow = terminal(80), terminal(40)
     assert wide.count("token_exact") == 1
     assert narrow.count("token_exact") == 2
@@ -119,23 +122,25 @@ def test_a_narrow_terminal_shows_the_splits_one_below_the_other():
             assert piece in letters
 
 
-def test_conditions_that_no_split_has_are_left_out():
-    assert "beam" not in markdown_table([SplitScores("a", {}, 1)])
+def test_split_markdown_has_no_row_for_a_condition_of_no_split():
+    assert "beam" not in split_markdown([SplitScores("a", {}, 1)])
 
 
-def test_code_keeps_its_backslashes():
-    assert markdown_rows([["`\\frac`", "`|`", "\\frac"]]) == "| `\\frac` | `\\|` | \\\\frac |\n"
+def test_markdown_table_code_keeps_its_backslashes():
+    section = Section("", [["`\\frac`", "`|`", "\\frac"]])
+    lines = markdown_table(["a", "b", "c"], [section]).splitlines()
+    assert lines[2] == "| `\\frac` | `\\|` | \\\\frac |"
 
 
-def test_names_are_not_read_as_markup():
+def test_print_table_names_are_no_markup():
     out = io.StringIO()
     print_table([SplitScores("[bold]a|b[/]", {"[red]": 1.0}, 1)], file=out)
     assert "[bold]a|b[/]" in out.getvalue()
     assert "[red]" in out.getvalue()
-    assert "a\\|b" in markdown_table([SplitScores("a|b", {}, 1)])
+    assert "a\\|b" in split_markdown([SplitScores("a|b", {}, 1)])
 
 
-def test_no_split_at_all_is_an_empty_table():
+def test_print_table_without_splits_is_empty():
     out = io.StringIO()
     print_table([], file=out)
     assert "samples" in out.getvalue()

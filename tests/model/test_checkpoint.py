@@ -9,7 +9,7 @@ import torch
 from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.metrics import Perplexity
+from im2tex.evaluation.metrics.perplexity import Perplexity
 from im2tex.model.checkpoint import FORMAT, read_checkpoint
 from im2tex.training.callbacks.best_and_last_checkpoint import BestAndLastCheckpoint
 from im2tex.training.checkpoint_io import AtomicCheckpointIO

@@ -218,7 +218,7 @@ def test_a_loaded_model_uses_its_own_vocabulary_on_every_split(checkpoint, tmp_p
     assert status == 0
     (sample,) = lines(tmp_path / "results" / "folder" / "test.train.samples.jsonl")
     assert sample["gold"] == [r"\heartsuit"]
-    assert sample["verdicts"]["token_exact"] is False
+    assert sample["metrics"]["token_exact"] is False
     table = (tmp_path / "results" / "folder" / "test.md").read_text(encoding="utf-8")
     assert re.search(r"with unknown tokens\W+1\b", table)
 
@@ -250,7 +250,7 @@ def test_what_cannot_be_drawn_or_has_no_label_is_in_the_report_and_wrong(
     assert status == 0
     records = {one["key"]: one for one in lines(tmp_path / "crohme/test.test_2014.samples.jsonl")}
     assert list(records) == [one.key for one in samples]
-    assert not any(one["verdicts"]["token_exact"] for one in records.values())
+    assert not any(one["metrics"]["token_exact"] for one in records.values())
     assert records["broken"]["prediction"] is None
     assert records["broken"]["failed_at"] == "draw"
     assert records["unlabelled"]["prediction"] == []

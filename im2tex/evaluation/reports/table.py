@@ -23,7 +23,7 @@ from im2tex.utils.untrusted_text import strip_control
 _RATES = ("expression_rate", "expression_rate_1", "expression_rate_2", "expression_rate_3")
 _IMAGES = ("image_match", "image_match_no_space", "image_edit_score")
 _GROUPS: dict[str, tuple[str, ...]] = {
-    "": (*_RATES[:3], "token_exact", "image_match", "bleu_norm", "perplexity"),
+    "": (*_RATES[:3], "image_match", "token_exact", "bleu_norm", "perplexity"),
     "label graphs, as the CROHME 2019 tools compare them": (_RATES[3], "structure_rate"),
     "label graphs, strict": tuple(f"{name}_strict" for name in (*_RATES, "structure_rate")),
     "images": (*_IMAGES[1:], "image_exact"),

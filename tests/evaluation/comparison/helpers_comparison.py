@@ -1,6 +1,7 @@
 """Results to compare, with errors put in by hand."""
 
 from im2tex.evaluation.results import RunResult, SampleResult
+from im2tex.evaluation.sample_scores import score_sample
 
 SIGNATURES = {
     "beam": "SearchOptions(beam_size=5, n_best=1)",
@@ -9,11 +10,13 @@ SIGNATURES = {
 }
 
 
-def sample(key, gold, prediction, **verdicts):
-    """A sample of words: `sample("k", "x ^ 2", "x ^ z")`; None for no prediction."""
+def sample(key, gold, prediction, **metrics):
+    """A sample of words with token scores: `sample("k", "x ^ 2", "x ^ z")`; None for none."""
     tokens = None if prediction is None else prediction.split()
     failed_at = "decode" if prediction is None else None
-    return SampleResult.of(key, gold.split(), tokens, failed_at=failed_at, **verdicts)
+    scores = score_sample(tokens, gold.split())
+    token_scores = {name: scores[name] for name in ("token_exact", "token_edits")}
+    return SampleResult(key, gold.split(), tokens, token_scores | metrics, failed_at)
 
 
 def save(path, splits, /, *, metrics=None, signatures=None, **data):

@@ -29,25 +29,26 @@ def compare(tmp_path):
     return run
 
 
-def verdicts(split):
-    return {verdict.name: verdict for verdict in split.verdicts}
+def metrics(split):
+    return {metric.name: metric for metric in split.metrics}
+
+
+def right(split):
+    """Keys of the samples that only the first test has right, and those of the second."""
+    return [a.key for a, _ in split.right_in_a], [a.key for a, _ in split.right_in_b]
 
 
 # ---------------------------------------------------------------- figures
 
 
-def test_planted_differences_give_their_figures_and_their_list(compare):
+def test_compare_tests_planted_differences_have_their_values(compare):
     comparison = compare(OF_A, OF_B)
     (split,) = comparison.splits
     assert (split.split, split.samples, split.by) == ("test", 6, "token_exact")
-    assert [(change.a.key, change.b.key, change.right) for change in split.changes] == [
-        ("lost-1", "lost-1", "a"),
-        ("lost-2", "lost-2", "a"),
-        ("gained", "gained", "b"),
-        ("wrong", "wrong", "neither"),
-    ]
-    exact, rate = split.verdicts
-    assert (exact.name, exact.kind, exact.samples) == ("token_exact", "share", 6)
+    assert right(split) == (["lost-1", "lost-2"], ["gained"])
+    assert all(a.key == b.key for a, b in split.right_in_a)
+    exact, rate = split.metrics
+    assert (exact.name, exact.kind, exact.samples) == ("token_exact", "rate", 6)
     assert (exact.a, exact.b) == (pytest.approx(4 / 6), pytest.approx(3 / 6))
     assert exact.difference == pytest.approx(-1 / 6)
     assert (exact.only_a, exact.only_b) == (2, 1)
@@ -58,10 +59,10 @@ def test_planted_differences_give_their_figures_and_their_list(compare):
     assert (rate.only_a, rate.only_b, rate.p) == (None, None, None)
 
 
-def test_an_interval_lies_around_its_difference(compare):
+def test_compare_tests_interval_contains_the_difference(compare):
     of_a = [sample(str(number), "x", "x" if number < 60 else "y") for number in range(200)]
     of_b = [sample(str(number), "x", "x" if number >= 30 else "y") for number in range(200)]
-    exact = verdicts(compare(of_a, of_b).splits[0])["token_exact"]
+    exact = metrics(compare(of_a, of_b).splits[0])["token_exact"]
     assert (exact.only_a, exact.only_b) == (30, 140)
     difference = 110 / 200
     error = math.sqrt((170 / 200 - difference**2) / 200)
@@ -70,38 +71,38 @@ def test_an_interval_lies_around_its_difference(compare):
     assert exact.high == pytest.approx(difference + 1.96 * error, abs=0.1 * error)
 
 
-def test_a_result_against_itself_differs_in_nothing(compare):
+def test_compare_tests_result_against_itself_does_not_differ(compare):
     comparison = compare(OF_A, OF_A)
     (split,) = comparison.splits
-    assert split.changes == []
-    for verdict in split.verdicts:
-        assert (verdict.difference, verdict.low, verdict.high) == (0, 0, 0)
-        assert verdict.p in (None, 1.0)
+    assert right(split) == ([], [])
+    for metric in split.metrics:
+        assert (metric.difference, metric.low, metric.high) == (0, 0, 0)
+        assert metric.p in (None, 1.0)
 
 
-def test_every_verdict_of_both_is_compared_in_reading_order(compare):
+def test_compare_tests_all_shared_metrics_in_the_order_of_the_table(compare):
     of_a = [
         sample(str(n), "x", "x", zeta=n, image_match=n < 2, expression_rate=True) for n in (1, 2)
     ]
     of_b = [sample(str(n), "x", "x", zeta=n + 3, image_match=True, other=1.0) for n in (1, 2)]
     comparison = compare(of_a, of_b)
     (split,) = comparison.splits
-    assert [verdict.name for verdict in split.verdicts] == [
+    assert [metric.name for metric in split.metrics] == [
         "image_match",
         "token_exact",
         "token_error_rate",
         "zeta",
     ]
     assert split.by == "image_match"
-    # Read alike and judged otherwise, as by another engine: a change all the same.
-    assert [(change.a.key, change.right) for change in split.changes] == [("2", "b")]
-    zeta = verdicts(split)["zeta"]
+    # The same prediction with another score, as by another engine.
+    assert right(split) == ([], ["2"])
+    zeta = metrics(split)["zeta"]
     assert (zeta.kind, zeta.a, zeta.b, zeta.low, zeta.high) == ("mean", 1.5, 4.5, 3, 3)
     assert "test: only A has expression_rate" in comparison.notes
     assert "test: only B has other" in comparison.notes
 
 
-def test_numbers_that_a_test_sums_are_compared_by_the_same_ratio_of_sums(compare):
+def test_compare_tests_summed_numbers_are_ratios_of_sums(compare):
     def samples(edits, columns, lookups, steps):
         return [
             sample(
@@ -122,7 +123,7 @@ def test_numbers_that_a_test_sums_are_compared_by_the_same_ratio_of_sums(compare
         samples([1, 3], [10, 30], [100, 300], [2, 6]),
         samples([0, 10], [10, 40], [20, 80], [2, 8]),
     )
-    found = verdicts(comparison.splits[0])
+    found = metrics(comparison.splits[0])
     assert found.keys() == {
         "token_exact",
         "token_error_rate",
@@ -136,43 +137,43 @@ def test_numbers_that_a_test_sums_are_compared_by_the_same_ratio_of_sums(compare
     # 9/10 and 3/4, so that the difference lies between -0.15 and 0.1.
     assert (score.kind, score.a, score.b) == ("ratio", pytest.approx(0.9), pytest.approx(0.8))
     assert (score.low, score.high) == (pytest.approx(-0.15), pytest.approx(0.1))
-    # The script of Deng et al. knows the second sample only.
+    # The script of Deng et al. scores the second sample only.
     released = found["image_edit_score_released"]
     assert (released.samples, released.a, released.b) == (1, pytest.approx(0.9), 0.75)
     lookups = found["lookups_fine"]
     assert (lookups.kind, lookups.a, lookups.b) == ("ratio", 50, 10)
 
 
-def test_verdicts_can_be_chosen_and_decide_in_the_order_given(compare):
+def test_compare_tests_only_some_metrics_in_the_order_given(compare):
     of_a = [sample("k", "x", "x", image_match=False), sample("l", "x", "y", image_match=True)]
     of_b = [sample("k", "x", "x", image_match=True), sample("l", "x", "z", image_match=True)]
     (split,) = compare(of_a, of_b, only=["token_edits", "image_match"]).splits
-    assert [verdict.name for verdict in split.verdicts] == ["token_error_rate", "image_match"]
-    assert [(change.a.key, change.right) for change in split.changes] == [("k", "b"), ("l", "both")]
+    assert [metric.name for metric in split.metrics] == ["token_error_rate", "image_match"]
+    assert right(split) == ([], ["k"])
     (split,) = compare(of_a, of_b, only=["token_error_rate"]).splits
     assert split.by is None
-    assert [(change.a.key, change.right) for change in split.changes] == [("l", None)]
+    assert right(split) == ([], [])
     with pytest.raises(Im2TexError, match=r"'exact'.* token_exact, token_error_rate"):
         compare(of_a, of_b, only=["exact"])
 
 
-def test_a_sample_without_prediction_is_wrong_where_the_other_was_judged(compare):
+def test_compare_tests_missing_prediction_is_wrong_if_the_other_is_scored(compare):
     of_a = [sample("k", "x", "x", image_match=True), sample("l", "x", "x", image_match=None)]
     of_b = [sample("k", "x", None), sample("l", "x", None), sample("m", "x", "x", image_match=True)]
     comparison = compare([*of_a, sample("m", "x", "x", image_match=False)], of_b)
-    match = verdicts(comparison.splits[0])["image_match"]
+    match = metrics(comparison.splits[0])["image_match"]
     # l, which was not judged in A either, is left out.
     assert (match.samples, match.a, match.b, match.only_a, match.only_b) == (2, 0.5, 0.5, 1, 1)
 
 
-def test_numbers_that_are_not_finite_are_left_out(compare):
+def test_compare_tests_numbers_that_are_not_finite_are_left_out(compare):
     of_a = [sample("k", "x", "x", zeta=math.nan), sample("l", "x", "x", zeta=1)]
     of_b = [sample("k", "x", "x", zeta=5.0), sample("l", "x", "x", zeta=2)]
-    zeta = verdicts(compare(of_a, of_b).splits[0])["zeta"]
+    zeta = metrics(compare(of_a, of_b).splits[0])["zeta"]
     assert (zeta.samples, zeta.a, zeta.b, zeta.low, zeta.high) == (1, 1, 2, 1, 1)
 
 
-def test_p_values_are_corrected_over_splits_and_tests(tmp_path):
+def test_compare_tests_p_values_are_corrected_over_splits_and_tests(tmp_path):
     def result(name, right):
         def samples(split):
             return [sample(f"{split}-{n}", "x", "x" if n < right else "y") for n in range(10)]
@@ -184,21 +185,21 @@ def test_p_values_are_corrected_over_splits_and_tests(tmp_path):
     one, other = compare_tests(result("a", 1), [result("b", 9), result("c", 7)])
     assert one.letters == ("A", "B")
     assert other.letters == ("A", "C")
-    tests = [verdicts(split)["token_exact"] for both in (one, other) for split in both.splits]
+    tests = [metrics(split)["token_exact"] for both in (one, other) for split in both.splits]
     # 8 and 6 samples that only the other has right, in two splits each.
     assert [test.p for test in tests] == pytest.approx([2 / 2**8] * 2 + [2 / 2**6] * 2)
     assert [test.p_holm for test in tests] == pytest.approx([4 * 2 / 2**8] * 2 + [2 * 2 / 2**6] * 2)
 
 
-def test_p_values_of_figures_or_of_what_was_asked_for_are_corrected(compare):
+def test_compare_tests_p_values_of_main_or_chosen_metrics_are_corrected(compare):
     # By each verdict of the two, B alone has six samples right.
     of_a = [sample(str(n), "x", "x", image_match=False, other=False) for n in range(6)]
     of_b = [sample(str(n), "x", "x", image_match=True, other=True) for n in range(6)]
 
     def corrected(**options):
-        found = verdicts(compare(of_a, of_b, **options).splits[0])
+        found = metrics(compare(of_a, of_b, **options).splits[0])
         assert {found[name].p for name in ("image_match", "other") if name in found} == {2 / 2**6}
-        return {name: verdict.p_holm for name, verdict in found.items() if verdict.p_holm}
+        return {name: metric.p_holm for name, metric in found.items() if metric.p_holm}
 
     assert corrected() == {"image_match": pytest.approx(4 / 2**6), "token_exact": 1.0}
     assert corrected(only=["other"]) == {"other": pytest.approx(2 / 2**6)}
@@ -209,14 +210,14 @@ def test_p_values_of_figures_or_of_what_was_asked_for_are_corrected(compare):
 # ---------------------------------------------------------------- what is in one only
 
 
-def test_samples_of_one_test_only_are_named_and_left_out(compare):
+def test_compare_tests_samples_of_one_test_only_are_left_out(compare):
     comparison = compare(OF_A, [*OF_B[1:], sample("more", "u", "u")])
     (split,) = comparison.splits
     assert (split.only_in_a, split.only_in_b, split.samples) == (["same"], ["more"], 5)
-    assert verdicts(split)["token_exact"].a == pytest.approx(3 / 5)
+    assert metrics(split)["token_exact"].a == pytest.approx(3 / 5)
 
 
-def test_splits_of_both_are_compared(tmp_path):
+def test_compare_tests_splits_of_both_are_compared(tmp_path):
     a = save(tmp_path / "a.json", {"test_2014": OF_A, "test_2016": OF_A})
     b = save(tmp_path / "b.json", {"test_2013": OF_B, "test_2014": OF_B})
     assert [split.split for split in compared(a, b).splits] == ["test_2014"]
@@ -225,17 +226,17 @@ def test_splits_of_both_are_compared(tmp_path):
         compared(a, c)
 
 
-def test_samples_files_are_compared_whatever_their_splits_are_called(tmp_path):
+def test_compare_tests_samples_files_need_no_common_split_name(tmp_path):
     save(tmp_path / "a.json", {"test_2014": OF_A})
     save(tmp_path / "b.json", {"theirs": OF_B})
     a, b = tmp_path / "a.test_2014.samples.jsonl", tmp_path / "b.theirs.samples.jsonl"
     comparison = compared(a, b)
     assert comparison.splits[0].split == "test_2014"
-    assert len(comparison.splits[0].changes) == 4
+    assert right(comparison.splits[0]) == (["lost-1", "lost-2"], ["gained"])
     assert not any("no result beside" in note for note in comparison.notes)
 
 
-def test_other_data_are_refused(compare, tmp_path):
+def test_compare_tests_other_data_are_an_error(compare, tmp_path):
     with pytest.raises(Im2TexError, match="none of the 6 and 1 samples have a key in common"):
         compare(OF_A, [sample("another", "x", "x")])
     other = [dataclasses.replace(one, gold=["7"]) if one.key == "wrong" else one for one in OF_B]
@@ -252,7 +253,7 @@ def notes(tmp_path, of_b=OF_B, **conditions):
     return [note for note in found if "too narrow" not in note]
 
 
-def test_the_same_conditions_are_no_note(tmp_path):
+def test_differing_conditions_same_conditions_give_no_note(tmp_path):
     assert notes(tmp_path, signatures={"checkpoint": "b.ckpt"}) == []
 
 
@@ -286,11 +287,11 @@ def test_the_same_conditions_are_no_note(tmp_path):
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_other_conditions_are_said(tmp_path, conditions, note):
+def test_differing_conditions_other_conditions_give_a_note(tmp_path, conditions, note):
     assert notes(tmp_path, **conditions) == [note]
 
 
-def test_what_one_result_does_not_say_is_not_held_against_it(tmp_path):
+def test_differing_conditions_unrecorded_conditions_give_no_note(tmp_path):
     path = save(tmp_path / "b.json", {"test": OF_B})
     record = json.loads(path.read_text())
     a = save(tmp_path / "a.json", {"test": OF_A})
@@ -299,13 +300,13 @@ def test_what_one_result_does_not_say_is_not_held_against_it(tmp_path):
         assert len(compared(a, path).notes) == 1  # that six samples are few
 
 
-def test_samples_without_a_result_are_said_to_be(tmp_path):
+def test_differing_conditions_samples_without_a_result_give_a_note(tmp_path):
     write_samples(tmp_path / "theirs.jsonl", OF_B)
     found = compared(save(tmp_path / "a.json", {"theirs": OF_A}), tmp_path / "theirs.jsonl").notes
     assert any(note.startswith("no result beside B") for note in found)
 
 
-def test_few_samples_are_said_to_be(compare):
+def test_compare_tests_few_samples_give_a_note(compare):
     assert any("6 samples are too narrow" in note for note in compare(OF_A, OF_B).notes)
     many = [sample(str(number), "x", "x") for number in range(30)]
     assert compare(many, many).notes == []
@@ -314,14 +315,14 @@ def test_few_samples_are_said_to_be(compare):
 # ---------------------------------------------------------------- files
 
 
-def test_a_samples_file_finds_its_result_and_split(tmp_path):
+def test_load_test_result_samples_file_finds_its_result(tmp_path):
     save(tmp_path / "v1.2.json", {"test.a/b": OF_A})
     one = load_test_result(tmp_path / "v1.2.test.a_b.samples.jsonl")
     assert list(one.splits) == ["test.a/b"]
     assert one.record["signatures"] == SIGNATURES
 
 
-def test_the_folder_of_a_run_is_its_test(tmp_path):
+def test_load_test_result_folder_of_a_run_is_its_test(tmp_path):
     save(tmp_path / "version_0" / "test.json", {"test": OF_A})
     assert list(load_test_result(tmp_path / "version_0").splits["test"]) == [
         one.key for one in OF_A
@@ -348,11 +349,11 @@ def test_what_is_no_result_is_refused_by_name(tmp_path):
         refused("line 1: no sample.*`im2tex score`", samples)
     samples.write_bytes(b"\xff\xfe\n")
     refused("is not text in UTF-16", samples)
-    good = {"key": "k", "gold": ["x"], "prediction": None, "verdicts": {}}
-    wrong = [{"key": 1}, {"gold": "x"}, {"prediction": [1]}, {"verdicts": []}]
-    for changed in [*wrong, {"verdicts": {"exact": "yes"}}]:
+    good = {"key": "k", "gold": ["x"], "prediction": None, "metrics": {}}
+    wrong = [{"key": 1}, {"gold": "x"}, {"prediction": [1]}, {"metrics": []}]
+    for changed in [*wrong, {"metrics": {"exact": "yes"}}]:
         samples.write_text(json.dumps(good | changed) + "\n")
-        refused("sample .* a key is text", samples)
+        refused("sample.* a key is text", samples)
     samples.write_text((json.dumps(good) + "\n") * 2)
     refused("two samples with the key 'k'", samples)
     samples.unlink()
@@ -365,7 +366,7 @@ def test_what_is_no_result_is_refused_by_name(tmp_path):
         refused("beside their result")
 
 
-def test_more_tests_than_letters_are_refused(tmp_path):
+def test_compare_tests_more_than_26_are_an_error(tmp_path):
     one = load_test_result(save(tmp_path / "a.json", {"test": OF_A}))
     with pytest.raises(Im2TexError, match="27 results"):
         compare_tests(one, [one] * 26)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from im2tex.evaluation.metrics import Perplexity
+from im2tex.evaluation.metrics.perplexity import Perplexity
 
 
 def test_golden_numbers():

@@ -1,4 +1,4 @@
-"""One engine for all pictures, named; its faults cost no other figure."""
+"""One engine for all images, named; its failures cost no other metric."""
 
 import shutil
 from contextlib import contextmanager
@@ -45,19 +45,19 @@ def bars(monkeypatch):
     return renderer
 
 
-def test_formulas_to_look_at(bars):
+def test_render_formulas_gives_an_image_or_none(bars):
     first, none, last = render_formulas(["x", "{", "x"], Engine("tex"))
     assert first == last == encode_png(np.zeros((20, 10), np.uint8))
     assert none is None
     assert render_formulas(["x"], Engine("none")) == [None]
 
 
-def test_each_formula_is_drawn_once_and_compared_in_place(bars):
+def test_render_pairs_renders_each_formula_once(bars):
     pairs = [("xx", "xx"), ("x", "xx"), (None, "x"), ("{", "x"), ("x", "{"), ("", "x")]
     found = render_pairs(pairs, Engine("tex"))
     assert sorted(bars.drawn) == sorted({"xx", "x", "{"})
     assert found.signature == "bars"
-    images = [one.images for one in found.compared]
+    images = [one.comparison for one in found.pairs]
     assert [one.match for one in images] == [True] + [False] * 5
     assert [(one.has_prediction, one.has_reference) for one in images] == [
         (True, True),
@@ -71,7 +71,7 @@ def test_each_formula_is_drawn_once_and_compared_in_place(bars):
     assert [(one.edits, one.width) for one in images] == [(0, 20), (10, 20), *[(10, 10)] * 4]
     reasons = [
         tuple(part and part.reason for part in (one.prediction, one.reference))
-        for one in found.compared
+        for one in found.pairs
     ]
     assert reasons == [
         (None, None),
@@ -83,15 +83,15 @@ def test_each_formula_is_drawn_once_and_compared_in_place(bars):
     ]
 
 
-def test_a_fault_of_the_engine_leaves_the_pictures_out_and_is_said(bars):
+def test_render_pairs_engine_failure_leaves_no_images_and_a_reason(bars):
     bars.fails_after = 1
     found = render_pairs([("x", "y")], Engine("tex"))
     assert found.engine == Engine("none", "tex failed: the disk is full.")
-    assert (found.signature, found.compared) == (None, [None])
+    assert (found.signature, found.pairs) == (None, [None])
 
 
-def test_without_an_engine_nothing_is_drawn():
-    assert render_pairs([("x", "y")] * 2, Engine("none")).compared == [None, None]
+def test_render_pairs_without_engine_renders_nothing():
+    assert render_pairs([("x", "y")] * 2, Engine("none")).pairs == [None, None]
 
 
 def installed(monkeypatch, *there):
@@ -99,7 +99,7 @@ def installed(monkeypatch, *there):
     monkeypatch.setattr(rendered_pairs, "find_spec", lambda name: name if name in there else None)
 
 
-def test_the_first_engine_that_is_installed_draws_and_the_choice_is_said(monkeypatch):
+def test_choose_engine_auto_is_the_first_installed_with_a_reason(monkeypatch):
     installed(monkeypatch, "latex", "dvipng")
     assert choose_engine() == Engine("tex")
     installed(monkeypatch, "latex", "matplotlib")
@@ -111,7 +111,7 @@ def test_the_first_engine_that_is_installed_draws_and_the_choice_is_said(monkeyp
     assert choose_engine("none") == Engine("none")
 
 
-def test_an_engine_asked_for_must_be_there(monkeypatch):
+def test_choose_engine_not_installed_is_an_error(monkeypatch):
     installed(monkeypatch, "matplotlib")
     assert choose_engine("builtin") == Engine("builtin")
     with pytest.raises(Im2TexError, match="engine tex: latex and dvipng not on the path"):
