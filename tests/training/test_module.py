@@ -282,7 +282,7 @@ def test_a_fit_and_a_test_from_python(tmp_path):
     trainer.fit(model, data)
     assert trainer.global_step == 2
     (scores,) = trainer.test(model, data, verbose=False)
-    assert scores["test/token_exact"] == model.tests["test"].scores["token_exact"]
+    assert scores["test/token_exact"] == model.tests["test"].values["token_exact"]
     assert len(model.tests["test"].records) == 8
     readings = trainer.predict(model, data)
     assert sum(map(len, readings)) == 8

@@ -86,7 +86,9 @@ class TestReport(Callback):
             if trainer.is_global_zero:
                 samples = list(_in_order(data.split(name), records))
                 scored[name] = score_samples(samples, self._engine)
-                columns.append(_column(name, scored[name], test.values, data.statistics[name], module))
+                columns.append(
+                    _column(name, scored[name], test.values, data.statistics[name], module)
+                )
         if not trainer.is_global_zero:
             return
         with ignore_broken_pipe():
