@@ -15,7 +15,7 @@ import torch
 from header import announce
 
 from im2tex import Im2Tex
-from im2tex.commands.trainer.config_layers import merged
+from im2tex.commands.trainer.config_layers import load_config
 from im2tex.data.store import Split
 from im2tex.decoders.ctc import steps_needed
 from im2tex.latex.vocabulary import Vocabulary
@@ -30,7 +30,7 @@ def main() -> None:
     announce()
     split = Split(options.store)
     words = Vocabulary.count(split.tokens())
-    model = Im2Tex(vocabulary=list(words.ordinary), **merged(options.config)["model"])
+    model = Im2Tex(vocabulary=list(words.ordinary), **load_config(options.config)["model"])
     stride = model.recognizer.encoder.stride[1]
     needed, columns = [], []
     for sample in split:

@@ -17,8 +17,8 @@ from header import announce
 
 COMMANDS = {
     "import torch": ["-c", "import torch"],
-    "im2tex read, up to the model": ["-c", "import im2tex.commands.read"],
-    "im2tex fit, up to the trainer": ["-c", "import im2tex.commands.trainer.cli"],
+    "im2tex read, up to the model": ["-c", "import im2tex.model.recognizer"],
+    "im2tex fit, up to the trainer": ["-c", "import im2tex.commands.trainer.run"],
     "im2tex --help": ["-m", "im2tex", "--help"],
     "im2tex test without --ckpt_path": ["-m", "im2tex", "test"],
     "im2tex fit with an unknown flag": ["-m", "im2tex", "fit", "--model.encodr", "row_cnn"],

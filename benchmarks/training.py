@@ -22,7 +22,7 @@ import torch
 from header import announce
 
 from im2tex import Im2Tex
-from im2tex.commands.trainer.config_layers import merged
+from im2tex.commands.trainer.config_layers import load_config
 from im2tex.data.augmentation import TrainingAugmentation
 from im2tex.data.bucketing import BatchLimits, padding_ratio
 from im2tex.data.dataset import Batch, FormulaDataset
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="samples of a batch, instead of the file's")
     options = parser.parse_args()
     announce()
-    settings = merged(options.config)
+    settings = load_config(options.config)
     split = _split(options.store, options.samples)
     model = Im2Tex(
         vocabulary=list(Vocabulary.count(split.tokens()).ordinary),

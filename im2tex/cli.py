@@ -74,9 +74,9 @@ def _run(args: list[str]) -> int:
         from im2tex.commands.trainer.early_checks import check_early
 
         check_early(args[0], args[1:])
-        from im2tex.commands.trainer.cli import run
+        from im2tex.commands.trainer.run import run
 
-        run(args)
+        run(args[0], args[1:])
         return 0
     for words in (1, 2):
         name = " ".join(args[:words])

@@ -16,7 +16,7 @@ import torch
 from tiny_run import TINY, changed, config, im2tex, steps
 
 from im2tex import Im2Tex
-from im2tex.commands.trainer.config_layers import merged
+from im2tex.commands.trainer.config_layers import load_config
 from im2tex.data.preparation.printed.settings import Settings
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.source import SOURCES
@@ -48,7 +48,7 @@ def root(tmp_path_factory):
     grammar = SOURCES.build("grammar", {"size_train": 24, "size_validation": 4, "size_test": 4})
     grammar.ensure(root)
     for path in CONFIGS:
-        data = merged(path)["data"]
+        data = load_config(path)["data"]
         name = data["source"]
         if name != "grammar":
             for split in ("train", "validation"):
@@ -89,7 +89,7 @@ def test_the_header_gives_the_command_and_what_was_measured(path):
 
 def architecture(path):
     """What the shapes of a configuration's weights, and the way through them, follow from."""
-    model = merged(path)["model"]
+    model = load_config(path)["model"]
     parts = []
     for kind in ("encoder", "attention", "decoder"):
         arguments = model.get(f"{kind}_args", {}).items()
@@ -103,7 +103,7 @@ ARCHITECTURES = list({architecture(path): path for path in CONFIGS}.values())
 
 def learns_for_a_step(path, root, *flags):
     """Runs a step of training and one of validation; returns the exit status."""
-    settings = merged(path)
+    settings = load_config(path)
     flags = [f"--data.root={root}", "--data.num_workers=0", "--trainer.fast_dev_run=1", *flags]
     flags += ["--trainer.accelerator=cpu", "--trainer.devices=1"]
     if settings["data"]["source"] == "grammar":
@@ -117,7 +117,7 @@ def learns_for_a_step(path, root, *flags):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_it_is_built_at_its_own_sizes_and_learns_for_a_step_with_narrow_layers(path, root, capsys):
-    model = merged(path)["model"]
+    model = load_config(path)["model"]
     own = Im2Tex(vocabulary=["x", "+"], **model)
     assert own.hparams["encoder"] == model["encoder"]
     flags = [

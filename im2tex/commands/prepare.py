@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from im2tex.commands.trainer.config_layers import flatten, read_config
+from im2tex.commands.trainer.config_layers import load_config
 from im2tex.errors import Im2TexError
 
 
@@ -48,12 +48,11 @@ def prepare(
 def _configured(source: str, config: Path | None) -> Mapping[str, Any]:
     if config is None:
         return {}
-    settings = flatten(read_config(config))
-    if settings.get("data.source") != source:
-        raise Im2TexError(
-            f"--config {config} is for source '{settings.get('data.source')}', not '{source}'."
-        )
-    return settings.get("data.source_args") or {}
+    data = load_config(config).get("data") or {}
+    if data.get("source") != source:
+        found = data.get("source")
+        raise Im2TexError(f"--config {config} is for source '{found}', not '{source}'.")
+    return data.get("source_args") or {}
 
 
 def parse_source_args(source_args: str | None) -> Mapping[str, Any]:

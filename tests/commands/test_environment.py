@@ -3,8 +3,8 @@
 import pytest
 from tiny_run import TINY, changed, config, im2tex
 
-from im2tex.commands.trainer.environment import wrong_variables, wrong_world
-from im2tex.commands.trainer.error_messages import of_processes
+from im2tex.commands.trainer.environment import check_launcher_variables, check_world_size
+from im2tex.commands.trainer.error_messages import explain_worker_error
 
 SLURM = {"SLURM_NTASKS": "2", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
 
@@ -16,8 +16,8 @@ SLURM = {"SLURM_NTASKS": "2", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_
         ({"SLURM_NTASKS": "1"}, "env -u SLURM_NTASKS im2tex"),
         (SLURM, "--ntasks-per-node"),
         (SLURM | {"SLURM_NTASKS_PER_NODE": "2"}, "SLURM started 2 processes, but the trainer"),
-        (SLURM | {"SLURM_NTASKS": "two"}, "SLURM_NTASKS is a number; got 'two'"),
-        (SLURM | {"SLURM_NTASKS_PER_NODE": "2(x2)"}, "SLURM_NTASKS_PER_NODE is a number"),
+        (SLURM | {"SLURM_NTASKS": "two"}, "SLURM_NTASKS must be a number, got 'two'"),
+        (SLURM | {"SLURM_NTASKS_PER_NODE": "2(x2)"}, "SLURM_NTASKS_PER_NODE must be a number"),
         (
             {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"},
             "torchrun started 2 processes, but the trainer works with 1",
@@ -36,22 +36,22 @@ def test_a_fit_in_wrong_surroundings_is_one_line(variables, words, tmp_path, cap
 
 
 def test_surroundings_that_fit_are_no_problem(monkeypatch):
-    assert wrong_variables() is None
-    assert wrong_world(1) is None
+    check_launcher_variables()
+    check_world_size(1)
     for name, value in (SLURM | {"SLURM_NTASKS_PER_NODE": "2"}).items():
         monkeypatch.setenv(name, value)
-    assert wrong_variables() is None
-    assert wrong_world(2) is None
+    check_launcher_variables()
+    check_world_size(2)
     monkeypatch.setenv("SLURM_JOB_NAME", "bash")  # in which nobody looks at them
     monkeypatch.delenv("SLURM_PROCID")
-    assert wrong_variables() is None
-    assert wrong_world(1) is None
+    check_launcher_variables()
+    check_world_size(1)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("DataLoader worker (pid 7) is killed by signal: Killed. ", "killed by signal Killed;"),
+        ("DataLoader worker (pid 7) is killed by signal: Killed. ", "killed by signal Killed,"),
         ("DataLoader worker (pid(s) 7, 8) exited unexpectedly", "killed from outside"),
         ("DataLoader worker (pid 7) is killed by signal: Bus error. It is ...", "Bus error"),
         ("... insufficient shared memory (shm) ...", "--shm-size"),
@@ -59,7 +59,7 @@ def test_surroundings_that_fit_are_no_problem(monkeypatch):
     ],
 )
 def test_what_another_process_ended_with_is_one_line(text, words):
-    told = of_processes(RuntimeError(text))
+    told = explain_worker_error(RuntimeError(text))
     assert words in str(told)
     assert "\n" not in str(told)
 

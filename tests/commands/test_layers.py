@@ -10,15 +10,16 @@ import yaml
 from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.cli import main
-from im2tex.commands.trainer.checkpoints import checkpoint_layer
-from im2tex.commands.trainer.cli import FormulaCLI, _defaults
+from im2tex.commands.trainer.checkpoint_settings import checkpoint_layer
+from im2tex.commands.trainer.cli import FormulaCLI
 from im2tex.commands.trainer.config_layers import (
-    drop_stale,
-    effective,
     flatten,
-    merged,
+    last_value,
+    load_config,
+    reset_replaced_arguments,
     split_layers,
 )
+from im2tex.commands.trainer.run import component_defaults
 
 
 @pytest.fixture
@@ -76,14 +77,14 @@ def test_a_base_is_the_layer_before_the_file_that_names_it(settled, tmp_path):
     assert found["model"]["min_count"] == 3
     assert (found["trainer"]["max_epochs"], found["trainer"]["min_epochs"]) == (7, 4)
     assert "base" not in found
-    assert merged(third)["trainer"] == {"max_epochs": 7, "min_epochs": 2}
+    assert load_config(third)["trainer"] == {"max_epochs": 7, "min_epochs": 2}
 
 
 def test_another_component_than_the_bases_starts_from_its_defaults(settled, tmp_path):
     write(tmp_path / "1.yaml", SGD)
     other = write(tmp_path / "2.yaml", {"base": "1.yaml", "model": {"optimizer": "adamw"}})
     assert settled("--config", other)["model"]["optimizer_args"] == {}
-    assert merged(other)["model"] == {"optimizer": "adamw"}
+    assert load_config(other)["model"] == {"optimizer": "adamw"}
 
 
 @pytest.mark.parametrize(
@@ -155,13 +156,14 @@ def test_layers_by_hand(tmp_path):
         "--model.num_validation_examples=3",
     ]
     layers = split_layers(given)
-    assert [layer.arguments for layer in layers] == [given[:2], given[2:4], given[4:]]
+    assert [layer.arguments for layer in layers] == [given[:2], [], given[4:]]
+    assert [layer.content for layer in layers] == [None, SGD, None]
     assert layers[1].values["model.optimizer_args.momentum"] == 0.5
     assert layers[2].values == {"ema": "0.9", "model.num_validation_examples": "3"}
-    assert effective(layers, "model.optimizer") == "sgd"
-    assert effective(layers, "trainer.max_epochs") is None
-    listed = drop_stale(layers, {"model.optimizer": "adamw"})
-    assert listed == [*given[:2], "--model.optimizer_args={}", *given[2:]]
+    assert last_value(layers, "model.optimizer") == "sgd"
+    assert last_value(layers, "trainer.max_epochs") is None
+    listed = reset_replaced_arguments(layers, {"model.optimizer": "adamw"})
+    assert listed == [*given[:2], "--model.optimizer_args={}", *given[4:]]
 
 
 def test_flatten_lists_nodes_and_leaves():
@@ -174,7 +176,7 @@ def test_flatten_lists_nodes_and_leaves():
 
 
 def test_the_names_that_hold_without_a_word_are_the_constructors_own():
-    assert _defaults() == {
+    assert component_defaults() == {
         "model.encoder": "row_cnn",
         "model.attention": "standard",
         "model.decoder": "lstm",

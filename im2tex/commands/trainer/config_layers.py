@@ -1,19 +1,19 @@
-"""Layers of a command's settings: what a later one changes in an earlier one.
+"""Layers of a command's settings: configuration files, flags, and the settings of a checkpoint.
 
-jsonargparse merges configuration files and flags in the order in which they stand. Three things
-are added here, on the argument list itself, before it is parsed:
+jsonargparse merges configuration files and flags in the order of the command line. Three rules are
+added here, on the argument list, before it is parsed:
 
-- a configuration file with a `base`, another file beside it, says only what differs from that one,
-  which becomes the layer before it;
-- a component's name changed by a later layer drops the earlier layers' arguments for it, which
-  belong to another component;
-- a checkpoint's settings become the first layer, so that everything else wins over them.
+- A configuration file with the key `base` names another file, relative to itself, which becomes
+  the layer before it.
+- When a layer changes the name of a component, the earlier layers' arguments of that component are
+  reset, since they belong to another component.
+- The settings of a checkpoint are the first layer, so that all others override them.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,13 @@ import yaml
 from im2tex.errors import Im2TexError
 from im2tex.model.migration import current_class_path, migrate_class_paths
 from im2tex.renames import current_setting, current_settings, warn_of_old_names
+from im2tex.utils.files import wrap_os_errors
 
-CHOICES = {
-    "model.encoder": {"model.encoder_args": "{}"},
-    "model.attention": {"model.attention_args": "{}"},
-    "model.decoder": {"model.decoder_args": "{}"},
-    "model.optimizer": {"model.optimizer_args": "{}"},
-    "model.schedule": {"model.schedule_args": "{}"},
+COMPONENT_ARGUMENTS = {
+    **{
+        f"model.{kind}": {f"model.{kind}_args": "{}"}
+        for kind in ("encoder", "attention", "decoder", "optimizer", "schedule")
+    },
     "data.source": {
         "data.source_args": "{}",
         "data.train_split": "null",
@@ -38,220 +38,196 @@ CHOICES = {
         "data.predict_splits": "null",
     },
 }
-"""Names, and what to reset the settings to that mean something to that one's component only."""
-
+"""For each setting that names a component: its dependent settings, and their empty values."""
 
 BASE = "base"
-"""The key under which a configuration file names the one that it starts from."""
+"""The key of a configuration file that names the file it extends."""
 
 
 @dataclass
-class Layer:
-    """Settings that stand together: a configuration file, or flags in a row.
+class ConfigLayer:
+    """Settings that take effect together: a file, consecutive flags, or those of a checkpoint.
 
     Attributes:
-        arguments: as they stood on the command line.
-        values: dotted names to values, for those settings whose value is known before parsing.
-        content: what to parse instead of `arguments`; of a file that jsonargparse cannot read as
-            it is, and of a checkpoint.
+        arguments: the flags as on the command line; empty for a file.
+        values: values by dotted name; those of flags are text.
+        content: nested settings of a file or checkpoint; None for flags.
     """
 
-    arguments: list[str]
+    arguments: list[str] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
     content: Mapping[str, Any] | None = None
 
+    @classmethod
+    def of_settings(cls, content: Mapping[str, Any]) -> ConfigLayer:
+        """A layer of nested settings."""
+        return cls(values=flatten(content), content=content)
 
-def split_layers(arguments: Sequence[str]) -> list[Layer]:
-    """Cuts arguments (without the subcommand) into layers.
+
+def split_layers(arguments: Sequence[str]) -> list[ConfigLayer]:
+    """Splits arguments, without the subcommand, into layers with the current names of settings.
 
     Raises:
-        Im2TexError: if a configuration file is missing, is no YAML mapping, or is its own base.
+        Im2TexError: if a configuration file does not exist, is not a YAML mapping, or extends
+            itself.
     """
-    layers: list[Layer] = []
-    flags: Layer | None = None
-    position = 0
-    while position < len(arguments):
-        argument = arguments[position]
-        name, equals, value = argument.partition("=")
-        current = _current_flag(name)
-        taken = [current + equals + value]
-        name = current
-        if not equals and position + 1 < len(arguments):
-            value = arguments[position + 1]
-            if not value.startswith("--"):
-                taken.append(value)
-        position += len(taken)
-        current = current_class_path(value)
-        if current != value:
-            _warn_of_class_path(name, value)
-            taken, value = [f"{name}={current}"], current
+    layers: list[ConfigLayer] = []
+    for name, value, words in _split_options(arguments):
         if name in ("--config", "-c"):
-            flags = None
-            contents, changed = _with_bases(Path(value))
-            if len(contents) == 1 and not changed:
-                layers.append(Layer(taken, flatten(contents[0])))
-            else:
-                layers += [Layer([], flatten(content), content) for content in contents]
+            layers += map(ConfigLayer.of_settings, _read_with_bases(Path(value)))
             continue
-        if flags is None:
-            flags = Layer([])
-            layers.append(flags)
-        flags.arguments += taken
-        if name.startswith("--"):
-            flags.values[name.removeprefix("--")] = value
+        if not layers or layers[-1].content is not None:
+            layers.append(ConfigLayer())
+        layers[-1].arguments += words
+        layers[-1].values[name.removeprefix("--")] = value
     return layers
 
 
-def _current_flag(name: str) -> str:
-    """A flag with the current name of its setting; an old name gives a warning."""
-    if not name.startswith("--"):
-        return name
-    old = name.removeprefix("--").rstrip("+")
-    new = current_setting(old)
-    if new != old:
-        warn_of_old_names(name, [(old, new)])
-    return f"--{new}{name[2 + len(old) :]}"
+def _split_options(arguments: Sequence[str]) -> Iterator[tuple[str, str, list[str]]]:
+    """Name, value and words of each option, with current names; old ones give a warning."""
+    remaining = list(arguments)
+    while remaining:
+        words = [remaining.pop(0)]
+        name, equals, value = words[0].partition("=")
+        if not equals and remaining and not remaining[0].startswith("--"):
+            value = remaining.pop(0)
+            words.append(value)
+        current = name
+        if name.startswith("--"):
+            old = name.removeprefix("--").rstrip("+")
+            new = current_setting(old)
+            if new != old:
+                warn_of_old_names(name, [(old, new)])
+            current = name.replace(old, new, 1)
+        path = current_class_path(value)
+        if path != value:
+            _warn_of_class_path(name, value)
+        words = [current, path] if len(words) == 2 else [f"{current}{equals}{path}"]
+        yield current, path, words
 
 
-def _current(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """A configuration with the names of older versions replaced; each gives a warning.
+def load_config(path: Path) -> dict[str, Any]:
+    """The nested settings of a configuration file and its bases, merged as the commands do.
 
-    Raises:
-        Im2TexError: if a setting is given by its old and by its current name.
-    """
-    changed, paths = migrate_class_paths(content)
-    for class_path in paths:
-        _warn_of_class_path(str(path), class_path)
-    try:
-        changed, renamed = current_settings(changed)
-    except Im2TexError as error:
-        raise Im2TexError(f"--config {path}: {error}") from None
-    warn_of_old_names(str(path), renamed)
-    return changed
-
-
-def _warn_of_class_path(name: str, path: str) -> None:
-    warnings.warn(
-        f"{name}: the class path {path} is of an older version; write {current_class_path(path)}.",
-        FutureWarning,
-        stacklevel=2,
-    )
-
-
-def merged(path: Path) -> dict[str, Any]:
-    """A configuration file with its bases below it, as the commands would merge them.
-
-    A dictionary within a group (`model.encoder_args`) replaces the one before it, and a changed
-    name drops it.
+    A mapping within a group, such as `model.encoder_args`, replaces that of the base.
 
     Raises:
         Im2TexError: as for `split_layers`.
     """
-    result: dict[str, Any] = {}
-    for content in _with_bases(path)[0]:
-        for name, value in content.items():
-            known = result.get(name)
-            if not (isinstance(known, Mapping) and isinstance(value, Mapping)):
-                result[name] = value
-                continue
-            stale = _stale(name, known, value)
-            kept = {key: one for key, one in known.items() if key not in stale}
-            result[name] = kept | dict(value)
-    return result
+    merged: dict[str, Any] = {}
+    for content in _read_with_bases(path):
+        for group, value in content.items():
+            before = merged.get(group)
+            if isinstance(before, Mapping) and isinstance(value, Mapping):
+                old, new = flatten({group: before}), flatten({group: value})
+                stale = {
+                    setting
+                    for name, owned in COMPONENT_ARGUMENTS.items()
+                    if _changes(name, old, new)
+                    for setting in owned
+                }
+                kept = {k: v for k, v in before.items() if f"{group}.{k}" not in stale}
+                merged[group] = kept | dict(value)
+            else:
+                merged[group] = value
+    return merged
 
 
-def _stale(group: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
-    """The settings of a group that belong to a component which a later layer has changed."""
-    stale = set()
-    for name, owned in CHOICES.items():
-        key = name.removeprefix(f"{group}.")
-        if key != name and key in after and after[key] != before.get(key):
-            stale |= {setting.removeprefix(f"{group}.") for setting in owned}
-    return stale
+def _changes(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    return after.get(name) is not None and after[name] != before.get(name)
 
 
-def _with_bases(path: Path) -> tuple[list[dict[str, Any]], bool]:
-    """The settings of a configuration file after those of its base, with current names.
-
-    Returns:
-        The settings of each file, and whether any name was replaced.
-    """
-    contents: list[dict[str, Any]] = []
-    changed = False
-    seen: list[Path] = []
-    here: Path | None = path
-    while here is not None:
-        if here.resolve() in seen:
-            raise Im2TexError(f"--config {path}: {here} is its own {BASE}.")
-        seen.append(here.resolve())
-        content = dict(read_config(here))
-        base = content.pop(BASE, None)
-        if not isinstance(base, str | None):
-            raise Im2TexError(
-                f"--config {here}: {BASE} names another configuration file, relative to this one; "
-                f"got {base!r}."
-            )
-        current = _current(content, here)
-        changed |= current != content
-        contents.insert(0, current)
-        here = None if base is None else here.parent / base
-    return contents, changed
-
-
-def drop_stale(layers: Sequence[Layer], defaults: Mapping[str, Any]) -> list[str]:
-    """The argument list in which a changed name has reset the arguments of the name before it.
+def reset_replaced_arguments(
+    layers: Sequence[ConfigLayer], defaults: Mapping[str, Any]
+) -> list[str]:
+    """The argument list, in which a changed component resets the arguments of the one before.
 
     Args:
-        layers: in the order in which they stand.
-        defaults: the names that hold where no layer says one.
+        layers: in the order of the command line.
+        defaults: the components that are used where no layer names one.
     """
     current = dict(defaults)
-    result: list[str] = []
+    arguments: list[str] = []
     for layer in layers:
-        for name, owned in CHOICES.items():
-            value = layer.values.get(name)
-            if value is None:
-                continue
-            if current.get(name) != value:
-                result += [f"--{setting}={empty}" for setting, empty in owned.items()]
-            current[name] = value
-        result += layer.arguments
-    return result
+        for name, owned in COMPONENT_ARGUMENTS.items():
+            if _changes(name, current, layer.values):
+                arguments += [f"--{setting}={empty}" for setting, empty in owned.items()]
+                current[name] = layer.values[name]
+        arguments += layer.arguments
+    return arguments
 
 
-def effective(layers: Sequence[Layer], name: str) -> Any:
-    """The value that the last layer to say so gives a setting, or None."""
+def last_value(layers: Sequence[ConfigLayer], name: str) -> Any:
+    """The value of a setting in the last layer that has one, or None."""
     found = None
     for layer in layers:
         found = layer.values.get(name, found)
     return found
 
 
-def read_config(path: Path) -> Mapping[str, Any]:
-    """A configuration file.
-
-    Raises:
-        Im2TexError: if it is missing or is no YAML mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Im2TexError(f"cannot read --config {path}: {error.strerror or error}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        problem = " ".join(str(error).split())
-        raise Im2TexError(f"--config {path} is no valid YAML: {problem}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, Mapping):
-        raise Im2TexError(f"--config {path} holds no settings, but a {type(content).__name__}.")
-    return content
-
-
 def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted name; both inner nodes and leaves are listed."""
+    """Nested settings by dotted name, inner nodes as well as leaves."""
     flat: dict[str, Any] = {}
     for name, value in content.items():
         flat[f"{prefix}{name}"] = value
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{name}.")
     return flat
+
+
+def _read_with_bases(path: Path) -> list[dict[str, Any]]:
+    """The settings of a configuration file after those of its bases, with current names."""
+    contents: list[dict[str, Any]] = []
+    seen: list[Path] = []
+    file: Path | None = path
+    while file is not None:
+        if file.resolve() in seen:
+            raise Im2TexError(f"--config {path}: {file} is its own {BASE}.")
+        seen.append(file.resolve())
+        content = _read_config(file)
+        base = content.pop(BASE, None)
+        if not isinstance(base, str | None):
+            raise Im2TexError(
+                f"--config {file}: {BASE} must be the path of another configuration file, relative "
+                f"to this one; got {base!r}."
+            )
+        contents.insert(0, content)
+        file = None if base is None else file.parent / base
+    return contents
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """The settings of one configuration file; old names are replaced, with a warning.
+
+    Raises:
+        Im2TexError: if it does not exist, is not a YAML mapping, or has a setting by two names.
+    """
+    try:
+        with wrap_os_errors(f"read --config {path}"):
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        problem = " ".join(str(error).split())
+        raise Im2TexError(f"--config {path} is not valid YAML: {problem}") from error
+    if content is None:
+        content = {}
+    if not isinstance(content, Mapping):
+        raise Im2TexError(
+            f"--config {path} must hold settings by name, got a {type(content).__name__}."
+        )
+    content, class_paths = migrate_class_paths(content)
+    for class_path in class_paths:
+        _warn_of_class_path(str(path), class_path)
+    try:
+        content, renamed = current_settings(content)
+    except Im2TexError as error:
+        raise Im2TexError(f"--config {path}: {error}") from None
+    warn_of_old_names(str(path), renamed)
+    return content
+
+
+def _warn_of_class_path(owner: str, path: str) -> None:
+    warnings.warn(
+        f"{owner}: the class path {path} is of an older version; write {current_class_path(path)}.",
+        FutureWarning,
+        stacklevel=2,
+    )

@@ -1,26 +1,27 @@
-"""Errors of `fit`, `validate`, `test` and `predict` that need no torch: answered before it loads.
+"""Checks of `fit`, `validate`, `test` and `predict` that need no torch, and so answer at once.
 
-Torch and Lightning take seconds to import. What is checked here is checked again by what runs
-later, so that a check may be left out but never refuses what would work.
+Importing torch and Lightning takes seconds. All these checks are repeated later, so that one may be
+incomplete, but must not refuse what would work.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
-from im2tex.commands.trainer.config_layers import effective, split_layers
-from im2tex.commands.trainer.flags import FLAGS
+from im2tex.commands.trainer.config_layers import last_value, split_layers
 from im2tex.errors import Im2TexError
 from im2tex.model.folders import is_model_folder
 from im2tex.renames import current_setting
 
+FLAGS_FILE = Path(__file__).with_name("flags.txt")
 _NO_RUN = ("-h", "--help", "--print_config", "--print_config=")
 
 
 def check_early(subcommand: str, arguments: Sequence[str]) -> None:
-    """Refuses unknown flags, missing configurations and a missing checkpoint.
+    """Checks for unknown flags, missing configurations and a missing checkpoint.
 
     Args:
         subcommand: of LightningCLI.
@@ -33,8 +34,7 @@ def check_early(subcommand: str, arguments: Sequence[str]) -> None:
         if argument.startswith("--") and not is_known_flag(argument):
             name = argument.removeprefix("--").partition("=")[0]
             raise Im2TexError(unknown_flag(name, subcommand))
-    layers = split_layers(arguments)
-    path = effective(layers, "ckpt_path")
+    path = last_value(split_layers(arguments), "ckpt_path")
     if any(argument.startswith(_NO_RUN) for argument in arguments):
         return
     if path in (None, "null", ""):
@@ -48,9 +48,15 @@ def check_early(subcommand: str, arguments: Sequence[str]) -> None:
         raise Im2TexError(f"there is no checkpoint {path}.")
 
 
+@cache
+def known_flags() -> frozenset[str]:
+    """The flags of LightningCLI, without dashes, as `flag_list.py` has written them."""
+    return frozenset(FLAGS_FILE.read_text(encoding="utf-8").split())
+
+
 def unknown_flag(name: str, subcommand: str) -> str:
-    """The message for a flag that does not exist, with the nearest one that does."""
-    near = difflib.get_close_matches(name, FLAGS, n=1, cutoff=0.7)
+    """The message for an unknown flag, with the most similar one."""
+    near = difflib.get_close_matches(name, sorted(known_flags()), n=1, cutoff=0.7)
     hint = f"; did you mean --{near[0]}?" if near else "."
     return f"unrecognized arguments: --{name}{hint} See `im2tex {subcommand} --help`."
 
@@ -61,7 +67,7 @@ def is_known_flag(argument: str) -> bool:
     parts = name.split(".")
     if name in ("", "help", "print_config") or parts[-1] == "help":
         return True
-    if len(parts) == 1 and any(flag.startswith(f"{name}.") for flag in FLAGS):
+    if len(parts) == 1 and any(flag.startswith(f"{name}.") for flag in known_flags()):
         return True
-    # What follows the name of a flag belongs to its value.
-    return any(".".join(parts[: n + 1]) in FLAGS for n in range(len(parts)))
+    # The parts after the name of a flag belong to its value.
+    return any(".".join(parts[: n + 1]) in known_flags() for n in range(len(parts)))

@@ -1,4 +1,7 @@
-"""What a person is told when something below says it in many lines, or in a traceback."""
+"""One-line messages for errors of jsonargparse, the file system, other processes and checkpoints.
+
+Each function returns None for an error that it does not explain.
+"""
 
 from __future__ import annotations
 
@@ -11,40 +14,42 @@ from collections.abc import Callable
 from im2tex.commands.trainer.early_checks import unknown_flag
 from im2tex.errors import Im2TexError
 from im2tex.training.callbacks.stop_at_nan import DivergedError
+from im2tex.utils.files import error_reason
 from im2tex.utils.stopping import StoppedBySignal
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
+_UNUSABLE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR),
+)
 
 
-def of_parser(error: Exception, subcommand: str) -> str:
-    """What jsonargparse found, on one line: what was given, and what was expected.
+def explain_parser_error(error: Exception, subcommand: str) -> Im2TexError:
+    """What is wrong with the command line or a configuration.
 
     Args:
-        error: its message names the type of each alternative that a value failed against, on a
-            line each.
-        subcommand: whose help to point to.
+        error: of jsonargparse; its message has the expected types and the value in several lines.
+        subcommand: the command whose help the message names.
     """
     message = str(error)
     key = re.search(r'Parser key "([^"]+)"', message)
     types = re.findall(
         r"Expected an? (.+?)(?: but .*|: .*|\. Got value.*)?$", message, re.MULTILINE
     )
-    given = re.search(r"(?:Given value|Got value): (.*)", message)
+    value = re.search(r"(?:Given value|Got value): (.*)", message)
     unknown = re.search(r"[Uu]nrecognized arguments: --([^\s=]+)", message)
-    if key and types and given:
-        names = dict.fromkeys(name for kind in types for name in _alternatives(kind))
-        message = f"{key[1]} should be {' or '.join(names)}, not {given[1].strip()!r}"
-    elif unknown:
-        return unknown_flag(unknown[1], subcommand)
+    if unknown:
+        return Im2TexError(unknown_flag(unknown[1], subcommand))
+    if key and types and value:
+        names = dict.fromkeys(name for kind in types for name in _readable_types(kind))
+        message = f"{key[1]} should be {' or '.join(names)}, not {value[1].strip()!r}"
     line = " ".join(message.split()).rstrip(".")
-    return f"{line}. See `im2tex {subcommand} --help`."
+    return Im2TexError(f"{line}. See `im2tex {subcommand} --help`.")
 
 
-def _alternatives(kind: str) -> list[str]:
-    """What jsonargparse expected, in the words of a person who types it."""
+def _readable_types(kind: str) -> list[str]:
+    """The alternatives of a type, as a user types them."""
     if kind == "path":
-        return []  # of a file with the value in it: nobody means that
+        return []  # a file that holds the value
     if "import path" in kind:
         return ["the name of a class"]
     literal = re.fullmatch(r"typing\.Literal\[(.*)\]", kind)
@@ -54,30 +59,26 @@ def _alternatives(kind: str) -> list[str]:
     return ["null" if name == "NoneType" else name]
 
 
-def of_files(error: OSError) -> str | None:
-    """What to do about a folder that cannot be used or a disk that is full; None for all else."""
-    if error.errno in _NO_ROOM:
-        way = "Make room there"
-    elif error.errno in _NO_ACCESS:
-        way = "Make it accessible"
-    else:
+def explain_os_error(error: OSError) -> Im2TexError | None:
+    """What to do about a folder that is not writable, or a full disk."""
+    if error.errno not in _UNUSABLE:
         return None
-    return (
-        f"{error.filename or 'a file of the run'}: {error.strerror}. {way}, or choose another "
-        "folder with --trainer.default_root_dir. A fit goes on from its last checkpoint with "
-        "--ckpt_path last."
+    return Im2TexError(
+        f"cannot use {error.filename or 'a file of the run'}: {error_reason(error)}. Make room "
+        "there or change its permissions, or choose another folder with "
+        "--trainer.default_root_dir. Resume a fit with --ckpt_path last."
     )
 
 
-def of_processes(error: Exception) -> Exception | None:
-    """What to raise instead of what another process, or waiting for one, ended with.
+def explain_worker_error(error: Exception) -> Exception | None:
+    """What ended another process, or this one while it waited for another.
 
     Args:
-        error: of a process that several devices or the loaders of data need.
+        error: of a process of a device or of a data loader. The error of the other process may
+            stand in its message, as a traceback.
 
     Returns:
-        Our own error, which the other process passed on within a traceback, or what to do about
-        a loader that was killed or weights that several devices wait for; None for all else.
+        The error that the other process raised, or what to do.
     """
     text = str(error)
     if "were not used in producing" in text:
@@ -89,25 +90,25 @@ def of_processes(error: Exception) -> Exception | None:
     passed_on = _PASSED_ON.findall(text)
     if passed_on:
         name, message = passed_on[-1]
-        return _OURS[name](message.strip())
-    worker = _WORKER.search(text)
+        return _OWN_ERRORS[name](message.strip())
+    worker = _DEAD_WORKER.search(text)
     if worker:
         how = f"by signal {worker[1].rstrip('.')}" if worker[1] else "from outside"
         return Im2TexError(
-            f"a process that loads data was killed {how}; mostly memory ran out, see the system's "
-            "log. Set --data.num_workers lower (0: none), or --data.batch_size, then resume from "
-            "the last checkpoint with --ckpt_path last."
+            f"a process that loads data was killed {how}, probably for lack of memory. Lower "
+            "--data.num_workers (0 loads in this process) or --data.batch_size, and resume with "
+            "--ckpt_path last."
         )
     if "Bus error" in text or "shared memory" in text:
         return Im2TexError(
-            "the processes that load data found no room in shared memory (/dev/shm): make it "
-            "larger (docker: --shm-size), or set --data.num_workers 0."
+            "the processes that load data found no room in shared memory (/dev/shm): enlarge it "
+            "(docker: --shm-size), or set --data.num_workers 0."
         )
     return None
 
 
-def of_restoring(error: BaseException, path: str | None) -> Im2TexError | None:
-    """What to do about a checkpoint that a trainer could not take over; None for all else.
+def explain_restore_error(error: BaseException, path: str | None) -> Im2TexError | None:
+    """What to do about a checkpoint that a trainer cannot restore.
 
     Args:
         error: that ended the command.
@@ -115,23 +116,20 @@ def of_restoring(error: BaseException, path: str | None) -> Im2TexError | None:
     """
     if path is None or not isinstance(error, Exception):
         return None
-    frames = [(f.filename, f.name) for f in traceback.extract_tb(error.__traceback__)]
-    here = any(
-        file.endswith("checkpoint_connector.py") and name.lstrip("_").startswith(("re", "load"))
-        for file, name in frames
+    frames = traceback.extract_tb(error.__traceback__)
+    restoring = any(
+        frame.filename.endswith("checkpoint_connector.py") and _RESTORES.match(frame.name)
+        for frame in frames
     )
-    if not here and not _RESTORING.search(str(error)):
+    if not restoring and not _RESTORES_ELSEWHERE.search(str(error)):
         return None
-    said = " ".join(str(error).split())
+    message = " ".join(str(error).split())
     if isinstance(error, Im2TexError):
-        return None if path in said else Im2TexError(f"{path}: {said}")
+        return None if path in message else Im2TexError(f"{path}: {message}")
     return Im2TexError(
-        f"{path} cannot be gone on from ({type(error).__name__}: {said:.200}): the file is "
-        "damaged, or of another version. Take another checkpoint."
+        f"cannot resume from {path} ({type(error).__name__}: {message:.200}): the file is damaged, "
+        "or of another version. Use another checkpoint."
     )
-
-
-_RESTORING = re.compile(r"checkpoint_connector\.py\", line \d+, in _?(?:restore|resume)")
 
 
 def _stopped(message: str) -> StoppedBySignal:
@@ -139,12 +137,16 @@ def _stopped(message: str) -> StoppedBySignal:
     return StoppedBySignal(message, signum)
 
 
-_OURS: dict[str, Callable[[str], Exception]] = {
+_OWN_ERRORS: dict[str, Callable[[str], Exception]] = {
     "Im2TexError": Im2TexError,
     "DivergedError": DivergedError,
-    "Stopped": _stopped,
+    "StoppedBySignal": _stopped,
 }
-_PASSED_ON = re.compile(rf"^im2tex\.[\w.]*\b({'|'.join(_OURS)}): (.*)", re.MULTILINE)
-_WORKER = re.compile(
+_PASSED_ON = re.compile(rf"^im2tex\.[\w.]*\b({'|'.join(_OWN_ERRORS)}): (.*)", re.MULTILINE)
+_DEAD_WORKER = re.compile(
     r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:is killed by signal: (.*?\.)|exited)"
+)
+_RESTORES = re.compile("_?(?:restore|resume|load)")
+_RESTORES_ELSEWHERE = re.compile(
+    r"checkpoint_connector\.py\", line \d+, in _?(?:restore|resume|load)"
 )

@@ -1,15 +1,15 @@
-"""Writes `flags.py`, the list of flags, from the signatures that LightningCLI makes them of.
+"""Writes `flags.txt`, the flags that LightningCLI makes of signatures.
 
 python -m im2tex.commands.trainer.flag_list
 """
 
 from __future__ import annotations
 
-import inspect
-from pathlib import Path
+from inspect import signature
 
 from lightning.pytorch import Trainer
 
+from im2tex.commands.trainer.early_checks import FLAGS_FILE
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.training.callbacks.best_and_last_checkpoint import BestAndLastCheckpoint
 from im2tex.training.callbacks.predictions import WritePredictions
@@ -34,26 +34,19 @@ _OTHERS = (
     "verbose",
     "weights_only",
 )
-_HEADER = '''"""Flags of `fit`, `validate`, `test` and `predict`, written by `flag_list.py`."""
-
-FLAGS = frozenset(
-    [
-'''
 
 
 def current_flags() -> list[str]:
     """The flags without dashes, in alphabetical order."""
-    flags = [*_OTHERS]
-    for group, cls in _GROUPS.items():
-        flags += [f"{group}.{name}" for name in inspect.signature(cls).parameters]
-    return sorted(flags)
+    names = (
+        f"{group}.{name}" for group, cls in _GROUPS.items() for name in signature(cls).parameters
+    )
+    return sorted([*_OTHERS, *names])
 
 
 def main() -> None:
     """Writes the file."""
-    lines = [f'        "{flag}",\n' for flag in current_flags()]
-    text = _HEADER + "".join(lines) + "    ]\n)\n"
-    Path(__file__).with_name("flags.py").write_text(text, encoding="utf-8")
+    FLAGS_FILE.write_text("".join(f"{flag}\n" for flag in current_flags()), encoding="utf-8")
 
 
 if __name__ == "__main__":

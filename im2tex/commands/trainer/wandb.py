@@ -1,4 +1,4 @@
-"""Runs of Weights & Biases: where their files lie, and how they end."""
+"""Runs of Weights & Biases: the folder of their files, and their exit status."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import Any
 from im2tex.errors import Im2TexError
 
 
-def place(logger: Any, folder: str) -> None:
-    """Puts what W&B's logger writes, and with it the run's own files, below a folder.
+def set_save_dir(logger: Any, folder: str) -> None:
+    """Sets the folder of a W&B logger, and with it of the run's own files, if it has none.
 
-    Without a `save_dir` they lie in the working directory, where neither a person nor
-    `--ckpt_path last` looks for them.
+    The default is the working directory, where `--ckpt_path last` does not look.
 
     Args:
-        logger: `trainer.logger` as parsed: one, a list, or none; changed in place.
-        folder: of the runs.
+        logger: `trainer.logger` as parsed: one, a list, or None; changed in place.
+        folder: folder of the runs.
     """
     for one in logger if isinstance(logger, list) else [logger]:
         if str(getattr(one, "class_path", "")).endswith(".WandbLogger"):
@@ -28,16 +27,16 @@ def place(logger: Any, folder: str) -> None:
 
 
 @contextmanager
-def own_run() -> Iterator[None]:
-    """Ends the W&B run that a command within starts: as failed, if the command fails.
+def wandb_run_scope() -> Iterator[None]:
+    """Finishes the W&B run that the block starts, as failed if the block raises an error.
 
-    W&B itself learns of a failure only from exceptions that nobody catches and from `sys.exit`,
-    and a second command of the process would go on with the run of the first.
+    W&B notices only uncaught exceptions and `sys.exit`, and a second command of the process would
+    continue the run of the first.
 
     Raises:
-        Im2TexError: for what W&B complains about, such as that nobody is logged in.
+        Im2TexError: in place of W&B's own errors, such as a missing login.
     """
-    before = _current()
+    before = _current_run()
     status = 1
     try:
         yield
@@ -51,11 +50,11 @@ def own_run() -> Iterator[None]:
             "login`, or keep its files here with WANDB_MODE=offline."
         ) from error
     finally:
-        run = _current()
+        run = _current_run()
         if run is not None and run is not before:
             run.finish(exit_code=status)
 
 
-def _current() -> Any:
+def _current_run() -> Any:
     """The process's W&B run; W&B is imported only by a logger of it."""
     return getattr(sys.modules.get("wandb"), "run", None)

@@ -1,0 +1,110 @@
+"""The model that `--ckpt_path` names: its file, its settings as a layer, conflicts with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from im2tex.attention import ATTENTIONS
+from im2tex.commands.trainer.config_layers import ConfigLayer
+from im2tex.decoders import DECODERS
+from im2tex.decoders.base import NO_ATTENTION
+from im2tex.encoders import ENCODERS
+from im2tex.errors import Im2TexError
+from im2tex.model.pretrained import StoredModel
+from im2tex.registry import Registry
+from im2tex.training.optim import OPTIMIZERS, SCHEDULES
+
+_MODEL_COMPONENTS: dict[str, Registry[Any]] = {
+    "encoder": ENCODERS,
+    "attention": ATTENTIONS,
+    "decoder": DECODERS,
+}
+_TRAINING_COMPONENTS: dict[str, Registry[Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+_NOT_IN_CONFIG = ("vocabulary",)
+
+
+def find_checkpoint(path: str, folder: str) -> str:
+    """The path of a checkpoint; for `last`, that of the newest `last.ckpt` below a folder.
+
+    Args:
+        path: as given with --ckpt_path.
+        folder: folder of the runs.
+
+    Raises:
+        Im2TexError: if there is none below the folder.
+    """
+    if path != "last":
+        return path
+    found = Path(folder).glob("**/checkpoints/last.ckpt")
+    newest = max(found, key=lambda file: file.stat().st_mtime, default=None)
+    if newest is None:
+        raise Im2TexError(
+            f"--ckpt_path last: there is no checkpoints/last.ckpt below {folder}. Give the path of "
+            "a checkpoint, or set --trainer.default_root_dir to the folder of the run."
+        )
+    return str(newest)
+
+
+def model_folder_layer(stored: StoredModel) -> ConfigLayer:
+    """The settings of a model folder: model, ensemble and data."""
+    ensemble = {"ensemble": list(stored.members), "tta_scales": list(stored.scales)}
+    return ConfigLayer.of_settings(
+        {"model": _for_config(stored.settings) | ensemble, "data": dict(stored.data)}
+    )
+
+
+def checkpoint_layer(checkpoint: Mapping[str, Any]) -> ConfigLayer:
+    """The settings of a checkpoint: model, data and averaging of weights."""
+    return ConfigLayer.of_settings(
+        {
+            "model": _for_config(checkpoint["hyper_parameters"]),
+            "data": dict(checkpoint.get("datamodule_hyper_parameters", {})),
+            "ema": checkpoint.get("callbacks", {}).get("EMA", {}).get("decay", 0.0),
+        }
+    )
+
+
+def _for_config(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in _NOT_IN_CONFIG}
+
+
+def check_conflicts(settings: Any, trained: Mapping[str, Any], *, resume: bool) -> None:
+    """Checks that settings agree with a checkpoint's architecture and vocabulary.
+
+    A resumed fit must also have the same optimizer and schedule, since their states are restored.
+
+    Args:
+        settings: settings of the model, all layers merged.
+        trained: hyper-parameters of the checkpoint.
+        resume: whether a fit resumes.
+
+    Raises:
+        Im2TexError: if a setting differs.
+    """
+    vocabulary = trained["vocabulary"]
+    pairs = [("vocabulary", settings.get("vocabulary") or vocabulary, vocabulary)]
+    for kind, registry in (_MODEL_COMPONENTS | (_TRAINING_COMPONENTS if resume else {})).items():
+        name = trained[kind]
+        if name == NO_ATTENTION:  # the model itself checks that
+            continue
+        pairs.append((kind, settings[kind], name))
+        if settings[kind] == name:
+            given, known = (
+                registry.complete(name, dict(source.get(f"{kind}_args") or {}))
+                for source in (settings, trained)
+            )
+            pairs += [(f"{kind}_args.{one}", given[one], known[one]) for one in given]
+    for setting, wanted, known in pairs:
+        if wanted != known:
+            raise Im2TexError(
+                f"model.{setting} is {_short(wanted)}, but the checkpoint was trained with "
+                f"{_short(known)}, which goes with its weights: leave the setting out, or use "
+                "model.init_from to start another fit from the weights alone."
+            )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:76]} …"
