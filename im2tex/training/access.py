@@ -1,4 +1,4 @@
-"""The package's own modules of a trainer, with their types checked once."""
+"""The data module of a trainer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def formula_data(trainer: Trainer) -> FormulaDataModule:
     """The trainer's data module.
 
     Raises:
-        Im2TexError: if it is none of this package.
+        Im2TexError: if it is no `FormulaDataModule`.
     """
     datamodule = getattr(trainer, "datamodule", None)
     if not isinstance(datamodule, FormulaDataModule):

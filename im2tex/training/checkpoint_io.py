@@ -1,4 +1,4 @@
-"""Writing of checkpoints that keeps the earlier file until the new one is complete."""
+"""Atomic writing of checkpoints."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from im2tex.utils.files import atomic_write, wrap_os_errors
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and then moves it there.
+    """Writes a checkpoint to a temporary file in its folder, and then renames it.
 
-    Lightning writes it into the system's temporary folder; where that is another file system, the
-    move is a copy, and a run killed or a disk full in the middle of it costs the checkpoint that
-    was there before.
+    Lightning writes to the system's temporary folder. If that is on another file system, it copies
+    the file, and an interruption or a full disk destroys the earlier checkpoint.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Writes; the file that was there stays until the new one is complete.
+        """Writes a checkpoint; after an error the earlier file is unchanged.
 
         Raises:
-            Im2TexError: if it cannot be written.
+            Im2TexError: if the file cannot be written.
         """
         path = Path(path)
         advice = (
@@ -42,9 +41,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> Any:
-        """Reads; whatever is asked for, nothing of the file is run.
+        """Reads a checkpoint without running code from it; `weights_only` is ignored.
 
         Raises:
-            Im2TexError: if it cannot be read.
+            Im2TexError: if the file cannot be read.
         """
         return read_file(Path(path))

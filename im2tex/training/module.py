@@ -450,11 +450,12 @@ class Im2Tex(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clips the gradient norm to `clip_norm`, and logs the norm before clipping."""
+        """Clips the gradient norm to `clip_norm`; logs the norm before clipping and the rate."""
         if gradient_clip_val is not None:
             raise Im2TexError(GRADIENT_CLIPPING_ERROR)
         norm = nn.utils.clip_grad_norm_(self.parameters(), self.clip_norm or float("inf"))
         self.log("train/grad_norm", norm)
+        self.log("train/lr", optimizer.param_groups[0]["lr"])
 
 
 def _check_ranges(min_count: int, clip_norm: float, num_validation_examples: int) -> None:

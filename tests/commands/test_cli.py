@@ -64,7 +64,7 @@ def test_fit_leaves_a_run_folder_with_checkpoints_log_configuration_and_pictures
         "checkpoints/last.ckpt",
         "config.yaml",
         "metrics.csv",
-        "pictures/step-0000005.png",
+        "images/step-0000005.png",
     } <= names
     saved = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
     assert saved["model"]["encoder_args"] == TINY["model"]["encoder_args"]
@@ -77,7 +77,7 @@ def test_fit_says_what_it_is_about_to_do(tmp_path, capsys):
     assert "M parameters" in said
     assert "vocabulary of" in said
     assert "train: 40 of 40 samples" in said
-    assert "padded pixels for each true one" in said
+    assert "padded pixels for each image pixel" in said
 
 
 def test_the_test_prints_a_table_and_writes_every_samples_verdict(checkpoint, tmp_path, capsys):

@@ -211,5 +211,5 @@ def test_a_best_checkpoint_that_is_nowhere_is_a_warning(tmp_path):
     path = config(tmp_path, TINY)
     assert im2tex("fit", "--config", path) == 0
     (tmp_path / "runs/version_0/checkpoints/best.ckpt").unlink()
-    with pytest.warns(UserWarning, match=r"best checkpoint so far, .*best\.ckpt, is not there"):
+    with pytest.warns(UserWarning, match=r"best checkpoint so far, .*best\.ckpt, does not exist"):
         im2tex("fit", "--config", path, "--ckpt_path", "last", "--trainer.max_epochs", "2")

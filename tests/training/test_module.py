@@ -200,7 +200,7 @@ def test_rare_tokens_become_unknown_in_a_fresh_fit(tmp_path, capsys):
     assert set(words) == {token for token, n in counts.items() if n >= 15}
     assert 0 < len(words) < len(counts)
     rare = [n for n in counts.values() if n < 15]
-    assert f"{len(rare)} rarer tokens, seen {sum(rare)} times" in capsys.readouterr().out
+    assert f"{len(rare)} rarer tokens, {sum(rare)} occurrences" in capsys.readouterr().out
     assert content["state_dict"]["recognizer.decoder.embedding.weight"].shape[0] == 4 + len(words)
 
 

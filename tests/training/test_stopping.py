@@ -43,7 +43,7 @@ def test_a_stopped_fit_goes_on_exactly(way, tmp_path, capsys):
     last = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said == (
-        f"im2tex: stopped by SIGTERM at step {step}: go on with the same command and "
+        f"im2tex: stopped by SIGTERM at step {step}: resume with the same command and "
         f"--ckpt_path {last}"
     )
     content = read_checkpoint(last)
@@ -62,7 +62,7 @@ def test_ctrl_c_ends_a_fit_alike(tmp_path, capsys, monkeypatch):
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
-    assert "stopped by SIGINT at step 3: go on" in capsys.readouterr().err
+    assert "stopped by SIGINT at step 3: resume with" in capsys.readouterr().err
     assert read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")["global_step"] == 3
 
 

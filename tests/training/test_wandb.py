@@ -85,7 +85,7 @@ def test_a_run_is_there_with_all_it_logs_and_is_continued_by_its_id(tmp_path):
     assert first.config["seed_everything"] == 0
     assert len(first.column("train/loss")) == len(first.column("train/lr")) == 10
     assert len(set(first.column("train/lr"))) > 5, "a cosine does not stand still"
-    for once_a_validation in ("val/perplexity", "val/token_exact", "val/pictures", "val/attention"):
+    for once_a_validation in ("val/perplexity", "val/token_exact", "val/images", "val/attention"):
         assert len(first.column(once_a_validation)) == 2, once_a_validation
 
     # The run's own files lie together, and `last` finds them.

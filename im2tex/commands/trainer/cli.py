@@ -28,14 +28,13 @@ from im2tex.model.pretrained import StoredModel
 from im2tex.training.callbacks import (
     EMA,
     ConsoleLogger,
-    LogLearningRate,
     SaveRunConfig,
     TerminalProgressBar,
     ValidationImages,
 )
 from im2tex.training.callbacks.best_and_last_checkpoint import BestAndLastCheckpoint
 from im2tex.training.callbacks.predictions import WritePredictions
-from im2tex.training.callbacks.reserved_folder import reserve_version_folder
+from im2tex.training.callbacks.run_folder import reserve_version_folder
 from im2tex.training.callbacks.run_summary import RunSummary
 from im2tex.training.callbacks.stop_at_nan import StopAtNaN
 from im2tex.training.callbacks.stop_at_signal import StopAtSignal, resume_advice
@@ -202,7 +201,6 @@ def default_callbacks(settings: Any) -> list[Callback]:
     trainer = settings.trainer
     callbacks: list[Callback] = [
         ConsoleLogger(),
-        LogLearningRate(),
         RunSummary(),
         ValidationImages(),
         StopAtSignal(),

@@ -1,9 +1,8 @@
-"""What `predict` writes: JSON lines, a file a split."""
+"""The JSON lines that `im2tex predict` writes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,19 @@ import torch.distributed
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from im2tex.errors import Im2TexError
 from im2tex.training.access import formula_data
 from im2tex.training.callbacks.run_folder import run_folder
+from im2tex.utils.files import write_text_atomic
 
 
 class WritePredictions(Callback):
     """Writes `SPLIT.jsonl`: `key`, `latex`, `tokens`, `score`, `finished`, `n_best`.
 
-    Every sample has its line, in the order of the split. One that could not be read or drawn has
-    null for its reading.
+    Every sample has a line, in the order of the split. The prediction of a sample that failed to
+    load is null.
 
     Args:
-        folder: where to; `predictions/` in the run's own folder if not given.
+        folder: folder of the files; `predictions/` in the run's folder if not given.
     """
 
     def __init__(self, folder: str | None = None) -> None:
@@ -31,7 +30,7 @@ class WritePredictions(Callback):
         self._lines: dict[int, dict[str, dict[str, Any]]] = {}
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forgets an earlier run's."""
+        """Removes the lines of an earlier prediction."""
         self._lines = {}
 
     def on_predict_batch_end(
@@ -43,10 +42,9 @@ class WritePredictions(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keeps the lines of a batch."""
+        """Collects the lines of a batch."""
         lines = self._lines.setdefault(dataloader_idx, {})
-        for key, reading in outputs:
-            lines[key] = _line(key, reading)
+        lines |= {key: _line(key, prediction) for key, prediction in outputs}
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the files, on the first process.
@@ -54,48 +52,36 @@ class WritePredictions(Callback):
         Raises:
             Im2TexError: if a file cannot be written.
         """
-        folder = Path(self.folder) if self.folder else None
-        if folder is None:
-            own = run_folder(trainer)
-            folder = (own or Path(trainer.default_root_dir)) / "predictions"
+        own = run_folder(trainer) or Path(trainer.default_root_dir)
+        folder = Path(self.folder) if self.folder else own / "predictions"
         data = formula_data(trainer)
-        for number, name in enumerate(data.predict_splits):
-            lines = gather_dict(self._lines.get(number, {}))
+        for index, name in enumerate(data.predict_splits):
+            lines = gather_dict(self._lines.get(index, {}))
             if trainer.is_global_zero:
                 keys = [key for key in data.split(name).all_keys() if key in lines]
-                _write(folder / f"{name}.jsonl", [lines[key] for key in keys])
-                print(f"{len(keys):,} readings of {name}: {folder / f'{name}.jsonl'}")
+                path = folder / f"{name}.jsonl"
+                text = "".join(json.dumps(lines[key], ensure_ascii=False) + "\n" for key in keys)
+                write_text_atomic(path, text, "Choose another folder with --predictions.folder.")
+                print(f"{len(keys):,} predictions of {name}: {path}")
 
 
-def gather_dict(mine: dict[str, Any]) -> dict[str, Any]:
-    """The entries of all processes of a distributed run, on each."""
+def gather_dict(own: dict[str, Any]) -> dict[str, Any]:
+    """The union of the dictionaries of all processes, on each process."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return mine
+        return own
     parts: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(parts, mine)
+    torch.distributed.all_gather_object(parts, own)
     return {key: value for part in parts for key, value in part.items()}
 
 
-def _line(key: str, reading: Any) -> dict[str, Any]:
-    if reading is None:
+def _line(key: str, prediction: Any) -> dict[str, Any]:
+    if prediction is None:
         return {"key": key, "latex": None, "tokens": None, "score": None, "n_best": []}
     return {
         "key": key,
-        "latex": reading.latex,
-        "tokens": reading.tokens,
-        "score": reading.score,
-        "finished": reading.finished,
-        "n_best": [{"latex": latex, "score": score} for latex, score in reading.n_best],
+        "latex": prediction.latex,
+        "tokens": prediction.tokens,
+        "score": prediction.score,
+        "finished": prediction.finished,
+        "n_best": [{"latex": latex, "score": score} for latex, score in prediction.n_best],
     }
-
-
-def _write(path: Path, lines: Sequence[dict[str, Any]]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Im2TexError(
-            f"cannot write {path}: {error.strerror or error}. Choose another folder with "
-            "--predictions.folder."
-        ) from error

@@ -1,4 +1,4 @@
-"""Saves a run's configuration where the run's other files are, and with W&B in its config."""
+"""Saves the configuration of a run in its folder, and in the config of a W&B run."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from lightning.pytorch.loggers import WandbLogger
 
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.training.callbacks.run_folder import run_folder
+from im2tex.utils.files import error_reason
 
 
 class SaveRunConfig(SaveConfigCallback):
-    """Saves `config.yaml` into the run's own folder (see `run_folder`).
+    """Saves `config.yaml` in the run's folder (see `run_folder`).
 
-    LightningCLI's own callback saves into `trainer.log_dir`, which all W&B runs share, and stops
-    the second run that finds a file there: the second trial of a sweep, or a run resumed in its
-    folder. Here nothing is overwritten and nothing stops: a configuration that differs from the
-    one before it goes into `config-2.yaml`, and so on.
+    LightningCLI's own callback saves it in `trainer.log_dir`, which all W&B runs share, and raises
+    if the file exists, as in the second trial of a sweep or in a resumed run. Here a configuration
+    that differs from the saved one is saved as `config-2.yaml`, and so on.
 
     Args:
         parser: LightningCLI's parser.
-        config: the run's configuration.
+        config: configuration of the run.
         config_filename: name of the file.
     """
 
@@ -39,7 +39,7 @@ class SaveRunConfig(SaveConfigCallback):
         super().__init__(parser, config, config_filename=config_filename, save_to_log_dir=False)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Saves, once a run. A file that cannot be written is a warning, not an end."""
+        """Saves the configuration once; a file that cannot be written is a warning."""
         if self.already_saved:
             return
         self.already_saved = True
@@ -53,34 +53,29 @@ class SaveRunConfig(SaveConfigCallback):
         text = self.parser.dump(config, skip_none=False)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
-                # A resumed run has these values already, and may change them; a sweep has set and
-                # locked those of its parameters that are names here, and would warn of each.
+                # Values that a sweep has set are locked, and W&B warns of each change to them.
                 known = logger.experiment.config
                 new = {k: v for k, v in yaml.safe_load(text).items() if known.get(k) != v}
                 known.update(new, allow_val_change=True)
         if folder is not None:
             try:
-                _save(folder, self.config_filename, text)
+                _save(folder, Path(self.config_filename), text)
             except OSError as error:
                 warnings.warn(
-                    f"the configuration is not saved in {folder}: {error.strerror or error}.",
+                    f"the configuration is not saved in {folder}: {error_reason(error)}.",
                     stacklevel=2,
                 )
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Not used: `setup` does it all."""
+        """Does nothing; `setup` saves the configuration."""
 
 
-def _save(folder: Path, name: str, text: str) -> Path:
+def _save(folder: Path, name: Path, text: str) -> None:
+    """Saves the text under the first free name, unless the last file has the same text."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    last: Path | None = None
-    number = 1
+    path, last, number = folder / name, None, 1
     while path.exists():
-        last = path
         number += 1
-        path = folder / f"{Path(name).stem}-{number}{Path(name).suffix}"
-    if last is not None and last.read_text(encoding="utf-8") == text:
-        return last
-    path.write_text(text, encoding="utf-8")
-    return path
+        path, last = folder / f"{name.stem}-{number}{name.suffix}", path
+    if last is None or last.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")

@@ -1,29 +1,33 @@
-"""The one folder that a run calls its own."""
+"""The folder of a run: reserved by its first process, known to all."""
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 
 def run_folder(trainer: Trainer) -> Path | None:
-    """The run's own folder: `SAVE_DIR/NAME/VERSION` of its first logger.
+    """The run's folder, `SAVE_DIR/NAME/VERSION` of its first logger.
 
-    It is the folder that `ModelCheckpoint` puts `checkpoints/` into, whatever the logger. (Not
-    `trainer.log_dir`, which for W&B is the folder that all runs share.) Every process must call
-    it, for the first one tells the others.
+    `ModelCheckpoint` creates `checkpoints/` in the same folder. `trainer.log_dir` differs: for W&B
+    it is a folder that all runs share. Every process must call this function, because the first
+    process broadcasts the result.
 
     Returns:
-        The folder, which may not exist yet; None for a run without a logger, which has none, and
-        for a dry run (`fast_dev_run`), which leaves nothing behind.
+        The folder, which may not exist yet; None without a logger, and in a dry run
+        (`fast_dev_run`), which writes no files.
     """
     folder: str | None = None
-    dry = bool(getattr(trainer, "fast_dev_run", False))
-    if trainer.loggers and trainer.is_global_zero and not dry:
+    is_dry_run = bool(getattr(trainer, "fast_dev_run", False))
+    if trainer.loggers and trainer.is_global_zero and not is_dry_run:
         logger = trainer.loggers[0]
-        # W&B gives a run its id when it starts, which asking for it makes happen.
-        _ = getattr(logger, "experiment", None)
+        _ = getattr(logger, "experiment", None)  # starts a W&B run, which gives it an id
         version = logger.version
         if not isinstance(version, str):
             version = f"version_{version}"
@@ -31,3 +35,32 @@ def run_folder(trainer: Trainer) -> Path | None:
         folder = str(Path(save_dir) / str(logger.name) / version)
     folder = trainer.strategy.broadcast(folder)
     return None if folder is None else Path(folder)
+
+
+def reserve_version_folder(logger: Any) -> None:
+    """Makes a CSV or TensorBoard logger create `version_N` as soon as it chooses N.
+
+    Lightning's loggers create the folder seconds later, so that two runs started together share
+    one. Here the first process of a run creates it at once, and tries the next number if another
+    run was faster. A version set by the user is kept, and other loggers are unchanged.
+
+    Args:
+        logger: a logger of a trainer.
+    """
+    if isinstance(logger, CSVLogger | TensorBoardLogger):
+        logger._get_next_version = partial(_create_next, logger)  # type: ignore[method-assign]
+
+
+def _create_next(logger: CSVLogger | TensorBoardLogger) -> int:
+    number = type(logger)._get_next_version(logger)  # type: ignore[arg-type]
+    if getattr(rank_zero_only, "rank", 0) != 0:
+        return number
+    root = Path(logger.root_dir)
+    root.mkdir(parents=True, exist_ok=True)
+    while True:
+        try:
+            os.mkdir(root / f"version_{number}")
+        except FileExistsError:
+            number += 1
+        else:
+            return number

@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import CSVLogger
 from PIL import Image
 from tiny_run import TINY, changed, config, im2tex
 
-from im2tex.training.callbacks import AttentionImages, attention_images
+from im2tex.training.callbacks import AttentionImages, images
 from im2tex.training.examples import ValidationExample
 from im2tex.training.module import Im2Tex
 
@@ -42,7 +42,7 @@ def test_a_resumed_run_keeps_the_rhythm(tmp_path):
 
 def test_with_an_average_of_weights_it_is_the_average_that_looks(tmp_path, monkeypatch):
     looking, validated = [], []
-    look, step = attention_images.predict_with_attention, Im2Tex.validation_step
+    look, step = images.predict_with_attention, Im2Tex.validation_step
 
     def looks(model, image, gold):
         looking.append(model.require_decoder().output.bias.clone())
@@ -52,7 +52,7 @@ def test_with_an_average_of_weights_it_is_the_average_that_looks(tmp_path, monke
         validated.append(model.recognizer.require_decoder().output.bias.clone())
         return step(model, *batch)
 
-    monkeypatch.setattr(attention_images, "predict_with_attention", looks)
+    monkeypatch.setattr(images, "predict_with_attention", looks)
     monkeypatch.setattr(Im2Tex, "validation_step", validates)
     fit(tmp_path, "--ema", "0.9", epochs=1, count=1)
     assert torch.equal(looking[-1], validated[-1])
@@ -69,7 +69,7 @@ def test_a_model_without_attention_to_show_is_one_warning(flags, why, tmp_path):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit(tmp_path, *flags, epochs=2)
-    said = [str(one.message) for one in caught if "no attention pictures" in str(one.message)]
+    said = [str(one.message) for one in caught if "no attention images" in str(one.message)]
     assert len(said) == 1
     assert why in said[0]
     assert not sheets(tmp_path)
@@ -89,8 +89,8 @@ def test_short_and_long_formulas(checkpoint, tmp_path, monkeypatch):
         seen.append(image.shape[1])
         return look(model, image, gold=gold)
 
-    look = attention_images.predict_with_attention
-    monkeypatch.setattr(attention_images, "predict_with_attention", noted)
+    look = images.predict_with_attention
+    monkeypatch.setattr(images, "predict_with_attention", noted)
     model = Im2Tex.load_from_checkpoint(checkpoint)
     widths = (64, 56, 48, 40, 32)  # long ones come first
     model.validation_examples = [
@@ -105,5 +105,5 @@ def test_short_and_long_formulas(checkpoint, tmp_path, monkeypatch):
 
 def test_numbers_below_one():
     for arguments in ({"every": 0}, {"count": 0}):
-        with pytest.raises(ValueError, match="at least 1"):
+        with pytest.raises(ValueError, match="must be >= 1"):
             AttentionImages(**arguments)

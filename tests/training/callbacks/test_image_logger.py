@@ -1,4 +1,4 @@
-"""ImageLogger of a fit: where they go, and what happens where they cannot."""
+"""Images of a fit: where they go, and what happens where they cannot."""
 
 import errno
 import warnings
@@ -16,18 +16,18 @@ SHEET = Image.fromarray(np.zeros((20, 30), np.uint8))
 
 
 class Recorder(CSVLogger):
-    """Takes pictures as W&B's logger does, and as TensorBoard's writer."""
+    """Takes images as W&B's logger does, and as TensorBoard's writer."""
 
     def __init__(self, folder):
         super().__init__(folder, "a", version="b")
-        self.pictures = []
+        self.images = []
 
     def log_image(self, key, images, step):
-        self.pictures.append((key, images[0].size[::-1], step))
+        self.images.append((key, images[0].size[::-1], step))
 
     def add_image(self, tag, pixels, step, dataformats):
         assert dataformats == "HWC"
-        self.pictures.append((tag, pixels.shape[:2], step))
+        self.images.append((tag, pixels.shape[:2], step))
 
     @property
     def experiment(self):
@@ -44,7 +44,7 @@ class Recorder(CSVLogger):
 
 
 class Unreachable(Recorder):
-    """W&B when its server, or its own process, is gone; for the first two pictures."""
+    """W&B when its server, or its own process, is gone; for the first two images."""
 
     def __init__(self, folder):
         super().__init__(folder)
@@ -58,13 +58,13 @@ class Unreachable(Recorder):
 
 
 def fit(folder, logger, epochs=4):
-    """Fits with a validation of one picture an epoch; what was said of pictures."""
+    """Fits with a validation of one image an epoch; what was said of images."""
     trainer = small_trainer(folder, ValidationImages(), logger=logger, max_epochs=epochs)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         trainer.fit(Small(), batches(1), batches(1))
     assert trainer.current_epoch == epochs
-    return [str(one.message) for one in caught if "a picture" in str(one.message)]
+    return [str(one.message) for one in caught if "an image" in str(one.message)]
 
 
 @pytest.mark.parametrize("kind", ["WandbLogger", "TensorBoardLogger"])
@@ -72,19 +72,21 @@ def test_a_picture_is_a_file_and_logged(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(image_logger, kind, Recorder)
     logger = Recorder(tmp_path)
     ImageLogger("kind").log(SHEET, tmp_path / "run", small_trainer(tmp_path, logger=logger))
-    with Image.open(tmp_path / "run" / "kind" / "step-0000000.png") as picture:
-        assert picture.size == SHEET.size
-    assert logger.pictures == [("val/kind", (20, 30), 0)]
+    with Image.open(tmp_path / "run" / "kind" / "step-0000000.png") as image:
+        assert image.size == SHEET.size
+    assert logger.images == [("val/kind", (20, 30), 0)]
 
 
 def test_a_logger_that_fails_is_said_once_and_tried_again(tmp_path, monkeypatch):
     monkeypatch.setattr(image_logger, "WandbLogger", Recorder)
     logger = Unreachable(tmp_path)
     (said,) = fit(tmp_path, logger)
-    assert said.startswith("a picture of pictures/ could not be put into Unreachable: [Errno ")
-    assert said.endswith("Connection lost. The fit goes on.")
-    assert [step for _, _, step in logger.pictures] == [3, 4]
-    files = sorted(path.name for path in tmp_path.glob("a/b/pictures/*.png"))
+    assert said == (
+        "an image of images/ could not be written to Unreachable: Connection lost. The fit "
+        "continues."
+    )
+    assert [step for _, _, step in logger.images] == [3, 4]
+    files = sorted(path.name for path in tmp_path.glob("a/b/images/*.png"))
     assert files == [f"step-000000{step}.png" for step in (1, 2, 3, 4)]
 
 
@@ -97,7 +99,7 @@ def test_a_full_disk_is_said_once_and_the_loggers_have_the_pictures(tmp_path, mo
     monkeypatch.setattr(Image.Image, "save", save)
     logger = Recorder(tmp_path)
     (said,) = fit(tmp_path, logger)
-    assert "into the run's folder: cannot write" in said
-    assert said.endswith("step-0000001.png: No space left on device. The fit goes on.")
-    assert [step for _, _, step in logger.pictures] == [1, 2, 3, 4]
-    assert not list((tmp_path / "a" / "b" / "pictures").iterdir()), "no piece of a file is left"
+    assert "to the run's folder: cannot write" in said
+    assert said.endswith("step-0000001.png: No space left on device. The fit continues.")
+    assert [step for _, _, step in logger.images] == [1, 2, 3, 4]
+    assert not list((tmp_path / "a" / "b" / "images").iterdir()), "no piece of a file is left"

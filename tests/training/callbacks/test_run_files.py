@@ -1,4 +1,4 @@
-"""A run's configuration and pictures lie in its own folder, whichever logger it has."""
+"""A run's configuration and images lie in its own folder, whichever logger it has."""
 
 from pathlib import Path
 
@@ -52,10 +52,10 @@ def files(folder: Path) -> set[str]:
 def test_a_run_s_files_are_together(tmp_path):
     folder = fit(command(tmp_path, csv(tmp_path), "--model.width=2"))
     assert folder == tmp_path / "logs" / "version_0"
-    assert {"config.yaml", "metrics.csv", "pictures/step-0000003.png"} <= files(folder)
+    assert {"config.yaml", "metrics.csv", "images/step-0000003.png"} <= files(folder)
     assert any(name.startswith("checkpoints/") for name in files(folder))
     assert yaml.safe_load((folder / "config.yaml").read_text())["model"] == {"width": 2}
-    with Image.open(folder / "pictures" / "step-0000003.png") as sheet:
+    with Image.open(folder / "images" / "step-0000003.png") as sheet:
         one_more = 160  # about an example's height: two are shown, of three
         assert sheet.height < 2 * one_more + 100
 
@@ -109,8 +109,8 @@ def test_a_module_without_examples_gives_no_picture(tmp_path):
         logger = CSVLogger(tmp_path, "logs", version="x")
         trainer = small_trainer(tmp_path, ValidationImages(), logger=logger)
         trainer.fit(module, batches(1), batches(1))
-    assert not (tmp_path / "logs" / "x" / "pictures").exists()
-    with pytest.raises(ValueError, match="got 0"):
+    assert not (tmp_path / "logs" / "x" / "images").exists()
+    with pytest.raises(ValueError, match="limit must be >= 1, got 0"):
         ValidationImages(0)
 
 
@@ -129,11 +129,11 @@ def test_wandb_runs_that_share_a_folder(tmp_path, monkeypatch):
         folders.append(fit(cli))
         assert cli.trainer.logger.experiment.config["model"] == {"width": width}
         assert np.isfinite(cli.trainer.logger.experiment.summary["val/perplexity"])
-        assert "val/pictures" in dict(cli.trainer.logger.experiment.summary)
+        assert "val/images" in dict(cli.trainer.logger.experiment.summary)
         wandb.finish()
     assert len(set(folders)) == 2
     for folder, width in zip(folders, (2, 3), strict=True):
         assert folder.parent == tmp_path / "p"
         assert yaml.safe_load((folder / "config.yaml").read_text())["model"] == {"width": width}
-        assert {"config.yaml", "pictures/step-0000003.png"} <= files(folder)
+        assert {"config.yaml", "images/step-0000003.png"} <= files(folder)
         assert (folder / "checkpoints").is_dir()

@@ -11,7 +11,7 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities import rank_zero_only
 from tiny_run import TINY, changed, config, im2tex
 
-from im2tex.training.callbacks.reserved_folder import reserve_version_folder
+from im2tex.training.callbacks.run_folder import reserve_version_folder
 
 
 def logger(folder, name=""):
