@@ -40,7 +40,7 @@ from torch.profiler import ProfilerActivity, profile
 from im2tex.attention import ATTENTIONS, Attention
 from im2tex.attention.coarse_to_fine import CoarseToFine
 from im2tex.attention.hierarchical import full_attention
-from im2tex.attention.sparse import GATHER_COST, gathered
+from im2tex.attention.sparse import GATHER_COST, gathered_attention
 from im2tex.attention.sparsemax import sparsemax
 from im2tex.grid import Grid
 
@@ -236,10 +236,10 @@ def prices(sizes: list[tuple[int, int]], batch: int, at: Machine) -> None:
             query = torch.randn(batch, beam, WIDTH, device=at.device, dtype=at.dtype)
             scale(attention, query, grid)
             held = attention.prepare(grid)
-            coarse, fine = attention.queries(query)
+            coarse, fine = attention.project_queries(query)
             choice = sparsemax(held.coarse.masked_scores(coarse))
             asking, blocks = choice.flatten(0, 1).nonzero(as_tuple=True)
-            few = at.best(partial(gathered, choice, fine, held, choice, asking, blocks))
+            few = at.best(partial(gathered_attention, choice, fine, held, choice, asking, blocks))
             whole = at.best(partial(full_attention, choice, fine, held, choice))
             share = len(blocks) * 16 / (batch * size[0] * size[1])
             print(

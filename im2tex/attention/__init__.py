@@ -1,4 +1,4 @@
-"""Attention: a query and the cells of a grid to a context."""
+"""Attention: computes a context from a query and the cells of a grid."""
 
 from im2tex.attention.base import ATTENTIONS, Attention, AttentionOutput
 

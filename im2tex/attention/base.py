@@ -1,8 +1,7 @@
-"""What an attention is, and the registry of them."""
+"""The attention's interface and the registry of attentions."""
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,41 +11,30 @@ from torch import Tensor, nn
 
 from im2tex.grid import Grid
 from im2tex.registry import Registry
+from im2tex.utils.checks import check_at_least, check_weights
 
 Lazy = Tensor | Callable[[], Tensor]
-"""A tensor, or how to make it once it is asked for."""
+"""A tensor, or a function that computes it at the first access."""
 
 
 class AttentionOutput:
-    """What one step of attention gives, for K queries an image.
+    """The result of one attention step for K queries of each image.
 
-    The weights of an attention that looks at few cells are made when they are read: to write down
-    a zero for every other cell would cost it what it saves.
+    Weights are computed at their first access: the dense tensor would cost a sparse attention what
+    it saves.
 
     Args:
         context: (B, K, D).
-        weights: (B, K, h * w), over the fine cells in row-major order; sums to 1. Or how to make
-            them.
-        state: what the next step needs (coverage), first two dimensions (B, K), or None.
-        coarse_lookups: coarse cells scored at this step, (B, K) float.
-        fine_lookups: fine cells scored at this step, (B, K) float.
-        log_probability: (B, K) of the sample drawn, for an attention trained by REINFORCE.
-        coarse_weights: (B, K, h' * w') p(z'), over the coarse cells; or how to make it; None for
-            an attention without them.
-        supervised_weights: (B, K, h * w), or how to make it: the weights that the
-            guided attention loss trains; `weights` if not given.
+        weights: (B, K, h w) over the fine cells in row-major order; sums to 1.
+        state: input of the next step (coverage), with the dimensions (B, K, ...), or None.
+        coarse_lookups: number of coarse cells scored in this step, (B, K) float.
+        fine_lookups: number of fine cells scored in this step, (B, K) float.
+        log_probability: (B, K) log-probability of the sampled cell, for an attention trained by
+            REINFORCE.
+        coarse_weights: (B, K, h' w') p(z') of the coarse cells; None for an attention without.
+        supervised_weights: (B, K, h w) weights that the guided attention loss trains; `weights`
+            if not given.
     """
-
-    __slots__ = (
-        "_coarse_weights",
-        "_supervised_weights",
-        "_weights",
-        "coarse_lookups",
-        "context",
-        "fine_lookups",
-        "log_probability",
-        "state",
-    )
 
     def __init__(
         self,
@@ -70,39 +58,42 @@ class AttentionOutput:
 
     @property
     def weights(self) -> Tensor:
-        """(B, K, h * w)."""
-        if not isinstance(self._weights, Tensor):
-            self._weights = self._weights()
+        """(B, K, h w)."""
+        self._weights = _computed(self._weights)
         return self._weights
 
     @property
     def coarse_weights(self) -> Tensor | None:
-        """(B, K, h' * w') or None."""
-        if self._coarse_weights is not None and not isinstance(self._coarse_weights, Tensor):
-            self._coarse_weights = self._coarse_weights()
+        """(B, K, h' w') or None."""
+        if self._coarse_weights is None:
+            return None
+        self._coarse_weights = _computed(self._coarse_weights)
         return self._coarse_weights
 
     @property
     def supervised_weights(self) -> Tensor:
-        """(B, K, h * w)."""
+        """(B, K, h w)."""
         if self._supervised_weights is None:
             return self.weights
-        if not isinstance(self._supervised_weights, Tensor):
-            self._supervised_weights = self._supervised_weights()
+        self._supervised_weights = _computed(self._supervised_weights)
         return self._supervised_weights
+
+
+def _computed(value: Lazy) -> Tensor:
+    return value if isinstance(value, Tensor) else value()
 
 
 @dataclass(frozen=True, slots=True)
 class ReinforceOptions:
-    """How an attention that samples is trained: by REINFORCE, which the decoder does.
+    """Options of REINFORCE, by which the decoder trains an attention that samples.
 
     Attributes:
-        samples: paths drawn an image.
-        discount: gamma; a sample is rewarded by the log-likelihood of the token that it led to,
-            and of those after it by gamma, gamma^2, ...
-        baseline_rate: weight of the new value in the moving average of each step's return.
+        samples: paths sampled for each image.
+        discount: gamma; the return of a step is the log-likelihood of its token plus gamma,
+            gamma^2, ... times those of the tokens after it.
+        baseline_rate: weight of a new value in the moving average of each step's return.
         entropy: weight of the entropy of the coarse distributions, in nats, as a bonus.
-        reward_scale: factor of the reward beside the likelihood's own gradient.
+        reward_scale: factor of the REINFORCE term relative to the log-likelihood.
 
     Raises:
         ValueError: if a value is out of range.
@@ -115,26 +106,32 @@ class ReinforceOptions:
     reward_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.samples < 1:
-            raise ValueError(f"samples is at least 1; got {self.samples}")
+        check_at_least(1, samples=self.samples)
         for name in ("discount", "baseline_rate"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} lies in 0..1; got {getattr(self, name)}")
-        for name in ("entropy", "reward_scale"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is at least 0; got {getattr(self, name)}")
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {value}")
+        check_weights(entropy=self.entropy, reward_scale=self.reward_scale)
 
 
 class Attention(nn.Module, ABC):
-    """Attends to a grid.
+    """Attends to the cells of a grid.
 
-    The grid is laid out once an image by `prepare`; every step then scores K queries an image
-    (the hypotheses of a beam) against that one memory, which is never repeated.
+    `prepare` is called once for each image; each step then scores K queries of an image (the
+    hypotheses of a beam) against that memory, which is not repeated for them.
+
+    Example:
+        >>> attention = ATTENTIONS.build("standard", {}, query_width=512, width=256)
+        >>> memory = attention.prepare(grid)
+        >>> output = attention(torch.zeros(1, 1, 512), memory, None)
+        >>> output.context.shape
+        torch.Size([1, 1, 256])
 
     Attributes:
-        needs_coarse: whether the encoder has to give a coarse grid.
-        inactive_when: arguments that do nothing where another has a value: its name and that value.
-        sampling: how it is trained if it samples in training; else None.
+        needs_coarse: whether the encoder must compute a coarse grid.
+        inactive_when: arguments that have no effect while another argument has a certain value,
+            as `{argument: (other argument, value)}`.
+        sampling: options of its training if it samples; None otherwise.
     """
 
     needs_coarse: ClassVar[bool] = False
@@ -143,14 +140,14 @@ class Attention(nn.Module, ABC):
 
     @abstractmethod
     def prepare(self, grid: Grid) -> Any:
-        """Lays a grid out for `forward`; opaque to the decoder."""
+        """Computes everything about a grid that does not depend on the query."""
 
     @abstractmethod
     def select(self, memory: Any, images: Tensor) -> Any:
         """The memory of some of the images.
 
         Args:
-            memory: what `prepare` gave.
+            memory: as returned by `prepare`.
             images: (B',) indices.
         """
 
@@ -160,8 +157,8 @@ class Attention(nn.Module, ABC):
 
         Args:
             query: (B, K, Q).
-            memory: what `prepare` gave for the B images.
-            state: the previous step's `AttentionOutput.state`, or None at the first step.
+            memory: of the B images, as returned by `prepare`.
+            state: `AttentionOutput.state` of the previous step; None at the first step.
         """
 
 

@@ -1,14 +1,14 @@
-"""Additive attention that knows where it has been: coverage, as in WAP.
+"""Additive attention with coverage, as in WAP.
 
 Zhang et al. 2017 (WAP, section 3.2.2) and Zhang et al. 2018 (DenseWAP):
 
     F = Q * sum_{l < t} alpha_l,   e_ti = v^T tanh(W s_t + U_a a_i + U_f f_i),
 
-where Q is a convolution over the summed weights of all steps before, laid out as the grid. The
-sizes are those of DenseWAP's code: 11 by 11 cells, 512 maps. Nothing lies between Q and U_f, so
-their product, a convolution from one map to the width of the score, is made once an image, and the
-number of maps of Q costs nothing at a step. The weights outside an image are zero, as is what the
-convolution reads beyond the grid: padding cannot be told from the border.
+where Q is a convolution over the map of all previous weights. The sizes are those of DenseWAP's
+code: 11 by 11 cells, 512 channels. Nothing lies between Q and U_f, so their product, a convolution
+from one channel to the width of the score, is computed once for each batch, and the channels of Q
+cost nothing at a step. The weights outside an image are zero, as is the padding of the convolution,
+so that an image's result does not depend on its batch.
 """
 
 from __future__ import annotations
@@ -30,33 +30,33 @@ class CoverageMemory:
     """The cells of a grid.
 
     Attributes:
-        cells: N = h w of them.
+        cells: N = h w cells.
         keys: U_a a, (B, A, N).
         kernel: U_f Q, (A, 1, k, k).
-        shape: h and w.
+        size: h and w.
     """
 
     cells: FlatGrid
     keys: Tensor
     kernel: Tensor
-    shape: tuple[int, int]
+    size: tuple[int, int]
 
 
 @ATTENTIONS.register("coverage")
 class CoverageAttention(Attention):
-    """A softmax over every fine cell, by an additive score that sees the summed past weights.
+    """A softmax over every fine cell, with an additive score of the summed previous weights.
 
-    Its state is that sum, (B, K, h w).
+    The state is this sum, (B, K, h w).
 
     Args:
         query_width: Q, given by the decoder.
         width: D, given by the encoder.
         attention_dim: A, width of the score; that of the query if not given.
-        kernel_size: k, side of the convolution Q in cells; odd.
-        channels: maps of the convolution Q.
+        kernel_size: k, side of the convolution in cells; odd.
+        channels: of the convolution.
 
     Raises:
-        ValueError: if the kernel is not odd, or a size is not positive.
+        ValueError: if `kernel_size` is even, or a size is less than 1.
     """
 
     def __init__(
@@ -82,15 +82,15 @@ class CoverageAttention(Attention):
         """See `Attention.prepare`."""
         keys = self.keys(grid.features.flatten(1, 2))  # (B, h, w, D) -> (B, h w, A)
         keys = keys.transpose(1, 2).contiguous()  # (B, A, h w)
-        taps = self.window.weight.flatten(1)  # (q, 1, k, k) -> (q, k k)
-        kernel = (self.past.weight @ taps).reshape(-1, *self.window.weight.shape[1:])
-        shape = grid.mask.shape[1], grid.mask.shape[2]
-        return CoverageMemory(FlatGrid.of(grid), keys, kernel, shape)
+        window = self.window.weight.flatten(1)  # (q, 1, k, k) -> (q, k k)
+        kernel = (self.past.weight @ window).reshape(-1, *self.window.weight.shape[1:])
+        _, h, w = grid.mask.shape
+        return CoverageMemory(FlatGrid.of(grid), keys, kernel, (h, w))
 
     def select(self, memory: CoverageMemory, images: Tensor) -> CoverageMemory:
         """See `Attention.select`."""
         return CoverageMemory(
-            memory.cells.select(images), memory.keys[images], memory.kernel, memory.shape
+            memory.cells.select(images), memory.keys[images], memory.kernel, memory.size
         )
 
     def forward(
@@ -98,20 +98,19 @@ class CoverageAttention(Attention):
     ) -> AttentionOutput:
         """See `Attention.forward`."""
         mixed = self.project(query).unsqueeze(3) + memory.keys.unsqueeze(1)  # (B, K, A, h w)
-        if state is not None:  # a convolution of zeros, without bias, is zero
-            mixed = mixed + self._covered(state, memory)
+        if state is not None:  # at the first step U_f F is zero
+            mixed = mixed + self._coverage(state, memory)
         scores = (self.energy.weight @ mixed.tanh()).squeeze(2)  # (B, K, A, h w) -> (B, K, h w)
         weights = memory.cells.masked(scores).softmax(2)
-        fine = memory.cells.count.expand(query.shape[:2])
-        past = weights if state is None else state + weights
-        return AttentionOutput(
-            memory.cells.weighted_sum(weights), weights, past, torch.zeros_like(fine), fine
-        )
+        total = weights if state is None else state + weights
+        context = memory.cells.weighted_sum(weights)
+        lookups = memory.cells.count.expand(query.shape[:2])
+        return AttentionOutput(context, weights, total, torch.zeros_like(lookups), lookups)
 
-    def _covered(self, state: Tensor, memory: CoverageMemory) -> Tensor:
-        """What the past weights add before the tanh: (B, K, h w) -> (B, K, A, h w)."""
+    def _coverage(self, state: Tensor, memory: CoverageMemory) -> Tensor:
+        """U_f F: (B, K, h w) -> (B, K, A, h w)."""
         b, k, cells = state.shape
-        maps = state.reshape(b * k, 1, *memory.shape)  # (B K, 1, h, w)
-        maps = maps.to(memory.kernel.dtype)  # the sum is exact, the weights may not be
+        maps = state.reshape(b * k, 1, *memory.size)  # (B K, 1, h, w)
+        maps = maps.to(memory.kernel.dtype)  # the sum is float32, the kernel may not be
         maps = functional.conv2d(maps, memory.kernel, padding=self.window.kernel_size[0] // 2)
         return maps.reshape(b, k, -1, cells)

@@ -1,4 +1,4 @@
-"""`FlatGrid`: one level of a grid, laid out for attention."""
+"""`FlatGrid`: one level of a grid with its cells in one dimension."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ class FlatGrid:
     """The cells of a batch of grids in row-major order.
 
     Attributes:
-        features: (B, N, D); under `accumulated_gradient`, without gradient.
-        mask: (B, N) bool.
-        padding_mask: (B, 1, N) bool, where the mask is false.
-        count: (B, 1) float, true cells.
-        accumulated_gradient: collects the gradient of the features, where they learn.
+        features: (B, N, D); detached from the graph with `accumulated_gradient`.
+        mask: (B, N) bool, true inside the image.
+        padding_mask: (B, 1, N) bool, true outside the image.
+        count: (B, 1) float, number of cells inside the image.
+        accumulated_gradient: computes products with the features and their gradient where the
+            features need one; None otherwise.
     """
 
     features: Tensor
@@ -31,7 +32,7 @@ class FlatGrid:
 
     @classmethod
     def of(cls, grid: Grid) -> FlatGrid:
-        """The cells of a grid, without its coarse ones."""
+        """The fine cells of a grid."""
         features, mask = grid.features.flatten(1, 2), grid.mask.flatten(1)
         learns = features.requires_grad and torch.is_grad_enabled()
         return cls(
@@ -43,13 +44,13 @@ class FlatGrid:
         )
 
     def select(self, images: Tensor) -> FlatGrid:
-        """Those of some images, (B',) indices; without gradient for the features."""
+        """The cells of some of the images, (B',) indices; without gradient for the features."""
         return FlatGrid(
             self.features[images], self.mask[images], self.padding_mask[images], self.count[images]
         )
 
     def scores(self, query: Tensor) -> Tensor:
-        """Products with projected queries (B, K, D): (B, K, N), in at least float32, unmasked."""
+        """Dot products with queries (B, K, D): (B, K, N), in at least float32, not masked."""
         if self.accumulated_gradient is not None:
             scores = self.accumulated_gradient.scores(query)
         else:
@@ -57,22 +58,22 @@ class FlatGrid:
         return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
     def masked(self, scores: Tensor) -> Tensor:
-        """Scores (B, K, N) in at least float32, minus infinity outside of the mask."""
+        """Scores (B, K, N) in at least float32, minus infinity outside the image."""
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         return scores.masked_fill(self.padding_mask, float("-inf"))
 
     def masked_scores(self, query: Tensor) -> Tensor:
-        """Products with projected queries, masked."""
+        """`scores` of queries (B, K, D), minus infinity outside the image."""
         return self.masked(self.scores(query))
 
     def weighted_sum(self, weights: Tensor) -> Tensor:
-        """Sums of features by weights (B, K, N): (B, K, D)."""
+        """Sums of the features by weights (B, K, N): (B, K, D)."""
         if self.accumulated_gradient is not None:
             return self.accumulated_gradient.weighted_sum(weights)
         return weights.to(self.features.dtype) @ self.features
 
     def rows(self, index: Tensor) -> Tensor:
-        """Features of the cells numbered b * N + n in `index` (P, S): (P, S, D)."""
+        """Features of the cells with the indices b * N + n in `index` (P, S): (P, S, D)."""
         if self.accumulated_gradient is not None:
             return self.accumulated_gradient.rows(index)
         rows = self.features.flatten(0, 1).index_select(0, index.flatten())

@@ -1,10 +1,10 @@
-"""Hard attention: one coarse cell is chosen, and only the cells of its block are looked at.
+"""Hard attention: one coarse cell is chosen, and only the cells of its block are scored.
 
-Section 4 of Deng et al. 2017 ("C2F"). In training z' is drawn from p(z'), otherwise it is the
-likeliest; inside the block there is a softmax. A step costs H' W' + s s look-ups, in training as
-in use. The choice has no gradient: the output holds log p(z') of the draw, and the decoder
-trains it by REINFORCE (`decoders.reinforce`). Start it from a trained hierarchical model, as the
-paper does.
+Section 4 of Deng et al. 2017 ("C2F"). In training z' is sampled from p(z'), otherwise it is the
+most probable one; within the block p(z | z') is a softmax. A step costs h' w' + s s look-ups, in
+training and in inference. The choice has no gradient: the output has log p(z') of the sample, and
+the decoder trains it by REINFORCE (`decoders.reinforce`). Start from a trained hierarchical model,
+as the paper does.
 """
 
 from __future__ import annotations
@@ -24,24 +24,23 @@ from im2tex.attention.coarse_to_fine import (
 
 @ATTENTIONS.register("hard")
 class HardAttention(CoarseToFine):
-    """One block a step; see `CoarseToFine` for its parameters and `ReinforceOptions`.
+    """One block a step; see `CoarseToFine` and `ReinforceOptions`.
 
-    The weights it gives are those of the chosen block; `coarse_weights` are p(z'), that it chose
-    from.
+    The weights of the output are those of the chosen block; `coarse_weights` are p(z').
 
     Args:
         query_width: Q, given by the decoder.
         width: D of the fine grid, given by the encoder.
         coarse_width: D' of the coarse grid, given by the encoder.
         share_projection: use one weight for the scores of both levels.
-        samples: paths drawn an image in training.
-        discount: gamma of the return; the paper's is 0.5.
-        baseline_rate: weight of the new value in each step's moving average of returns.
-        entropy: weight of a bonus for the entropy of p(z').
-        reward_scale: factor of the reward.
+        samples: paths sampled for each image in training.
+        discount: gamma of the return; 0.5 in the paper.
+        baseline_rate: weight of a new value in the moving average of each step's return.
+        entropy: weight of the entropy of p(z') as a bonus.
+        reward_scale: factor of the REINFORCE term.
 
     Raises:
-        ValueError: if a value is out of range, or the levels are to share a weight and differ in
+        ValueError: if a value is out of range, or the levels share a projection and differ in
             width.
     """
 
@@ -64,9 +63,9 @@ class HardAttention(CoarseToFine):
         self, query: Tensor, memory: TwoLevelMemory, state: Tensor | None
     ) -> AttentionOutput:
         """See `Attention.forward`."""
-        coarse, fine = self.queries(query)
+        coarse, fine = self.project_queries(query)
         scores = memory.coarse.masked_scores(coarse)  # (B, K, M)
-        del coarse  # not held beside the cells taken out
+        del coarse  # frees its memory before cells are gathered
         log_probability = None
         if self.training:
             log_p = scores.log_softmax(2)
@@ -77,11 +76,11 @@ class HardAttention(CoarseToFine):
         b, k, m = scores.shape
         blocks = (chosen + m * torch.arange(b, device=chosen.device).unsqueeze(1)).flatten()
         rows = fine.flatten(0, 1)
-        found = [
-            attend_to_blocks(memory, rows[some], blocks[some])
-            for some in chunk_blocks(memory, k, blocks)
+        parts = [
+            attend_to_blocks(memory, rows[chunk], blocks[chunk])
+            for chunk in chunk_blocks(memory, k, blocks)
         ]
-        context, weights = (torch.cat(parts) for parts in zip(*found, strict=True))
+        context, weights = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
         queries = torch.arange(b * k, device=chosen.device)
         return AttentionOutput(
             context.reshape(b, k, -1),
@@ -95,10 +94,15 @@ class HardAttention(CoarseToFine):
 
 
 def sample_categorical(probabilities: Tensor) -> Tensor:
-    """One sample a query, of probabilities (B, K, M): (B, K) numbers of coarse cells.
+    """Samples one index for each query.
 
-    The first of M exponential clocks that run at these speeds to ring: what `torch.multinomial`
-    does, but that one waits for a GPU, and stops a run whose numbers have overflowed with an error
-    that no one expects of an attention.
+    argmax p_m / e_m with e_m ~ Exp(1) has the distribution p (the Gumbel-max trick). Other than
+    `torch.multinomial` it does not synchronise a GPU, and does not raise for NaN.
+
+    Args:
+        probabilities: (B, K, M).
+
+    Returns:
+        (B, K) indices.
     """
     return (probabilities / torch.empty_like(probabilities).exponential_()).argmax(2)

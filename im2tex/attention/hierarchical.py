@@ -1,7 +1,7 @@
 """Hierarchical attention: p(z) = sum over z' of p(z') p(z | z'), summed exactly.
 
-Section 4 of Deng et al. 2017. Both levels are softmaxes. It costs as much as standard attention
-and more; what it is good for is to start the sparse ones from, which have its parameters.
+Section 4 of Deng et al. 2017. Both levels are softmaxes. A step costs more than one of standard
+attention; a trained model initialises the sparse attentions, which have the same parameters.
 """
 
 from __future__ import annotations
@@ -20,38 +20,42 @@ class HierarchicalAttention(CoarseToFine):
         self, query: Tensor, memory: TwoLevelMemory, state: Tensor | None
     ) -> AttentionOutput:
         """See `Attention.forward`."""
-        coarse, fine = self.queries(query)
-        choice = memory.coarse.masked_scores(coarse).softmax(2)  # (B, K, M)
-        return full_attention(choice, fine, memory, memory.fine.count.expand(query.shape[:2]))
+        coarse, fine = self.project_queries(query)
+        coarse_probs = memory.coarse.masked_scores(coarse).softmax(2)  # (B, K, M)
+        return full_attention(coarse_probs, fine, memory, memory.fine.count.expand(query.shape[:2]))
 
 
 def full_attention(
-    choice: Tensor,
+    coarse_probs: Tensor,
     query: Tensor,
     memory: TwoLevelMemory,
-    looked: Tensor,
-    taught: Tensor | None = None,
+    fine_lookups: Tensor,
+    supervised_probs: Tensor | None = None,
 ) -> AttentionOutput:
-    """The output of p(z') over every block, all fine cells scored.
+    """Attends to all blocks; all fine cells are scored.
 
     Args:
-        choice: p(z'), (B, K, M).
+        coarse_probs: p(z'), (B, K, M).
         query: (B, K, D), projected for the fine level.
         memory: of B images.
-        looked: (B, K) fine cells that count as looked at.
-        taught: (B, K, M) what stands for p(z') in guided attention; p(z') itself if not given.
+        fine_lookups: (B, K) number of fine cells to report as scored.
+        supervised_probs: (B, K, M) replaces p(z') in the weights that the guided attention loss
+            trains; p(z') itself if not given.
     """
     blocks = memory.blocks
     inner = blocks.softmax(memory.fine.scores(query))  # (B, K, M, S)
-    weights = blocks.from_blocks(choice.unsqueeze(3) * inner)  # (B, K, N)
+    weights = blocks.from_blocks(coarse_probs.unsqueeze(3) * inner)  # (B, K, N)
+
+    def supervised_weights() -> Tensor:
+        assert supervised_probs is not None
+        return blocks.from_blocks(supervised_probs.unsqueeze(3) * inner)
+
     return AttentionOutput(
         memory.fine.weighted_sum(weights),
         weights,
         None,
-        memory.coarse.count.expand(choice.shape[:2]),
-        looked,
-        coarse_weights=choice,
-        supervised_weights=None
-        if taught is None
-        else lambda: blocks.from_blocks(taught.unsqueeze(3) * inner),
+        memory.coarse.count.expand(coarse_probs.shape[:2]),
+        fine_lookups,
+        coarse_weights=coarse_probs,
+        supervised_weights=None if supervised_probs is None else supervised_weights,
     )

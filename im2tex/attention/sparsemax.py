@@ -1,13 +1,15 @@
-"""Sparsemax: the nearest point of the simplex, which is zero for all but the highest scores.
+"""Sparsemax: the Euclidean projection onto the simplex, zero for all but the highest scores.
 
-Martins & Astudillo 2016. With scores in descending order and c_k the sum of the first k, the
-support is the largest k with 1 + k z_k > c_k, its threshold t = (c_k - 1) / k, and the outcome
-max(z - t, 0). The Jacobian is that of taking the mean off: within the support, dz is dp less the
-support's mean of dp, and zero elsewhere.
+Martins & Astudillo 2016. For scores z in descending order with cumulative sums c_k,
 
-A score that is 1 below the highest is never in the support. Scores are therefore taken relative to
-the highest and cut off at -1, so that masked ones need no infinity; and of many scores only the
-first few are sorted, unless the support may be wider.
+    K = max {k : 1 + k z_k > c_k},   t = (c_K - 1) / K,   p = max(z - t, 0),
+
+where K is the size of the support. The Jacobian subtracts the mean over the support: dz = dp -
+mean(dp) within the support and 0 elsewhere.
+
+A score more than 1 below the highest is never in the support. Scores are therefore taken relative
+to the highest and clamped at -1, so that masked ones need no infinity; of many scores only the
+first few are sorted, unless the support may be larger.
 """
 
 from __future__ import annotations
@@ -20,14 +22,14 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 INITIAL_TOP_K = 64
-"""How many scores are sorted at first."""
+"""Number of scores that are sorted first."""
 
 
 def sparsemax(scores: Tensor) -> Tensor:
     """Sparsemax over the last dimension, in at least float32.
 
     Args:
-        scores: (..., N), minus infinity for what is not to be chosen; not all of them.
+        scores: (..., N), minus infinity where masked; at least one is finite.
 
     Returns:
         (..., N), zero for all but the highest scores; sums to 1.
@@ -55,19 +57,18 @@ class _Sparsemax(Function):
 
 
 def _threshold(scores: Tensor) -> Tensor:
-    """(..., 1), of scores (..., N) with 0 for the highest and -1 for those far below."""
-    n = scores.shape[-1]
-    if n > 2 * INITIAL_TOP_K:
-        threshold, size = _of_sorted(scores.topk(INITIAL_TOP_K).values)
+    """Threshold t (..., 1) of scores (..., N) in [-1, 0]."""
+    if scores.shape[-1] > 2 * INITIAL_TOP_K:
+        threshold, size = _threshold_of_sorted(scores.topk(INITIAL_TOP_K).values)
         if not (size == INITIAL_TOP_K).any():
             return threshold
-    return _of_sorted(scores.sort(descending=True).values)[0]
+    return _threshold_of_sorted(scores.sort(descending=True).values)[0]
 
 
-def _of_sorted(scores: Tensor) -> tuple[Tensor, Tensor]:
-    """The threshold and the size of the support, (..., 1), of the highest scores, descending."""
+def _threshold_of_sorted(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Threshold t and size K, (..., 1) each, of the highest scores in descending order."""
     total = scores.cumsum(-1)
     rank = torch.arange(1, scores.shape[-1] + 1, device=scores.device, dtype=scores.dtype)
     inside = (1 + rank * scores > total) & (scores > -1)
-    size = inside.sum(-1, keepdim=True).clamp_min(1)  # or none, where scores are not numbers
+    size = inside.sum(-1, keepdim=True).clamp_min(1)  # NaN scores have no support
     return (total.gather(-1, size - 1) - 1) / size, size

@@ -1,8 +1,10 @@
 """Standard attention: a softmax over every fine cell.
 
-Two scores. `bilinear`, h^T W V (Luong et al. 2015, "general"), is what the released code of the
-paper uses and what its parameter count fits; `additive`, beta^T tanh(W1 h + W2 V) (Bahdanau et
-al. 2015), is what its text writes.
+    p(z) = softmax(score(h, v_z)),   c = sum over z of p(z) v_z.
+
+Two scores. `bilinear`, h^T W v (Luong et al. 2015, "general"), is that of the paper's released
+code and fits its number of parameters; `additive`, beta^T tanh(W1 h + W2 v) (Bahdanau et al. 2015),
+is that of its text.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from torch import Tensor, nn
 
 from im2tex.attention.base import ATTENTIONS, Attention, AttentionOutput
 from im2tex.attention.flat_grid import FlatGrid
-from im2tex.attention.gradient_accumulation import attend
 from im2tex.grid import Grid
 from im2tex.utils.checks import check_at_least
 
@@ -26,8 +27,8 @@ class StandardMemory:
     """The cells of a grid.
 
     Attributes:
-        cells: N = h w of them.
-        keys: (B, N, A) for the additive score.
+        cells: N = h w cells.
+        keys: W2 v of the additive score, (B, N, A); None for the bilinear score.
     """
 
     cells: FlatGrid
@@ -42,10 +43,10 @@ class StandardAttention(Attention):
         query_width: Q, given by the decoder.
         width: D, given by the encoder.
         score: `bilinear` or `additive`.
-        attention_dim: A, width of the additive score; that of the query if not given.
+        attention_dim: A, width of the additive score; Q if not given.
 
     Raises:
-        ValueError: if `attention_dim` is not positive.
+        ValueError: if `attention_dim` is less than 1.
     """
 
     inactive_when: ClassVar[Mapping[str, tuple[str, Any]]] = {
@@ -88,15 +89,12 @@ class StandardAttention(Attention):
         """See `Attention.forward`."""
         cells = memory.cells
         projected = self.project(query)  # (B, K, Q) -> (B, K, D or A)
-        if memory.keys is None and cells.accumulated_gradient is not None:
-            context, weights = attend(projected, cells.mask, cells.accumulated_gradient)
+        if memory.keys is None:
+            scores = cells.masked_scores(projected)  # (B, K, N)
         else:
-            if memory.keys is None:
-                scores = cells.masked_scores(projected)  # (B, K, N)
-            else:
-                mixed = torch.tanh(projected.unsqueeze(2) + memory.keys.unsqueeze(1))
-                scores = cells.masked(self.energy(mixed).squeeze(3))  # (B, K, N, A) -> (B, K, N)
-            weights = scores.softmax(2)
-            context = cells.weighted_sum(weights)
-        fine = cells.count.expand(query.shape[:2])
-        return AttentionOutput(context, weights, None, torch.zeros_like(fine), fine)
+            mixed = torch.tanh(projected.unsqueeze(2) + memory.keys.unsqueeze(1))
+            scores = cells.masked(self.energy(mixed).squeeze(3))  # (B, K, N, A) -> (B, K, N)
+        weights = scores.softmax(2)
+        context = cells.weighted_sum(weights)
+        lookups = cells.count.expand(query.shape[:2])
+        return AttentionOutput(context, weights, None, torch.zeros_like(lookups), lookups)

@@ -318,11 +318,11 @@ def test_a_shared_weight_scores_both_levels():
             {"share_projection": True},
             "as many coarse features as fine ones, got 5 and 4",
         ),
-        ("coarse_only", {}, "have 5 features where those have 4; make them equal"),
-        ("hard", {"samples": 0}, "samples is at least 1; got 0"),
-        ("hard", {"discount": 1.5}, r"discount lies in 0..1; got 1.5"),
-        ("hard", {"baseline_rate": -0.1}, r"baseline_rate lies in 0..1; got -0.1"),
-        ("hard", {"entropy": -1.0}, "entropy is at least 0; got -1.0"),
+        ("coarse_only", {}, "coarse cells must have as many features as fine ones, got 5 and 4"),
+        ("hard", {"samples": 0}, "samples must be >= 1, got 0"),
+        ("hard", {"discount": 1.5}, r"discount must be in \[0, 1\], got 1\.5"),
+        ("hard", {"baseline_rate": -0.1}, r"baseline_rate must be in \[0, 1\], got -0\.1"),
+        ("hard", {"entropy": -1.0}, r"entropy must be >= 0 and finite, got -1\.0"),
         ("hierarchical", {"score": "additive"}, "takes no argument 'score'"),
     ],
 )
@@ -333,8 +333,10 @@ def test_arguments_that_do_not_fit_are_refused(kind, arguments, message):
 
 def test_a_batch_of_wide_supports_is_read_as_a_whole(monkeypatch):
     taken = []
-    gather = sparse.gathered
-    monkeypatch.setattr(sparse, "gathered", lambda *given: taken.append(1) or gather(*given))
+    gather = sparse.gathered_attention
+    monkeypatch.setattr(
+        sparse, "gathered_attention", lambda *given: taken.append(1) or gather(*given)
+    )
     attention, query = build("sparsemax"), queries(1, 1)
     with torch.no_grad():
         for spread in (0.01, 9.0):  # a support of all 24 blocks, and of one or a few

@@ -1,4 +1,4 @@
-"""The accumulated_gradient gradient of the grid, against plain autograd and finite differences."""
+"""The accumulated gradient of the grid, against plain autograd and finite differences."""
 
 import gc
 import math
@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from im2tex.attention.gradient_accumulation import AccumulatedGradient, attend
+from im2tex.attention.gradient_accumulation import AccumulatedGradient
 from im2tex.attention.standard import StandardAttention
 from im2tex.grid import Grid, size_mask
 
@@ -29,10 +29,18 @@ def inputs(dtype=torch.float64):
     return features.requires_grad_(), queries.requires_grad_()
 
 
-def steps(features, queries, accumulated_gradient):
+def attend(query, mask, collector):
+    """Softmax attention through the collector."""
+    scores = collector.scores(query)
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    weights = scores.masked_fill(~mask.unsqueeze(1), float("-inf")).softmax(2)
+    return collector.weighted_sum(weights), weights
+
+
+def steps(features, queries, accumulate):
     """Recurrent: the next query holds the previous context. All contexts, all weights."""
     contexts, weights = [], []
-    collector = AccumulatedGradient(features) if accumulated_gradient else None
+    collector = AccumulatedGradient(features) if accumulate else None
     previous = torch.zeros_like(queries[0])
     for query in queries:
         query = query + 0.5 * previous  # noqa: PLW2901
@@ -52,9 +60,9 @@ def objective(contexts, weights):
     return (contexts * mixed).sin().sum() - (weights[..., 0] + 0.1).log().sum()
 
 
-def gradients(accumulated_gradient, loss_of=objective):
+def gradients(accumulate, loss_of=objective):
     features, queries = inputs()
-    loss = loss_of(*steps(features, queries, accumulated_gradient))
+    loss = loss_of(*steps(features, queries, accumulate))
     return loss, *torch.autograd.grad(loss, [features, queries])
 
 
@@ -76,14 +84,12 @@ def test_loss_and_gradients_are_those_of_plain_autograd(loss_of):
 
 def test_gradients_agree_with_finite_differences():
     features, queries = inputs()
-    assert torch.autograd.gradcheck(
-        lambda f, q: steps(f, q, accumulated_gradient=True), (features, queries)
-    )
+    assert torch.autograd.gradcheck(lambda f, q: steps(f, q, accumulate=True), (features, queries))
 
 
 def test_cells_outside_of_the_mask_get_no_weight_and_no_gradient():
     features, queries = inputs()
-    contexts, weights = steps(features, queries, accumulated_gradient=True)
+    contexts, weights = steps(features, queries, accumulate=True)
     objective(contexts, weights).backward()
     assert (weights[:, ~MASK.unsqueeze(1).expand(B, K, N)] == 0).all()
     assert (features.grad[~MASK] == 0).all()
@@ -92,7 +98,7 @@ def test_cells_outside_of_the_mask_get_no_weight_and_no_gradient():
 
 def test_a_graph_can_be_run_backwards_again():
     features, queries = inputs()
-    loss = objective(*steps(features, queries, accumulated_gradient=True))
+    loss = objective(*steps(features, queries, accumulate=True))
     first = torch.autograd.grad(loss, [features, queries], retain_graph=True)
     second = torch.autograd.grad(loss, [features, queries])
     for one, two in zip(first, second, strict=True):
@@ -102,7 +108,7 @@ def test_a_graph_can_be_run_backwards_again():
 def test_two_losses_of_one_grid_add_up():
     _, expected, _ = gradients(False)
     features, queries = inputs()
-    contexts, weights = steps(features, queries, accumulated_gradient=True)
+    contexts, weights = steps(features, queries, accumulate=True)
     for part in (slice(0, 2), slice(2, STEPS)):
         mixed = torch.linspace(-1, 2, contexts.numel(), dtype=contexts.dtype)
         mixed = mixed.reshape(contexts.shape)[part]
@@ -114,7 +120,7 @@ def test_two_losses_of_one_grid_add_up():
 def test_a_pass_that_did_not_ask_for_the_features_leaves_nothing_to_the_next():
     _, expected, expected_queries = gradients(False)
     features, queries = inputs()
-    loss = objective(*steps(features, queries, accumulated_gradient=True))
+    loss = objective(*steps(features, queries, accumulate=True))
     (alone,) = torch.autograd.grad(loss, [queries], retain_graph=True)
     torch.testing.assert_close(alone, expected_queries, rtol=0, atol=1e-12)
     (found,) = torch.autograd.grad(loss, [features])
@@ -123,9 +129,9 @@ def test_a_pass_that_did_not_ask_for_the_features_leaves_nothing_to_the_next():
 
 def test_the_features_may_be_used_beside_attention_and_queries_may_need_no_gradient():
     found = []
-    for accumulated_gradient in (True, False):
+    for accumulate in (True, False):
         features, queries = inputs()
-        contexts, weights = steps(features * 2, queries.detach(), accumulated_gradient)
+        contexts, weights = steps(features * 2, queries.detach(), accumulate)
         (objective(contexts, weights) + features.square().sum()).backward()
         found.append(features.grad)
     torch.testing.assert_close(*found, rtol=0, atol=1e-12)
@@ -138,13 +144,13 @@ def test_memory_is_free_without_waiting_for_the_garbage_collector():
         features, queries = inputs()
         grid = features * 1
         kept = weakref.ref(grid)
-        loss = objective(*steps(grid, queries, accumulated_gradient=True))
+        loss = objective(*steps(grid, queries, accumulate=True))
         loss.backward()
         del grid, loss
         assert kept() is None
         grid = features * 1  # and so without a backward pass
         kept = weakref.ref(grid)
-        contexts = steps(grid, queries, accumulated_gradient=True)
+        contexts = steps(grid, queries, accumulate=True)
         del grid, contexts
         assert kept() is None
     finally:
@@ -156,7 +162,7 @@ def test_under_bfloat16_autocast_it_works_and_is_close(dtype):
     _, expected, expected_queries = gradients(False)
     features, queries = inputs(torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
-        contexts, weights = steps(features.to(dtype), queries, accumulated_gradient=True)
+        contexts, weights = steps(features.to(dtype), queries, accumulate=True)
         loss = objective(contexts.float(), weights)
     assert weights.dtype == torch.float32
     loss.backward()
@@ -169,7 +175,7 @@ def test_a_pass_run_under_autocast_works_too():
     _, expected, _ = gradients(False)
     features, queries = inputs(torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
-        contexts, weights = steps(features, queries, accumulated_gradient=True)
+        contexts, weights = steps(features, queries, accumulate=True)
         objective(contexts.float(), weights).backward()
     assert (features.grad - expected).norm() < 0.02 * expected.norm()
 
@@ -187,9 +193,9 @@ def test_cells_taken_out_in_bfloat16_are_summed_in_float32():
     assert (features.grad == 300).all()
 
 
-def ends(features, queries, accumulated_gradient):
+def ends(features, queries, accumulate):
     """Attention by sigmoids, a few cells taken out beside it; the next query holds the context."""
-    collector = AccumulatedGradient(features) if accumulated_gradient else None
+    collector = AccumulatedGradient(features) if accumulate else None
     flat = features.flatten(0, 1)
     index = torch.tensor([[0, 5, 5], [7, 2, 0]])  # one cell twice, others never
     contexts, previous = [], torch.zeros_like(queries[0])
@@ -214,9 +220,9 @@ ENDS = {
 @pytest.mark.parametrize("loss_of", ENDS.values(), ids=ENDS)
 def test_scores_sums_and_rows_have_the_gradients_of_plain_autograd(loss_of):
     found = []
-    for accumulated_gradient in (True, False):
+    for accumulate in (True, False):
         features, queries = inputs()
-        loss = loss_of(*ends(features, queries, accumulated_gradient))
+        loss = loss_of(*ends(features, queries, accumulate))
         first = torch.autograd.grad(loss, [features, queries], retain_graph=True)
         again = torch.autograd.grad(loss, [features, queries])
         for one, two in zip(first, again, strict=True):
@@ -275,15 +281,15 @@ def test_the_weights_of_the_score_learn_the_same_from_a_frozen_grid():
         attended = attention(query, attention.prepare(grid), None)
         (attended.context.sum() + (attended.weights**2).sum()).backward()
         outcomes.append((attended.context, attended.weights, attention.project.weight.grad))
-    for accumulated_gradient, frozen in zip(*outcomes, strict=True):
-        torch.testing.assert_close(accumulated_gradient, frozen, rtol=0, atol=1e-12)
+    for learning, frozen in zip(*outcomes, strict=True):
+        torch.testing.assert_close(learning, frozen, rtol=0, atol=1e-12)
 
 
 def test_a_step_without_gradient_goes_through_a_deferred_memory_as_well():
     attention, grid = attention_and_grid(requires_grad=True)
     query = torch.randn(2, 1, 3, dtype=torch.float64)
     memory = attention.prepare(grid)
-    cells = replace(memory.cells, features=grid.features.flatten(1, 2), accumulated_gradient=None)
+    cells = X
     plainly = replace(memory, cells=cells)
     with torch.no_grad():
         one, two = attention(query, memory, None), attention(query, plainly, None)

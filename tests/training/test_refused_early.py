@@ -45,8 +45,8 @@ def test_fit_with_bad_flags_prints_one_line_and_makes_no_data(flags, words, tmp_
     ("settings", "word"),
     [
         ({"encoder": "densenet", "encoder_args": {}, "attention": "hard"}, "needs a coarse grid"),
-        (HARD | {"attention_args": {"discount": 2}}, "discount lies in 0..1; got 2"),
-        (HARD | {"attention_args": {"samples": 0}}, "samples is at least 1; got 0"),
+        (HARD | {"attention_args": {"discount": 2}}, "discount must be in [0, 1], got 2"),
+        (HARD | {"attention_args": {"samples": 0}}, "samples must be >= 1, got 0"),
         (HARD | {"attention_args": {"sample": 2}}, "did you mean 'samples'?"),
         (HARD | {"decoder_args": {"guided_attention": 1}}, "attention 'hard' looks at one block"),
         (
