@@ -289,7 +289,7 @@ def test_a_step_without_gradient_goes_through_a_deferred_memory_as_well():
     attention, grid = attention_and_grid(requires_grad=True)
     query = torch.randn(2, 1, 3, dtype=torch.float64)
     memory = attention.prepare(grid)
-    cells = X
+    cells = replace(memory.cells, features=grid.features.flatten(1, 2), accumulated_gradient=None)
     plainly = replace(memory, cells=cells)
     with torch.no_grad():
         one, two = attention(query, memory, None), attention(query, plainly, None)
