@@ -36,7 +36,8 @@ def draw_layout(layout: Layout, picture: GrayImage | None = None, dpi: float = 2
     scale = _POINTS_IN_EM / _POINTS_IN_INCH * dpi / UNIT
     zoom = 3
     edge = 16 * zoom // 2
-    width, height = (round(side * scale * zoom) + 2 * edge for side in layout.size)
+    size = (max(symbol.box[side] for symbol in layout.placed) for side in (2, 3))
+    width, height = (round(side * scale * zoom) + 2 * edge for side in size)
     canvas = Image.new("RGB", (width, height), "white")
     if picture is not None:
         ink = Image.fromarray(np.asarray(255 - (255 - picture) // 3, np.uint8))

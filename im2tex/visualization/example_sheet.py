@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from PIL import Image, ImageDraw
@@ -17,6 +17,7 @@ from im2tex.visualization.drawing import (
     fit_image,
     font,
     printable,
+    shorten,
 )
 
 # All in pixels.
@@ -161,22 +162,11 @@ def _wrap(words: Iterable[_Word]) -> list[list[_Word]]:
     lines: list[list[_Word]] = [[]]
     used = 0.0
     for word, differs in words:
-        for piece in _split_word(printable(word)):
-            width = font(_FONT).getlength(piece) + _SPACE
-            if lines[-1] and used + width > _TEXT:
-                lines.append([])
-                used = 0.0
-            lines[-1].append((piece, differs))
-            used += width
+        shown = shorten(printable(word), _TEXT - _SPACE, _FONT)
+        width = font(_FONT).getlength(shown) + _SPACE
+        if lines[-1] and used + width > _TEXT:
+            lines.append([])
+            used = 0.0
+        lines[-1].append((shown, differs))
+        used += width
     return lines
-
-
-def _split_word(word: str) -> Iterator[str]:
-    """Yields pieces of a word that fit on a line each."""
-    while len(word) > 1 and font(_FONT).getlength(word) + _SPACE > _TEXT:
-        cut = len(word)
-        while cut > 1 and font(_FONT).getlength(word[:cut]) + _SPACE > _TEXT:
-            cut = max(1, cut * 3 // 4)
-        yield word[:cut]
-        word = word[cut:]
-    yield word

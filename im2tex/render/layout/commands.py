@@ -60,21 +60,12 @@ PLAIN_ARRAYS = {
 """Commands that take rows in braces, and the environments that draw the same."""
 
 LINES = command_names("hline cline")
-SWITCHES = {
-    "\\rm": "\\mathrm",
-    "\\bf": "\\mathbf",
-    "\\it": "\\mathit",
-    "\\sf": "\\mathsf",
-    "\\tt": "\\mathtt",
-    "\\cal": "\\mathcal",
-    "\\mit": "\\mathnormal",
-    "\\sc": "\\textsc",
-    "\\sl": "\\textsl",
-    "\\bfseries": "\\mathbf",
-    "\\itshape": "\\mathit",
-    "\\boldmath": "\\boldsymbol",
-    "\\unboldmath": "",
-}
+SWITCHES = (
+    {f"\\{font}": f"\\math{font}" for font in ("rm", "bf", "it", "sf", "tt", "cal")}
+    | {"\\mit": "\\mathnormal", "\\sc": "\\textsc", "\\sl": "\\textsl"}
+    | {"\\bfseries": "\\mathbf", "\\itshape": "\\mathit"}
+    | {"\\boldmath": "\\boldsymbol", "\\unboldmath": ""}
+)
 """The font that a switch selects."""
 
 FONTS = (

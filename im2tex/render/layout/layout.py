@@ -16,7 +16,6 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 UNIT = 128
 """Units in an em of the text size."""
@@ -106,54 +105,30 @@ class Layout:
     tokens: tuple[str, ...]
     placed: tuple[PlacedSymbol, ...]
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of all ink."""
-        boxes = self.boxes
-        return int(boxes[:, 2].max()), int(boxes[:, 3].max())
-
-    @property
-    def boxes(self) -> NDArray[np.int16]:
-        """(n, 4) left, top, right and bottom of each symbol."""
-        return np.array([symbol.box for symbol in self.placed], np.int16).reshape(-1, 4)
-
     def to_bytes(self) -> bytes:
         """Encodes the layout without its tokens, which `from_bytes` takes.
 
         Columns of 16-bit and 8-bit numbers, boxes as differences, so that they compress well.
         """
-        named = [
-            (index, one.token.encode())
-            for index, one in enumerate(self.placed)
-            if one.token != strip_delimiter(self.tokens[one.position])
-        ]
         columns = np.array([(*one.box, one.baseline) for one in self.placed], np.int16)
-        columns = columns.reshape(-1, 5)  # (n, 5)
-        inner = np.array([one.inner for one in self.placed if one.inner], np.int16).reshape(-1, 4)
-        lines = np.diff(columns[:, 4], prepend=np.int16(0))
-        shapes = np.stack(
-            [
-                np.diff(columns[:, 0], prepend=np.int16(0)),
-                columns[:, 2] - columns[:, 0],
-                columns[:, 1] - columns[:, 4],
-                columns[:, 3] - columns[:, 4],
-                lines,
-            ]
-        )  # (5, n)
-        positions = np.diff([one.position for one in self.placed], prepend=0).astype("<u2")
-        kinds = np.array([one.kind * 4 + one.level for one in self.placed], np.uint8)
-        styles = np.array([STYLES.index(one.style) for one in self.placed], np.uint8)
-        return b"".join(
-            [
-                _HEAD.pack(_FORMAT, len(self.placed)),
-                shapes.astype("<i2").tobytes(),
-                positions.tobytes(),
-                kinds.tobytes(),
-                styles.tobytes(),
-                inner.astype("<i2").tobytes(),
-                *(_HEAD.pack(len(name), index) + name for index, name in named),
-            ]
-        )
+        left, top, right, bottom, line = columns.reshape(-1, 5).T
+        moves = np.diff(left, prepend=np.int16(0)), np.diff(line, prepend=np.int16(0))
+        shapes = np.stack([moves[0], right - left, top - line, bottom - line, moves[1]])  # (5, n)
+        inner = np.array([one.inner for one in self.placed if one.inner], np.int16)
+        positions = np.diff([one.position for one in self.placed], prepend=0)
+        data = [
+            _HEAD.pack(_FORMAT, len(self.placed)),
+            shapes.astype("<i2").tobytes(),
+            positions.astype("<u2").tobytes(),
+            bytes(one.kind * 4 + one.level for one in self.placed),
+            bytes(STYLES.index(one.style) for one in self.placed),
+            inner.astype("<i2").tobytes(),
+        ]
+        for index, one in enumerate(self.placed):
+            if one.token != strip_delimiter(self.tokens[one.position]):
+                name = one.token.encode()
+                data.append(_HEAD.pack(len(name), index) + name)
+        return b"".join(data)
 
     @classmethod
     def from_bytes(cls, data: bytes, tokens: Sequence[str]) -> Layout:

@@ -51,18 +51,18 @@ class Marker:
         token: command or character that draws it.
         start: where the token begins in the source, in characters.
         style: font that it is set in, one of `layout.STYLES`.
+        math_style: TeX's style: 0 display, 1 text, 2 script, 3 scriptscript.
         delimiter: whether it stands behind `\left`, `\big` or the like.
         end: for an environment, where its end begins in the source.
-        math_style: TeX's style: 0 display, 1 text, 2 script, 3 scriptscript.
         base: the letter below an accent of text.
     """
 
     token: str
     start: int
     style: str
+    math_style: int
     delimiter: bool = False
     end: int | None = None
-    math_style: int = 0
     base: MarkupPiece | None = None
 
 
@@ -392,13 +392,6 @@ class _MarkerInserter(TokenCursor):
         if self.peek() == END:
             return ""
         piece = self.pieces[self.at]
-        self.markers.append(
-            Marker(
-                token or piece.text,
-                piece.start,
-                self.style,
-                delimiter,
-                math_style=self.math_style,
-            )
-        )
+        text = token or piece.text
+        self.markers.append(Marker(text, piece.start, self.style, self.math_style, delimiter))
         return f"\\immark{{{len(self.markers) - 1}}}"

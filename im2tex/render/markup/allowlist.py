@@ -7,6 +7,8 @@ or another formula. The symbols are those of LaTeX, amsmath, amssymb and mathrsf
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 def command_names(text: str) -> frozenset[str]:
     """Returns the control words of space-separated names."""
@@ -31,67 +33,8 @@ SPACES = command_names(
 )
 """Commands that draw nothing."""
 
-SYMBOLS = (
-    FUNCTIONS
-    | SPACES
-    | command_names(
-        """
-    alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
-    upsilon phi chi psi omega varepsilon vartheta varpi varrho varsigma varphi varkappa digamma
-    Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega varGamma varDelta varTheta varLambda
-    varXi varPi varSigma varUpsilon varPhi varPsi varOmega
-    aleph beth gimel daleth hbar hslash imath jmath ell wp Re Im partial infty prime emptyset
-    varnothing nabla surd top bot angle measuredangle sphericalangle triangle triangledown
-    vartriangle forall exists nexists neg lnot flat natural sharp clubsuit diamondsuit heartsuit
-    spadesuit complement mho eth Finv Game Bbbk backprime blacktriangle blacktriangledown
-    blacksquare blacklozenge bigstar square Box lozenge Diamond diagup diagdown circledS
-    sum prod coprod int oint iint iiint iiiint idotsint smallint intop ointop bigcap bigcup bigodot
-    bigoplus bigotimes bigsqcup biguplus bigvee bigwedge
-    pm mp times div ast star circ bullet cdot cap cup uplus sqcap sqcup vee wedge land lor
-    setminus wr diamond bigtriangleup bigtriangledown varbigtriangleup varbigtriangledown
-    triangleleft triangleright lhd rhd unlhd unrhd oplus ominus otimes oslash odot bigcirc dagger
-    ddagger amalg dotplus smallsetminus Cap Cup doublecap doublecup barwedge veebar doublebarwedge
-    boxminus boxtimes boxdot boxplus divideontimes ltimes rtimes leftthreetimes rightthreetimes
-    curlywedge curlyvee circleddash circledast circledcirc centerdot intercal And
-    leq le prec preceq ll lll llless subset subseteq sqsubset sqsubseteq in vdash geq ge succ succeq
-    gg ggg gggtr supset supseteq sqsupset sqsupseteq ni owns dashv equiv sim simeq asymp approx
-    cong neq ne doteq models perp mid parallel bowtie smile frown propto notin
-    leqq leqslant eqslantless lesssim lessapprox approxeq lessdot lessgtr lesseqgtr lesseqqgtr
-    doteqdot Doteq risingdotseq fallingdotseq backsim backsimeq subseteqq Subset preccurlyeq
-    curlyeqprec precsim precapprox vartriangleleft trianglelefteq vDash Vvdash smallsmile smallfrown
-    bumpeq Bumpeq geqq geqslant eqslantgtr gtrsim gtrapprox eqsim gtrdot gtrless gtreqless
-    gtreqqless eqcirc circeq triangleq thicksim thickapprox supseteqq Supset succcurlyeq
-    curlyeqsucc succsim
-    succapprox vartriangleright trianglerighteq Vdash shortmid shortparallel between pitchfork
-    varpropto blacktriangleleft blacktriangleright therefore because backepsilon restriction
-    nless nleq nleqslant nleqq lneq lneqq lvertneqq lnsim lnapprox nprec npreceq precnsim
-    precnapprox precneqq nsim nshortmid nmid nvdash nvDash nVdash nVDash ntriangleleft
-    ntrianglelefteq nsubseteq nsubseteqq subsetneq varsubsetneq subsetneqq varsubsetneqq ngtr ngeq
-    ngeqslant ngeqq gneq gneqq gvertneqq gnsim gnapprox nsucc nsucceq succnsim succnapprox succneqq
-    ncong nshortparallel nparallel ntriangleright ntrianglerighteq nsupseteq nsupseteqq supsetneq
-    varsupsetneq supsetneqq varsupsetneqq
-    leftarrow gets Leftarrow rightarrow to Rightarrow leftrightarrow Leftrightarrow mapsto
-    hookleftarrow hookrightarrow leftharpoonup leftharpoondown rightharpoonup rightharpoondown
-    rightleftharpoons leftrightharpoons longleftarrow Longleftarrow longrightarrow Longrightarrow
-    longleftrightarrow Longleftrightarrow longmapsto iff implies impliedby uparrow Uparrow downarrow
-    Downarrow updownarrow Updownarrow nearrow searrow swarrow nwarrow leadsto dashrightarrow
-    dashleftarrow dasharrow leftleftarrows leftrightarrows Lleftarrow twoheadleftarrow leftarrowtail
-    looparrowleft curvearrowleft circlearrowleft Lsh upuparrows upharpoonleft downharpoonleft
-    multimap leftrightsquigarrow rightrightarrows rightleftarrows Rrightarrow twoheadrightarrow
-    rightarrowtail looparrowright curvearrowright circlearrowright Rsh downdownarrows upharpoonright
-    downharpoonright rightsquigarrow nleftarrow nrightarrow nLeftarrow nRightarrow nleftrightarrow
-    nLeftrightarrow leftarrowfill rightarrowfill joinrel relbar Relbar lhook rhook
-    langle rangle lbrace rbrace lbrack rbrack lceil rceil lfloor rfloor lgroup rgroup lmoustache
-    rmoustache vert Vert lvert rvert lVert rVert arrowvert Arrowvert bracevert backslash ulcorner
-    urcorner llcorner lrcorner
-    ldots cdots vdots ddots dots dotsb dotsc dotsi dotsm dotso hdots ldotp cdotp colon
-    mathellipsis dag ddag S P copyright pounds textdegree textbullet textasciitilde textbackslash
-    textquotesingle AA aa AE ae OE oe O o L l ss i j slash lq rq mathsection mathparagraph
-    mathsterling mathdollar mathunderscore circledR yen checkmark maltese
-    not
-    """
-    )
-)
+_SYMBOL_NAMES = Path(__file__).with_name("symbols.txt").read_text(encoding="utf-8")
+SYMBOLS = FUNCTIONS | SPACES | command_names(_SYMBOL_NAMES)
 """Symbols, names of functions and spaces: no arguments."""
 
 SIZED_DELIMITERS = command_names(

@@ -19,21 +19,14 @@ from typing import NamedTuple
 
 from im2tex.latex.characters import to_ascii
 from im2tex.latex.tokens import LatexError, Token, TokenKind, tokenize
-from im2tex.render.markup import allowlist
+from im2tex.render.markup import allowlist, columns, spelling
 from im2tex.render.markup.argument_cursor import (
     ArgumentCursor,
     LookaheadBudget,
     as_length,
     join_solid,
 )
-from im2tex.render.markup.columns import (
-    MAX_COLUMNS,
-    MAX_MATRIX_COLUMNS,
-    ColumnSanitizer,
-    column_work,
-)
 from im2tex.render.markup.nesting import Nesting
-from im2tex.render.markup.spelling import TEXT_LETTERS, spelled_text_end, strip_display
 from im2tex.render.rendering import Cause, RenderError
 
 VERSION = 3
@@ -87,13 +80,13 @@ def sanitize_to_pieces(markup: str) -> list[MarkupPiece]:
     """
     _check_length(markup)
     try:
-        markup = to_ascii(unicodedata.normalize("NFC", markup).translate(TEXT_LETTERS))
+        markup = to_ascii(unicodedata.normalize("NFC", markup).translate(spelling.TEXT_LETTERS))
         _check_length(markup)
         # The line end behind a formula makes a space of a backslash at its end.
         tokens = tokenize(markup + "\n", spaces=True)
     except LatexError as error:
         raise _unreadable(f"{error.reason} at character {error.position}") from None
-    sanitizer = _Sanitizer(strip_display(tokens))
+    sanitizer = _Sanitizer(spelling.strip_display(tokens))
     if not sanitizer.run():
         raise RenderError(Cause.BLANK, "there is no markup")
     return sanitizer.out
@@ -205,7 +198,7 @@ class _Sanitizer(ArgumentCursor):
         if text in allowlist.BRACKETED:
             self._bracket(length=text in allowlist.LENGTHS or text == "\\makebox")
         if text in allowlist.TEXTUAL:
-            end = spelled_text_end(self.source, self.at)
+            end = spelling.spelled_text_end(self.source, self.at)
             self.spelled_until = max(self.spelled_until, end)
             self.budget.spend(max(0, end - self.at))
         if text in allowlist.COUNTED:
@@ -242,8 +235,8 @@ class _Sanitizer(ArgumentCursor):
             self._put(f"[{factor}]")
             self.at = end + 1
         numbers = self.numbers(owner)
-        if max(numbers) > MAX_COLUMNS:
-            raise RenderError(Cause.LIMIT, f"more than {MAX_COLUMNS} columns")
+        if max(numbers) > columns.MAX_COLUMNS:
+            raise RenderError(Cause.LIMIT, f"more than {columns.MAX_COLUMNS} columns")
         self.nesting.add_work(max(numbers))
         self._put("{" + "-".join(map(str, numbers)) + "}")
 
@@ -279,12 +272,12 @@ class _Sanitizer(ArgumentCursor):
         if given.rstrip("*") == "eqnarray":
             self._put("{rcl}")
         elif name in allowlist.COLUMNED:
-            columns = self._columns(self.group(begin), rows=self.rows)
-            self._put("{" + (columns or _UNKNOWN_COLUMNS) + "}")
+            specification = self._columns(self.group(begin), rows=self.rows)
+            self._put("{" + (specification or _UNKNOWN_COLUMNS) + "}")
         elif name == "alignedat":
             self._count(begin)
         elif name[1:] == "matrix" or name == "matrix":
-            self.nesting.add_work(column_work(MAX_MATRIX_COLUMNS))
+            self.nesting.add_work(columns.column_work(columns.MAX_MATRIX_COLUMNS))
 
     def _vertical_position(self, name: str) -> None:
         """Reads the position of an environment on its line, in brackets."""
@@ -307,7 +300,8 @@ class _Sanitizer(ArgumentCursor):
 
     def _columns(self, tokens: Sequence[Token], *, rows: int) -> str:
         """Returns a sanitised column specification."""
-        return ColumnSanitizer(self.nesting, self.budget, rows, self._insertion).sanitize(tokens)
+        sanitizer = columns.ColumnSanitizer(self.nesting, self.budget, rows, self._insertion)
+        return sanitizer.sanitize(tokens)
 
     def _insertion(self, tokens: Sequence[Token], nesting: Nesting) -> str:
         """Returns the sanitised content of an insertion between columns."""

@@ -21,7 +21,8 @@ TEXT_LETTERS = str.maketrans(
 
 _DELIMITERS = {("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")}
 _DISPLAYS = frozenset(["equation", "displaymath", "math", "dmath", "subequations"])
-_ROUNDS = 5  # `$$\begin{equation}…`
+_PUNCTUATION = frozenset(".,;:")
+_MAX_DISPLAYS = 5  # around each other, as in `$$\begin{equation}…`
 
 
 def strip_display(tokens: list[Token]) -> list[Token]:
@@ -30,44 +31,23 @@ def strip_display(tokens: list[Token]) -> list[Token]:
     Args:
         tokens: of the formula, spaces kept.
     """
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_DISPLAYS):
         solid = [i for i, token in enumerate(tokens) if token.kind is not TokenKind.SPACE]
-        if len(solid) < 2:
-            break
-        first, last = solid[0], solid[-1]
-        if (tokens[first].text, tokens[last].text) in _DELIMITERS:
-            tokens = tokens[first + 1 : last]
+        texts = [tokens[i].text for i in solid]
+        if len(texts) > 1 and (texts[0], texts[-1]) in _DELIMITERS:
+            tokens = tokens[solid[0] + 1 : solid[-1]]
             continue
-        punctuated = tokens[last].text in (".", ",", ";", ":")
-        closed = solid[-2] if punctuated else last
-        begin, end = _group(tokens, first, "\\begin"), _group_before(tokens, closed, "\\end")
-        if begin is None or end is None or begin[0] != end[0]:
+        if texts[:2] != ["\\begin", "{"] or "}" not in texts:
             break
-        if begin[0].rstrip("*") not in _DISPLAYS or begin[1] > end[1]:
+        size = texts.index("}") + 1  # tokens of the \begin{…}
+        last = len(texts) - (texts[-1] in _PUNCTUATION)  # index behind the \end{…}
+        name = "".join(texts[2 : size - 1]).rstrip("*")
+        ends = texts[last - size : last] == ["\\end", *texts[1:size]]
+        if name not in _DISPLAYS or not ends or last < 2 * size:
             break
-        tokens = tokens[begin[1] : end[1]] + (tokens[last : last + 1] if punctuated else [])
+        inside = tokens[solid[size - 1] + 1 : solid[last - size]]
+        tokens = inside + [tokens[i] for i in solid[last:]]
     return tokens
-
-
-def _group(tokens: list[Token], at: int, command: str) -> tuple[str, int] | None:
-    r"""Returns the name in the braces behind a command, and the index behind them."""
-    name = ""
-    for index in range(at + 1, min(len(tokens), at + 40)):
-        text = tokens[index].text
-        if text == "}":
-            known = tokens[at].text == command and name[:1] == "{"
-            return (name[1:], index + 1) if known else None
-        name += text.strip()
-    return None
-
-
-def _group_before(tokens: list[Token], at: int, command: str) -> tuple[str, int] | None:
-    r"""Returns the name and the index of the `\end` whose braces close at an index."""
-    for index in range(at, max(-1, at - 40), -1):
-        if tokens[index].text == command:
-            found = _group(tokens, index, command)
-            return (found[0], index) if found and found[1] == at + 1 else None
-    return None
 
 
 def spelled_text_end(tokens: Sequence[Token], at: int) -> int:

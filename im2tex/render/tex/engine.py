@@ -227,25 +227,17 @@ def _environment() -> dict[str, str]:
     TeX treats `, ; : { } $ ~` in a folder's name as special, so every folder is named relative to
     the one where a program runs: an empty one, two levels below that of the format.
     """
-    nowhere = "nowhere"
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LC_ALL": "C",
-        "HOME": nowhere,
-        "TMPDIR": nowhere,
-        "TEXMFHOME": nowhere,
-        "TEXMFVAR": nowhere,
-        "TEXMFCONFIG": nowhere,
         "TEXINPUTS": ".",
         "TEXFORMATS": "../..",
         "openin_any": "p",
         "openout_any": "p",
         "shell_escape": "f",
-        "MKTEXPK": "0",
-        "MKTEXTFM": "0",
-        "MKTEXMF": "0",
-        "MKTEXFMT": "0",
         "max_print_line": "1000",
         "SOURCE_DATE_EPOCH": "0",
         "FORCE_SOURCE_DATE": "1",
+        **dict.fromkeys(["MKTEXPK", "MKTEXTFM", "MKTEXMF", "MKTEXFMT"], "0"),
+        **dict.fromkeys(["HOME", "TMPDIR", "TEXMFHOME", "TEXMFVAR", "TEXMFCONFIG"], "nowhere"),
     }

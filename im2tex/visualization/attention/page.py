@@ -20,9 +20,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from im2tex.errors import Im2TexError
 from im2tex.latex.tokens import join_tokens
-from im2tex.utils.files import atomic_write
+from im2tex.utils.files import write_text_atomic
 from im2tex.visualization.attention.record import AttentionRecord, Maps
 from im2tex.visualization.drawing import GrayImage
 from im2tex.visualization.example_sheet import differences
@@ -83,13 +82,9 @@ def save_attention_page(
     Raises:
         Im2TexError: if it cannot be written.
     """
-    page = attention_page(records, about, title).encode()
-    try:
-        with atomic_write(path) as part:
-            part.write_bytes(page)
-    except OSError as error:
-        raise Im2TexError(f"cannot write {path}: {error.strerror or error}.") from error
-    return len(page)
+    page = attention_page(records, about, title)
+    write_text_atomic(path, page)
+    return len(page.encode())
 
 
 def encode_maps(maps: Maps) -> dict[str, Any]:
