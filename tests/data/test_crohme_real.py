@@ -57,7 +57,7 @@ def test_agreement_with_the_captions(prepared, data):
     for split, group in groups.items():
         found = compare_labels({s.extra["file"]: s.tokens for s in group}, theirs)
         assert found.missing == 0
-        assert found.share >= least[split], (split, found.classes)
+        assert found.fraction >= least[split], (split, found.classes)
         assert sum(found.classes.values()) == found.compared - found.equal
 
 

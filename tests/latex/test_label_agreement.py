@@ -38,11 +38,11 @@ def test_counts_shares_and_examples():
     assert (found.compared, found.equal, found.missing) == (3, 1, 1)
     assert found.classes == {"zeros of a number": 2}
     assert found.examples["zeros of a number"] == ("b", ["1", ".", "0"], ["1"])
-    assert found.share == pytest.approx(1 / 3)
+    assert found.fraction == pytest.approx(1 / 3)
     first, second = describe_agreement(found)
     assert first == "labels agree on 1 of 3 (33.33 %)"
     assert "zeros of a number: 2" in second
 
 
 def test_nothing_to_compare_is_no_disagreement():
-    assert compare_labels({}, {}).share == 1.0
+    assert compare_labels({}, {}).fraction == 1.0

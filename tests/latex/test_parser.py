@@ -129,7 +129,7 @@ def test_macros_are_symbols_and_run_nothing():
         (r"\left x\right)", r"\left is not complete"),
         (r"\begin{array}{c}x\end{matrix}", "the environment array is never closed"),
         (r"\begin{array}x\end{array}", "a column specification is missing"),
-        (r"\begin{f_1}x\end{f_1}", "'f_1' names no environment"),
+        (r"\begin{f_1}x\end{f_1}", "'f_1' is not the name of an environment"),
         (r"\begin x", r"\begin is not complete"),
         (r"\matrix x", r"\matrix without its brace"),
         (r"a&b", "& outside an array"),

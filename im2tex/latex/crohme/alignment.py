@@ -1,8 +1,8 @@
-r"""Which token of a label each written symbol stands for.
+r"""Alignment of handwritten symbols with the tokens of a label.
 
-CROHME's stroke groups refer to MathML elements by id; the label may come from LaTeX. Where both
-read as the same tokens the ids settle everything. Elsewhere the two token lists are matched, and
-what is left goes by the symbols' own names.
+CROHME's stroke groups refer to MathML elements by id, while the label may come from LaTeX. If both
+have the same tokens, the ids determine the alignment. Otherwise the two token lists are matched,
+and the remaining symbols are aligned by their names.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _DOTS = {"\\cdot": ["."], "\\ldots": ["."] * 3, "\\cdots": ["."] * 3}
 
 
 class WrittenSymbol(NamedTuple):
-    """A written symbol.
+    """A handwritten symbol.
 
     Attributes:
-        name: what the file calls it.
+        name: its name in the file.
         href: the id of its MathML element, or "".
-        left: how far left it begins, in any unit.
+        left: x of its left edge, in any unit.
     """
 
     name: str
@@ -33,10 +33,10 @@ class WrittenSymbol(NamedTuple):
 
 
 def inventory(leaves: Sequence[CanonicalToken]) -> Counter[str]:
-    r"""The symbols that must be on the paper for these tokens.
+    r"""Counts the handwritten symbols of a label.
 
-    A fraction is its bar; dots of every kind (`\cdot`, `\ldots`, `. . .`) are so many dots, since
-    the files disagree on their names.
+    A fraction counts as its bar; dots of every kind (`\cdot`, `\ldots`, `. . .`) count as single
+    dots, since the files disagree on their names.
     """
     counts: Counter[str] = Counter()
     for leaf in leaves:
@@ -50,22 +50,22 @@ def align_symbols(
     math: Sequence[CanonicalToken] | None,
     symbols: Sequence[WrittenSymbol],
 ) -> list[int]:
-    r"""Positions of written symbols in a label.
+    r"""Positions of handwritten symbols in a label.
 
     Args:
         label: the label's tokens.
-        math: the MathML truth's tokens with their ids, or None where there is none.
-        symbols: the written symbols.
+        math: the MathML truth's tokens with their ids, or None for a file without MathML.
+        symbols: the handwritten symbols.
 
     Returns:
         For each symbol the index of its token in `label` (of `\frac` for a bar, of `\sqrt` for a
-        radical), or -1 where none can be told.
+        radical), or -1 if it is unknown.
     """
     positions = [-1] * len(symbols)
     if math is not None:
-        places = _places(label, math)
+        by_id = _positions_by_id(label, math)
         for i, written in enumerate(symbols):
-            queue = places.get(written.href)
+            queue = by_id.get(written.href)
             if queue:
                 # Elements that share an id are taken in order; a number's digits share one too.
                 positions[i] = queue.popleft() if len(queue) > 1 else queue[0]
@@ -79,23 +79,23 @@ def align_symbols(
         if positions[i] < 0:
             waiting[_ink("".join(symbol_tokens(symbols[i].name)))].append(i)
     for name, indices in waiting.items():
-        # Only where the numbers agree: a guess would teach the wrong place.
+        # Only where the counts agree: a guess would be a wrong training target.
         if len(indices) == len(free[name]):
             for i, position in zip(indices, free[name], strict=True):
                 positions[i] = position
     return positions
 
 
-def _places(
+def _positions_by_id(
     label: Sequence[CanonicalToken], math: Sequence[CanonicalToken]
 ) -> dict[str, deque[int]]:
-    """Positions in the label by MathML id; one for each element that carries the id."""
+    """Positions in the label by MathML id, one for each element with the id."""
     ours = [_fold(leaf.token) for leaf in label]
     names: list[str] = []
     ids: list[list[str]] = []
     for leaf in math:
         if [leaf.token, *names[-2:]] == [".", ".", "."]:
-            # Three dots of their own in MathML are one token in LaTeX.
+            # Three single dots in MathML are one token in LaTeX.
             del names[-1:]
             names[-1] = "\\ldots"
             ids[-2].extend(ids.pop())
@@ -109,15 +109,15 @@ def _places(
     else:
         blocks = SequenceMatcher(None, names, ours, autojunk=False).get_matching_blocks()
         partner = {block.a + k: block.b + k for block in blocks for k in range(block.size)}
-    places: dict[str, deque[int]] = {}
+    positions: dict[str, deque[int]] = {}
     previous: list[str] = []
     for i, present in enumerate(ids):
         for identity in present:
-            # A number's digits share an id and make one symbol, at the first of them.
+            # The digits of a number share an id and are one symbol, at the first digit.
             if i in partner and identity not in previous:
-                places.setdefault(identity, deque()).append(partner[i])
+                positions.setdefault(identity, deque()).append(partner[i])
         previous = present
-    return places
+    return positions
 
 
 def _fold(token: str) -> str:

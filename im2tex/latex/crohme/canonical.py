@@ -1,9 +1,9 @@
 r"""CROHME's canonical token form, from LaTeX.
 
-The form is the one of the captions most papers train on: one token a symbol, braces around every
-argument of `^`, `_`, `\frac` and `\sqrt` and nowhere else, the lower script before the upper one,
-no delimiter sizes, no fonts, no spacing, one spelling for each symbol (`<`, not `\lt`). What
-becomes of each command is defined in `crohme.symbols`; `crohme.from_tree` prints the form.
+The form is that of the captions most papers train on: one token a symbol, braces around every
+argument of `^`, `_`, `\frac` and `\sqrt` and nowhere else, the subscript before the superscript,
+no delimiter sizes, no fonts, no spacing, one spelling for each symbol (`<`, not `\lt`).
+`crohme.symbols` defines the treatment of each command; `crohme.from_tree` prints the form.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from im2tex.latex.tokens import LatexError, token_texts
 
 
 class CanonicalToken(NamedTuple):
-    """A canonical token and the written symbol it stands for.
+    """A canonical token and its handwritten symbol.
 
     Attributes:
         token: the token.
-        id: the `xml:id` of its MathML element, or None (read from LaTeX).
-        written: whether a symbol stands on the paper for it; braces, script marks and the
-            brackets of a root's index have none.
+        id: the `xml:id` of its MathML element; None for a token from LaTeX.
+        written: whether it has a handwritten symbol; braces, script signs and the brackets of a
+            root's index have none.
     """
 
     token: str
@@ -55,15 +55,15 @@ def canonicalize(source: str, *, strict: bool = False) -> list[str]:
     ['x', '_', '{', '1', '}', '^', '{', '2', '}', '\\leq', '\\frac', '{', '1', '}', '{', '2', '}']
 
     Args:
-        source: a formula as found in a file's truth, with or without dollars.
+        source: a formula as in an InkML file's truth, with or without dollars.
         strict: refuses two scripts of a kind on one base, as TeX does; labels of CROHME have them.
 
     Returns:
-        The tokens; read again, they are the same. Commands that are not known and have no braces
-        behind them pass through as they are.
+        The tokens; canonicalised again, they are the same. Unknown commands without braces behind
+        them are kept.
 
     Raises:
-        LatexError: where something is missing, or cannot be written in this form.
+        LatexError: for a formula that cannot be parsed, or represented in this form.
     """
     if (len(source) - len(source.rstrip("\\"))) % 2:
         raise LatexError("a backslash with nothing behind it", len(source) - 1, source)
@@ -71,23 +71,24 @@ def canonicalize(source: str, *, strict: bool = False) -> list[str]:
 
 
 def _repaired(source: str) -> str:
-    # Some truths were escaped twice, and hold `&lt;` in their text.
+    """Undoes what the tools that wrote CROHME's files did to their LaTeX."""
+    # Some truths were escaped twice, with `&lt;` in their text.
     source = _ENTITY.sub(lambda match: html.unescape(match.group()), source)
     source = _JOINED.sub(r"\\\1 ", source)
     return _SCRIPTS.sub(lambda match: match[1] + ("_" if match[2] == "b" else "^"), source)
 
 
 def canonical_tokens(source: str) -> CanonicalTokens:
-    """As `canonicalize`, with what is known of each token.
+    """The tokens of `canonicalize`, annotated.
 
     Raises:
-        LatexError: as `canonicalize`.
+        LatexError: see `canonicalize`.
     """
     return annotate_tokens(canonicalize(source))
 
 
 def canonicalize_or_tokenize(source: str) -> list[str]:
-    """`canonicalize` where that succeeds, and otherwise the bare tokens, so that none is lost."""
+    """The tokens of `canonicalize`; for markup that it refuses, the tokens as written."""
     try:
         return canonicalize(source)
     except LatexError:
@@ -97,7 +98,7 @@ def canonicalize_or_tokenize(source: str) -> list[str]:
 
 
 def annotate_tokens(tokens: Sequence[str]) -> CanonicalTokens:
-    r"""Canonical tokens that came from elsewhere, told apart into written and unwritten ones.
+    r"""Marks which canonical tokens have a handwritten symbol.
 
     Args:
         tokens: tokens in canonical form; need not be well-formed.

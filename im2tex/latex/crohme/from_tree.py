@@ -1,7 +1,7 @@
-r"""CROHME's canonical form, printed from the tree.
+r"""CROHME's canonical form, printed from a parsed formula.
 
-`crohme.canonical` defines the form, `crohme.symbols` what becomes of each command. A base has no
-braces where it can do without: in `{x'}_i` the scripts join, in `{x^a}^b` the braces stay.
+`crohme.canonical` defines the form, `crohme.symbols` the treatment of each command. A base has
+braces only if they are needed: in `{x'}_i` the scripts join, in `{x^a}^b` the braces stay.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ _LARGE_NAMES = (
     " bigsqcup biguplus"
 )
 _ENVIRONMENTS = frozenset(["matrix", "aligned", "alignedat", "gathered", "split"])
-# Operators that would take a script behind an empty group for their own.
+# Operators that take a script behind an empty group as their own.
 _LARGE = frozenset(f"\\{name}" for name in _LARGE_NAMES.split()) | frozenset(commands.OPERATORS)
+_KNOWN = symbols.PLAIN_SYMBOLS | symbols.SYNONYMS.keys() | commands.OPERATORS.keys()
 _MATH_ACCENTS = (commands.ACCENTS | commands.WIDE_ACCENTS) - {"\\dddot"}
 
 
@@ -41,7 +42,7 @@ def crohme_from_tree(formula: ParsedFormula) -> list[str]:
         The tokens.
 
     Raises:
-        LatexError: for what the form has no way to write.
+        LatexError: for markup that the form cannot represent.
     """
     return _printed(formula.body)
 
@@ -96,11 +97,11 @@ def _compound(node: Node, out: list[str]) -> None:
 
 
 def _symbol(token: str, follower: Node | None) -> list[str]:
-    """A leaf.
+    """The tokens of a leaf.
 
     Args:
-        token: as written.
-        follower: the node behind it, or behind brackets that stand there.
+        token: the leaf as written.
+        follower: the node behind it, or behind the square brackets that follow it.
     """
     if token in symbols.DROPPED or token in ("~", "\\", "$"):
         return []
@@ -115,16 +116,13 @@ def _symbol(token: str, follower: Node | None) -> list[str]:
     if token in commands.FONTS:
         return [symbols.RENAMED.get(token, token), "{", "}"]  # or it would take what follows
     base = follower.base if isinstance(follower, Scripts) else follower
-    known = (
-        token in symbols.PLAIN_SYMBOLS or token in symbols.SYNONYMS or token in commands.OPERATORS
-    )
-    if isinstance(base, Group) and not known:
-        raise _refused(f"{token} is not known, and what is in braces behind it may belong to it")
+    if isinstance(base, Group) and token not in _KNOWN:
+        raise _refused(f"{token} is not known, and may take the group behind it as its argument")
     return [symbols.SYNONYMS.get(token, token)]
 
 
 def _behind_bracket(nodes: list[Node], at: int) -> Node | None:
-    """The node at a place, or, if square brackets begin there, the one behind them."""
+    """The node at an index; the node behind the square brackets if they begin there."""
     if at < len(nodes) and nodes[at] == "[" and "]" in nodes[at:]:
         at = nodes.index("]", at) + 1
     return nodes[at] if at < len(nodes) else None
@@ -160,7 +158,7 @@ def _scripts(node: Scripts, out: list[str]) -> None:
         base = base[:end]
         lower, upper = found.get("_", lower), found.get("^", upper)
     elif found:
-        # To TeX an accent in braces is the bare accent: its scripts would meet these.
+        # To TeX an accent in braces is the bare accent: both pairs of scripts would meet.
         anchor = ["{", "}"] if _is_accented(base[:end]) else []
         base = ["{", *anchor, *base, "}"]
     elif lower and upper and not base and not out:
@@ -169,7 +167,7 @@ def _scripts(node: Scripts, out: list[str]) -> None:
     if out and tokens[:1] in (["_"], ["^"]):
         end, found = _scripts_at_end(out)
         if not (_is_second(node) and tokens[0] in found):
-            # These stand on nothing, not on the symbol in front of them.
+            # The scripts have no base: the symbol in front of them is not theirs.
             out += ["{", "}"] if found or out[-1] in _LARGE else []
         elif end == 0:
             out[:] = ["{", *out, "}"]
@@ -177,7 +175,7 @@ def _scripts(node: Scripts, out: list[str]) -> None:
 
 
 def _is_second(node: Scripts) -> bool:
-    """Whether these are second scripts on the base in front of them."""
+    """Whether a script is a second one of its kind on the base in front of it."""
     while isinstance(node.base, Scripts):
         node = node.base
     return node.again
@@ -188,7 +186,7 @@ def _script(sign: str, inside: list[str]) -> list[str]:
 
 
 def _is_accented(tokens: list[str]) -> bool:
-    """Whether this is one accent with what carries it."""
+    """Whether the tokens are one accent with its base."""
     depth = 0
     for at, token in enumerate(tokens[1:], 1):
         depth += (token == "{") - (token == "}")
@@ -198,7 +196,7 @@ def _is_accented(tokens: list[str]) -> bool:
 
 
 def _scripts_at_end(tokens: list[str]) -> tuple[int, dict[str, list[str]]]:
-    """How many tokens stand in front of the scripts at the end, and what those hold, by sign."""
+    """The number of tokens in front of the scripts at the end, and their contents by sign."""
     found: dict[str, list[str]] = {}
     end = len(tokens)
     while end and tokens[end - 1] == "}":
@@ -227,7 +225,7 @@ def _command(node: Command, out: list[str]) -> None:
     elif name in symbols.CONTENTS:
         _row(node.arguments[-1:], out)
     elif name == "\\stackrel" and node.option is not None:
-        # From the package of that name: its option stands below.
+        # From the package of that name: its option is set below.
         above = Command(name, node.arguments)
         out += ["\\underset", "{", *_printed(node.option), "}", *_braced(above)]
     elif name not in symbols.VANISHING:
@@ -250,7 +248,7 @@ def _braced(node: Node) -> list[str]:
 
 
 def _inside(node: Node) -> list[str]:
-    """What stands between the braces of an argument."""
+    """The tokens between the braces of an argument."""
     body = [node]
     while len(body) == 1 and isinstance(body[0], Group):
         body = body[0].body
@@ -261,7 +259,7 @@ def _inside(node: Node) -> list[str]:
 
 
 def _array(array: Array, out: list[str]) -> None:
-    """An array as it is written by hand: with its delimiters and its lines."""
+    """Prints an array as it is handwritten: with its delimiters and its lines."""
     left, name, right = commands.MATRIX_FENCES.get(array.name, ("", array.name, ""))
     if name in ("substack", "subarray"):
         out += ["\\substack", "{", *_rows(array), "}"]
@@ -292,7 +290,7 @@ def _rows(array: Array) -> list[str]:
         if out:
             out.append("\\\\")
             if cells[0][:1] in (["["], ["*"]) and not row.rules:
-                out += ["{", "}"]  # TeX would take it for an argument of the line break
+                out += ["{", "}"]  # otherwise it is an argument of the line break
         out += ["\\hline"] * row.rules
         for i, cell in enumerate(cells):
             if i:

@@ -1,9 +1,9 @@
-r"""How two sets of labels for the same formulas differ.
+r"""Differences between two sets of labels for the same formulas.
 
-Labels of CROHME come in several hands: the files' own truth, the captions of various releases.
-Before numbers on two of them are compared, one wants to know how often and in what they disagree.
-A difference belongs to the first class below that explains it: the one whose rewriting makes both
-sides equal, or, where none does, what the written symbols have in common.
+CROHME's labels exist in several versions: the files' own truth, the captions of various releases.
+Results on two of them are comparable only if they agree. A difference belongs to the first class
+below that explains it: the class whose rewriting makes both labels equal, or, if there is none, a
+class by the handwritten symbols that the labels have in common.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass
 class LabelAgreement:
-    """What `compare_labels` found.
+    """The result of `compare_labels`.
 
     Attributes:
-        compared: formulas that both sides label.
-        equal: those whose token lists are equal.
+        compared: number of formulas with both labels.
+        equal: number of formulas whose token lists are equal.
         classes: number of the others by class of difference.
         examples: the first formula of each class with both labels.
-        missing: formulas that only the first side labels.
+        missing: number of formulas without a second label.
     """
 
     compared: int = 0
@@ -39,8 +39,8 @@ class LabelAgreement:
     missing: int = 0
 
     @property
-    def share(self) -> float:
-        """Share of the compared formulas that agree; 1 where there was nothing to compare."""
+    def fraction(self) -> float:
+        """Fraction of the compared formulas that agree; 1 if none were compared."""
         return self.equal / self.compared if self.compared else 1.0
 
 
@@ -51,10 +51,10 @@ def compare_labels(
 
     Args:
         ours: tokens by formula.
-        theirs: tokens by formula; further formulas here are not looked at.
+        theirs: tokens by formula; formulas that are only here are ignored.
 
     Returns:
-        The counts and, for each class of difference, an example.
+        The counts, and an example of each class of difference.
     """
     found = LabelAgreement()
     for key, tokens in ours.items():
@@ -73,7 +73,7 @@ def compare_labels(
 
 
 def classify(ours: Sequence[str], theirs: Sequence[str]) -> str | None:
-    """The class of difference between two labels, or None where they are equal."""
+    """The class of difference between two labels; None for equal labels."""
     if list(ours) == list(theirs):
         return None
     left, right = " ".join(ours), " ".join(theirs)
@@ -93,7 +93,7 @@ def classify(ours: Sequence[str], theirs: Sequence[str]) -> str | None:
 
 
 def _script_order(label: str) -> str:
-    """Lower scripts before upper ones, innermost first; a broken label stays as it is."""
+    """Subscripts before superscripts; a label that cannot be parsed is unchanged."""
     return " ".join(canonicalize_or_tokenize(label))
 
 
@@ -125,9 +125,10 @@ def _written(label: str) -> list[str]:
 
 
 def describe_agreement(agreement: LabelAgreement) -> Iterable[str]:
-    """The findings as lines for a person: the share, then each class with its count."""
+    """The result as lines of text: the fraction, then each class with its count."""
     yield (
-        f"labels agree on {agreement.equal} of {agreement.compared} ({100 * agreement.share:.2f} %)"
+        f"labels agree on {agreement.equal} of {agreement.compared} "
+        f"({100 * agreement.fraction:.2f} %)"
     )
     for kind, count in agreement.classes.most_common():
         key, ours, theirs = agreement.examples[kind]

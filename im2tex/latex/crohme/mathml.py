@@ -1,9 +1,8 @@
 r"""CROHME's MathML truth into the same canonical tokens as its LaTeX truth.
 
-Presentation MathML as CROHME writes it (under whatever encoding it claims): rows, scripts,
-fractions and roots over leaves that hold a character, a LaTeX name (`\alpha`), or an entity's name
-without its ampersand (`infty`, `rarr`). Each leaf keeps the `xml:id` that the stroke groups of the
-same file refer to.
+Presentation MathML as CROHME writes it: rows, scripts, fractions and roots over leaves with a
+character, a LaTeX name (`\alpha`), or an entity's name without its ampersand (`infty`, `rarr`).
+Each leaf keeps the `xml:id` that the stroke groups of the same file refer to.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _WORDS = frozenset(_NAMES_OF_COMMANDS.split())
 
 
 class MathMLError(ValueError):
-    """MathML that cannot be read; the message says which element and why."""
+    """MathML that cannot be converted; the message names the element and the reason."""
 
 
 def symbol_tokens(name: str) -> list[str]:
@@ -66,7 +65,7 @@ def canonical_from_mathml(math: ET.Element) -> CanonicalTokens:
     """MathML in CROHME's canonical tokens.
 
     Args:
-        math: the `math` element, or any element that holds it; namespaces do not matter.
+        math: the `math` element, or an element around it, in any namespace.
 
     Returns:
         The tokens, each with the `xml:id` of its element.
@@ -89,7 +88,7 @@ def _element(element: ET.Element) -> CanonicalTokens:
         tokens = symbol_tokens(element.text or "")
         strange = next((token for token in tokens if not token.isascii()), None)
         if strange is not None:
-            raise MathMLError(f"the character {strange!r} has no place in a label")
+            raise MathMLError(f"no LaTeX command for the character {strange!r}")
         return [CanonicalToken(token, identity) for token in tokens]
     if name in _EMPTY:
         return []
@@ -98,11 +97,11 @@ def _element(element: ET.Element) -> CanonicalTokens:
     if name == "msqrt":
         return _filled("\\sqrt { 0 }", [_row(element)], identity)
     if name not in _TEMPLATES:
-        raise MathMLError(f"<{name}> is not known here")
+        raise MathMLError(f"<{name}> is not supported")
     template = _TEMPLATES[name]
     needed = sum(word.isdigit() for word in template.split())
     if len(element) != needed:
-        raise MathMLError(f"<{name}> has {len(element)} children, it needs {needed}")
+        raise MathMLError(f"<{name}> must have {needed} children, got {len(element)}")
     return _filled(template, [_element(child) for child in element], identity)
 
 

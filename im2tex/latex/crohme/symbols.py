@@ -1,9 +1,9 @@
-r"""What CROHME's canonical form makes of each command.
+r"""The treatment of each command in CROHME's canonical form.
 
-A command is dropped with its arguments (spacing, invisible material, colours), dropped around its
+A command is dropped with its arguments (spacing, invisible contents, colours), dropped around its
 contents (fonts, sizes, boxes), kept with its arguments in braces (accents, arrows, visible fonts),
-or a symbol. One that is none of these and has braces behind it might take an argument: nobody can
-tell, and the formula is refused.
+or a symbol. A formula with any other command in front of braces is refused, since the braces may
+be its argument.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ CONTENTS = _names(
     r" \mathpunct \mathinner \makebox \raisebox \smash \rlap \llap \clap \mathrlap \mathllap"
     r" \mathclap \ensuremath \lefteqn \textcolor \colorbox \fcolorbox"
 )
-"""Commands of which the last argument stays, without braces."""
+"""Commands that are replaced by their last argument, without braces."""
 
 DROPPED = _SPACING | _STYLES | _SIZES | _SWITCHES | CONTENTS | {"\\ "}
-"""Commands that say nothing of the symbols: spacing, style, size, font; contents stay."""
+"""Commands without effect on the symbols: spacing, style, size, font; contents stay."""
 
 VANISHING = _names(
     r"\hspace \vspace \mspace \phantom \hphantom \vphantom \color \kern \mkern \hskip \mskip"
@@ -96,16 +96,16 @@ RENAMED = {
     "\\v": "\\check",
     "\\r": "\\mathring",
 }
-"""Commands that another one with as many arguments stands for."""
+"""Commands that are replaced by another one with as many arguments."""
 
 POINTERS = _names(r"\ref \eqref \pageref \cite")
-"""Commands that point to something outside the formula."""
+"""Commands that refer to something outside the formula."""
 
 PLACELESS = _names(r"\[ \] \( \) \vrule \hrule \noalign \char \c \d \b \t \H \k")
-"""Commands that no label has a place for."""
+"""Commands that a label cannot contain."""
 
 TEXT_ACCENTS = _names(r"\' \` \^ \= \. \u \v \r " + '\\"')
-"""Accents of text, whose argument is whatever comes next."""
+"""Accents of text, whose argument is the next node."""
 
 PLAIN_SYMBOLS = frozenset([*NEGATABLE, *OTHERS, *SPACES, *FUNCTIONS]) | _names(
     r"\not \i \j \bmod \mod \hline \vline \S \P \copyright \ss \ae \oe \aa \o \l \L \O \AA \AE \OE"

@@ -1,4 +1,4 @@
-r"""How environments with rows and cells are read, and `\matrix{…}` and `\substack{…}`."""
+r"""Readers of environments with rows and cells, of `\matrix{…}` and of `\substack{…}`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _POSITIONS = ("t", "b", "c", "h")
 _LENGTH = re.compile(r"[-+]?(\d+\.?\d*|\.\d+|)(pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|mu|\\[A-Za-z]+)")
 _LENGTH_TOKENS = 12  # a length behind `\\` is not longer than this
 _SPECIFICATION_TOKENS = 500
-_WIDEST = 50  # columns that `*{n}{c}` may ask for; papers write 20 for "enough"
+_MAX_COLUMNS = 50  # of `*{n}{c}`; papers write 20 for any number
 
 
 class ArrayReader(TokenCursor):
-    """Reads arrays; `_Parser` reads their cells.
+    """Reads arrays; the parser reads their cells.
 
     Args:
         source: the formula, for error messages.
@@ -38,7 +38,7 @@ class ArrayReader(TokenCursor):
         super().__init__(lexed.tokens, MAX_DEPTH)
         self.source = source
         self.printed = lexed.printed
-        self.cells = False  # whether `&` and `\\` belong to an array here
+        self.cells = False  # whether `&` and `\\` end cells and rows
 
     def error(self, reason: str) -> LatexError:
         """An error at the next token's position in the source."""
@@ -54,21 +54,21 @@ class ArrayReader(TokenCursor):
 
     @abstractmethod
     def row(self) -> list[Node]:
-        """Material up to what ends it."""
+        """Reads nodes up to a token that ends them."""
 
     @abstractmethod
     def argument(self, what: str) -> Node:
-        """One token, group or command with its own arguments."""
+        """Reads one token, group or command with its own arguments."""
 
     def environment(self, token: str) -> Array:
-        r"""An environment.
+        r"""Reads an environment.
 
         Args:
-            token: its `\begin{…}`, which stands here.
+            token: its `\begin{…}`, the next token.
         """
         name = token[7:-1].strip()
         if not _NAME.fullmatch(name):
-            raise self.error(f"{name!r} names no environment")
+            raise self.error(f"{name!r} is not the name of an environment")
         self.at += 1
         if name in POSITIONED:
             self._skip_position()
@@ -84,11 +84,11 @@ class ArrayReader(TokenCursor):
         self.at += 1
         array = self._array(name, columns, rows)
         if columns and repeated:
-            _drop_idle(columns, array.rows)
+            _drop_unused_columns(columns, array.rows)
         return array
 
     def _count(self, name: str) -> str:
-        """The number of pairs of columns, an argument of its own."""
+        """Reads the number of pairs of columns, in braces."""
         self.expect("{", f"the number of columns of {name} is missing")
         digits = "".join(self.tokens[self.at : self.at + 3]).partition("}")[0]
         if not (digits.isdecimal() and digits.isascii()):
@@ -98,7 +98,7 @@ class ArrayReader(TokenCursor):
         return digits
 
     def substack(self) -> Node:
-        r"""The lines of `\substack`, whose command is read already."""
+        r"""Reads the lines of `\substack`."""
         if self.tokens[self.at] != "{":
             return Array("substack", None, [Row([[self.argument("an argument of \\substack")]])])
         self.at += 1
@@ -109,10 +109,10 @@ class ArrayReader(TokenCursor):
         return Array("substack", None, [row for row in rows if not _is_empty(row)])
 
     def plain_matrix(self, token: str) -> Array:
-        r"""Plain TeX's array in braces.
+        r"""Reads plain TeX's array in braces.
 
         Args:
-            token: the command, which stands here.
+            token: its command, the next token.
         """
         self.at += 1
         self.expect("{", f"{token} without its brace")
@@ -121,7 +121,7 @@ class ArrayReader(TokenCursor):
         return self._array(token[1:], None, rows)
 
     def _skip_position(self) -> None:
-        """The position of an environment, `[t]`, says nothing about symbols."""
+        """Reads over the vertical position of an environment, `[t]`."""
         if self.tokens[self.at] == "[":
             end = self.at + 1
             while self.tokens[end] in _POSITIONS and end < self.at + len(_POSITIONS):
@@ -130,17 +130,17 @@ class ArrayReader(TokenCursor):
                 self.at = end + 1
 
     def _columns(self) -> list[str]:
-        """A column specification."""
+        """Reads a column specification."""
         start = self.at
         self.at = self.group_end(start)
         if self.tokens[start] != "{" or self.tokens[self.at - 1] != "}":
             raise self.error("a column specification is missing")
         if self.at - start > _SPECIFICATION_TOKENS:
-            raise self.error("a column specification without end")
+            raise self.error("a column specification is too long")
         return self._letters(start + 1, self.at - 1)
 
     def _letters(self, at: int, end: int) -> list[str]:
-        r"""The columns and bars between two places, `*{3}{c}` written out."""
+        r"""The columns and bars between two indices, `*{3}{c}` written out."""
         self.enter()
         letters: list[str] = []
         while at < end:
@@ -156,14 +156,16 @@ class ArrayReader(TokenCursor):
                 count = "".join(self.tokens[at:middle]).strip("{}")
                 times = int(count) if count.isdecimal() and len(count) < 4 else 1
                 at = self.group_end(middle)
-                letters += self._letters(middle + 1, at - 1)[:_WIDEST] * min(times, _WIDEST)
+                letters += self._letters(middle + 1, at - 1)[:_MAX_COLUMNS] * min(
+                    times, _MAX_COLUMNS
+                )
             elif token in ("@", "!", ">", "<"):
                 at = self.group_end(at)
         self.depth -= 1
-        return letters[:_WIDEST]
+        return letters[:_MAX_COLUMNS]
 
     def _rows(self) -> list[Row]:
-        r"""The rows up to what ends the array, one behind the last `\\` included."""
+        r"""Reads the rows, an empty one behind a last `\\` included."""
         cells, self.cells = self.cells, True
         rows: list[Row] = []
         while True:
@@ -184,7 +186,7 @@ class ArrayReader(TokenCursor):
         return rows
 
     def _skip_length(self) -> None:
-        r"""The star of a line break and the space below it, as in `\\*[2mm]`."""
+        r"""Reads over the star of a line break and the space below it, as in `\\*[2mm]`."""
         tokens = self.tokens
         self.at += tokens[self.at] == "*"
         start = self.at + 1
@@ -196,7 +198,7 @@ class ArrayReader(TokenCursor):
                 self.at = end + 1
 
     def _array(self, name: str, columns: list[str] | None, rows: list[Row]) -> Array:
-        """The array, without empty rows and without braces that a printer gave its cells."""
+        """The array, without empty rows and without the braces that a printer gave its cells."""
         ended = _is_empty(rows[-1])
         rows = [row for row in rows if not _is_empty(row)]
         if self.printed and ended:
@@ -212,18 +214,18 @@ def _is_empty(row: Row) -> bool:
     return not row.rules and row.cells == [[]]
 
 
-def _drop_idle(columns: list[str], rows: list[Row]) -> None:
-    """Drops columns that no row reaches: `*{20}{c}` asks for as many as there are."""
+def _drop_unused_columns(columns: list[str], rows: list[Row]) -> None:
+    """Drops columns that no row reaches: in `*{20}{c}`, 20 means any number."""
     widest = max((len(row.cells) for row in rows), default=0)
     while len(columns) - columns.count("|") > widest and columns[-2:] == columns[-1:] * 2:
         columns.pop()
 
 
 def _take_braces_off(name: str, rows: list[Row]) -> None:
-    """Reads cells as they were before they were printed, if all of them look printed.
+    """Restores cells as they were before `normal_form` printed them, if all of them look printed.
 
-    The normal form puts braces around each cell, and an empty group in front of what follows a
-    relation sign; put there twice, they would not be normal any more.
+    The normal form puts braces around each cell, and an empty group in front of a cell behind a
+    relation sign. Without this function it would add both again to its own output.
     """
     bare: list[list[list[Node]]] = []
     for row in rows:
@@ -247,7 +249,7 @@ def _take_braces_off(name: str, rows: list[Row]) -> None:
 
 
 def _anchor(cell: list[Node]) -> None:
-    """Braces a script at the start of a cell: in print, an empty group in front will carry it."""
+    """Braces a script at the start of a cell, whose base will be the empty group in front of it."""
     node = cell[0] if cell else None
     while isinstance(node, Scripts) and isinstance(node.base, Scripts):
         node = node.base

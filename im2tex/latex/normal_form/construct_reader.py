@@ -1,4 +1,4 @@
-r"""Constructs with a syntax of their own: `\atop`, `\genfrac`, `\buildrel`, `\root`, `\kern`."""
+r"""Constructs with their own syntax: `\atop`, `\genfrac`, `\buildrel`, `\root`, `\kern`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _BINOMIALS = {"()": "\\binom", "\\{\\}": "\\brace", "\\lbrace\\rbrace": "\\brace
 
 
 class ConstructReader(ArrayReader):
-    """Reads these constructs; what they are made of is the parser's part."""
+    """Reads these constructs; the parser reads their parts."""
 
     __slots__ = ()
 
     @abstractmethod
     def items(self, until: str) -> list[Node]:
-        r"""Material up to what ends it, `\over` included."""
+        r"""Reads nodes up to a token that ends them or to `\over`."""
 
     def infix(self, left: list[Node], until: str) -> Node:
-        r"""A fraction whose command stands here, behind its first part.
+        r"""Reads the command of a fraction and its second part.
 
         Args:
             left: the first part.
-            until: what ends the second one, besides what always does.
+            until: a token that ends the second part, besides those that end every row.
         """
         name = self.tokens[self.at]
         self.at += 1
@@ -48,7 +48,7 @@ class ConstructReader(ArrayReader):
         return Command(SPELLINGS[name], [grouped(left), grouped(right)])
 
     def delimiter(self, name: str) -> str:
-        """A delimiter that has to stand here."""
+        """Reads a delimiter, which must be there."""
         token = self.tokens[self.at]
         if token not in DELIMITERS:
             raise self.error(f"a delimiter behind {name} is missing")
@@ -56,7 +56,7 @@ class ConstructReader(ArrayReader):
         return token
 
     def length(self, token: str) -> Node:
-        r"""A command with a length behind it; with anything else there, a symbol."""
+        r"""Reads a command with the length behind it; without length it is a symbol."""
         self.at += 1
         length = self.length_here()
         for word in ("plus", "minus"):
@@ -67,7 +67,7 @@ class ConstructReader(ArrayReader):
         return Verbatim([token, *length]) if length else token
 
     def length_here(self) -> list[str]:
-        """The tokens of the length that stands here, which are read; none where none does."""
+        """Reads a length; returns its tokens, none if the next token begins no length."""
         tokens, start = self.tokens, self.at
         at = start
         while tokens[at] in ("+", "-"):
@@ -90,13 +90,13 @@ class ConstructReader(ArrayReader):
         return tokens[start:at]
 
     def general_fraction(self) -> Node:
-        r"""`\genfrac`, whose command is read already, as the plainer command that draws it."""
+        r"""Reads the arguments of `\genfrac`; returns the plainer command that draws the same."""
         what = "an argument of \\genfrac"
         parts = [self.argument(what) for _ in range(6)]
         left, right, thickness = (_letters(part) for part in parts[:3])
         for delimiter in (left, right):
             if delimiter not in ("", *DELIMITERS):
-                raise self.error(f"{delimiter!r} is no delimiter of \\genfrac")
+                raise self.error(f"\\genfrac needs delimiters, got {delimiter!r}")
         above, below = (grouped([part]) for part in parts[4:])
         flat = bool(thickness) and _ZERO.fullmatch(thickness) is not None
         known = _BINOMIALS.get(left + right) if flat else None
@@ -112,25 +112,25 @@ class ConstructReader(ArrayReader):
         return Fenced(f"\\left{left or '.'}", [fraction], f"\\right{right or '.'}")
 
     def built_relation(self) -> Node:
-        r"""`\buildrel … \over …`, whose command is read already."""
+        r"""Reads the arguments of `\buildrel … \over …`."""
         above = self.items(END)
         self.expect("\\over", "\\buildrel without its \\over")
         return Command(SPELLINGS["\\buildrel"], [grouped(above), self.argument("its base")])
 
     def plain_root(self) -> Node:
-        r"""`\root … \of …`, whose command is read already."""
+        r"""Reads the arguments of `\root … \of …`."""
         index = self.items("\\of")
         self.expect("\\of", "\\root without its \\of")
         return Command(SPELLINGS["\\root"], [self.argument("an argument of \\root")], index)
 
 
 def grouped(nodes: list[Node]) -> Group:
-    """Nodes as one group: themselves, if they are one."""
+    """Nodes as one group; a single group is returned as it is."""
     return nodes[0] if len(nodes) == 1 and isinstance(nodes[0], Group) else Group(nodes)
 
 
 def _letters(node: Node) -> str:
-    """The tokens of a node, as far as they are plain."""
+    """The tokens of a node, with `?` for each node that is more than a token."""
     if isinstance(node, Group):
         return "".join(map(_letters, node.body))
     return node if isinstance(node, str) else "?"

@@ -1,9 +1,9 @@
 r"""A formula into its tree, by recursive descent.
 
-It reads what LaTeX reads, and a little more: macros that nobody defined are symbols, `\\` outside
-an array is a space. What it refuses is what has no meaning: braces, delimiters or environments
-that do not match, two superscripts on one base, an argument that is missing. Nothing is expanded
-or executed; `\input` and `\def` are symbols like any other.
+The parser accepts what LaTeX accepts, and also undefined macros, which are symbols, and `\\`
+outside an array, which is a space. It refuses markup without meaning: braces, delimiters or
+environments that do not match, two superscripts on one base, a missing argument. Nothing is
+expanded or executed; `\input` and `\def` are symbols like any other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from im2tex.latex.cursor import END
 from im2tex.latex.normal_form import commands
-from im2tex.latex.normal_form.commands import CommandRole
+from im2tex.latex.normal_form.commands import INFIXES, ROLES, CommandRole
 from im2tex.latex.normal_form.construct_reader import ConstructReader, grouped
 from im2tex.latex.normal_form.lexer import LexedFormula, lex
 from im2tex.latex.normal_form.tree import (
@@ -29,26 +29,29 @@ from im2tex.latex.normal_form.tree import (
 )
 
 _AFTER_BASE = frozenset(["_", "^", "'", "\\limits", "\\nolimits"])
-# A delimiter or name behind it would have made one token with it.
+# With a delimiter or name behind it, the lexer would have made it one token.
 _INCOMPLETE = re.compile(r"\\(?:left|right|begin|end)(?![A-Za-z])")
 _ARGUMENT = frozenset([CommandRole.OPEN, CommandRole.COMMAND, CommandRole.OPERATOR])
 _PRINTED_FENCE = ("\\left\\{", "\\begin{cases}")
 
 
 def parse_formula(source: str, *, lenient: bool = False, dollars: bool = False) -> ParsedFormula:
-    """Reads a formula.
+    """Parses a formula.
+
+    >>> parse_formula("x^2").body
+    [Scripts(base='x', marks=[('^', '2')], literal=False, again=False)]
 
     Args:
         source: its markup, with or without dollars.
-        lenient: takes a second script of a kind for the script of nothing. TeX refuses it, but
+        lenient: accepts a second script of a kind, as a script without base. TeX refuses it, but
             labels of handwriting have it.
-        dollars: keeps those inside text, which are a space otherwise.
+        dollars: keeps dollars inside text; otherwise each is a space.
 
     Returns:
         Its tree and its tokens.
 
     Raises:
-        LatexError: if it cannot be read, for whatever reason.
+        LatexError: if it cannot be parsed.
     """
     parser = _Parser(source, lex(source, dollars=dollars), lenient)
     body = parser.formula()
@@ -56,17 +59,16 @@ def parse_formula(source: str, *, lenient: bool = False, dollars: bool = False) 
 
 
 class _Parser(ConstructReader):
-    """The descent. A method that reads something is called where its first token stands."""
+    """The descent. Each method begins at the first token of what it reads."""
 
     __slots__ = ("again", "lenient", "prose", "text")
 
     def __init__(self, source: str, lexed: LexedFormula, lenient: bool) -> None:
         super().__init__(source, lexed)
         self.lenient = lenient
-        self.again = False  # whether a second script of a kind comes next
-        self.text = False  # whether this is text, where a prime is an apostrophe
-        # Whether it is text in every form, where no \mathrm may stand: 1, or 2 between dollars.
-        self.prose = 0
+        self.again = False  # whether the next script is a second one of its kind
+        self.text = False  # inside text, where a prime is an apostrophe
+        self.prose = 0  # 1 inside text that stays text, 2 inside its dollars, 0 outside
 
     def formula(self) -> list[Node]:
         body = self.row()
@@ -75,22 +77,22 @@ class _Parser(ConstructReader):
         return body
 
     def row(self, until: str = END) -> list[Node]:
-        r"""Material up to what ends it, which is left standing; `\over` makes it a fraction.
+        r"""Reads nodes up to a token that ends them; `\over` makes them a fraction.
 
         Args:
-            until: a token that ends it, besides those that always do.
+            until: a token that ends the row, besides those that end every row.
         """
         items = self.items(until)
-        return [self.infix(items, until)] if self.tokens[self.at] in commands.INFIXES else items
+        return [self.infix(items, until)] if self.tokens[self.at] in INFIXES else items
 
     def items(self, until: str) -> list[Node]:
-        r"""Material up to what ends it, `\over` included."""
+        r"""Reads nodes up to a token that ends them or to `\over`."""
         self.enter()
         tokens = self.tokens
         items: list[Node] = []
         while True:
             token = tokens[self.at]
-            role = commands.ROLES.get(token)
+            role = ROLES.get(token)
             node: Node
             if role is None:
                 if token == until or token[:5] == "\\end{":
@@ -110,7 +112,7 @@ class _Parser(ConstructReader):
         return items
 
     def symbol(self, token: str) -> str:
-        """A token that stands for itself."""
+        """Reads a token that is a leaf."""
         if token == "$" and self.prose:
             self.prose = 3 - self.prose
         if len(token) > 3 and _INCOMPLETE.match(token):
@@ -119,7 +121,7 @@ class _Parser(ConstructReader):
         return token
 
     def line_break(self, token: str) -> Node:
-        r"""A `\\` outside an array: the paper makes it a space, and keeps the length behind it."""
+        r"""Reads a `\\` outside an array: a space, as in the paper, with the length behind it."""
         if token == "&":
             raise self.error("& outside an array")
         start = self.at
@@ -129,7 +131,7 @@ class _Parser(ConstructReader):
         return "\\," if self.at == start + 1 else Verbatim(self.tokens[start : self.at])
 
     def switch(self, token: str, until: str) -> list[Node]:
-        r"""A command that acts on the rest of the group; `\rm` takes it as its argument."""
+        r"""Reads a command that acts on the rest of its group, which is the argument of `\rm`."""
         self.at += 1
         if token in ("\\limits", "\\nolimits"):
             return []
@@ -138,7 +140,7 @@ class _Parser(ConstructReader):
         return [token]
 
     def without_base(self, sign: str) -> Node:
-        """A script with nothing in front of it, or an apostrophe."""
+        """Reads a script without base, or an apostrophe."""
         self.at += 1
         again, self.again = self.again, False
         if sign == "'":
@@ -147,7 +149,7 @@ class _Parser(ConstructReader):
         return Scripts(None, [(sign, script)], literal=True, again=again)
 
     def scripts(self, base: Node) -> Node:
-        """The scripts behind a base, which is read already."""
+        """Reads the scripts behind a base."""
         marks: list[tuple[str, Node]] = []
         seen = ""
         while (sign := self.tokens[self.at]) in _AFTER_BASE:
@@ -172,23 +174,23 @@ class _Parser(ConstructReader):
         return Scripts(base, marks, self.text) if marks else base
 
     def argument(self, what: str) -> Node:
-        """One token, group or command with its own arguments."""
+        """Reads one token, group or command with its own arguments."""
         if not self.at_argument():
             raise self.error(f"{what} is missing")
         token = self.tokens[self.at]
         if token == commands.ROMAN_BRACE:
             self.tokens[self.at] = commands.ROMAN_ARGUMENT
-        role = commands.ROLES.get(token)
+        role = ROLES.get(token)
         return self.symbol(token) if role is None else self.atom(token, role)
 
     def at_argument(self) -> bool:
-        """Whether what stands here can be an argument."""
+        """Whether the next token can begin an argument."""
         token = self.tokens[self.at]
-        role = commands.ROLES.get(token)
+        role = ROLES.get(token)
         return role in _ARGUMENT if role else token[:7] != "\\begin{" and token[:5] != "\\end{"
 
     def atom(self, token: str, role: CommandRole) -> Node:
-        """What begins with a token that has a role."""
+        """Reads the node that begins with a token that has a role."""
         if role is CommandRole.COMMAND:
             return self.command(token)
         if role is CommandRole.OPEN:
@@ -206,7 +208,7 @@ class _Parser(ConstructReader):
         return readers[role](token)
 
     def group(self) -> Node:
-        r"""A group; `{\rm x}` is `\mathrm{x}`."""
+        r"""Reads a group; `{\rm x}` is `\mathrm{x}`."""
         self.at += 1
         roman = self.tokens[self.at] == "\\rm"
         self.at += roman
@@ -214,7 +216,7 @@ class _Parser(ConstructReader):
         return Command("\\mathrm", [body]) if roman else body
 
     def braced(self) -> Group:
-        """A group whose opening brace is read already."""
+        """Reads a group behind its opening brace."""
         cells, self.cells = self.cells, False
         body = self.row()
         self.expect("}", "a brace is never closed")
@@ -222,13 +224,13 @@ class _Parser(ConstructReader):
         return Group(body)
 
     def fenced(self, left: str) -> Node:
-        """Material between growing delimiters."""
+        """Reads contents between growing delimiters."""
         self.at += 1
         printed = self.printed and (left, self.tokens[self.at]) == _PRINTED_FENCE
         cells, self.cells = self.cells, False
         body = self.row()
         right = self.tokens[self.at]
-        if right[:6] != "\\right" or right not in commands.ROLES:
+        if right[:6] != "\\right" or right not in ROLES:
             raise self.error(f"{left} without its \\right")
         self.at += 1
         self.cells = cells
@@ -237,7 +239,7 @@ class _Parser(ConstructReader):
         return Fenced(left, body, right)
 
     def command(self, token: str) -> Node:
-        """A command and its arguments."""
+        """Reads a command and its arguments."""
         self.enter()
         self.at += 1
         reader = _CONSTRUCTS.get(token)
@@ -260,7 +262,7 @@ class _Parser(ConstructReader):
         if token == commands.ROMAN_BRACE:
             arguments: list[Node] = [self.braced()]
         elif (token in commands.FONTS or token in commands.CONSTRUCTS) and not self.at_argument():
-            # Papers define \bm and its like as symbols of their own; TeX takes a lone \rm.
+            # Papers define \bm and its like as their own symbols; TeX takes a lone \rm.
             arguments = (
                 [Group([])] if token in commands.GROUPED and self.tokens[self.at] == "\\rm" else []
             )
@@ -275,7 +277,7 @@ class _Parser(ConstructReader):
         return self.completed(Command(name, arguments, option), token)
 
     def completed(self, command: Command, token: str) -> Node:
-        """A command as it goes into the tree: arguments grouped, known functions recognised."""
+        """The node of a command: its arguments as groups, known functions as operators."""
         name, arguments = command.name, command.arguments
         if not arguments:
             return name
@@ -290,7 +292,7 @@ class _Parser(ConstructReader):
         return command
 
     def index(self, token: str) -> list[Node]:
-        """The index of a root, or another argument in square brackets."""
+        """Reads the index of a root, or another argument in square brackets."""
         self.at += 1
         cells, self.cells = self.cells, False
         option = self.row("]")
@@ -300,15 +302,15 @@ class _Parser(ConstructReader):
         return option
 
     def option(self, token: str) -> list[Node] | None:
-        """What stands in square brackets behind a command; None where it says nothing."""
+        """Reads the argument in square brackets of a command; None for one without meaning."""
         option = self.index(token)
         if token in commands.BRACKETED_TWICE and self.tokens[self.at] == "[":
             option += ["]", "[", *self.index(token)]
-        # That of a continued fraction is the place of its numerator.
+        # That of a continued fraction is the alignment of its numerator.
         return None if commands.SPELLINGS.get(token) in commands.FRACTIONS else option
 
     def arguments(self, token: str) -> list[Node]:
-        """The arguments of a command, and what stands in square brackets between them."""
+        """Reads the arguments of a command, with those in square brackets between them."""
         arguments: list[Node] = []
         for _ in range(commands.ARGUMENTS[token]):
             arguments.append(self.argument(f"an argument of {token}"))
@@ -320,20 +322,21 @@ class _Parser(ConstructReader):
         return arguments
 
     def holds_spaces(self) -> bool:
-        r"""Whether the group ahead reads as text, `\mathrm { i f ~ n ' t }`, in our own print."""
+        r"""Whether the group ahead is printed text, as in `\mathrm { i f ~ n ' t }`."""
         ahead = self.tokens[self.at : self.group_end(self.at)]
         return "~" in ahead or "'" in ahead
 
 
 def _unwrapped(node: Node) -> Node:
-    """What is alone in a group: a printer made the group."""
+    """The only node of a group, for groups that a printer added."""
     return node.body[0] if isinstance(node, Group) and len(node.body) == 1 else node
 
 
 def _word(node: Node) -> str:
-    """The letters in a group, or nothing if something else is there."""
-    letters = [x for x in node.body if isinstance(x, str)] if isinstance(node, Group) else []
-    return "".join(letters) if isinstance(node, Group) and len(letters) == len(node.body) else ""
+    """The tokens of a group; empty if it has other nodes than tokens."""
+    body = node.body if isinstance(node, Group) else []
+    letters = [leaf for leaf in body if isinstance(leaf, str)]
+    return "".join(letters) if len(letters) == len(body) else ""
 
 
 _CONSTRUCTS: dict[str, Callable[[_Parser], Node]] = {
