@@ -504,6 +504,6 @@ def test_bad_inkml_costs_its_own_file_and_is_named(tmp_path):
         BAD_INKML
     ) - read
     assert found["test_2014"]["less_than"] == ("a", "<", "b")
-    assert rows["stray"] == ("points far away from the formula are left out: 1", "kept")
+    assert rows["stray"] == ("points far away from the formula are skipped: 1", "kept")
     assert "nonsense-5" in rows["unknown"][0]
     assert any(f"{len(rows)} with a problem" in line for line in prepared.lines)

@@ -66,7 +66,7 @@ def test_inkml_without_ink_is_named(tmp_path, name):
 
 def test_points_left_out_are_noted():
     (note,) = prepare_image(FAR.encode(), RULE).notes
-    assert "far away from the formula are left out: 1" in note
+    assert "far away from the formula are skipped: 1" in note
     assert prepare_image(INK.encode(), RULE).notes == ()
 
 

@@ -1,14 +1,13 @@
-"""InkML: strokes, truth, and the strokes of each symbol.
+"""Reads InkML: strokes, labels, and the strokes of each symbol.
 
-The format is the W3C recommendation of 20 September 2011; the files that matter most are those of
-the CROHME competitions (2011 to 2019, seven exporters) and of MathWriting. What is obeyed of the
-recommendation: trace formats, contexts and their references (`contexts`), every value coding of
-section 3.2.1 (`coding`), orientation and units of X and Y, continued and pen-up traces,
-`definitions`, trace groups and trace views (`reader`). Canvas transforms and channel mappings are
-not.
+The format is the W3C recommendation of 20 September 2011; the most important files are those of the
+CROHME competitions (2011 to 2019, seven exporters) and of MathWriting. Supported are trace formats,
+contexts and their references (`contexts`), all value codings of section 3.2.1 (`coding`),
+orientation and units of X and Y, continued and pen-up traces, `definitions`, trace groups and trace
+views (`reader`). Canvas transforms and channel mappings are ignored.
 
-`document` turns untrusted bytes into elements, `outliers` finds points far away from the formula,
-`sniffing` tells InkML from pictures.
+`document` parses untrusted bytes, `outliers` finds points far away from the formula, `sniffing`
+recognises InkML among images.
 """
 
 from im2tex.ink.inkml.document import is_inkml

@@ -1,9 +1,9 @@
-"""The values of a trace (InkML, section 3.2.1) to points.
+"""Decodes the values of a trace (InkML, section 3.2.1) to points.
 
-A value is explicit (`!`), a first difference (`'`) or a second one (`"`), as its own prefix or the
-last one of its channel says; it may be hexadecimal (`#1F`), boolean (`T`, `F`), repeated (`*`: the
-same value, velocity or acceleration again) or unknown (`?`). Values may touch where a sign or a
-prefix separates them.
+A value is explicit (`!`), a first difference (`'`) or a second difference (`"`), as its own prefix
+or the last prefix of its channel says; it may be hexadecimal (`#1F`), boolean (`T`, `F`), repeated
+(`*`: the same value, velocity or acceleration again) or unknown (`?`). No space is needed between
+values that begin with a sign or a prefix.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from im2tex.ink.inkml.contexts import TraceFormat
 
 Points = NDArray[np.float64]
-"""Points of a trace, (n, 2): values of X and Y as the file has them."""
+"""Points of a trace, (n, 2): values of X and Y as in the file."""
 
-# Possessive quantifiers: what matched once is not tried again in another way.
+# Possessive quantifiers: a match is not tried again in another way.
 _VALUE = re.compile(
     r"\s*+(?P<order>[!'\"]?+)\s*+(?:"
     r"(?P<sign>[+-]?+)\s*+(?:#(?P<hex>[0-9A-Fa-f]++)"
@@ -27,14 +27,15 @@ _VALUE = re.compile(
     r"|(?i:nan|inf(?:inity)?+)))"
     r"(?=[\s!'\"+\-#TF*?]|$)|(?P<word>[TF*?]))"
 )
-_MAX_HEX = 64  # digits
+_MAX_HEX_DIGITS = 64
+_MAX_SHOWN = 60  # characters of a point in a message
 
 
 class CodingError(Exception):
-    """A trace whose text cannot be decoded; the message says why."""
+    """A trace that cannot be decoded; the message says why."""
 
 
-def decode(text: str, form: TraceFormat) -> Points:
+def decode_trace(text: str, form: TraceFormat) -> Points:
     """The points of a trace.
 
     Args:
@@ -42,21 +43,21 @@ def decode(text: str, form: TraceFormat) -> Points:
         form: its channels.
 
     Returns:
-        (n, 2) values of X and Y as the file has them; they may be infinite or no number.
+        (n, 2) values of X and Y as in the file; they may be infinite or NaN.
 
     Raises:
-        CodingError: if a point has no X or Y, or a value is none of the format's.
+        CodingError: if a point lacks X or Y, or if a value is invalid.
     """
     rows = [row for row in text.split(",") if row and not row.isspace()]
     if not rows:
         return np.empty((0, 2))
-    # Python's float takes underscores and digits of other scripts too.
-    plain = _plain(rows, form) if text.isascii() and "_" not in text else None
-    return _coded(_split(rows, form), form) if plain is None else plain
+    # Python's float accepts underscores and non-ASCII digits.
+    plain = _decode_plain(rows, form) if text.isascii() and "_" not in text else None
+    return _decode_coded(_split_points(rows, form), form) if plain is None else plain
 
 
-def _plain(rows: list[str], form: TraceFormat) -> Points | None:
-    """Points whose X and Y are explicit decimal numbers between spaces; else None."""
+def _decode_plain(rows: list[str], form: TraceFormat) -> Points | None:
+    """Points of explicit decimal numbers separated by spaces; None for other codings."""
     x, y, width = form.x, form.y, form.width
     if max(x, y) >= width:
         return None
@@ -67,47 +68,47 @@ def _plain(rows: list[str], form: TraceFormat) -> Points | None:
     return np.array(points) if len(points) == len(rows) else None  # (n, 2)
 
 
-def _split(rows: list[str], form: TraceFormat) -> list[str]:
-    """Rows of points where the file has no commas: the channels tell where a point ends."""
-    if len(rows) != 1 or form.intermittent:
-        return rows
-    values = rows[0].split()
-    width = form.width
-    if len(values) <= width or len(values) % width:
+def _split_points(rows: list[str], form: TraceFormat) -> list[str]:
+    """Splits points by the number of channels in a file without commas."""
+    values, width = rows[0].split(), form.width
+    if len(rows) != 1 or form.intermittent or len(values) <= width or len(values) % width:
         return rows
     return [" ".join(values[i : i + width]) for i in range(0, len(values), width)]
 
 
-def _coded(rows: list[str], form: TraceFormat) -> Points:
-    """One trace, value by value."""
-    channels = (_Channel(), _Channel())
-    places = (form.x, form.y)
-    points = np.empty((len(rows), 2))
-    count = 0
+def _decode_coded(rows: list[str], form: TraceFormat) -> Points:
+    """Decodes value by value."""
+    channels = [(form.x, _Channel()), (form.y, _Channel())]
+    points: list[tuple[float, ...]] = []
     for row in rows:
-        values = _values(row, max(places) + 1)
-        for axis in (0, 1):
-            place, channel = places[axis], channels[axis]
-            if place < len(values):
-                points[count, axis] = channel.take(values[place], row)
-            elif place >= form.width and channel.known:
-                points[count, axis] = channel.value
-            else:
-                raise CodingError(f"the point '{_short(row)}' has too few coordinates")
-        # A point that lies nowhere is no point.
-        count += channels[0].present and channels[1].present
-    return points[:count]
+        try:
+            values = _match_values(row, max(form.x, form.y) + 1)
+            point = []
+            for index, channel in channels:
+                if index < len(values):
+                    channel.decode(values[index])
+                elif index < form.width or not channel.known:
+                    raise CodingError("has too few coordinates")
+                point.append(channel.value)
+        except CodingError as error:
+            shown = " ".join(row[:200].split())
+            shown = shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]} …"
+            raise CodingError(f"the point '{shown}' {error}") from None
+        # A point with an unknown coordinate is skipped.
+        if all(channel.present for _, channel in channels):
+            points.append(tuple(point))
+    return np.array(points, np.float64).reshape(-1, 2)
 
 
-def _values(row: str, most: int) -> list[re.Match[str]]:
-    """The first values of a point."""
+def _match_values(row: str, count: int) -> list[re.Match[str]]:
+    """The first `count` values of a point, or fewer."""
     row = row.rstrip()
     values: list[re.Match[str]] = []
     at = 0
-    while at < len(row) and len(values) < most:
+    while at < len(row) and len(values) < count:
         match = _VALUE.match(row, at)
         if match is None:
-            raise CodingError(f"the point '{_short(row)}' has a coordinate that is no number")
+            raise CodingError("has a coordinate that is no number")
         values.append(match)
         at = match.end()
     return values
@@ -115,12 +116,12 @@ def _values(row: str, most: int) -> list[re.Match[str]]:
 
 @dataclass(slots=True)
 class _Channel:
-    """What is known of a channel after the last point.
+    """State of a channel after the last point.
 
     Attributes:
-        known: whether there was a value.
-        present: whether the last one was known.
-        order: prefix that holds: `!`, `'` or `"`.
+        known: whether it has had a value.
+        present: whether the last value was known.
+        order: the current prefix: `!`, `'` or `"`.
         value: the last value.
         velocity: its last first difference.
         acceleration: its last second difference.
@@ -133,35 +134,31 @@ class _Channel:
     velocity: float = 0.0
     acceleration: float = 0.0
 
-    def take(self, match: re.Match[str], row: str) -> float:
-        """The channel's value at the next point.
+    def decode(self, match: re.Match[str]) -> None:
+        """Updates the state by the next value.
 
         Raises:
-            CodingError: if the value is not numeric, or a difference to nothing.
+            CodingError: if the value is not numeric, or if a difference has no previous value.
         """
         self.order = match["order"] or self.order
         word = match["word"]
         self.present = word != "?"
         if not self.present:
-            return self.value
+            return
         if word in ("T", "F"):
-            raise CodingError(f"the point '{_short(row)}' has a coordinate that is no number")
+            raise CodingError("has a coordinate that is no number")
         if not self.known and (self.order != "!" or word == "*"):
-            raise CodingError(
-                f"the point '{_short(row)}' is a difference, and there is no point before it"
-            )
+            raise CodingError("is a difference, and there is no point before it")
         last, velocity = self.value, self.velocity
         if self.order == "!":
             self.value = last if word else _number(match)
         elif self.order == "'":
             self.value = last + (velocity if word else _number(match))
         else:
-            step = self.acceleration if word else _number(match)
-            self.value = last + velocity + step
+            self.value = last + velocity + (self.acceleration if word else _number(match))
         self.velocity = self.value - last if self.known else 0.0
         self.acceleration = self.velocity - velocity
         self.known = True
-        return self.value
 
 
 def _number(match: re.Match[str]) -> float:
@@ -169,10 +166,5 @@ def _number(match: re.Match[str]) -> float:
     if digits is None:
         number = float(match["number"])
     else:
-        number = float(int(digits, 16)) if len(digits) <= _MAX_HEX else float("inf")
+        number = float(int(digits, 16)) if len(digits) <= _MAX_HEX_DIGITS else float("inf")
     return -number if match["sign"] == "-" else number
-
-
-def _short(row: str) -> str:
-    row = " ".join(row[:200].split())
-    return row if len(row) <= 60 else f"{row[:60]} …"

@@ -1,17 +1,18 @@
-"""Trace formats and contexts (InkML, sections 3.1 and 4): what the numbers of a trace mean.
+"""Trace formats and contexts (InkML, sections 3.1 and 4): the channels and units of a trace.
 
-A trace is coded by the format of the context that it, or its group, refers to; without a reference
-by the format last given outside `definitions`; without one by the file's only format, where all
-contexts agree; else by X and Y.
+The format of a trace is that of the context to which the trace or its group refers; without a
+reference, the last format outside of `definitions`; without one, the only format of the file, if
+all contexts agree; otherwise X and Y.
 """
 
 from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ET
+from contextlib import suppress
 from dataclasses import dataclass
 
-from im2tex.ink.inkml.document import local
+from im2tex.ink.inkml.document import local_name
 
 XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 
@@ -21,6 +22,7 @@ _REFERENCES = {
     "inkSourceRef": "inkSource",
 }
 _KINDS = tuple(_REFERENCES.values())
+_DEFAULT_CONTEXT = "#DefaultContext"
 _MAX_LINKS = 16  # contexts that refer to one another
 _METRES = {
     "m": 1.0,
@@ -34,23 +36,23 @@ _METRES = {
     "pc": 0.0254 / 6,
     "twip": 0.0254 / 1440,
 }
-_MAX_RATIO = 100.0  # between the units of X and Y; beyond it the file is wrong about them
+_MAX_RATIO = 100.0  # between the units of X and Y; larger ratios are errors of the file
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What one step of a channel is.
+    """One step of a channel.
 
     Attributes:
         size: its length.
-        of: in what: "m" for metres, else the file's own word for a unit that has no length.
+        of: unit of `size`: "m" for metres, otherwise a unit of the file that is no length.
     """
 
     size: float = 1.0
     of: str = ""
 
     def ratio(self, other: Unit) -> float:
-        """This unit over another one; 1 where they cannot be compared."""
+        """This unit divided by another one; 1 if they cannot be compared."""
         ratio = self.size / other.size
         if self.of != other.of or not 1 / _MAX_RATIO <= ratio <= _MAX_RATIO:
             return 1.0
@@ -59,14 +61,14 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class TraceFormat:
-    """The channels of a trace, as far as X and Y need them.
+    """The channels of a trace, as far as they concern X and Y.
 
     Attributes:
-        x: index of X among the values of a point.
+        x: index of X in the values of a point.
         y: index of Y.
-        width: regular channels; a point has a value for each of them.
-        intermittent: channels whose values may be missing at the end of a point.
-        signs: of X and Y: -1 where values grow to the left or upwards.
+        width: number of regular channels; a point has a value for each of them.
+        intermittent: number of channels whose values may be missing at the end of a point.
+        signs: of X and Y: -1 if values grow to the left or upwards.
         units: of X and Y.
     """
 
@@ -82,14 +84,14 @@ DEFAULT = TraceFormat()
 
 
 class Contexts:
-    """The formats of one file, by what refers to them.
+    """The trace formats of one file.
 
     Args:
         root: the `ink` element.
 
     Attributes:
-        only: the format of a trace that nothing says another one of.
-        missing: references to what is not in the file, in order.
+        only: the format of a trace without any other format.
+        missing: references to elements that are not in the file, in order.
     """
 
     def __init__(self, root: ET.Element) -> None:
@@ -98,48 +100,45 @@ class Contexts:
         self.missing: dict[str, None] = {}
         for element in root.iter():
             identity = element.get(XML_ID) or element.get("id")
-            if identity and local(element.tag) in _KINDS:
-                self._elements.setdefault((local(element.tag), identity), element)
-        definitions = [child for child in root if local(child.tag) == "definitions"]
+            if identity and local_name(element.tag) in _KINDS:
+                self._elements.setdefault((local_name(element.tag), identity), element)
+        definitions = [child for child in root if local_name(child.tag) == "definitions"]
         declared = {
-            self.of(element)
+            self.format_of(element)
             for parent in (root, *definitions)
             for element in parent
-            if local(element.tag) in _KINDS
+            if local_name(element.tag) in _KINDS
         } - {None}
         self.only = (declared.pop() if len(declared) == 1 else None) or DEFAULT
 
-    def of(self, element: ET.Element) -> TraceFormat | None:
-        """The format that a `context`, `inkSource` or `traceFormat` element gives, or None."""
+    def format_of(self, element: ET.Element) -> TraceFormat | None:
+        """The format of a `context`, `inkSource` or `traceFormat` element; None if it has none."""
         if element not in self._formats:
-            self._formats[element] = self._resolved(element)
+            self._formats[element] = self._resolve(element)
         return self._formats[element]
 
-    def referred(self, element: ET.Element) -> TraceFormat | None:
-        """The format that a trace, group or view refers to, or None."""
+    def referenced_format(self, element: ET.Element) -> TraceFormat | None:
+        """The format to which a trace, group or view refers; None if it has no reference."""
         for attribute in ("traceFormatRef", "contextRef"):
-            if attribute == "contextRef" and element.get(attribute) == "#DefaultContext":
-                return DEFAULT
             target = self._target(element, attribute)
-            if target is not None and (found := self.of(target)) is not None:
+            found = None if target is None else self.format_of(target)
+            if found is not None:
                 return found
-        return None
+        return DEFAULT if element.get("contextRef") == _DEFAULT_CONTEXT else None
 
     def _target(self, element: ET.Element, attribute: str) -> ET.Element | None:
         reference = (element.get(attribute) or "").strip()
-        if not reference or reference == "#DefaultContext":
+        if not reference or reference == _DEFAULT_CONTEXT:
             return None
-        kinds = (_REFERENCES[attribute], *_KINDS)
-        identity = reference.removeprefix("#")
-        found = next(
-            (e for k in kinds if (e := self._elements.get((k, identity))) is not None), None
-        )
-        if found is None:
-            self.missing[reference] = None
-        return found
+        for kind in (_REFERENCES[attribute], *_KINDS):
+            found = self._elements.get((kind, reference.removeprefix("#")))
+            if found is not None:
+                return found
+        self.missing[reference] = None
+        return None
 
-    def _resolved(self, element: ET.Element) -> TraceFormat | None:
-        """Follows a context to its trace format and to the ink source with its resolution."""
+    def _resolve(self, element: ET.Element) -> TraceFormat | None:
+        """Follows contexts to the trace format, and to the ink source with its resolution."""
         channels: ET.Element | None = None
         source: ET.Element | None = None
         link: ET.Element | None = element
@@ -150,72 +149,64 @@ class Contexts:
             source = source if source is not None else self._part(link, "inkSource")
             if channels is None and source is not None:
                 channels = self._part(source, "traceFormat")
-            link = self._target(link, "contextRef") if local(link.tag) == "context" else None
-        return None if channels is None else _format(channels, source)
+            link = self._target(link, "contextRef") if local_name(link.tag) == "context" else None
+        return None if channels is None else _parse_format(channels, source)
 
     def _part(self, element: ET.Element, tag: str) -> ET.Element | None:
-        """The element itself, its child or what it refers to, of the kind asked for."""
-        if local(element.tag) == tag:
+        """The element itself, its child or the target of its reference with that tag."""
+        if local_name(element.tag) == tag:
             return element
-        child = next((child for child in element if local(child.tag) == tag), None)
+        child = next((child for child in element if local_name(child.tag) == tag), None)
         return child if child is not None else self._target(element, f"{tag}Ref")
 
 
-def _format(element: ET.Element, source: ET.Element | None) -> TraceFormat | None:
+def _parse_format(element: ET.Element, source: ET.Element | None) -> TraceFormat | None:
     """A `traceFormat` element with the resolutions of its ink source; None without X and Y."""
     regular: list[ET.Element] = []
     intermittent: list[ET.Element] = []
     for child in element:
-        tag = local(child.tag)
+        tag = local_name(child.tag)
         if tag == "channel":
             regular.append(child)
         elif tag in ("regularChannels", "intermittentChannels"):
             group = regular if tag == "regularChannels" else intermittent
-            group += [channel for channel in child if local(channel.tag) == "channel"]
+            group += [channel for channel in child if local_name(channel.tag) == "channel"]
     channels = regular + intermittent
     names = [(channel.get("name") or "").strip().upper() for channel in channels]
     if "X" not in names or "Y" not in names:
         return None
+    resolutions = {} if source is None else _parse_resolutions(source)
     x, y = names.index("X"), names.index("Y")
-    pair = (channels[x], channels[y])
-    resolutions = {} if source is None else _resolutions(source)
+    signs = [
+        -1 if (channels[i].get("orientation") or "").strip().startswith("-") else 1 for i in (x, y)
+    ]
+    units = [
+        resolutions.get(name) or _unit((channels[i].get("units") or "").strip().lower())
+        for name, i in (("X", x), ("Y", y))
+    ]
     return TraceFormat(
-        x,
-        y,
-        len(regular),
-        len(intermittent),
-        (_sign(pair[0]), _sign(pair[1])),
-        (_unit(pair[0], resolutions.get("X")), _unit(pair[1], resolutions.get("Y"))),
+        x, y, len(regular), len(intermittent), (signs[0], signs[1]), (units[0], units[1])
     )
 
 
-def _sign(channel: ET.Element) -> int:
-    return -1 if (channel.get("orientation") or "").strip().startswith("-") else 1
-
-
-def _resolutions(source: ET.Element) -> dict[str, Unit]:
-    """The steps of an ink source's channels where it gives their number a unit of length."""
+def _parse_resolutions(source: ET.Element) -> dict[str, Unit]:
+    """The steps of an ink source's channels whose resolution has a unit."""
     found: dict[str, Unit] = {}
     for element in source.iter():
-        if local(element.tag) != "channelProperty" or element.get("name") != "resolution":
+        if local_name(element.tag) != "channelProperty" or element.get("name") != "resolution":
             continue
-        try:
+        steps = math.nan
+        with suppress(ValueError):
             steps = float(element.get("value") or "")
-        except ValueError:
-            continue
         if not (steps > 0 and math.isfinite(steps) and math.isfinite(1 / steps)):
             continue
         per = (element.get("units") or "").strip().lower()
         per = "in" if per in ("dpi", "lpi") else per.removeprefix("1/").strip()
-        metres = _METRES.get(per)
-        unit = Unit(1 / steps, f"1/{per}") if metres is None else Unit(metres / steps, "m")
-        found[(element.get("channel") or "").strip().upper()] = unit
+        unit = _unit(per)
+        name = (element.get("channel") or "").strip().upper()
+        found[name] = Unit(unit.size / steps, "m" if unit.of == "m" else f"1/{per}")
     return found
 
 
-def _unit(channel: ET.Element, resolution: Unit | None) -> Unit:
-    if resolution is not None:
-        return resolution
-    units = (channel.get("units") or "").strip().lower()
-    metres = _METRES.get(units)
-    return Unit(1.0, units) if metres is None else Unit(metres, "m")
+def _unit(name: str) -> Unit:
+    return Unit(_METRES[name], "m") if name in _METRES else Unit(1.0, name)

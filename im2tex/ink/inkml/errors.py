@@ -1,4 +1,4 @@
-"""`InkmlError`: an InkML file that gives no ink."""
+"""`InkmlError`: an InkML file that cannot be read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from im2tex.errors import Im2TexError
 
 
 class InkmlError(Im2TexError):
-    """An InkML file that gives no ink.
+    """An InkML file that cannot be read, or has no strokes.
 
     Args:
         file: its name.

@@ -1,4 +1,4 @@
-"""`read_if_inkml`: InkML among pictures, by content, whatever the file is called."""
+"""`read_if_inkml`: recognises InkML among images by content, whatever the file's name."""
 
 from __future__ import annotations
 
@@ -9,32 +9,31 @@ from typing import Any
 from im2tex.ink.inkml.document import HEAD, MAX_BYTES, is_inkml
 from im2tex.ink.inkml.reader import Inkml, read_inkml
 
-_UNNAMED = "the InkML"
-
 
 def read_if_inkml(source: Any) -> Inkml | None:
     """Reads a source if it is InkML.
 
     Args:
-        source: a path, the bytes of a file, a binary file object that can seek, or anything else.
+        source: a path, the bytes of a file, a seekable binary file, or any other object.
 
     Returns:
-        What the InkML says, or None where the source is something else or cannot be opened. A
-        file whose name ends in `.inkml` is taken for InkML whatever it holds. A file object that
-        is no InkML is left at the place where it was.
+        The InkML; None if the source is not InkML or cannot be opened. A file whose name ends with
+        `.inkml` is always read as InkML. The position of a file object that is not InkML is not
+        changed.
 
     Raises:
-        InkmlError: if it is InkML that gives no ink.
+        InkmlError: if it is InkML without ink.
     """
     if isinstance(source, str | Path):
         path = Path(source)
-        named = path.suffix.lower() == ".inkml"
-        return read_inkml(path) if named or is_inkml(_head(path)) else None
-    data = source if isinstance(source, bytes) else _stream(source)
-    return read_inkml(data, _UNNAMED) if is_inkml(data) else None
+        if path.suffix.lower() == ".inkml" or is_inkml(_read_head(path)):
+            return read_inkml(path)
+        return None
+    data = source if isinstance(source, bytes) else _read_stream(source)
+    return read_inkml(data, "the InkML") if is_inkml(data) else None
 
 
-def _head(path: Path) -> bytes:
+def _read_head(path: Path) -> bytes:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return b""
@@ -44,16 +43,16 @@ def _head(path: Path) -> bytes:
         return b""
 
 
-def _stream(source: Any) -> bytes:
-    """What a file object holds from its place on, if it is InkML."""
+def _read_stream(source: Any) -> bytes:
+    """The contents of a file object from its position, if it is InkML."""
     if not all(hasattr(source, name) for name in ("read", "seek", "tell")):
         return b""
     try:
-        place = source.tell()
+        position = source.tell()
         head = source.read(HEAD)
-        source.seek(place)
+        source.seek(position)
         if not isinstance(head, bytes) or not is_inkml(head):
             return b""
         return bytes(source.read(MAX_BYTES + 1))
-    except (OSError, ValueError):  # closed, or it cannot seek after all
+    except (OSError, ValueError):  # closed or not seekable
         return b""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from im2tex.ink.inkml.coding import CodingError, decode
+from im2tex.ink.inkml.coding import CodingError, decode_trace
 from im2tex.ink.inkml.contexts import TraceFormat
 
 XY = TraceFormat()
@@ -34,7 +34,7 @@ XY = TraceFormat()
     ],
 )
 def test_coded_values_decode_to_points(text, expected):
-    np.testing.assert_allclose(decode(text, XY), expected)
+    np.testing.assert_allclose(decode_trace(text, XY), expected)
 
 
 def test_example_of_the_recommendation_decodes_to_its_table():
@@ -45,17 +45,17 @@ def test_example_of_the_recommendation_decodes_to_its_table():
     for ax, ay in [(7, -8), (3, -5), (7, -3), (6, 2), (6, 8), (3, 6), (2, 4), (3, 6), (3, -6)]:
         vx, vy = vx + ax, vy + ay
         expected.append((x := x + vx, y := y + vy))
-    np.testing.assert_array_equal(decode(text, form), expected)
+    np.testing.assert_array_equal(decode_trace(text, form), expected)
 
 
 def test_booleans_in_other_channels_are_read_over():
     form = TraceFormat(1, 2, 3)
-    np.testing.assert_array_equal(decode("T 1 2,F 3 4,T'1'1", form), [(1, 2), (3, 4), (4, 5)])
+    np.testing.assert_array_equal(decode_trace("T 1 2,F 3 4,T'1'1", form), [(1, 2), (3, 4), (4, 5)])
 
 
 def test_position_in_an_intermittent_channel_stays_until_the_next():
     form = TraceFormat(0, 1, 1, 1)
-    np.testing.assert_array_equal(decode("1 2,3,4 5", form), [(1, 2), (3, 2), (4, 5)])
+    np.testing.assert_array_equal(decode_trace("1 2,3,4 5", form), [(1, 2), (3, 2), (4, 5)])
 
 
 @pytest.mark.parametrize(
@@ -77,15 +77,15 @@ def test_position_in_an_intermittent_channel_stays_until_the_next():
 )
 def test_values_of_no_coding_are_refused(text, reason):
     with pytest.raises(CodingError, match=reason):
-        decode(text, XY)
+        decode_trace(text, XY)
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "#" + "F" * 5000, "1e999", "-inf", "nan"])
 def test_numbers_beyond_any_range_do_not_end_in_another_error(number):
-    assert not np.isfinite(decode(f"1 2,3 {number}", XY)).all()
+    assert not np.isfinite(decode_trace(f"1 2,3 {number}", XY)).all()
 
 
 def test_message_of_a_long_point_is_short():
     with pytest.raises(CodingError) as caught:
-        decode("1 " + "x" * 100_000, XY)
+        decode_trace("1 " + "x" * 100_000, XY)
     assert len(str(caught.value)) < 200

@@ -116,7 +116,7 @@ def outcome(data):
 
 @pytest.mark.parametrize("text", [CROHME, CODED, BROKEN], ids=["crohme", "coded", "broken"])
 def test_mutated_files_give_strokes_or_a_named_error_in_bounded_work(text):
-    draw = Preprocessing().draw
+    draw = Preprocessing().rasterize
     assert read_inkml(text.encode()).ink.strokes
     read = 0
     for seed in range(MUTANTS):

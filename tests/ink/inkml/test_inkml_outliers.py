@@ -1,4 +1,4 @@
-"""Points far away from the formula are left out or warned of."""
+"""Points far away from the formula are skipped or warned of."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_far_dot_is_left_out_and_noted(dots):
     read = ink(*([dot] for dot in dots), zigzag())
     assert len(read.ink.strokes) == 1
     assert read.ink.bounds == clean.ink.bounds
-    assert read.notes == (f"points far away from the formula are left out: {len(dots)}",)
+    assert read.notes == (f"points far away from the formula are skipped: {len(dots)}",)
     assert read.empty == 0
 
 

@@ -109,11 +109,11 @@ def test_groups_that_show_each_other_end():
     assert [group.strokes for group in read(body).groups] == [(0,), (0,), (0,)]
 
 
-def test_groups_that_show_the_same_over_and_over_are_named():
+def test_read_inkml_repeated_references_are_an_error():
     many = "".join(f'<trace xml:id="t{i}">1 2</trace>' for i in range(2000))
     all_of_them = "".join(view(f"#t{i}") for i in range(2000))
     body = f'{many}<traceGroup xml:id="g">{all_of_them}</traceGroup>' + view("#g") * 2000
-    with pytest.raises(InkmlError, match="over and over"):
+    with pytest.raises(InkmlError, match="repeatedly"):
         read(body)
 
 
@@ -171,7 +171,7 @@ def test_mathwriting_file_is_read_with_strokes_and_label():
     ],
 )
 def test_ink_that_cannot_be_drawn_is_named(trace):
-    with pytest.raises(InkmlError, match=r"units across|not finite"):
+    with pytest.raises(InkmlError, match=r"between 1e-06 and 1e\+12 units|not finite"):
         read(f"<trace>{trace}</trace>")
 
 
