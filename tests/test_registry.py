@@ -245,8 +245,8 @@ import importlib.metadata as metadata, sys
 metadata.Distribution.discover = classmethod(lambda cls, **_: iter(()))
 import im2tex
 assert im2tex.__file__.startswith(sys.argv[1]), im2tex.__file__
-from im2tex.commands.components import describe
-print(describe())
+from im2tex.commands.components import components
+components()
 """
 
 

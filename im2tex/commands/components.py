@@ -38,31 +38,17 @@ def components(kind: str | None = None) -> None:
     Raises:
         Im2TexError: if there is no such kind.
     """
-    print(describe(kind))
-
-
-def describe(kind: str | None = None) -> str:
-    """One line per component: its name, its arguments with their defaults, and its summary.
-
-    Args:
-        kind: one registry only, by the plural of its kind.
-
-    Raises:
-        Im2TexError: if there is no such kind.
-    """
     known = registries()
     if kind is not None and kind not in known:
         raise Im2TexError(f"unknown kind '{kind}'. Known: {', '.join(known)}.")
-    lines = []
     for plural, registry in known.items():
         if kind not in (None, plural):
             continue
-        lines.append(f"{plural}:")
+        print(f"{plural}:")
         for name in registry.names():
             arguments = ", ".join(map(_argument, registry.parameters(name).values()))
             summary = (inspect.getdoc(registry.get(name)) or "").split("\n", 1)[0]
-            lines.append(f"  {name}({arguments})  {summary}")
-    return "\n".join(lines)
+            print(f"  {name}({arguments})  {summary}")
 
 
 def _argument(parameter: inspect.Parameter) -> str:

@@ -1,15 +1,16 @@
-r"""Files of formulas as people have them: JSON lines, a JSON array or object, TSV, plain lines.
+r"""Reads files of formulas: JSON lines, a JSON array or object, TSV, or plain lines.
 
-A formula is text or a list of tokens. Text that is tokenised already, every word of it one token,
-stays as it is; other text is cut up by TeX's rules, as the plain token stream of `latex.tok`.
-Dollars, `\[ \]`, `\( \)` and environments such as `equation` around a formula are no part of it.
+A formula is text or a list of tokens. Text whose words are all single tokens is already tokenised
+and stays as it is; other text is tokenised by TeX's rules, as in the plain token stream of
+`im2tex normalize --form tok`. Dollars, `\[ \]`, `\( \)` and environments such as `equation` around
+a formula are removed.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +27,7 @@ KEYS = (
     *("key", "id", "name", "file", "filename", "file_name", "image", "path"),
     *(f"{what}_{part}" for what in ("image", "img") for part in ("id", "name", "file", "path")),
 )
-"""Names under which a sample's key is looked for, the first one first."""
+"""Names under which a record can have its key, in order of preference."""
 
 _EITHER = ("tokens", "latex", "formula", "text", "markup")
 _OWN: dict[Side, tuple[str, ...]] = {
@@ -34,18 +35,32 @@ _OWN: dict[Side, tuple[str, ...]] = {
     "references": ("gold", "reference", "ref", "label", "truth", "ground_truth", "target"),
 }
 _OTHER: dict[Side, Side] = {"predictions": "references", "references": "predictions"}
-# Around the whole formula: one that ends before the end, as in `$a$ \text{and} $b$`, is not.
-_WRAPPED = re.compile(
+# Delimiters of the whole formula; those of `$a$ \text{and} $b$` are of two.
+_DELIMITED = re.compile(
     r"\s*(?:\$\$([^$]+)\$\$|\$([^$]+)(?<!\\)\$"
     r"|\\\[((?:(?!\\\]).)*)\\\]|\\\(((?:(?!\\\)).)*)\\\)"
     r"|\\begin\{(?:equation|displaymath|math)\*?\}((?:(?!\\end\{(?:equation|displaymath|math)).)*)"
     r"\\end\{(?:equation|displaymath|math)\*?\})\s*",
     re.DOTALL,
 )
-_ROUNDS = 3  # `\[ \begin{equation}…` and the like
-_LONGEST = 100_000  # characters of a formula, far beyond any that is on one picture
-_LONGEST_KEY = 1_000
+_MAX_NESTING = 3  # of delimiters, as in `\[ \begin{equation}…`
+_MAX_CHARACTERS = 100_000  # of a formula, far beyond those of images
+_MAX_KEY_CHARACTERS = 1_000
 _COMPOSITE = re.compile(r"\\(?:left|right)(?:\\[A-Za-z]+|\\?.)|\\(?:begin|end)\{[A-Za-z]+\*?\}")
+
+
+def _is_finite_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value)
+
+
+_EXTRA: dict[str, tuple[Callable[[object], bool], str]] = {
+    "collection": (lambda value: isinstance(value, str), "text or null"),
+    "score": (_is_finite_number, "a finite number or null"),
+    "finished": (lambda value: isinstance(value, bool), "true, false or null"),
+}
+"""Further values of a record: whether one is valid, and what is expected."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +68,12 @@ class FormulaRecord:
     """One formula of a file.
 
     Attributes:
-        where: the file and line, for messages.
-        key: of its sample; None where the file has none.
-        tokens: None where there is no formula, as in an empty line.
-        latex: the markup as found beside the tokens.
-        extra: what else is known: `collection`, `score`, `finished`.
-        fault: why there are no tokens, where the formula given cannot be used.
+        where: file and line, for messages.
+        key: key of the sample; None if the file has no keys.
+        tokens: None if there is no formula, as in an empty line.
+        latex: the markup that the record has beside the tokens.
+        extra: `collection`, `score` and `finished`, if the record has them.
+        fault: why the formula cannot be used; `tokens` is None then.
     """
 
     where: str
@@ -73,18 +88,18 @@ def read_formulas(path: Path, side: Side) -> list[FormulaRecord]:
     """Reads a file of formulas.
 
     Args:
-        path: JSON (lines, an array, or an object of formulas by key) or TSV with a key in its
-            first column or a line of names, by its content; else a formula a line.
-        side: whose formulas they are, where a record has both sides.
+        path: JSON (lines, an array, or an object of formulas by key), TSV with a key in its first
+            column or a header line, or one formula per line; recognised by its content.
+        side: which formula to take from records that have a prediction and a reference.
 
     Raises:
-        Im2TexError: if it cannot be read, is CSV or empty, a record has no formula or a value of
-            the wrong type, some entries have a key and others not, or a key occurs twice.
+        Im2TexError: if the file cannot be read, is CSV or empty, a record has no formula or a value
+            of the wrong type, only some records have a key, or a key occurs twice.
     """
-    records = read_records(path, KEYS, (*_EITHER, *_OWN["predictions"], *_OWN["references"]))
-    entries = [_entry(where, record, side) for where, record in records]
-    _check_keys(path, entries)
-    return entries
+    names = (*_EITHER, *_OWN["predictions"], *_OWN["references"])
+    records = [_record(where, fields, side) for where, fields in read_records(path, KEYS, names)]
+    _check_keys(path, records)
+    return records
 
 
 def read_split_or_file(
@@ -123,116 +138,23 @@ def read_split_or_file(
     return split, records, dict(stored.metadata)
 
 
-def tokens_of(text: str) -> list[str]:
-    """A formula's tokens; see the module."""
-    for _ in range(_ROUNDS):
-        match = _WRAPPED.fullmatch(text)
+def tokenize(text: str) -> list[str]:
+    """The tokens of a formula, without its delimiters; see the module."""
+    for _ in range(_MAX_NESTING):
+        match = _DELIMITED.fullmatch(text)
         if match is None:
             break
         text = str(match[match.lastindex or 0])
     words = text.split()
     try:
-        cut = token_texts(text)
+        tokens = token_texts(text)
     except LatexError:
         return words
-    # Characters beyond ASCII have spellings of their own in the plain stream.
-    if text.isascii() and (cut == words or all(_is_token(word) for word in words)):
+    # Characters beyond ASCII have other spellings in the plain token stream.
+    if text.isascii() and (tokens == words or all(_is_token(word) for word in words)):
         return words
     stream = normalize_or_none(text, NormalizationForm.TOK)
-    return cut if stream is None else stream.split()
-
-
-def _entry(where: str, record: Mapping[str, Any], side: Side) -> FormulaRecord:
-    names = (*_OWN[side], *_EITHER, *_OWN[_OTHER[side]])
-    name = next((name for name in names if name in record), None)
-    if name is None:
-        raise Im2TexError(
-            f"{where}: no formula; expected one under {', '.join(names[: len(_OWN[side]) + 2])} "
-            "or the like."
-        )
-    latex = record.get("latex")
-    if name != "latex" and not isinstance(latex, str | None):
-        raise _wrong(where, "latex", latex, "text or null")
-    fault = _fault(record[name])
-    return FormulaRecord(
-        where,
-        _key(where, record),
-        None if fault else _value(record[name], where, name),
-        latex if name != "latex" else None,
-        _extra(where, record),
-        fault,
-    )
-
-
-def _key(where: str, record: Mapping[str, Any]) -> str | None:
-    name = next((name for name in KEYS if name in record), None)
-    key = None if name is None else record[name]
-    if name is None or key is None:
-        return None
-    if isinstance(key, bool) or not isinstance(key, str | int):
-        raise _wrong(where, name, key, "text, a whole number or null")
-    key = str(key)
-    if len(key) > _LONGEST_KEY or has_surrogate(key):
-        raise _wrong(where, name, key, f"at most {_LONGEST_KEY:,} characters of Unicode")
-    return key
-
-
-def _extra(where: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    """What else is known: `collection`, `score` and `finished`, where they are given."""
-    name = "metrics" if "metrics" in record else "verdicts"  # the name until November 2026
-    metrics = record.get(name)
-    if not isinstance(metrics, dict | None):
-        raise _wrong(where, name, metrics, "an object or null")
-    extra: dict[str, Any] = {}
-    collection = record.get("collection")
-    if not isinstance(collection, str | None):
-        raise _wrong(where, "collection", collection, "text or null")
-    if collection:
-        extra["collection"] = collection
-    score = record.get("score")
-    if score is not None:
-        number = isinstance(score, int | float) and not isinstance(score, bool)
-        if not number or not math.isfinite(score):
-            raise _wrong(where, "score", score, "a finite number or null")
-        extra["score"] = float(score)
-    finished = record.get("finished", (metrics or {}).get("finished"))
-    if finished is not None:
-        if not isinstance(finished, bool):
-            raise _wrong(where, "finished", finished, "true, false or null")
-        extra["finished"] = finished
-    return extra
-
-
-def _fault(value: object) -> str | None:
-    """Why a formula cannot be used, which costs its row alone; None for all others."""
-    parts = value if isinstance(value, list) else [value]
-    strings = [part for part in parts if isinstance(part, str)]
-    if sum(map(len, strings)) > _LONGEST:
-        return f"a formula of more than {_LONGEST:,} characters"
-    broken = next((part for part in strings if has_surrogate(part)), None)
-    return None if broken is None else f"half of a surrogate pair in {quote(broken)}"
-
-
-def _value(value: object, where: str, name: str) -> list[str] | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return tokens_of(value) if value.strip() else None
-    if isinstance(value, list):
-        strange = next((one for one in value if not isinstance(one, str)), None)
-        if all(isinstance(one, str) for one in value):
-            return list(value)
-        raise Im2TexError(
-            f"{where}: '{name}' is neither text, a list of tokens, nor null: its list holds "
-            f"{quote(strange)}."
-        )
-    raise Im2TexError(
-        f"{where}: '{name}' is neither text, a list of tokens, nor null, but {quote(value)}."
-    )
-
-
-def _wrong(where: str, name: str, value: object, expected: str) -> Im2TexError:
-    return Im2TexError(f"{where}: '{name}' is {quote(value)}; expected {expected}.")
+    return tokens if stream is None else stream.split()
 
 
 def _is_token(word: str) -> bool:
@@ -242,15 +164,89 @@ def _is_token(word: str) -> bool:
         return False
 
 
-def _check_keys(path: Path, entries: Sequence[FormulaRecord]) -> None:
-    without = next((entry for entry in entries if entry.key is None), None)
-    if without is not None and any(entry.key is not None for entry in entries):
+def _record(where: str, fields: Mapping[str, Any], side: Side) -> FormulaRecord:
+    names = (*_OWN[side], *_EITHER, *_OWN[_OTHER[side]])
+    name = next((name for name in names if name in fields), None)
+    if name is None:
+        raise Im2TexError(
+            f"{where}: no formula; expected one under {', '.join(names[: len(_OWN[side]) + 2])} "
+            "or the like."
+        )
+    latex = None if name == "latex" else fields.get("latex")
+    if not isinstance(latex, str | None):
+        raise _wrong_value(where, "latex", latex, "text or null")
+    key, extra = _key(where, fields), _extra(where, fields)
+    fault = _fault(fields[name])
+    tokens = None if fault else _tokens(where, name, fields[name])
+    return FormulaRecord(where, key, tokens, latex, extra, fault)
+
+
+def _key(where: str, fields: Mapping[str, Any]) -> str | None:
+    name = next((name for name in KEYS if name in fields), "")
+    key = fields.get(name)
+    if key is None:
+        return None
+    if isinstance(key, bool) or not isinstance(key, str | int):
+        raise _wrong_value(where, name, key, "text, a whole number or null")
+    key = str(key)
+    if len(key) > _MAX_KEY_CHARACTERS or has_surrogate(key):
+        expected = f"at most {_MAX_KEY_CHARACTERS:,} characters of Unicode"
+        raise _wrong_value(where, name, key, expected)
+    return key
+
+
+def _extra(where: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `_EXTRA` that a record has; a finished prediction can be one of its scores."""
+    scores = fields.get("verdicts")
+    if not isinstance(scores, dict | None):
+        raise _wrong_value(where, "verdicts", scores, "an object or null")
+    fields = {"finished": (scores or {}).get("finished"), **fields}
+    extra: dict[str, Any] = {}
+    for name, (is_valid, expected) in _EXTRA.items():
+        value = fields.get(name)
+        if value is not None and not is_valid(value):
+            raise _wrong_value(where, name, value, expected)
+        if value is not None and value != "":
+            extra[name] = float(value) if name == "score" else value
+    return extra
+
+
+def _fault(formula: object) -> str | None:
+    """Why a formula cannot be used, although the rest of its file can."""
+    parts = formula if isinstance(formula, list) else [formula]
+    texts = [part for part in parts if isinstance(part, str)]
+    if sum(map(len, texts)) > _MAX_CHARACTERS:
+        return f"a formula of more than {_MAX_CHARACTERS:,} characters"
+    broken = next((text for text in texts if has_surrogate(text)), None)
+    return None if broken is None else f"half of a surrogate pair in {quote(broken)}"
+
+
+def _tokens(where: str, name: str, formula: object) -> list[str] | None:
+    if formula is None:
+        return None
+    if isinstance(formula, str):
+        return tokenize(formula) if formula.strip() else None
+    if not isinstance(formula, list):
+        raise _wrong_value(where, name, formula, "text, a list of tokens, or null")
+    for token in formula:
+        if not isinstance(token, str):
+            raise _wrong_value(where, f"{name}[]", token, "text")
+    return formula
+
+
+def _wrong_value(where: str, name: str, value: object, expected: str) -> Im2TexError:
+    return Im2TexError(f"{where}: '{name}' is {quote(value)}; expected {expected}.")
+
+
+def _check_keys(path: Path, records: Sequence[FormulaRecord]) -> None:
+    without = next((record for record in records if record.key is None), None)
+    if without is not None and any(record.key is not None for record in records):
         raise Im2TexError(f"{without.where}: no key, where others have one.")
-    places: dict[str | None, str] = {}
-    for entry in entries:
-        if entry.key is not None and entry.key in places:
+    first: dict[str | None, str] = {}
+    for record in records:
+        if record.key is not None and record.key in first:
             raise Im2TexError(
-                f"{path} has the key {quote(entry.key)} twice: {places[entry.key]}, and "
-                f"{entry.where}. Keep one of them."
+                f"{path} has the key {quote(record.key)} twice: {first[record.key]}, and "
+                f"{record.where}. Keep one of them."
             )
-        places[entry.key] = entry.where
+        first[record.key] = record.where

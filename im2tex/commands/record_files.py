@@ -1,4 +1,4 @@
-"""Files of records as people have them: JSON lines, a JSON array or object, TSV, plain lines."""
+"""Reads records with names from JSON lines, a JSON array or object, TSV, or plain lines."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from im2tex.utils.untrusted_text import (
 )
 
 Records: TypeAlias = list[tuple[str, Mapping[str, Any]]]
-"""Where each record stands, for messages, and its values by name."""
+"""The place of each record, for messages, and its values by name."""
 
-_JSON = (".json", ".jsonl", ".ndjson")
-_OBJECT = re.compile(r'\s*\{\s*"[^"]*"\s*:')  # a formula can begin with a brace, but not like this
+_JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
+_JSON_OBJECT = re.compile(r'\s*\{\s*"[^"]*"\s*:')  # no formula begins like this
 
 
 def read_records(path: Path, keys: Collection[str], formulas: Collection[str]) -> Records:
-    """Reads the records of a file, whose shape is told by its content.
+    """Reads the records of a file, whose format is recognised by its content.
 
     Args:
-        path: JSON (lines, an array, or an object of formulas by key) or TSV with a key in its
-            first column or a line of names; else a formula a line. Keys and formulas without names
-            of their own are under `key` and `latex`.
-        keys: names under which a record has its key.
-        formulas: names under which a record has a formula.
+        path: JSON (lines, an array, or an object of formulas by key), TSV with a key in its first
+            column or a header line, or one formula per line. Keys and formulas without a name get
+            the names `key` and `latex`.
+        keys: names of keys.
+        formulas: names of formulas.
 
     Raises:
-        Im2TexError: if it cannot be read, is CSV or empty, or a line has no such shape.
+        Im2TexError: if the file cannot be read, is CSV or empty, or a line has another format.
     """
     if path.suffix == ".csv":
         raise Im2TexError(f"{path}: formulas have commas; give tabs instead (.tsv), or JSON lines.")
@@ -46,27 +46,27 @@ def read_records(path: Path, keys: Collection[str], formulas: Collection[str]) -
                 f"{path}, line {number}: a NUL byte; UTF-16 needs a byte order mark. Save the file "
                 "as UTF-8."
             )
-    if not any(line.strip() for line in lines):
+    first = next((line for line in lines if line.strip()), None)
+    if first is None:
         raise Im2TexError(f"{path} holds no formulas.")
-    first = next(line for line in lines if line.strip())
-    if path.suffix in _JSON or _OBJECT.match(first):
-        return _json(path, lines, first, {*keys, *formulas})
-    table = _tsv(path, lines, keys, formulas)
-    if table is not None:
-        return table
-    return [(f"{path}, line {number}", {"latex": line}) for number, line in enumerate(lines, 1)]
+    if path.suffix in _JSON_SUFFIXES or _JSON_OBJECT.match(first):
+        return _read_json(path, lines, first, {*keys, *formulas})
+    records = _read_table(path, lines, keys, formulas)
+    if records is None:
+        return [(f"{path}, line {number}", {"latex": line}) for number, line in enumerate(lines, 1)]
+    return records
 
 
-def _json(path: Path, lines: Sequence[str], first: str, names: Collection[str]) -> Records:
-    text = "\n".join(lines)
-    if path.suffix == ".json" or not _is_json(first):
+def _read_json(path: Path, lines: Sequence[str], first: str, names: Collection[str]) -> Records:
+    """Records of one JSON document, or of JSON lines, which can have the suffix .json, too."""
+    first_is_complete = _is_json(first)
+    if path.suffix == ".json" or not first_is_complete:
+        text = "\n".join(lines)
         try:
-            return _whole(path, parse_json(text), names)
+            return _document_records(path, parse_json(text), names)
         except BadJsonError as error:
-            # JSON lines by another ending, of which there are two or more: the text goes on behind
-            # the end of the first object.
-            if not _is_json(first):
-                raise _refused(path, text, error) from None
+            if not first_is_complete:
+                raise _explain(path, text, error) from None
     records: Records = []
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -87,7 +87,7 @@ def _json(path: Path, lines: Sequence[str], first: str, names: Collection[str]) 
 
 
 def _is_json(line: str) -> bool:
-    """Whether a line is JSON alone, whatever else is wrong with it."""
+    """Whether a line is a JSON value by itself, even one that `parse_json` refuses."""
     try:
         parse_json(line)
     except DuplicateNameError:
@@ -97,61 +97,62 @@ def _is_json(line: str) -> bool:
     return True
 
 
-def _refused(path: Path, text: str, error: BadJsonError) -> Im2TexError:
-    where = str(path) if error.line is None else f"{path}, line {error.line}"
+def _explain(path: Path, text: str, error: BadJsonError) -> Im2TexError:
     if isinstance(error, DuplicateNameError):
         lines = ", and ".join(f"line {line}" for line in lines_of_key(text, error.name))
         return Im2TexError(
             f"{path} has the key {quote(error.name)} twice: {lines or 'escaped'}. Keep one of them."
         )
+    where = str(path) if error.line is None else f"{path}, line {error.line}"
     return Im2TexError(f"{where}: no JSON, but {error}. Correct it.")
 
 
-def _whole(path: Path, whole: object, names: Collection[str]) -> Records:
-    """The records of a document: a list of records or formulas, one record, formulas by key."""
-    if isinstance(whole, list):
+def _document_records(path: Path, document: object, names: Collection[str]) -> Records:
+    """Records of a document: an array of records or formulas, one record, or formulas by key."""
+    if isinstance(document, list):
         return [
-            (f"{path}, item {number}", one if isinstance(one, dict) else {"latex": one})
-            for number, one in enumerate(whole, 1)
+            (f"{path}, item {number}", item if isinstance(item, dict) else {"latex": item})
+            for number, item in enumerate(document, 1)
         ]
-    if not isinstance(whole, dict):
-        raise Im2TexError(f"{path}: no JSON object or list, but {quote(whole)}.")
-    if any(name in whole for name in names):
-        return [(str(path), whole)]
-    return [(f"{path}, {quote(key)}", {"key": key, "latex": one}) for key, one in whole.items()]
+    if not isinstance(document, dict):
+        raise Im2TexError(f"{path}: no JSON object or list, but {quote(document)}.")
+    if any(name in document for name in names):
+        return [(str(path), document)]
+    return [
+        (f"{path}, {quote(key)}", {"key": key, "latex": formula})
+        for key, formula in document.items()
+    ]
 
 
-def _tsv(
+def _read_table(
     path: Path, lines: Sequence[str], keys: Collection[str], formulas: Collection[str]
 ) -> Records | None:
-    """The records of a table; None where it is none."""
-    cells = [line.split("\t") for line in lines]
-    filled = [row for row, line in zip(cells, lines, strict=True) if line.strip()]
-    if path.suffix != ".tsv" and any(len(row) < 2 for row in filled):
+    """Records of a table with tabs; None if a line of a file without suffix .tsv has none."""
+    rows = [(number, line.split("\t")) for number, line in enumerate(lines, 1) if line.strip()]
+    if path.suffix != ".tsv" and any(len(row) < 2 for _, row in rows):
         return None
-    names = [cell.strip().lower() for cell in cells[0]]
-    headed = any(name in keys for name in names) and any(name in formulas for name in names)
-    if not headed:
+    names = [cell.strip().lower() for cell in lines[0].split("\t")]
+    has_header = any(name in keys for name in names) and any(name in formulas for name in names)
+    if has_header:
+        rows = rows[1:]
+    else:
         names = ["key", "latex"]
+        rows = [(n, row if len(row) > 1 else [*row, ""]) for n, row in rows]  # a stripped tab
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise Im2TexError(f"{path}, line 1 has the column {quote(twice)} twice. Keep one of them.")
     records: Records = []
-    for number, row in enumerate(cells, 1):
-        if (number == 1 and headed) or not lines[number - 1].strip():
-            continue
-        # Editors cut off the tab before an empty formula.
-        filled_up = row if headed or len(row) > 1 else [*row, ""]
-        if len(filled_up) != len(names):
-            expected = "as many as line 1" if headed else "a key, a tab, a formula"
+    for number, row in rows:
+        if len(row) != len(names):
+            expected = "as many as line 1" if has_header else "a key, a tab, a formula"
             raise Im2TexError(f"{path}, line {number}: {len(row)} columns; expected {expected}.")
-        values = map(_of_table, names, filled_up)
+        values = map(_cell_value, names, row)
         records.append((f"{path}, line {number}", dict(zip(names, values, strict=True))))
     return records
 
 
-def _of_table(name: str, cell: str) -> object:
-    """A cell as JSON would have it: the columns that hold no text."""
+def _cell_value(name: str, cell: str) -> object:
+    """The value of a cell: text, but for the columns `finished` and `score`."""
     if name == "finished":
         return {"": None, "true": True, "false": False}.get(cell.strip().lower(), cell)
     if name == "score":

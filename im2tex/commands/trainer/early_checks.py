@@ -50,7 +50,7 @@ def check_early(subcommand: str, arguments: Sequence[str]) -> None:
 
 @cache
 def known_flags() -> frozenset[str]:
-    """The flags of LightningCLI, without dashes, as `flag_list.py` has written them."""
+    """The flags of LightningCLI, without dashes, as `tests/flag_list.py` writes them."""
     return frozenset(FLAGS_FILE.read_text(encoding="utf-8").split())
 
 

@@ -1,6 +1,6 @@
 """Writes `flags.txt`, the flags that LightningCLI makes of signatures.
 
-python -m im2tex.commands.trainer.flag_list
+python tests/flag_list.py
 """
 
 from __future__ import annotations
