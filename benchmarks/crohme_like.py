@@ -1,7 +1,7 @@
 r"""Formulas like CROHME's: how near to the training labels, how fast, in how much memory.
 
     python benchmarks/crohme_like.py [--root data] [--data FOLDER] [--count N] [--seed N]
-        [--unique] [--plot FILE] [--write FILE] [--show N]
+        [--plot FILE] [--write FILE] [--show N]
 
 ROOT holds a prepared CROHME, FOLDER (default: the environment's IM2TEX_DATA) has
 arxiv/formulas.tsv.xz to cut from. The profile is that of the training split, without the labels
@@ -22,7 +22,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from im2tex.data.preparation.formula_sampling import Profile, differences, sample_formulas
+from benchmarks.profile_distance import differences
+from im2tex.data.preparation.formula_sampling import Profile, sample_formulas
 from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError
 
@@ -82,7 +83,6 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=os.environ.get("IM2TEX_DATA"))
     parser.add_argument("--count", type=int, default=75_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--unique", action="store_true", help="no formula twice")
     parser.add_argument("--plot", type=Path, help="draw target and sample into this PNG")
     parser.add_argument("--write", type=Path, help="write the formulas, tokens a line")
     parser.add_argument("--show", type=int, default=0, help="print that many of each")
@@ -107,9 +107,7 @@ def main() -> int:
     start = time.process_time()
     target = Profile.of(labels)
     profiled = time.process_time()
-    found = sample_formulas(
-        pool, target, options.count, seed=options.seed, exclude=held_out, unique=options.unique
-    )
+    found = sample_formulas(pool, target, options.count, seed=options.seed, exclude=held_out)
     took = time.process_time() - profiled
     trained = {tuple(label) for label in labels}
     again = sum(formula in trained for formula in found.formulas)

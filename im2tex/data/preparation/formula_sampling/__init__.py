@@ -1,19 +1,13 @@
-"""Formulas with the statistics of a collection, such as CROHME's, out of any real ones.
+"""Samples formulas with the statistics of a collection, such as CROHME's labels.
 
-`Profile.of(training_labels)`, or `builtin_profile()`, says what is wanted; `sample_formulas(pool,
-profile, count, seed=0, exclude=test_labels).formulas` is that; `differences` says how near it is.
+Example::
+
+    profile = Profile.of(training_labels)  # or builtin_profile()
+    formulas = sample_formulas(pool, profile, 1000, seed=0, exclude=test_labels).formulas
 """
 
 from im2tex.data.preparation.formula_sampling.builtin import builtin_profile
-from im2tex.data.preparation.formula_sampling.divergence import Difference, differences
 from im2tex.data.preparation.formula_sampling.profile import Profile
 from im2tex.data.preparation.formula_sampling.sampling import SampledFormulas, sample_formulas
 
-__all__ = [
-    "Difference",
-    "Profile",
-    "SampledFormulas",
-    "builtin_profile",
-    "differences",
-    "sample_formulas",
-]
+__all__ = ["Profile", "SampledFormulas", "builtin_profile", "sample_formulas"]

@@ -1,10 +1,8 @@
-r"""`MarkovGrammar`: a grammar that writes formulas with the habits of a collection.
+r"""`MarkovGrammar`: draws formulas from the transition counts of a collection.
 
-Its rules are those of the signs: what opens is closed, a numerator is followed by a denominator.
-Which sign comes next is drawn by how often it does in the collection, behind the sign before and
-in a row of that kind (the formula's own, an exponent, a denominator, the inside of brackets, …).
-So it writes what real formulas of another field lack: sums of plain numbers, sines, roots in
-roots.
+The next sign depends on the previous sign and on the kind of row (the formula, an exponent, a
+denominator, the inside of brackets, ...). The signs ensure that groups are closed and complete. The
+grammar supplies formulas that are rare in papers: sums of numbers, sines, nested roots.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from random import Random
 
-from im2tex.data.preparation.formula_sampling.signs import (
+from im2tex.data.preparation.formula_sampling.structural_tokens import (
     CLOSES,
     OPENS,
     SUB,
@@ -31,15 +29,15 @@ _HEADS = frozenset(
 _SCRIPTS = frozenset([SUB, SUB_END, SUP, SUP_END])
 
 Key = tuple[str, str]
+"""Sign that opened the row ("" for the formula) and the previous sign ("" at its beginning)."""
 
 
 class GrammarState:
-    r"""Where in a formula a sign is to be written.
+    r"""Position in a formula, as the grammar distinguishes positions.
 
     Attributes:
-        key: the sign that opened the row (none for the formula's own) and the sign before. Scripts
-            of `\sum`, `\sin` and the like are rows of their own kinds: the name comes with the
-            sign that opens one, and with the one that ended it.
+        key: opening sign of the row and previous sign. Scripts of `\sum`, `\sin` and the like are
+            rows of their own kinds: their opening and closing signs include the head.
     """
 
     __slots__ = ("_outer", "key")
@@ -48,8 +46,8 @@ class GrammarState:
         self.key: Key = ("", "")
         self._outer: list[Key] = []
 
-    def move(self, sign: str) -> None:
-        """Goes behind a sign, which must be one that may stand here."""
+    def advance(self, sign: str) -> None:
+        """Moves behind a sign, which must be allowed at this position."""
         row, before = self._outer.pop() if sign in CLOSES else self.key
         head = before.partition(" ")[0]
         kind = f"{head} {sign}" if head in _HEADS and sign in _SCRIPTS else sign
@@ -61,48 +59,56 @@ class GrammarState:
 
 
 def transition_counts(formulas: Iterable[Iterable[str]]) -> dict[Key, dict[str, int]]:
-    """How often each sign comes in each place of some formulas, given by their signs.
+    """Counts how often each sign follows each state.
+
+    Args:
+        formulas: signs of each formula.
 
     Returns:
-        Counts by place and sign; the sign "" is the end of the formula.
+        Counts by state key and sign; the sign "" is the end of the formula.
     """
     counts: defaultdict[Key, Counter[str]] = defaultdict(Counter)
     for signs in formulas:
-        place = GrammarState()
+        state = GrammarState()
         for sign in signs:
-            counts[place.key][sign] += 1
-            place.move(sign)
-        counts[place.key][""] += 1
+            counts[state.key][sign] += 1
+            state.advance(sign)
+        counts[state.key][""] += 1
     return {key: dict(following) for key, following in counts.items()}
 
 
 class MarkovGrammar:
-    """Writes formulas.
+    """Draws formulas.
+
+    Example::
+
+        grammar = MarkovGrammar(transition_counts([["x", "+", "1"], ["x"]]), max_tokens=30)
+        signs = grammar.formula(Random(0))  # ["x"] or ["x", "+", "1"]
 
     Args:
-        transition_counts: how often each sign comes in each place.
-        longest: the most tokens that a formula may have.
+        transitions: counts of each sign after each state, see `transition_counts`.
+        max_tokens: length of the longest formula in canonical tokens.
     """
 
-    def __init__(self, transition_counts: Mapping[Key, Mapping[str, int]], longest: int) -> None:
+    def __init__(self, transitions: Mapping[Key, Mapping[str, int]], max_tokens: int) -> None:
         self._choices = {
             key: (list(following), list(accumulate(following.values())))
-            for key, following in transition_counts.items()
+            for key, following in transitions.items()
         }
-        self._longest = longest
+        self._max_tokens = max_tokens
 
     def formula(self, random: Random) -> list[str] | None:
-        """The signs of a formula, or None where it came out too long."""
-        place = GrammarState()
+        """Returns the signs of a formula, or None if it is too long."""
+        state = GrammarState()
         signs: list[str] = []
         size = 0
         while True:
-            options, sums = self._choices[place.key]
+            options, sums = self._choices[state.key]
             sign = options[bisect(sums, random.random() * sums[-1])]
             if not sign:
                 return signs
             size += len(tokens_of(sign))
-            if size > self._longest:
+            if size > self._max_tokens:
                 return None
             signs.append(sign)
-            place.move(sign)
+            state.advance(sign)

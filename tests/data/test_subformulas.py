@@ -1,4 +1,4 @@
-"""Formulas as signs, and where they can be cut: whole parts of a row, nothing torn apart."""
+"""Tests of structural tokens and of the spans of sub-formulas."""
 
 from itertools import chain
 
@@ -6,7 +6,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from im2tex.data.preparation.formula_sampling.signs import CLOSES, FOREIGN, OPENS, signs, tokens_of
+from im2tex.data.preparation.formula_sampling.structural_tokens import (
+    CLOSES,
+    OPENS,
+    UNSUPPORTED,
+    structural_tokens,
+    tokens_of,
+)
 from im2tex.data.preparation.formula_sampling.subformulas import SEPARATORS, subformula_spans
 from im2tex.latex.crohme.canonical import canonicalize
 from im2tex.latex.crohme.from_tree import crohme_from_tree
@@ -14,7 +20,7 @@ from im2tex.latex.normal_form.parser import parse_formula
 
 
 def signs_of(source):
-    return signs(parse_formula(source, lenient=True).body)
+    return structural_tokens(parse_formula(source, lenient=True).body)
 
 
 def tokens(found):
@@ -40,38 +46,38 @@ def pieces(source, known=lambda sign: True, longest=100):
         (r"\operatorname { s i n } \, \mathbf { x }", r"\sin x"),
     ],
 )
-def test_signs_say_what_they_open_and_close(source, expected):
+def test_structural_tokens_name_what_they_open_and_close(source, expected):
     assert " ".join(signs_of(source)) == expected
 
 
 @pytest.mark.parametrize("source", [r"\hat{x}", r"{x'}_i", "{}_i", r"\begin{matrix}a\end{matrix}"])
-def test_what_has_no_plain_construct_is_foreign(source):
-    assert any(sign[0] == FOREIGN for sign in signs_of(source))
+def test_accents_and_arrays_are_unsupported(source):
+    assert any(sign[0] == UNSUPPORTED for sign in signs_of(source))
 
 
-def test_a_formula_is_cut_at_its_signs_and_out_of_its_groups():
+def test_subformulas_are_cut_at_operators_and_groups():
     assert set(pieces(r"y = a + \frac { b } { c }")) == {
         r"y = a + \frac { b } { c }", "y = a", "y", "a", r"a + \frac { b } { c }",
         r"\frac { b } { c }", "b", "c",
     }  # fmt: skip
 
 
-def test_a_leading_minus_is_taken_along_and_left_out():
+def test_subformulas_with_and_without_leading_minus():
     assert {"- 2 x", "2 x", "y - 2 x", "y"} == set(pieces("y - 2 x"))
 
 
-def test_nothing_is_left_of_its_function_base_or_bracket():
+def test_subformulas_keep_function_base_and_bracket():
     found = pieces(r"f ( x , y ) = \sin x ^ { 2 }")
     assert set(found) >= {"f ( x , y )", r"\sin x ^ { 2 }", "x , y"}
     assert not {"f", "( x", r"\sin", "x ^ { 2 }"} & set(found)
 
 
-def test_only_known_signs_and_no_more_tokens_than_asked_for():
+def test_subformulas_have_known_signs_and_limited_length():
     assert set(pieces(r"a + \aleph + b + c", lambda sign: sign != "\\aleph")) == {
         "a", "b", "c", "b + c",
     }  # fmt: skip
     assert set(pieces("a + b + c", longest=3)) == {"a", "b", "c", "a + b", "b + c"}
-    # The script of a foreign base is no formula; what the accent stands on is one.
+    # The script of an unsupported base is no formula; the argument of the accent is one.
     assert set(pieces(r"\hat { x } _ { i } + c")) == {"x", "i", "c"}
 
 
@@ -95,13 +101,13 @@ FORMULAS = st.recursive(
 @example("a---b")
 @example("''")
 @example("''^{x}_{2}")
-def test_signs_are_the_canonical_form_and_every_cut_is_a_formula_of_its_own(source):
+def test_structural_tokens_are_canonical_and_subformulas_are_formulas(source):
     try:
         formula = parse_formula(source)
     except ValueError:
         return
-    found = signs(formula.body)
-    if not any(sign[0] == FOREIGN for sign in found):
+    found = structural_tokens(formula.body)
+    if not any(sign[0] == UNSUPPORTED for sign in found):
         assert tokens(found) == crohme_from_tree(formula)
     places = list(subformula_spans(found, lambda sign: True, 40))
     assert len(set(places)) == len(places)
@@ -115,6 +121,6 @@ def test_signs_are_the_canonical_form_and_every_cut_is_a_formula_of_its_own(sour
         assert signs_of(" ".join(said)) == cut
 
 
-def test_brackets_without_partner_are_read_in_time_that_grows_with_their_number():
+def test_brackets_without_partner_are_paired_in_linear_time():
     found = signs_of("[ " * 20_000 + ") " * 20_000)
     assert found == ["["] * 20_000 + [")"] * 20_000

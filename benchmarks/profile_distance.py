@@ -1,4 +1,4 @@
-"""How far one collection's statistics are from another's."""
+"""Distances between the statistics of two collections of formulas; used by crohme_like.py."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Value = TypeVar("Value", bound=Hashable)
 
 
 class Difference(NamedTuple):
-    """Of two distributions.
+    """The distance of two distributions.
 
     Attributes:
         total_variation: half the sum of the absolute differences, 0 to 1.
-        divergence: Kullback-Leibler, in nats, of the sample from the target (target first), each
-            with half a count added to every value that either has.
+        divergence: Kullback-Leibler divergence KL(target || sample) in nats, with half a count
+            added to every value.
     """
 
     total_variation: float
@@ -42,20 +42,20 @@ def differences(target: Profile, sample: Profile) -> dict[str, Difference]:
 
 
 def difference(target: Mapping[Value, int], sample: Mapping[Value, int]) -> Difference:
-    """Compares counts of the same things, neither of them empty."""
+    """Returns the distance of two distributions, given by their counts."""
     values = sorted({*target, *sample}, key=repr)
     p, q = sum(target.values()), sum(sample.values())
     variation = divergence = 0.0
     for value in values:
         a, b = target.get(value, 0), sample.get(value, 0)
         variation += abs(a / p - b / q) / 2
-        a_share = (a + 0.5) / (p + 0.5 * len(values))
-        b_share = (b + 0.5) / (q + 0.5 * len(values))
-        divergence += a_share * math.log(a_share / b_share)
+        p_smooth = (a + 0.5) / (p + 0.5 * len(values))
+        q_smooth = (b + 0.5) / (q + 0.5 * len(values))
+        divergence += p_smooth * math.log(p_smooth / q_smooth)
     return Difference(variation, divergence)
 
 
 def _named(profile: Profile) -> Counter[tuple[str, str]]:
-    """Counts of pairs by the signs' names, which two alphabets share."""
-    names = ("", *profile.alphabet.signs)
+    """Counts of pairs by the names of their signs, which two codecs share."""
+    names = ("", *profile.codec.signs)
     return Counter({(names[a], names[b]): n for (a, b), n in profile.pairs.items()})
