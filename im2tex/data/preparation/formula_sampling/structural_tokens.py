@@ -1,8 +1,8 @@
 r"""A formula as structural tokens, called signs here: one for each symbol and each group boundary.
 
 `\frac { a } { b ^ { 2 } }` has the signs `\frac{` `a` `}{` `b` `^{` `2` `}^` `}/`. Unlike a brace,
-a sign names the construct that it opens or closes. So pairs of neighbouring signs can be counted, and
-a sequence that closes what it opens is a formula. Brackets with a partner in the same row are
+a sign names the construct that it opens or closes. So pairs of neighbouring signs can be counted,
+and a sequence that closes what it opens is a formula. Brackets with a partner in the same row are
 groups (`open (`, `close )`); a bracket without a partner remains `(`.
 
 The canonical tokens of the signs are CROHME's canonical form, as `im2tex.latex.crohme.from_tree`
