@@ -46,11 +46,15 @@ TEXT: dict[str, str] = {
 }
 """Markup of characters in text, where it differs from math."""
 
-_ACCENTS = ["300", "grave", "301", "acute", "302", "hat", "303", "tilde", "304", "bar", "305", "overline", "306", "breve", "307", "dot", "308", "ddot", "30a", "mathring", "30c", "check", "332", "underline", "20d6", "overleftarrow", "20d7", "vec", "20db", "dddot", "20dc", "ddddot", "20e1", "overleftrightarrow"]
+_ACCENTS = (
+    "300 grave 301 acute 302 hat 303 tilde 304 bar 305 overline 306 breve 307 dot 308 ddot "
+    "30a mathring 30c check 332 underline 20d6 overleftarrow 20d7 vec 20db dddot 20dc ddddot "
+    "20e1 overleftrightarrow"
+)
+_words = _ACCENTS.split()
 
 ACCENTS: dict[str, str] = {
-    chr(int(code, 16)): "\\" + name
-    for code, name in zip(_ACCENTS[::2], _ACCENTS[1::2], strict=True)
+    chr(int(code, 16)): "\\" + name for code, name in zip(_words[::2], _words[1::2], strict=True)
 }
 """Combining characters that are accents in math."""
 
