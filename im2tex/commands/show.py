@@ -43,9 +43,9 @@ def show(
     from im2tex.data.dataset import FormulaDataset
     from im2tex.data.preprocessing import Preprocessing
     from im2tex.data.source import SOURCES
+    from im2tex.render.rendering import GrayImage
     from im2tex.utils.png import save_png
     from im2tex.visualization.dataset_sheet import draw_dataset_sheet
-    from im2tex.visualization.drawing import GrayImage
 
     check_minimum(1, count=count, columns=columns)
     settings = parse_source_args(source_args)

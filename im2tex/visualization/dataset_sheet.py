@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageDraw
 
-from im2tex.visualization.drawing import BLACK, LIGHT_GRAY, GrayImage, fit_image, font
+from im2tex.render.rendering import GrayImage
+from im2tex.visualization.drawing import BLACK, LIGHT_GRAY, fit_image, font
 
 _CELL = (300, 110)  # pixels, as all of these
 _MARGIN = 12

@@ -6,10 +6,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFont
 
-GrayImage = NDArray[np.uint8]
+from im2tex.render.rendering import GrayImage
+
 Color = tuple[int, int, int]
 
 BLACK, GRAY, LIGHT_GRAY = (20, 20, 20), (120, 120, 120), (215, 215, 215)

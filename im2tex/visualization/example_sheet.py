@@ -8,12 +8,12 @@ from typing import Protocol
 from PIL import Image, ImageDraw
 from rapidfuzz.distance import Levenshtein
 
+from im2tex.render.rendering import GrayImage
 from im2tex.visualization.drawing import (
     BLACK,
     GRAY,
     LIGHT_GRAY,
     Color,
-    GrayImage,
     fit_image,
     font,
     printable,

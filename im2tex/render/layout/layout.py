@@ -9,6 +9,7 @@ downwards from the top left corner of the formula's ink.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ STYLES = (
 _FORMAT = 1
 _MAX_EXTENT = 32_767
 _HEAD = struct.Struct("<BH")
-_DELIMITER = ("\\left", "\\right")
+_DELIMITER = re.compile(r"^\\(left|right)(?=[^A-Za-z])")
 
 
 class SymbolKind(IntEnum):
@@ -149,11 +150,7 @@ class Layout:
 
 def strip_delimiter(token: str) -> str:
     r"""Removes `\left` or `\right` in front of a delimiter."""
-    for command in _DELIMITER:
-        rest = token.removeprefix(command)
-        if rest != token and rest and not rest[0].isalpha():
-            return rest
-    return token
+    return _DELIMITER.sub("", token)
 
 
 def normalized_layout(tokens: Sequence[str], placed: Iterable[PlacedSymbol]) -> Layout | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
 from pathlib import Path
 
 from im2tex.render.markup import sanitizer
@@ -118,10 +117,11 @@ class TexRenderer(TexEngine[str, str, bytes]):
         self, numbers: Sequence[int], job: Path
     ) -> tuple[dict[int, bytes | Failure], ProgramResult]:
         """Runs dvipng on pages; returns the PNG files of those that it finished, by number."""
+        pages = ",".join(map(str, numbers))
         run = sandbox.run(
             [
                 *("dvipng", "-q", f"-D{self.dpi}", "-Ttight", "-z1", "--nogs", "--norawps"),
-                *("--picky", "--dvinum", f"-pp{_ranges(numbers)}", "-opage%d.png", "batch.dvi"),
+                *("--picky", "--dvinum", f"-pp{pages}", "-opage%d.png", "batch.dvi"),
             ],
             job,
             self._environment,
@@ -150,10 +150,3 @@ class TexRenderer(TexEngine[str, str, bytes]):
 
 def _as_rendering(result: bytes | Failure) -> Rendering:
     return Rendering(failure=result) if isinstance(result, Failure) else Rendering(png=result)
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Returns ascending numbers as ranges: 1, 2, 3, 5 as `1-3,5-5`."""
-    runs = groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])
-    parts = [[number for _, number in run] for _, run in runs]
-    return ",".join(f"{part[0]}-{part[-1]}" for part in parts)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import json
 import math
 import re
@@ -18,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from im2tex.latex.tokens import join_tokens
+from im2tex.render.rendering import encode_png
 from im2tex.utils.files import write_text_atomic
 from im2tex.visualization.attention.record import AttentionRecord, Maps
-from im2tex.visualization.drawing import GrayImage
 from im2tex.visualization.example_sheet import differences
 
 _ASSETS = Path(__file__).parent / "assets"
@@ -120,7 +118,7 @@ def _record_data(record: AttentionRecord) -> dict[str, Any]:
         gold = {"tokens": list(record.gold), "missed": missed, "wrong": wrong, "edits": edits}
     return {
         "name": record.name,
-        "image": _data_url(_png(record.image)),
+        "image": _data_url(encode_png(255 - record.image)),
         "size": record.image.shape,
         "tokens": list(record.tokens),
         "finished": record.finished,
@@ -134,12 +132,6 @@ def _record_data(record: AttentionRecord) -> dict[str, Any]:
         "gold": gold,
         "rendered": None if record.rendered is None else _data_url(record.rendered),
     }
-
-
-def _png(image: GrayImage) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(255 - image).save(file, format="PNG", optimize=True)
-    return file.getvalue()
 
 
 def _data_url(png: bytes) -> str:

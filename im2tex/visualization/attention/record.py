@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.visualization.drawing import GrayImage, check_image
+from im2tex.render.rendering import GrayImage
+from im2tex.visualization.drawing import check_image
 
 Maps = NDArray[np.float32]
 
