@@ -1,11 +1,11 @@
-"""The one class of error that a person can cause, and put right."""
+"""The base class of errors that the user can correct."""
 
 
 class Im2TexError(Exception):
-    """Something a person can put right: a file, a value, a flag.
+    """An error that the user can correct: a file, a value or a flag.
 
-    The message names what was given, what was expected, and the way out. The command prints it
-    without a traceback and exits with `status`.
+    The message is one line with the given value, what was expected, and a way out. The command
+    prints it without a traceback and exits with `status`.
     """
 
     status = 2

@@ -1,4 +1,4 @@
-"""`Grid`: the one thing that passes from an encoder to a decoder."""
+"""`Grid`: the output of an encoder, and the input of a decoder."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A batch of feature maps.
+    """A batch of feature maps, such as the grid V of Deng et al. 2017.
+
+    Example:
+        >>> Grid(torch.zeros(2, 4, 16, 64), torch.ones(2, 4, 16, dtype=torch.bool), (8, 8))
 
     Attributes:
         features: (B, h, w, D).
-        mask: (B, h, w) bool, true where there is image.
-        stride: pixels of the input a cell covers, (vertical, horizontal).
-        coarse: a second grid, h' = ceil(h / s) by w' = ceil(w / s), for coarse-to-fine attention.
+        mask: (B, h, w) bool, true for cells of the image, false for padding.
+        stride: (vertical, horizontal) size of a cell in pixels of the image.
+        coarse: a coarser grid of the same images, for coarse-to-fine attention: for a ratio s of
+            the strides, h' = ceil(h / s) and w' = ceil(w / s).
     """
 
     features: Tensor
@@ -26,13 +30,13 @@ class Grid:
 
     @property
     def block(self) -> tuple[int, int]:
-        """Fine cells that a coarse cell covers, (vertical, horizontal): the paper's are 4 x 4.
+        """Number of fine cells in a coarse cell, (vertical, horizontal); (4, 4) in the paper.
 
         Fine cell (i, j) lies in coarse cell (i // block[0], j // block[1]); blocks at the bottom
         and right edges may be smaller.
 
         Raises:
-            ValueError: if there is no coarse grid, or it does not cover the fine one so.
+            ValueError: if there is no coarse grid, or the sizes and strides do not match.
         """
         if self.coarse is None:
             raise ValueError("this grid has no coarse grid")
@@ -42,23 +46,22 @@ class Grid:
         strides = tuple(side * f for side, f in zip(block, self.stride, strict=True))
         if strides != self.coarse.stride or expected != tuple(coarse):
             raise ValueError(
-                f"{tuple(fine)} cells of {self.stride} pixels do not lie in {tuple(coarse)} coarse "
-                f"ones of {self.coarse.stride}: its stride is a multiple, its size is rounded up"
+                f"the coarse grid must have {expected} cells and a stride that is a multiple of "
+                f"{self.stride}, got {tuple(coarse)} cells and stride {self.coarse.stride}"
             )
         return block[0], block[1]
 
     def cells_overlapping(self, boxes: Tensor) -> Tensor:
-        """Which cells lie in given boxes of the input image.
+        """The cells that overlap boxes in the image.
 
-        A cell belongs to a box if they have a point in common, the cell without its right and
-        bottom edge, the box with all of its own: a dot lies in exactly one cell. A box beyond the
-        image has none.
+        A cell includes its left and top edges only, a box all of its edges: a box of one point
+        overlaps exactly one cell.
 
         Args:
             boxes: (B, T, 4) left, top, right, bottom in pixels; right < left for no box.
 
         Returns:
-            (B, T, h, w) bool; false everywhere for no box and outside the mask.
+            (B, T, h, w) bool; false for no box, and outside the mask.
         """
         _, h, w = self.mask.shape
         rows = torch.arange(h, device=boxes.device) * self.stride[0]
@@ -75,12 +78,12 @@ def size_mask(sizes: Tensor, height: int, width: int) -> Tensor:
     """The mask of a padded batch.
 
     Args:
-        sizes: (B, 2) true height and width of each image, in pixels or cells.
-        height: padded height H, same unit.
-        width: padded width W, same unit.
+        sizes: (B, 2) height and width of each image, in pixels or cells.
+        height: padded height H, in the same unit.
+        width: padded width W, in the same unit.
 
     Returns:
-        (B, H, W) bool, true where there is image.
+        (B, H, W) bool, true for the image, false for padding.
     """
     rows = torch.arange(height, device=sizes.device) < sizes[:, :1]  # (B, H)
     columns = torch.arange(width, device=sizes.device) < sizes[:, 1:]  # (B, W)

@@ -1,11 +1,12 @@
-"""`Registry[T]`: components by plain name, with arguments checked against their constructors.
+"""`Registry[T]`: components by name, with arguments checked against their constructors.
 
-A component registers under a name; a configuration chooses it by that name and passes a plain
-dictionary of arguments. jsonargparse sees only a dictionary there and guesses at types (`"1"`
-becomes an int, `on` a bool), so the values are checked and coerced here, against the signature of
-the constructor. Packages outside register through entry points, which are loaded when they are
-asked for: a broken one is in the way of nothing but itself. The built-in components are known by
-module name, so a bare checkout on the path works without package metadata.
+A configuration names a component and passes a dictionary of arguments. jsonargparse does not know
+the types of its values and guesses them from YAML (`1` is an int, `on` a bool); the registry
+converts them to the types of the constructor's signature.
+
+Other packages register components through entry points, which are loaded when they are requested:
+a broken package affects its own components only. Built-in components are known by module name, so
+that a checkout on the path works without package metadata.
 """
 
 from __future__ import annotations
@@ -25,13 +26,19 @@ C = TypeVar("C", bound=type)
 
 
 class Registry(Generic[T]):
-    """Classes of one kind, by name.
+    """Classes of one kind by name.
+
+    Example:
+        >>> ENCODERS: Registry[Encoder] = Registry("encoder", group="im2tex.encoders")
+        >>> @ENCODERS.register("tiny")
+        ... class Tiny(Encoder): ...
+        >>> ENCODERS.build("tiny", {"width": 32})
 
     Args:
         kind: what is registered, in the singular, for messages ("encoder").
-        group: entry-point group that packages outside register under.
-        builtin: modules to import before the first look-up; each registers its components.
-        given: constructor parameters that the program supplies, hidden from configurations.
+        group: entry-point group in which other packages register.
+        builtin: modules that register the built-in components when imported.
+        injected: constructor parameters that the program supplies, hidden from configurations.
     """
 
     def __init__(
@@ -40,29 +47,29 @@ class Registry(Generic[T]):
         *,
         group: str,
         builtin: Sequence[str] = (),
-        given: Sequence[str] = (),
+        injected: Sequence[str] = (),
     ) -> None:
         self.kind = kind
         self.group = group
         self._builtin = tuple(builtin)
-        self._given = frozenset(given)
+        self._injected = frozenset(injected)
         self._classes: dict[str, type[T]] = {}
         self._points: list[EntryPoint] = []
         self._loaded = False
 
     def register(self, name: str) -> Callable[[C], C]:
-        """Class decorator that registers under `name`.
+        """Decorator that registers a class under `name`.
 
         Raises:
-            Im2TexError: if the name is taken.
+            Im2TexError: if another class has the name.
         """
 
         def decorate(cls: C) -> C:
             other = self._classes.get(name)
             if other is not None and other is not cls:
                 raise Im2TexError(
-                    f"{self.kind} '{name}' is registered twice: by {_path(other)} and by "
-                    f"{_path(cls)}. Give one of them another name."
+                    f"{self.kind} '{name}' is registered twice: by {_qualified_name(other)} and by "
+                    f"{_qualified_name(cls)}. Give one of them another name."
                 )
             self._classes[name] = cls
             return cls
@@ -78,8 +85,8 @@ class Registry(Generic[T]):
         """The class registered under `name`.
 
         Raises:
-            Im2TexError: if there is none (the message lists the names and the nearest one), if
-                two packages claim the name, or if the one that does is broken.
+            Im2TexError: if there is none, if two packages register the name, or if the package
+                cannot be imported.
         """
         self._load()
         for point in self._points:
@@ -87,29 +94,28 @@ class Registry(Generic[T]):
                 self.register(name)(self._open(point))
         if name not in self._classes:
             known = self.names()
-            raise Im2TexError(
-                f"unknown {self.kind} '{name}'{_nearest(name, known)} Known: {', '.join(known)}."
-            )
+            hint = _suggest_name(name, known)
+            raise Im2TexError(f"unknown {self.kind} '{name}'{hint} Known: {', '.join(known)}.")
         return self._classes[name]
 
     def parameters(self, name: str) -> dict[str, inspect.Parameter]:
-        """What a configuration may pass to the component `name`: its constructor's parameters."""
-        accepted = _accepted(self.get(name))
-        return {key: value for key, value in accepted.items() if key not in self._given}
+        """The constructor parameters of the component `name` that a configuration may set."""
+        accepted = _named_parameters(self.get(name))
+        return {key: value for key, value in accepted.items() if key not in self._injected}
 
     def check(self, name: str, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The arguments, coerced to the types of the constructor's signature.
+        """The arguments under their current names, converted to the types of the constructor.
 
         Raises:
-            Im2TexError: for an unknown argument, a missing one, or a value of another type.
+            Im2TexError: for an unknown argument, or a value of another type.
         """
         owner = f"{self.kind} '{name}'"
         current, changes = current_arguments(self.kind, name, arguments or {})
         warn_of_old_names(owner, changes)
-        return check_arguments(owner, self.get(name), current, self._given, self._elsewhere)
+        return check_arguments(owner, self.get(name), current, self._injected, self._suggest_owner)
 
     def complete(self, name: str, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
-        """As `check`, with the defaults of what is not given.
+        """As `check`, with the default values of the other parameters.
 
         Raises:
             Im2TexError: as `check`.
@@ -117,45 +123,45 @@ class Registry(Generic[T]):
         defaults = {key: one.default for key, one in self.parameters(name).items()}
         return defaults | self.check(name, arguments)
 
-    def build(self, name: str, arguments: Mapping[str, Any] | None = None, **given: Any) -> T:
-        """An instance of the component `name`.
+    def build(self, name: str, arguments: Mapping[str, Any] | None = None, **injected: Any) -> T:
+        """Constructs the component `name`.
 
         Args:
             name: a registered name.
-            arguments: what the configuration says.
-            **given: what the program supplies (the registry's `given` parameters); those the
-                constructor does not take are left out.
+            arguments: arguments from a configuration.
+            **injected: arguments that the program supplies; those that the constructor does not
+                take are ignored.
 
         Raises:
-            Im2TexError: for an unknown name, or arguments that do not fit.
+            Im2TexError: for an unknown name, or an unknown, missing or wrong argument.
         """
         cls = self.get(name)
         checked = self.check(name, arguments)
-        accepted = _accepted(cls)
-        given = {key: value for key, value in given.items() if key in accepted}
+        accepted = _named_parameters(cls)
+        injected = {key: value for key, value in injected.items() if key in accepted}
         missing = [
             key
             for key, parameter in accepted.items()
-            if parameter.default is parameter.empty and key not in checked and key not in given
+            if parameter.default is parameter.empty and key not in checked and key not in injected
         ]
         if missing:
             raise Im2TexError(f"{self.kind} '{name}' needs the argument(s) {', '.join(missing)}.")
         try:
-            return cls(**checked, **given)
+            return cls(**checked, **injected)
         except ValueError as error:
             raise Im2TexError(f"{self.kind} '{name}': {error}") from error
 
-    def _elsewhere(self, argument: str) -> str:
-        """Which of the classes at hand do take an argument, for messages; "" if none does."""
-        takers = [name for name, cls in self._classes.items() if argument in _accepted(cls)]
-        if not takers or argument in self._given:
+    def _suggest_owner(self, argument: str) -> str:
+        """A sentence that names the loaded components with an argument; "" if there is none."""
+        takers = [name for name, cls in self._classes.items() if argument in _named_parameters(cls)]
+        if not takers or argument in self._injected:
             return ""
         return f" It is an argument of {self.kind} {' and '.join(map(repr, sorted(takers)))}."
 
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True  # the built-in modules may ask while they are imported
+        self._loaded = True  # the built-in modules may use the registry while they are imported
         try:
             for module in self._builtin:
                 importlib.import_module(module)
@@ -183,21 +189,21 @@ def check_arguments(
     cls: type,
     arguments: Mapping[str, Any] | None,
     hidden: Collection[str] = (),
-    elsewhere: Callable[[str], str] = lambda _: "",
+    suggest_owner: Callable[[str], str] = lambda _: "",
 ) -> dict[str, Any]:
-    """Arguments of a constructor, coerced to the types of its signature.
+    """The arguments of a constructor, converted to the types of its signature.
 
     Args:
-        owner: whose arguments these are, for messages.
+        owner: name of the component, for messages.
         cls: the class to construct.
-        arguments: what a configuration says.
+        arguments: arguments from a configuration.
         hidden: parameters that a configuration may not set.
-        elsewhere: what to add of an argument that is another component's.
+        suggest_owner: returns a sentence about components that have an unknown argument.
 
     Raises:
         Im2TexError: for an unknown argument, or a value of another type.
     """
-    accepted = [key for key in _accepted(cls) if key not in hidden]
+    accepted = [key for key in _named_parameters(cls) if key not in hidden]
     try:
         hints = get_type_hints(cls.__init__)  # type: ignore[misc]
     except NameError as error:
@@ -206,8 +212,8 @@ def check_arguments(
     for key, value in (arguments or {}).items():
         if key not in accepted:
             raise Im2TexError(
-                f"{owner} takes no argument '{key}'{_nearest(key, accepted)} "
-                f"Accepted: {', '.join(accepted) or 'none'}.{elsewhere(key)}"
+                f"{owner} takes no argument '{key}'{_suggest_name(key, accepted)} "
+                f"Accepted: {', '.join(accepted) or 'none'}.{suggest_owner(key)}"
             )
         try:
             checked[key] = _coerce(value, hints.get(key, Any))
@@ -216,55 +222,59 @@ def check_arguments(
     return checked
 
 
-def _accepted(cls: type) -> dict[str, inspect.Parameter]:
+def _named_parameters(cls: type) -> dict[str, inspect.Parameter]:
     """The named parameters of a constructor."""
     parameters = inspect.signature(cls).parameters
     catch_all = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return {key: one for key, one in parameters.items() if one.kind not in catch_all}
 
 
-def _path(cls: type) -> str:
+def _qualified_name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _nearest(name: str, known: Collection[str]) -> str:
+def _suggest_name(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else "."
 
 
 def _coerce(value: Any, hint: Any) -> Any:
-    """`value` as the annotated type, through jsonargparse's own reading of annotations."""
+    """Converts a value to an annotated type as jsonargparse does.
+
+    Raises:
+        ValueError: if the value has another type.
+    """
     from jsonargparse import ArgumentError, ArgumentParser  # noqa: PLC0415
 
     if hint is Any:
         return value
-    if value is None:  # jsonargparse would take it for a value not given, of any type
+    if value is None:  # jsonargparse accepts None for every type
         if hint is not object and type(None) not in get_args(hint) and None not in _literals(hint):
-            raise ValueError(f"expected {_spell(hint)}, got None")
+            raise ValueError(f"expected {_type_name(hint)}, got None")
         return None
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--value", type=hint)
     problem: Exception | None = None
-    for candidate in (value, _respelled(value, _literals(hint))):
+    for candidate in (value, _undo_yaml_casts(value, _literals(hint))):
         try:
             return parser.parse_object({"value": candidate}).value
         except (ArgumentError, TypeError, ValueError) as error:
             problem = problem or error
-    raise ValueError(f"expected {_spell(hint)}, got {type(value).__name__}") from problem
+    raise ValueError(f"expected {_type_name(hint)}, got {type(value).__name__}") from problem
 
 
-def _respelled(value: Any, literals: Collection[Any]) -> Any:
-    """What a person may have written where YAML found a number or a bool."""
+def _undo_yaml_casts(value: Any, literals: Collection[Any]) -> Any:
+    """The text that the user may have written where YAML found a number or a bool."""
     if isinstance(value, bool):
-        # YAML turns a bare on, off, yes or no into a bool; a Literal tells which was meant.
+        # YAML turns on, off, yes and no into a bool; a Literal determines which was written.
         words = ("on", "yes", "true") if value else ("off", "no", "false")
         return next((word for word in words if word in literals), value)
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, Mapping):
-        return {key: _respelled(part, literals) for key, part in value.items()}
+        return {key: _undo_yaml_casts(part, literals) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_respelled(part, literals) for part in value]
+        return [_undo_yaml_casts(part, literals) for part in value]
     return value
 
 
@@ -274,7 +284,7 @@ def _literals(hint: Any) -> tuple[Any, ...]:
     return tuple(value for part in get_args(hint) for value in _literals(part))
 
 
-def _spell(hint: Any) -> str:
-    # A generic alias such as list[int] has the name of its origin alone.
-    plain = isinstance(hint, type) and not get_args(hint)
-    return hint.__name__ if plain else str(hint).replace("typing.", "")
+def _type_name(hint: Any) -> str:
+    # The name of a generic alias such as list[int] lacks the arguments.
+    is_class = isinstance(hint, type) and not get_args(hint)
+    return hint.__name__ if is_class else str(hint).replace("typing.", "")

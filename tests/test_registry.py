@@ -43,7 +43,7 @@ class Brush:
 
 
 def pens():
-    registry: Registry[Pen] = Registry("pen", group="im2tex.no_such_group", given=("paper",))
+    registry: Registry[Pen] = Registry("pen", group="im2tex.no_such_group", injected=("paper",))
     registry.register("pen")(Pen)
     registry.register("fountain")(Fountain)
     registry.register("brush")(Brush)

@@ -173,5 +173,5 @@ ATTENTIONS: Registry[Attention] = Registry(
         "im2tex.attention.hard",
         "im2tex.attention.coverage",
     ),
-    given=("query_width", "width", "coarse_width"),
+    injected=("query_width", "width", "coarse_width"),
 )

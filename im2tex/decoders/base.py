@@ -126,5 +126,5 @@ DECODERS: Registry[Decoder] = Registry(
     "decoder",
     group="im2tex.decoders",
     builtin=("im2tex.decoders.lstm", "im2tex.decoders.transformer.decoder", "im2tex.decoders.ctc"),
-    given=("vocabulary_size", "attention", "attention_args", "grid_width", "coarse_width"),
+    injected=("vocabulary_size", "attention", "attention_args", "grid_width", "coarse_width"),
 )

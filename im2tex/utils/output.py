@@ -1,4 +1,4 @@
-"""Printing for a reader who may leave early."""
+"""Printing to a pipe whose reader may close it early."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def ignore_broken_pipe() -> Iterator[None]:
-    """Ends a block of printing without an error when nobody reads any more, as with `| head`."""
+    """Ends the block without an error if the reader of standard output is gone, as with `head`."""
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python must not complain when it closes standard output, either.
+        # Python flushes standard output when it exits, and would report the error again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Pictures into files, whole or not at all."""
+"""Writing of PNG files."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from PIL import Image
 from im2tex.utils.files import atomic_write, wrap_os_errors
 
 
-def save_png(path: Path, picture: Image.Image) -> None:
-    """Writes a picture, whole or not at all.
-
-    Args:
-        path: the file; folders are made.
-        picture: what to write.
+def save_png(path: Path, image: Image.Image) -> None:
+    """Writes an image; after an error an earlier file is unchanged. Creates folders.
 
     Raises:
-        Im2TexError: if it cannot be written.
+        Im2TexError: if the file cannot be written.
     """
     with wrap_os_errors(f"write {path}"), atomic_write(path) as part:
-        picture.save(part, format="PNG", optimize=True)
+        image.save(part, format="PNG", optimize=True)

@@ -1,4 +1,4 @@
-"""A progress bar where somebody is looking, and nothing elsewhere."""
+"""Progress bars on the standard error stream, if it is a terminal."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from rich.progress import (
 
 
 class ProgressBar:
-    """One running bar.
+    """A running bar.
 
     Args:
-        progress: what draws it.
-        description: the words before it.
-        total: how far it goes, or None if that is not known.
-        done: how far it is already.
+        progress: rich's display.
+        description: text before the bar.
+        total: number of steps; None if unknown.
+        done: number of steps done before.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class ProgressBar:
         self._task = progress.add_task(description, total=total, completed=done)
 
     def advance(self, steps: int = 1) -> None:
-        """Moves on by so many steps."""
+        """Adds steps."""
         self._progress.advance(self._task, steps)
 
 
@@ -43,13 +43,18 @@ class ProgressBar:
 def progress_bar(
     description: str, total: int | None = None, *, done: int = 0, in_bytes: bool = False
 ) -> Iterator[ProgressBar]:
-    """A bar on the error stream, gone when it ends; invisible where that is no terminal.
+    """Shows a bar on standard error for a block, if that is a terminal.
+
+    Example:
+        >>> with progress_bar("reading", len(files)) as bar:
+        ...     for file in files:
+        ...         bar.advance()
 
     Args:
-        description: the words before it.
-        total: how far it goes, or None if that is not known.
-        done: how far it is already.
-        in_bytes: steps are bytes: sizes and speed are shown.
+        description: text before the bar.
+        total: number of steps; None if unknown.
+        done: number of steps done before.
+        in_bytes: whether steps are bytes, which shows sizes and speed.
     """
     console = Console(stderr=True)
     counts: tuple[ProgressColumn, ...] = (

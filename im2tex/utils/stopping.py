@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: how a command learns of them, and with which status it ends."""
+"""Handling of SIGTERM and Ctrl-C, and the exit status of a stopped command."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_TWICE = 1.0  # seconds; a terminal and a parent process may both send the same signal
+_REPEAT_S = 1.0  # a terminal and a parent process may both send the same signal
 
 
 class StoppedBySignal(Exception):
-    """A signal has ended a command before its end.
+    """A signal has stopped a command.
 
     Args:
-        message: how to go on, for a person to read; "" where another process says it.
-        signum: the signal.
+        message: how to resume; "" if another process prints it.
+        signum: number of the signal.
 
     Attributes:
-        status: the exit status, 128 and the signal's number as shells count.
+        status: the exit status, 128 plus the number of the signal.
     """
 
     def __init__(self, message: str, signum: int) -> None:
@@ -31,25 +31,25 @@ class StoppedBySignal(Exception):
 
 
 class StopRequest:
-    """The signal that asked a process to end.
+    """The request to stop that a process has received by a signal.
 
-    A signal raises `KeyboardInterrupt`, unless the work is `delayed`: then it is only noted, and
-    the work ends itself where it can be continued. A second signal, later than a second after the
-    first, raises it all the same.
+    A signal raises `KeyboardInterrupt`. While the request is `delayed`, it is recorded only: the
+    work reads `signum` and stops where it can be resumed. A second signal, more than a second after
+    the first, raises in any case.
 
     Attributes:
-        signum: the first signal that came; None before.
-        delayed: whether the work looks at `signum` itself.
-        pass_on: sends a signal to the processes that do the work; false if there are none.
-        advice: says how to go on, for a person to read.
-        listens: whether the signals are taken over.
+        signum: the first signal; None before.
+        delayed: whether the work reads `signum` itself.
+        pass_on: sends a signal to the worker processes; returns false if there are none.
+        advice: returns a message about how to resume.
+        listens: whether the signal handlers are installed.
     """
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets all; this process is the one that is asked."""
+        """Restores the initial state, for this process."""
         self.signum: int | None = None
         self.delayed = False
         self.pass_on: Callable[[int], bool] | None = None
@@ -64,7 +64,7 @@ class StopRequest:
         return signal.Signals(self.signum or signal.SIGTERM).name
 
     def listen(self) -> None:
-        """Takes the signals over; one that is ignored, as after `nohup`, stays so."""
+        """Installs the handlers, except for a signal that is ignored, as after `nohup`."""
         if threading.current_thread() is not threading.main_thread():
             return
         for signum in SIGNALS:
@@ -72,7 +72,7 @@ class StopRequest:
                 signal.signal(signum, self._receive)
 
     def listen_here(self) -> None:
-        """Takes the signals over again, after another library did, or in another process."""
+        """Installs the handlers again, after a library has replaced them or after a fork."""
         if os.getpid() != self._process or not self.listens:
             self.reset()
             self.listens = True
@@ -80,7 +80,7 @@ class StopRequest:
 
     @contextmanager
     def listening(self) -> Iterator[StopRequest]:
-        """Takes the signals over for a block of code."""
+        """Installs the handlers for a block, and then restores the earlier ones."""
         self.reset()
         self.listens = True
         before = {signum: signal.getsignal(signum) for signum in SIGNALS}
@@ -91,17 +91,17 @@ class StopRequest:
             self.delayed, self.listens = False, False
             if threading.current_thread() is threading.main_thread():
                 for signum, handler in before.items():
-                    if handler is not None:  # of another language
+                    if handler is not None:  # None: installed by C code
                         signal.signal(signum, handler)
 
     def _receive(self, signum: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a forked helper process, which inherited this handler
+        if os.getpid() != self._process:  # a forked process, which inherited the handler
             if signum == signal.SIGTERM:
                 signal.signal(signum, signal.SIG_DFL)
                 os.kill(os.getpid(), signum)
             return
         now = time.monotonic()
-        again = self.signum is not None and now - self._since > _TWICE
+        again = self.signum is not None and now - self._since > _REPEAT_S
         if self.signum is None:
             self.signum, self._since = signum, now
         if self.pass_on is not None and self.pass_on(signum):
@@ -112,24 +112,24 @@ class StopRequest:
 
 
 STOP_REQUEST = StopRequest()
-"""Of this process."""
+"""The request of this process."""
 
 
 def started_by_lightning() -> bool:
-    """Whether Lightning started this process as a further one of a run on several devices."""
-    elsewhere = ("TORCHELASTIC_RUN_ID", "SLURM_LOCALID", "SLURM_PROCID")
+    """Whether Lightning has started this process for a further device of a run."""
+    other_launchers = ("TORCHELASTIC_RUN_ID", "SLURM_LOCALID", "SLURM_PROCID")
     return os.environ.get("LOCAL_RANK", "0") != "0" and not any(
-        name in os.environ for name in elsewhere
+        name in os.environ for name in other_launchers
     )
 
 
 def wait_for_launcher_exit(seconds: float = 10.0) -> None:
-    """Waits until the process that started this one has ended.
+    """Waits until the parent process has ended.
 
-    Lightning kills it, whatever it is writing, as soon as one that it started ends with an error.
+    Lightning kills the parent, which may be writing a file, when a child ends with an error.
 
     Args:
-        seconds: to wait, at most.
+        seconds: longest time to wait.
     """
     parent, until = os.getppid(), time.monotonic() + seconds
     while os.getppid() == parent and time.monotonic() < until:

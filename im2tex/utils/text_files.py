@@ -1,4 +1,4 @@
-"""Reading a text file that somebody else wrote: its encoding is told by its byte order mark."""
+"""Reading of text files; a byte order mark determines the encoding."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import stat
 from pathlib import Path
 
 from im2tex.errors import Im2TexError
+from im2tex.utils.files import wrap_os_errors
 
 MAX_BYTES = 1 << 30
-"""Bytes of the largest text file that is read into memory."""
+"""Largest size of a text file in bytes."""
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS = (
@@ -19,45 +20,43 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
-_HOW = "Save it as UTF-8."
+_ADVICE = "Save it as UTF-8."
 
 
 def read_text(path: Path) -> str:
-    """Reads a text file: UTF-8, or UTF-16 and UTF-32 where the file begins with their mark.
+    """Reads a text file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
 
     Args:
-        path: a regular file, or what a shell gives a command to read from (`/dev/stdin`,
-            `/dev/fd/N`).
+        path: a regular file, `/dev/stdin` or `/dev/fd/N`.
 
     Returns:
-        The text without the byte order mark. Line ends are as in the file.
+        The text without the byte order mark, with the line ends of the file.
 
     Raises:
-        Im2TexError: if the file cannot be opened, is a folder, a pipe or a device, is larger than
-            `MAX_BYTES`, or is not text in one of these encodings.
+        Im2TexError: if the file cannot be read (see `read_bytes`) or decoded.
     """
     return decode_text(read_bytes(path), path)
 
 
 def read_lines(path: Path) -> list[str]:
-    """Reads a file of formulas, a line each; see `decode_lines`.
+    """Reads the lines of a file; see `decode_lines`.
 
     Raises:
-        Im2TexError: if the file cannot be read, see `read_text`.
+        Im2TexError: if the file cannot be read or decoded.
     """
     return decode_lines(read_bytes(path), path)
 
 
 def decode_lines(raw: bytes, name: str | Path) -> list[str]:
-    """Decodes lines, which end with LF alone: data sets have a carriage return inside of formulas.
+    """Decodes lines that end with LF; formulas of some data sets contain carriage returns.
 
     Args:
-        raw: the whole file: UTF-16 or UTF-32 where it begins with their mark, else UTF-8, with
-            Latin-1 for a line that is not.
-        name: of the file, for messages.
+        raw: content of the file, in UTF-16 or UTF-32 with a byte order mark, or else in UTF-8 or,
+            for a line that is not valid UTF-8, Latin-1.
+        name: name of the file, for messages.
 
     Raises:
-        Im2TexError: if the file has a mark of UTF-16 or UTF-32 and is not text in it.
+        Im2TexError: if a file with a byte order mark is not valid text.
     """
     if has_wide_bom(raw):
         lines = decode_text(raw, name).split("\n")
@@ -69,7 +68,7 @@ def decode_lines(raw: bytes, name: str | Path) -> list[str]:
 
 
 def has_wide_bom(raw: bytes) -> bool:
-    """Whether bytes begin with the mark of UTF-16 or UTF-32, as PowerShell writes it."""
+    """Whether bytes start with the byte order mark of UTF-16 or UTF-32, as from PowerShell."""
     return raw.startswith(tuple(mark for mark, known in _MARKS if known != "utf-8-sig"))
 
 
@@ -84,11 +83,11 @@ def decode_text(raw: bytes, name: str | Path) -> str:
     """Decodes the bytes of a text file; see `read_text`.
 
     Args:
-        raw: the whole file.
-        name: of the file, for messages.
+        raw: content of the file.
+        name: name of the file, for messages.
 
     Raises:
-        Im2TexError: if the bytes are not text in one of the encodings.
+        Im2TexError: if the bytes are not valid text.
     """
     encoding = next((known for mark, known in _MARKS if raw.startswith(mark)), "utf-8")
     label = encoding.removesuffix("-sig").upper()
@@ -96,37 +95,32 @@ def decode_text(raw: bytes, name: str | Path) -> str:
         text = raw.decode(encoding)
     except UnicodeDecodeError as error:
         raise Im2TexError(
-            f"{name} is not text in {label}: {error.reason} at byte {error.start}. {_HOW}"
+            f"{name} is not text in {label}: {error.reason} at byte {error.start}. {_ADVICE}"
         ) from error
     if "\0" in text:
         raise Im2TexError(
-            f"{name} is not text: it has NUL bytes and no byte order mark of UTF-16. {_HOW}"
+            f"{name} is not text: it has NUL bytes and no byte order mark of UTF-16. {_ADVICE}"
             if label == "UTF-8"
-            else f"{name} is not text: it has NUL characters. {_HOW}"
+            else f"{name} is not text: it has NUL characters. {_ADVICE}"
         )
     return text
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file.
+    """Reads a file.
 
     Raises:
         Im2TexError: if it cannot be opened, is no regular file, or is larger than `MAX_BYTES`.
     """
-    try:
+    with wrap_os_errors(f"read {path}", errors=(OSError, ValueError)):  # ValueError: NUL in a name
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise Im2TexError(f"{path} is a folder; a text file was expected.")
-        # A named pipe without a writer would block for ever; the shell's own ones have a writer.
+        # A named pipe without a writer would block forever; those of a shell have a writer.
         if not stat.S_ISREG(mode) and not str(path).startswith(("/dev/fd/", "/dev/stdin")):
             raise Im2TexError(f"{path} is a pipe or a device; a text file was expected.")
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or str(error)
-        raise Im2TexError(f"cannot read {path}: {reason}.") from error
     if len(raw) > MAX_BYTES:
-        raise Im2TexError(
-            f"{path} is larger than {MAX_BYTES} bytes, the most that is read as text."
-        )
+        raise Im2TexError(f"{path} is larger than {MAX_BYTES} bytes, the limit for a text file.")
     return raw

@@ -120,7 +120,7 @@ def test_a_coarse_grid_that_does_not_cover_the_fine_one_is_refused(size, stride)
     # 8 x 9 cells of 8 pixels, blocks of 4: 2 x 3 coarse cells of 32 pixels.
     coarse = Grid(torch.zeros(1, *size, 1), torch.ones(1, *size, dtype=torch.bool), stride)
     grid = Grid(torch.zeros(1, 8, 9, 1), torch.ones(1, 8, 9, dtype=torch.bool), (8, 8), coarse)
-    with pytest.raises(ValueError, match="do not lie in"):
+    with pytest.raises(ValueError, match="coarse grid must have"):
         _ = grid.block
 
 
