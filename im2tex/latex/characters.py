@@ -1,9 +1,9 @@
 # ruff: noqa: RUF002
-r"""Characters beyond ASCII as the LaTeX that draws them: x² is `x^{2}`, ≤ is `\leq`, 𝑥 is `x`.
+r"""Characters beyond ASCII as LaTeX: x² is `x^{2}`, ≤ is `\leq`, 𝑥 is `x`.
 
-No character is lost without a word. What has no ink (zero-width spaces, direction marks, soft
-hyphens) is left out, spaces of any width are spaces, and what LaTeX's usual fonts cannot draw is
-refused by its name.
+Invisible characters (zero-width spaces, direction marks, soft hyphens) are removed, spaces of any
+width become plain spaces, and a character that LaTeX's usual fonts cannot draw is an error with its
+Unicode name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _STROKE = "\u0338"  # the combining stroke of a negation
 _ROOTS = {"\u221a": "\\sqrt", "\u221b": "\\sqrt[3]", "\u221c": "\\sqrt[4]"}
 _RADICAND = re.compile(r"\s*(?=\{)|([0-9]+|[^\W\d_])")
 _KINDS = frozenset(["<font>", "<wide>", "<narrow>", "<compat>", "<noBreak>", "<small>"])
-# Parts of Unicode's names of letters, the fonts they mean, and the letters that those have.
+# Parts of Unicode's names of letters, their fonts, and the letters in these fonts.
 _ANY = re.compile(r"[A-Za-z0-9]")
 _LETTER = re.compile(r"[A-Za-z]")
 _CAPITAL = re.compile(r"[A-Z]")
@@ -39,25 +39,25 @@ _FONTS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
 
 
 def to_ascii(source: str) -> str:
-    """Markup whose every character is ASCII and that draws the same.
+    r"""Markup in ASCII that draws the same.
+
+    >>> to_ascii("x² ≤ ½")
+    'x^{2} \\leq  \\frac{1}{2}'
 
     Args:
-        source: the markup.
-
-    Returns:
-        The source itself, if it is ASCII already.
+        source: the markup; returned unchanged if it is ASCII already.
 
     Raises:
-        LatexError: for a character that cannot be written so, with its name.
+        LatexError: for a character without markup, with its Unicode name.
     """
     if source.isascii():
         return source
     source = _without_invisible(unicodedata.normalize("NFC", source))
-    return _Writer(source).write()
+    return _AsciiConverter(source).convert()
 
 
 def _without_invisible(source: str) -> str:
-    """Without characters that have no ink, and with plain spaces."""
+    """The markup without invisible characters, and with plain spaces."""
     out: list[str] = []
     skipped = False
     for character in source:
@@ -65,7 +65,7 @@ def _without_invisible(source: str) -> str:
             skipped = True
             continue
         if skipped and character.isalpha() and re.search(r"\\[A-Za-z]+$", "".join(out[-30:])):
-            out.append(" ")  # it parted a command from a letter
+            out.append(" ")  # it separated a command from a letter
         skipped = False
         space = not character.isascii() and (
             unicodedata.category(character)[0] == "Z" or character == "\x85"
@@ -83,15 +83,20 @@ def _is_invisible(character: str) -> bool:
     )
 
 
+_MARKUP = {
+    **table.PLAIN,
+    **{character: f"{command} " for character, command in table.COMMANDS.items()},
+    **{character: "'" * primes for character, primes in table.PRIMES.items()},
+}
 _RAISED = re.compile(r"(?<!\\)\^\s*\{\s*(?:\\prime\s*)*$")
 _RAISED_PIECES = 40
 
 
-class _Writer:
+class _AsciiConverter:
     """One pass over the markup.
 
     Args:
-        source: the markup, in NFC and without what has no ink.
+        source: the markup, in NFC and without invisible characters.
     """
 
     def __init__(self, source: str) -> None:
@@ -99,7 +104,7 @@ class _Writer:
         self.at = 0
         self.out: list[str] = []
 
-    def write(self) -> str:
+    def convert(self) -> str:
         found = list(iter_pieces(self.source))
         number = 0
         while number < len(found):
@@ -136,21 +141,21 @@ class _Writer:
         self.out.append(markup if alone or not self._script_sign() else f"{{{markup}}}")
 
     def _script_sign(self) -> str:
-        """The `^` or `_` that stands directly in front, if one does."""
+        """The `^` or `_` directly in front; empty if there is none."""
         before = "".join(self.out[-4:]).rstrip()
         return before[-1:] if before[-1:] in ("^", "_") and before[-2:-1] != "\\" else ""
 
     def _raised(self) -> bool:
-        """Whether a superscript is open that holds nothing but primes so far."""
+        """Whether a superscript is open whose contents so far are primes."""
         return bool(_RAISED.search("".join(self.out[-_RAISED_PIECES:])))
 
     def _script(self, found: list[MarkupPiece], start: int, kind: str) -> int:
-        """A run of raised or lowered characters, primes included."""
+        """Converts a run of raised or lowered characters, primes included; returns its end."""
         end = start
         while end < len(found) and _script_kind(found[end].text) in (kind, "'"):
             end += 1
         if kind == "'":
-            # Primes alone, or in front of raised characters, which they stand together with.
+            # Primes, perhaps with raised characters behind them, which are one superscript.
             while end < len(found) and _script_kind(found[end].text) in ("^", "'"):
                 kind = "^"
                 end += 1
@@ -167,13 +172,13 @@ class _Writer:
         if raised and kind != "_":
             self.out.append(inside)
             return end
-        # Behind a sign that is written, the characters are the script that the sign waits for.
-        waiting = sign and kind in (sign, "'")
-        self.out.append(f"{'' if waiting else kind}{{{inside.strip()}}}")
+        # Behind a written sign, the characters are the script of that sign.
+        has_sign = sign and kind in (sign, "'")
+        self.out.append(f"{'' if has_sign else kind}{{{inside.strip()}}}")
         return end
 
     def _root(self, found: list[MarkupPiece], start: int) -> int:
-        """A radical sign and the number or letter behind it."""
+        """Converts a radical sign and the number or letter behind it; returns their end."""
         sign = found[start].text
         match = _RADICAND.match(self.source, self.at + 1)
         if match is None:
@@ -209,10 +214,10 @@ class _Writer:
         return f"{kind}{{{self._expanded(character).strip()}}}" if kind in ("^", "_") else ""
 
     def _accented(self, character: str, marks: list[str]) -> str:
-        """A character of math and the accents over it."""
+        """The markup of a character in math, with the accents over it."""
         if marks and marks[-1] == _STROKE and len(marks) == 1:
             return f"\\not {self._character(character)}"
-        if not marks and (character.isascii() or self._known(character)):
+        if not marks and (character.isascii() or character in _MARKUP):
             return self._character(character)
         base, marks = _taken_apart(character, marks)
         if not marks:
@@ -228,22 +233,13 @@ class _Writer:
             markup = f"{table.ACCENTS[mark]}{{{markup}}}"
         return markup
 
-    @staticmethod
-    def _known(character: str) -> bool:
-        return character in table.PLAIN or character in table.COMMANDS or character in table.PRIMES
-
     def _character(self, character: str) -> str:
-        """One character of math."""
-        if character in table.PLAIN:
-            return table.PLAIN[character]
-        if character in table.COMMANDS:
-            return table.COMMANDS[character] + " "
-        if character in table.PRIMES:
-            return "'" * table.PRIMES[character]
-        return character if character.isascii() else self._expanded(character)
+        """The markup of one character in math."""
+        known = character in _MARKUP or character.isascii()
+        return _MARKUP.get(character, character) if known else self._expanded(character)
 
     def _expanded(self, character: str) -> str:
-        """What Unicode says that a character is made of."""
+        """The markup of a character by its Unicode decomposition."""
         kind, _, codes = unicodedata.decomposition(character).partition(" ")
         parts = [chr(int(code, 16)) for code in codes.split()]
         if kind == "<fraction>" and parts[-1] != "\u2044":
@@ -258,7 +254,7 @@ class _Writer:
         return self._in_font(character, parts[0], markup) if kind == "<font>" else markup
 
     def _part(self, whole: str, part: str) -> str:
-        if not part.isascii() and not self._known(part) and _has_no_parts(part):
+        if not (part.isascii() or part in _MARKUP or unicodedata.decomposition(part)):
             self._refuse(whole)
         return self._accented(part, [])
 
@@ -274,7 +270,7 @@ class _Writer:
         return markup
 
     def _refuse(self, character: str) -> NoReturn:
-        name = unicodedata.name(character, "no character of Unicode")
+        name = unicodedata.name(character, "not a character of Unicode")
         reason = f"U+{ord(character):04X} ({name}) has no markup in formulas"
         raise LatexError(reason, self.at, self.source)
 
@@ -287,12 +283,8 @@ def _is_letter(character: str) -> bool:
     return unicodedata.category(character)[0] in ("L", "N")
 
 
-def _has_no_parts(character: str) -> bool:
-    return not unicodedata.decomposition(character)
-
-
 def _taken_apart(character: str, marks: list[str]) -> tuple[str, list[str]]:
-    """A letter and its accents, each a character of its own."""
+    """A letter and its accents as separate characters."""
     whole = unicodedata.normalize("NFD", character)
     return whole[0], [*whole[1:], *marks]
 

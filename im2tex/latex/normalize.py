@@ -1,4 +1,4 @@
-"""A formula in one of three forms, or the reason why not."""
+"""Normalisation forms of formulas."""
 
 from __future__ import annotations
 
@@ -13,52 +13,60 @@ _PASSES = 10
 
 
 class NormalizationForm(StrEnum):
-    """The forms."""
+    """The normalisation forms, as `unicodedata.normalize` has its own.
+
+    Attributes:
+        NORM: the normal form of the IM2LATEX paper.
+        TOK: the plain token stream of the IM2LATEX paper.
+        CROHME: the canonical form of CROHME's labels.
+    """
 
     NORM = "norm"
     TOK = "tok"
     CROHME = "crohme"
 
 
-def normalize(source: str, mode: NormalizationForm | str = NormalizationForm.NORM) -> str:
-    """A formula in a form that does not depend on how it was typed.
+def normalize(source: str, form: NormalizationForm | str = NormalizationForm.NORM) -> str:
+    r"""A formula in a normalisation form.
+
+    >>> normalize("x^2_1"), normalize(r"\left(x\right)", "crohme")
+    ('x _ { 1 } ^ { 2 }', '( x )')
 
     Args:
         source: the markup, with or without dollars.
-        mode: `norm`, the IM2LATEX paper's normal form; `tok`, its plain token stream; `crohme`,
-            the canonical form of CROHME's labels.
+        form: the form, or its value.
 
     Returns:
-        The tokens, one space apart. Normalised again, they stay as they are.
+        The tokens, one space apart. Normalised again, they are the same.
 
     Raises:
-        LatexError: if the formula cannot be read.
-        ValueError: for another mode.
+        LatexError: if the formula cannot be parsed.
+        ValueError: for another form.
     """
-    mode = NormalizationForm(mode)
-    if mode is NormalizationForm.CROHME:
-        # Behind a backslash at the end, as in the other forms, comes a space.
+    form = NormalizationForm(form)
+    if form is NormalizationForm.CROHME:
+        # A backslash at the end is a control space, as in the other forms.
         return " ".join(canonicalize(source + " "))
     found = source
     for _ in range(_PASSES):
-        again = _read_once(found, mode)
+        again = _once(found, form)
         if again == found:
             return found
         found = again
     raise LatexError(f"no stable form after {_PASSES} passes", 0, source)
 
 
-def _read_once(source: str, mode: NormalizationForm) -> str:
-    if mode is NormalizationForm.NORM:
+def _once(source: str, form: NormalizationForm) -> str:
+    if form is NormalizationForm.NORM:
         return " ".join(normal_form(parse_formula(source)))
     return " ".join(token_stream(parse_formula(source, dollars=True)))
 
 
 def normalize_or_none(
-    source: str, mode: NormalizationForm | str = NormalizationForm.NORM
+    source: str, form: NormalizationForm | str = NormalizationForm.NORM
 ) -> str | None:
-    """As `normalize`, with None for a formula that cannot be read or that is empty."""
+    """The result of `normalize`; None for a formula that cannot be parsed or is empty."""
     try:
-        return normalize(source, mode) or None
+        return normalize(source, form) or None
     except LatexError:
         return None

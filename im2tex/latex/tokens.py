@@ -1,9 +1,8 @@
-r"""LaTeX math markup into tokens, by TeX's own rules of reading.
+r"""LaTeX math markup into tokens, by TeX's rules.
 
 A control word is a backslash and letters, a control symbol a backslash and one other character;
-everything else is one token a character. Spaces separate and vanish, a comment runs to the end of
-its line. Nothing is interpreted here: `\left(` is two tokens, and braces need not match. That is
-the parser's part, which finds the place of each token in the source.
+any other character is one token. Spaces separate tokens and are dropped, a comment ends with its
+line. Nothing is interpreted: `\left(` is two tokens, and braces need not match.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from typing import NamedTuple
 
 
 class LatexError(ValueError):
-    """Markup that cannot be read.
+    """Markup that cannot be parsed.
 
     Args:
-        reason: what is wrong, in words.
+        reason: what is wrong.
         position: index of the offending character in the source.
-        source: the markup; empty where the place is not known.
+        source: the markup; empty if the position is unknown.
     """
 
     def __init__(self, reason: str, position: int, source: str) -> None:
@@ -35,7 +34,7 @@ class LatexError(ValueError):
 
 
 class TokenKind(Enum):
-    """What a token is to TeX (the category codes that matter in math)."""
+    """The kind of a token: TeX's category codes that matter in math."""
 
     WORD = "control word"
     SYMBOL = "control symbol"
@@ -52,13 +51,13 @@ class TokenKind(Enum):
 
 
 class Token(NamedTuple):
-    """One token and where it stands.
+    """A token and its position.
 
     Attributes:
-        text: as written, the backslash included; one space for a run of spaces.
-        kind: its category.
+        text: the token as written, the backslash included; one space for a run of spaces.
+        kind: its kind.
         start: index of its first character in the source.
-        end: index behind its last character; spaces swallowed after a control word not included.
+        end: index behind its last character, without the spaces that TeX skips there.
     """
 
     text: str
@@ -68,7 +67,7 @@ class Token(NamedTuple):
 
 
 _SPECIAL = {kind.value: kind for kind in TokenKind if len(kind.value) == 1}
-# A control word swallows the spaces behind it, a comment its line end and the next line's indent.
+# TeX skips the line end and the next line's indent with a comment.
 _PATTERN = re.compile(
     r"(?P<space>\s+)"
     r"|(?P<comment>%[^\n]*(?:\n[ \t]*)?)"
@@ -83,13 +82,16 @@ _PATTERN = re.compile(
 def tokenize(source: str, *, spaces: bool = False) -> list[Token]:
     r"""Splits math markup into tokens.
 
+    >>> [token.text for token in tokenize(r"\alpha_1 + x")]
+    ['\\alpha', '_', '1', '+', 'x']
+
     Args:
         source: the markup, with or without its dollars.
         spaces: keeps each run of spaces as one `SPACE` token (text inside `\mbox` needs them),
-            but for those behind a control word, which belong to it.
+            except behind a control word, where TeX skips them.
 
     Returns:
-        The tokens in order; joined by single spaces they read as the same formula.
+        The tokens in order; joined by single spaces they are the same formula.
 
     Raises:
         LatexError: for a backslash with nothing behind it, or a control character.
@@ -123,10 +125,10 @@ def tokenize(source: str, *, spaces: bool = False) -> list[Token]:
 
 
 def token_texts(source: str) -> list[str]:
-    """The tokens' texts alone.
+    """The texts of the tokens.
 
     Raises:
-        LatexError: as `tokenize`.
+        LatexError: see `tokenize`.
     """
     return [token.text for token in tokenize(source)]
 

@@ -1,30 +1,37 @@
-"""`Vocabulary`: tokens and their numbers."""
+"""`Vocabulary`: tokens and their indices."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
 
 
 class Vocabulary:
-    """A fixed list of tokens; the four special ones come first.
+    """A fixed list of tokens; the four special tokens come first.
+
+    >>> vocabulary = Vocabulary(["x", "+"])
+    >>> vocabulary.encode(["x", "+", "y"]), vocabulary.decode([4, 5, 2])
+    ([4, 5, 3], ['x', '+'])
 
     Args:
-        tokens: the ordinary tokens, distinct, in the order of their numbers.
+        tokens: the ordinary tokens, distinct, in the order of their indices.
 
     Raises:
-        ValueError: if a token occurs twice or is one of the special ones.
+        ValueError: if a token occurs twice or is a special token.
     """
 
     def __init__(self, tokens: Sequence[str]) -> None:
         self.tokens = (*SPECIALS, *tokens)
-        self._numbers = {token: number for number, token in enumerate(self.tokens)}
-        if len(self._numbers) != len(self.tokens):
+        self._indices = {token: index for index, token in enumerate(self.tokens)}
+        if len(self._indices) != len(self.tokens):
             twice = [token for token, n in Counter(self.tokens).items() if n > 1]
-            raise ValueError(f"tokens occur twice in a vocabulary: {' '.join(twice)}")
+            raise ValueError(
+                f"tokens of a vocabulary must be distinct, got twice: {' '.join(twice)}"
+            )
 
     @classmethod
     def count(cls, labels: Iterable[Sequence[str]], min_count: int = 1) -> Vocabulary:
@@ -32,7 +39,7 @@ class Vocabulary:
 
         Args:
             labels: token lists.
-            min_count: how often a token has to be seen; the rest become `<unk>`.
+            min_count: least number of occurrences of a token; rarer tokens become `<unk>`.
 
         Returns:
             The tokens by falling frequency, ties in code-point order.
@@ -45,27 +52,22 @@ class Vocabulary:
         return len(self.tokens)
 
     def __contains__(self, token: str) -> bool:
-        return token in self._numbers
+        return token in self._indices
 
     @property
     def ordinary(self) -> tuple[str, ...]:
-        """The tokens without the special ones: what the constructor takes."""
+        """The tokens without the special ones, as the constructor takes them."""
         return self.tokens[len(SPECIALS) :]
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
-        """Numbers of tokens, `UNK` for those not in the vocabulary; no end is added.
+        """The indices of tokens, without `EOS`; `UNK` for tokens that are not in the vocabulary.
 
-        A label that happens to hold the text of a special token does not mean it.
+        The text of a special token in a label is not that special token.
         """
-        numbers = (self._numbers.get(token, UNK) for token in tokens)
-        return [number if number >= len(SPECIALS) else UNK for number in numbers]
+        indices = (self._indices.get(token, UNK) for token in tokens)
+        return [index if index >= len(SPECIALS) else UNK for index in indices]
 
-    def decode(self, numbers: Iterable[int]) -> list[str]:
-        """Tokens of numbers, up to the first end and without padding and start."""
-        tokens = []
-        for number in numbers:
-            if number == EOS:
-                break
-            if number not in (PAD, BOS):
-                tokens.append(self.tokens[number])
-        return tokens
+    def decode(self, indices: Iterable[int]) -> list[str]:
+        """The tokens of indices, up to the first `EOS` and without `PAD` and `BOS`."""
+        tokens = takewhile(lambda index: index != EOS, indices)
+        return [self.tokens[index] for index in tokens if index not in (PAD, BOS)]

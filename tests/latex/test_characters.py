@@ -99,7 +99,7 @@ def test_a_character_becomes_what_draws_it(source, expected):
         ("𝟙", "U+1D7D9 (MATHEMATICAL DOUBLE-STRUCK DIGIT ONE)"),
         ("①", "U+2460 (CIRCLED DIGIT ONE)"),
         ("\ufffd", "U+FFFD (REPLACEMENT CHARACTER)"),
-        ("\ue000", "U+E000 (no character of Unicode)"),
+        ("\ue000", "U+E000 (not a character of Unicode)"),
         ("+\u0301", "U+0301 (COMBINING ACUTE ACCENT)"),
         ("\\é", "U+00E9 (LATIN SMALL LETTER E WITH ACUTE)"),
     ],

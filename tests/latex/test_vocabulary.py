@@ -47,7 +47,7 @@ def test_tokens_are_counted_by_falling_frequency_and_then_by_code_point():
 
 @pytest.mark.parametrize("tokens", [["x", "y", "x"], ["x", "<eos>"]])
 def test_a_token_twice_is_an_error_that_names_it(tokens):
-    with pytest.raises(ValueError, match=rf"occur twice in a vocabulary: {tokens[-1]}$"):
+    with pytest.raises(ValueError, match=rf"must be distinct, got twice: {tokens[-1]}$"):
         Vocabulary(tokens)
 
 
