@@ -68,7 +68,10 @@ def test_fit_with_bad_flags_prints_one_line_and_makes_no_data(flags, words, tmp_
             "model.clip_norm must be >= 0 (0 disables clipping), got nan",
         ),
         ({"clip_norm": None}, "model.clip_norm must be a number, got None"),
-        ({"vocabulary": ["x", "x"]}, "model.vocabulary: tokens of a vocabulary must be distinct, got twice: x"),
+        (
+            {"vocabulary": ["x", "x"]},
+            "model.vocabulary: tokens of a vocabulary must be distinct, got twice: x",
+        ),
         (
             {"encoder_args": {"row_hidden_size": -2}},
             "row_hidden_size must be even (two directions) and >= 2",
