@@ -79,7 +79,7 @@ class KneserNey:
 
     Attributes:
         order: n.
-        vocabulary: the one that a recogniser has for the same labels.
+        vocabulary: equal to the vocabulary of a recogniser trained on the same labels.
 
     Raises:
         Im2TexError: if there are no labels, or a number is out of range.
@@ -143,7 +143,7 @@ class KneserNey:
         return math.exp(-log_p.mean()) if len(log_p) else math.nan
 
     def _add_order(self, ngrams: NgramCounts, counts: Ids, contexts: int) -> int:
-        """Adds an order; returns how many n-grams it has, the contexts of the next one.
+        """Adds an order and returns the number of its n-grams, the contexts of the next order.
 
         Args:
             ngrams: of this order.
@@ -181,7 +181,7 @@ class _Order:
 
 @dataclass(frozen=True, slots=True)
 class _Corpus:
-    """Labels one after the other, each between a start and an end.
+    """Concatenated labels, each between a start and an end.
 
     Attributes:
         tokens: (N,) token ids.

@@ -1,8 +1,8 @@
 """Renderings kept between runs, by markup and by the signature of the renderer.
 
-If the file cannot be used, one warning says so and everything is rendered; the file is never
-repaired or removed, since it may belong to another program. Each row has a checksum; a damaged row
-counts as missing.
+If the file cannot be used, the renderer warns once and renders everything; it never repairs or
+removes the file, which may belong to another program. Each row has a checksum; a damaged row counts
+as missing.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def default_cache_path() -> Path | None:
 
 
 class CachedRenderer:
-    """Renders only what has not been rendered with the same signature before.
+    """Renders formulas that have not been rendered with the same signature before.
 
     Failures are kept too, except exceeded limits, which depend on the machine. Several processes
     may share a file.
 
     Args:
-        renderer: renders what is missing.
+        renderer: renders missing formulas.
         path: of the file; it and its folder are made if missing.
         max_bytes: see `MAX_BYTES`.
     """

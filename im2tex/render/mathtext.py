@@ -1,8 +1,8 @@
 r"""The engine `builtin`: matplotlib's mathtext, which needs no TeX.
 
 It typesets by TeX's rules in simplified form, in Computer Modern, and has no environments, no text
-mode and about half of the commands; failures name what it lacks. Its pixels are not comparable with
-those of TeX, which its signature shows.
+mode and about half of the commands; failures name the missing command. Its pixels are not
+comparable with the pixels of TeX; the signatures differ.
 """
 
 from __future__ import annotations

@@ -86,8 +86,8 @@ class Renderer(Protocol):
 
     Attributes:
         engine: its name.
-        signature: what the pixels depend on apart from the markup: engine, versions, settings.
-            Only renderings with the same signature are comparable.
+        signature: engine, versions and settings that the pixels depend on. Only renderings with the
+            same signature are comparable.
     """
 
     engine: str

@@ -1,4 +1,4 @@
-r"""What the layouter knows of commands: which draw, what they take, and TeX's style in arguments.
+r"""Properties of commands: which of them draw, their arguments, and TeX's style in arguments.
 
 TeX's styles are 0 display, 1 text, 2 script and 3 scriptscript.
 """

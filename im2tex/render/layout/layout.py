@@ -46,7 +46,7 @@ _DELIMITER = re.compile(r"^\\(left|right)(?=[^A-Za-z])")
 
 
 class SymbolKind(IntEnum):
-    """Kind of a piece of ink."""
+    """Kind of a symbol."""
 
     SYMBOL = 0
     """A letter, digit, operator, relation or arrow, composites such as `\\neq` included."""
@@ -74,9 +74,9 @@ class PlacedSymbol(NamedTuple):
     Attributes:
         token: its name: `x`, `\alpha`, `(` (also behind `\left` or `\big`), `\frac` for the bar of
             a fraction.
-        position: index of its token in the formula's tokens. The letters of a name share one, as
-            do the two brackets of `\binom`.
-        kind: of ink.
+        position: index of its token in the formula's tokens. All letters of a name have the
+            same position, as do the two brackets of `\binom`.
+        kind: symbol, letter, delimiter, rule, …
         level: 0 in text size, 1 in scripts, 2 in scripts of scripts.
         style: its font, one of `STYLES`.
         box: of the ink.
@@ -109,25 +109,26 @@ class Layout:
     def to_bytes(self) -> bytes:
         """Encodes the layout without its tokens, which `from_bytes` takes.
 
-        Columns of 16-bit and 8-bit numbers, boxes as differences, so that they compress well.
+        The format is a list of columns of 16-bit and 8-bit numbers, with boxes as differences, so
+        that layouts compress well.
         """
-        columns = np.array([(*one.box, one.baseline) for one in self.placed], np.int16)
+        columns = np.array([(*symbol.box, symbol.baseline) for symbol in self.placed], np.int16)
         left, top, right, bottom, line = columns.reshape(-1, 5).T
         moves = np.diff(left, prepend=np.int16(0)), np.diff(line, prepend=np.int16(0))
         shapes = np.stack([moves[0], right - left, top - line, bottom - line, moves[1]])  # (5, n)
-        inner = np.array([one.inner for one in self.placed if one.inner], np.int16)
-        positions = np.diff([one.position for one in self.placed], prepend=0)
+        inner = np.array([symbol.inner for symbol in self.placed if symbol.inner], np.int16)
+        positions = np.diff([symbol.position for symbol in self.placed], prepend=0)
         data = [
             _HEAD.pack(_FORMAT, len(self.placed)),
             shapes.astype("<i2").tobytes(),
             positions.astype("<u2").tobytes(),
-            bytes(one.kind * 4 + one.level for one in self.placed),
-            bytes(STYLES.index(one.style) for one in self.placed),
+            bytes(symbol.kind * 4 + symbol.level for symbol in self.placed),
+            bytes(STYLES.index(symbol.style) for symbol in self.placed),
             inner.astype("<i2").tobytes(),
         ]
-        for index, one in enumerate(self.placed):
-            if one.token != strip_delimiter(self.tokens[one.position]):
-                name = one.token.encode()
+        for index, symbol in enumerate(self.placed):
+            if symbol.token != strip_delimiter(self.tokens[symbol.position]):
+                name = symbol.token.encode()
                 data.append(_HEAD.pack(len(name), index) + name)
         return b"".join(data)
 
@@ -159,21 +160,21 @@ def normalized_layout(tokens: Sequence[str], placed: Iterable[PlacedSymbol]) -> 
     Returns:
         The layout, or None if a length exceeds 16 bits.
     """
-    pieces = list(placed)
-    left = min(one.box[0] for one in pieces)
-    top = min(one.box[1] for one in pieces)
+    symbols = list(placed)
+    left = min(symbol.box[0] for symbol in symbols)
+    top = min(symbol.box[1] for symbol in symbols)
     moved = [
-        one._replace(
-            box=_moved(one.box, left, top),
-            baseline=one.baseline - top,
-            inner=one.inner and _moved(one.inner, left, top),
+        symbol._replace(
+            box=_moved(symbol.box, left, top),
+            baseline=symbol.baseline - top,
+            inner=symbol.inner and _moved(symbol.inner, left, top),
         )
-        for one in pieces
+        for symbol in symbols
     ]
-    extent = max(max(one.box[2], one.box[3], abs(one.baseline)) for one in moved)
+    extent = max(max(symbol.box[2], symbol.box[3], abs(symbol.baseline)) for symbol in moved)
     if extent > _MAX_EXTENT:
         return None
-    moved.sort(key=lambda one: (one.position, one.box[0]))
+    moved.sort(key=lambda symbol: (symbol.position, symbol.box[0]))
     return Layout(tuple(tokens), tuple(moved))
 
 

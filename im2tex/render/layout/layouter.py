@@ -1,8 +1,8 @@
 r"""`TexLayouter`: layouts with the positions and sizes of LaTeX itself, down to the last kern.
 
-The page and format are those of the renderer. TeX typesets each formula twice: the plain page gives
-the positions of its glyphs, the instrumented one their tokens (`markers`, `matching`). Failures and
-defences against hostile markup are those of `tex.engine`.
+The layouter has the page and format of the renderer. TeX typesets each formula twice: the plain
+page gives the positions of the glyphs, the marked page their tokens (`markers`, `matching`). See
+`tex.engine` for failures and defences against hostile markup.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
 r"""Inserts markers into sanitised markup that name, in the DVI file, the ink behind them.
 
-DVI says where glyphs are, not what they mean: `\neq` is a slash and an equals sign, `\sin` three
-letters, a tall bracket a stack of pieces. So a formula is typeset twice: as it is, for the
-positions, and with a `\special` in front of everything that draws, for the tokens (`matching` joins
-the two). Markers may cost a kern or a ligature; only the order of the glyphs must stay. It does, as
-markers keep three rules: scripts stay attached to their base; the content of an argument is
-enclosed in a pair of markers of its own (so that a bar or a bracket drawn behind it still belongs
-to the command); and no marker stands where TeX expects something else (a length, a delimiter,
-`\hline`).
+DVI contains the positions of glyphs, not their meaning: `\neq` is a slash and an equals sign,
+`\sin` three letters, a tall bracket a stack of pieces. So a formula is typeset twice: as it is, for
+the positions, and with a `\special` in front of everything that draws, for the tokens (`matching`
+joins the two). Markers may cost a kern or a ligature; only the order of the glyphs must stay. It
+does, as markers keep three rules: scripts stay attached to their base; the content of an argument
+is enclosed in a pair of markers of its own (so that a bar or a bracket drawn behind it still
+belongs to the command); and no marker stands where TeX expects something else (a length, a
+delimiter, `\hline`).
 
-The macros of markers are not on the allow-list, so no formula can forge one.
+The macros of markers are not on the allow-list, so no formula can forge a marker.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def unify_braces_of_cases(pieces: Sequence[MarkupPiece]) -> list[MarkupPiece]:
 
 
 class _MarkerInserter(TokenCursor):
-    """Walks over the pieces of a formula. Each method returns the markup of what it reads."""
+    """Walks over the pieces of a formula. Each method reads pieces and returns their markup."""
 
     def __init__(self, pieces: Sequence[MarkupPiece]) -> None:
         super().__init__((piece.text for piece in pieces), MAX_DEPTH)
@@ -141,7 +141,7 @@ class _MarkerInserter(TokenCursor):
         self.style, self.math_style, self.text = outer
 
     def row(self, ends: frozenset[str]) -> list[str]:
-        r"""Reads up to one of `ends` or an `\end`, which comes next."""
+        r"""Reads up to one of `ends` or an `\end`, and not beyond."""
         self.enter()
         out: list[str] = []
         first = len(self.markers)
@@ -156,7 +156,7 @@ class _MarkerInserter(TokenCursor):
 
         Args:
             numerator: markup of the row so far; left empty.
-            ends: what ends the row.
+            ends: tokens that end the row.
             first: number of the row's first marker.
         """
         for number in range(first, len(self.markers)):
@@ -197,7 +197,7 @@ class _MarkerInserter(TokenCursor):
         return [self.marker(), self.take()]
 
     def command(self) -> list[str]:  # noqa: PLR0911 - a line for each kind
-        """Reads a control sequence and what it takes."""
+        """Reads a control sequence and its arguments."""
         piece = self.peek()
         if piece in allowlist.SWITCHES:
             return self.switch()
@@ -225,7 +225,7 @@ class _MarkerInserter(TokenCursor):
         return self.with_arguments(arguments) if arguments else self.symbol()
 
     def switch(self) -> list[str]:
-        """Reads a command that changes the font or the style, or moves what follows."""
+        """Reads a command that changes the font, the style or the position of the next items."""
         piece = self.take()
         self.style = commands.SWITCHES.get(piece, self.style)
         self.math_style = commands.SIZES.get(piece, self.math_style)
@@ -350,7 +350,7 @@ class _MarkerInserter(TokenCursor):
         return [*out, self.take()]
 
     def cells(self, environment: str, ends: frozenset[str]) -> list[str]:
-        """Reads the cells of an array, and what stands between its rows."""
+        """Reads the cells of an array, with line ends and lines between rows."""
         out: list[str] = []
         with self.scope(math_style=commands.CELLS.get(environment, 1), text=False):
             while True:
@@ -375,7 +375,7 @@ class _MarkerInserter(TokenCursor):
         return [*out, "\\noalign{", _OUT, "}"]
 
     def verbatim(self) -> list[str]:
-        """Reads lengths and column specifications, which the sanitiser joined to one piece each."""
+        """Reads lengths and column specifications, single pieces."""
         out = []
         while len(self.peek()) > 1 and self.peek()[0] in "{[":
             out.append(self.take())

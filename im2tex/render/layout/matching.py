@@ -1,6 +1,6 @@
-"""Matches the glyphs of a formula's plain page with the markers of its instrumented page.
+"""Matches the glyphs of a formula's plain page with the markers of its marked page.
 
-Both pages hold the same glyphs in the same order, with exceptions on the instrumented page: a
+Both pages hold the same glyphs in the same order, with exceptions on the marked page: a
 ligature is split into letters, a bracket may have another number of pieces, and a script of an
 accent in braces may move. Where the pages differ, glyphs are matched only if their markers are
 unambiguous.
@@ -129,7 +129,7 @@ def _read_markers(page: Sequence[DviItem]) -> tuple[list[_Key], list[_MarkerRef]
 def _align(
     plain: list[_Key], marked: list[_Key], marked_refs: list[_MarkerRef]
 ) -> list[_MarkerRef]:
-    """Returns the markers of the plain page's glyphs, where the marked page differs in places."""
+    """Returns the markers of the plain page's glyphs if the marked page differs in places."""
     # One equal glyph stays at either end, since the stretch beside it may continue it.
     head = max(0, _common_prefix(plain, marked) - 1)
     tail = max(0, _common_prefix(plain[head + 1 :][::-1], marked[head + 1 :][::-1]) - 1)
@@ -159,7 +159,11 @@ def _align(
 def _take_moved(
     plain: list[_Key], marked: list[_Key], gaps: list[tuple[list[int], list[int]]]
 ) -> list[tuple[int, int]]:
-    """Removes moved glyphs from the gaps: equal ones, each the only of its kind on its page."""
+    """Removes moved glyphs from the gaps: glyphs that occur once in the gaps of either page.
+
+    Returns:
+        The indices of each moved glyph on the plain and on the marked page.
+    """
     moved: list[tuple[int, int]] = []
     ours = Counter(plain[at] for gap, _ in gaps for at in gap)
     theirs = Counter(marked[at] for _, gap in gaps for at in gap)
@@ -176,13 +180,13 @@ def _take_moved(
 def _fill_gap(
     gap: list[int], refs: list[_MarkerRef], keys: list[_Key], found: dict[int, _MarkerRef]
 ) -> None:
-    """Finds the markers of a stretch of glyphs in whose place the marked page has others.
+    """Finds the markers of a stretch of glyphs that differs from the marked page.
 
     Args:
         gap: indices of the glyphs.
-        refs: markers of the glyphs that stand in their place.
+        refs: markers of the glyphs at the same position of the marked page.
         keys: all glyphs of the plain page.
-        found: the known markers by index; gets those of the stretch.
+        found: known markers by index; extended by those of the stretch.
 
     Raises:
         UnmatchedGlyphError: if they are ambiguous.

@@ -89,7 +89,7 @@ def _ink(
     item = glyph.item
     x, y = item.x * _SCALE, item.y * _SCALE
     baseline = y + glyph.drop * _SCALE
-    # TeX takes rules and the largest glyphs from one font in every size.
+    # Rules and the largest glyphs have the same font in every size.
     level = max(0, marker.math_style - 1)
     if item.code == RULE:
         box = x, y - item.height * _SCALE, x + item.width * _SCALE, y
@@ -216,7 +216,7 @@ def _bar_positions(tokens: Sequence[str], position: int) -> list[int]:
 def _join(
     token: str, position: int, kind: SymbolKind, style: str, inks: list[_GlyphInk]
 ) -> PlacedSymbol:
-    """Joins pieces of ink to one symbol."""
+    """Joins ink to a symbol."""
     lefts, tops, rights, bottoms = zip(*(ink.box for ink in inks), strict=True)
     box = round(min(lefts)), round(min(tops)), round(max(rights)), round(max(bottoms))
     first = next((ink for ink in inks if not ink.is_rule), inks[0])

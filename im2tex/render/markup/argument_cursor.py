@@ -66,7 +66,7 @@ class ArgumentCursor(TokenCursor):
         return tokens
 
     def argument(self, owner: str) -> Sequence[Token]:
-        """Reads an argument and returns its tokens: those of a group, or a single one.
+        """Reads an argument and returns its tokens: of a group, or a single token.
 
         Raises:
             RenderError: if there is none.

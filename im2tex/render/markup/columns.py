@@ -1,7 +1,7 @@
-r"""Column specifications of arrays: what they may hold, and how much work they are.
+r"""Column specifications of arrays: allowed content and amount of work.
 
-LaTeX reads a specification in time quadratic in its length, and typesets what `@{…}` holds in every
-row.
+LaTeX reads a specification in time quadratic in its length, and typesets the content of `@{…}` in
+every row.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from im2tex.render.markup.nesting import Nesting
 from im2tex.render.rendering import Cause, RenderError
 
 MAX_COLUMNS = 200
-"""Columns, lines and insertions of a specification, those of `*{n}{…}` counted n times."""
+"""Columns, lines and insertions of a specification; the content of `*{n}{…}` counts n times."""
 
 MAX_MATRIX_COLUMNS = 30
 """Columns of `matrix` and its like; `MaxMatrixCols` of the template."""
@@ -53,7 +53,7 @@ class ColumnSanitizer:
         """Returns the specification, written anew.
 
         Raises:
-            RenderError: if it holds what no specification may, or too much.
+            RenderError: if its content is not allowed or exceeds a limit.
         """
         text, count = self._sanitize_part(tokens, 1, 0)
         self._nesting.add_work(column_work(count))

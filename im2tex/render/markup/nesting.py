@@ -1,9 +1,9 @@
-r"""The open groups at a position in a formula, and how often TeX typesets what stands there.
+r"""The open groups at a position in a formula, and how often TeX typesets their content.
 
 Commands such as `\text`, `\phantom` or `\overset` typeset their arguments several times, up to
 `REPETITIONS`: nested, the work grows exponentially with the depth. The work is bounded from above
 before TeX runs. A command may hide its argument from a simple count of groups: behind an optional
-argument (`\sqrt[{}]{…}`), or behind a word that ends the one before (`\root{}{}\of{…}`).
+argument (`\sqrt[{}]{…}`), or behind a word that ends the previous argument (`\root{}{}\of{…}`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class _Level:
     """An open group, environment or bracket.
 
     Attributes:
-        end: what closes it.
+        end: text of the token or environment that closes it.
         times: how often its content is typeset.
         arguments: how many of its next groups are arguments of a command that repeats them.
         delimited: whether all its groups are, up to a word that ends the argument.
@@ -37,7 +37,7 @@ class _Level:
 
 
 class Nesting:
-    """The stack of what is open.
+    """The stack of open levels.
 
     Args:
         depth: of the part of the formula that is checked.
@@ -59,16 +59,16 @@ class Nesting:
 
     @property
     def end(self) -> str:
-        """What closes the innermost level; empty if nothing is open."""
+        """Text that closes the innermost level; empty if nothing is open."""
         return self._levels[-1].end
 
     @property
     def times(self) -> int:
-        """How often TeX typesets what stands here."""
+        """How often TeX typesets the content of the innermost level."""
         return self._levels[-1].times
 
     def add_work(self, tokens: int) -> None:
-        """Counts tokens that stand here.
+        """Counts tokens at this position.
 
         Raises:
             RenderError: if the formula is too much work.
@@ -92,7 +92,7 @@ class Nesting:
         """Opens a level.
 
         Args:
-            end: what closes it.
+            end: text of the token or environment that closes it.
 
         Raises:
             RenderError: if it is too deep.
@@ -133,8 +133,8 @@ class Nesting:
         """Closes the innermost level.
 
         Args:
-            end: what closes.
-            closer: the same, for the message.
+            end: the `end` of the level.
+            closer: its description for the message.
 
         Raises:
             RenderError: if something else is open, or nothing.

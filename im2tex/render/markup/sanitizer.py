@@ -1,7 +1,7 @@
 r"""Sanitises untrusted LaTeX so that it can be typeset in a batch.
 
 Only commands of the allow-list pass (`allowlist`); braces, environments and `\left … \right` match;
-and the markup is written anew from its tokens, so that TeX reads what was checked and nothing else:
+and the markup is written anew from its tokens, so that TeX reads nothing but checked tokens:
 comments are gone, a `^^` cannot spell a character, a line end cannot hide. The work of typesetting
 is bounded before TeX runs.
 
@@ -40,7 +40,7 @@ _UNKNOWN_COLUMNS = "*{50}{c}"  # columns that no row uses take no space
 
 
 class MarkupPiece(NamedTuple):
-    """A token of sanitised markup, or several joined ones, such as a length in braces.
+    """A token of sanitised markup, or several joined tokens, such as a length in braces.
 
     Attributes:
         text: sanitised; a single space separates words that would run together.
@@ -93,7 +93,7 @@ def sanitize_to_pieces(markup: str) -> list[MarkupPiece]:
 
 
 class _Sanitizer(ArgumentCursor):
-    """One pass over the tokens, with a stack of what is open.
+    """One pass over the tokens, with the stack of open levels.
 
     Args:
         source: tokens of the formula, or of a part of it, spaces kept.

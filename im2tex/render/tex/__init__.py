@@ -1,1 +1,1 @@
-"""LaTeX, run in a sandbox: the renderer, and what the layouter shares with it."""
+"""LaTeX in a sandbox: the renderer, and the engine that it shares with the layouter."""

@@ -1,9 +1,9 @@
 """`TexEngine`: typesets batches of formulas with LaTeX; the renderer and the layouter extend it.
 
-Whatever else is in the batch, the result of a formula is the one it has alone, and so is its
-failure. TeX stops at the first error; the pages before it stand, the formula without a page has
-failed, and the rest is typeset by a new run. No formula can define anything that outlasts it
-(`markup.allowlist`, `markup.sanitizer`). Formulas are identified by page numbers.
+The result or failure of a formula does not depend on its batch. TeX stops at the first error; the
+pages before the error are valid, the formula without a page has failed, and a new run typesets the
+rest. No formula can define anything that outlasts it (`markup.allowlist`, `markup.sanitizer`).
+Formulas are identified by page numbers.
 
 Defences against hostile markup: an allow-list of commands and a bound on the work before TeX; a
 format in which the primitives that read, open or embed have no name; no shell escape, `openin_any`
@@ -67,7 +67,7 @@ class TexEngine(ABC, Generic[F, P, R]):
     programs: ClassVar[tuple[str, ...]]
     preamble: ClassVar[str] = template.PREAMBLE
     pages: ClassVar[int] = 1
-    """Pages of each formula; those after the first are instrumented copies."""
+    """Pages of each formula; the second one, if any, has markers."""
 
     def __init__(self, workers: int | None = None, limits: SandboxLimits | None = None) -> None:
         if workers is not None and workers < 1:
@@ -225,7 +225,7 @@ def _environment() -> dict[str, str]:
     """Returns all environment variables of the programs.
 
     TeX treats `, ; : { } $ ~` in a folder's name as special, so every folder is named relative to
-    the one where a program runs: an empty one, two levels below that of the format.
+    the working folder of the program, which is empty and lies two levels below the format.
     """
     return {
         "PATH": os.environ.get("PATH", os.defpath),

@@ -74,7 +74,7 @@ def first_error(result: ProgramResult) -> Failure:
     """Returns TeX's first error message.
 
     Raises:
-        Im2TexError: if TeX failed without one, so that no formula is the cause.
+        Im2TexError: if TeX failed without an error message, so that no formula is the cause.
     """
     match = _ERROR.search(result.output)
     if match is None:

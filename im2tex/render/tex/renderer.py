@@ -116,7 +116,7 @@ class TexRenderer(TexEngine[str, str, bytes]):
     def _rasterise(
         self, numbers: Sequence[int], job: Path
     ) -> tuple[dict[int, bytes | Failure], ProgramResult]:
-        """Runs dvipng on pages; returns the PNG files of those that it finished, by number."""
+        """Runs dvipng on pages; returns the PNG files of finished pages, by number."""
         pages = ",".join(map(str, numbers))
         run = sandbox.run(
             [

@@ -1,4 +1,4 @@
-"""A page that shows attention in a browser: one HTML file without references to others.
+"""A page that shows attention in a browser: a single HTML file.
 
 The page shows the tokens of a prediction below its image, and at each token the weights of the fine
 cells and the chosen coarse cell. Its script inserts names and tokens as text, never as markup, and
@@ -46,7 +46,7 @@ def attention_page(
     """
     if not records:
         raise ValueError("a page needs at least one image.")
-    data = {"about": list(about.items()), "images": [_record_data(one) for one in records]}
+    data = {"about": list(about.items()), "images": [_record_data(record) for record in records]}
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     assets = {
         name: (_ASSETS / f"attention.{name}").read_text(encoding="utf-8")

@@ -31,14 +31,14 @@ def predict_with_attention(
 ) -> AttentionRecord:
     """Predicts one image, and traces the attention along the prediction.
 
-    The prediction is the one that `Predictor.search` returns. The maps of an ensemble are averaged
+    The prediction equals that of `Predictor.search`. The maps of an ensemble are averaged
     over its models and scales, on the grid of its first model.
 
     Args:
         model: a trained recogniser or ensemble.
         image: (H, W) uint8, as `preprocess_image` returns it.
         name: title of the image.
-        gold: the label, where it is known.
+        gold: the label, if known.
         options: of the search; greedy if not given.
 
     Raises:
@@ -76,22 +76,22 @@ def predict_with_attention(
 
 
 def require_attention(model: Predictor, name: str = "the model") -> None:
-    """Refuses a model that has no attention to show.
+    """Raises an error if a model has no attention over the image.
 
     Args:
         model: a recogniser or an ensemble.
-        name: what to call it in the message.
+        name: of the model, for the message.
 
     Raises:
         Im2TexError: if a decoder does not predict token by token, or gets no image.
     """
-    for one in model.modules():
-        if not isinstance(one, Recognizer):
+    for module in model.modules():
+        if not isinstance(module, Recognizer):
             continue
-        why = ""
-        if not supports_attention_trace(one.require_decoder()):
-            why = f"the decoder '{one.settings['decoder']}', which does not predict token by token"
-        elif one.settings["encoder"] == "none":
-            why = "the encoder 'none', which passes no image to its decoder"
-        if why:
-            raise Im2TexError(f"{name} has {why}: there is no attention to show.")
+        decoder, reason = module.settings["decoder"], ""
+        if not supports_attention_trace(module.require_decoder()):
+            reason = f"the decoder '{decoder}', which does not predict token by token"
+        elif module.settings["encoder"] == "none":
+            reason = "the encoder 'none', which passes no image to its decoder"
+        if reason:
+            raise Im2TexError(f"{name} has {reason}: there is no attention to show.")

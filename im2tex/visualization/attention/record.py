@@ -24,12 +24,12 @@ class AttentionRecord:
     Attributes:
         name: title of the image.
         image: (H, W) uint8, the preprocessed image, ink 255 on 0.
-        tokens: T of them, the last one `END` unless the length limit cut the prediction off.
+        tokens: T tokens; the last token is `END` unless the prediction exceeds the length limit.
         log_probability: (T,) of each token after those before it, nats.
         top_k: of each step the most likely tokens with their probability, the likeliest first.
         fine: (T, h, w) weights of the fine cells.
         stride: pixels that a fine cell covers, (vertical, horizontal).
-        lookups: (T, 2) cells scored at each step, coarse and fine ones.
+        lookups: (T, 2) number of coarse and of fine cells scored at each step.
         coarse: (T, h', w') probabilities of the coarse cells; None without a coarse grid.
         coarse_stride: pixels that a coarse cell covers; None without a coarse grid.
         gold: the label's tokens; None if unknown.
@@ -84,11 +84,11 @@ class AttentionRecord:
 
     @property
     def heatmap(self) -> Maps:
-        """(T, h, w) what a view shows at a fine cell: its weight.
+        """(T, h, w) the value that views show at each fine cell: its weight.
 
-        If no fine cell was scored, it is the probability of the coarse cell around the fine one. An
-        equal part of that probability would not do: a coarse cell at the edge of the image has
-        fewer fine cells, each of which would outshine those of a likelier one.
+        If no fine cell was scored, the value is the probability of the surrounding coarse cell. It
+        is not divided among the fine cells: a coarse cell at the edge of the image has fewer of
+        them, which would then look likelier than they are.
         """
         scored = self._scored
         if scored is self.fine or self.coarse_stride is None:
@@ -102,7 +102,7 @@ class AttentionRecord:
         """(T,) perplexity of each step's attention, the effective number of cells: exp(H(p)).
 
         1 for a step that attends to one cell alone, h w for uniform attention. Counts coarse cells
-        if no fine one was scored.
+        if no fine cell was scored.
         """
         flat = np.nan_to_num(self._scored).reshape(len(self.fine), -1).astype(np.float64)
         p = flat / np.maximum(flat.sum(1, keepdims=True), 1e-12)
@@ -112,5 +112,5 @@ class AttentionRecord:
 
     @property
     def _scored(self) -> Maps:
-        """The weights of the cells that were scored: of coarse ones, if they alone were."""
+        """The weights of the scored cells: of coarse cells if no fine cell was scored."""
         return self.fine if self.coarse is None or self.lookups[:, 1].any() else self.coarse
