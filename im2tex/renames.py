@@ -14,6 +14,7 @@ from typing import Any
 from im2tex.errors import Im2TexError
 
 SETTINGS: dict[str, str] = {
+    "data.augmentation.thickness": "data.augmentation.stroke_width",
     "data.crop_share": "data.subformula_crop_prob",
     "data.eval_factor": "data.eval_batch_factor",
     "data.swap_share": "data.swap_fraction",

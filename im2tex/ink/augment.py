@@ -1,9 +1,9 @@
-"""Label-preserving variation of an ink: another hand, another day, the same formula.
+"""`Augmentation`: label-preserving variation of handwritten samples.
 
-The paper (section 5.2) resizes and rotates the symbols of CROHME's training inks at random, without
-figures. Here both come with the writing as a whole: slant, rotation and stretch of the line, a
-smooth wobble of the plane (Simard et al. 2003, on points instead of pixels), pen and size. Every
-step is one array operation over all points.
+The paper (section 5.2) resizes and rotates the symbols of CROHME's training samples at random,
+without giving values. Here the whole formula is varied as well: slant, rotation and stretch, a
+smooth displacement of the plane (Simard et al. 2003, applied to points instead of pixels), stroke
+width and size. Each step is one array operation on all points.
 """
 
 from __future__ import annotations
@@ -17,29 +17,35 @@ from numpy.typing import NDArray
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink
 
+Points = NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How much an ink may vary. Zero, or (1, 1) for a range, switches a part off.
+    """Ranges of the random variation. Zero, or (1, 1) for a range, switches a part off.
+
+    Example:
+        >>> augmentation = Augmentation(rotation=0.0)
+        >>> ink, width_factor, scale_factor = augmentation.apply(ink, np.random.default_rng(0))
 
     Attributes:
-        scale: range of the factor on the drawn size, log-uniform. The ink keeps its unit (its size
-            would be normalised away again): the factor is handed back for the drawing.
-        thickness: range of the factor on the pen, log-uniform, handed back likewise.
-        rotation: degrees either way, of the whole line.
-        slant: tangent of the angle that uprights lean by, either way.
-        stretch: largest factor between width and height, either way, log-uniform.
-        symbol_resize: largest factor on a symbol's size, either way, log-uniform.
-        symbol_rotation: degrees either way, of a symbol about its middle.
-        symbol_shift: how far a symbol may move each way, as a share of a symbol's size.
-        wobble: how far a point may move, as a share of a symbol's size (standard deviation).
+        scale: range of the factor on the rasterised size, log-uniform. It is returned for the
+            rasterisation, since the size of the ink itself is normalised.
+        stroke_width: range of the factor on the stroke width, log-uniform, returned as well.
+        rotation: maximum rotation of the formula, degrees.
+        slant: maximum shear, tangent of the angle.
+        stretch: maximum factor between width and height, log-uniform.
+        symbol_resize: maximum factor on a symbol's size, log-uniform.
+        symbol_rotation: maximum rotation of a symbol about its centre, degrees.
+        symbol_shift: maximum shift of a symbol per axis, in symbol sizes.
+        wobble: standard deviation of the displacement of a point, in symbol sizes.
 
     Raises:
         Im2TexError: if a value is out of range.
     """
 
     scale: tuple[float, float] = (0.7, 1.4)
-    thickness: tuple[float, float] = (0.7, 1.6)
+    stroke_width: tuple[float, float] = (0.7, 1.6)
     rotation: float = 4.0
     slant: float = 0.25
     stretch: float = 1.2
@@ -48,70 +54,74 @@ class Augmentation:
     symbol_shift: float = 0.06
     wobble: float = 0.04
 
-    # Wave lengths of the wobble in symbol sizes: shorter ones look like a tremor, longer ones like
-    # another rotation.
-    _WAVES: ClassVar[tuple[float, float]] = (1.5, 5.0)
-    _COUNT: ClassVar[int] = 4
+    # Wavelengths of the wobble in symbol sizes: shorter waves look like a tremor, longer ones like
+    # a rotation.
+    _WAVELENGTHS: ClassVar[tuple[float, float]] = (1.5, 5.0)
+    _WAVES: ClassVar[int] = 4
 
     def __post_init__(self) -> None:
-        for name in ("scale", "thickness"):
+        for name in ("scale", "stroke_width"):
             low, high = getattr(self, name)
             if not 0 < low <= high:
-                raise Im2TexError(f"augmentation: {name}={[low, high]} must be 0 < low <= high.")
-        for name in ("stretch", "symbol_resize"):
-            if getattr(self, name) < 1:
-                raise Im2TexError(f"augmentation: {name}={getattr(self, name)} must be at least 1.")
-        for name in ("rotation", "slant", "symbol_rotation", "symbol_shift", "wobble"):
-            if getattr(self, name) < 0:
                 raise Im2TexError(
-                    f"augmentation: {name}={getattr(self, name)} must not be below 0."
+                    f"augmentation: {name} must be [low, high] with 0 < low <= high, "
+                    f"got {[low, high]}."
+                )
+        minima = dict.fromkeys(("stretch", "symbol_resize"), 1)
+        minima |= dict.fromkeys(
+            ("rotation", "slant", "symbol_rotation", "symbol_shift", "wobble"), 0
+        )
+        for name, minimum in minima.items():
+            if getattr(self, name) < minimum:
+                raise Im2TexError(
+                    f"augmentation: {name} must be >= {minimum}, got {getattr(self, name)}."
                 )
 
     def apply(self, ink: Ink, rng: np.random.Generator) -> tuple[Ink, float, float]:
-        """One variation.
+        """Varies an ink.
 
         Args:
-            ink: at least one stroke; per-symbol changes act where it has symbols.
-            rng: the only source of chance.
+            ink: at least one stroke; its symbols are varied if they are known.
+            rng: source of randomness.
 
         Returns:
-            The varied ink, with the same strokes and symbols in the same order; the factor on the
-            pen; the factor on the drawn size.
+            The new ink with the same strokes and symbols in the same order, the factor on the
+            stroke width, and the factor on the rasterised size.
         """
-        thickness = _between(self.thickness, rng)
-        factor = _between(self.scale, rng)
+        width_factor = _log_uniform(self.stroke_width, rng)
+        scale_factor = _log_uniform(self.scale, rng)
         lengths = [len(stroke) for stroke in ink.strokes]
         starts = np.cumsum([0, *lengths[:-1]])
         points = np.concatenate(ink.strokes).astype(np.float64)  # (n, 2)
         low = np.minimum.reduceat(points, starts)
         high = np.maximum.reduceat(points, starts)  # (strokes, 2)
-        size = _typical(low, high)
-        moved = False
+        size = _symbol_size(low, high)
+        changed = False
         if ink.symbols and (self.symbol_resize > 1 or self.symbol_rotation or self.symbol_shift):
-            points = self._symbols(ink, points, lengths=lengths, low=low, high=high, rng=rng)
-            moved = True
+            points = self._vary_symbols(ink, points, lengths=lengths, low=low, high=high, rng=rng)
+            changed = True
         if self.wobble:
-            points = points + self._field(points / size, rng) * size
-            moved = True
+            points = points + self._displacement(points / size, rng) * size
+            changed = True
         if self.rotation or self.slant or self.stretch > 1:
             points = points @ self._matrix(rng)
-            moved = True
-        if not moved:
-            return ink, thickness, factor
+            changed = True
+        if not changed:
+            return ink, width_factor, scale_factor
         strokes = np.split(points.astype(np.float32), starts[1:])
-        return Ink(tuple(strokes), ink.symbols), thickness, factor
+        return Ink(tuple(strokes), ink.symbols), width_factor, scale_factor
 
-    def _symbols(
+    def _vary_symbols(
         self,
         ink: Ink,
-        points: NDArray[np.float64],
+        points: Points,
         *,
         lengths: list[int],
-        low: NDArray[np.float64],
-        high: NDArray[np.float64],
+        low: Points,
+        high: Points,
         rng: np.random.Generator,
-    ) -> NDArray[np.float64]:
-        size = _typical(low, high)
+    ) -> Points:
+        size = _symbol_size(low, high)
         count = len(ink.symbols)
         owner = np.full(len(lengths), count)  # the last row is for strokes of no symbol
         box = np.zeros((2, count + 1, 2))
@@ -121,54 +131,54 @@ class Augmentation:
             box[0, i] = low[chosen].min(axis=0)
             box[1, i] = high[chosen].max(axis=0)
         extent = (box[1] - box[0]).max(axis=1)  # (count + 1,)
-        # A long bar or a radical turned or resized like a letter would leave what it belongs to.
-        tame = np.minimum(1.0, 1.5 * size / np.maximum(extent, 1e-9))
-        tame[count] = 0.0
+        # Long bars and radicals vary less, so that they keep their relation to other symbols.
+        strength = np.minimum(1.0, 1.5 * size / np.maximum(extent, 1e-9))
+        strength[count] = 0.0
         draws = rng.uniform(-1, 1, (4, count + 1))
-        angle = np.radians(self.symbol_rotation) * draws[0] * tame
-        factor = np.exp(np.log(self.symbol_resize) * draws[1] * tame)
-        # A dot or a comma may not move as far as a letter.
+        angle = np.radians(self.symbol_rotation) * draws[0] * strength
+        factor = np.exp(np.log(self.symbol_resize) * draws[1] * strength)
+        # Dots and commas are shifted less than letters.
         reach = np.minimum(size, np.maximum(extent, 0.25 * size)) * self.symbol_shift
         reach[count] = 0.0
         shift = (draws[2:] * reach).T  # (count + 1, 2)
         cos, sin = factor * np.cos(angle), factor * np.sin(angle)
         of = np.repeat(owner, lengths)  # (n,)
-        middle = (box[0] + box[1])[of] / 2
-        x, y = (points - middle).T
-        turned = np.stack([cos[of] * x - sin[of] * y, sin[of] * x + cos[of] * y], axis=1)
-        out: NDArray[np.float64] = turned + middle + shift[of]  # (n, 2)
-        return out
+        centre = (box[0] + box[1])[of] / 2
+        x, y = (points - centre).T
+        rotated = np.stack([cos[of] * x - sin[of] * y, sin[of] * x + cos[of] * y], axis=1)
+        varied: Points = rotated + centre + shift[of]  # (n, 2)
+        return varied
 
-    def _field(self, points: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-        """A smooth random displacement of the plane at the points (n, 2), both in symbol sizes."""
-        shortest, longest = self._WAVES
-        length = shortest * (longest / shortest) ** rng.random(self._COUNT)
-        direction = rng.uniform(0, 2 * np.pi, self._COUNT)
+    def _displacement(self, points: Points, rng: np.random.Generator) -> Points:
+        """A smooth random displacement field at the points (n, 2), both in symbol sizes."""
+        shortest, longest = self._WAVELENGTHS
+        length = shortest * (longest / shortest) ** rng.random(self._WAVES)
+        direction = rng.uniform(0, 2 * np.pi, self._WAVES)
         waves = np.stack([np.cos(direction), np.sin(direction)]) * (2 * np.pi / length)
-        phase = points @ waves + rng.uniform(0, 2 * np.pi, self._COUNT)  # (n, waves)
-        amplitude = rng.normal(size=(self._COUNT, 2)) * (self.wobble * np.sqrt(2 / self._COUNT))
-        out: NDArray[np.float64] = np.sin(phase) @ amplitude  # (n, 2)
-        return out
+        phase = points @ waves + rng.uniform(0, 2 * np.pi, self._WAVES)  # (n, waves)
+        amplitude = rng.normal(size=(self._WAVES, 2)) * (self.wobble * np.sqrt(2 / self._WAVES))
+        field: Points = np.sin(phase) @ amplitude  # (n, 2)
+        return field
 
-    def _matrix(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """The line's slant, stretch and rotation, for row vectors on its left."""
-        turn, lean, wide = rng.uniform(-1, 1, 3)
-        angle = np.radians(self.rotation) * turn
-        half = np.exp(0.5 * np.log(self.stretch) * wide)
-        slant = np.array([[1.0, 0.0], [-self.slant * lean, 1.0]])
+    def _matrix(self, rng: np.random.Generator) -> Points:
+        """Slant, stretch and rotation of the formula: (2, 2), for row vectors on its left."""
+        rotation_draw, slant_draw, stretch_draw = rng.uniform(-1, 1, 3)
+        angle = np.radians(self.rotation) * rotation_draw
+        half = np.exp(0.5 * np.log(self.stretch) * stretch_draw)
+        slant = np.array([[1.0, 0.0], [-self.slant * slant_draw, 1.0]])
         stretch = np.diag([half, 1 / half])
         rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        out: NDArray[np.float64] = slant @ stretch @ rotation
-        return out
+        matrix: Points = slant @ stretch @ rotation
+        return matrix
 
 
-def _between(bounds: tuple[float, float], rng: np.random.Generator) -> float:
+def _log_uniform(bounds: tuple[float, float], rng: np.random.Generator) -> float:
     low, high = bounds
     return float(low * (high / low) ** rng.random())
 
 
-def _typical(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
-    """A symbol's size as far as strokes tell it at no cost: the median of their longer sides."""
+def _symbol_size(low: Points, high: Points) -> float:
+    """Estimate of the symbol size: the median of the longer sides of the strokes' boxes."""
     sides = (high - low).max(axis=1)
     sides = sides[sides > 0.05 * sides.max()]
     return float(np.median(sides)) if len(sides) else 1.0

@@ -25,42 +25,42 @@ _STEP = 0.5  # pixels between kept points; changes a corner by less than a quart
 
 
 def raster_size(
-    strokes: Sequence[Stroke], scale: float, thickness: float, padding: int
+    strokes: Sequence[Stroke], scale: float, stroke_width: float, padding: int
 ) -> tuple[int, int]:
     """Height and width in pixels of the image that `draw` returns for the same arguments."""
     low, high = _extent(strokes)
-    width, height = (math.ceil(float(e) * scale + thickness) + 2 * padding for e in high - low)
+    width, height = (math.ceil(float(e) * scale + stroke_width) + 2 * padding for e in high - low)
     return max(height, 1), max(width, 1)
 
 
 def draw(
-    strokes: Sequence[Stroke], scale: float, thickness: float, padding: int
+    strokes: Sequence[Stroke], scale: float, stroke_width: float, padding: int
 ) -> NDArray[np.uint8]:
     """Draws strokes with a round pen, anti-aliased.
 
     Example:
         >>> stroke = np.array([[0, 0], [10, 5]], np.float32)
-        >>> draw([stroke], scale=2.0, thickness=2.0, padding=4).shape
+        >>> draw([stroke], scale=2.0, stroke_width=2.0, padding=4).shape
         (20, 30)
 
     Args:
         strokes: each (n, 2), finite; a stroke of one point is a dot.
         scale: pixels per unit of the strokes.
-        thickness: diameter of the pen, pixels; rounded to thirds of a pixel, at least 1/3.
+        stroke_width: diameter of the pen, pixels; rounded to thirds of a pixel, at least 1/3.
         padding: empty pixels on every side.
 
     Returns:
         (H, W), 0 = paper, 255 = ink: the extent of the strokes, the pen and the padding.
 
     Raises:
-        ValueError: if there is no stroke, or if scale or thickness is not positive.
+        ValueError: if there is no stroke, or if scale or stroke_width is not positive.
     """
-    if not (scale > 0 and thickness > 0):
-        raise ValueError(f"scale and thickness must be positive, got {scale} and {thickness}")
+    if not (scale > 0 and stroke_width > 0):
+        raise ValueError(f"scale and stroke_width must be positive, got {scale} and {stroke_width}")
     low, high = _extent(strokes)
     extent = (high - low) * scale
-    height, width = (max(1, math.ceil(float(e) + thickness) + 2 * padding) for e in extent[::-1])
-    canvas = _Canvas.of(height, width, thickness, padding)
+    height, width = (max(1, math.ceil(float(e) + stroke_width) + 2 * padding) for e in extent[::-1])
+    canvas = _Canvas.of(height, width, stroke_width, padding)
     canvas_image = Image.new("L", canvas.cells[::-1])
     pen = ImageDraw.Draw(canvas_image).draw
     for points in _decimate(strokes, low, scale, canvas.margin):
@@ -68,28 +68,32 @@ def draw(
     return canvas.draw_with_pen(np.array(canvas_image))
 
 
-def draw_skeleton(skeleton: NDArray[np.bool_], thickness: float, padding: int) -> NDArray[np.uint8]:
+def draw_skeleton(
+    skeleton: NDArray[np.bool_], stroke_width: float, padding: int
+) -> NDArray[np.uint8]:
     """Draws the lines of a skeleton with the same pen as `draw`.
 
     Args:
         skeleton: (h, w), centre lines on a grid with `SUPERSAMPLING` cells per pixel.
-        thickness: diameter of the pen, pixels.
+        stroke_width: diameter of the pen, pixels.
         padding: empty pixels on every side.
 
     Returns:
         (H, W), 0 = paper, 255 = ink: the extent of the grid, the pen and the padding.
     """
-    canvas = _Canvas.of(*skeleton_size(skeleton, thickness, padding), thickness, padding)
+    canvas = _Canvas.of(*skeleton_size(skeleton, stroke_width, padding), stroke_width, padding)
     fine = np.zeros(canvas.cells, dtype=np.uint8)
     top, (rows, columns) = canvas.margin, skeleton.shape
     fine[top : top + rows, top : top + columns] = 255 * skeleton
     return canvas.draw_with_pen(fine)
 
 
-def skeleton_size(skeleton: NDArray[np.bool_], thickness: float, padding: int) -> tuple[int, int]:
+def skeleton_size(
+    skeleton: NDArray[np.bool_], stroke_width: float, padding: int
+) -> tuple[int, int]:
     """Height and width in pixels of the image that `draw_skeleton` returns."""
     height, width = (
-        math.ceil(cells / SUPERSAMPLING + thickness) + 2 * padding for cells in skeleton.shape
+        math.ceil(cells / SUPERSAMPLING + stroke_width) + 2 * padding for cells in skeleton.shape
     )
     return height, width
 
@@ -110,8 +114,8 @@ class _Canvas(NamedTuple):
     margin: int
 
     @classmethod
-    def of(cls, height: int, width: int, thickness: float, padding: int) -> _Canvas:
-        pen = max(1, round(thickness * SUPERSAMPLING))
+    def of(cls, height: int, width: int, stroke_width: float, padding: int) -> _Canvas:
+        pen = max(1, round(stroke_width * SUPERSAMPLING))
         return cls(height, width, pen, padding * SUPERSAMPLING + pen // 2)
 
     @property

@@ -11,7 +11,7 @@ from im2tex.ink.ink import Ink, Symbol
 
 OFF = Augmentation(
     scale=(1, 1),
-    thickness=(1, 1),
+    stroke_width=(1, 1),
     rotation=0,
     slant=0,
     stretch=1,
@@ -60,7 +60,7 @@ def test_strokes_and_symbols_keep_their_order_and_type():
 
 
 def test_factors_are_log_uniform_in_their_ranges():
-    augmentation = Augmentation(scale=(0.5, 2.0), thickness=(0.25, 4.0))
+    augmentation = Augmentation(scale=(0.5, 2.0), stroke_width=(0.25, 4.0))
     drawn = np.log2([augmentation.apply(INK, np.random.default_rng(i))[1:] for i in range(400)])
     assert abs(drawn).max(axis=0) == pytest.approx([2, 1], abs=0.05)
     # The means of 400 scatter by 0.06 and 0.03.
@@ -121,7 +121,7 @@ def test_a_single_dot_is_fine():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"scale": (0, 1)}, {"thickness": (2, 1)}, {"stretch": 0.9}, {"wobble": -1}],
+    [{"scale": (0, 1)}, {"stroke_width": (2, 1)}, {"stretch": 0.9}, {"wobble": -1}],
 )
 def test_values_out_of_range_are_named(wrong):
     with pytest.raises(Im2TexError, match=next(iter(wrong))):

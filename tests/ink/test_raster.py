@@ -60,9 +60,9 @@ def test_both_ends_of_every_stroke_are_drawn():
     assert image[0, [0, 9, 18, 27]].min() > 100
 
 
-@pytest.mark.parametrize(("scale", "thickness"), [(0, 1), (1, 0), (-1, 1), (float("nan"), 1)])
-def test_refuses_what_cannot_be_drawn(scale, thickness):
+@pytest.mark.parametrize(("scale", "stroke_width"), [(0, 1), (1, 0), (-1, 1), (float("nan"), 1)])
+def test_refuses_what_cannot_be_drawn(scale, stroke_width):
     with pytest.raises(ValueError, match="must be positive"):
-        rasterize.draw([stroke((0, 0))], scale, thickness, 0)
+        rasterize.draw([stroke((0, 0))], scale, stroke_width, 0)
     with pytest.raises(ValueError, match="no stroke"):
         rasterize.draw([], 1, 1, 0)

@@ -31,7 +31,7 @@ _MAX_MISSES = 20_000  # candidates in a row without a new formula
 
 HANDWRITING = Augmentation(
     scale=(1.0, 1.0),
-    thickness=(1.0, 1.0),
+    stroke_width=(1.0, 1.0),
     rotation=2.0,
     slant=0.25,
     stretch=1.25,

@@ -35,13 +35,13 @@ class Skeleton(NamedTuple):
     corner: tuple[float, float]
 
 
-def thin_line_skeleton(image: NDArray[np.uint8], scale: float, thickness: float) -> Skeleton | None:
+def thin_line_skeleton(image: NDArray[np.uint8], scale: float, pen: float) -> Skeleton | None:
     """The skeleton of an image whose lines are too thin for a model, for `draw_skeleton`.
 
     Args:
         image: (H, W), 0 = paper … 255 = ink.
         scale: pixels of the drawing per pixel of the image.
-        thickness: diameter of the pen of strokes, pixels of the drawing.
+        pen: diameter of the pen of strokes, pixels of the drawing.
 
     Returns:
         The skeleton without specks; None if the lines are not too thin.
@@ -55,7 +55,7 @@ def thin_line_skeleton(image: NDArray[np.uint8], scale: float, thickness: float)
     how = Image.Resampling.BOX if grid_scale < 1 else Image.Resampling.BICUBIC
     resized = Image.fromarray(image).resize((width, height), how)
     components = ConnectedComponents.of(ink_mask(np.asarray(resized))).without_specks()
-    if components.stroke_width >= _MAX_WIDTH * thickness * SUPERSAMPLING:
+    if components.stroke_width >= _MAX_WIDTH * pen * SUPERSAMPLING:
         return None
     cells = thin(components.ink)
     rows, columns = (np.flatnonzero(cells.any(axis)) for axis in (1, 0))
