@@ -17,7 +17,7 @@ from tiny_run import TINY, changed, config, im2tex, steps
 
 from im2tex import Im2Tex
 from im2tex.commands.trainer.config_layers import load_config
-from im2tex.data.preparation.printed.settings import Settings
+from im2tex.data.preparation.printed.settings import ArxivSettings
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.source import SOURCES
 from im2tex.data.sources import arxiv
@@ -71,11 +71,11 @@ def printed(sample):
 def stand_in(name, arguments):
     """What the store of a source says of itself."""
     if name == "handwriting":
-        return {"source": name, "settings": HandwritingSource(**arguments).made_with}
+        return {"source": name, "settings": HandwritingSource(**arguments).build_settings}
     if name != "arxiv":
         return {"source": name}
     # As if the papers had given no more than this.
-    settings = Settings(limits={"train": 10**6, "validation": 10**6}).filled()
+    settings = ArxivSettings(limits={"train": 10**6, "validation": 10**6}).resolved()
     return {"source": name, "version": arxiv.VERSION, "settings": settings}
 
 

@@ -108,12 +108,11 @@ def test_configuration_with_old_name_is_read_with_a_warning(table, tmp_path: Pat
     base.write_text("data: {old_workers: 3}\nmodel: {preprocessing: {old_size: 9, pad: 1}}\n")
     file.write_text("base: base.yaml\ndata: {batch_size: 4}\n")
     with pytest.warns(FutureWarning, match=r"base.yaml: data.old_workers .* data.num_workers"):
-        first, second = split_layers(["--config", str(file)])
-    assert first.content == {
-        "data": {"num_workers": 3},
+        (layer,) = split_layers(["--config", str(file)])
+    assert layer.content == {
+        "data": {"num_workers": 3, "batch_size": 4},
         "model": {"preprocessing": {"size": 9, "pad": 1}},
     }
-    assert second.content == {"data": {"batch_size": 4}}
 
 
 def test_configuration_with_both_names_is_refused_by_file(table, tmp_path: Path):

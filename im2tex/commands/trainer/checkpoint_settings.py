@@ -6,22 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from im2tex.attention import ATTENTIONS
+from im2tex.commands.components import registries
 from im2tex.commands.trainer.config_layers import ConfigLayer
-from im2tex.decoders import DECODERS
 from im2tex.decoders.base import NO_ATTENTION
-from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
 from im2tex.model.pretrained import StoredModel
-from im2tex.registry import Registry
-from im2tex.training.optim import OPTIMIZERS, SCHEDULES
 
-_MODEL_COMPONENTS: dict[str, Registry[Any]] = {
-    "encoder": ENCODERS,
-    "attention": ATTENTIONS,
-    "decoder": DECODERS,
-}
-_TRAINING_COMPONENTS: dict[str, Registry[Any]] = {"optimizer": OPTIMIZERS, "schedule": SCHEDULES}
+_MODEL_COMPONENTS = ("encoder", "attention", "decoder")
+_TRAINING_COMPONENTS = ("optimizer", "schedule")
 _NOT_IN_CONFIG = ("vocabulary",)
 
 
@@ -85,8 +77,8 @@ def check_conflicts(settings: Any, trained: Mapping[str, Any], *, resume: bool) 
     """
     vocabulary = trained["vocabulary"]
     pairs = [("vocabulary", settings.get("vocabulary") or vocabulary, vocabulary)]
-    for kind, registry in (_MODEL_COMPONENTS | (_TRAINING_COMPONENTS if resume else {})).items():
-        name = trained[kind]
+    for kind in (*_MODEL_COMPONENTS, *(_TRAINING_COMPONENTS if resume else ())):
+        name, registry = trained[kind], registries()[f"{kind}s"]
         if name == NO_ATTENTION:  # the model itself checks that
             continue
         pairs.append((kind, settings[kind], name))

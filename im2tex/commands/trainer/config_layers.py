@@ -3,8 +3,7 @@
 jsonargparse merges configuration files and flags in the order of the command line. Three rules are
 added here, on the argument list, before it is parsed:
 
-- A configuration file with the key `base` names another file, relative to itself, which becomes
-  the layer before it.
+- A configuration file with the key `base` extends another file, given relative to itself.
 - When a layer changes the name of a component, the earlier layers' arguments of that component are
   reset, since they belong to another component.
 - The settings of a checkpoint are the first layer, so that all others override them.
@@ -68,13 +67,12 @@ def split_layers(arguments: Sequence[str]) -> list[ConfigLayer]:
     """Splits arguments, without the subcommand, into layers with the current names of settings.
 
     Raises:
-        Im2TexError: if a configuration file does not exist, is not a YAML mapping, or extends
-            itself.
+        Im2TexError: as for `load_config`.
     """
     layers: list[ConfigLayer] = []
     for name, value, words in _split_options(arguments):
         if name in ("--config", "-c"):
-            layers += map(ConfigLayer.of_settings, _read_with_bases(Path(value)))
+            layers.append(ConfigLayer.of_settings(load_config(Path(value))))
             continue
         if not layers or layers[-1].content is not None:
             layers.append(ConfigLayer())
@@ -106,30 +104,44 @@ def _split_options(arguments: Sequence[str]) -> Iterator[tuple[str, str, list[st
         yield current, path, words
 
 
-def load_config(path: Path) -> dict[str, Any]:
-    """The nested settings of a configuration file and its bases, merged as the commands do.
+def load_config(path: Path, extended_by: Sequence[Path] = ()) -> dict[str, Any]:
+    """The nested settings of a configuration file, merged with those of its bases.
 
     A mapping within a group, such as `model.encoder_args`, replaces that of the base.
 
+    Args:
+        path: of the file.
+        extended_by: the files of which this one is the base.
+
     Raises:
-        Im2TexError: as for `split_layers`.
+        Im2TexError: if the file does not exist, is not a YAML mapping, or extends itself.
     """
-    merged: dict[str, Any] = {}
-    for content in _read_with_bases(path):
-        for group, value in content.items():
-            before = merged.get(group)
-            if isinstance(before, Mapping) and isinstance(value, Mapping):
-                old, new = flatten({group: before}), flatten({group: value})
-                stale = {
-                    setting
-                    for name, owned in COMPONENT_ARGUMENTS.items()
-                    if _changes(name, old, new)
-                    for setting in owned
-                }
-                kept = {k: v for k, v in before.items() if f"{group}.{k}" not in stale}
-                merged[group] = kept | dict(value)
-            else:
-                merged[group] = value
+    if path.resolve() in extended_by:
+        raise Im2TexError(f"--config {path} is its own {BASE}.")
+    content = _read_config(path)
+    base = content.pop(BASE, None)
+    if base is None:
+        return content
+    if not isinstance(base, str):
+        raise Im2TexError(
+            f"--config {path}: {BASE} must be the path of another configuration file, relative to "
+            f"this one; got {base!r}."
+        )
+    merged = load_config(path.parent / base, [*extended_by, path.resolve()])
+    for group, value in content.items():
+        before = merged.get(group)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            old, new = flatten({group: before}), flatten({group: value})
+            stale = {
+                setting
+                for name, owned in COMPONENT_ARGUMENTS.items()
+                if _changes(name, old, new)
+                for setting in owned
+            }
+            kept = {key: one for key, one in before.items() if f"{group}.{key}" not in stale}
+            merged[group] = kept | dict(value)
+        else:
+            merged[group] = value
     return merged
 
 
@@ -173,27 +185,6 @@ def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, Mapping):
             flat |= flatten(value, f"{prefix}{name}.")
     return flat
-
-
-def _read_with_bases(path: Path) -> list[dict[str, Any]]:
-    """The settings of a configuration file after those of its bases, with current names."""
-    contents: list[dict[str, Any]] = []
-    seen: list[Path] = []
-    file: Path | None = path
-    while file is not None:
-        if file.resolve() in seen:
-            raise Im2TexError(f"--config {path}: {file} is its own {BASE}.")
-        seen.append(file.resolve())
-        content = _read_config(file)
-        base = content.pop(BASE, None)
-        if not isinstance(base, str | None):
-            raise Im2TexError(
-                f"--config {file}: {BASE} must be the path of another configuration file, relative "
-                f"to this one; got {base!r}."
-            )
-        contents.insert(0, content)
-        file = None if base is None else file.parent / base
-    return contents
 
 
 def _read_config(path: Path) -> dict[str, Any]:
