@@ -1,4 +1,4 @@
-r"""Rows and cells of a label, checked as TeX would check them: before a picture depends on them."""
+r"""Checks the rows and cells of arrays in a label by TeX's rules."""
 
 from __future__ import annotations
 
@@ -9,85 +9,88 @@ from im2tex.latex.tokens import LatexError
 from im2tex.render.markup.columns import MAX_MATRIX_COLUMNS
 
 _LIMITS = {"matrix": MAX_MATRIX_COLUMNS, "gathered": 1, "\\substack": 1}
-_SPECIFIED = ("array", "alignedat")  # what comes next in braces says how many columns there are
+_SPECIFIED = ("array", "alignedat")  # the next group specifies the columns
 _RULES = ("\\hline", "\\cline")
 _SPANNING = ("\\multicolumn", "\\hdotsfor")
 
 
 @dataclass(slots=True)
-class _Grid:
-    """An environment, or a stack of lines, that is open.
+class _OpenArray:
+    """An array-like environment or command that is not closed yet.
 
     Attributes:
-        name: of the environment, or the command.
-        most: columns that it has; None where TeX sets no limit.
-        used: columns of the row so far.
-        begun: whether anything stands in the cell.
+        name: name of the environment or command.
+        max_columns: number of its columns; None if TeX has no limit.
+        columns: number of columns of the current row so far.
+        has_content: whether the current cell has content.
     """
 
     name: str
-    most: int | None
-    used: int = 1
-    begun: bool = False
+    max_columns: int | None
+    columns: int = 1
+    has_content: bool = False
 
 
 def check_rows(tokens: Sequence[str]) -> None:
-    r"""Refuses what TeX has no place for in an array.
+    r"""Checks that TeX accepts the rows and cells of a label.
 
     Args:
-        tokens: a label in canonical form, whose braces and environments match.
+        tokens: a label in canonical form with matching braces and environments.
 
     Raises:
-        LatexError: for a row with more cells than the array has columns, a `\hline` that begins no
-            row, a `\multicolumn` that begins no cell, and `&` or `\\` inside of braces.
+        LatexError: for a row with more cells than the array has columns, a `\hline` that is not at
+            the beginning of a row, a `\multicolumn` that is not at the beginning of a cell, and `&`
+            or `\\` inside braces.
     """
-    opened: list[_Grid | None] = []  # None for braces
+    opened: list[_OpenArray | None] = []  # None for braces
     at = 0
     while at < len(tokens):
         token = tokens[at]
         at += 1
-        grid = opened[-1] if opened else None
+        array = opened[-1] if opened else None
         if token == "}" or token[:5] == "\\end{":
             opened.pop()
         elif token in ("&", "\\\\"):
-            if grid is None:
-                raise LatexError(f"{token} in braces of its own", 0, "")
-            grid.used = grid.used + 1 if token == "&" else 1
-            grid.begun = False
-            _check_width(grid)
+            if array is None:
+                raise LatexError(f"{token} must not be inside braces", 0, "")
+            array.columns = array.columns + 1 if token == "&" else 1
+            array.has_content = False
+            _check_width(array)
         elif token in _RULES or token in _SPANNING:
-            if grid is None or grid.begun or (token in _RULES and grid.used > 1):
+            if array is None or array.has_content or (token in _RULES and array.columns > 1):
                 what = "row" if token in _RULES else "cell"
-                raise LatexError(f"{token} begins no {what} of an array", 0, "")
-            end = _behind_braces(tokens, at)
+                raise LatexError(f"{token} must begin a {what} of an array", 0, "")
+            end = _after_group(tokens, at)
             if token in _SPANNING:
-                grid.begun = True
-                grid.used += max(_number(tokens[at:end]), 1) - 1
-                _check_width(grid)
+                array.has_content = True
+                array.columns += max(_number(tokens[at:end]), 1) - 1
+                _check_width(array)
             at = end if token != "\\hline" else at
         else:
-            if grid is not None:
-                grid.begun = True
+            if array is not None:
+                array.has_content = True
             if token[:7] == "\\begin{":
                 name = token[7:-1]
-                end = _behind_braces(tokens, at) if name in _SPECIFIED else at
+                end = _after_group(tokens, at) if name in _SPECIFIED else at
                 columns = sum(letter in "lcr" for letter in tokens[at:end])
-                opened.append(_Grid(name, columns if name == "array" else _LIMITS.get(name)))
+                opened.append(_OpenArray(name, columns if name == "array" else _LIMITS.get(name)))
                 at = end
             elif token == "{":
                 stacked = at > 1 and tokens[at - 2] == "\\substack"
-                opened.append(_Grid("\\substack", 1) if stacked else None)
+                opened.append(_OpenArray("\\substack", 1) if stacked else None)
 
 
-def _check_width(grid: _Grid) -> None:
-    if grid.most is not None and grid.used > grid.most:
+def _check_width(array: _OpenArray) -> None:
+    if array.max_columns is not None and array.columns > array.max_columns:
         raise LatexError(
-            f"a row of {grid.used} columns in {grid.name}: {grid.most} are there", 0, ""
+            f"a row of {array.columns} columns in {array.name}, which has {array.max_columns}",
+            0,
+            "",
         )
 
 
-def _behind_braces(tokens: Sequence[str], at: int) -> int:
-    """The place behind braces that open at a place; that place, if none do."""
+def _after_group(tokens: Sequence[str], at: int) -> int:
+    """Returns the index after the group at an index, or that index if no group begins there."""
     return tokens.index("}", at) + 1 if "".join(tokens[at : at + 1]) == "{" else at
 
 

@@ -1,4 +1,4 @@
-"""Labels in CROHME's canonical form, from markup as people write it."""
+"""Converts the markup of labels to CROHME's canonical form."""
 
 from __future__ import annotations
 
@@ -11,52 +11,55 @@ from im2tex.latex.tokens import LatexError
 from im2tex.render.markup.sanitizer import sanitize
 from im2tex.render.rendering import RenderError
 
-# Letters that the fonts have; what stands for another one is a sign of its own.
+# Letters of the fonts; a substitute for another letter would be a symbol of its own.
 _LETTERS = {
     "\\mathscr": frozenset(ascii_uppercase),
     "\\mathcal": frozenset(ascii_uppercase),
     "\\mathbb": frozenset(ascii_uppercase + "k"),
 }
 
-# What leaves no ink where there is nothing in it.
+# Tokens that leave no ink without content.
 _INKLESS = frozenset(
     [*"{}_^&", "\\\\", "\\substack", "\\frac", "\\overline", "\\underline", *_LETTERS]
 )
 
 
 def label_tokens(markup: str) -> tuple[str, ...]:
-    r"""The tokens of a label that can be drawn, and so be compared by its picture.
+    r"""Returns the tokens of a label in CROHME's canonical form.
+
+    The tokens can be rendered, so that predictions can be compared with the label by their images.
+
+    Example::
+
+        label_tokens(r"$x^2$")  # ("x", "^", "{", "2", "}")
 
     Args:
         markup: a formula, with or without dollars.
 
-    Returns:
-        Its tokens in CROHME's canonical form.
-
     Raises:
-        LatexError: if it cannot be read, nothing of it can be seen, the form has no way to write
-            it, a font has no such letter, or a command in it is none that formulas are drawn with,
-            such as a macro of one's own.
+        LatexError: if the markup cannot be parsed, has no visible symbol, cannot be expressed in
+            the canonical form, uses a letter that its font lacks, or has an unknown command such
+            as a user-defined macro.
     """
     tokens = canonicalize(markup, strict=True)
-    if not _leaves_ink(tokens):
-        raise _refused("nothing of it can be seen")
+    if not _has_ink(tokens):
+        raise _label_error("it has no visible symbol")
     _check_fonts(tokens)
     check_rows(tokens)
     try:
         sanitize(" ".join(tokens))
     except RenderError as error:
-        raise _refused(error.failure.reason) from None
+        raise _label_error(error.failure.reason) from None
     return tuple(tokens)
 
 
-def _refused(reason: str) -> LatexError:
+def _label_error(reason: str) -> LatexError:
     return LatexError(reason, 0, "")
 
 
-def _leaves_ink(tokens: Sequence[str]) -> bool:
-    """Whether there is more than structure without anything in it."""
-    specification = False  # of an array's columns
+def _has_ink(tokens: Sequence[str]) -> bool:
+    """Whether the tokens include more than empty structures."""
+    specification = False  # whether the token is in the columns of an array
     for token in tokens:
         environment = token[:7] == "\\begin{" or token[:5] == "\\end{"
         if not environment and not specification and token not in _INKLESS:
@@ -66,8 +69,8 @@ def _leaves_ink(tokens: Sequence[str]) -> bool:
 
 
 def _check_fonts(tokens: Sequence[str]) -> None:
-    """Refuses letters and digits of fonts that have none of them."""
-    fonts: list[str | None] = []  # of each open brace
+    """Checks that the fonts of letters and digits have them."""
+    fonts: list[str | None] = []  # font of each open group
     for before, token in zip(["", *tokens], tokens, strict=False):
         if token == "{":
             inherited = fonts[-1] if fonts else None
@@ -75,4 +78,4 @@ def _check_fonts(tokens: Sequence[str]) -> None:
         elif token == "}":
             fonts.pop()
         elif fonts and fonts[-1] and token.isalnum() and token not in _LETTERS[fonts[-1]]:
-            raise _refused(f"the font of {fonts[-1]} has no {token}")
+            raise _label_error(f"the font of {fonts[-1]} has no {token}")

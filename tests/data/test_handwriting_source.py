@@ -13,11 +13,13 @@ from im2tex.data.preparation.handwriting import layouts
 from im2tex.data.preparation.handwriting.selection import from_list, is_held_out
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.sample import Sample
+from im2tex.data.source import SOURCES
 from im2tex.data.sources.handwriting import HandwritingSource
 from im2tex.data.store import Split, write_split
 from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
 from im2tex.ink.builtin_font.typeset import typeset
+from im2tex.ink.handwriting import NATURAL, PAPER
 from im2tex.latex.crohme.canonical import canonicalize
 
 needs_tex = pytest.mark.skipif(shutil.which("latex") is None, reason="needs latex (TeX)")
@@ -261,3 +263,29 @@ def test_missing_files_are_named_with_command(formulas, tmp_path):
 def test_ensure_refuses_store_of_other_settings(root):
     with pytest.raises(Im2TexError, match="max_tokens=20, made with 150"):
         HandwritingSource(**ARGS, max_tokens=20).ensure(root)
+
+
+@pytest.mark.parametrize(
+    ("old", "style", "resample"),
+    [
+        ({"manner": "faithful"}, PAPER, True),
+        ({"manner": "natural", "fresh": False}, NATURAL, False),
+        ({"stream": "formulas.txt"}, NATURAL, True),
+    ],
+)
+def test_settings_and_store_of_older_version_are_used(tmp_path, old, style, resample):
+    # The metadata that the versions with these names wrote.
+    settings = {
+        **{"formulas": "list", "labels": "crohme", "count": 75_000, "validation": 0.3},
+        **{"max_tokens": 150, "seed": 0},
+    }
+    metadata = {"version": 1, "settings": settings, "epoch": 0, "manner": "faithful"}
+    for split in ("train", "validation"):
+        write_split(tmp_path / "handwriting" / f"{split}.parquet", [], metadata)
+    with pytest.warns(FutureWarning, match="is the name of an older version"):
+        source = SOURCES.build("handwriting", {**ARGS, **old})
+    source.ensure(tmp_path)
+    synthesizer = source.split(tmp_path, "train").synthesizer
+    assert synthesizer.composer.style is style
+    assert synthesizer.resample_strokes is resample
+    assert source.formulas_per_epoch_from == old.get("stream")

@@ -118,7 +118,7 @@ LABELS = [
 
 
 @pytest.mark.parametrize(("markup", "expected"), LABELS)
-def test_a_label_keeps_its_symbols_and_read_again_is_itself(markup, expected):
+def test_label_tokens_is_idempotent(markup, expected):
     assert " ".join(label_tokens(markup)) == expected
     assert " ".join(label_tokens(expected)) == expected
 
@@ -135,45 +135,45 @@ def test_a_label_keeps_its_symbols_and_read_again_is_itself(markup, expected):
         (r"\begin{theorem}x\end{theorem}", "theorem has no place"),
         (r"\vrule height 1pt{x}", "no place in a label"),
         (r"a\over b\over c", "in one group"),
-        (r"\, \phantom{x}", "nothing of it can be seen"),
+        (r"\, \phantom{x}", "it has no visible symbol"),
         (r"\mathscr{La}", "the font of .* has no a"),
         (r"\mathbb{1}", "the font of .* has no 1"),
         (r"\c{c}", "no place in a label"),
         (r"\text{中}", r"U\+4E2D \(CJK UNIFIED IDEOGRAPH-4E2D\) has no markup in formulas"),
-        (r"\begin{matrix}\end{matrix}", "nothing of it can be seen"),
-        (r"\frac{}{}\overline{}", "nothing of it can be seen"),
-        (r"\begin{array}{c|c}\end{array}", "nothing of it can be seen"),
-        # Where TeX has no place for it.
-        (r"\begin{array}{c|c}a&b&c\end{array}", "a row of 3 columns in array: 2 are there"),
+        (r"\begin{matrix}\end{matrix}", "it has no visible symbol"),
+        (r"\frac{}{}\overline{}", "it has no visible symbol"),
+        (r"\begin{array}{c|c}\end{array}", "it has no visible symbol"),
+        # Rows and cells that TeX refuses.
+        (r"\begin{array}{c|c}a&b&c\end{array}", "a row of 3 columns in array, which has 2"),
         (r"\begin{array}{c|c}a&\multicolumn{2}{c}{b}\end{array}", "a row of 3 columns in array"),
-        (_WIDE[31], "a row of 31 columns in matrix: 30 are there"),
+        (_WIDE[31], "a row of 31 columns in matrix, which has 30"),
         (r"\begin{gathered}a&b\end{gathered}", "a row of 2 columns in gathered"),
-        (r"\begin{array}{c|c}a\hline\end{array}", r"\\hline begins no row"),
-        (r"\begin{array}{c|c}a&\hline b\end{array}", r"\\hline begins no row"),
-        (r"a\hline", r"\\hline begins no row"),
-        (r"\begin{matrix}a\hdotsfor{2}\end{matrix}", r"\\hdotsfor begins no cell"),
+        (r"\begin{array}{c|c}a\hline\end{array}", r"\\hline must begin a row"),
+        (r"\begin{array}{c|c}a&\hline b\end{array}", r"\\hline must begin a row"),
+        (r"a\hline", r"\\hline must begin a row"),
+        (r"\begin{matrix}a\hdotsfor{2}\end{matrix}", r"\\hdotsfor must begin a cell"),
         # Braces that may be an argument, behind brackets too.
         (r"\foo[a]{b}", r"\\foo is not known"),
     ],
 )
-def test_what_has_no_label_is_refused_by_a_reason(markup, reason):
+def test_label_tokens_refuses_markup_with_reason(markup, reason):
     with pytest.raises(LatexError, match=reason):
         label_tokens(markup)
 
 
-def test_a_reason_without_a_known_place_names_none():
+def test_label_error_without_position_names_none():
     with pytest.raises(LatexError) as caught:
         label_tokens(r"see \ref{a}")
     assert str(caught.value) == r"\ref points to something outside the formula"
 
 
-def test_braces_behind_a_symbol_that_is_drawn_are_no_argument():
+def test_braces_after_known_symbol_are_no_argument():
     for symbol in sorted(SYMBOLS - {"\\pod", "\\pmod"}):
         assert label_tokens(f"a{symbol}{{x}}")[-1] == "x"
 
 
 @needs_tex
-def test_every_label_is_drawn_by_tex():
+def test_labels_are_rendered_by_tex():
     labels = [" ".join(label_tokens(markup)) for markup, _ in LABELS]
     with open_renderer("tex") as renderer:
         drawn = list(renderer.render(labels))

@@ -1,8 +1,8 @@
-"""Which split a CROHME file belongs to, told by the folders it lies in.
+"""Determines the split of a CROHME file from its folders.
 
-The competitions of 2011 to 2023 named and nested their folders differently, inner archives were
-packed with and without a folder of their own, and people rearrange what they unpack. The innermost
-folder that says "train", "valid" or "test" decides; the year is the one nearest to it.
+The competitions of 2011 to 2023 named and nested their folders differently, inner archives have or
+lack a top folder, and users rearrange unpacked files. The innermost folder with "train", "valid" or
+"test" in its name decides; the year is the one nearest to it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from pathlib import PurePosixPath
 
 COLLECTIONS = ("HAMEX", "KAIST", "MathBrush", "MfrDB", "expressmatch", "extension")
-"""The collections that make up the training set."""
+"""The collections of the training set."""
 
 OTHER_TASKS = "isolated symbols, matrices or artificial data"
 
@@ -20,27 +20,27 @@ _TEST = re.compile(r"test")
 _TRAIN = re.compile(r"train")
 _VALID = re.compile(r"(?<![a-z])val(?:id|idation)?(?![a-z])|(?<=_)val(?![a-z])")
 _SKIPPED = re.compile(r"symbol|symb\d|matri(?:x|ces)|artificial|__macosx")
-# Folders whose name alone is known to mean a year.
+# Folders whose name has no year but belongs to one.
 _NAMED = {
     "testinkml": "test_2013",
     "testinkmlgt": "test_2013",
     "testem2014": "test_2014",
     "testem2014gt": "test_2014",
 }
-# Folders of the 2019 package, which says its year only on the outside.
-_OF_2019 = ("task1_and_task2", "task1_onlinerec")
+# Folders of the 2019 package, whose year is in the name of the package only.
+_FOLDERS_2019 = ("task1_and_task2", "task1_onlinerec")
 _LOWER = {name.lower(): name for name in COLLECTIONS}
 
 
 def split_of(path: PurePosixPath) -> str | None:
-    """The split of a file by its path.
+    """Returns the split of a file by its path.
 
     Args:
-        path: the path with every folder known, archives among them (`Train.zip/Train/a.inkml`).
+        path: path with all folders and archives, such as `Train.zip/Train/a.inkml`.
 
     Returns:
-        `train`, `test_YEAR`, `validation_YEAR` (a validation set that is no older test set, as
-        2023 has it), `OTHER_TASKS`, or None where nothing tells.
+        `train`, `test_YEAR`, `validation_YEAR` (a validation set that is not an older test, as in
+        2023), `OTHER_TASKS`, or None if the split is unknown.
     """
     folders = [part.lower() for part in path.parts[:-1]]
     if any(_SKIPPED.search(folder) for folder in folders):
@@ -61,16 +61,15 @@ def split_of(path: PurePosixPath) -> str | None:
 
 
 def collection_of(path: PurePosixPath, ui: str, copyright_: str) -> str:
-    """The collection a training ink comes from.
+    """Returns the collection of a training ink.
 
     Args:
-        path: its path; the folder of the collection is in most layouts.
-        ui: its identifier. CROHME 2016 and later keep all of train in one folder, and only the
-            inks themselves tell then.
-        copyright_: who holds the rights, as the file says.
+        path: path of the file, which includes the collection in most layouts.
+        ui: unique identifier of the ink, for CROHME 2016 and later, which have one training folder.
+        copyright_: copyright holder, as the file names it.
 
     Returns:
-        One of `COLLECTIONS`, or the innermost folder's name for an ink of none of them.
+        One of `COLLECTIONS`, or the name of the innermost folder for another ink.
     """
     for part in reversed(path.parts[:-1]):
         if part.lower() in _LOWER:
@@ -94,12 +93,10 @@ _UI = (
 
 
 def _year(folders: list[str], at: int) -> str | None:
-    """The year nearest to a folder: in its name, then inside it, then around it."""
-    inside = folders[at + 1 :]
-    around = reversed(folders[:at])
-    for folder in (folders[at], *inside, *around):
+    """Returns the year nearest to a folder: in its name, then below it, then above it."""
+    for folder in (*folders[at:], *reversed(folders[:at])):
         if match := _YEAR.search(folder):
             return match[1] or f"20{match[2]}"
-        if folder.removesuffix(".zip") in _OF_2019:
+        if folder.removesuffix(".zip") in _FOLDERS_2019:
             return "2019"
     return None

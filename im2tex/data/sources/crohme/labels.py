@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from im2tex.data.preparation.labels_file import read_labels
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink, Symbol
 from im2tex.ink.inkml import Inkml
@@ -129,47 +129,30 @@ class Captions:
 
 
 def read_captions(path: Path) -> Captions:
-    """Reads a file of labels.
+    """Reads a file of labels, see `read_labels`.
 
-    The file has tab-separated columns: either with a header that names `id` (or `inkml`) and
-    `label`, optionally `split`, or the two columns id and label without a header, as in the WAP
-    release. Spaces separate the tokens of a label. Ids are file names without folder and ending.
+    Names are file names, with or without folder and ending. A column `split` is necessary if
+    training and test inks share names. Spaces separate the tokens of a label.
 
     Raises:
         Im2TexError: if the file cannot be read, has another form, or labels an ink twice.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Im2TexError(f"--labels {path} cannot be read: {error}") from error
-    reader = csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
-    rows = [(number, row) for number, row in enumerate(reader, 1) if row]
-    if not rows:
-        raise Im2TexError(f"--labels {path} is empty.")
-    header = [name.strip().lower() for name in rows[0][1]]
-    has_header = "label" in header and ("id" in header or "inkml" in header)
-    columns = header if has_header else ["id", "label"]
     captions = Captions(path)
-    for number, row in rows[has_header:]:
-        if len(row) < len(columns):
+    try:
+        labels = read_labels(path)
+    except Im2TexError as error:
+        raise Im2TexError(f"--labels: {error}") from error
+    if not labels:
+        raise Im2TexError(f"--labels: {path} is empty.")
+    for label in labels:
+        key = re.sub(r"(?i)\.(inkml|png|bmp|jpe?g)$", "", PurePosixPath(label.name).name)
+        tokens = label.latex.split()
+        split = label.split.lower()
+        if split.startswith(("train", "valid")):  # such as `train_2014`: one training set here
+            split = "train"
+        if captions.by_split.setdefault((split, key), tokens) != tokens:
             raise Im2TexError(
-                f"--labels {path}, line {number}: {len(row)} columns, expected {len(columns)}: id, "
-                "a tab, and the tokens of the label separated by spaces, or a header with the "
-                "columns id and label."
+                f"--labels: {label.where}: '{key}' has a second, different label. If training and "
+                "test inks share names, add a column 'split'."
             )
-        _add_caption(captions, dict(zip(columns, row, strict=False)), number)
     return captions
-
-
-def _add_caption(captions: Captions, row: dict[str, str], number: int) -> None:
-    key = re.sub(r"(?i)\.(inkml|png|bmp|jpe?g)$", "", row.get("id") or row["inkml"])
-    key = PurePosixPath(key).name
-    tokens = row["label"].split()
-    split = row.get("split", "").strip().lower()
-    if split.startswith(("train", "valid")):  # such as `train_2014`: one training set here
-        split = "train"
-    if captions.by_split.setdefault((split, key), tokens) != tokens:
-        raise Im2TexError(
-            f"--labels {captions.path}, line {number}: '{key}' has a second, different label. "
-            "If training and test inks share names, add a column 'split'."
-        )

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
+from im2tex.data.preparation.labels_file import ENDINGS, EXPECTED, is_labels_file
 from im2tex.data.preparation.walking import walk
-from im2tex.data.sources.folder.labels import ENDINGS, EXPECTED, is_labels_file
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.files import read_file_bytes
 from im2tex.ink.images.formats import readable_formats

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from im2tex.data.sources.folder.labels import Label
+from im2tex.data.preparation.labels_file import Label
 from im2tex.errors import Im2TexError
 
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from im2tex.data.labels import label_tokens
 from im2tex.data.preparation.hashing import hash_fraction
+from im2tex.data.preparation.labels_file import EXPECTED, read_labels
 from im2tex.data.preparation.publishing import PROBLEMS, write_problems
 from im2tex.data.sample import Sample
 from im2tex.data.source import SOURCES, PreparationReport, Source
@@ -23,7 +24,6 @@ from im2tex.data.sources.folder.files import (
     sample_bytes,
     sample_endings,
 )
-from im2tex.data.sources.folder.labels import EXPECTED, read_labels
 from im2tex.data.sources.folder.matching import Matched, match_labels
 from im2tex.data.store import Split, write_split
 from im2tex.errors import Im2TexError

@@ -1,7 +1,7 @@
-r"""Reads labels files that lie beside a user's images: TSV, CSV, text with tabs, JSON.
+r"""Reads files of labels: TSV, CSV, text with tabs, JSON.
 
-A line has a name and a formula. `caption.txt` of the CROHME and HME100K packages is of this kind: a
-name without ending, a tab, the tokens.
+A line has the name of a sample and its formula, optionally its split. `caption.txt` of the CROHME
+and HME100K packages is of this kind: a name without ending, a tab, the tokens.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ EXPECTED = "labels.tsv, .csv, .txt, .json or .jsonl, or caption.txt"
 
 _FILE = (
     *("file", "filename", "file_name", "name", "key", "id", "path", "image", "img", "picture"),
+    "inkml",
     *(f"{kind}_{part}" for kind in ("image", "img") for part in ("id", "name", "file", "path")),
 )
 _LABEL = (
@@ -38,13 +39,15 @@ class Label:
 
     Attributes:
         where: file and line, for messages.
-        name: name of the image, as written.
+        name: name of the sample, as written.
         latex: the formula, "" if there is none.
+        split: name of the split, "" if there is none.
     """
 
     where: str
     name: str
     latex: str
+    split: str = ""
 
 
 def is_labels_file(name: str) -> bool:
@@ -112,7 +115,7 @@ def _table_labels(
         expected: the form of a row, for messages.
         joiner: joins the cells from the second on; "" if there must not be more than two.
     """
-    columns: tuple[int, int] | None = None
+    columns: tuple[int, ...] | None = None
     for position, (number, row) in enumerate(rows):
         where = f"{file}, line {number}"
         if position == 0:
@@ -122,18 +125,20 @@ def _table_labels(
         if columns is not None:
             if max(columns) >= len(row):
                 raise Im2TexError(f"{where}: {len(row)} columns, fewer than in the first line.")
-            yield Label(where, row[columns[0]].strip(), row[columns[1]].strip())
+            yield Label(where, *(row[column].strip() for column in columns))
         elif len(row) == 2 or (len(row) > 2 and joiner):
             yield Label(where, row[0].strip(), joiner.join(row[1:]).strip())
         else:
             raise Im2TexError(f"{where}: expected {expected}.")
 
 
-def _columns(names: Sequence[str]) -> tuple[int, int] | None:
-    """Returns the columns of the file and the label in a header; None for another row."""
+def _columns(names: Sequence[str]) -> tuple[int, ...] | None:
+    """Returns the columns of name, label and split in a header; None for another row."""
     file = next((names.index(name) for name in _FILE if name in names), None)
     label = next((names.index(name) for name in _LABEL if name in names), None)
-    return None if file is None or label is None else (file, label)
+    if file is None or label is None:
+        return None
+    return (file, label, names.index("split")) if "split" in names else (file, label)
 
 
 def _json_labels(file: Path, text: str) -> Iterator[Label]:

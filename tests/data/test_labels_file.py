@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from im2tex.data.sources.folder.labels import Label, is_labels_file, read_labels
+from im2tex.data.preparation.labels_file import Label, is_labels_file, read_labels
 from im2tex.data.sources.folder.matching import match_labels
 from im2tex.errors import Im2TexError
 
