@@ -1,8 +1,9 @@
-r"""Where the formulas of a document begin and end, by TeX's rules.
+r"""The beginnings and ends of a document's formulas, by TeX's rules.
 
-A sign of the beginning ends at its own partner: not at an escaped one, and not within a brace that
-was opened since. One without partner, or with a blank line before it, is counted and passed over;
-the text goes on where that was seen, so that a document is read once, whatever is in it.
+A formula reaches from its opening sign to the matching closing sign: not to an escaped sign, and
+not to one within a brace that was opened since. An opening sign without partner, or with a blank
+line before its partner, is counted and skipped; the search continues from there, so that the time
+is linear in the length of the document.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 MAX_FORMULA_LENGTH = 20_000
-"""Characters of source beyond which nothing is a formula any more."""
+"""Maximum length of a formula's source, in characters."""
 
 WITHOUT_PARTNER = "signs without a partner"
-"""The reason under which those are counted."""
+"""The reason under which opening signs without closing sign are counted."""
 
 FormulaKind = Literal["d", "i"]
 
 ALIGNED = ("align", "alignat", "flalign", "gather", "eqnarray", "multline")
-"""The environments, which all have a twin with a star."""
+"""Environments of several rows, each with a starred variant."""
 
 _ALIGNED = "|".join(ALIGNED)
 _NAMES = {False: r"equation\*?", True: rf"(?:equation|displaymath|math|{_ALIGNED})\*?"}
-# A set of characters at the front is what the search is fast by.
+# A set of characters at the front makes the search fast.
 _OPEN = {
     rows: re.compile(
         rf"[\\$](?:(?<=\$)\$?|(?<=\\)(?:begin[ \t]*\{{(?P<name>{names})\}}|[^A-Za-z@]))", re.DOTALL
@@ -51,11 +52,11 @@ _COLUMNS = re.compile(r"\s*\{[^{}]*\}")
 
 
 class FormulaBody(NamedTuple):
-    """What stands between the signs of a formula.
+    """The contents of a formula.
 
     Attributes:
-        end: its end in the text.
-        kind: `d` for a display, `i` for one within a line.
+        end: index of its end in the text.
+        kind: `d` for a display, `i` for an inline formula.
         source: its markup.
     """
 
@@ -65,12 +66,12 @@ class FormulaBody(NamedTuple):
 
 
 def iter_formulas(text: str, rows: bool, skipped: Counter[str]) -> Iterator[FormulaBody]:
-    r"""The formulas of a text.
+    r"""Finds the formulas of a text.
 
     Args:
         text: a document in which each formula stands between its own signs.
-        rows: whether the rows of aligned displays are taken.
-        skipped: where signs without a partner are counted.
+        rows: also finds the rows of aligned displays.
+        skipped: counts signs without a partner.
 
     Yields:
         The formulas in order, from `\begin{document}` on, if there is one.
@@ -96,9 +97,9 @@ def iter_formulas(text: str, rows: bool, skipped: Counter[str]) -> Iterator[Form
 
 
 def _formula_end(text: str, at: int, sign: str, name: str | None) -> tuple[int, int]:
-    """Where the formula that begins at a position ends, and where to search for the next one.
+    """The end of the formula that begins at a position, and where to search for the next one.
 
-    The end is -1 if it has none: the search then continues where that was seen.
+    The end is -1 for a formula without closing sign.
     """
     close = None if name is not None else _CLOSE[sign]
     dollars = close is not None and close.startswith("$")
@@ -126,14 +127,14 @@ def _formula_end(text: str, at: int, sign: str, name: str | None) -> tuple[int, 
 
 
 def split_rows(body: str, name: str) -> list[str]:
-    """The rows of an aligned display, those of arrays inside left whole.
+    """Splits an aligned display into its rows; arrays inside stay whole.
 
     Args:
         body: its source.
         name: its environment, with its star.
 
     Returns:
-        The rows that are not blank, without the signs of alignment of the display itself.
+        The rows that are not blank, without the display's own `&`.
     """
     at = 0
     if name.startswith("alignat") and (columns := _COLUMNS.match(body)):

@@ -1,8 +1,8 @@
-r"""A TeX file without what TeX never sets: comments, verbatim text, and what stands behind the end.
+r"""Removal of comments, verbatim text and the text behind the end from a TeX file.
 
-Comments go as TeX reads them: with their line end and the next line's indent, so that a line that
-is nothing but a comment is no paragraph's end. Verbatim text goes whole, since a dollar in it is no
-formula's; so does `\iffalse … \fi`, the other way to comment out.
+A comment is removed with its line end and the next line's indent, as TeX does, so that a line with
+only a comment does not end a paragraph. Verbatim text is removed because a dollar in it begins no
+formula. `\iffalse … \fi` is a comment as well.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 
 _VERBATIM = r"verbatim|[BL]?Verbatim|SaveVerbatim|alltt|lstlisting|minted|comment|filecontents"
-_SHORT = 500  # characters that \verb takes at most
+_SHORT = 500  # maximum length of \verb, in characters
 
-# The comment's sign, and what it may stand in without being one. A set of characters at the front
-# is what the search is fast by.
+# The sign of a comment, and constructs in which it begins none. A set of characters at the front
+# makes the search fast.
 _SIGN = re.compile(
     rf"[%\\](?:(?<=%)"
     rf"|(?<=\\)(?:verb(?:\*|(?![A-Za-z]))(?P<mark>[^\sA-Za-z*])[^\n]{{0,{_SHORT}}}?(?P=mark)"
@@ -31,7 +31,7 @@ _LONGEST_WORD = 64
 
 
 def strip_comments(source: str) -> str:
-    r"""The part of a file that TeX reads as text and math.
+    r"""The part of a file that TeX typesets.
 
     Args:
         source: a file's text.
@@ -65,14 +65,14 @@ def strip_comments(source: str) -> str:
         kept.append(source[start : match.start()])
         start = at
         if _WORD_AT_END.search(source, max(0, match.start() - _LONGEST_WORD), match.start()):
-            # The comment was what ended the word.
+            # The comment had ended the word.
             kept.append(" ")
     kept.append(source[start:])
     return "".join(kept)
 
 
 def _behind_block(source: str, at: int, name: str | None) -> int:
-    r"""The place behind a verbatim environment, or behind `\iffalse`'s `\else` or `\fi`; or -1."""
+    r"""The end of a verbatim environment, or of `\iffalse` at its `\else` or `\fi`; -1 for none."""
     if name:
         end = source.find(f"\\end{{{name}}}", at)
         return end if end < 0 else end + len(f"\\end{{{name}}}")
@@ -88,7 +88,7 @@ def _behind_block(source: str, at: int, name: str | None) -> int:
 
 
 def _escaped(source: str, at: int) -> bool:
-    r"""Whether the character there belongs to a backslash before it, as in `\%` but not `\\%`."""
+    r"""Whether a character belongs to a backslash before it, as in `\%` but not `\\%`."""
     first = at
     while first > 0 and source[first - 1] == "\\":
         first -= 1

@@ -1,8 +1,8 @@
-r"""Definitions of macros, read where they stand: TeX's `\def` and `\let`, and LaTeX's commands.
+r"""Readers of macro definitions: TeX's `\def` and `\let`, and LaTeX's commands.
 
-Groups are not looked at: a definition holds from where it stands to the end of the document or to
-the next one. Bodies with commands of LaTeX's inside (`\@…`), with conditions other than `\ifmmode`
-and `\ifthenelse`, or that build names, make a macro opaque.
+Groups are ignored: a definition holds from its position to the end of the document or to the next
+definition of the name. A macro is opaque if its body has internal commands (`\@…`) or conditions
+other than `\ifmmode` and `\ifthenelse`, or builds names.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _def(stream: MacroStream, table: MacroTable) -> list[Definition]:
 
 def _edef(stream: MacroStream, table: MacroTable) -> list[Definition]:
     return [
-        # Its text holds what the macros in it stand for now, not what they will.
+        # Its text is expanded with the definitions that hold now.
         (name, macro(expand_all(value.text, table, stream.budget)))
         if value is not None and not value.parameters
         else (name, value)
@@ -115,7 +115,7 @@ def _delimiters(stream: MacroStream, table: MacroTable) -> list[Definition]:
 
 
 def _document_command(stream: MacroStream, table: MacroTable) -> list[Definition]:
-    """A command of xparse, whose arguments are of LaTeX's usual kinds."""
+    """A command of xparse with arguments of LaTeX's usual kinds."""
     name, kinds, body = _name(stream), stream.argument(), stream.argument()
     if name is None or kinds is None or body is None:
         return []
@@ -132,7 +132,7 @@ def _document_command(stream: MacroStream, table: MacroTable) -> list[Definition
 
 
 def _name(stream: MacroStream) -> str | None:
-    """A macro's name, in braces or without."""
+    """Reads a macro's name, in braces or without."""
     braced = stream.follows("{")
     found = _NAME.match(stream.text, stream.at)
     if found is None:
@@ -144,7 +144,7 @@ def _name(stream: MacroStream) -> str | None:
 
 
 def _parameters(stream: MacroStream) -> tuple[Parameter, ...] | None:
-    """`[2][default]`; None if it is neither that nor nothing."""
+    """Reads `[2][default]` or nothing; None for another number of parameters."""
     count = stream.bracket()
     if count is None:
         return ()

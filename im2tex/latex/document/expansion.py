@@ -68,9 +68,7 @@ def expand_all(text: str, table: MacroTable, budget: ExpansionBudget) -> str:
                 stream.push(replacement)
             break
         else:
-            out.append(stream.text[stream.at :])
-            if not stream.pop():
-                return glue(out)
+            return glue([*out, stream.text[stream.at :]])
 
 
 def _silent(stream: MacroStream, word: str) -> str | None:

@@ -1,13 +1,12 @@
-r"""Formulas of a document, in the way of the paper that made IM2LATEX-100K (section 4 of its text).
+r"""Extraction of a document's formulas, after section 4 of the IM2LATEX-100K paper.
 
-Taken are `equation` with and without star, `$$…$$` and `\[…\]` as displays, and `$…$` and `\(…\)`
-as inline formulas, after the document's macros were expanded. What the paper does by patterns
-alone, and loses formulas by, is read here as TeX reads it: escaped signs begin nothing, math in a
-formula's text belongs to the formula, an opening sign without its partner ends with its paragraph,
-and short-hands (`\be … \ee`) are known. Labels, equation numbers and
-colours are no part of a formula.
+Displays are `equation` with and without star, `$$…$$` and `\[…\]`, inline formulas `$…$` and
+`\(…\)`, after expansion of the document's macros. The paper extracts with regular expressions and
+loses formulas; this module follows TeX's rules: escaped signs begin nothing, math in a formula's
+text belongs to the formula, an opening sign without its partner ends with its paragraph, and
+short-hands (`\be … \ee`) are expanded. Labels, equation numbers and colours are removed.
 
-Rows of `align` and its kin, which the paper does not take, are an option.
+Rows of `align` and its kin, which the paper does not extract, are an option.
 """
 
 from __future__ import annotations
@@ -24,22 +23,22 @@ from im2tex.latex.document.resolution import resolve_document
 from im2tex.latex.document.stream import BudgetExceededError, ExpansionBudget
 
 DOCUMENT_BUDGET = 2_000_000
-"""What the macros of a document may cost together, in characters read and written."""
+"""Characters that the macros of a document may read and write."""
 
 CHARACTER_BUDGET = 20
-"""What they may cost more for each character that the document has."""
+"""Further characters for each character of the document."""
 
 LARGEST_BUDGET = 40_000_000
-"""What they may cost at most: some seconds."""
+"""Maximum of the sum, which takes some seconds."""
 
 _WORD = re.compile(r"\\[A-Za-z]+")
 
 
 class ExtractedFormula(NamedTuple):
-    """A formula.
+    """An extracted formula.
 
     Attributes:
-        kind: `d`, a display, or `i`, one in a line of text.
+        kind: `d` for a display, `i` for an inline formula.
         latex: its markup on one line, macros expanded.
     """
 
@@ -49,13 +48,12 @@ class ExtractedFormula(NamedTuple):
 
 @dataclass
 class Extraction:
-    """What `extract_formulas` found.
+    """The result of `extract_formulas`.
 
     Attributes:
-        formulas: in the document's order.
-        skipped: how many were not taken, by reason.
-        with_opaque_macros: how many of the formulas still hold a macro of the paper that cannot be
-            expanded.
+        formulas: the formulas, in the document's order.
+        skipped: number of skipped formulas, by reason.
+        with_opaque_macros: number of formulas with a macro of the document that cannot be expanded.
     """
 
     formulas: list[ExtractedFormula] = field(default_factory=list)
@@ -66,10 +64,13 @@ class Extraction:
 def extract_formulas(document: str, *, rows: bool = False) -> Extraction:
     r"""The formulas of a document.
 
+    >>> extract_formulas(r"\def\a{x} Let $\a^2$ be ...").formulas
+    [ExtractedFormula(kind='i', latex='x^2')]
+
     Args:
-        document: its text without comments (`strip_comments`), files that it reads in their places.
-        rows: takes `displaymath` and `math` as well, and each row of `align`, `alignat`, `flalign`,
-            `gather`, `eqnarray` and `multline`, without the signs of alignment.
+        document: its text without comments (`strip_comments`), with input files inserted.
+        rows: also extracts `displaymath` and `math`, and each row of `align`, `alignat`,
+            `flalign`, `gather`, `eqnarray` and `multline`, without `&`.
 
     Returns:
         The formulas between `\begin{document}` and the end; all, if the document has no such sign.

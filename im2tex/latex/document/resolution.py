@@ -2,7 +2,7 @@ r"""Documents in which each formula stands between its own signs.
 
 Macros that begin or end formulas (`\be … \ee`) are expanded in the whole document; all others are
 left to `expand_macros`, which expands single formulas. So the text outside of formulas stays as it
-is, which limits what a macro bomb can reach.
+is, which limits the effect of a macro bomb.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class ResolvedDocument:
 
     Attributes:
         text: the document; definitions are taken out of it.
-        definitions: what they define, and the place in the text from where on it holds.
-        exhausted: whether macros were left as they are because they cost too much.
+        definitions: names and macros, each with the position in the text from which it holds.
+        exhausted: whether macros were left unexpanded because the budget was spent.
     """
 
     text: str = ""
@@ -49,16 +49,18 @@ def resolve_document(document: str, budget: ExpansionBudget) -> ResolvedDocument
 
     Args:
         document: the text without comments.
-        budget: what all of the expansion may cost.
+        budget: the budget of all expansions.
     """
     return _Resolver(document, budget).run()
 
 
 class _Resolver:
+    """Copies a document's text, with the macros that begin or end formulas expanded."""
+
     def __init__(self, document: str, budget: ExpansionBudget) -> None:
         self.stream = MacroStream(document, budget)
         self.table: MacroTable = {}
-        self.hiding: dict[str, bool] = {}
+        self.delimiting: dict[str, bool] = {}
         self.out: list[str] = []
         self.length = 0
         self.result = ResolvedDocument()
@@ -70,8 +72,6 @@ class _Resolver:
         except BudgetExceededError:
             self.result.exhausted = True
             self._put(self.stream.text[self.stream.at :])
-            while self.stream.pop():
-                self._put(self.stream.text[self.stream.at :])
         self.result.text = "".join(self.out)
         return self.result
 
@@ -86,7 +86,7 @@ class _Resolver:
         stream = self.stream
         text, copied = stream.text, stream.at
         for word, start, end in iter_commands(text, copied):
-            if word not in COMMANDS and not (word in self.table and self._hides(word)):
+            if word not in COMMANDS and not (word in self.table and self._delimits(word)):
                 continue
             self._put(text[copied:start])
             stream.at = end
@@ -101,8 +101,7 @@ class _Resolver:
                 stream.push(replacement)
             return True
         self._put(text[copied:])
-        stream.at = len(text)
-        return stream.pop()
+        return False
 
     def _define(self, command: str) -> None:
         start = self.stream.position()
@@ -112,13 +111,13 @@ class _Resolver:
         for name, value in found:
             self.table[name] = value
             self.result.definitions.append((self.length, (name, value)))
-            self.hiding.clear()
+            self.delimiting.clear()
         line_end = _LINE_END.match(self.stream.text, self.stream.at)
         self.stream.at = line_end.end() if line_end else self.stream.at
 
-    def _hides(self, word: str, depth: int = 0) -> bool:
+    def _delimits(self, word: str, depth: int = 0) -> bool:
         """Whether a macro, or another one that it leads to, begins or ends a formula."""
-        known = self.hiding.get(word)
+        known = self.delimiting.get(word)
         if known is not None:
             return known
         value = self.table[word]
@@ -126,13 +125,13 @@ class _Resolver:
         if value is not None and not value.final and depth < _MAX_CHAIN:
             text = value.text
             self.stream.budget.spend(len(text))
-            self.hiding[word] = False
+            self.delimiting[word] = False
             result = "\\ifmmode" not in text and (
                 _DELIMITER.search(text) is not None
                 or any(
-                    inner in self.table and self._hides(inner, depth + 1)
+                    inner in self.table and self._delimits(inner, depth + 1)
                     for inner, _, _ in iter_commands(text)
                 )
             )
-        self.hiding[word] = result
+        self.delimiting[word] = result
         return result

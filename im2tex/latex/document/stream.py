@@ -1,17 +1,17 @@
 r"""Text that macros are expanded in, and the arguments they take from it, by TeX's rules.
 
-What a macro stands for is pushed in front of what is still to be read. All work is paid for from a
-`ExpansionBudget`, so that no macro bomb costs more than a moment.
+The expansion of a macro is inserted in front of the rest of the text. All work is charged to an
+`ExpansionBudget`, so that a macro bomb takes seconds at most.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import TypeAlias
 
 LONGEST_ARGUMENT = 20_000
-"""Characters of the longest argument or definition that is read."""
+"""Maximum number of characters of an argument or definition."""
 
 COMMAND = re.compile(r"\\(?:[A-Za-z@]+|.)", re.DOTALL)
 """A control sequence."""
@@ -24,7 +24,8 @@ _FLAT_GROUP = re.compile(r"\{([^{}\\]*)\}")
 _SPACE = re.compile(r"\s*")
 _WORD_AT_END = re.compile(r"\\[A-Za-z@]+\Z")
 _LONGEST_WORD = 64
-_STEP = 50  # what an expansion costs beside its characters
+_STEP = 50  # cost of an expansion besides its characters
+_COPIED = 400  # characters copied at the cost of one that is read
 
 
 class BudgetExceededError(Exception):
@@ -32,10 +33,10 @@ class BudgetExceededError(Exception):
 
 
 class ExpansionBudget:
-    """How much work may still be done.
+    """The work that expansions may still do.
 
     Args:
-        characters: read or written by macros, with a fixed price for each expansion.
+        characters: number of characters read or written by macros; each expansion costs some more.
         parent: another budget, of which this one is a part.
     """
 
@@ -46,10 +47,10 @@ class ExpansionBudget:
         self.parent = parent
 
     def spend(self, characters: int) -> None:
-        """Pays for a step.
+        """Charges a step.
 
         Raises:
-            BudgetExceededError: if that is more than there is.
+            BudgetExceededError: if the step costs more than what is left.
         """
         self.left -= characters + _STEP
         if self.left < 0:
@@ -58,74 +59,49 @@ class ExpansionBudget:
             self.parent.spend(characters)
 
 
-class StreamPosition(NamedTuple):
-    """A place in a text, and the one where reading goes on behind the text.
-
-    Attributes:
-        text: a text.
-        at: how far it was read.
-        below: the place behind it, if there is one.
-    """
-
-    text: str
-    at: int
-    below: StreamPosition | None
+StreamPosition: TypeAlias = tuple[str, int]
 
 
 class MacroStream:
-    """Text, how far it was read, and what comes behind it.
+    """A text and the position up to which it was read.
 
     Args:
-        text: what is read first.
-        budget: what pays for it.
+        text: the text.
+        budget: the budget that expansions are charged to.
     """
 
-    __slots__ = ("at", "below", "budget", "text")
+    __slots__ = ("at", "budget", "text")
 
     def __init__(self, text: str, budget: ExpansionBudget) -> None:
         self.text = text
         self.at = 0
-        self.below: StreamPosition | None = None
         self.budget = budget
 
     def push(self, text: str) -> None:
-        """Puts text in front of the rest."""
-        self.budget.spend(len(text))
-        if self.at < len(self.text):
-            self.below = self.position()
-        self.text = text
+        """Inserts a text in front of the rest."""
+        self.budget.spend(len(text) + (len(self.text) - self.at) // _COPIED)
+        self.text = glue((text, self.text[self.at :]))
         self.at = 0
 
     def position(self) -> StreamPosition:
-        """Where the reading stands, for `back`."""
-        return StreamPosition(self.text, self.at, self.below)
+        """The current position, for `back`."""
+        return self.text, self.at
 
     def back(self, position: StreamPosition) -> None:
-        """Reads again from a place."""
-        self.text, self.at, self.below = position
-
-    def pop(self) -> bool:
-        """Goes on behind a text that was read to its end; False if nothing is there."""
-        if self.below is None:
-            return False
-        self.back(self.below)
-        return True
+        """Returns to a position."""
+        self.text, self.at = position
 
     def end(self) -> None:
-        """Leaves out all that is still to be read."""
+        """Skips the rest of the text."""
         self.at = len(self.text)
-        self.below = None
 
     def spaces(self) -> None:
-        """Passes white space over."""
-        while True:
-            found = _SPACE.match(self.text, self.at)
-            self.at = found.end() if found else self.at
-            if self.at < len(self.text) or not self.pop():
-                return
+        """Reads over white space."""
+        found = _SPACE.match(self.text, self.at)
+        self.at = found.end() if found else self.at
 
     def follows(self, sign: str) -> bool:
-        """Whether the rest, behind white space, begins with a sign, which is read if so."""
+        """Reads over white space and a sign; returns whether the sign was there."""
         self.spaces()
         if not self.text.startswith(sign, self.at):
             return False
@@ -133,7 +109,7 @@ class MacroStream:
         return True
 
     def argument(self) -> str | None:
-        """The group or the single token that comes next, without its braces; None if none does."""
+        """Reads a group, returned without its braces, or a single token; None without either."""
         self.spaces()
         if self.text.startswith("{", self.at):
             return self._balanced(_BRACE, "}")
@@ -144,70 +120,49 @@ class MacroStream:
         return found.group()
 
     def bracket(self) -> str | None:
-        """An optional argument, without its brackets; None if there is none."""
+        """Reads an optional argument, returned without its brackets; None without one."""
         self.spaces()
         if self.text.startswith("[", self.at):
             return self._balanced(_BRACKET, "]")
         return None
 
     def until(self, delimiter: str) -> str | None:
-        """What stands before a delimiter outside of braces, which is read too; None without one."""
+        """Reads up to a delimiter outside of braces and over it; None without one."""
         words = r"\s+".join(re.escape(part) for part in delimiter.split()) or r"\s"
         signs = re.compile(rf"(?P<delimiter>{words})|\\(?:[A-Za-z@]+|.)|[{{}}]", re.DOTALL)
-        while True:
-            depth = 0
-            limit = self.at + LONGEST_ARGUMENT
-            for found in signs.finditer(self.text, self.at, limit):
-                if found["delimiter"] and depth == 0:
-                    result = self.text[self.at : found.start()]
-                    self.budget.spend(len(result))
-                    self.at = found.end()
-                    return _unbraced(result)
-                depth += {"{": 1, "}": -1}.get(found.group(), 0)
-                if depth < 0:
-                    break
-            self.budget.spend(min(len(self.text), limit) - self.at)
-            if len(self.text) >= limit or depth < 0 or not self._merge():
-                return None
+        depth = 0
+        limit = min(self.at + LONGEST_ARGUMENT, len(self.text))
+        for found in signs.finditer(self.text, self.at, limit):
+            if found["delimiter"] and depth == 0:
+                result = self.text[self.at : found.start()]
+                self.budget.spend(len(result))
+                self.at = found.end()
+                return _unbraced(result)
+            depth += {"{": 1, "}": -1}.get(found.group(), 0)
+            if depth < 0:
+                break
+        self.budget.spend(limit - self.at)
+        return None
 
     def _balanced(self, signs: re.Pattern[str], close: str) -> str | None:
-        """What lies between the sign here and the one that closes it."""
+        """Reads from an opening sign to the sign that closes it; returns what is between."""
         if close == "}" and (flat := _FLAT_GROUP.match(self.text, self.at)):
             self.at = flat.end()
             return flat[1]
-        while True:
-            depth = 0
-            limit = self.at + LONGEST_ARGUMENT
-            for found in signs.finditer(self.text, self.at + (close == "]"), limit):
-                sign = found.group()
-                if sign == "{":
-                    depth += 1
-                elif sign == "}":
-                    depth -= 1
-                if (sign == close and depth == 0) or depth < 0:
-                    break
-            else:
-                found = None
-            end = found.end() if found else min(len(self.text), limit)
-            self.budget.spend(end - self.at)
-            if found is not None:
+        start = self.at
+        limit = min(start + LONGEST_ARGUMENT, len(self.text))
+        depth = 0
+        for found in signs.finditer(self.text, start + (close == "]"), limit):
+            sign = found.group()
+            depth += (sign == "{") - (sign == "}")
+            if (sign == close and depth == 0) or depth < 0:
+                self.budget.spend(found.end() - start)
                 if depth < 0:
                     return None
-                result = self.text[self.at + 1 : end - 1]
-                self.at = end
-                return result
-            if len(self.text) >= limit or not self._merge():
-                return None
-
-    def _merge(self) -> bool:
-        """Makes one text of this one and the one below it; False if there is none."""
-        if self.below is None:
-            return False
-        text, at, self.below = self.below
-        self.budget.spend(len(text) - at)
-        self.text = self.text[self.at :] + text[at:]
-        self.at = 0
-        return True
+                self.at = found.end()
+                return self.text[start + 1 : self.at - 1]
+        self.budget.spend(limit - start)
+        return None
 
 
 def iter_commands(text: str, at: int = 0) -> Iterator[tuple[str, int, int]]:
@@ -220,7 +175,7 @@ def iter_commands(text: str, at: int = 0) -> Iterator[tuple[str, int, int]]:
 
 
 def glue(pieces: Iterable[str]) -> str:
-    """Pieces of markup as one, a space where a word would run into the letter behind it."""
+    """Joins pieces of markup, with a space where a word would run into the letter behind it."""
     result: list[str] = []
     last = ""
     for piece in pieces:
@@ -234,7 +189,7 @@ def glue(pieces: Iterable[str]) -> str:
 
 
 def _unbraced(text: str) -> str:
-    """A delimited argument loses the braces around it, if one pair holds it whole."""
+    """A delimited argument without the braces around it, if one pair encloses it."""
     if not (text.startswith("{") and text.endswith("}")):
         return text
     depth = 0
