@@ -100,7 +100,7 @@ def test_log_p_equals_the_written_out_equations(order):
 def test_bigrams_derived_by_hand():
     model = KneserNey([["a", "b"], ["a", "b"], ["a"]], order=2)
     singles, pairs = model.discounts
-    # Single tokens by what stands before them: a 1, b 1, the end 2. None has 3.
+    # Numbers of different tokens before a: 1, b: 1, the end: 2. None has 3.
     assert (singles.values, singles.estimated) == (FALLBACK, False)
     # The 2 of 4 that are taken go to a, b, the end and <unk>, 1/8 each.
     single = {"a": 0.5 / 4 + 1 / 8, "b": 0.5 / 4 + 1 / 8, ".": 1 / 4 + 1 / 8, "<unk>": 1 / 8}

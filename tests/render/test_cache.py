@@ -215,7 +215,7 @@ def test_cache_on_full_disk_warns_and_renders(tmp_path):
         "UPDATE renderings SET png = NULL, cause = 'tex', reason = 'made up'",
         "UPDATE renderings SET cause = 'nonsense'",
         "UPDATE renderings SET checksum = NULL",
-        # The picture of one formula under the name of the other.
+        # The PNG files of the two formulas, swapped.
         "UPDATE renderings SET png = CAST(CASE png WHEN CAST('one a' AS BLOB) THEN 'one b' "
         "ELSE 'one a' END AS BLOB)",
     ],

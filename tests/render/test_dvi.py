@@ -65,7 +65,7 @@ def test_read_returns_glyphs_rules_and_specials_with_positions():
 def test_read_moves_of_every_register_and_length(first, again, across, length):
     move = bytes([first + length]) + (-100).to_bytes(length, "big", signed=True)
     body = move + (bytes([again, again]) if again else move * 2)
-    # What a group moves, and what it repeats, ends with it.
+    # Moves within a group end with it, and so do the registers.
     other = PUSH + bytes([first + 1, 7]) + POP
     found = items(other + body + other + bytes([137]) + RULE)
     assert found == {0: [rule(-300, 0) if across else rule(0, -300)]}

@@ -55,7 +55,7 @@ def layouts_of(layouter, *formulas):
 
 
 def tokens_by_position(layout):
-    """The names of what lies at each position."""
+    """The tokens of the symbols at each position."""
     ordered = sorted(layout.placed, key=lambda one: one.position)
     groups = itertools.groupby(ordered, key=lambda one: one.position)
     return {position: [one.token for one in ones] for position, ones in groups}
@@ -203,7 +203,7 @@ def test_layout_brackets_of_commands_and_environments(layouter):
         (one.token, one.position) for one in plain.placed if one.kind is SymbolKind.DELIMITER
     ]
     assert brackets == [("(", 0), (")", 0)]
-    # The normal form says the brace twice; one is meant.
+    # The normal form has the brace twice; the layout has it once.
     brackets = [
         (one.token, one.position) for one in cases.placed if one.kind is SymbolKind.DELIMITER
     ]

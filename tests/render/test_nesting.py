@@ -44,9 +44,7 @@ DEEP = {
     "continued fractions and text": (r"\cfrac[l]{\text{$", "$}}{x}"),
 }
 
-SECONDS = (
-    10  # of processor time: far from what is needed, and from the minutes of the kind of fault
-)
+SECONDS = 10  # of processor time: more than needed, less than the minutes of a missing bound
 
 
 @pytest.mark.parametrize("name", DEEP)

@@ -155,7 +155,7 @@ def test_sanitize_gives_one_line_of_known_commands(markup):
         assert depth >= 0
         assert not token.text.startswith(("\\input", "\\def", "\\write", "\\catcode", "\\csname"))
     assert depth == 0
-    # What was checked is what TeX reads: checking it again changes no token.
+    # Sanitised markup is a fixed point: sanitising it again changes no token.
     known = checked.replace("\\imreference", "\\relax")
     assert [t.text for t in tokenize(sanitize(known) + " ")] == [
         t.text for t in tokenize(known + " ")

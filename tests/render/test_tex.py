@@ -27,7 +27,7 @@ def tex():
 
 @pytest.fixture(scope="module")
 def alone(tex):
-    """What each neighbour looks like when nobody else is there."""
+    """The rendering of each neighbour in a batch of its own."""
     return {formula: tex.render_batch([formula])[0].png for formula in NEIGHBOURS}
 
 
@@ -278,7 +278,7 @@ HARMLESS = {
 
 
 def test_attacks_leave_neighbours_unchanged(tex, alone, tmp_path, monkeypatch):
-    """Each attack between two formulas; nothing moves, nothing appears, nobody stops."""
+    """Each attack between two formulas: their renderings are unchanged, no file appears."""
     monkeypatch.chdir(tmp_path)
     before = set(os.listdir("/tmp")), set(os.listdir(tex.folder))
     drawn = set()

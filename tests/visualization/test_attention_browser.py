@@ -34,7 +34,7 @@ const name = () => document.getElementById("name").textContent;
 
 
 def run(page, tmp_path, fragment="", script=None):
-    """The DOM of a page in the browser; with a script, what that put into `out`."""
+    """The DOM of a page in the browser; with a script, the content of its `out`."""
     path = tmp_path / "page.html"
     if script is not None:
         tail = 'document.body.append(Object.assign(document.createElement("pre"), '
@@ -94,7 +94,7 @@ def test_keys_and_pointer_select_steps(tmp_path):
 
 
 def test_heatmap_lies_over_the_cells(tmp_path):
-    """Cells of 8 pixels on a picture of 48 x 24, drawn from the encoded maps."""
+    """Cells of 8 pixels on an image of 48 x 24, drawn from the encoded maps."""
     found = run(
         attention_page([make_record(["x"] * 18)], {}),
         tmp_path,

@@ -85,7 +85,7 @@ def test_page_holds_records_and_differences_from_gold():
 
 
 def test_heatmap_of_coarse_attention_is_the_block_probability():
-    """The block of the last row is cut off by the edge: two fine cells share what four do above."""
+    """The edge cuts off the last block: it has two fine cells, the block above has four."""
     coarse = np.array([[[0.6, 0.0], [0.4, 0.0]]], np.float32)
     shares = np.array([[[0.15, 0.15], [0.15, 0.15], [0.2, 0.2]]], np.float32)
     record = replace(
@@ -100,7 +100,7 @@ def test_heatmap_of_coarse_attention_is_the_block_probability():
     np.testing.assert_allclose(decode_maps(one["fine"]), expected, atol=0.6 / 255)
     np.testing.assert_allclose(decode_maps(one["coarse"]), coarse, atol=0.6 / 255)
     assert record.chosen_coarse == [0]
-    # e to the entropy of 0.6 and 0.4: coarse cells are what was scored.
+    # e to the entropy of 0.6 and 0.4: coarse cells were scored.
     assert record.effective_cells == pytest.approx([0.6**-0.6 * 0.4**-0.4])
 
 

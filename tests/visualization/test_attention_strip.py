@@ -49,7 +49,7 @@ def test_likeliest_coarse_cell_is_darkest_beside_a_cut_off_one():
         lookups=np.array([[2, 0]]),
     )
     strip = np.asarray(attention_strip(record, columns=1, width=200)).astype(int)
-    height = strip.shape[1] * 3 // 2  # of the picture, 16 by 24 pixels
+    height = strip.shape[1] * 3 // 2  # of the image, 16 by 24 pixels
     upper, lower = (strip[height * row // 12, strip.shape[1] * 3 // 4] for row in (6, 10))
     assert near(upper, HEAT)
     assert lower[2] > upper[2] + 20  # paler

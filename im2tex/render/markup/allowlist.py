@@ -95,8 +95,9 @@ ARGUMENTS: dict[str, int] = {
         ),
         1,
     ),
-    **dict.fromkeys(command_names("frac dfrac tfrac binom dbinom tbinom stackrel rule"), 2),
-    **dict.fromkeys(command_names("raisebox buildrel"), 2),
+    **dict.fromkeys(
+        command_names("frac dfrac tfrac binom dbinom tbinom stackrel rule raisebox buildrel"), 2
+    ),
     "\\multicolumn": 3,
     "\\genfrac": 6,
 }

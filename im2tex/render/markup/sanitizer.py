@@ -65,7 +65,7 @@ def sanitize(markup: str) -> str:
 
     Example:
         >>> sanitize(r"\hspace { 1 . 5 c m } x % comment")
-        '\\hspace{1.5cm}x'
+        '\\hspace{1.5cm} x'
     """
     return "".join(piece.text for piece in sanitize_to_pieces(markup)).lstrip(" ")
 
