@@ -1,4 +1,4 @@
-"""Variation keeps what an ink says, and is a pure function of its chance."""
+"""`Augmentation`."""
 
 from dataclasses import replace
 
@@ -37,11 +37,11 @@ INK = Ink(
 )
 
 
-def test_all_off_is_the_identity():
+def test_augmentation_off_is_identity():
     assert OFF.apply(INK, np.random.default_rng(0)) == (INK, 1.0, 1.0)
 
 
-def test_same_chance_same_ink_and_input_untouched():
+def test_augmentation_is_deterministic_and_pure():
     before = [s.copy() for s in INK.strokes]
     one, *factors = Augmentation().apply(INK, np.random.default_rng(5))
     two, *again = Augmentation().apply(INK, np.random.default_rng(5))
@@ -52,14 +52,14 @@ def test_same_chance_same_ink_and_input_untouched():
     assert all(np.array_equal(a, b) for a, b in zip(INK.strokes, before, strict=True))
 
 
-def test_strokes_and_symbols_keep_their_order_and_type():
+def test_augmentation_keeps_order_and_type():
     ink, *_ = Augmentation().apply(INK, np.random.default_rng(1))
     assert ink.symbols == INK.symbols
     assert [s.shape for s in ink.strokes] == [(2, 2), (2, 2), (2, 2), (1, 2)]
     assert all(s.dtype == np.float32 and np.isfinite(s).all() for s in ink.strokes)
 
 
-def test_factors_are_log_uniform_in_their_ranges():
+def test_augmentation_factors_are_log_uniform():
     augmentation = Augmentation(scale=(0.5, 2.0), stroke_width=(0.25, 4.0))
     drawn = np.log2([augmentation.apply(INK, np.random.default_rng(i))[1:] for i in range(400)])
     assert abs(drawn).max(axis=0) == pytest.approx([2, 1], abs=0.05)
@@ -67,7 +67,7 @@ def test_factors_are_log_uniform_in_their_ranges():
     assert drawn.mean(axis=0) == pytest.approx([0, 0], abs=0.25)
 
 
-def test_rotation_turns_the_line_and_keeps_lengths():
+def test_augmentation_rotation_keeps_lengths():
     ink, *_ = replace(OFF, rotation=10.0).apply(INK, np.random.default_rng(3))
     old = INK.strokes[2][1] - INK.strokes[2][0]
     new = ink.strokes[2][1] - ink.strokes[2][0]
@@ -75,7 +75,7 @@ def test_rotation_turns_the_line_and_keeps_lengths():
     assert 0 < abs(np.degrees(np.arctan2(new[1], new[0]))) <= 10
 
 
-def test_slant_moves_uprights_and_no_horizontals():
+def test_augmentation_slant_changes_vertical_lines_only():
     ink, *_ = replace(OFF, slant=0.5).apply(INK, np.random.default_rng(3))
     level = ink.strokes[2][1] - ink.strokes[2][0]
     assert level == pytest.approx([15, 0])
@@ -83,14 +83,14 @@ def test_slant_moves_uprights_and_no_horizontals():
     assert 0 < abs(leaning) <= 0.5 * 20
 
 
-def test_stretch_keeps_the_area():
+def test_augmentation_stretch_keeps_area():
     ink, *_ = replace(OFF, stretch=1.5).apply(INK, np.random.default_rng(3))
     wide, high = ink.strokes[0][1] - ink.strokes[0][0]
     assert wide * high == pytest.approx(200, rel=1e-4)
     assert wide != pytest.approx(10, rel=1e-3)
 
 
-def test_symbols_move_as_wholes_and_loose_strokes_stay():
+def test_augmentation_moves_symbols_as_a_whole():
     ink, *_ = replace(OFF, symbol_resize=1.3, symbol_rotation=20, symbol_shift=0.2).apply(
         INK, np.random.default_rng(2)
     )
@@ -104,7 +104,7 @@ def test_symbols_move_as_wholes_and_loose_strokes_stay():
     assert crossing[0] == pytest.approx(crossing[1], abs=1e-3)
 
 
-def test_wobble_is_smooth_and_small():
+def test_augmentation_wobble_is_smooth():
     line = np.linspace((0, 0), (100, 0), 500, dtype=np.float32)
     ink = Ink((line, stroke((0, 10), (0, 20)), stroke((50, 10), (50, 20))))
     out, *_ = replace(OFF, wobble=0.1).apply(ink, np.random.default_rng(0))
@@ -113,7 +113,7 @@ def test_wobble_is_smooth_and_small():
     assert abs(np.diff(moved, axis=0)).max() < 0.5
 
 
-def test_a_single_dot_is_fine():
+def test_augmentation_single_dot():
     ink = Ink((stroke((3, 3)),), (Symbol(".", (0,), 0),))
     out, *_ = Augmentation().apply(ink, np.random.default_rng(0))
     assert np.isfinite(out.strokes[0]).all()
@@ -123,6 +123,6 @@ def test_a_single_dot_is_fine():
     "wrong",
     [{"scale": (0, 1)}, {"stroke_width": (2, 1)}, {"stretch": 0.9}, {"wobble": -1}],
 )
-def test_values_out_of_range_are_named(wrong):
+def test_augmentation_values_out_of_range_are_errors(wrong):
     with pytest.raises(Im2TexError, match=next(iter(wrong))):
         Augmentation(**wrong)

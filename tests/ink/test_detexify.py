@@ -1,4 +1,4 @@
-"""Detexify's samples in each form they are published in."""
+"""`read_detexify` on both formats."""
 
 import gzip
 import json
@@ -38,7 +38,7 @@ def dump(*rows):
     return DUMP.format(rows="\n".join("\t".join(map(str, row)) for row in rows))
 
 
-def test_the_published_dump(tmp_path):
+def test_read_detexify_dump_gives_symbols_and_skipped(tmp_path):
     text = dump(
         (1, "latex2e-OT1-_alpha", json.dumps(POINTS)),
         (2, "amssymb-OT1-_mathbb{R}", json.dumps(POINTS)),
@@ -64,19 +64,19 @@ def test_the_published_dump(tmp_path):
     }
 
 
-def test_a_backslash_in_the_dump_is_doubled(tmp_path):
+def test_read_detexify_dump_unescapes_backslashes(tmp_path):
     path = tmp_path / "any.sql"
     path.write_text(dump((1, "latex2e-OT1-\\\\alpha", json.dumps(POINTS))))
     assert read(path)[0] == [("\\alpha", as_read(STROKES))]
 
 
-def test_points_with_names(tmp_path):
+def test_read_detexify_named_coordinates(tmp_path):
     points = [[{"x": x, "y": y, "t": 1} for x, y in stroke] for stroke in STROKES]
     (tmp_path / "d.sql").write_text(dump((1, "amssymb-OT1-_bigstar", json.dumps(points))))
     assert read(tmp_path / "d.sql")[0] == [("\\bigstar", as_read(STROKES))]
 
 
-def test_the_selection_with_its_table_of_symbols(tmp_path):
+def test_read_detexify_json_lines_with_symbol_table(tmp_path):
     flat = [[v for point in stroke for v in point] for stroke in STROKES]
     lines = [
         {"id": 1, "sym": "latex:latex2e:alpha", "strokes": flat},
@@ -111,7 +111,7 @@ def test_the_selection_with_its_table_of_symbols(tmp_path):
         json.dumps([[[1, 2, 3]] * 20_001]),
     ],
 )
-def test_what_is_no_drawing_is_counted(tmp_path, strokes):
+def test_read_detexify_invalid_strokes_are_counted(tmp_path, strokes):
     (tmp_path / "d.sql").write_text(dump((1, "latex2e-OT1-_alpha", strokes)))
     found, skipped = read(tmp_path / "d.sql")
     assert found == []
@@ -119,7 +119,7 @@ def test_what_is_no_drawing_is_counted(tmp_path, strokes):
 
 
 @pytest.mark.parametrize("row", ["[" * 100_000, "x" * (5 << 20), "\x00"])
-def test_hostile_lines_are_counted(tmp_path, row):
+def test_read_detexify_hostile_lines_are_counted(tmp_path, row):
     good = json.dumps(POINTS)
     (tmp_path / "d.sql").write_text(
         dump((1, "latex2e-OT1-_alpha", row), (2, "latex2e-OT1-_beta", good))
@@ -129,7 +129,7 @@ def test_hostile_lines_are_counted(tmp_path, row):
     assert skipped.total() == 1
 
 
-def test_what_is_not_there_is_said(tmp_path):
+def test_read_detexify_missing_or_damaged_file_is_an_error(tmp_path):
     with pytest.raises(Im2TexError, match=r"does not exist.*kirel/detexify-data"):
         read(tmp_path / "none")
     with pytest.raises(Im2TexError, match=r"none of detexify_strokes\.jsonl"):

@@ -1,4 +1,4 @@
-"""The glyph bank: what goes in comes out, by token and writer, from one file."""
+"""`GlyphBank` and `simplify`."""
 
 import json
 import pickle
@@ -44,7 +44,7 @@ def same(bank, other):
     assert bank.metadata == other.metadata
 
 
-def test_a_glyph_stands_at_the_origin_with_its_longer_side_one_long():
+def test_bank_strokes_are_normalised():
     wide = BANK.strokes("x", 0)
     assert len(wide) == 1
     assert wide[0].dtype == np.float32
@@ -55,11 +55,11 @@ def test_a_glyph_stands_at_the_origin_with_its_longer_side_one_long():
     np.testing.assert_allclose(BANK.sizes("x"), [(1, 0.25), (1, 1), (0, 0)], atol=1e-3)
 
 
-def test_a_mere_point_lies_at_the_origin():
+def test_bank_single_point_is_at_origin():
     np.testing.assert_array_equal(BANK.strokes(".", 0)[0], [(0, 0)])
 
 
-def test_samples_keep_their_order_and_say_who_drew_them():
+def test_bank_samples_keep_order_writer_and_source():
     assert BANK.tokens == ("+", ".", "Z", "\\times", "x")
     assert [BANK.writer("x", i) for i in range(3)] == ["ann", "bob", ""]
     assert [BANK.source("x", i) for i in range(3)] == ["crohme", "crohme", "detexify"]
@@ -68,7 +68,7 @@ def test_samples_keep_their_order_and_say_who_drew_them():
     assert BANK.sources("x") == {"crohme": 2, "detexify": 1}
 
 
-def test_nobody_and_strangers_have_drawn_nothing():
+def test_bank_unknown_writer_or_token_is_empty():
     assert BANK.by_writer("x", "").size == 0
     assert BANK.by_writer("x", "eve").size == 0
     assert BANK.by_writer("y", "ann").size == 0
@@ -76,7 +76,7 @@ def test_nobody_and_strangers_have_drawn_nothing():
     assert "y" not in BANK
 
 
-def test_stand_ins_give_the_samples_of_others_in_order():
+def test_bank_substitutes_give_samples_in_order():
     assert BANK.count("\\times") == 3
     assert BANK.count("Z") == 4
     np.testing.assert_array_equal(BANK.strokes("Z", 0)[0], BANK.strokes("x", 0)[0])
@@ -86,29 +86,29 @@ def test_stand_ins_give_the_samples_of_others_in_order():
 
 
 @pytest.mark.parametrize("substitutes", [{"x": ("+",)}, {"y": ("z",)}, {"y": ()}])
-def test_a_stand_in_that_cannot_be_is_refused(substitutes):
+def test_bank_invalid_substitutes_are_refused(substitutes):
     with pytest.raises(ValueError, match="cannot substitute"):
         GlyphBank.of(DRAWN, substitutes)
 
 
-def test_a_file_gives_the_same_bank(tmp_path):
+def test_bank_load_restores_saved_bank(tmp_path):
     path = tmp_path / "new" / "bank.parquet"
     BANK.save(path)
     same(BANK, GlyphBank.load(path))
     assert [file.name for file in path.parent.iterdir()] == ["bank.parquet"]
 
 
-def test_a_bank_of_nothing_can_be_kept(tmp_path):
+def test_bank_load_empty_bank(tmp_path):
     empty = GlyphBank.of([])
     empty.save(tmp_path / "bank.parquet")
     assert GlyphBank.load(tmp_path / "bank.parquet").tokens == ()
 
 
-def test_a_bank_goes_to_worker_processes():
+def test_bank_can_be_pickled():
     same(BANK, pickle.loads(pickle.dumps(BANK)))
 
 
-def test_files_that_are_no_bank_are_named(tmp_path):
+def test_bank_load_invalid_files_are_errors(tmp_path):
     with pytest.raises(Im2TexError, match=r"none\.parquet does not exist.*im2tex data glyphs"):
         GlyphBank.load(tmp_path / "none.parquet")
     (tmp_path / "text.parquet").write_text("text")
@@ -128,13 +128,13 @@ def test_files_that_are_no_bank_are_named(tmp_path):
         GlyphBank.load(tmp_path / "broken.parquet")
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+def test_bank_save_unwritable_folder_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(Im2TexError, match="cannot write"):
         BANK.save(tmp_path / "file" / "bank.parquet")
 
 
-def test_points_that_a_line_does_not_need_are_left_out():
+def test_simplify_removes_points_on_lines():
     straight = stroke(*[(x, 0.1 * (x % 2)) for x in range(101)])
     corner = stroke((0, 0), (5, 0), (10, 0), (10, 5), (10, 10))
     still = stroke((3, 3), (3, 3), (3, 3))
@@ -145,7 +145,7 @@ def test_points_that_a_line_does_not_need_are_left_out():
     np.testing.assert_array_equal(thin.strokes(2)[0], [(1, 2)])
 
 
-def test_no_point_of_a_curve_is_farther_from_the_line_than_the_tolerance():
+def test_simplify_error_is_within_tolerance():
     turns = np.linspace(0, 20, 800)
     curve = np.stack([turns * 5 * np.cos(turns), turns * 5 * np.sin(turns)], 1).astype(np.float32)
     (thin,) = simplify(FlatStrokes.of([(curve,)]), 0.5).strokes(0)
@@ -156,7 +156,7 @@ def test_no_point_of_a_curve_is_farther_from_the_line_than_the_tolerance():
     assert np.linalg.norm(curve - nearest, axis=-1).min(axis=0).max() <= 0.51
 
 
-def test_the_built_in_font_alone_makes_a_bank(tmp_path):
+def test_built_in_bank_has_font_glyphs(tmp_path):
     bank = built_in_bank()
     for token in ["x", "A", "7", "\\alpha", "+", "\\sum", "\\sin", "\\frac", "\\sqrt", "\\to"]:
         assert bank.count(token) >= 1

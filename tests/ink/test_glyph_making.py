@@ -1,4 +1,4 @@
-"""From drawings to a bank: what is left out, thinned out, put together and stood in for."""
+"""`make_bank`, outliers, CROHME's glyphs, coverage and sheets."""
 
 from dataclasses import dataclass, field
 
@@ -19,8 +19,8 @@ def stroke(*points):
     return np.array(points, dtype=np.float32)
 
 
-def hand(token, seed, size=100.0):
-    """The font's glyph in a shaky hand."""
+def drawing(token, seed, size=100.0):
+    """The font's glyph with random slant and noise."""
     rng = np.random.default_rng(seed)
     lean = np.array([[1, 0], [rng.normal(0, 0.1), rng.normal(1, 0.1)]])
     return tuple(
@@ -29,56 +29,56 @@ def hand(token, seed, size=100.0):
     )
 
 
-def hands(token, count, source="crohme", writers=5):
-    return [GlyphSample(token, hand(token, i), source, f"w{i % writers}") for i in range(count)]
+def samples_of(token, count, source="crohme", writers=5):
+    return [GlyphSample(token, drawing(token, i), source, f"w{i % writers}") for i in range(count)]
 
 
-def test_another_symbol_and_a_scribble_are_left_out_and_a_variant_is_kept():
-    sevens = [hand("7", i) for i in range(40)]
+def test_inlier_mask_removes_wrong_symbols_and_keeps_variants():
+    sevens = [drawing("7", i) for i in range(40)]
     bar = stroke((-10, -50), (50, -50))
-    barred = [(*hand("7", 100 + i), bar + i) for i in range(5)]
+    barred = [(*drawing("7", 100 + i), bar + i) for i in range(5)]
     rng = np.random.default_rng(1)
-    wrong = [hand("m", 1), (rng.uniform(0, 100, (60, 2)).astype(np.float32),)]
+    wrong = [drawing("m", 1), (rng.uniform(0, 100, (60, 2)).astype(np.float32),)]
     keep = inlier_mask("7", [*sevens, *barred, *wrong])
     assert keep[40:45].all()
     assert not keep[45:].any()
     assert keep[:40].sum() >= 39
 
 
-def test_few_drawings_are_all_kept():
-    assert inlier_mask("7", [hand("7", i) for i in range(5)] + [hand("m", 1)]).all()
+def test_inlier_mask_few_drawings_are_inliers():
+    assert inlier_mask("7", [drawing("7", i) for i in range(5)] + [drawing("m", 1)]).all()
 
 
-def test_a_staircase_is_left_out_but_not_a_dash():
-    coarse = tuple(np.rint(s / 12) for s in hand("3", 1))
-    fine = hand("3", 2)
+def test_inlier_mask_removes_coarse_drawings_except_lines():
+    coarse = tuple(np.rint(s / 12) for s in drawing("3", 1))
+    fine = drawing("3", 2)
     assert inlier_mask("3", [coarse, fine]).tolist() == [False, True]
     assert inlier_mask("-", [(stroke(*[(x, x // 6) for x in range(13)]),)]).all()
     assert inlier_mask("x", [(stroke((0, 0), (9, 9)), stroke((0, 9), (9, 0)))]).all()
 
 
-def test_one_dot_is_no_row_of_dots():
+def test_inlier_mask_removes_single_dot_of_dot_row():
     dot = (stroke((0, 0), (3, 2)),)
     row = tuple(stroke((20 * i, 0), (20 * i + 2, 1)) for i in range(3))
     assert inlier_mask("\\ldots", [dot, row]).tolist() == [False, True]
     assert inlier_mask("\\because", [tuple(s[:1] for s in row)]).all()
 
 
-def test_thinning_takes_from_every_writer_alike():
+def test_balance_writers_takes_samples_in_turn():
     drawn = [GlyphSample("x", (), "s", name) for name in ["a"] * 6 + ["b"] * 2 + [""] * 3]
     kept = balance_writers(drawn, 7)
     assert [one.writer for one in kept] == ["a", "a", "b", "b", "", "", ""]
     assert balance_writers(drawn, 20) == drawn
 
 
-def test_a_bank_says_whose_drawings_it_gives():
+def test_make_bank_substitutes_and_sources():
     drawn = [
-        *hands("x", 15),
-        *hands(",", 3),
-        *hands(".", 3),
-        *hands("o", 4),
-        *[GlyphSample("\\mathcal{D}", hand("D", i), "detexify") for i in range(4)],
-        *[GlyphSample("\\rightarrow", hand("\\rightarrow", i), "detexify") for i in range(4)],
+        *samples_of("x", 15),
+        *samples_of(",", 3),
+        *samples_of(".", 3),
+        *samples_of("o", 4),
+        *[GlyphSample("\\mathcal{D}", drawing("D", i), "detexify") for i in range(4)],
+        *[GlyphSample("\\rightarrow", drawing("\\rightarrow", i), "detexify") for i in range(4)],
     ]
     bank = make_bank(drawn, {"licences": {}}).bank
     assert bank.count("x") == 15
@@ -92,7 +92,7 @@ def test_a_bank_says_whose_drawings_it_gives():
     assert "\\mathfrak{g}" not in bank
 
 
-def test_a_semicolon_is_one_writers_dot_over_the_comma():
+def test_make_bank_composes_semicolon_of_one_writer():
     drawn = [
         GlyphSample(",", (stroke((10, 0), (14, 4), (10, 20)),), "crohme", "ann"),
         GlyphSample(".", (stroke((3, 3), (5, 4)),), "crohme", "ann"),
@@ -105,14 +105,14 @@ def test_a_semicolon_is_one_writers_dot_over_the_comma():
     assert dot[:, 1].max() < comma[:, 1].min()
 
 
-def test_a_norm_is_two_bars_and_not_one():
+def test_make_bank_composes_norm_of_two_bars():
     bank = built_in_bank()
     left, right = bank.strokes("\\|", 0)
     assert left[:, 0].max() < right[:, 0].min()
     assert bank.count("\\Vert") == bank.count("\\|")
 
 
-def test_a_brace_is_turned_so_that_its_tip_points_to_what_it_names():
+def test_make_bank_rotates_brace_for_overbrace_and_underbrace():
     tip_left = stroke((10, 0), (6, 5), (6, 40), (0, 50), (6, 60), (6, 95), (10, 100))
     bank = make_bank([GlyphSample("\\{", (tip_left,), "crohme", "ann")]).bank
     for token, tip in (("\\overbrace", 0.0), ("\\underbrace", 0.1)):
@@ -123,7 +123,7 @@ def test_a_brace_is_turned_so_that_its_tip_points_to_what_it_names():
         assert points[[0, -1], 1] == pytest.approx([0.1 - tip] * 2, abs=2e-3)
 
 
-def test_a_q_loses_the_stem_of_the_double_struck_one():
+def test_make_bank_composes_q_without_second_stem():
     bowl = stroke(*[(50 + 40 * np.cos(a), 50 + 50 * np.sin(a)) for a in np.linspace(0, 6.3, 30)])
     tail = stroke((60, 70), (95, 105))
     stem = stroke((30, 15), (31, 85))
@@ -133,8 +133,8 @@ def test_a_q_loses_the_stem_of_the_double_struck_one():
     assert len(bank.strokes("Q", 0)[0]) > 10
 
 
-def test_the_same_drawings_make_the_same_bank():
-    drawn = hands("x", 20) + hands("7", 13)
+def test_make_bank_is_deterministic():
+    drawn = samples_of("x", 20) + samples_of("7", 13)
     one, other = (make_bank(drawn, limit=12).bank for _ in range(2))
     assert one.count("x") == 12
     for index in range(12):
@@ -150,7 +150,7 @@ class Sample:
     extra: dict[str, str] = field(default_factory=dict)
 
 
-def test_symbols_of_an_ink_come_with_their_writer_and_a_bar_is_no_minus():
+def test_crohme_glyphs_have_writer_and_fraction_bar():
     strokes = tuple(stroke((10 * i, 0), (10 * i + 5, 5)) for i in range(5))
     tokens = ("\\frac", "{", "a", "}", "{", "b", "}", "-", "c")
     symbols = (
@@ -175,13 +175,13 @@ def test_symbols_of_an_ink_come_with_their_writer_and_a_bar_is_no_minus():
         ("formula11", {}, ""),
     ],
 )
-def test_a_sitting_stands_for_its_writer_and_nobody_for_an_unknown_one(key, extra, writer):
+def test_crohme_glyphs_writer_from_session_or_unknown(key, extra, writer):
     ink = Ink((stroke((0, 0), (1, 1)),), (Symbol("x", (0,), 0),))
     (one,) = crohme_glyphs([Sample(key, ("x",), ink, extra)])
     assert one.writer == writer
 
 
-def test_pictures_have_no_symbols():
+def test_crohme_glyphs_of_image_are_empty():
     assert list(crohme_glyphs([Sample("k", ("x",), None)])) == []
 
 
@@ -198,23 +198,25 @@ def test_pictures_have_no_symbols():
         (r"\sqrt [ 3 ] { x }", {"\\sqrt": 1, "[": 1, "3": 1, "]": 1, "x": 1}),
     ],
 )
-def test_symbols_are_counted_as_they_are_drawn(formula, drawn):
+def test_count_symbols_by_font_and_command(formula, drawn):
     assert count_symbols([formula.split()]) == drawn
 
 
-def test_unbalanced_braces_do_no_harm():
+def test_count_symbols_unbalanced_braces():
     assert count_symbols([["}", "}", "x", "{", "\\cal"], ["y"]]) == {"x": 1, "y": 1}
 
 
-def test_what_encloses_or_spaces_is_not_drawn():
+def test_is_drawn_excludes_markup_and_spaces():
     for token in ["{", "^", "\\quad", "\\,", "\\mathrm", "\\left.", "\\big", "\\begin{array}"]:
         assert not is_drawn(token), token
     for token in ["x", "'", "\\left(", "\\overline", "\\frac", "\\lim", "\\unknown"]:
         assert is_drawn(token), token
 
 
-def test_coverage_says_how_each_symbol_is_drawn():
-    bank = make_bank([*hands("x", 3), GlyphSample("\\wedge", hand("v", 1), "detexify")]).bank
+def test_coverage_kinds_and_counts():
+    bank = make_bank(
+        [*samples_of("x", 3), GlyphSample("\\wedge", drawing("v", 1), "detexify")]
+    ).bank
     uses = count_symbols([["x", "x", "\\hat", "{", "y", "}", "\\mathfrak", "{", "g", "}"]])
     covers = coverage(bank, uses)
     assert [(c.token, c.uses, c.kind, c.samples) for c in covers] == [
@@ -226,7 +228,7 @@ def test_coverage_says_how_each_symbol_is_drawn():
     assert covers[1].substitutes == ("\\wedge",)
 
 
-def test_sheets_show_some_of_every_symbol():
+def test_draw_sheet_size_and_ink():
     assert spread_indices(3) == [0, 1, 2]
     assert len(spread_indices(1000)) == SAMPLES
     bank = built_in_bank()

@@ -1,4 +1,4 @@
-"""One name a drawn shape."""
+"""`glyph_token`."""
 
 import pytest
 
@@ -26,7 +26,7 @@ from im2tex.ink.glyphs.names import SPELLINGS, glyph_token
         ("\\sqrt{}", "\\sqrt"),
     ],
 )
-def test_a_shape_has_one_name_however_it_is_written(token, name):
+def test_glyph_token_maps_spellings_to_one_name(token, name):
     assert glyph_token(token) == name
     assert glyph_token(name) == name
 
@@ -44,9 +44,9 @@ def test_a_shape_has_one_name_however_it_is_written(token, name):
         ("R", None, "R"),
     ],
 )
-def test_only_alphabets_that_a_pen_tells_apart_have_letters_of_their_own(token, font, name):
+def test_glyph_token_font_is_kept_for_distinct_alphabets_only(token, font, name):
     assert glyph_token(token, font) == name
 
 
-def test_no_spelling_leads_to_another_spelling():
+def test_spellings_are_not_chained():
     assert not set(SPELLINGS.values()) & set(SPELLINGS)

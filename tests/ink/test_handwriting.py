@@ -56,7 +56,7 @@ def boxes(ink):
     return {one.position: symbol_box(ink, one) for one in ink.symbols}
 
 
-def test_every_symbol_is_written_in_its_place_and_known_by_its_token():
+def test_compose_symbols_have_positions_and_tokens():
     ink = Composer(BANK, PAPER).compose(FRACTION, np.random.default_rng(0))
     assert [(s.token, s.position) for s in ink.symbols] == [("-", 0), ("a", 2), ("b", 5)]
     found = boxes(ink)
@@ -69,7 +69,7 @@ def test_every_symbol_is_written_in_its_place_and_known_by_its_token():
     assert found[2] == pytest.approx((60, 0, 140, 80), abs=1)  # a square in a square place
 
 
-def test_a_sample_keeps_its_proportions_as_far_as_it_may_be_stretched():
+def test_fit_to_box_limits_stretch():
     (narrow,) = fit_to_box(TALL, 100, 100, stretch=1.25)  # half as wide as high
     assert np.ptp(narrow[:, 0]) == pytest.approx(100)
     assert np.ptp(narrow[:, 1]) == pytest.approx(200 / 1.25)
@@ -77,7 +77,7 @@ def test_a_sample_keeps_its_proportions_as_far_as_it_may_be_stretched():
     assert np.ptp(full, axis=0) == pytest.approx((100, 100))
 
 
-def test_the_same_seed_writes_the_same_and_another_does_not():
+def test_compose_is_deterministic():
     composer = Composer(BANK, NATURAL)
     first, again, other = (
         composer.compose(FRACTION, np.random.default_rng(seed)) for seed in (1, 1, 2)
@@ -89,7 +89,7 @@ def test_the_same_seed_writes_the_same_and_another_does_not():
     )
 
 
-def test_faithful_samples_are_independent_and_natural_ones_are_of_one_writer():
+def test_compose_natural_prefers_one_writer():
     word = Layout(
         ("b",) * 40, tuple(symbol("b", k, (k * 90, 0, k * 90 + 80, 80)) for k in range(40))
     )
@@ -106,7 +106,7 @@ def test_faithful_samples_are_independent_and_natural_ones_are_of_one_writer():
     assert shares[-1] > 25
 
 
-def test_natural_handwriting_keeps_what_stands_above_and_below_a_bar_there():
+def test_compose_natural_fraction_parts_stay_at_bar():
     composer = Composer(BANK, NATURAL)
     for seed in range(50):
         found = boxes(composer.compose(FRACTION, np.random.default_rng(seed)))
@@ -116,7 +116,7 @@ def test_natural_handwriting_keeps_what_stands_above_and_below_a_bar_there():
         assert found[0][0] < (found[2][0] + found[2][2]) / 2 < found[0][2]
 
 
-def test_wide_drawings_move_their_neighbours_away_and_keep_what_is_above_in_place():
+def test_spacing_stretches_narrow_boxes():
     # Places 0-10, 10-20 and 20-30; the ink of the second reaches 10 to its right instead of 5.
     spacing = HorizontalSpacing(
         [(0, 10), (10, 20), (20, 30)], [(-5, 5), (-4, 10), (-5, 5)], widening=1
@@ -132,7 +132,7 @@ def test_wide_drawings_move_their_neighbours_away_and_keep_what_is_above_in_plac
     assert HorizontalSpacing([], [], widening=1)(3) == 3
 
 
-def test_natural_neighbours_stay_apart_where_faithful_ones_overlap():
+def test_compose_widening_avoids_overlaps():
     # Squares in the places of narrow letters: 100 wide in 80, as far as they may be stretched.
     word = Layout(
         ("a",) * 8, tuple(symbol("a", k, (k * 90, 0, k * 90 + 70, 100)) for k in range(8))
@@ -150,7 +150,7 @@ def test_natural_neighbours_stay_apart_where_faithful_ones_overlap():
     assert overlaps(NATURAL) < 0.05
 
 
-def test_long_bars_rise_less_than_short_ones_would():
+def test_stretch_to_box_straightens_long_lines():
     steps = (line((0, 0.1), (0.4, 0.1), (0.6, 0.0), (1, 0.0)),)  # rises by a tenth of its length
     (short,) = stretch_to_box(steps, 100, 5, straight_above=100)
     (long,) = stretch_to_box(steps, 400, 5, straight_above=100)
@@ -162,7 +162,7 @@ def test_long_bars_rise_less_than_short_ones_would():
     assert turns[1] < turns[0] / 3  # no corners are seen in it
 
 
-def test_what_runs_into_a_fractions_bar_is_moved_off_it_as_one():
+def test_resolve_overlaps_moves_numerator_off_bar():
     air = 0.06 * UNIT
     still = HorizontalSpacing([], [], widening=1)
     bar = StretchedStrokes(
@@ -183,7 +183,7 @@ def test_what_runs_into_a_fractions_bar_is_moved_off_it_as_one():
         assert move == pytest.approx(np.tile((0, down), (2, 1)))
 
 
-def test_a_roots_bar_is_lifted_off_what_it_covers():
+def test_resolve_overlaps_lifts_bar_of_radical():
     air = 0.06 * UNIT
     root = RadicalStrokes((0, 0, 200, 120), (70, 20, 200, 110), (), 0.0)
     high = SymbolStrokes((90, 10, 170, 110), [line((-40, -60), (40, 50))])  # its ink begins at 0
@@ -199,7 +199,7 @@ def test_a_roots_bar_is_lifted_off_what_it_covers():
     assert (sign[:, 1].min(), sign[:, 1].max()) == pytest.approx((-air, 120))
 
 
-def test_a_root_has_its_hook_before_its_content_and_its_bar_over_it():
+def test_fit_radical_hook_and_bar():
     drawn = (line((0, 0.6), (0.1, 0.55), (0.2, 1.0), (0.3, 0.0), (1.0, 0.05)),)
     assert radical_bar_start(drawn) == pytest.approx(0.3)
     (stroke,) = fit_radical(drawn, 0.3, (0, 0, 500, 100), (50, 10, 500, 100))
@@ -209,7 +209,7 @@ def test_a_root_has_its_hook_before_its_content_and_its_bar_over_it():
 
 
 @pytest.mark.parametrize("bank", [BANK, built_in_bank()], ids=["no root", "built-in"])
-def test_roots_and_bars_are_drawn_where_the_bank_has_none(bank):
+def test_compose_draws_radicals_missing_in_bank(bank):
     root = Layout(
         ("\\sqrt", "{", "a", "}"),
         (
@@ -221,7 +221,7 @@ def test_roots_and_bars_are_drawn_where_the_bank_has_none(bank):
     assert symbol_box(ink, ink.symbols[0]) == pytest.approx((0, 0, 200, 120), abs=8)
 
 
-def test_a_name_is_written_whole_where_someone_wrote_it_so_and_else_by_letters():
+def test_compose_function_name_whole_or_by_letters():
     letters = tuple(
         symbol(letter, 0, (k * 60, 0, k * 60 + 50, 80), SymbolKind.LETTER)
         for k, letter in enumerate("sin")
@@ -236,7 +236,7 @@ def test_a_name_is_written_whole_where_someone_wrote_it_so_and_else_by_letters()
     assert [(one.token, len(one.strokes)) for one in ink.symbols] == [("\\sin", 1)]
 
 
-def test_symbols_without_a_glyph_are_named():
+def test_composer_missing_names_symbols():
     layout = Layout(
         ("a", "\\aleph"), (symbol("a", 0, (0, 0, 9, 9)), symbol("\\aleph", 1, (9, 0, 18, 9)))
     )

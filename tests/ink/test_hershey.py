@@ -1,4 +1,4 @@
-"""The built-in glyphs, and where the small typesetter puts them."""
+"""The built-in font and `typeset`."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from im2tex.ink.builtin_font import hershey
 from im2tex.ink.builtin_font.typeset import typeset
 
 
-def test_every_token_has_a_finite_glyph_of_a_sensible_size():
+def test_glyph_size_is_plausible_for_all_tokens():
     for token in hershey.font_tokens():
         for cursive in (False, True):
             shape = hershey.glyph(token, cursive)
@@ -19,7 +19,7 @@ def test_every_token_has_a_finite_glyph_of_a_sensible_size():
             assert shape.ascent <= 1.5
 
 
-def test_capitals_and_digits_stand_on_the_line_one_unit_tall():
+def test_glyph_capitals_and_digits_are_one_unit_high():
     for token in "AEHX0147":
         shape = hershey.glyph(token)
         assert shape.ascent == pytest.approx(1, abs=0.02)
@@ -28,7 +28,7 @@ def test_capitals_and_digits_stand_on_the_line_one_unit_tall():
     assert hershey.glyph("p").descent == pytest.approx(1 / 3, abs=0.02)
 
 
-def test_a_function_name_is_its_letters():
+def test_glyph_function_name_consists_of_letters():
     letters = [hershey.glyph(letter) for letter in "sin"]
     name = hershey.glyph("\\sin")
     assert len(name.strokes) == sum(len(letter.strokes) for letter in letters)
@@ -50,7 +50,7 @@ def boxes(latex):
     return found
 
 
-def test_every_written_token_is_a_symbol_at_its_position():
+def test_typeset_symbols_have_token_positions():
     #        0     1 2 3 4 5 6 7 8 9 10 11
     latex = "\\frac { x + 1 } { 2 } = y _ { i } ^ { \\prime }"
     ink = typeset(latex.split())
@@ -61,13 +61,13 @@ def test_every_written_token_is_a_symbol_at_its_position():
     assert sorted(i for s in ink.symbols for i in s.strokes) == list(range(len(ink.strokes)))
 
 
-def test_a_row_runs_to_the_right_without_touching():
+def test_typeset_row_symbols_do_not_overlap():
     found = boxes("a + b = 3 c")
     for i in range(5):
         assert found[i][2] < found[i + 1][0]
 
 
-def test_scripts_are_smaller_and_in_their_places():
+def test_typeset_scripts_size_and_position():
     found = boxes("x _ { a } ^ { b } y")
     base, under, over, after = found[0], found[3], found[7], found[9]
     assert under[1] > base[1]
@@ -79,7 +79,7 @@ def test_scripts_are_smaller_and_in_their_places():
     assert under[3] - under[1] < 0.8 * (base[3] - base[1])
 
 
-def test_a_fraction_has_its_parts_above_and_below_a_bar_that_covers_them():
+def test_typeset_fraction_parts_and_bar():
     bar, *parts = boxes("\\frac { a + b } { 2 }").values()
     *above, below = parts
     assert all(part[3] < bar[1] for part in above)
@@ -88,7 +88,7 @@ def test_a_fraction_has_its_parts_above_and_below_a_bar_that_covers_them():
     assert bar[2] > max(part[2] for part in parts)
 
 
-def test_a_radical_surrounds_its_content_and_carries_its_degree():
+def test_typeset_radical_contents_and_degree():
     found = boxes("\\sqrt [ 3 ] { x + y }")
     sign, degree, x, y = found[0], found[2], found[5], found[7]
     assert sign[1] < x[1]
@@ -98,7 +98,7 @@ def test_a_radical_surrounds_its_content_and_carries_its_degree():
     assert degree[3] < sign[3]
 
 
-def test_limits_stand_below_and_above_a_sum_and_beside_an_integral():
+def test_typeset_limits_of_sum_and_integral():
     found = boxes("\\sum _ { i } ^ { n } x")
     assert found[3][1] > found[0][3]
     assert found[7][3] < found[0][1]
@@ -107,7 +107,7 @@ def test_limits_stand_below_and_above_a_sum_and_beside_an_integral():
     assert integral[7][0] > (integral[0][0] + integral[0][2]) / 2
 
 
-def test_brackets_grow_with_what_they_hold():
+def test_typeset_brackets_grow_with_contents():
     plain, tall = boxes("( x )"), boxes("( \\frac { x } { y } ) ^ { 2 }")
     assert tall[0][3] - tall[0][1] > 1.4 * (plain[0][3] - plain[0][1])
     assert tall[0][1] < tall[3][1]
@@ -118,11 +118,11 @@ def test_brackets_grow_with_what_they_hold():
     "latex",
     ["x ^ 2", "x }", "\\frac { a }", "\\sqrt x", "{ x }", "x _ { }", "", "\\sqrt [ 3 { x }"],
 )
-def test_what_is_not_canonical_is_refused(latex):
+def test_typeset_not_canonical_is_refused(latex):
     with pytest.raises(Im2TexError, match="canonical"):
         typeset(latex.split())
 
 
-def test_unpaired_brackets_are_plain_symbols():
+def test_typeset_unpaired_brackets_are_symbols():
     assert len(typeset(["(", "x", "]"]).symbols) == 3
     assert len(typeset(["|", "x"]).symbols) == 2

@@ -1,4 +1,4 @@
-"""New inks whose labels are exactly right, or the old ones unchanged."""
+"""`swap` and `crop`: ink and label of the result agree."""
 
 from collections import Counter
 
@@ -33,13 +33,13 @@ def written(latex):
     return Sample(latex, latex, tokens, Ink(tuple(strokes), tuple(symbols)))
 
 
-def read(ink):
-    """What the strokes say, token by position."""
+def read_tokens(ink):
+    """Token by position, read from the number of strokes."""
     names = {count: token for token, count in WRITING.items()}
     return {s.position: names[len(s.strokes)] for s in ink.symbols}
 
 
-def said(tokens):
+def drawn_tokens(tokens):
     return {p: t for p, t in enumerate(tokens) if t in WRITING}
 
 
@@ -48,7 +48,7 @@ SAMPLES = [written(FORMULA), written("- x \\times z + 2 = g"), written("1 + y _ 
 BANK = SwapBank.from_samples(SAMPLES)
 
 
-def test_the_bank_holds_every_symbol_but_those_shaped_by_their_contents():
+def test_swap_bank_has_all_swappable_symbols():
     counts = {token: b - a for token, (a, b) in BANK.ranges.items()}
     expected = Counter(t for s in SAMPLES for t in s.tokens if t in WRITING)
     del expected["\\frac"], expected["\\sqrt"]
@@ -59,9 +59,9 @@ def test_the_bank_holds_every_symbol_but_those_shaped_by_their_contents():
 
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.key)
-def test_swapped_strokes_say_what_the_label_says(sample, seed):
+def test_swap_strokes_and_label_agree(sample, seed):
     ink, tokens = swap(sample.ink, sample.tokens, BANK, np.random.default_rng(seed), 0.8)
-    assert read(ink) == said(tokens)
+    assert read_tokens(ink) == drawn_tokens(tokens)
     assert [s.token.replace("\\frac", "-") for s in ink.symbols] == [
         tokens[s.position].replace("\\frac", "-") for s in ink.symbols
     ]
@@ -71,7 +71,7 @@ def test_swapped_strokes_say_what_the_label_says(sample, seed):
     assert all(b in "12" for a, b in zip(sample.tokens, tokens, strict=True) if a in "12")
 
 
-def test_a_swapped_symbol_stays_in_its_place():
+def test_swap_keeps_symbol_positions():
     sample = SAMPLES[0]
     for seed in range(20):
         ink, _ = swap(sample.ink, sample.tokens, BANK, np.random.default_rng(seed), 1.0)
@@ -83,7 +83,7 @@ def test_a_swapped_symbol_stays_in_its_place():
             assert now[:, 0].max() < was[:, 0].max() + 6
 
 
-def test_a_sign_with_nothing_before_it_stays_a_sign():
+def test_swap_unary_operator_stays_unary():
     sample = SAMPLES[1]
     first = set()
     for seed in range(60):
@@ -99,7 +99,7 @@ def test_a_sign_with_nothing_before_it_stays_a_sign():
     assert first == {"+"}
 
 
-def test_without_changes_of_token_the_label_stays():
+def test_swap_without_relabelling_keeps_label():
     sample = SAMPLES[0]
     ink, tokens = swap(
         sample.ink, sample.tokens, BANK, np.random.default_rng(0), 1.0, relabel_probability=0.0
@@ -110,9 +110,9 @@ def test_without_changes_of_token_the_label_stays():
 
 @pytest.mark.parametrize("seed", range(60))
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.key)
-def test_a_cut_is_a_formula_whose_strokes_say_what_it_says(sample, seed):
+def test_crop_strokes_and_label_agree(sample, seed):
     ink, tokens = crop(sample.ink, sample.tokens, np.random.default_rng(seed))
-    assert read(ink) == said(tokens)
+    assert read_tokens(ink) == drawn_tokens(tokens)
     assert parse_structure(tokens) is not None
     assert is_balanced(tokens)
     text = " ".join(tokens)
@@ -120,7 +120,7 @@ def test_a_cut_is_a_formula_whose_strokes_say_what_it_says(sample, seed):
     assert sum(len(s.strokes) for s in ink.symbols) == len(ink.strokes)
 
 
-def test_cuts_reach_inside_groups():
+def test_crop_includes_contents_of_groups():
     cuts = {" ".join(crop(SAMPLES[0].ink, SAMPLES[0].tokens, np.random.default_rng(i))[1])
             for i in range(300)}  # fmt: skip
     assert {"x + 1", "\\sqrt { y }", "( 2 - x ) ^ { 2 }", "| z |"} <= cuts
@@ -140,7 +140,7 @@ def unaligned():
 
 
 @pytest.mark.parametrize("ink", [pytest.param(i, id=n) for n, i in unaligned()])
-def test_where_ink_and_label_are_not_aligned_nothing_changes(ink):
+def test_swap_and_crop_unaligned_sample_is_unchanged(ink):
     tokens = SAMPLES[2].tokens
     for seed in range(5):
         assert swap(ink, tokens, BANK, np.random.default_rng(seed), 1.0) == (ink, tokens)
@@ -149,11 +149,11 @@ def test_where_ink_and_label_are_not_aligned_nothing_changes(ink):
 
 
 @pytest.mark.parametrize("latex", ["x ^ 2", "{ x }", "x }", "\\frac { x }", "\\left ( x"])
-def test_labels_outside_the_canonical_form_are_left_alone(latex):
+def test_parse_structure_not_canonical_is_none(latex):
     assert parse_structure(latex.split()) is None
 
 
-def test_structure_of_a_label():
+def test_parse_structure_rows_and_written_tokens():
     latex = "\\sqrt [ 3 ] { x } ^ { 2 }"
     # 0     1 2 3 4 5 6 7 8 9 10
     structure = parse_structure(latex.split())
@@ -165,5 +165,5 @@ def test_structure_of_a_label():
     ("latex", "expected"),
     [("( x ]", False), ("( [ x ] )", True), ("x )", False), ("| x", False), ("| x |", True)],
 )
-def test_balance(latex, expected):
+def test_is_balanced(latex, expected):
     assert is_balanced(latex.split()) is expected

@@ -1,4 +1,4 @@
-"""The connected parts of a picture's ink, and what of it is dirt."""
+"""Connected components, specks and the symbol size of images."""
 
 import numpy as np
 import pytest
@@ -17,19 +17,19 @@ def drawn(*boxes):
     return picture
 
 
-def test_parts_touch_across_corners_and_know_their_size():
+def test_components_are_8_connected_with_areas_and_sides():
     found = ConnectedComponents.of(ink_mask(drawn((0, 0, 4, 10), (4, 10, 2, 2), (30, 80, 10, 3))))
     assert found.areas.tolist() == [40 * 90 + 2 * (40 + 90) + 4 - 74, 44, 30]
     assert found.sides.tolist() == [12, 10]
     assert np.array_equal(found.ink, drawn((0, 0, 4, 10), (4, 10, 2, 2), (30, 80, 10, 3)) > 0)
 
 
-def test_the_pen_is_the_width_of_the_lines():
+def test_components_stroke_width_is_line_width():
     line = draw([np.array([(0, 0), (200, 60)], np.float32)], 1, 6, 2)
     assert ConnectedComponents.of(line > 127).stroke_width == pytest.approx(6, rel=0.1)
 
 
-def test_specks_go_and_the_rest_keeps_its_order():
+def test_without_specks_keeps_order_of_components():
     whole = ConnectedComponents.of(
         ink_mask(drawn((0, 0, 6, 30), (10, 50, 1, 1), (20, 0, 6, 20), (30, 70, 1, 2)))
     )
@@ -41,13 +41,13 @@ def test_specks_go_and_the_rest_keeps_its_order():
     assert found.without_specks() is found
 
 
-def test_of_specks_alone_the_largest_stays():
+def test_without_specks_keeps_largest_component():
     # A picture of one dot is one of a dot.
     found = ConnectedComponents.of(ink_mask(drawn((5, 5, 1, 1)))).without_specks()
     assert found.areas[1:].tolist() == [1]
 
 
-def test_dirt_and_paleness_do_not_change_how_large_a_picture_is_written():
+def test_image_symbol_size_ignores_specks_and_pale_lines():
     letters = [(10, 30 * i, 20, 4) for i in range(3)] + [(26, 30 * i, 4, 16) for i in range(3)]
     clean = drawn(*letters)
     dirty = drawn(*letters, *((0, 3 * i, 1, 1) for i in range(20)))
@@ -57,7 +57,7 @@ def test_dirt_and_paleness_do_not_change_how_large_a_picture_is_written():
     assert image_symbol_size(clean) == symbol_size(drawn(*letters))
 
 
-def test_a_picture_s_ink_is_labelled_once(monkeypatch):
+def test_load_image_labels_components_twice(monkeypatch):
     shapes = []
     of = ConnectedComponents.of
 

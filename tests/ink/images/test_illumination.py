@@ -1,4 +1,4 @@
-"""Photographs: shadows are no ink, and ink in a shadow is."""
+"""Shadows of photographs are removed, and ink in them is kept."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ LIGHTS = {
 
 @pytest.mark.parametrize("negative", [False, True])
 @pytest.mark.parametrize("light", LIGHTS)
-def test_ink_in_a_shadow_is_found_and_the_shadow_is_not(light, negative):
+def test_load_ink_image_removes_shadow_and_keeps_ink(light, negative):
     grey, ink = sheet(LIGHTS[light])
     found = load_ink_image(255 - grey if negative else grey)
     rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
@@ -47,13 +47,13 @@ def test_ink_in_a_shadow_is_found_and_the_shadow_is_not(light, negative):
     assert (found & ~true).sum() < 0.15 * true.sum()
 
 
-def test_an_even_light_changes_nothing():
+def test_correct_illumination_even_light_is_none():
     for noise in (0.0, 4.0):
         assert correct_illumination(sheet(lambda x, y: np.ones_like(x), noise)[0]) is None
 
 
 @pytest.mark.parametrize("shape", ["dot", "bar", "letter"])
-def test_large_ink_is_no_shadow(shape):
+def test_load_ink_image_keeps_large_ink(shape):
     grey = np.full((120, 120), 230.0)
     y, x = np.mgrid[0:120, 0:120] - 60
     ink = {

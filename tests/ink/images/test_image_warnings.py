@@ -1,9 +1,9 @@
-"""What is said about pictures that are likely to be read wrong."""
+"""`image_warnings` and `has_several_lines`."""
 
 import numpy as np
 import pytest
 from PIL import Image
-from sheets import INK
+from sheet_factory import INK
 
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.ink.builtin_font.typeset import typeset
@@ -20,7 +20,7 @@ def written(tokens, pen=3):
 
 
 @pytest.mark.parametrize("rise", [0.0, 2.0, -2.0])
-def test_several_lines_of_two_formulas_is_true(rise):
+def test_has_several_lines_two_formulas_is_true(rise):
     upper, lower = written(tuple("2x+3=y")), written(tuple("z-47=a"))
     width = max(upper.shape[1], lower.shape[1])
     rows = [np.pad(one, ((0, 30), (0, width - one.shape[1]))) for one in (upper, lower)]
@@ -39,19 +39,19 @@ def test_several_lines_of_two_formulas_is_true(rise):
         (r"\sqrt", "{", r"\frac", *"{a+b}{c+d}}"),
     ],
 )
-def test_several_lines_of_one_formula_is_false(tokens):
+def test_has_several_lines_one_formula_is_false(tokens):
     picture = written(tokens)
     assert not has_several_lines(picture, image_symbol_size(picture))
 
 
-def test_picture_of_symbols_too_small_has_a_note():
+def test_image_warnings_small_symbols():
     long = np.tile((255 * INK).astype(np.uint8), (1, 25))
     notes = RULE.load_image(255 - long, with_warnings=True).notes
     assert any("of the size that the model was trained on" in note for note in notes)
     assert RULE.load_image(255 - (255 * INK).astype(np.uint8), with_warnings=True).notes == ()
 
 
-def test_picture_that_is_nearly_all_ink_has_a_note():
+def test_image_warnings_nearly_all_ink():
     levels = np.full((120, 160), 255, np.uint8)
     levels[15:105, 20:140] = 0
     levels[40:50, 40:80] = 255

@@ -1,4 +1,4 @@
-"""People's pictures to ink on paper."""
+"""`load_ink_image`."""
 
 import io
 
@@ -37,11 +37,11 @@ def pictures():
 
 
 @pytest.mark.parametrize(("name", "data"), [pytest.param(n, d, id=n) for n, d in pictures()])
-def test_every_kind_of_picture_gives_the_same_ink(name, data):
+def test_load_ink_image_is_the_same_for_all_modes(name, data):
     assert np.array_equal(load_ink_image(data), np.full((3, 12), 255))
 
 
-def test_an_open_picture_and_an_array_are_read_likewise():
+def test_load_ink_image_of_pil_image_and_array():
     full = np.full((3, 12), 255)
     assert np.array_equal(load_ink_image(Image.fromarray(INK)), full)
     assert np.array_equal(load_ink_image(INK), full)
@@ -51,14 +51,14 @@ def test_an_open_picture_and_an_array_are_read_likewise():
         load_ink_image(np.zeros((2, 2, 2, 2), dtype=np.uint8))
 
 
-def test_paper_noise_is_no_ink():
+def test_load_ink_image_ignores_paper_noise():
     rng = np.random.default_rng(0)
     noisy = np.clip(200 + rng.normal(0, 4, (80, 80)), 0, 255).astype(np.uint8)
     noisy[40:43, 30:50] = 90
     assert load_ink_image(encoded(Image.fromarray(noisy))).shape == (3, 20)
 
 
-def test_the_grain_of_a_dithered_paper_is_no_ink():
+def test_load_ink_image_ignores_dithering():
     # Paper of a colour that a palette lacks: one pixel in nine is darker by a fifth of the ink.
     paper = np.full((30, 60), 255, np.uint8)
     paper[::3, ::3] = 204
@@ -74,18 +74,18 @@ def test_the_grain_of_a_dithered_paper_is_no_ink():
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
-def test_a_blank_picture_is_an_error(level):
+def test_load_ink_image_blank_is_an_error(level):
     with pytest.raises(Im2TexError, match="blank"):
         load_ink_image(encoded(Image.new("L", (30, 20), level)))
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0)])
-def test_a_picture_without_pixels_is_blank(shape):
+def test_load_ink_image_without_pixels_is_blank(shape):
     with pytest.raises(Im2TexError, match="blank"):
         load_ink_image(np.zeros(shape, np.uint8))
 
 
-def test_unreadable_and_truncated_pictures_are_errors():
+def test_load_ink_image_damaged_files_are_errors():
     for content, reason in (
         (b"%PDF-1.7", "cannot be read: .* no format such as PNG"),
         (b"", "empty"),
@@ -111,12 +111,12 @@ def test_unreadable_and_truncated_pictures_are_errors():
         ),
     ],
 )
-def test_load_picture_of_what_is_none_says_what_to_do(content, reason):
+def test_load_ink_image_unreadable_file_error_has_advice(content, reason):
     with pytest.raises(Im2TexError, match=reason):
         load_ink_image(content)
 
 
-def test_a_decompression_bomb_is_an_error(monkeypatch):
+def test_load_ink_image_decompression_bomb_is_an_error(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(Im2TexError, match=r"too large: .* pixels, at most 100 are read\. Crop"):
         load_ink_image(encoded(Image.new("L", (15, 10))))

@@ -1,4 +1,4 @@
-"""Pictures are opened from regular files and from memory, by content, within limits."""
+"""`open_image`: formats, sources, limits and errors."""
 
 import io
 import os
@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image
-from sheets import encoded, sheet
+from sheet_factory import encoded, sheet
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.images import files, formats, opening
@@ -79,7 +79,7 @@ def test_open_image_of_a_named_pipe_does_not_wait(tmp_path):
             open_image(tmp_path / name)
 
 
-def test_open_image_of_what_is_no_regular_file_says_what_it_is(tmp_path):
+def test_open_image_of_other_file_types_is_refused(tmp_path):
     (tmp_path / "gone.png").symlink_to("nowhere.png")
     (tmp_path / "one.png").symlink_to("two.png")
     (tmp_path / "two.png").symlink_to("one.png")
@@ -129,7 +129,7 @@ def test_open_image_of_a_progressive_bomb_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "PNG", "WEBP"])
-def test_open_image_of_several_frames_gives_the_first_and_says_so(kind):
+def test_open_image_of_several_frames_gives_the_first_with_note(kind):
     second = Image.new("L", PICTURE.size, 90)
     data = encoded(PICTURE.convert("RGB"), kind, save_all=True, append_images=[second])
     opened = open_image(data)
@@ -163,6 +163,6 @@ def test_open_image_of_damaged_bytes_raises_only_its_own_error(kind):
 
 
 @pytest.mark.parametrize("source", [None, 3, np.zeros((2, 2, 2, 2)), np.array([["a"]])])
-def test_open_image_of_what_is_no_picture_is_refused(source):
+def test_open_image_of_other_objects_is_refused(source):
     with pytest.raises(Im2TexError, match=r"no image|cannot be read"):
         open_image(source)

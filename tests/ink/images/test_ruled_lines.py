@@ -1,9 +1,9 @@
-"""Lines of the paper are removed; bars of formulas stay."""
+"""Lines of the paper are removed; bars of formulas are kept."""
 
 import numpy as np
 import pytest
 from PIL import Image
-from sheets import HEIGHT, INK, WIDTH, likeness, sheet
+from sheet_factory import HEIGHT, INK, WIDTH, sheet, similarity
 
 from im2tex.ink.builtin_font.typeset import typeset
 from im2tex.ink.images.ink_image import read_ink_image
@@ -25,25 +25,25 @@ COLOURS = [(100, 150, 220), (150, 150, 150), (100, 100, 100), (225, 225, 225), (
 
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize(("step", "width"), [(23, 1), (36, 2), (47, 4)])
-def test_load_picture_of_ruled_paper_gives_the_formula(colour, step, width):
-    assert likeness(ruled(colour, step, width)) > (0.95 if width < 3 else 0.9)
+def test_load_ink_image_of_ruled_paper_gives_the_formula(colour, step, width):
+    assert similarity(ruled(colour, step, width)) > (0.95 if width < 3 else 0.9)
 
 
 @pytest.mark.parametrize("colour", COLOURS)
 @pytest.mark.parametrize(("step", "width"), [(23, 1), (36, 2)])
-def test_load_picture_of_squared_paper_gives_the_formula(colour, step, width):
-    assert likeness(ruled(colour, step, width, squared=True)) > 0.93
+def test_load_ink_image_of_squared_paper_gives_the_formula(colour, step, width):
+    assert similarity(ruled(colour, step, width, squared=True)) > 0.93
 
 
-def test_load_picture_of_lines_as_dark_as_the_ink_gives_the_formula():
-    assert likeness(ruled((0, 0, 0), 36, 1)) > 0.9
+def test_load_ink_image_of_lines_as_dark_as_the_ink_gives_the_formula():
+    assert similarity(ruled((0, 0, 0), 36, 1)) > 0.9
 
 
-def test_load_picture_of_a_dark_ruled_sheet_gives_the_formula():
-    assert likeness(255 - ruled((120, 120, 120), 36, 2)) > 0.95
+def test_load_ink_image_of_a_dark_ruled_sheet_gives_the_formula():
+    assert similarity(255 - ruled((120, 120, 120), 36, 2)) > 0.95
 
 
-def test_load_picture_of_lines_that_rise_gives_the_formula_without_lines():
+def test_load_ink_image_of_lines_that_rise_gives_the_formula_without_lines():
     picture = Image.fromarray(ruled((110, 150, 220), 36, 2))
     turned = picture.rotate(1.2, Image.Resampling.BICUBIC, fillcolor=(255, 255, 255))
     turned = turned.crop((10, 10, WIDTH - 10, HEIGHT - 10))
@@ -65,7 +65,7 @@ def test_load_picture_of_lines_that_rise_gives_the_formula_without_lines():
         (r"\sqrt", *"{x+1}"),
     ],
 )
-def test_without_rules_leaves_bars_of_a_formula(tokens, margin):
+def test_remove_ruled_lines_keeps_bars_of_formula(tokens, margin):
     for pen in (2, 6):
         ink = np.pad(draw(typeset(tokens).strokes, 40.0, pen, 0), margin)
         assert remove_ruled_lines(ink)[1] == 0

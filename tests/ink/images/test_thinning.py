@@ -1,4 +1,4 @@
-"""Thinning: what is connected stays so, and lines become their middle."""
+"""`thin`."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def blobs(seed):
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_parts_and_holes_are_what_they_were(seed):
+def test_thin_preserves_components_and_holes(seed):
     ink = blobs(seed)
     middle = thin(ink)
     assert not (middle & ~ink).any()
@@ -30,7 +30,7 @@ def test_parts_and_holes_are_what_they_were(seed):
 
 @pytest.mark.parametrize("width", [2, 5, 12])
 @pytest.mark.parametrize("end", [(200, 0), (0, 200), (140, 140), (190, 60)])
-def test_a_line_becomes_its_middle(width, end):
+def test_thin_line_becomes_centre_line(width, end):
     stroke = np.array([(0, 0), end], dtype=np.float32)
     middle = thin(draw([stroke], 1, width, 3) > 127)
     rows, columns = np.nonzero(middle)
@@ -43,7 +43,7 @@ def test_a_line_becomes_its_middle(width, end):
     assert len(points) <= 1.1 * max(end) + 2  # one cell wide
 
 
-def test_nothing_and_a_dot():
+def test_thin_empty_image_and_dot():
     assert not thin(np.zeros((4, 5), dtype=bool)).any()
     for side in (1, 2, 5):
         assert 1 <= thin(np.ones((side, side), dtype=bool)).sum() <= side

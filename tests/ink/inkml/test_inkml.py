@@ -1,4 +1,4 @@
-"""Every form of InkML that CROHME uses is read; whatever gives no ink is refused by name."""
+"""`read_inkml` on the forms of InkML that CROHME uses, and its errors."""
 
 import os
 import tarfile
@@ -33,15 +33,15 @@ def points(data: bytes) -> list[list[list[float]]]:
         "1 2, 3 4,",
     ],
 )
-def test_spacing_and_numerals_do_not_matter(text):
+def test_read_inkml_spacing_and_number_formats(text):
     assert points(ink(f'{CHANNELS}<trace id="0">{text}</trace>')) == [[[1, 2], [3, 4]]]
 
 
-def test_points_without_commas_are_told_apart_by_the_channels():
+def test_read_inkml_points_without_commas():
     assert points(ink(f'{CHANNELS}<trace id="0">1 2 3 4 5 6</trace>')) == [[[1, 2], [3, 4], [5, 6]]]
 
 
-def test_further_channels_are_read_over_and_the_order_of_channels_counts():
+def test_read_inkml_other_channels_are_ignored():
     timed = (
         '<traceFormat><channel name="T"/><channel name="Y"/><channel name="X"/></traceFormat>'
         '<trace id="0">900 2 1, 901 4 3</trace>'
@@ -49,12 +49,12 @@ def test_further_channels_are_read_over_and_the_order_of_channels_counts():
     assert points(ink(timed)) == [[[1, 2], [3, 4]]]
 
 
-def test_pressure_without_a_declared_format_is_ignored():
+def test_read_inkml_undeclared_pressure_is_ignored():
     # Three numbers a point, and nothing that says so: x and y come first.
     assert points(ink('<trace id="0">1 2 0.5, 3 4 0.7</trace>')) == [[[1, 2], [3, 4]]]
 
 
-def test_points_of_unequal_width_are_read_one_by_one():
+def test_read_inkml_points_of_unequal_width():
     assert points(ink('<trace id="0">1 2 9, 3 4</trace>')) == [[[1, 2], [3, 4]]]
 
 
@@ -83,11 +83,11 @@ def test_points_of_unequal_width_are_read_one_by_one():
         "group",
     ],
 )
-def test_every_dress_of_the_format(data):
+def test_read_inkml_namespaces_and_encodings(data):
     assert points(data) == [[[1, 2]]]
 
 
-def test_empty_traces_are_left_out_and_counted_and_groups_follow():
+def test_read_inkml_empty_traces_are_skipped_and_counted():
     data = ink(
         '<trace id="a"></trace><trace id="b">1 2</trace><trace id="c"/>'
         '<trace id="d">5 6, 7 8</trace>'
@@ -100,12 +100,12 @@ def test_empty_traces_are_left_out_and_counted_and_groups_follow():
     assert [(g.truth, g.strokes) for g in read.groups] == [("x", (1,))]
 
 
-def test_pen_up_traces_are_no_ink():
+def test_read_inkml_pen_up_traces_are_ignored():
     data = ink('<trace id="0">1 2</trace><trace id="1" type="penUp">9 9, 8 8</trace>')
     assert points(data) == [[[1, 2]]]
 
 
-def test_truth_and_annotations():
+def test_read_inkml_label_and_annotations():
     data = ink(
         '<annotation type="UI">"2009210-947-0.ink"</annotation>'
         '<annotation type="writer">w7</annotation>'
@@ -128,12 +128,12 @@ def test_truth_and_annotations():
     assert [(s.token, s.strokes, s.position) for s in read.ink.symbols] == [("x", (0,), -1)]
 
 
-def test_the_misspelt_truth_of_2013_is_found():
+def test_read_inkml_misspelt_attribute_of_2013():
     data = ink('<annotation typx="truth">x</annotation><trace id="0">1 2</trace>')
     assert read_inkml(data).latex == "x"
 
 
-def test_strokes_are_float32_and_groups_without_mathml_have_no_reference():
+def test_read_inkml_float32_strokes_and_groups_without_mathml():
     read = read_inkml(
         ink(
             '<trace id="0">1 2</trace><traceGroup><annotation type="truth">a</annotation>'
@@ -165,7 +165,7 @@ def test_strokes_are_float32_and_groups_without_mathml_have_no_reference():
         (ink('<trace id="0">1 2, 3 4.5.6</trace>'), "no number"),
     ],
 )
-def test_what_gives_no_ink_is_an_error_with_file_and_reason(data, reason):
+def test_read_inkml_without_ink_error_has_file_and_reason(data, reason):
     with pytest.raises(InkmlError, match=reason) as caught:
         read_inkml(data, "folder/a.inkml")
     assert isinstance(caught.value, Im2TexError)
@@ -173,7 +173,7 @@ def test_what_gives_no_ink_is_an_error_with_file_and_reason(data, reason):
     assert "folder/a.inkml" in str(caught.value)
 
 
-def test_a_path_is_read_and_a_missing_one_is_named(tmp_path):
+def test_read_inkml_path_and_missing_path(tmp_path):
     path = tmp_path / "a.inkml"
     path.write_bytes(ink('<trace id="0">1 2</trace>'))
     assert len(read_inkml(path).ink.strokes) == 1
@@ -181,7 +181,7 @@ def test_a_path_is_read_and_a_missing_one_is_named(tmp_path):
         read_inkml(tmp_path / "b.inkml")
 
 
-def test_entities_that_would_grow_without_bound_are_not_expanded():
+def test_read_inkml_entity_bomb_is_not_expanded():
     # Ten levels of ten: 10**10 characters, were they expanded.
     levels = zip("abcdefghij", "bcdefghijk", strict=True)
     declarations = "".join(f'<!ENTITY {outer} "{f"&{inner};" * 10}">' for inner, outer in levels)
@@ -193,7 +193,7 @@ def test_entities_that_would_grow_without_bound_are_not_expanded():
     assert len(read.annotations["note"]) < 10
 
 
-def test_every_real_file_agrees_with_a_plain_reading():
+def test_read_inkml_real_files_agree_with_plain_parser():
     """An independent, slow reading of a sample of the real files gives the same points."""
     import xml.etree.ElementTree as ET
 

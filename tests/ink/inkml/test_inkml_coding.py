@@ -1,4 +1,4 @@
-"""Every coding of a value in section 3.2.1 of the InkML recommendation."""
+"""All codings of a value in section 3.2.1 of the InkML recommendation."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_example_of_the_recommendation_decodes_to_its_table():
     np.testing.assert_array_equal(decode_trace(text, form), expected)
 
 
-def test_booleans_in_other_channels_are_read_over():
+def test_decode_trace_booleans_in_other_channels_are_ignored():
     form = TraceFormat(1, 2, 3)
     np.testing.assert_array_equal(decode_trace("T 1 2,F 3 4,T'1'1", form), [(1, 2), (3, 4), (4, 5)])
 
@@ -75,13 +75,13 @@ def test_position_in_an_intermittent_channel_stays_until_the_next():
         ("1 --2", "no number"),
     ],
 )
-def test_values_of_no_coding_are_refused(text, reason):
+def test_decode_trace_invalid_values_are_refused(text, reason):
     with pytest.raises(CodingError, match=reason):
         decode_trace(text, XY)
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "#" + "F" * 5000, "1e999", "-inf", "nan"])
-def test_numbers_beyond_any_range_do_not_end_in_another_error(number):
+def test_decode_trace_huge_numbers_are_infinite(number):
     assert not np.isfinite(decode_trace(f"1 2,3 {number}", XY)).all()
 
 

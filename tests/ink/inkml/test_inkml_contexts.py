@@ -1,4 +1,4 @@
-"""Trace formats and contexts: what the numbers of each trace mean."""
+"""Trace formats and contexts."""
 
 import numpy as np
 import pytest

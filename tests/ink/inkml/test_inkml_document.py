@@ -46,7 +46,7 @@ def test_encoding_of_several_bytes_a_character_is_read():
 @pytest.mark.parametrize(
     "encoding", ["nonsense-5", "zlib", "hex", "rot13", "idna", "punycode", "undefined", "."]
 )
-def test_unknown_encoding_is_named(encoding):
+def test_unknown_encoding_is_an_error(encoding):
     data = (DECLARED.format(encoding) + BODY).encode()
     with pytest.raises(InkmlError, match=rf"a\.inkml.*'{encoding}'.*UTF-8"):
         read_inkml(data, "a.inkml")
@@ -141,13 +141,13 @@ def test_external_entities_are_never_opened(tmp_path):
 
 @pytest.mark.parametrize("tag", ["traceGroup", "traceView", "definitions", "x", "context"])
 @pytest.mark.parametrize("depth", [2000, 60_000])
-def test_deep_nesting_is_named(tag, depth):
+def test_deep_nesting_is_an_error(tag, depth):
     data = f"<ink>{f'<{tag}>' * depth}<trace>1 2</trace>{f'</{tag}>' * depth}</ink>"
     with pytest.raises(InkmlError, match="nested more than"):
         read_inkml(data.encode())
 
 
-def test_files_beyond_the_limits_are_named():
+def test_files_beyond_limits_are_errors():
     trace = b"<trace>1 2</trace>"
     with pytest.raises(InkmlError, match="larger than"):
         read_inkml(b"<ink>" + trace + b" " * document.MAX_BYTES + b"</ink>")
@@ -158,7 +158,7 @@ def test_files_beyond_the_limits_are_named():
         read_inkml(b"<ink " + attributes + b">" + trace + b"</ink>")
 
 
-def test_what_is_no_regular_file_is_not_read(tmp_path):
+def test_other_file_types_are_not_read(tmp_path):
     pipe = tmp_path / "pipe.inkml"
     os.mkfifo(pipe)
     loop = tmp_path / "loop.inkml"
@@ -183,5 +183,5 @@ def test_what_is_no_regular_file_is_not_read(tmp_path):
         (b"the <ink> element", False),
     ],
 )
-def test_inkml_is_told_by_its_content(data, expected):
+def test_is_inkml_by_content(data, expected):
     assert is_inkml(data) is expected

@@ -1,4 +1,4 @@
-"""Points far away from the formula are skipped or warned of."""
+"""Points far away from the formula are skipped, or give a note."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def ink(*strokes):
         [(4500, 3050)],
     ],
 )
-def test_far_dot_is_left_out_and_noted(dots):
+def test_far_dot_is_skipped_with_note(dots):
     clean = ink(zigzag())
     read = ink(*([dot] for dot in dots), zigzag())
     assert len(read.ink.strokes) == 1
@@ -41,7 +41,7 @@ def test_far_dot_is_left_out_and_noted(dots):
 
 
 @pytest.mark.parametrize("at", [0, 30, 59])
-def test_stray_point_of_a_stroke_is_left_out_and_noted(at):
+def test_far_point_of_stroke_is_skipped_with_note(at):
     points = zigzag()
     points[at] = (0, -20000)
     read = ink(points, zigzag())
@@ -49,14 +49,14 @@ def test_stray_point_of_a_stroke_is_left_out_and_noted(at):
     assert read.notes
 
 
-def test_stray_point_of_a_stroke_of_eight_points_is_left_out():
+def test_far_point_of_eight_point_stroke_is_skipped():
     points = zigzag(8)
     points[0] = (0, 0)
     read = ink(points, zigzag())
     assert [len(stroke) for stroke in read.ink.strokes] == [7, 60]
 
 
-def test_symbols_keep_their_strokes_when_one_is_left_out():
+def test_symbols_keep_strokes_when_another_is_skipped():
     trace = ", ".join(f"{x} {y}" for x, y in zigzag())
     read = read_inkml(
         (
@@ -82,7 +82,7 @@ def test_symbols_keep_their_strokes_when_one_is_left_out():
         [zigzag(20, 50, 50), np.add(zigzag(20, 50, 50), (100, 0))],
     ],
 )
-def test_whole_formulas_stay_whole(strokes):
+def test_far_points_of_formulas_are_none(strokes):
     read = ink(*strokes)
     assert [len(stroke) for stroke in read.ink.strokes] == [len(stroke) for stroke in strokes]
     assert not read.notes
@@ -95,5 +95,5 @@ def test_many_points_far_away_are_kept_and_noted():
     assert "far apart" in read.notes[0]
 
 
-def test_no_point_is_far_of_points_that_coincide():
+def test_far_points_of_coinciding_points_are_none():
     assert not far_points([np.ones((50, 2)), np.zeros((1, 2))]).any()

@@ -1,4 +1,4 @@
-"""Traces, continuations, definitions, groups and views, and the truth of a file."""
+"""Traces, continuations, definitions, groups and views, and labels."""
 
 import numpy as np
 import pytest
@@ -79,13 +79,13 @@ def test_trace_of_definitions_is_not_drawn(definitions):
         f"<traceGroup><traceGroup>{view('g')}</traceGroup></traceGroup>",
     ],
 )
-def test_trace_of_definitions_is_drawn_where_something_shows_it(shown):
+def test_trace_of_definitions_is_drawn_if_referenced(shown):
     definitions = f'<traceGroup xml:id="g">{HIDDEN}</traceGroup><traceView xml:id="v">{view("#a")}'
     body = f"<definitions>{definitions}</traceView></definitions>{SHOWN}{shown}"
     assert points(body) == [[[1, 2]], [[5, 6]]]
 
 
-def test_file_whose_traces_all_stand_in_definitions_is_drawn_and_noted():
+def test_traces_only_in_definitions_are_drawn_with_note():
     found = read(f"<definitions>{HIDDEN}</definitions>")
     assert [stroke.tolist() for stroke in found.ink.strokes] == [[[1, 2]]]
     assert "definitions" in found.notes[0]
@@ -101,7 +101,7 @@ def test_views_make_symbols_as_groups_do():
     assert [g.strokes for g in read(body).groups if g.truth] == [(0, 2), (1,)]
 
 
-def test_groups_that_show_each_other_end():
+def test_groups_with_circular_references_end():
     body = (
         f'<trace xml:id="a">1 2</trace><traceGroup xml:id="g">{view("#h")}{view("#a")}</traceGroup>'
         f'<traceGroup xml:id="h">{view("#g")}</traceGroup>{view("#h")}'
@@ -133,7 +133,7 @@ def test_read_inkml_repeated_references_are_an_error():
         ({"writer": "w"}, None),
     ],
 )
-def test_truth_is_crohmes_then_mathwritings(annotations, expected):
+def test_label_is_crohmes_then_mathwritings(annotations, expected):
     body = "".join(f'<annotation type="{k}">{v}</annotation>' for k, v in annotations.items())
     assert read(f"{body}<trace>1 2</trace>").latex == expected
 
@@ -170,7 +170,7 @@ def test_mathwriting_file_is_read_with_strokes_and_label():
         f"0 0, {'9' * 400} 1",
     ],
 )
-def test_ink_that_cannot_be_drawn_is_named(trace):
+def test_ink_of_extreme_extent_is_an_error(trace):
     with pytest.raises(InkmlError, match=r"between 1e-06 and 1e\+12 units|not finite"):
         read(f"<trace>{trace}</trace>")
 
@@ -178,7 +178,7 @@ def test_ink_that_cannot_be_drawn_is_named(trace):
 @pytest.mark.parametrize(
     ("unit", "offset"), [(1e-5, 0), (1e-3, 1000), (1, 1e9), (1, -1e12), (1e4, 1e15), (1e9, 0)]
 )
-def test_ink_of_any_unit_and_place_is_drawn_alike(unit, offset):
+def test_ink_is_drawn_alike_in_any_unit_and_position(unit, offset):
     x = np.linspace(0, 100, 40)
     strokes = [np.stack([x, 30 * np.cos(x / 5 + i)], axis=1) for i in range(3)]
 

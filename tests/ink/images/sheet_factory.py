@@ -1,4 +1,4 @@
-"""A formula drawn on paper, and whether it is found again."""
+"""Images of one formula on paper, and their similarity to the clean formula."""
 
 import io
 
@@ -43,8 +43,8 @@ def jpeg(levels, quality=75):
     return encoded(Image.fromarray(levels).convert("RGB"), "JPEG", quality=quality)
 
 
-def likeness(source):
-    """Share of the formula's ink found, and of the found that is the formula's, the lesser."""
+def similarity(source):
+    """The smaller of recall and precision of the formula's ink."""
     plain, found = load_ink_image(sheet()) > 127, load_ink_image(source) > 127
     if max(np.abs(np.subtract(plain.shape, found.shape))) > 8:
         return 0.0
