@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from im2tex.commands.command_parser import check_minimum
 from im2tex.errors import Im2TexError
@@ -22,13 +22,10 @@ if TYPE_CHECKING:
     from im2tex.model.pretrained import StoredModel
     from im2tex.visualization.attention.record import AttentionRecord
 
+_LoadedImage = tuple[str, "NDArray[np.uint8]", tuple[str, ...] | None]
+"""Name, image and reference."""
+
 _MAX_NAME = 40  # characters of an image's name in the name of its strip
-
-
-class _LoadedImage(NamedTuple):
-    name: str
-    image: NDArray[np.uint8]
-    gold: tuple[str, ...] | None = None
 
 
 def attention(
@@ -107,9 +104,8 @@ def attention(
             _report(one)
             failures += 1
         else:
-            records.append(
-                predict_with_attention(predictor, one.image, one.name, one.gold, options)
-            )
+            name, image, gold = one
+            records.append(predict_with_attention(predictor, image, name, gold, options))
     if not records:
         raise Im2TexError("none of the images can be read; there is nothing to show.")
     facts = _model_facts(stored, str(ckpt_path or model)) | {"beam": str(beam_size)}
@@ -159,7 +155,7 @@ def _load_files(model: Predictor, images: Sequence[str]) -> Iterator[_LoadedImag
             continue
         for warning in caught:
             _report(f"{name}: {warning.message}")
-        yield _LoadedImage(title, image)
+        yield title, image, None
 
 
 def _load_samples(
@@ -206,7 +202,7 @@ def _load_samples(
         if batch.failed:
             yield f"{split}, '{key}': {batch.failed[0]}"
         else:
-            yield _LoadedImage(key, batch.images[0, 0].numpy(), gold)
+            yield key, batch.images[0, 0].numpy(), gold
 
 
 def _render_predictions(

@@ -118,11 +118,15 @@ def _lock_folder(folder: Path, commands: Sequence[Sequence[str]]) -> Iterator[No
         folder.mkdir(parents=True, exist_ok=True)
         file = note.open("a+", encoding="utf-8")
     with file:
-        if not _locked(file.fileno()):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             raise Im2TexError(
                 f"another process of `im2tex chain` is at work in {folder}: wait for it, or "
                 "choose another --folder."
-            )
+            ) from None
+        except OSError:
+            pass  # a file system without locks
         file.seek(0)
         found = file.read()
         if not found:
@@ -134,17 +138,6 @@ def _lock_folder(folder: Path, commands: Sequence[Sequence[str]]) -> Iterator[No
                 "the command of that chain to resume it."
             )
         yield
-
-
-def _locked(file: int) -> bool:
-    """Locks a file until it is closed; true, too, on a file system without locks."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _newest(step: Path, name: str) -> Path | None:

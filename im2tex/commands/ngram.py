@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from im2tex.commands.command_parser import check_minimum
-from im2tex.commands.formula_files import read_split_or_file
+from im2tex.commands.formula_files import FormulaRecord, read_split_or_file
 from im2tex.commands.score import result_path
 from im2tex.errors import Im2TexError
 
@@ -56,11 +55,15 @@ def ngram(
     path = None if out is None else result_path(out)
     check_minimum(1, order=order, min_count=min_count)
     given = list(dict.fromkeys([train, *test]))
-    formulas = {name: _formulas(name, root) for name in given}
+    read = {name: read_split_or_file(name, "references", root) for name in given}
+    formulas = {name: _token_lists(records) for name, (_, records, _) in read.items()}
     model = KneserNey(formulas[train], order, min_count)
-    sources = {_source_and_split(name)[0] for name in test or [train]}
+    origins = {
+        name: (metadata.get("source", ""), split) for name, (split, _, metadata) in read.items()
+    }
+    sources = {origins[name][0] for name in test or [train]}
     source = sources.pop() if len(sources) == 1 else None
-    names = _column_names(given, source)
+    names = _column_names(origins, source)
     figures = {names[name]: _figures(model, formulas[name]) for name in given}
     print(f"{order}-gram model of {train}, interpolated modified Kneser-Ney")
     _print_table(figures)
@@ -103,28 +106,20 @@ def ngram(
     print(f"Result: {result.save(path)}")
 
 
-def _formulas(name: str, root: Path) -> Formulas:
-    """The token lists of a prepared split or a file; empty formulas are included.
+def _token_lists(records: Sequence[FormulaRecord]) -> Formulas:
+    """The tokens of all formulas; empty ones are included.
 
     Raises:
-        Im2TexError: if they cannot be read, or a formula cannot be used.
+        Im2TexError: if a formula cannot be used.
     """
-    _, records, _ = read_split_or_file(name, "references", root)
     fault = next((record for record in records if record.fault is not None), None)
     if fault is not None:
         raise Im2TexError(f"{fault.where}: {fault.fault}. Correct or remove it.")
     return [record.tokens or () for record in records]
 
 
-def _source_and_split(name: str) -> tuple[str, str]:
-    """Source and split of `SOURCE:SPLIT`; for a file, an empty source and its stem."""
-    source, _, split = name.partition(":")
-    return ("", Path(name).stem) if Path(name).exists() else (source, split)
-
-
-def _column_names(given: Sequence[str], source: str | None) -> Mapping[str, str]:
+def _column_names(origins: Mapping[str, tuple[str, str]], source: str | None) -> Mapping[str, str]:
     """The split for formulas of `source`, the full name for others and where splits collide."""
-    origins = {name: _source_and_split(name) for name in given}
     short = {name: split if of == source else name for name, (of, split) in origins.items()}
     uses = Counter(short.values())
     return {name: column if uses[column] == 1 else name for name, column in short.items()}
@@ -142,16 +137,7 @@ def _figures(model: KneserNey, formulas: Formulas) -> dict[str, float]:
 
 
 def _print_table(figures: Mapping[str, Mapping[str, float]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    from im2tex.evaluation.reports.table import format_value
-
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("")
-    for name in figures:
-        table.add_column(name, justify="right")
+    """Prints a column of figures for each split or file."""
     rows = {
         "perplexity": "perplexity",
         "formulas": "formulas",
@@ -159,9 +145,9 @@ def _print_table(figures: Mapping[str, Mapping[str, float]]) -> None:
         "types": "different tokens",
         "unknown": "tokens not in the vocabulary",
     }
+    widths = {name: max(len(name), 12) for name in figures}
+    print(f"{'':28}", *(f"{name:>{width}}" for name, width in widths.items()), sep="  ")
     for key, title in rows.items():
-        values = (found[key] for found in figures.values())
-        cells = (format_value(key, v) if key == "perplexity" else f"{v:,}" for v in values)
-        table.add_row(title, *cells)
-    # A pipe is never cut at 80 columns, as with the tables of other commands.
-    Console(width=None if sys.stdout.isatty() else 1_000).print(table)
+        form = ",.3f" if key == "perplexity" else ","
+        cells = (f"{figures[name][key]:>{width}{form}}" for name, width in widths.items())
+        print(f"{title:28}", *cells, sep="  ")

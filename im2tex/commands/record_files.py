@@ -73,11 +73,6 @@ def _read_json(path: Path, lines: Sequence[str], first: str, names: Collection[s
             where = f"{path}, line {number}"
             try:
                 record = parse_json(line)
-            except DuplicateNameError as error:
-                raise Im2TexError(
-                    f"{where} has the key {quote(error.name)} twice in one object. Keep one of "
-                    "them."
-                ) from None
             except BadJsonError as error:
                 raise Im2TexError(f"{where}: no JSON object, but {error}. Correct it.") from None
             if not isinstance(record, dict):

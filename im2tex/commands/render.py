@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -32,7 +31,7 @@ def render(
 
     Each line of the report has the line's number, the file (null after a failure), the engine and
     its signature, and the size in pixels or the cause and reason of the failure. The images of an
-    earlier report are removed first. The exit status is 1 if any formula could not be drawn.
+    earlier run are removed first. The exit status is 1 if any formula could not be drawn.
 
     Args:
         formulas: text file with one formula per line.
@@ -95,29 +94,18 @@ def _png_size(png: bytes) -> tuple[int, int]:
 
 
 def _open_report(folder: Path) -> IO[str]:
-    """Creates the folder, removes the images that an earlier report lists, and opens a new report.
+    """Creates the folder, removes the images of an earlier run, and opens a new report.
 
     Raises:
         Im2TexError: if the folder holds files but no report.
     """
-    report = folder / REPORT
     folder.mkdir(parents=True, exist_ok=True)
-    if report.exists():
-        for name in _listed_images(report):
-            (folder / name).unlink(missing_ok=True)
-    elif any(folder.iterdir()):
+    report = folder / REPORT
+    if not report.exists() and any(folder.iterdir()):
         raise Im2TexError(
             f"{folder} holds files that `im2tex render` did not make: name an empty folder."
         )
+    for path in folder.glob("[0-9]*.png"):
+        if len(path.stem) >= 6 and path.stem.isdecimal():
+            path.unlink()
     return report.open("w", encoding="utf-8")
-
-
-def _listed_images(report: Path) -> Iterator[str]:
-    for line in report.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            name = json.loads(line)["file"]
-        except (ValueError, KeyError, TypeError):
-            continue
-        # A report that someone edited must not lead out of its folder.
-        if isinstance(name, str) and Path(name).name == name and name.endswith(".png"):
-            yield name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -151,25 +151,13 @@ def _normalized(sample: SampleResult, form: str) -> SampleResult:
 
 def _report_unpaired(paired: PairedSamples, references: int) -> None:
     """Reports keys without a partner and formulas that cannot be used, on standard error."""
-    for entries, text, separator in (
-        (
-            list(paired.faults.values()),
-            f"of {references:,} samples have a formula that cannot be used and count as wrong",
-            "; ",
-        ),
-        (
-            paired.missing,
-            f"of {references:,} references have no prediction and count as wrong",
-            ", ",
-        ),
-        (paired.unknown, "predictions belong to no reference and are skipped", ", "),
+    faults = list(paired.faults.values())
+    for entries, text in (
+        (faults, f"of {references:,} samples have an unusable formula and count as wrong"),
+        (paired.missing, f"of {references:,} references have no prediction and count as wrong"),
+        (paired.unknown, "predictions belong to no reference and are skipped"),
     ):
         if entries:
-            listed = separator.join(_first_entries(entries))
-            print(f"{len(entries):,} {text}: {listed}", file=sys.stderr)
-
-
-def _first_entries(entries: Sequence[str]) -> Iterator[str]:
-    yield from map(strip_control, entries[:_MAX_KEYS])
-    if len(entries) > _MAX_KEYS:
-        yield "…"
+            listed = "; ".join(map(strip_control, entries[:_MAX_KEYS]))
+            more = "; …" if len(entries) > _MAX_KEYS else ""
+            print(f"{len(entries):,} {text}: {listed}{more}", file=sys.stderr)

@@ -165,7 +165,7 @@ def test_read_formulas_whole_surrogate_pair_is_a_character(tmp_path):
         (
             "p.jsonl",
             '{"key": "1", "latex": "x", "latex": "y"}\n',
-            "line 1 has the key 'latex' twice",
+            "line 1: no JSON object, but the key 'latex' twice",
         ),
         (
             "p.json",

@@ -192,7 +192,7 @@ def test_score_unusable_predictions_count_as_wrong_and_are_named(tmp_path, refer
     assert result["data"]["failed"]["gold"]["read"] == 3
     assert samples[1].reason == r"half of a surrogate pair in '\ud800 x'"
     said = capsys.readouterr().err
-    assert "2 of 4 samples have a formula that cannot be used and count as wrong: " in said
+    assert "2 of 4 samples have an unusable formula and count as wrong: " in said
     assert r"p.jsonl, line 2: half of a surrogate pair in '\ud800 x'" in said
     assert "1 of 4 references have no prediction and count as wrong: d" in said
 
@@ -205,7 +205,7 @@ def test_score_unusable_reference_counts_as_wrong(tmp_path, capsys):
     out = ("--out", tmp_path / "out" / "r", "--engine", "none")
     both = ("--predictions", tmp_path / "p.jsonl", "--references", tmp_path / "g.jsonl")
     assert im2tex("score", *both, *out) == 0
-    assert "1 of 2 samples have a formula that cannot be used" in capsys.readouterr().err
+    assert "1 of 2 samples have an unusable formula" in capsys.readouterr().err
     first, _ = read_samples(tmp_path / "out" / "r.g.samples.jsonl")
     assert first.metrics["token_exact"] is False
     assert first.reason == r"half of a surrogate pair in '\ud800'"

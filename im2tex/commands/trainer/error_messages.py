@@ -11,7 +11,6 @@ import signal
 import traceback
 from collections.abc import Callable
 
-from im2tex.commands.trainer.early_checks import unknown_flag
 from im2tex.errors import Im2TexError
 from im2tex.training.callbacks.stop_at_nan import DivergedError
 from im2tex.utils.files import error_reason
@@ -36,9 +35,6 @@ def explain_parser_error(error: Exception, subcommand: str) -> Im2TexError:
         r"Expected an? (.+?)(?: but .*|: .*|\. Got value.*)?$", message, re.MULTILINE
     )
     value = re.search(r"(?:Given value|Got value): (.*)", message)
-    unknown = re.search(r"[Uu]nrecognized arguments: --([^\s=]+)", message)
-    if unknown:
-        return Im2TexError(unknown_flag(unknown[1], subcommand))
     if key and types and value:
         names = dict.fromkeys(name for kind in types for name in _readable_types(kind))
         message = f"{key[1]} should be {' or '.join(names)}, not {value[1].strip()!r}"
@@ -116,12 +112,7 @@ def explain_restore_error(error: BaseException, path: str | None) -> Im2TexError
     """
     if path is None or not isinstance(error, Exception):
         return None
-    frames = traceback.extract_tb(error.__traceback__)
-    restoring = any(
-        frame.filename.endswith("checkpoint_connector.py") and _RESTORES.match(frame.name)
-        for frame in frames
-    )
-    if not restoring and not _RESTORES_ELSEWHERE.search(str(error)):
+    if not _RESTORING.search("".join(traceback.format_exception(error))):
         return None
     message = " ".join(str(error).split())
     if isinstance(error, Im2TexError):
@@ -146,7 +137,5 @@ _PASSED_ON = re.compile(rf"^im2tex\.[\w.]*\b({'|'.join(_OWN_ERRORS)}): (.*)", re
 _DEAD_WORKER = re.compile(
     r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:is killed by signal: (.*?\.)|exited)"
 )
-_RESTORES = re.compile("_?(?:restore|resume|load)")
-_RESTORES_ELSEWHERE = re.compile(
-    r"checkpoint_connector\.py\", line \d+, in _?(?:restore|resume|load)"
-)
+# In a traceback of this process, or of another one in the error's message.
+_RESTORING = re.compile(r"checkpoint_connector\.py\", line \d+, in _?(?:restore|resume|load)")
