@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -42,17 +42,15 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Copies the tensors to a device."""
-        boxes = None if self.boxes is None else self.boxes.to(device)
-        return replace(
-            self, images=self.images.to(device), sizes=self.sizes.to(device), boxes=boxes
-        )
+        return self._map(lambda tensor: tensor.to(device))
 
     def pin_memory(self) -> Batch:
         """Copies the tensors to page-locked memory; called by loaders with `pin_memory`."""
-        boxes = None if self.boxes is None else self.boxes.pin_memory()
-        return replace(
-            self, images=self.images.pin_memory(), sizes=self.sizes.pin_memory(), boxes=boxes
-        )
+        return self._map(Tensor.pin_memory)
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        boxes = None if self.boxes is None else function(self.boxes)
+        return replace(self, images=function(self.images), sizes=function(self.sizes), boxes=boxes)
 
 
 Request = tuple[int, list[int]]

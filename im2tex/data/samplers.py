@@ -112,9 +112,6 @@ class TrainingSampler(DistributedSampler[Any]):
         shard = shard_batches(batches, self.world_size, rng)[self.rank]
         return [[int(self.indices[i]) for i in batch] for batch in shard]
 
-    def set_epoch(self, epoch: int) -> None:
-        """Does nothing; the epoch comes from `position` and is part of each request."""
-
     def _sizes(self, epoch: int) -> Sizes:
         """Sizes of the samples in an epoch; measured once per epoch."""
         if self._measured is None or (self._sizes_change and self._measured[0] != epoch):
@@ -172,9 +169,6 @@ class EvaluationSampler(DistributedSampler[Any]):
     def __iter__(self) -> Iterator[Request]:
         for indices in self.batches:
             yield 0, indices
-
-    def set_epoch(self, epoch: int) -> None:
-        """Does nothing; the batches are the same in every epoch."""
 
 
 def _make_batches(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import glob
 import os
 import time
 from collections.abc import Iterator
@@ -69,52 +69,32 @@ def atomic_write(path: Path) -> Iterator[Path]:
         OSError: if the folder or the file cannot be written.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    lock: int | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale_parts(path)
-        with suppress(OSError):  # a file system without locks
-            lock = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
-            fcntl.flock(lock, fcntl.LOCK_SH)
         yield part
         os.replace(part, path)
     finally:
         with suppress(OSError):  # no file exists if its folder could not be created
             part.unlink(missing_ok=True)
-        if lock is not None:
-            os.close(lock)
 
 
 def _remove_stale_parts(path: Path) -> None:
-    """Removes temporary files of processes that no longer run.
+    """Removes temporary files whose process has ended, or which are a day old.
 
-    A writer holds a lock on its temporary file, unless a library replaced the file, or the file
-    system has no locks. An unlocked file is therefore removed only if its process has ended, or
-    if the file is a day old (the process may run on another machine).
+    The age counts because the process may run in another container or on another machine, or its
+    number may belong to another process by now.
     """
     with suppress(OSError):
-        names = os.listdir(path.parent)
-        for name in names:
-            pid = name.removeprefix(f".{path.name}.").removesuffix(".part")
-            if name == f".{path.name}.{pid}.part" and pid.isdecimal() and int(pid) != os.getpid():
-                part = path.with_name(name)
-                if not _is_locked(part) and (not _is_running(int(pid)) or _age(part) > _DAY):
-                    part.unlink(missing_ok=True)
-
-
-def _is_locked(part: Path) -> bool:
-    """Whether another process holds the lock; true where locks are not supported."""
-    try:
-        file = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(file)
-    return False
+        for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+            pid = part.name.removeprefix(f".{path.name}.").removesuffix(".part")
+            is_old = time.time() - part.lstat().st_mtime > _DAY
+            if (
+                pid.isdecimal()
+                and int(pid) != os.getpid()
+                and (is_old or not _is_running(int(pid)))
+            ):
+                part.unlink(missing_ok=True)
 
 
 def _is_running(pid: int) -> bool:
@@ -122,10 +102,6 @@ def _is_running(pid: int) -> bool:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except OSError:
+    except OSError:  # a process of another user
         return True
     return True
-
-
-def _age(part: Path) -> float:
-    return time.time() - part.stat().st_mtime  # seconds

@@ -1,17 +1,17 @@
-"""Files written whole or not at all, and what a killed writer leaves behind."""
+"""Atomic writes, and messages for errors of the file system."""
 
-import fcntl
 import multiprocessing
 import os
 import signal
 
 import pytest
 
-from im2tex.utils.files import atomic_write
+from im2tex.errors import Im2TexError
+from im2tex.utils.files import atomic_write, wrap_os_errors
 
 
-def gone():
-    """The number of a process that there is no more."""
+def ended_process():
+    """The number of a process that has ended."""
     process = multiprocessing.get_context("fork").Process(target=lambda: None)
     process.start()
     process.join()
@@ -23,17 +23,17 @@ def write(path, text):
         part.write_text(text)
 
 
-def begins(path, ready):
+def write_half(path, ready):
     with atomic_write(path) as part:
         part.write_text("half")
         ready.set()
         signal.pause()
 
 
-def test_a_killed_writers_part_is_removed_by_the_next(tmp_path):
+def test_atomic_write_part_of_killed_writer_is_removed_by_the_next(tmp_path):
     context = multiprocessing.get_context("fork")
     path, ready = tmp_path / "last.ckpt", context.Event()
-    process = context.Process(target=begins, args=(path, ready))
+    process = context.Process(target=write_half, args=(path, ready))
     process.start()
     assert ready.wait(60)
     write(path, "one")  # beside a writer at work, whose part stays
@@ -45,34 +45,45 @@ def test_a_killed_writers_part_is_removed_by_the_next(tmp_path):
     assert path.read_text() == "two"
 
 
-def test_a_part_of_a_living_process_or_under_a_lock_stays(tmp_path):
+def test_atomic_write_part_of_running_process_stays_for_a_day(tmp_path):
     path = tmp_path / "a"
-    alive = tmp_path / f".a.{os.getppid()}.part"
-    locked = tmp_path / f".a.{gone()}.part"
-    alive.touch()
-    locked.touch()
-    with locked.open() as file:  # of a process that this one cannot see, in a container
-        fcntl.flock(file, fcntl.LOCK_SH)
-        write(path, "x")
-        assert alive.exists()
-        assert locked.exists()
-    os.utime(alive, (0, 0))  # the number is another process's by now
+    running = tmp_path / f".a.{os.getppid()}.part"
+    running.touch()
+    write(path, "x")
+    assert running.exists()
+    os.utime(running, (0, 0))  # the number is another process's by now
     write(path, "y")
     assert os.listdir(tmp_path) == ["a"]
 
 
-def test_other_files_stay(tmp_path):
-    names = [f".b.{gone()}.part", ".a.x.part", ".a.1.2.part", "a.1.part"]
+def test_atomic_write_other_files_stay(tmp_path):
+    names = [f".b.{ended_process()}.part", ".a.x.part", ".a.1.2.part", "a.1.part"]
     for name in names:
         (tmp_path / name).touch()
-    (tmp_path / f".a.{gone()}.part").symlink_to("b")
+    (tmp_path / f".a.{ended_process()}.part").symlink_to("b")
     write(tmp_path / "a", "x")
     assert {*names, "a"} <= set(os.listdir(tmp_path))
 
 
-def test_an_error_leaves_what_was_there(tmp_path):
+def test_atomic_write_error_leaves_earlier_file(tmp_path):
     write(tmp_path / "a", "one")
     with pytest.raises(TypeError):
         write(tmp_path / "a", None)
     assert os.listdir(tmp_path) == ["a"]
     assert (tmp_path / "a").read_text() == "one"
+
+
+def test_wrap_os_errors_message_has_action_reason_and_advice(tmp_path):
+    with (
+        pytest.raises(Im2TexError, match=r"^cannot read a: No such file or directory\. Make it\.$"),
+        wrap_os_errors("read a", "Make it."),
+    ):
+        (tmp_path / "a").read_bytes()
+
+
+def test_wrap_os_errors_other_exceptions_pass():
+    with pytest.raises(KeyError), wrap_os_errors("read a"):
+        {}["a"]
+    with pytest.raises(Im2TexError, match="cannot read a: KeyError"):
+        with wrap_os_errors("read a", errors=(KeyError,)):
+            raise KeyError

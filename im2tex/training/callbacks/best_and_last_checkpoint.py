@@ -12,12 +12,12 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
-from torch import Tensor
 
 from im2tex.errors import Im2TexError
 from im2tex.model.checkpoint import ENDED
 from im2tex.training.callbacks.stop_at_nan import require_finite
 from im2tex.training.callbacks.stop_at_signal import is_stop_agreed, is_validation_due
+from im2tex.training.callbacks.validate_resume_state import check_same_structure
 
 
 class BestAndLastCheckpoint(ModelCheckpoint):
@@ -154,33 +154,18 @@ def _validated(stored: dict[str, Any]) -> dict[str, Any]:
     Raises:
         Im2TexError: if a value has another type.
     """
-    state: dict[str, Any] = {
-        "best_model_score": None,
-        "best_model_path": "",
-        "kth_best_model_path": "",
-        "kth_value": torch.tensor(math.inf),
-        "best_k_models": {},
-        "last_model_path": "",
-        "dirpath": None,
-    }
+    score = torch.tensor(math.inf)
+    paths = dict.fromkeys(("best_model_path", "kth_best_model_path", "last_model_path"), "")
+    defaults = paths | {"kth_value": score, "best_k_models": {}}
+    state = defaults | {"best_model_score": None, "dirpath": None}
     state |= {name: value for name, value in stored.items() if name in state}
-    models = state["best_k_models"]
-    paths = [state[name] for name in state if name.endswith("_path")]
-    scores = [state["kth_value"]]
-    if isinstance(models, dict):
-        paths += models
-        scores += models.values()
-    scores += [] if state["best_model_score"] is None else [state["best_model_score"]]
-    if not (
-        isinstance(models, dict)
-        and isinstance(state["dirpath"], str | None)
-        and all(isinstance(path, str) for path in paths)
-        and all(isinstance(score, Tensor) and score.ndim == 0 for score in scores)
-    ):
-        raise Im2TexError(
-            "the checkpoint's record of the best so far is damaged: resume from another one, or "
-            "start a fit from its weights with --model.init_from."
-        )
+    where = "the checkpoint's record of the best so far"
+    check_same_structure(defaults, state, where)
+    for path, value in state["best_k_models"].items():
+        check_same_structure(("", score), (path, value), where)
+    for name, expected in (("best_model_score", score), ("dirpath", "")):
+        if state[name] is not None:
+            check_same_structure(expected, state[name], f"{where}, {name}")
     return state
 
 

@@ -41,22 +41,12 @@ class StopAtSignal(Callback):
         """Installs the handlers again; Lightning replaces them before each loop."""
         self._listen()
 
+    on_validation_start = on_test_start = on_predict_start = on_sanity_check_start
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Delays signals to the end of a step."""
         self._listen()
         STOP_REQUEST.delayed = True
-
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See `on_sanity_check_start`."""
-        self._listen()
-
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See `on_sanity_check_start`."""
-        self._listen()
-
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """See `on_sanity_check_start`."""
-        self._listen()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Ends the fit if the processes have agreed."""
