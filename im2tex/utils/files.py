@@ -88,13 +88,10 @@ def _remove_stale_parts(path: Path) -> None:
     with suppress(OSError):
         for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
             pid = part.name.removeprefix(f".{path.name}.").removesuffix(".part")
-            is_old = time.time() - part.lstat().st_mtime > _DAY
-            if (
-                pid.isdecimal()
-                and int(pid) != os.getpid()
-                and (is_old or not _is_running(int(pid)))
-            ):
-                part.unlink(missing_ok=True)
+            if pid.isdecimal() and int(pid) != os.getpid():
+                is_old = time.time() - part.lstat().st_mtime > _DAY
+                if is_old or not _is_running(int(pid)):
+                    part.unlink(missing_ok=True)
 
 
 def _is_running(pid: int) -> bool:

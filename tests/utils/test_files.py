@@ -84,6 +84,8 @@ def test_wrap_os_errors_message_has_action_reason_and_advice(tmp_path):
 def test_wrap_os_errors_other_exceptions_pass():
     with pytest.raises(KeyError), wrap_os_errors("read a"):
         {}["a"]
-    with pytest.raises(Im2TexError, match="cannot read a: KeyError"):
-        with wrap_os_errors("read a", errors=(KeyError,)):
-            raise KeyError
+    with (
+        pytest.raises(Im2TexError, match="cannot read a: KeyError"),
+        wrap_os_errors("read a", errors=(KeyError,)),
+    ):
+        raise KeyError

@@ -156,7 +156,7 @@ def _validated(stored: dict[str, Any]) -> dict[str, Any]:
     """
     score = torch.tensor(math.inf)
     paths = dict.fromkeys(("best_model_path", "kth_best_model_path", "last_model_path"), "")
-    defaults = paths | {"kth_value": score, "best_k_models": {}}
+    defaults: dict[str, Any] = {**paths, "kth_value": score, "best_k_models": {}}
     state = defaults | {"best_model_score": None, "dirpath": None}
     state |= {name: value for name, value in stored.items() if name in state}
     where = "the checkpoint's record of the best so far"
