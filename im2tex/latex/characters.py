@@ -56,31 +56,26 @@ def to_ascii(source: str) -> str:
     return _AsciiConverter(source).convert()
 
 
+_INVISIBLE = "\ufeff"
+
+
 def _without_invisible(source: str) -> str:
     """The markup without invisible characters, and with plain spaces."""
-    out: list[str] = []
-    skipped = False
-    for character in source:
-        if not character.isascii() and _is_invisible(character):
-            skipped = True
-            continue
-        if skipped and character.isalpha() and re.search(r"\\[A-Za-z]+$", "".join(out[-30:])):
-            out.append(" ")  # it separated a command from a letter
-        skipped = False
-        space = not character.isascii() and (
-            unicodedata.category(character)[0] == "Z" or character == "\x85"
-        )
-        out.append(" " if space else character)
-    return "".join(out)
+    source = "".join(map(_plain_space, source))
+    # An invisible character may separate a command from a letter.
+    source = re.sub(rf"(\\[A-Za-z]+){_INVISIBLE}+(?=[^\W\d_])", r"\1 ", source)
+    return source.replace(_INVISIBLE, "")
 
 
-def _is_invisible(character: str) -> bool:
-    return (
-        unicodedata.category(character) == "Cf"
-        or character in _NO_INK
-        or "\ufe00" <= character <= "\ufe0f"
-        or "\U000e0100" <= character <= "\U000e01ef"
-    )
+def _plain_space(character: str) -> str:
+    """A plain space for any space, `_INVISIBLE` for any character without ink."""
+    if character.isascii():
+        return character
+    category = unicodedata.category(character)
+    if category[0] == "Z" or character == "\x85":
+        return " "
+    selector = "VARIATION SELECTOR" in unicodedata.name(character, "")
+    return _INVISIBLE if category == "Cf" or selector or character in _NO_INK else character
 
 
 _MARKUP = {
@@ -119,16 +114,12 @@ class _AsciiConverter:
             elif piece.text[0] == "\\":
                 self.at += not piece.text.isascii()
                 self._refuse(marks[0] if marks else piece.text[1])
-            elif (
-                (kind := _script_kind(piece.text))
-                and not marks
-                and piece.context is not PieceContext.TEXT
-            ):
-                after = self._script(found, number, kind)
-            elif piece.text in _ROOTS and not marks and piece.context is not PieceContext.TEXT:
-                after = self._root(found, number)
             elif piece.context is PieceContext.TEXT:
                 self._put(self._in_text(piece.text, marks))
+            elif not marks and (kind := _script_kind(piece.text)):
+                after = self._script(found, number, kind)
+            elif not marks and piece.text in _ROOTS:
+                after = self._root(found, number)
             else:
                 self._put(self._accented(piece.text, marks))
             number = after
@@ -205,13 +196,12 @@ class _AsciiConverter:
             for mark in marks:
                 base = f"{table.TEXT_ACCENTS[mark]}{{{base}}}"
             return base
-        markup = self._script_in_text(character) if not marks else ""
-        markup = markup or self._accented(character, marks).strip()
-        return markup if re.fullmatch(r"[A-Za-z0-9 .,;:!?/()\[\]*+=-]+", markup) else f"${markup}$"
-
-    def _script_in_text(self, character: str) -> str:
         kind = _script_kind(character)
-        return f"{kind}{{{self._expanded(character).strip()}}}" if kind in ("^", "_") else ""
+        if not marks and kind in ("^", "_"):
+            markup = f"{kind}{{{self._expanded(character).strip()}}}"
+        else:
+            markup = self._accented(character, marks).strip()
+        return markup if re.fullmatch(r"[A-Za-z0-9 .,;:!?/()\[\]*+=-]+", markup) else f"${markup}$"
 
     def _accented(self, character: str, marks: list[str]) -> str:
         """The markup of a character in math, with the accents over it."""
@@ -222,7 +212,7 @@ class _AsciiConverter:
         base, marks = _taken_apart(character, marks)
         if not marks:
             return self._character(character)
-        if not _is_letter(base):
+        if unicodedata.category(base)[0] not in ("L", "N"):
             self._refuse(marks[0] if character == base else character)
         markup = {"i": "\\imath", "j": "\\jmath"}.get(base) or self._character(base).strip()
         for mark in marks:
@@ -277,10 +267,6 @@ class _AsciiConverter:
 
 def _is_combining(text: str) -> bool:
     return not text.isascii() and unicodedata.category(text[0])[0] == "M"
-
-
-def _is_letter(character: str) -> bool:
-    return unicodedata.category(character)[0] in ("L", "N")
 
 
 def _taken_apart(character: str, marks: list[str]) -> tuple[str, list[str]]:
