@@ -86,7 +86,7 @@ from im2tex.render.markup.allowlist import WORDS
         ("\\text{$é$}", r"\text{$\acute{e}$}"),
     ],
 )
-def test_a_character_becomes_what_draws_it(source, expected):
+def test_to_ascii_character_gives_its_command(source, expected):
     assert to_ascii(source) == expected
 
 
@@ -105,29 +105,29 @@ def test_a_character_becomes_what_draws_it(source, expected):
     ],
 )
 @pytest.mark.parametrize("mode", list(NormalizationForm))
-def test_a_character_that_latex_cannot_draw_is_refused_by_name(source, name, mode):
+def test_to_ascii_unknown_character_is_an_error_with_its_name(source, name, mode):
     with pytest.raises(LatexError) as caught:
         normalize(source, mode)
     assert name in caught.value.reason
 
 
-def test_the_place_of_a_refused_character_is_said():
+def test_to_ascii_error_reports_the_position():
     with pytest.raises(LatexError) as caught:
         to_ascii("a+中")
     assert caught.value.position == 2
 
 
-def test_every_command_of_the_table_is_one_that_is_drawn():
+def test_character_table_commands_are_all_drawn():
     assert not set(COMMANDS.values()) - WORDS
 
 
 @pytest.mark.parametrize("mode", list(NormalizationForm))
-def test_comments_and_labels_may_hold_any_character(mode):
+def test_normalize_ignores_characters_in_comments_and_labels(mode):
     assert normalize("x\\label{中}% 文", mode) == "x"
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=8))
-def test_no_character_is_lost_without_a_word(source):
+def test_to_ascii_drops_no_visible_character(source):
     try:
         markup = to_ascii(source)
     except LatexError:
@@ -142,6 +142,6 @@ def test_no_character_is_lost_without_a_word(source):
     assert bool(markup.strip()) == bool(set(inked) - set("\u115f\u1160\u3164\uffa0"))
 
 
-def test_two_ways_to_type_are_one_form():
+def test_normalize_unicode_and_command_have_one_form():
     for mode in NormalizationForm:
         assert normalize("x²≤α", mode) == normalize(r"x^{2}\leq\alpha", mode)

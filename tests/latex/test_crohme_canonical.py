@@ -68,20 +68,20 @@ from im2tex.latex.tokens import LatexError
         ("", ""),
     ],
 )
-def test_from_latex(source, expected):
+def test_canonicalize_latex(source, expected):
     assert " ".join(canonicalize(source)) == expected
 
 
 @pytest.mark.parametrize(
     "source", ["{a", "a}", "x^", "x_}", r"\frac{a}", r"\sqrt[3", r"\sqrt", "a\\"]
 )
-def test_broken_latex_is_an_error_and_still_gives_tokens(source):
+def test_canonicalize_broken_latex_is_an_error_with_tokens(source):
     with pytest.raises(LatexError):
         canonicalize(source)
     assert canonicalize_or_tokenize(source)
 
 
-def test_best_effort_is_canonical_where_that_is_possible():
+def test_canonicalize_or_tokenize_readable_latex_is_canonical():
     assert canonicalize_or_tokenize(r"x^\alpha") == canonicalize(r"x^\alpha")
 
 
@@ -102,7 +102,7 @@ FORMULAS = st.recursive(
 
 
 @given(FORMULAS)
-def test_the_canonical_form_of_a_canonical_form_is_itself(source):
+def test_canonicalize_is_idempotent(source):
     try:
         once = canonicalize(source)
     except LatexError:
@@ -114,7 +114,7 @@ def test_the_canonical_form_of_a_canonical_form_is_itself(source):
 
 
 @given(st.lists(st.sampled_from(["x", "^", "_", "{", "}", "\\frac", "\\sqrt", "[", "]", "'"])))
-def test_any_heap_of_tokens_is_read_or_refused_and_never_lost(parts):
+def test_canonicalize_or_tokenize_loses_no_token(parts):
     source = " ".join(parts)
     try:
         read = canonicalize(source)
@@ -127,7 +127,7 @@ def test_any_heap_of_tokens_is_read_or_refused_and_never_lost(parts):
     assert read.count("x") == source.count("x")
 
 
-def test_marking_tells_an_index_from_a_bracket():
+def test_annotate_tokens_index_brackets_are_not_written():
     tokens = r"[ \sqrt [ a _ { [ } ] { x ] } ]".split()  # noqa: SIM905
     unwritten = [i for i, leaf in enumerate(annotate_tokens(tokens)) if not leaf.written]
     assert unwritten == [2, 4, 5, 7, 8, 9, 12]
@@ -163,11 +163,11 @@ def tokens_of(body: str) -> str:
         ("<mi>\u03c9</mi><mo>\u2261</mo><mo>\u27f6</mo>", "\\omega \\equiv \\rightarrow"),
     ],
 )
-def test_from_mathml(body, expected):
+def test_canonical_from_mathml_elements(body, expected):
     assert tokens_of(body) == expected
 
 
-def test_mathml_in_a_namespace_keeps_its_ids():
+def test_canonical_from_mathml_in_a_namespace_keeps_ids():
     body = ET.fromstring(
         '<math xmlns="http://www.w3.org/1998/Math/MathML">'
         '<mfrac xml:id="-_1"><mi xml:id="a_1">a</mi><mn xml:id="n_1">12</mn></mfrac></math>'
@@ -183,12 +183,12 @@ def test_mathml_in_a_namespace_keeps_its_ids():
 @pytest.mark.parametrize(
     "body", ["<mtable/>", "<mi>\u4e2d</mi>", "<mfrac><mi>a</mi></mfrac>", "<msub/>"]
 )
-def test_mathml_that_cannot_be_read(body):
+def test_canonical_from_mathml_unsupported_is_an_error(body):
     with pytest.raises(MathMLError):
         math(body)
 
 
-def test_symbol_names():
+def test_symbol_tokens_names():
     assert symbol_tokens("\\lt") == ["<"]
     assert symbol_tokens(" alpha ") == ["\\alpha"]
     assert symbol_tokens("COMMA") == [","]
@@ -200,42 +200,42 @@ def places(latex: str, body: str | None, *symbols: tuple[str, str]) -> list[int]
     return align_symbols(canonical_tokens(latex), None if body is None else math(body), written)
 
 
-def test_equal_truths_align_by_id():
+def test_align_symbols_equal_truths_by_id():
     # \frac { x } { 2 }: the bar stands for token 0.
     body = '<mfrac xml:id="b"><mi xml:id="x">x</mi><mn xml:id="t">2</mn></mfrac>'
     assert places(r"\frac x2", body, ("2", "t"), ("-", "b"), ("x", "x")) == [5, 0, 2]
 
 
-def test_an_id_that_two_elements_carry_goes_by_order():
+def test_align_symbols_repeated_id_by_order():
     body = '<mi xml:id="x">x</mi><mo xml:id="p">+</mo><mi xml:id="x">x</mi>'
     assert places("x+x", body, ("x", "x"), ("+", "p"), ("x", "x")) == [0, 1, 2]
 
 
-def test_a_number_written_in_one_go_stands_for_its_first_digit():
+def test_align_symbols_number_at_its_first_digit():
     assert places("a12", '<mi xml:id="a">a</mi><mn xml:id="n">12</mn>', ("12", "n")) == [1]
 
 
-def test_unequal_truths_align_where_they_agree():
+def test_align_symbols_unequal_truths_where_they_agree():
     body = '<mi xml:id="a">a</mi><mi xml:id="y">y</mi><mi xml:id="b">b</mi>'
     assert places("a + b", body, ("a", "a"), ("y", "y"), ("b", "b")) == [0, -1, 2]
 
 
-def test_three_dots_stand_for_one_token():
+def test_align_symbols_three_dots_to_one_token():
     body = "".join(f'<mo xml:id="{i}">.</mo>' for i in range(3)) + '<mo xml:id="p">+</mo>'
     assert places(r"\cdots +", body, (".", "0"), (".", "1"), (".", "2"), ("+", "p")) == [0, 0, 0, 1]
 
 
-def test_without_mathml_names_align_only_where_the_numbers_agree():
+def test_align_symbols_without_mathml_only_equal_counts():
     # Two x for two x, from left to right; one + for two +: left open.
     assert places("x+x+", None, ("x", ""), ("+", ""), ("x", "")) == [0, -1, 2]
 
 
-def test_the_inventory_counts_ink():
+def test_inventory_counts_written_symbols():
     counted = inventory(canonical_tokens(r"\sqrt[3]{\frac{1}{x_2}} - \ldots"))
     assert counted == {"\\sqrt": 1, "3": 1, "-": 2, "1": 1, "x": 1, "2": 1, ".": 3}
 
 
-def test_nesting_without_end_is_an_error_and_no_crash():
+def test_canonicalize_endless_nesting_is_an_error():
     for source in ("{" * 5000, "x^{" * 5000 + "y" + "}" * 5000, "\\sqrt" * 5000, "a\\over " * 5000):
         with pytest.raises(LatexError):
             canonicalize(source)

@@ -23,7 +23,7 @@ from im2tex.latex.tokens import LatexError
         r"x\notag",
     ],
 )
-def test_a_display_is_its_formula(source, mode):
+def test_normalize_display_gives_its_formula(source, mode):
     assert normalize(source, mode) == "x"
 
 
@@ -41,17 +41,17 @@ def test_a_display_is_its_formula(source, mode):
     ],
 )
 @pytest.mark.parametrize("mode", list(NormalizationForm))
-def test_an_environment_of_lines_is_the_one_inside_a_formula(outer, inner, mode):
+def test_normalize_aligned_display_gives_inner_environment(outer, inner, mode):
     assert normalize(outer, mode) == normalize(inner, mode)
 
 
 @pytest.mark.parametrize("mode", list(NormalizationForm))
-def test_lt_and_gt_are_signs(mode):
+def test_normalize_lt_and_gt_are_signs(mode):
     assert normalize(r"a\lt b\gt c", mode) == "a < b > c"
     assert normalize(r"a\ltimes b", mode) == r"a \ltimes b"
 
 
-def test_dollars_inside_text_begin_math():
+def test_normalize_dollars_in_text_begin_math():
     assert normalize(r"\text{if $x_1$}", "tok") == r"\text { i f ~ $ x _ 1 $ }"
     assert normalize(r"$\text{if $x_1$}$", "tok") == r"\text { i f ~ $ x _ 1 $ }"
     # The paper's form has a space for each; what stays text keeps them.
@@ -64,7 +64,7 @@ def test_dollars_inside_text_begin_math():
     assert normalize(r"\text{a $\text{b c}$}", "tok") == r"\text { a ~ $ \text { b ~ c } $ }"
 
 
-def test_plain_tokens_of_text_have_the_normal_form_of_their_source():
+def test_normalize_token_stream_of_text_has_the_same_normal_form():
     for source in (r"\text{if $x_1$ then}", r"\mbox{a$b$}", r"\text{ $a$ $b$ }"):
         assert normalize(normalize(source, "tok"), "norm") == normalize(source, "norm")
 
@@ -85,7 +85,7 @@ def test_plain_tokens_of_text_have_the_normal_form_of_their_source():
         (r"x\tag", list(NormalizationForm)),
     ],
 )
-def test_half_a_display_is_refused(source, modes):
+def test_normalize_incomplete_display_is_an_error(source, modes):
     for mode in modes:
         with pytest.raises(LatexError):
             normalize(source, mode)

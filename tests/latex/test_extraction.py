@@ -43,7 +43,7 @@ def formulas(document: str, **options) -> list[str]:
         (r"$a$\begin{document}$b$\end{document}$c$", [("i", "b")]),
     ],
 )
-def test_the_papers_patterns(document, expected):
+def test_extract_formulas_patterns_of_the_paper(document, expected):
     assert extract_formulas(strip_comments(document)).formulas == expected
 
 
@@ -66,7 +66,7 @@ def test_the_papers_patterns(document, expected):
         (r"\url{http://a.b/%7Ec} $a$", ["a"]),
     ],
 )
-def test_comments_and_verbatim_text_are_nothing(document, expected):
+def test_strip_comments_removes_comments_and_verbatim_text(document, expected):
     assert formulas(document) == expected
 
 
@@ -84,11 +84,11 @@ def test_comments_and_verbatim_text_are_nothing(document, expected):
         (r"{\color{red}a}+\textcolor[rgb]{1,0,0}{b}", "{a}+{b}"),
     ],
 )
-def test_numbers_labels_and_colours_are_no_part_of_a_formula(markup, expected):
+def test_extract_formulas_removes_numbers_labels_and_colours(markup, expected):
     assert formulas(f"\\[{markup}\\]") == [expected]
 
 
-def test_rows_of_aligned_displays_are_an_option():
+def test_extract_formulas_with_rows_splits_aligned_displays():
     document = (
         r"\begin{align}a&=b\label{x}\\[2pt] c&=\begin{matrix}1&2\\3&4\end{matrix}\nonumber\\"
         r"\intertext{and $n$} d&=e\end{align}"
@@ -109,13 +109,13 @@ def test_rows_of_aligned_displays_are_an_option():
         (r"\begin{equation}a \begin{equation}b\end{equation}", ["b"]),
     ],
 )
-def test_a_sign_without_partner_costs_itself_and_is_counted(document, expected):
+def test_extract_formulas_counts_signs_without_partner(document, expected):
     found = extract_formulas(document)
     assert [latex for _, latex in found.formulas] == expected
     assert found.skipped == {WITHOUT_PARTNER: 1}
 
 
-def test_what_stands_behind_is_found_when_a_formula_is_left_out():
+def test_extract_formulas_continues_behind_a_skipped_formula():
     found = extract_formulas(r"\def\a{\a}$\a$ $ $ $b$")
     assert [latex for _, latex in found.formulas] == ["b"]
     assert found.skipped == {"macros that never end": 1, "empty": 1}
@@ -133,7 +133,7 @@ _BITS = st.sampled_from([*_WORDS.split(), "\n", "\n\n", " ", "\x00", "é", "\ud8
 
 @given(st.lists(_BITS, max_size=60).map("".join) | st.text(max_size=60), st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_any_text_has_formulas_or_none(document, rows):
+def test_extract_formulas_any_text(document, rows):
     for kind, latex in extract_formulas(strip_comments(document), rows=rows).formulas:
         assert kind in ("d", "i")
         assert latex == " ".join(latex.split()) != ""
@@ -144,14 +144,14 @@ _MARKUP = st.text("ab{}$\\\n ^&", max_size=12)
 
 @given(st.lists(_MARKUP | st.sampled_from(["\\[", "\\]", "\\(", "\\)"]), max_size=12))
 @settings(max_examples=100, deadline=None)
-def test_a_formula_is_a_piece_of_its_document(pieces):
+def test_extract_formulas_are_parts_of_the_document(pieces):
     document = "".join(pieces)
     whole = " ".join(document.split())
     assert all(latex in whole for _, latex in extract_formulas(document).formulas)
 
 
 @given(st.lists(st.sampled_from(["$a$", "$b\n+c$", r"\[x\]", "text", r"\%", "\n"]), max_size=12))
-def test_comments_never_leak_nor_change_the_rest(pieces):
+def test_strip_comments_keeps_everything_else(pieces):
     # A word behind each piece, so that no comment joins two of them or makes a blank line.
     plain = "".join(f"{piece} ,\n" for piece in pieces)
     spoilt = "".join(f"{piece} ,% hidden $ \\[ {{ \\def\\a\n" for piece in pieces)
@@ -175,7 +175,7 @@ _HOSTILE = {
 
 
 @pytest.mark.parametrize("document", _HOSTILE.values(), ids=_HOSTILE)
-def test_hostile_documents_cost_a_moment(document):
+def test_extract_formulas_hostile_document_takes_bounded_time(document):
     start = time.process_time()
     extract_formulas(strip_comments(document))
     # A tenth of a second or two in fact; what is not bounded takes minutes.

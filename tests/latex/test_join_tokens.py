@@ -17,10 +17,10 @@ from im2tex.latex.tokens import join_tokens, token_texts
         ("", ""),
     ],
 )
-def test_spaces_stand_only_where_latex_needs_them(tokens, markup):
+def test_join_tokens_has_only_needed_spaces(tokens, markup):
     assert join_tokens(tokens.split()) == markup
 
 
 @given(st.lists(st.sampled_from([r"\alpha", r"\,", r"\{", "x", "2", "{", "}", "^", r"\frac"])))
-def test_what_is_joined_reads_as_the_same_tokens(tokens):
+def test_join_tokens_tokenized_again_is_the_same(tokens):
     assert token_texts(join_tokens(tokens)) == tokens

@@ -27,11 +27,11 @@ from im2tex.latex.crohme.label_agreement import classify, compare_labels, descri
         ("x { ^", "x ^ { 2", "symbols missing"),
     ],
 )
-def test_classes(ours, theirs, kind):
+def test_classify_difference(ours, theirs, kind):
     assert classify(ours.split(), theirs.split()) == kind
 
 
-def test_counts_shares_and_examples():
+def test_compare_labels_counts_and_examples():
     ours = {"a": ["x"], "b": ["1", ".", "0"], "c": ["y"], "d": ["2", ".", "0"]}
     theirs = {"a": ["x"], "b": ["1"], "d": ["2"], "e": ["z"]}
     found = compare_labels(ours, theirs)
@@ -44,5 +44,5 @@ def test_counts_shares_and_examples():
     assert "zeros of a number: 2" in second
 
 
-def test_nothing_to_compare_is_no_disagreement():
+def test_compare_labels_of_nothing_agree():
     assert compare_labels({}, {}).fraction == 1.0

@@ -1,6 +1,6 @@
-r"""Label graphs and their comparison: golden figures derived by hand, and the tools' own verdicts.
+r"""Label graphs and their comparison: golden values derived by hand, and lgeval's results.
 
-The real ones need IM2TEX_DATA, a folder with crohme/lgeval_verdicts.tsv and its neighbours.
+lgeval's results need IM2TEX_DATA, a folder with crohme/lgeval_verdicts.tsv and its neighbours.
 """
 
 import csv
@@ -33,7 +33,7 @@ def errors(reference, prediction, strict=False):
     return found.node_errors, found.edge_errors, found.structure_exact
 
 
-def test_places_and_edges():
+def test_label_graph_positions_and_edges():
     graph = label_graph(["x _ { a b } ^ 2 + y z"])
     assert graph.nodes == {
         "O": ("x",),
@@ -55,7 +55,7 @@ def test_places_and_edges():
     assert (graph.symbols, graph.relations) == (7, 6)
 
 
-def test_roots_share_a_place():
+def test_label_graph_roots_share_a_position():
     graph = label_graph(["{ } ^ 2 x"])
     assert graph == LabelGraph({"O": ("2", "x")}, {}, 2, 0)
 
@@ -85,13 +85,13 @@ def test_roots_share_a_place():
         (r"\frac { a } { b }", "a / b", (5, 4, False)),
     ],
 )
-def test_label_errors(reference, prediction, expected):
+def test_compare_formulas_label_errors(reference, prediction, expected):
     assert errors(reference, prediction) == expected
     assert errors(prediction, reference) == expected
     assert errors(reference, prediction, strict=True) == expected
 
 
-def test_no_graph_is_an_empty_one_to_the_tools_and_wrong_when_strict():
+def test_compare_formulas_prediction_without_graph():
     tools = compare_formulas([r"\foo"], ["x"])
     strict = compare_formulas([r"\foo"], ["x"], strict=True)
     assert tools.errors == strict.errors == 1
@@ -104,7 +104,7 @@ def test_no_graph_is_an_empty_one_to_the_tools_and_wrong_when_strict():
     assert not compare_formulas(None, ["{", "}"], strict=True).within(3)
 
 
-def test_a_reference_without_graph():
+def test_compare_formulas_reference_without_graph():
     assert compare_formulas(["x"], [r"\foo"]) is None
     wrong = compare_formulas([r"\foo"], [r"\foo"], strict=True)
     assert not wrong.within(100)
@@ -114,7 +114,7 @@ def test_a_reference_without_graph():
 @pytest.mark.parametrize(
     ("reference", "prediction", "tools", "strict"),
     [
-        # One matrix entry wrong. To the tools all entries are labels of the place O.
+        # One matrix entry wrong. To lgeval all entries are labels of the position O.
         (
             r"\begin{matrix} a & b \end{matrix}",
             r"\begin{matrix} a & c \end{matrix}",
@@ -129,7 +129,7 @@ def test_a_reference_without_graph():
         (r"\dfrac a b + c", r"\frac a b + c", (5, 3, False), (0, 0, True)),
     ],
 )
-def test_strict_differs(reference, prediction, tools, strict):
+def test_compare_formulas_strict_differs(reference, prediction, tools, strict):
     assert errors(reference, prediction) == tools
     assert errors(reference, prediction, strict=True) == strict
 
@@ -164,19 +164,19 @@ FORMULAS = st.recursive(
 
 
 @given(FORMULAS, st.booleans())
-def test_a_formula_is_right_against_itself(tokens, strict):
+def test_compare_formulas_same_formula_has_no_error(tokens, strict):
     found = compare_formulas(tokens, tokens, strict=strict)
     assert found.errors == 0
     assert found.structure_exact
 
 
 @given(FORMULAS)
-def test_braces_around_it_change_nothing(tokens):
+def test_label_graph_ignores_outer_braces(tokens):
     assert label_graph(["{", *tokens, "}"]) == label_graph(tokens)
 
 
 @given(FORMULAS, FORMULAS, st.booleans())
-def test_two_graphs_can_change_places(one, other, strict):
+def test_compare_label_graphs_is_symmetric(one, other, strict):
     one, other = (label_graph(tokens, strict=strict) for tokens in (one, other))
     there, back = (
         compare_label_graphs(one, other, strict=strict),
@@ -190,7 +190,7 @@ LINES = st.lists(st.sampled_from(["x", "1", "+", r"\alpha", r"\sin", "="]), min_
 
 
 @given(LINES, st.integers(0, 30))
-def test_a_symbol_less_costs_what_it_moves(line, at):
+def test_compare_formulas_missing_symbol_moves_the_rest(line, at):
     # The place at the end with its edge, and every place before it that gets another label.
     at %= len(line)
     moved = sum(one != other for one, other in zip(line[at:], line[at + 1 :], strict=False))
@@ -202,7 +202,7 @@ def test_a_symbol_less_costs_what_it_moves(line, at):
 @given(
     st.lists(st.sampled_from(PIECES), max_size=30), st.lists(st.sampled_from(PIECES), max_size=30)
 )
-def test_any_tokens_can_be_compared(prediction, reference):
+def test_compare_formulas_any_tokens(prediction, reference):
     found = compare_formulas(prediction, reference)
     strict = compare_formulas(prediction, reference, strict=True)
     assert found is None or found.errors >= 0
@@ -210,7 +210,7 @@ def test_any_tokens_can_be_compared(prediction, reference):
 
 
 @given(st.lists(st.sampled_from([*PIECES, r"\Gamma", "Γ", r"\bm", r"\boxed"]), max_size=30))
-def test_strict_graph_shared_with_the_tools_graph_is_the_strict_graph(tokens):
+def test_label_graph_strict_shared_graph_is_the_strict_graph(tokens):
     shared = try_label_graph(tokens, strict=True)
     try:
         own = layout_tree(tokens, strict=True)
@@ -220,7 +220,7 @@ def test_strict_graph_shared_with_the_tools_graph_is_the_strict_graph(tokens):
         assert shared == _graph(own)
 
 
-def test_long_formulas_stay_cheap():
+def test_label_graph_long_formula_is_cheap():
     # A place is written in a few characters however far to the right it is.
     graph = label_graph(["x"] * 20_000)
     assert max(map(len, graph.nodes)) == len("O19999")
@@ -239,7 +239,7 @@ def crohme():
 
 
 def disagreements(path):
-    """Rows where ours and the tools' differ in any column, and the number of rows."""
+    """Rows in which a column differs from lgeval's, and the number of rows."""
     with path.open(newline="") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
     bad = []
@@ -269,13 +269,13 @@ def disagreements(path):
 @pytest.mark.parametrize(
     ("name", "rows"), [("lgeval_verdicts.tsv", 1200), ("lgeval_probes.tsv", 167)]
 )
-def test_the_tools_say_the_same(crohme, name, rows):
+def test_compare_label_graphs_equals_lgeval(crohme, name, rows):
     bad, count = disagreements(crohme / name)
     assert count == rows
     assert bad == []
 
 
-def test_the_tools_write_the_same_graphs(crohme):
+def test_label_graph_equals_the_tools_graph(crohme):
     examples = [json.loads(line) for line in (crohme / "lgeval_examples.jsonl").open()]
     assert len(examples) == 107
     for example in examples:
@@ -302,7 +302,7 @@ def _runs_spelled_out(place):
     return re.sub(r"\d+", lambda run: "R" * int(run[0]), place)
 
 
-def test_every_caption_has_a_graph(crohme):
+def test_label_graph_of_every_crohme_caption(crohme):
     with (crohme / "captions.tsv").open(newline="") as lines:
         for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
             tokens = row["label"].split()

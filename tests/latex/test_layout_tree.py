@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001
-r"""The symbols of a formula and what each hangs on, derived by hand from the tools' rules."""
+r"""The symbols and relations of formulas, derived by hand from the rules of the tools."""
 
 import contextlib
 
@@ -46,7 +46,7 @@ def shown(formula, strict=False):
         (r"x + \sqrt", "x +<0Right √<1Right"),
     ],
 )
-def test_relations(formula, symbols):
+def test_layout_tree_relations(formula, symbols):
     assert shown(formula) == symbols
     assert shown(formula, strict=True) == symbols
 
@@ -70,7 +70,7 @@ def test_relations(formula, symbols):
         (r"{ { } x } ^ 2", "x 2<0Sup", []),
     ],
 )
-def test_slips_of_the_tools(formula, symbols, extra):
+def test_layout_tree_slips_of_the_tools(formula, symbols, extra):
     assert shown(formula) == symbols
     assert layout_tree(formula.split()).extra == extra
 
@@ -91,7 +91,7 @@ def test_slips_of_the_tools(formula, symbols, extra):
         (r"\frac { \mathrm { a } } b", "- b<0Above", "- a<0Above b<0Below"),
     ],
 )
-def test_what_the_tools_lose_counts_when_strict(formula, tools, strict):
+def test_layout_tree_strict_keeps_what_the_tools_drop(formula, tools, strict):
     assert shown(formula) == tools
     assert shown(formula, strict=True) == strict
 
@@ -114,11 +114,11 @@ def test_what_the_tools_lose_counts_when_strict(formula, tools, strict):
         ("α ×", [r"\alpha", r"\times"]),
     ],
 )
-def test_labels(formula, labels):
+def test_layout_tree_labels(formula, labels):
     assert layout_tree(formula.split()).labels == labels
 
 
-def test_a_matrix_as_the_tools_have_it():
+def test_layout_tree_matrix_of_the_tools():
     # Elements of the MathML, counted: semantics 0, table 1, row 2, cells 3 and 5, row 7, cells 8
     # and 10. Cell 10 comes after both cell 5 (above) and cell 8 (left); the edge of 5 sorts first.
     grid = r"\begin{matrix} a & b \\ c & d \end{matrix}"
@@ -128,7 +128,7 @@ def test_a_matrix_as_the_tools_have_it():
     assert layout_tree(grid.split()).extra == [(7, 9, "NcellR")]
 
 
-def test_a_matrix_whose_numbers_sort_as_text():
+def test_layout_tree_matrix_edges_sort_as_text():
     # Before it, x is 2 and the sum 3: table 4, row 5, cells 6 and 8, row 10, cells 11 and 13. As
     # text "11" sorts before "8", so the last cell hangs on its left neighbour.
     grid = r"x + \begin{matrix} a & b \\ c & d \end{matrix}"
@@ -137,7 +137,7 @@ def test_a_matrix_whose_numbers_sort_as_text():
     assert layout.extra == [(6, 11, "NcellC")]
 
 
-def test_a_strict_matrix_holds_its_cells():
+def test_layout_tree_strict_matrix_contains_its_cells():
     assert shown(r"\begin{matrix} a & b \\ & d \end{matrix}", strict=True) == (
         "*M *Cell<0Cell0.0 a<1Inside *Cell<0Cell0.1 b<3Inside"
         " *Cell<0Cell1.0 *Cell<0Cell1.1 d<6Inside"
@@ -148,26 +148,26 @@ def test_a_strict_matrix_holds_its_cells():
     "formula",
     [r"\overline { a }", r"\neg a", r"a \cdotp b", r"\mathbf { a b }", r"\dfrac a b", r"\quad"],
 )
-def test_what_crashes_the_tools_has_no_tree(formula):
+def test_layout_tree_formula_that_crashes_the_tools_is_an_error(formula):
     with pytest.raises(LatexError, match="crash"):
         layout_tree(formula.split())
     layout_tree(formula.split(), strict=True)
 
 
-def test_two_lost_things_leave_an_empty_tree():
+def test_layout_tree_of_two_dropped_constructs_is_empty():
     assert shown(r"\mathrm { a } \mathrm { b }") == ""
     assert shown("{ }") == ""
 
 
 @pytest.mark.parametrize("tokens", [[], [""], ["x", ""], ["", "x"], ["x", " "]])
-def test_no_formula(tokens):
+def test_layout_tree_no_formula_is_an_error(tokens):
     for strict in (False, True):
         with pytest.raises(LatexError, match="no formula"):
             layout_tree(tokens, strict=strict)
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=40), st.booleans())
-def test_a_tree_or_an_error_and_parents_before_children(tokens, strict):
+def test_layout_tree_any_tokens_parents_come_first(tokens, strict):
     with contextlib.suppress(LatexError):
         layout = layout_tree(tokens, strict=strict)
         assert len(layout.labels) == len(layout.parents) == len(layout.relations)

@@ -57,7 +57,7 @@ def expanded(definitions: str, markup: str) -> str:
         ),
     ],
 )
-def test_definitions(definitions, markup, expected):
+def test_extract_formulas_expands_macros(definitions, markup, expected):
     assert expanded(definitions, markup) == expected
 
 
@@ -73,13 +73,13 @@ def test_definitions(definitions, markup, expected):
         (r"\def\bb{\be}\def\be{\begin{equation}}\def\ee{\end{equation}}", r"\bb a\ee"),
     ],
 )
-def test_short_hands_that_begin_and_end_formulas(definitions, body):
+def test_extract_formulas_expands_delimiting_macros(definitions, body):
     found = extract_formulas(f"{definitions}\\begin{{document}}{body} text\\end{{document}}")
     assert found.formulas == [("d", "a")]
     assert not found.skipped
 
 
-def test_a_definition_holds_from_where_it_stands():
+def test_extract_formulas_definition_holds_from_its_position():
     found = extract_formulas(r"\def\a{x}$\a$ \def\a{y}$\a$ $\def\b{z}\b$ $\c$ \def\c{late}")
     assert [latex for _, latex in found.formulas] == ["x", "y", "z", r"\c"]
 
@@ -94,18 +94,18 @@ def test_a_definition_holds_from_where_it_stands():
         r"\newcommand{\a}[1]{\input{#1}}",
     ],
 )
-def test_macros_that_are_more_than_a_text_are_kept_and_counted(definition):
+def test_extract_formulas_opaque_macro_is_kept_and_counted(definition):
     found = extract_formulas(rf"{definition}\begin{{document}}$\a{{1}}+x$ $y$")
     assert [latex for _, latex in found.formulas] == [r"\a{1}+x", "y"]
     assert found.with_opaque_macros == 1
 
 
 @pytest.mark.parametrize("call", [r"\p x", r"\p(x", r"{\p(x,}y)"])
-def test_a_call_that_does_not_fit_is_left_as_it_stands(call):
+def test_extract_formulas_unfitting_call_is_unchanged(call):
     assert expanded(r"\def\p(#1,#2){#1|#2}", call) == call
 
 
-def test_a_choice_by_anything_else_is_kept_and_counted():
+def test_extract_formulas_unknown_test_is_kept_and_counted():
     found = extract_formulas(r"\def\a{\ifthenelse{\boolean{x}}{y}{z}}$\a$")
     assert [latex for _, latex in found.formulas] == [r"\ifthenelse{\boolean{x}}{y}{z}"]
     assert found.with_opaque_macros == 1

@@ -109,7 +109,7 @@ def normal(source):
         ("a^--b", "a ^ { - } - b"),
     ],
 )
-def test_golden(source, expected):
+def test_normal_form_golden(source, expected):
     assert normal(source) == expected
     assert normal(expected) == expected
 
@@ -127,11 +127,11 @@ def test_golden(source, expected):
         (r"\tfrac{1}{2}", r"\dfrac{1}{2}"),
     ],
 )
-def test_two_ways_to_write_are_one_form(one, other):
+def test_normal_form_of_two_spellings_is_one(one, other):
     assert normal(one) == normal(other)
 
 
-def test_raw_braces_are_not_taken_for_printed_ones():
+def test_normal_form_keeps_raw_braces():
     """Doubled braces are the printer's only where the source is a token stream."""
     assert normal(r"\overline{{x}}") == r"\overline { { { x } } }"
     assert normal(r"\begin{matrix}{a}\\\end{matrix}") == (
@@ -188,7 +188,7 @@ formulas = st.recursive(_LEAVES, _nested, max_leaves=12)
 
 @settings(max_examples=600, deadline=None)
 @given(formulas, st.booleans())
-def test_idempotent(source, spaced):
+def test_normal_form_is_idempotent(source, spaced):
     if spaced:
         source = source.replace("{", " { ").replace("}", " } ")
     try:
@@ -200,7 +200,7 @@ def test_idempotent(source, spaced):
 
 @settings(max_examples=150, deadline=None)
 @given(formulas)
-def test_braces_balance(source):
+def test_normal_form_braces_balance(source):
     try:
         tokens = normal_form(parse_formula(source))
     except LatexError:

@@ -36,12 +36,12 @@ FORMULA = r"\log_2 x'^2 + {a\over b}"
         ("crohme", r"\log _ { 2 } x ^ { \prime 2 } + \frac { a } { b }"),
     ],
 )
-def test_the_three_forms(mode, expected):
+def test_normalize_three_forms(mode, expected):
     assert normalize(FORMULA, mode) == expected
     assert normalize(expected, mode) == expected
 
 
-def test_an_unknown_form_is_an_error():
+def test_normalize_unknown_form_is_a_value_error():
     with pytest.raises(ValueError, match="latex"):
         normalize("x", "latex")
 
@@ -66,7 +66,7 @@ def test_an_unknown_form_is_an_error():
         (r"a \ ", "a"),
     ],
 )
-def test_crohme(source, expected):
+def test_normalize_crohme_form(source, expected):
     assert normalize(source, "crohme") == expected
     assert normalize(expected, "crohme") == expected
 
@@ -94,7 +94,7 @@ _MARKUP = st.text(alphabet="abx12+{}_^'\\ ", max_size=12) | st.lists(
 
 @settings(max_examples=400, deadline=None)
 @given(_MARKUP, st.sampled_from(list(NormalizationForm)))
-def test_idempotent(source, mode):
+def test_normalize_is_idempotent(source, mode):
     once = normalize_or_none(source, mode)
     if once is not None:
         assert normalize(once, mode) == once
@@ -102,7 +102,7 @@ def test_idempotent(source, mode):
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(LINES, max_size=5))
-def test_bytes_in_lines_out(lines):
+def test_normalize_lines_any_bytes_give_lines(lines):
     for mode in NormalizationForm:
         results = list(normalize_lines([line + b"\n" for line in lines], mode))
         for line, (result, reason) in zip(lines, results, strict=True):
@@ -125,7 +125,7 @@ def test_normalize_lines_bytes_that_are_not_in_their_encoding_are_named():
 
 @pytest.mark.parametrize("depth", [20, 40, 60, 95, 10_000])
 @pytest.mark.parametrize("cell", ["\\begin{matrix}%s\\end{matrix}", "\\overline{%s}", "{%s}"])
-def test_deep_formulas_are_stable_or_refused(depth, cell):
+def test_normalize_deep_formula_is_stable_or_an_error(depth, cell):
     opening, closing = cell.split("%s")
     once = normalize_or_none(opening * depth + "x" + closing * depth)
     assert once is None or normalize(once) == once
@@ -214,7 +214,7 @@ DEFECTIVE = {
 
 
 @pytest.mark.parametrize("name", DEFECTS)
-def test_each_defect_is_known_by_its_example(name):
+def test_im2markup_defects_match_their_examples(name):
     raw, reference = DEFECTIVE[name]
     assert defects(raw, reference) == [name]
     assert normalize(raw) != reference
@@ -234,7 +234,7 @@ def _real(path, columns):
         return [line.rstrip("\n").split("\t", columns - 1) for line in lines]
 
 
-def test_the_reference_on_arxiv_formulas():
+def test_normalize_arxiv_formulas_agree_with_the_reference():
     """Every thirteenth formula; the papers with odd numbers were never looked at while writing."""
     rows = [row for row in _real("arxiv/formulas.tsv.xz", 4)[::13] if int(row[0]) % 2]
     sound = [(raw, reference) for _, _, reference, raw in rows if not defects(raw, reference)]
@@ -243,7 +243,7 @@ def test_the_reference_on_arxiv_formulas():
     assert equal >= 0.99 * len(sound)
 
 
-def test_the_reference_on_im2latex_formulas():
+def test_normalize_im2latex_formulas_agree_with_the_reference():
     """Those of the authors' sample that are in validation or test."""
     known = {}
     for split, number, _, kaggle, guillaume in _real("im2latex100k/formulas_val_test.tsv.xz", 5):
@@ -259,7 +259,7 @@ def test_the_reference_on_im2latex_formulas():
     assert aside <= 1  # it ends with \\nonumber
 
 
-def test_normal_forms_of_im2latex_are_normal():
+def test_normalize_released_normal_forms_are_unchanged():
     # The last ones are no part of a formula, and go.
     broken = ("[object Object]", " ule ", "\\label ", "\\nonumber ", "\\notag ", "\\tag ")
     for _, _, _, _, reference in _real("im2latex100k/formulas_val_test.tsv.xz", 5)[::7]:
@@ -267,7 +267,7 @@ def test_normal_forms_of_im2latex_are_normal():
             assert normalize(reference) == reference
 
 
-def test_labels_of_crohme_come_out_as_their_own_reader_has_them():
+def test_normalize_crohme_labels_equal_canonicalize():
     for _, _, _, label, _, truth in _real("crohme/captions.tsv", 6)[::3]:
         assert normalize(label, "crohme") == " ".join(canonicalize(label))
         try:

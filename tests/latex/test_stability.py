@@ -43,7 +43,7 @@ KNOWN = [
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("source", KNOWN)
-def test_a_form_normalised_again_stays(source, mode):
+def test_normalize_again_is_the_same(source, mode):
     once = normalize_or_none(source, mode)
     assert once is None or normalize(once, mode) == once
 
@@ -86,7 +86,7 @@ FORMULAS = st.recursive(_LEAVES, _nested, max_leaves=10)
 
 @settings(max_examples=500, deadline=None)
 @given(FORMULAS, st.sampled_from(MODES))
-def test_a_formula_of_the_grammar_is_stable(source, mode):
+def test_normalize_formula_of_the_grammar_is_stable(source, mode):
     once = normalize_or_none(source, mode)
     if once is not None:
         assert normalize(once, mode) == once
@@ -94,7 +94,7 @@ def test_a_formula_of_the_grammar_is_stable(source, mode):
 
 @settings(max_examples=300, deadline=None)
 @given(FORMULAS)
-def test_plain_tokens_have_the_forms_that_their_formula_has(source):
+def test_normalize_token_stream_has_the_forms_of_its_formula(source):
     """`tok` loses nothing that the other readers need."""
     plain = normalize_or_none(source, NormalizationForm.TOK)
     if plain is not None:
@@ -103,7 +103,7 @@ def test_plain_tokens_have_the_forms_that_their_formula_has(source):
 
 @settings(max_examples=400, deadline=None)
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=30), st.sampled_from(MODES))
-def test_anything_is_normalised_or_refused(source, mode):
+def test_normalize_any_text(source, mode):
     try:
         once = normalize(source, mode)
     except LatexError:
@@ -112,7 +112,7 @@ def test_anything_is_normalised_or_refused(source, mode):
     assert normalize(once, mode) == once
 
 
-def test_seeded_heaps_of_markup_are_stable_or_refused():
+def test_normalize_random_markup_is_stable_or_an_error():
     pieces = [
         *("\\frac", "\\sqrt[", "]", "{", "}", "_", "^", "'", "&", "\\\\", "$", "\\text{", "\\rm{"),
         *("\\begin{array}{c}", "\\end{array}", "\\left(", "\\right)", "\\atop", "\\hspace*{", "x"),
@@ -127,7 +127,7 @@ def test_seeded_heaps_of_markup_are_stable_or_refused():
             assert once is None or normalize(once, mode) == once
 
 
-def test_real_formulas_are_stable():
+def test_normalize_real_formulas_are_stable():
     folder = os.environ.get("IM2TEX_DATA")
     file = Path(folder or "") / "arxiv" / "formulas.tsv.xz"
     if not folder or not file.is_file():
@@ -170,7 +170,7 @@ def _calls(function, *arguments):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("line", HOSTILE)
-def test_work_grows_with_the_length_of_a_hostile_line_and_no_faster(line, mode):
+def test_normalize_hostile_line_takes_linear_time(line, mode):
     piece = line.replace("%s", "")
     short, long = (line.replace("%s", piece * n) for n in (500, 2_000))
     few, many = (_calls(normalize_or_none, source, mode) for source in (short, long))
@@ -178,6 +178,6 @@ def test_work_grows_with_the_length_of_a_hostile_line_and_no_faster(line, mode):
 
 
 @pytest.mark.parametrize("digits", [20, 5_000, 50_000])
-def test_an_entity_of_many_digits_costs_its_own_line_only(digits):
+def test_normalize_entity_of_many_digits_is_an_error(digits):
     assert normalize_or_none("&#" + "9" * digits + ";", NormalizationForm.CROHME) is None
     assert normalize("a&#60;b", NormalizationForm.CROHME) == "a < b"

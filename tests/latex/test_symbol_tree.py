@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001
-r"""The grammar of the CROHME tools' reader: what is read, what belongs to what, what is refused."""
+r"""The grammar of pandoc's reader: trees of readable formulas, and unreadable ones."""
 
 import contextlib
 import time
@@ -45,7 +45,7 @@ def read(formula):
         (r"\overbrace a \nolimits ^ n", "SUP(OVER(a ⏞) n)"),
     ],
 )
-def test_scripts(formula, tree):
+def test_symbol_tree_scripts(formula, tree):
     assert read(formula) == tree
 
 
@@ -67,7 +67,7 @@ def test_scripts(formula, tree):
         (r"\big( a \Big|", "ROW(( a |)"),
     ],
 )
-def test_delimiters(formula, tree):
+def test_symbol_tree_delimiters(formula, tree):
     assert read(formula) == tree
 
 
@@ -102,7 +102,7 @@ def test_delimiters(formula, tree):
         (r"\begin{array} { c } \hline a \\ \hline \end{array}", None),
     ],
 )  # fmt: skip
-def test_commands(formula, tree):
+def test_symbol_tree_commands(formula, tree):
     if tree is None:
         with pytest.raises(LatexError):
             read(formula)
@@ -126,7 +126,7 @@ def test_commands(formula, tree):
         (r"\frac 1 % 2", "ROW(FRACTION(1 %) 2)"),
     ],
 )
-def test_characters(formula, tree):
+def test_symbol_tree_characters(formula, tree):
     assert read(formula) == tree
 
 
@@ -168,12 +168,12 @@ def test_characters(formula, tree):
         "{ \\nonumber x }",
     ],
 )
-def test_refused(formula):
+def test_symbol_tree_unreadable_is_an_error(formula):
     with pytest.raises(LatexError):
         read(formula)
 
 
-def test_read_beyond_the_tools():
+def test_symbol_tree_not_crohme_compatible_reads_more():
     grid = r"\begin{array} { c | c } a & b \end{array}"
     assert (
         shown(parse_symbol_tree([grid], crohme_compatible=False))
@@ -182,7 +182,7 @@ def test_read_beyond_the_tools():
     assert shown(parse_symbol_tree([r"\Bigl", "(", "a"], crohme_compatible=False)) == "ROW(( a)"
 
 
-def test_an_error_tells_where():
+def test_symbol_tree_error_reports_the_position():
     with pytest.raises(LatexError, match=r"unexpected '\\\\foo'") as error:
         parse_symbol_tree(["x", "+", r"\foo"])
     assert error.value.position == 4
@@ -199,19 +199,19 @@ PIECES = [
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=40))
-def test_any_tokens_are_read_or_refused(tokens):
+def test_symbol_tree_any_tokens(tokens):
     for tools in (True, False):
         with contextlib.suppress(LatexError):
             parse_symbol_tree(tokens, crohme_compatible=tools)
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_read_or_refused(text):
+def test_symbol_tree_any_text(text):
     with contextlib.suppress(LatexError):
         parse_symbol_tree([text])
 
 
-def test_nesting_has_a_limit():
+def test_symbol_tree_nesting_has_a_limit():
     def nested(depth):
         return ["{"] * depth + ["x"] + ["}"] * depth
 
@@ -244,7 +244,7 @@ def test_nesting_has_a_limit():
         [r"\frac", "1"] * 5_000,
     ],
 )
-def test_time_is_bounded(tokens):
+def test_symbol_tree_hostile_tokens_take_bounded_time(tokens):
     start = time.process_time()
     with contextlib.suppress(LatexError):
         parse_symbol_tree(tokens)

@@ -50,13 +50,13 @@ def stream(source):
         (r"a \lt b \tag{1}", "a < b"),
     ],
 )
-def test_golden(source, expected):
+def test_token_stream_golden(source, expected):
     assert stream(source) == expected
     assert stream(expected) == expected
 
 
 @pytest.mark.parametrize("source", ["{a", "x_1_2", r"\left(x"])
-def test_only_formulas_have_one(source):
+def test_token_stream_broken_formula_is_an_error(source):
     with pytest.raises(LatexError):
         stream(source)
 
@@ -66,7 +66,7 @@ _SIMPLE = st.text(alphabet=r"ab1+-{}_^'&\ ", max_size=15)
 
 @settings(max_examples=400, deadline=None)
 @given(_SIMPLE)
-def test_stable_and_complete(source):
+def test_token_stream_is_stable_and_complete(source):
     r"""Read again it is the same; and it has every token of the source but for what it merges."""
     try:
         once = stream(source)

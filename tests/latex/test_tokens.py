@@ -24,11 +24,11 @@ from im2tex.latex.tokens import LatexError, Token, TokenKind, token_texts, token
         ("}{", ["}", "{"]),
     ],
 )
-def test_tokens(source, expected):
+def test_tokenize_texts(source, expected):
     assert token_texts(source) == expected
 
 
-def test_kinds_and_places():
+def test_tokenize_kinds_and_positions():
     assert tokenize(r" \sum_a") == [
         Token("\\sum", TokenKind.WORD, 1, 5),
         Token("_", TokenKind.SUBSCRIPT, 5, 6),
@@ -36,7 +36,7 @@ def test_kinds_and_places():
     ]
 
 
-def test_spaces_on_demand_but_not_behind_a_control_word():
+def test_tokenize_with_spaces_skips_them_behind_a_control_word():
     assert [t.text for t in tokenize(r"\mbox {a  b} \pi c", spaces=True)] == [
         "\\mbox",
         "{",
@@ -50,12 +50,12 @@ def test_spaces_on_demand_but_not_behind_a_control_word():
     ]
 
 
-def test_a_backslash_before_a_line_end_is_a_control_space():
+def test_tokenize_backslash_at_line_end_is_a_control_space():
     assert token_texts("a\\\nb") == ["a", "\\ ", "b"]
 
 
 @pytest.mark.parametrize(("source", "position"), [("ab\\", 2), ("a\x07b", 1), ("\\", 0)])
-def test_bad_input_is_a_value_error_with_its_position(source, position):
+def test_tokenize_bad_input_is_an_error_with_its_position(source, position):
     with pytest.raises(LatexError) as caught:
         tokenize(source)
     assert isinstance(caught.value, ValueError)
@@ -64,7 +64,7 @@ def test_bad_input_is_a_value_error_with_its_position(source, position):
 
 
 @given(st.text(alphabet="\\{}^_$&#~%ab1 +\n\u03b1\u00e9", max_size=40))
-def test_total_and_places_are_true(source):
+def test_tokenize_positions_cover_the_source(source):
     position, tokens = 0, []
     try:
         tokens = tokenize(source)
@@ -80,7 +80,7 @@ def test_total_and_places_are_true(source):
 
 
 @given(st.text(alphabet="\\{}^_ab1 +(", max_size=40))
-def test_joined_tokens_read_as_the_same_tokens(source):
+def test_tokenize_joined_tokens_are_the_same(source):
     try:
         tokens = token_texts(source)
     except LatexError:

@@ -22,7 +22,7 @@ class LabelGraph:
     """A formula's label graph.
 
     A position is written with runs of `Right` counted: `O` is the formula's first symbol, `O2` the
-    third (`ORR` in the tools' files), `O1Sup` the exponent of the second, `O1Sup1` the symbol
+    third (`ORR` in lgeval's files), `O1Sup` the exponent of the second, `O1Sup1` the symbol
     behind it.
 
     Attributes:
@@ -155,7 +155,7 @@ def compare_formulas(
         strict: by the strict rules instead of those of the CROHME 2019 tools.
 
     Returns:
-        The errors; None for a reference without graph, which the tools do not score. With `strict`
+        The errors; None for a reference without graph, which lgeval does not score. With `strict`
         such a reference gives a comparison that is wrong whatever is allowed.
     """
     gold = try_label_graph(reference, strict=strict)

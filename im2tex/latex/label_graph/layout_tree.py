@@ -46,7 +46,7 @@ def layout_tree(tokens: Sequence[str], *, strict: bool = False) -> LayoutTree:
 
     Raises:
         LatexError: where there is none: for an empty formula, for one that pandoc cannot read, and
-            (without `strict`) for one that crashes the tools.
+            (without `strict`) for one that crashes these.
     """
     source = " ".join(tokens)
     # pandoc sees no formula where a dollar has a space on its inner side, or another dollar.
@@ -54,7 +54,7 @@ def layout_tree(tokens: Sequence[str], *, strict: bool = False) -> LayoutTree:
         raise LatexError("no formula", 0, source)
     tree = parse_symbol_tree(tokens, crohme_compatible=not strict)
     if not strict and _is_dropped(tree):
-        raise LatexError("the tools drop all of it and crash", 0, source)
+        raise LatexError("the CROHME 2019 tools drop all of it and crash", 0, source)
     try:
         tree = _with_styled_contents(tree, "") if strict else tree
         builder = _LayoutTreeBuilder(tree, strict)
@@ -62,7 +62,7 @@ def layout_tree(tokens: Sequence[str], *, strict: bool = False) -> LayoutTree:
     except RecursionError:
         raise LatexError("nested too deep for this stack", 0, source) from None
     if builder.crashing:
-        raise LatexError(f"the tools crash on {builder.crashing!r}", 0, source)
+        raise LatexError(f"the CROHME 2019 tools crash on {builder.crashing!r}", 0, source)
     return LayoutTree(builder.labels, builder.parents, builder.relations, builder.extra)
 
 
@@ -286,7 +286,7 @@ class _LayoutTreeBuilder:
                 self.parent = NONE, ""
 
     def grid(self, node: SymbolNode) -> None:
-        """Rows, cells and columns as the tools have them.
+        """Rows, cells and columns as mml2lg has them.
 
         A cell has two parents. Its position is by the edge that comes first in the order of their
         text, `[_9],[_12]` behind `[_10],[_12]`, where the numbers count the MathML's elements.
@@ -313,7 +313,7 @@ class _LayoutTreeBuilder:
             column = self.add("*C")
 
     def number_elements(self) -> dict[int, int]:
-        """Numbers the MathML elements as the tools do: those not dropped, the outermost is 1."""
+        """Numbers the MathML elements as mml2lg does: those not dropped, the outermost is 1."""
         todo = [self.tree]
         while todo:
             node = todo.pop()
