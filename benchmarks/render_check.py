@@ -28,7 +28,7 @@ from im2tex.render.tex.renderer import TexRenderer
 from im2tex.utils.text_files import read_lines
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "render"))
-from helpers_render import ATTACKS
+from render_samples import ATTACKS
 
 
 def broken(formula: str, rng: random.Random) -> str:

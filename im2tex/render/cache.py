@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -77,7 +76,6 @@ class CachedRenderer:
                 raise OSError(f"{file.name} is not a regular file")
         base = sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT, check_same_thread=False)
         try:
-            _enable_write_ahead(base)
             base.execute("PRAGMA synchronous=NORMAL")
             base.execute(_TABLE)
         except BaseException:
@@ -182,22 +180,6 @@ class CachedRenderer:
                     "DELETE FROM renderings WHERE rowid IN (SELECT rowid FROM renderings "
                     "ORDER BY rowid LIMIT (SELECT count(*) / 3 + 1 FROM renderings))"
                 )
-
-
-def _enable_write_ahead(base: sqlite3.Connection) -> None:
-    """Enables the journal mode in which readers do not wait for writers.
-
-    SQLite itself does not wait here for another process that does the same.
-    """
-    end = time.monotonic() + _LOCK_TIMEOUT
-    while True:
-        try:
-            base.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > end:
-                raise
-        time.sleep(0.05)
 
 
 def _to_row(key: bytes, item: Rendering) -> tuple[bytes | str | None, ...]:
