@@ -36,7 +36,7 @@ from im2tex.data.preparation.random_grammar import RandomGrammar
 from im2tex.data.sources.grammar import synthesize_ink
 from im2tex.data.store import Split
 from im2tex.decoders import Hypothesis, SearchOptions
-from im2tex.decoders.beam_search import Steps, beam_search
+from im2tex.decoders.beam_search import StepwiseDecoder, beam_search
 from im2tex.decoders.lstm import LSTMDecoder
 from im2tex.grid import Grid
 from im2tex.ink.ink import Ink
@@ -57,11 +57,11 @@ class Timed:
 class Timer:
     """A decoder whose readings end when they are told to."""
 
-    def __init__(self, decoder: Steps) -> None:
+    def __init__(self, decoder: StepwiseDecoder) -> None:
         self.decoder = decoder
 
     def step(self, tokens: Tensor, state: Timed) -> tuple[Tensor, Timed]:
-        """See `Steps.step`."""
+        """See `StepwiseDecoder.step`."""
         log_p, inner = self.decoder.step(tokens, state.inner)
         over = (state.ends <= state.step).view(-1, 1)
         log_p[:, :, EOS] = log_p[:, :, EOS].masked_fill(~over, float("-inf"))
@@ -69,11 +69,11 @@ class Timer:
         return log_p, replace(state, inner=inner, step=state.step + 1)
 
     def reorder(self, state: Timed, parents: Tensor) -> Timed:
-        """See `Steps.reorder`."""
+        """See `StepwiseDecoder.reorder`."""
         return replace(state, inner=self.decoder.reorder(state.inner, parents))
 
     def select(self, state: Timed, images: Tensor) -> Timed:
-        """See `Steps.select`."""
+        """See `StepwiseDecoder.select`."""
         inner = self.decoder.select(state.inner, images)
         return replace(state, inner=inner, ends=state.ends[images])
 

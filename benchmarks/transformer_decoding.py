@@ -41,7 +41,7 @@ from im2tex import Im2Tex
 from im2tex.data.bucketing import BatchLimits, bucket_by_size
 from im2tex.data.dataset import Batch, stack
 from im2tex.decoders import Hypothesis, SearchOptions
-from im2tex.decoders.beam_search import Steps, beam_search
+from im2tex.decoders.beam_search import StepwiseDecoder, beam_search
 from im2tex.decoders.bidirectional_search import rank_jointly, reverse_indices
 from im2tex.decoders.transformer.decoder import TransformerDecoder
 from im2tex.grid import Grid
@@ -51,11 +51,11 @@ from im2tex.latex.vocabulary import PAD
 class Plain:
     """The same decoder without caches: a state is the grid of every hypothesis, and its prefix."""
 
-    def __init__(self, decoder: TransformerDecoder, backwards: bool) -> None:
-        self.decoder, self.backwards = decoder, backwards
+    def __init__(self, decoder: TransformerDecoder, reverse: bool) -> None:
+        self.decoder, self.reverse = decoder, reverse
 
     def step(self, tokens: Tensor, state: tuple[Grid, Tensor]) -> tuple[Tensor, object]:
-        """See `Steps.step`."""
+        """See `StepwiseDecoder.step`."""
         grid, prefix = state
         images, beam = tokens.shape
         prefix = torch.cat([prefix, tokens.unsqueeze(2)], 2)  # (B, K, t + 1)
@@ -63,18 +63,18 @@ class Plain:
             grid = repeated(grid, images * beam // len(grid.features))
         targets = torch.cat([prefix[:, :, 1:], prefix[:, :, :1]], 2).flatten(0, 1)
         logits, _ = self.decoder.teacher_forcing(
-            grid, targets, self.backwards
+            grid, targets, self.reverse
         )  # the last is never fed
         return logits[:, -1].view(images, beam, -1).log_softmax(2), (grid, prefix)
 
     def reorder(self, state: tuple[Grid, Tensor], parents: Tensor) -> tuple[Grid, Tensor]:
-        """See `Steps.reorder`."""
+        """See `StepwiseDecoder.reorder`."""
         grid, prefix = state
         rows = parents.unsqueeze(2).expand(-1, -1, prefix.shape[2])
         return grid, prefix.gather(1, rows)
 
     def select(self, state: tuple[Grid, Tensor], images: Tensor) -> tuple[Grid, Tensor]:
-        """See `Steps.select`."""
+        """See `StepwiseDecoder.select`."""
         grid, prefix = state
         beam = len(grid.features) // len(prefix)
         rows = (images.unsqueeze(1) * beam + torch.arange(beam, device=images.device)).flatten()
@@ -91,12 +91,12 @@ def repeated(grid: Grid, times: int) -> Grid:
 
 
 def plain_likelihood(
-    decoder: TransformerDecoder, grid: Grid, images: Tensor, tokens: Tensor, backwards: Tensor
+    decoder: TransformerDecoder, grid: Grid, images: Tensor, tokens: Tensor, reverse: Tensor
 ) -> Tensor:
     """As the decoder's own, with the grid repeated for every candidate."""
     found = torch.zeros(tokens.shape, device=tokens.device)
     for way in (False, True):
-        rows = (backwards == way).nonzero()  # (M, 2) image and candidate
+        rows = (reverse == way).nonzero()  # (M, 2) image and candidate
         if len(rows):
             targets = tokens[rows[:, 0], rows[:, 1]]
             logits, _ = decoder.teacher_forcing(chosen(grid, images[rows[:, 0]]), targets, way)
@@ -123,9 +123,9 @@ def search(
     start = decoder.start(grid) if cached else None
     for way in (False, True):
         inner: object = (grid, ends.new_zeros(batch, 1, 0))
-        steps: Steps = Plain(decoder, way)
+        steps: StepwiseDecoder = Plain(decoder, way)
         if start is not None:
-            inner, steps = replace(start, backwards=way), decoder
+            inner, steps = replace(start, reverse=way), decoder
         found.append(beam_search(Timer(steps), Timed(inner, ends, 0), batch, every, device))
     likelihood = partial(plain_likelihood, decoder, grid)
     if start is not None:
@@ -140,7 +140,7 @@ def plain_loss(decoder: TransformerDecoder, grid: Grid, tokens: Tensor) -> Tenso
         0, 1
     )  # (2 B, T)
     ways = torch.arange(2, device=tokens.device).bool().repeat(len(tokens)).unsqueeze(1)
-    logits, _ = decoder._forced(decoder.prepare(repeated(grid, 2)), both.unsqueeze(1), ways)
+    logits, _ = decoder._run(decoder.prepare(repeated(grid, 2)), both.unsqueeze(1), ways)
     return torch.nn.functional.cross_entropy(logits.flatten(0, 2), both.flatten(), ignore_index=PAD)
 
 

@@ -1,13 +1,14 @@
-"""Grounding: what handwriting data knows beyond the label, which strokes write which token.
+"""Losses that need the alignment of strokes and tokens: guided attention and symbol loss.
 
-CROHME's training files say which strokes make each symbol, and so do sources that write their own
-formulas. A recurrent decoder left to find that out by itself recites the few training labels long
-before it looks at the image. Two additional losses, used in training only:
+CROHME's training files assign strokes to symbols, as do the synthetic sources. A recurrent decoder
+without this supervision learns the few training labels by heart long before it uses the image. Two
+additional losses, in training only:
 
-- *guided attention*: -log of the attention weight that falls on the cells of the token's symbol
-  (supervised attention: Liu et al. 2016, Mi et al. 2016; for handwriting Zhang et al. 2018);
-- *symbol loss*: the mean feature of those cells is classified as the token, by a linear layer that
-  is not used otherwise. It trains the encoder directly, as isolated symbols would.
+- *guided attention*: -log of the attention weight on the cells S_t of the token's symbol,
+  -log sum over z in S_t of alpha_t(z) (supervised attention: Liu et al. 2016, Mi et al. 2016; for
+  handwriting Zhang et al. 2018);
+- *symbol loss*: the mean feature of those cells is classified as the token by a linear layer that
+  has no other use. It trains the encoder directly, as isolated symbols would.
 
 The paper has neither; both are off at weight 0.
 """
@@ -24,18 +25,18 @@ from im2tex.grid import Grid
 
 
 def guided_attention_loss(weights: Tensor, cells: Tensor) -> Tensor:
-    """Mean over the tokens whose symbol is known of -log (attention on its cells).
+    """Mean over the annotated tokens of -log (attention weight on the cells of their symbol).
 
     Args:
-        weights: (B, T, h w), each row summing to 1.
-        cells: (B, T, h w) bool, the cells of each token's symbol; none where it is not known.
+        weights: (B, T, h w), each row sums to 1.
+        cells: (B, T, h w) bool, the cells of each token's symbol; none if it is not annotated.
 
     Returns:
-        A scalar in nats, 0 if no symbol is known.
+        A scalar in nats, 0 if no symbol is annotated.
     """
     known = cells.any(2)  # (B, T)
-    # A floor that a softmax reaches by underflow alone: attention that is certain and wrong is
-    # what has most to learn, and a floor stops its gradient.
+    # A floor that a softmax reaches by underflow alone: a larger one would stop the gradient of
+    # attention that is certain and wrong.
     inside = (weights * cells).sum(2).clamp_min(torch.finfo(weights.dtype).tiny)
     return -(inside.log() * known).sum() / known.sum().clamp_min(1)
 
@@ -53,7 +54,7 @@ class SymbolLoss(nn.Module):
         self.classify = nn.Linear(width, vocabulary_size)
 
     def forward(self, grid: Grid, tokens: Tensor, cells: Tensor) -> Tensor:
-        """Mean cross-entropy over the tokens whose symbol is known.
+        """Mean cross-entropy over the annotated tokens.
 
         Args:
             grid: features (B, h, w, D).
@@ -61,7 +62,7 @@ class SymbolLoss(nn.Module):
             cells: (B, T, h w) bool.
 
         Returns:
-            A scalar in nats, 0 if no symbol is known.
+            A scalar in nats, 0 if no symbol is annotated.
         """
         features = grid.features.flatten(1, 2)  # (B, h w, D)
         inside = cells.to(features.dtype)
@@ -73,7 +74,7 @@ class SymbolLoss(nn.Module):
         return loss / known.sum().clamp_min(1)
 
 
-def cells_of(grid: Grid, boxes: Tensor) -> Tensor:
+def symbol_cells(grid: Grid, boxes: Tensor) -> Tensor:
     """The cells of each token's symbol, in row-major order; (B, T, h w) bool."""
     with torch.no_grad():
         return grid.cells_overlapping(boxes).flatten(2)
@@ -82,35 +83,35 @@ def cells_of(grid: Grid, boxes: Tensor) -> Tensor:
 def alignment_loss(
     grid: Grid,
     targets: Targets,
-    guided: float,
+    guided_weight: float,
     guided_loss: Callable[[Tensor], Tensor],
-    symbol: float,
-    symbols: SymbolLoss | None,
+    symbol_weight: float,
+    symbol_loss: SymbolLoss | None,
 ) -> tuple[Tensor | float, dict[str, Tensor]]:
-    """Both losses of a batch together.
+    """The weighted sum of both losses.
 
     Args:
         grid: of B images.
         targets: of the batch.
-        guided: weight of the guided attention loss.
-        guided_loss: gives that loss, of the cells of each token's symbol, (B, T, h w).
-        symbol: weight of the symbol loss.
-        symbols: gives that one; None for none.
+        guided_weight: weight of the guided attention loss.
+        guided_loss: computes that loss from the cells of each token's symbol, (B, T, h w).
+        symbol_weight: weight of the symbol loss.
+        symbol_loss: computes that loss; None for none.
 
     Returns:
-        Their weighed sum, and each by itself, to log; 0 and nothing where no symbols are known.
+        The sum and each loss, to log; 0 and none of them if no symbol is annotated.
     """
     loss: Tensor | float = 0.0
     logs: dict[str, Tensor] = {}
-    if targets.boxes is None or not (guided or symbols is not None):
+    if targets.boxes is None or not (guided_weight or symbol_loss is not None):
         return loss, logs
-    cells = cells_of(grid, targets.boxes)
-    if guided:
-        found = guided_loss(cells)
-        loss = loss + guided * found
-        logs["guided_attention"] = found.detach()
-    if symbols is not None:
-        found = symbols(grid, targets.tokens, cells)
-        loss = loss + symbol * found
-        logs["symbol_loss"] = found.detach()
+    cells = symbol_cells(grid, targets.boxes)
+    if guided_weight:
+        guided = guided_loss(cells)
+        loss = loss + guided_weight * guided
+        logs["guided_attention"] = guided.detach()
+    if symbol_loss is not None:
+        symbol = symbol_loss(grid, targets.tokens, cells)
+        loss = loss + symbol_weight * symbol
+        logs["symbol_loss"] = symbol.detach()
     return loss, logs

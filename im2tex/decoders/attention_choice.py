@@ -1,4 +1,4 @@
-"""Which attention a decoder works with, checked before any data is read."""
+"""Checks that decoder and attention fit, before any data are read."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ DEFAULT_ATTENTION = "standard"
 
 
 def choose_attention(decoder: str, attention: str, arguments: dict[str, Any] | None) -> str:
-    """The attention that a decoder works with; `none` for a decoder that takes none.
+    """The attention of a decoder; `none` for a decoder that takes none.
 
-    Such a decoder finds the default name where nothing was set, which is not worth an error.
+    The default name without arguments is accepted for a decoder that takes none.
 
     Args:
         decoder: registered name of the decoder.

@@ -1,6 +1,6 @@
 """The attention of a model along a given prediction, step by step.
 
-For decoders that predict a token at a time (`beam_search.StepwiseDecoder`) and keep the
+For decoders that predict one token at a time (`beam_search.StepwiseDecoder`) and keep the
 `AttentionOutput` of a step in their state, as the LSTM and the transformer do. The tokens are given
 (teacher forcing), so that the attention is that of the prediction which the beam search returned.
 For an ensemble it is averaged over the members, on the first member's grid.
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from im2tex.attention.base import AttentionOutput
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import BOS, PAD
@@ -32,25 +31,26 @@ class AttentionTrace:
     """The attention of one image along T tokens.
 
     Attributes:
-        fine: (T, h, w) weights of the fine cells; each step sums to one where it attends to them.
+        fine: (T, h, w) weights of the fine cells; each step sums to 1, or to 0 where no fine cell
+            is attended to.
         coarse: (T, h', w') probabilities of the coarse cells; None unless every member has them.
-        lookups: (T, 2) cells scored at each step, coarse and fine ones, by all members together.
-        log_probability: (T,) log p of each token after those before it, nats.
-        likely: (T, N) ids of the most likely tokens at each step, the likeliest first.
-        likely_log_probability: (T, N) their log p.
+        lookups: (T, 2) numbers of coarse and fine cells scored at each step, summed over members.
+        log_probability: (T,) log p of each token given those before it, nats.
+        top_k: (T, N) ids of the most probable tokens at each step, the most probable first.
+        top_k_log_probability: (T, N) their log p.
     """
 
     fine: Maps
     coarse: Maps | None
     lookups: NDArray[np.int64]
     log_probability: Maps
-    likely: NDArray[np.int64]
-    likely_log_probability: Maps
+    top_k: NDArray[np.int64]
+    top_k_log_probability: Maps
 
 
 @dataclass(frozen=True, slots=True)
 class _MemberTrace:
-    """The same of one member: `log_p` is (T, V)."""
+    """The trace of one member: `log_p` is (T, V)."""
 
     fine: Tensor
     coarse: Tensor | None
@@ -59,21 +59,20 @@ class _MemberTrace:
 
 
 def supports_attention_trace(decoder: Any) -> bool:
-    """Whether a decoder predicts token by token, along which its attention can be traced."""
+    """Whether a decoder predicts one token at a time, so that its attention can be traced."""
     return hasattr(decoder, "start") and hasattr(decoder, "step")
 
 
 @torch.no_grad()
 def trace_attention(
-    members: Sequence[tuple[Any, Grid]], tokens: Sequence[int], likely: int = 4
+    members: Sequence[tuple[Any, Grid]], tokens: Sequence[int], top_k: int = 4
 ) -> AttentionTrace:
-    """Follows the members of an ensemble along a prediction.
+    """Runs the members of an ensemble along a prediction.
 
     Args:
-        members: decoders in eval mode, each with its grid of one image; their states have the
-            step's `attention_output`.
+        members: decoders in eval mode, each with its grid of one image.
         tokens: T ids, at least one, without the start; with the end if the prediction has one.
-        likely: N, how many of a step's most likely tokens to return.
+        top_k: N, number of most probable tokens to return for each step.
 
     Raises:
         Im2TexError: if a decoder has no such steps, or no attention over the grid.
@@ -82,7 +81,7 @@ def trace_attention(
     traces = [_trace_member(decoder, grid, tokens) for decoder, grid in members]
     log_p = torch.stack([one.log_p for one in traces]).logsumexp(0) - math.log(len(traces))
     special = torch.tensor([PAD, BOS], device=log_p.device)
-    top = log_p.index_fill(1, special, float("-inf")).topk(min(likely, log_p.shape[1] - 2))
+    top = log_p.index_fill(1, special, float("-inf")).topk(min(top_k, log_p.shape[1] - 2))
     ids = torch.tensor(list(tokens), device=log_p.device).unsqueeze(1)
     coarse = [one.coarse for one in traces if one.coarse is not None]
     return AttentionTrace(
@@ -90,30 +89,37 @@ def trace_attention(
         coarse=_numpy(_mean_map(coarse)) if len(coarse) == len(traces) else None,
         lookups=torch.stack([one.lookups for one in traces]).sum(0).cpu().numpy(),
         log_probability=_numpy(log_p.gather(1, ids).squeeze(1)),
-        likely=top.indices.cpu().numpy(),
-        likely_log_probability=_numpy(top.values),
+        top_k=top.indices.cpu().numpy(),
+        top_k_log_probability=_numpy(top.values),
     )
 
 
 def _trace_member(decoder: Any, grid: Grid, tokens: Sequence[int]) -> _MemberTrace:
     if len(grid.features) != 1 or not len(tokens):
-        raise ValueError(f"one image and its tokens, not {len(grid.features)} and {len(tokens)}")
+        raise ValueError(
+            f"expected one image and its tokens, got {len(grid.features)} images and "
+            f"{len(tokens)} tokens"
+        )
     if not supports_attention_trace(decoder):
-        raise Im2TexError(_cannot(decoder, "it does not predict token by token"))
+        raise Im2TexError(_untraceable(decoder, "it does not predict one token at a time"))
     state = decoder.start(grid)
-    attention_outputs, log_p = [], []
-    for before in [BOS, *tokens[:-1]]:
-        given = torch.full((1, 1), before, dtype=torch.long, device=grid.features.device)
+    fine, coarse, lookups, log_p = [], [], [], []
+    for previous in [BOS, *tokens[:-1]]:
+        given = torch.full((1, 1), previous, dtype=torch.long, device=grid.features.device)
         step_log_p, state = decoder.step(given, state)  # (1, 1, V)
-        attended = getattr(state, "attention_output", None)
-        if attended is None:
-            raise Im2TexError(_cannot(decoder, "its steps return no attention weights"))
-        attention_outputs.append(attended)
+        output = getattr(state, "attention_output", None)
+        if output is None:
+            raise Im2TexError(_untraceable(decoder, "its steps return no attention weights"))
+        fine.append(output.weights)
+        if output.coarse_weights is not None:
+            coarse.append(output.coarse_weights)
+        lookups.append((int(output.coarse_lookups[0, 0]), int(output.fine_lookups[0, 0])))
         log_p.append(step_log_p[0, 0])
+    coarse_grid = grid.coarse if len(coarse) == len(tokens) else None
     return _MemberTrace(
-        fine=_maps([one.weights for one in attention_outputs], grid),
-        coarse=_coarse(attention_outputs, grid.coarse),
-        lookups=torch.tensor([_lookups(one) for one in attention_outputs]),
+        fine=_maps(fine, grid),
+        coarse=None if coarse_grid is None else _maps(coarse, coarse_grid),
+        lookups=torch.tensor(lookups),
         log_p=torch.stack(log_p),
     )
 
@@ -137,28 +143,17 @@ def _resize_map(weights: Tensor, size: Sequence[int]) -> Tensor:
     return resized * sums / resized.sum((1, 2), keepdim=True).clamp_min(1e-12)
 
 
-def _coarse(attention_outputs: Sequence[AttentionOutput], grid: Grid | None) -> Tensor | None:
-    known = [one.coarse_weights for one in attention_outputs]
-    weights = [one for one in known if one is not None]
-    return _maps(weights, grid) if grid is not None and len(weights) == len(known) else None
-
-
 def _maps(weights: Sequence[Tensor], grid: Grid) -> Tensor:
     h, w = grid.mask.shape[1:]
     return torch.cat(list(weights), 1).float().reshape(-1, h, w)  # T x (1, 1, N) -> (T, h, w)
-
-
-def _lookups(attended: AttentionOutput) -> tuple[int, int]:
-    return int(attended.coarse_lookups[0, 0]), int(attended.fine_lookups[0, 0])
 
 
 def _numpy(values: Tensor) -> Maps:
     return values.float().cpu().numpy()
 
 
-def _cannot(decoder: Any, why: str) -> str:
-    name = type(decoder).__name__
+def _untraceable(decoder: Any, reason: str) -> str:
     return (
-        f"the attention of {name} cannot be shown: {why}. Take a model whose decoder attends to "
-        "the picture step by step, such as `lstm`."
+        f"the attention of {type(decoder).__name__} cannot be shown: {reason}. Take a model whose "
+        "decoder attends to the image step by step, such as `lstm`."
     )

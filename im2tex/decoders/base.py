@@ -1,4 +1,4 @@
-"""What a decoder is, and the registry of them."""
+"""The decoder's interface and the registry of decoders."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NO_ATTENTION = "none"
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What a batch should be read as.
+    """The labels of a batch.
 
     Attributes:
-        tokens: (B, T) numbers, each row ending with `EOS`, then `PAD`.
-        boxes: (B, T, 4) left, top, right, bottom in pixels of the symbol each token stands for,
-            right < left where none is known; or None where nothing is known of any.
+        tokens: (B, T) ids; each row ends with `EOS` and is padded with `PAD`.
+        boxes: (B, T, 4) left, top, right and bottom, in pixels, of each token's symbol; right <
+            left where it is not annotated. None if no symbol of the batch is annotated.
     """
 
     tokens: Tensor
@@ -34,14 +34,16 @@ class Targets:
 
 
 class Decoder(nn.Module, ABC):
-    """Reads a grid.
+    """Maps a grid to a loss and to hypotheses.
 
     Attributes:
-        attentions: names of the attentions it works with; None for any, () where it takes none:
-            `model.attention` is then left out, and the hyper-parameter says `NO_ATTENTION`.
-        vocabulary_parameters: names of the parameters that have a row a token.
-        inactive_when: arguments that do nothing where another has a value: its name and that value.
-        alignment_losses: names of its arguments that weigh losses by the boxes of the targets.
+        attentions: names of the attentions it accepts; None for any; () for a decoder that takes
+            none, with which `model.attention` is left out and stored as `NO_ATTENTION`.
+        vocabulary_parameters: names of the parameters that have one row for each token.
+        inactive_when: arguments that have no effect while another argument has a certain value,
+            as `{argument: (other argument, value)}`.
+        alignment_losses: names of its arguments that are weights of losses which need the boxes of
+            the targets, where these weights are not 0.
     """
 
     attentions: ClassVar[tuple[str, ...] | None] = None
@@ -51,24 +53,29 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        """What it trains by.
+        """The training loss.
 
         Returns:
             The scalar to minimise, and scalars to log. Likelihood models log `nll`, the summed
-            negative log-likelihood in nats, and `tokens`, the number of tokens, ends included:
-            of the model itself, without any regulariser.
+            negative log-likelihood in nats without any regulariser, and `tokens`, the number of
+            tokens including ends.
         """
 
     @abstractmethod
     def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
-        """The best readings of each image, best first; at least one an image."""
+        """The best hypotheses of each image, best first; at least one for each."""
 
 
 class AutoregressiveDecoder(Decoder):
-    """Reads a token at a time: it gives its steps, and is searched by them, alone or in company.
+    """Predicts one token at a time, by itself or as a member of an ensemble.
 
-    It is a `bidirectional_search.SearchableDecoder`; a decoder from left to right only keeps
-    `is_bidirectional`, `right_to_left` and `score_tokens` of this class.
+    It implements `bidirectional_search.SearchableDecoder`. A decoder from left to right does not
+    override `is_bidirectional`, `right_to_left` and `score_tokens`.
+
+    Example:
+        >>> decoder = DECODERS.build("lstm", vocabulary_size=100, attention="standard",
+        ...                          attention_args={}, grid_width=512, coarse_width=None)
+        >>> best = decoder.search(grid, SearchOptions(beam_size=5))[0][0]
     """
 
     @torch.no_grad()
@@ -78,11 +85,11 @@ class AutoregressiveDecoder(Decoder):
 
     @abstractmethod
     def start(self, grid: Grid) -> Any:
-        """The state before the first step from left to right, one hypothesis an image."""
+        """The state before the first step from left to right, one hypothesis for each image."""
 
     @abstractmethod
     def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """See `StepwiseDecoder.step`. The state after it has an `attention_output`."""
+        """See `StepwiseDecoder.step`. The returned state has an `attention_output`."""
 
     @abstractmethod
     def reorder(self, state: Any, parents: Tensor) -> Any:
@@ -94,7 +101,7 @@ class AutoregressiveDecoder(Decoder):
 
     @abstractmethod
     def teacher_forcing(self, grid: Grid, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Teacher forcing: the gold prefix is fed at every step.
+        """Runs the decoder on given labels.
 
         Args:
             grid: of B images.
@@ -117,9 +124,27 @@ class AutoregressiveDecoder(Decoder):
         """See `SearchableDecoder.right_to_left`."""
         raise NotImplementedError
 
-    def score_tokens(self, state: Any, images: Tensor, tokens: Tensor, backwards: Tensor) -> Tensor:
+    def score_tokens(self, state: Any, images: Tensor, tokens: Tensor, reverse: Tensor) -> Tensor:
         """See `SearchableDecoder.score_tokens`."""
         raise NotImplementedError
+
+
+def smoothed_nll(log_p: Tensor, gold_log_p: Tensor, mask: Tensor, label_smoothing: float) -> Tensor:
+    """Cross-entropy with smoothed targets, (1 - s) -log p(gold) + s mean over V of -log p.
+
+    Args:
+        log_p: (..., T, V).
+        gold_log_p: (..., T) those of the targets.
+        mask: (..., T) bool, true where there is a token.
+        label_smoothing: s, probability that is spread evenly over the vocabulary.
+
+    Returns:
+        The sum over all tokens, a scalar in nats.
+    """
+    nll = -(gold_log_p * mask).sum()
+    if not label_smoothing:
+        return nll
+    return (1 - label_smoothing) * nll - label_smoothing * (log_p.mean(-1) * mask).sum()
 
 
 DECODERS: Registry[Decoder] = Registry(

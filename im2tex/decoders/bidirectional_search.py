@@ -1,17 +1,17 @@
-"""The search of whatever reads a token at a time: one direction, or both and their joint ranking.
+"""Search with an autoregressive decoder in one direction, or in both with a joint ranking.
 
-BTTR (Zhao et al. 2021), sections 3.3 and 3.4, and CoMER: one model learns every formula from left
-to right and from right to left. In use each direction searches by itself; then every candidate is
-scored by the direction that did not find it, in one pass over all of its tokens, and the sum of
-both log-likelihoods decides. Different from them: a reading that both found counts once, and its
-score is the mean of the two rather than the sum, which ranks alike and stays comparable with a
-model of one direction. A reading cut off at the length limit is scored without the price of an
-end in either. Its look-ups are those of its steps in both directions.
+BTTR (Zhao et al. 2021), sections 3.3 and 3.4, and CoMER: one model learns each formula from left to
+right and from right to left. Each direction is searched by itself; then every candidate is scored
+by the other direction in one pass over its tokens, and both log-likelihoods decide. Differences: a
+candidate that both directions find counts once, and its score is the mean of the two rather than
+the sum, which ranks equally and can be compared with a model of one direction. A candidate that is
+cut off at the length limit is scored without an end in either direction. The look-ups of a
+hypothesis are those of its steps in both directions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import prod
@@ -25,96 +25,101 @@ from im2tex.grid import Grid
 from im2tex.latex.vocabulary import EOS, PAD
 
 MAX_SCORED_CELLS = 2**16
-"""Candidates times steps times cells scored at a time: some 50 MB at the usual sizes. Four times
-as many take a CPU twice as long, whose caches they leave."""
+"""Candidates times steps times cells scored at a time: some 50 MB at the usual sizes. Four times as
+many take twice as long on a CPU, whose caches they exceed."""
+
+_MIN_STEPS = 16  # shorter candidates count as this long, since each has a copy of the memory
 
 Likelihood = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""From images (B',), tokens (B', C, T) as they are read, and whether that is backwards (B', C), to
-log p of each token (B', C, T), anything where there is padding."""
+"""See `SearchableDecoder.score_tokens`, without the state."""
 
 
 class SearchableDecoder(StepwiseDecoder, Protocol):
-    """A decoder, or several together, whose steps make readings in one direction or in both."""
+    """A decoder or an ensemble of decoders that can be searched in one direction or in both."""
 
     @property
     def is_bidirectional(self) -> bool:
-        """Whether it was trained to read from right to left, too."""
+        """Whether it was also trained to predict from right to left."""
         ...
 
     def lookups(self, state: Any) -> tuple[Tensor, Tensor]:
-        """Coarse and fine cells, (B, K) each, scored in the step that led to a state."""
+        """Numbers of coarse and fine cells, (B, K) each, scored in the last step of a state."""
         ...
 
     def right_to_left(self, state: Any) -> Any:
-        """The state to start from right to left with, where it reads both ways."""
+        """The start state for predicting from right to left, of a bidirectional decoder."""
         ...
 
-    def score_tokens(self, state: Any, images: Tensor, tokens: Tensor, backwards: Tensor) -> Tensor:
-        """Log p of each token of given readings, where it reads both ways.
+    def score_tokens(self, state: Any, images: Tensor, tokens: Tensor, reverse: Tensor) -> Tensor:
+        """Log p of each token of given sequences, of a bidirectional decoder.
 
         Args:
             state: before the first step.
-            images: (B') which of its images.
-            tokens: (B', C, T) targets of C readings each, in the order in which they are read.
-            backwards: (B', C) bool.
+            images: (B',) indices of its images.
+            tokens: (B', C, T) targets of C sequences of each, in the order of prediction.
+            reverse: (B', C) bool, whether that is from right to left.
 
         Returns:
-            (B', C, T).
+            (B', C, T); arbitrary at padding.
         """
         ...
 
 
 def reverse_indices(tokens: Tensor) -> Tensor:
-    """Where each token of the other direction stands in this one; ends and padding stay.
+    """Indices that reverse each label; ends and padding stay in place.
 
     Args:
-        tokens: (B, T) targets, each row ending with `EOS`, then `PAD`.
+        tokens: (B, T) targets; each row ends with `EOS` and is padded with `PAD`.
 
     Returns:
-        (B, T) indices: `tokens.gather(1, reverse_indices(tokens))` are those of the other one.
+        (B, T): `tokens.gather(1, reverse_indices(tokens))` are the targets of the other direction.
     """
-    places = torch.arange(tokens.shape[1], device=tokens.device).expand_as(tokens)
-    last = (tokens != PAD).sum(1, keepdim=True) - 2  # the last token before the end
-    return torch.where(places <= last, last - places, places)
+    index = torch.arange(tokens.shape[1], device=tokens.device).expand_as(tokens)
+    last = (tokens != PAD).sum(1, keepdim=True) - 2  # of the last token before the end
+    return torch.where(index <= last, last - index, index)
 
 
 @dataclass(slots=True)
 class _Candidate:
-    """A reading from left to right, look-ups of one direction, and log p by it, where known."""
+    """A sequence from left to right, with its log p by each direction that has scored it."""
 
     tokens: list[int]
     finished: bool
     lookups: tuple[int, int] | None
     log_p: dict[bool, float] = field(default_factory=dict)
 
-    def target(self, backwards: bool) -> list[int]:
-        tokens = self.tokens[::-1] if backwards else self.tokens
-        return [*tokens, EOS] if self.finished else tokens
+    @property
+    def steps(self) -> int:
+        return len(self.tokens) + self.finished
+
+    def target(self, reverse: bool) -> Tensor:
+        tokens = self.tokens[::-1] if reverse else self.tokens
+        return torch.tensor([*tokens, EOS] if self.finished else tokens, dtype=torch.long)
 
 
 def search_grids(
-    reader: SearchableDecoder, start: Any, grids: Sequence[Grid], options: SearchOptions
+    decoder: SearchableDecoder, start: Any, grids: Sequence[Grid], options: SearchOptions
 ) -> list[list[Hypothesis]]:
-    """Searches from left to right; in both directions where the reader knows both.
+    """Searches from left to right, or in both directions with a bidirectional decoder.
 
     Args:
-        reader: a decoder, or several together.
-        start: its state of the B images from left to right, before the first step.
-        grids: of the B images, all that it is shown.
+        decoder: a decoder or an ensemble.
+        start: its state of the B images before the first step from left to right.
+        grids: of the B images, one for each member of an ensemble.
         options: see `SearchOptions`.
 
     Returns:
-        `n_best` hypotheses an image, best first.
+        `n_best` hypotheses of each image, best first.
     """
     batch, device = len(grids[0].features), grids[0].features.device
-    if not reader.is_bidirectional:
-        return beam_search(reader, start, batch, options, device, reader.lookups)
-    every = replace(options, n_best=options.beam_size)
+    if not decoder.is_bidirectional:
+        return beam_search(decoder, start, batch, options, device, decoder.lookups)
+    whole_beam = replace(options, n_best=options.beam_size)
     forwards, backwards = (
-        beam_search(reader, one, batch, every, device, reader.lookups)
-        for one in (start, reader.right_to_left(start))
+        beam_search(decoder, state, batch, whole_beam, device, decoder.lookups)
+        for state in (start, decoder.right_to_left(start))
     )
-    likelihood = partial(reader.score_tokens, start)
+    likelihood = partial(decoder.score_tokens, start)
     cells = max(prod(grid.mask.shape[1:]) for grid in grids)
     return rank_jointly(forwards, backwards, likelihood, cells, options, device)
 
@@ -127,29 +132,41 @@ def rank_jointly(
     options: SearchOptions,
     device: torch.device,
 ) -> list[list[Hypothesis]]:
-    """The best of both directions.
+    """The best candidates of both directions.
 
     Args:
-        forwards: candidates of each image found from left to right.
-        backwards: those found from right to left, in the order in which they were read.
-        likelihood: scores readings of some images.
-        cells: N of the grid, which with lengths bounds what is scored at a time.
-        options: length penalty and number of readings.
-        device: where the model is.
+        forwards: hypotheses of each image from left to right.
+        backwards: hypotheses from right to left, in the order of prediction.
+        likelihood: scores sequences of some images.
+        cells: N of the grid, which bounds with the lengths how many are scored at a time.
+        options: length penalty and number of hypotheses.
+        device: of the model.
 
     Returns:
-        `n_best` hypotheses an image, best first; log p is the mean of both directions'.
+        `n_best` hypotheses of each image, best first; log p is the mean of both directions.
     """
     pools = [_pool(*found) for found in zip(forwards, backwards, strict=True)]
-    missing = [
-        [(one, way) for one in pool for way in (False, True) if way not in one.log_p]
-        for pool in pools
+    unscored = [
+        (image, one, reverse)
+        for image, pool in enumerate(pools)
+        for one in pool
+        for reverse in (False, True)
+        if reverse not in one.log_p
     ]
-    _score(missing, likelihood, cells, device)
+    unscored.sort(key=lambda item: -item[1].steps)
+    for chunk in _chunks(unscored, cells):
+        images = torch.tensor([image for image, _, _ in chunk], device=device)
+        targets = [one.target(reverse) for _, one, reverse in chunk]
+        tokens = torch.nn.utils.rnn.pad_sequence(targets, batch_first=True, padding_value=PAD)
+        tokens = tokens.unsqueeze(1).to(device)  # (B', 1, T)
+        directions = torch.tensor([[reverse] for _, _, reverse in chunk], device=device)
+        log_p = likelihood(images, tokens, directions).masked_fill(tokens == PAD, 0)
+        for (_, one, reverse), value in zip(chunk, log_p.sum((1, 2)).tolist(), strict=True):
+            one.log_p[reverse] = value
     ranked = []
     for pool in pools:
         found = [_hypothesis(one, options.length_penalty) for one in pool]
-        found.sort(key=lambda one: -one.score)  # stable: what was found forwards comes first
+        found.sort(key=lambda one: -one.score)  # stable: those found forwards come first
         ranked.append(found[: options.n_best])
     return ranked
 
@@ -157,72 +174,30 @@ def rank_jointly(
 def _pool(forwards: Sequence[Hypothesis], backwards: Sequence[Hypothesis]) -> list[_Candidate]:
     """The distinct candidates of an image."""
     pool: dict[tuple[tuple[int, ...], bool], _Candidate] = {}
-    for way, found in ((False, forwards), (True, backwards)):
+    for reverse, found in ((False, forwards), (True, backwards)):
         for one in found:
-            tokens = one.tokens[::-1] if way else one.tokens
+            tokens = one.tokens[::-1] if reverse else one.tokens
             candidate = pool.setdefault(
                 (tuple(tokens), one.finished), _Candidate(tokens, one.finished, one.lookups)
             )
-            candidate.log_p[way] = one.log_probability
+            candidate.log_p[reverse] = one.log_probability
     return list(pool.values())
 
 
-def _score(
-    missing: Sequence[Sequence[tuple[_Candidate, bool]]],
-    likelihood: Likelihood,
-    cells: int,
-    device: torch.device,
-) -> None:
-    """Fills in what is missing: several images at a time, or some of one image's candidates."""
-    queue = [(image, part) for image, part in enumerate(missing) if part]
-    queue.sort(key=lambda item: -_longest(item[1]))
-    while queue:
-        steps = _longest(queue[0][1])
-        at_once = max(1, MAX_SCORED_CELLS // max(1, steps * cells))
-        widest = len(queue[0][1])
-        taken = 0
-        while taken < len(queue):
-            widest = max(widest, len(queue[taken][1]))
-            if taken and widest * (taken + 1) > at_once:
-                break
-            taken += 1
-        group, queue = queue[:taken], queue[taken:]
-        images = torch.tensor([image for image, _ in group], device=device)
-        widest = max(len(part) for _, part in group)
-        for start in range(0, widest, max(1, at_once // taken)):
-            parts = [part[start : start + max(1, at_once // taken)] for _, part in group]
-            _score_some(parts, images, likelihood, device)
-
-
-def _score_some(
-    parts: Sequence[Sequence[tuple[_Candidate, bool]]],
-    images: Tensor,
-    likelihood: Likelihood,
-    device: torch.device,
-) -> None:
-    shape = (len(parts), max(map(len, parts)), max(map(_longest, parts)))
-    tokens = torch.full(shape, PAD, dtype=torch.long)
-    ways = torch.zeros(shape[:2], dtype=torch.bool)
-    for row, part in enumerate(parts):
-        for column, (candidate, way) in enumerate(part):
-            target = candidate.target(way)
-            tokens[row, column, : len(target)] = torch.tensor(target, dtype=torch.long)
-            ways[row, column] = way
-    tokens = tokens.to(device)
-    log_p = likelihood(images, tokens, ways.to(device)).masked_fill(tokens == PAD, 0)  # (B', C, T)
-    for part, values in zip(parts, log_p.sum(2).tolist(), strict=True):
-        for (candidate, way), value in zip(part, values, strict=False):
-            candidate.log_p[way] = value
-
-
-def _longest(part: Sequence[tuple[_Candidate, bool]]) -> int:
-    return max((len(one.tokens) + one.finished for one, _ in part), default=1)
+def _chunks(
+    unscored: list[tuple[int, _Candidate, bool]], cells: int
+) -> Iterator[list[tuple[int, _Candidate, bool]]]:
+    """Splits candidates, the longest first, into batches of at most `MAX_SCORED_CELLS`."""
+    while unscored:
+        steps = max(unscored[0][1].steps, _MIN_STEPS)
+        size = max(1, MAX_SCORED_CELLS // (steps * max(1, cells)))
+        yield unscored[:size]
+        unscored = unscored[size:]
 
 
 def _hypothesis(candidate: _Candidate, penalty: float) -> Hypothesis:
     log_p = (candidate.log_p[False] + candidate.log_p[True]) / 2
-    steps = len(candidate.tokens) + candidate.finished
-    score = log_p / max(1, steps) ** penalty
-    looked = candidate.lookups
-    twice = None if looked is None else (2 * looked[0], 2 * looked[1])
-    return Hypothesis(candidate.tokens, log_p, score, candidate.finished, twice)
+    score = log_p / max(1, candidate.steps) ** penalty
+    lookups = candidate.lookups
+    both = None if lookups is None else (2 * lookups[0], 2 * lookups[1])
+    return Hypothesis(candidate.tokens, log_p, score, candidate.finished, both)

@@ -1,13 +1,16 @@
 """CTC over the columns of the grid: the paper's baseline "CTC", the CRNN of Shi et al. 2017.
 
-Graves et al. 2006 for the loss; Shi, Bai and Yao, *An End-to-End Trainable Neural Network for
-Image-Based Sequence Recognition* (TPAMI 2017) for the network: columns of features from left to
-right, two bidirectional LSTMs over them, a softmax over tokens and a blank for each. Where ours
-differs: the rows of the grid become one by a maximum over those that the image has, for pictures
-of formulas have no fixed height; what row a feature comes from is the row encoder's to tell. And a
-column may have several steps of time.
+The loss is that of Graves et al. 2006, -log p(y) with
 
-The blank is `PAD`, so that every parameter by token has the vocabulary's rows.
+    p(y) = sum over alignments a of y, prod over t of p(a_t | column t).
+
+The network is that of Shi, Bai and Yao, *An End-to-End Trainable Neural Network for Image-Based
+Sequence Recognition* (TPAMI 2017): features of the columns from left to right, two bidirectional
+LSTMs, a softmax over tokens and a blank for each time step. Differences: the rows of the grid are
+pooled by a maximum over the rows of the image, since images of formulas have no fixed height (the
+row encoder may encode the row in the features); and a column may have several time steps.
+
+The blank is `PAD`, so that the rows of all vocabulary parameters are those of the vocabulary.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from im2tex.decoders.base import DECODERS, Decoder, Targets
-from im2tex.decoders.beam_search import Hypothesis, SearchOptions
+from im2tex.decoders.beam_search import Hypothesis, SearchOptions, log_softmax
 from im2tex.decoders.ctc_prefix_search import prefix_search
 from im2tex.encoders.row_encoder import RowEncoder
 from im2tex.grid import Grid
@@ -30,29 +33,29 @@ from im2tex.utils.checks import check_at_least, check_fractions
 
 @DECODERS.register("ctc")
 class CTCDecoder(Decoder):
-    """CTC over columns, with prefix beam search; the defaults are CRNN's sizes. Takes no attention.
+    """CTC over columns with prefix beam search; the defaults are CRNN's sizes. Takes no attention.
 
-    A label needs a step of time for each token, and one more between two equal ones. Longer labels
-    than the picture has steps are left out of training, counted as `left_out` in its logs; CTC
-    cannot read them. The end of a label is the end of the picture: -log p of a label, summed over
-    its alignments, is the likelihood of all of it, so perplexity is by the same tokens as other
-    decoders', ends included. It is infinite as soon as one label of a split is too long; the best
-    epoch of a fit is then told by another score, as in `configs/im2latex_ctc.yaml`.
+    A label needs one time step for each token, and one more between two equal ones. Labels longer
+    than the image has time steps cannot be predicted; they are skipped in training and counted as
+    `skipped` in its logs. A label ends where the image ends: -log p(y) is the likelihood of the
+    whole label, so that perplexity has the same number of tokens as with other decoders, ends
+    included. It is infinite if one label of a split is too long; the best epoch must then be
+    chosen by another metric, as in `configs/im2latex_ctc.yaml`.
 
     Args:
         vocabulary_size: V, given by the model.
         grid_width: D of the grid, given by the encoder.
-        upsample: steps of time a column; on the paper's encoder, whose columns are 8 pixels wide,
-            2 make CRNN's step of 4 pixels.
-        pool: what the rows of a column become: their maximum or their mean.
+        upsample: time steps of a column. The paper's encoder has columns of 8 pixels, so that 2
+            gives CRNN's time step of 4 pixels.
+        pool: `max` or `mean` over the rows of a column.
         hidden_size: of each bidirectional LSTM, both directions together; even.
         num_layers: number of these LSTMs.
-        dropout: on the input of each layer, the softmax included, in training.
+        dropout: on the input of each LSTM and of the softmax, in training.
         reduction: the loss is the sum over labels divided by the number of images (`images`) or
             of tokens (`tokens`).
 
     Raises:
-        ValueError: if a number is out of range, or the width is odd.
+        ValueError: if a number is out of range, or `hidden_size` is odd.
     """
 
     attentions = ()
@@ -91,7 +94,7 @@ class CTCDecoder(Decoder):
         self._warned = False
 
     def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        """See `Decoder.loss`; in training of the labels that fit, and how many do not."""
+        """See `Decoder.loss`; in training of the labels that fit, with the number of others."""
         tokens = targets.tokens
         log_p, steps = self.log_probabilities(grid)
         lengths = (tokens != PAD).sum(1) - 1  # (B,) without the end
@@ -105,72 +108,71 @@ class CTCDecoder(Decoder):
             reduction="none",
             zero_infinity=True,
         )  # (B,), 0 where the label does not fit
-        self._say(tokens, lengths, steps, fits)
+        self._warn_too_long(tokens, lengths, steps, fits)
         fitting = ((lengths + 1) * fits).sum()  # tokens, ends included
         count = fitting if self.reduction == "tokens" else fits.sum()
         loss = nll.sum() / count.clamp_min(1)
         if self.training:
-            logs = {"left_out": (~fits).sum().to(nll.dtype)}
-            if fits.any():  # or there is nothing that a likelihood could be of
+            logs = {"skipped": (~fits).sum().to(nll.dtype)}
+            if fits.any():  # otherwise there is no likelihood
                 logs |= {"nll": nll.detach().sum(), "tokens": fitting}
             return loss, logs
         impossible = nll.detach().masked_fill(~fits, float("inf"))
         return loss, {"nll": impossible.sum(), "tokens": (lengths + 1).sum()}
 
     def log_probabilities(self, grid: Grid) -> tuple[Tensor, Tensor]:
-        """Log p of the tokens, and in the place of `PAD` of the blank, at each step of time.
+        """Log p of the tokens, and of the blank at index `PAD`, at each time step.
 
         Returns:
-            (B, T, V), and how many of the T steps each image has, (B,).
+            (B, T, V), and the number of time steps of each image, (B,).
         """
         columns = grid.mask.any(1)  # (B, w)
-        features = self._pooled(grid) * columns.unsqueeze(2)  # (B, w, D)
+        features = self._pool_rows(grid) * columns.unsqueeze(2)  # (B, w, D)
         if self.spread is not None:
             features = self.spread(features)  # (B, w, u D)
             features = features.unflatten(2, (self.upsample, -1)).flatten(1, 2)  # -> (B, w u, D)
             columns = columns.repeat_interleave(self.upsample, 1)  # (B, w u)
-        mask = columns.unsqueeze(1)  # as a grid of one row
+        mask = columns.unsqueeze(1)  # of a grid with one row
         for layer in self.layers:
             row = (self.dropout(features) * columns.unsqueeze(2)).unsqueeze(1)  # (B, 1, T, D)
             features = layer(row, mask).squeeze(1)
         logits = self.output(self.dropout(features))  # (B, T, V)
-        dtype = torch.promote_types(logits.dtype, torch.float32)
-        return logits.log_softmax(2, dtype=dtype), columns.sum(1)
+        return log_softmax(logits), columns.sum(1)
 
     @torch.no_grad()
     def search(self, grid: Grid, options: SearchOptions) -> list[list[Hypothesis]]:
-        """See `Decoder.search`, and `ctc_prefix_search`."""
+        """See `Decoder.search` and `ctc_prefix_search`."""
         log_p, steps = self.log_probabilities(grid)
         return prefix_search(log_p, steps, options, banned_tokens=(BOS, EOS, UNK))
 
-    def _pooled(self, grid: Grid) -> Tensor:
-        """(B, w, D), one row of the image's."""
+    def _pool_rows(self, grid: Grid) -> Tensor:
+        """Pools the rows inside each image: (B, w, D)."""
         mask = grid.mask.unsqueeze(3)  # (B, h, w, 1)
         if self.pool == "mean":
             return (grid.features * mask).sum(1) / mask.sum(1).clamp_min(1)
-        lowest = torch.finfo(grid.features.dtype).min  # -inf times 0 would be no number
+        lowest = torch.finfo(grid.features.dtype).min  # -inf times 0 would be NaN
         return grid.features.masked_fill(~mask, lowest).amax(1)
 
-    def _say(self, tokens: Tensor, lengths: Tensor, steps: Tensor, fits: Tensor) -> None:
-        """Warns, once, of labels that cannot be read."""
+    def _warn_too_long(self, tokens: Tensor, lengths: Tensor, steps: Tensor, fits: Tensor) -> None:
+        """Warns once of labels that are too long."""
         if self._warned or bool(fits.all()):
             return
         self._warned = True
         needed = steps_needed(tokens, lengths)
         enough = int(((needed * self.upsample + steps - 1) // steps).max())
         warnings.warn(
-            f"{int((~fits).sum())} of {len(fits)} labels of this batch are longer than CTC can read"
-            f" in their pictures, up to {int(needed[~fits].max())} steps of time: such labels are"
-            " left out of training, and one of them makes the perplexity of a split infinite, which"
-            f" tells no epoch from another. Raise decoder_args.upsample: now it is {self.upsample},"
-            f" here {enough} would do. Or let another score choose the best epoch:"
-            " --checkpoint.monitor val/token_exact --checkpoint.mode max.",
+            f"{int((~fits).sum())} of {len(fits)} labels of this batch need more time steps than "
+            f"their images have, up to {int(needed[~fits].max())}: such labels are skipped in "
+            "training, and one of them makes the perplexity of a split infinite, so that epochs "
+            f"cannot be compared by it. Raise decoder_args.upsample from {self.upsample}, here to "
+            f"{enough}, or choose the best epoch by another metric: --checkpoint.monitor "
+            "val/token_exact --checkpoint.mode max.",
             stacklevel=2,
         )
 
 
 def steps_needed(tokens: Tensor, lengths: Tensor) -> Tensor:
-    """Time steps that labels need: one a token, and a blank between two equal ones.
+    """Time steps that labels need: one for each token, and a blank between two equal ones.
 
     Args:
         tokens: (B, T).

@@ -1,9 +1,11 @@
-"""Several decoders that read together, each its own grid: an ensemble, in one beam search.
+"""An ensemble of decoders, each with its own grid, in one beam search.
 
-The members are models of several trainings, as in the published ensembles on CROHME (WAP, Zhang
-et al. 2017), or one model shown the same picture in several sizes, or both. At every step the
-probability of the next token is the mean of the members'. That is a probability again, so scores
-and perplexities stay what they are for one model.
+The members are models of several trainings, as in the ensembles published on CROHME (WAP, Zhang et
+al. 2017), or one model with the same image at several scales, or both. At every step
+
+    p(y_t) = mean over members m of p_m(y_t),
+
+which is a probability, so that scores and perplexities mean the same as for one model.
 """
 
 from __future__ import annotations
@@ -23,25 +25,24 @@ from im2tex.grid import Grid
 from im2tex.latex.vocabulary import PAD
 
 EnsembleMember = tuple[Decoder, Grid]
-"""A member of an ensemble with its feature grid."""
+"""A decoder of an ensemble with its feature grid."""
 
 
 class EnsembleStep:
     """Members as one `bidirectional_search.SearchableDecoder`; its state is the list of theirs.
 
     Args:
-        members: of one vocabulary; one that is shown several grids is there several times.
+        members: with one vocabulary; a decoder with several grids is a member for each.
     """
 
     def __init__(self, members: Sequence[AutoregressiveDecoder]) -> None:
         self.members = list(members)
 
-    def _zip_members(self, own: Sequence[Any]) -> Iterator[tuple[AutoregressiveDecoder, Any]]:
-        """Each member with its own."""
-        return zip(self.members, own, strict=True)
+    def _zip_members(self, values: Sequence[Any]) -> Iterator[tuple[AutoregressiveDecoder, Any]]:
+        return zip(self.members, values, strict=True)
 
     def start(self, grids: Sequence[Grid]) -> list[Any]:
-        """The state before the first step from left to right, of a grid a member."""
+        """The state before the first step from left to right, with one grid for each member."""
         return [one.start(grid) for one, grid in self._zip_members(grids)]
 
     def step(self, tokens: Tensor, state: list[Any]) -> tuple[Tensor, list[Any]]:
@@ -58,7 +59,7 @@ class EnsembleStep:
         return [one.select(own, images) for one, own in self._zip_members(state)]
 
     def lookups(self, state: list[Any]) -> tuple[Tensor, Tensor]:
-        """See `SearchableDecoder.lookups`; all members' together."""
+        """See `SearchableDecoder.lookups`; the sum over members."""
         each = [one.lookups(own) for one, own in self._zip_members(state)]
         coarse, fine = (torch.stack(cells).sum(0) for cells in zip(*each, strict=True))
         return coarse, fine
@@ -73,62 +74,62 @@ class EnsembleStep:
         return [one.right_to_left(own) for one, own in self._zip_members(state)]
 
     def score_tokens(
-        self, state: list[Any], images: Tensor, tokens: Tensor, backwards: Tensor
+        self, state: list[Any], images: Tensor, tokens: Tensor, reverse: Tensor
     ) -> Tensor:
         """See `SearchableDecoder.score_tokens`."""
         each = self._zip_members(state)
-        return _mean([one.score_tokens(own, images, tokens, backwards) for one, own in each])
+        return _mean([one.score_tokens(own, images, tokens, reverse) for one, own in each])
 
 
 @torch.no_grad()
-def search(parts: Sequence[EnsembleMember], options: SearchOptions) -> list[list[Hypothesis]]:
-    """Reads a batch with one or several decoders.
+def search(members: Sequence[EnsembleMember], options: SearchOptions) -> list[list[Hypothesis]]:
+    """Searches a batch with one decoder or an ensemble.
 
-    Members that were all trained to read in both directions search in both, and rank jointly what
-    they find; otherwise all read from left to right. Look-ups are those of all members.
+    An ensemble of bidirectional decoders is searched in both directions, with a joint ranking; any
+    other one from left to right. Look-ups are the sum over members.
 
     Args:
-        parts: the members, each with its grid of the B images.
+        members: each with its grid of the B images.
         options: see `SearchOptions`.
 
     Returns:
-        `n_best` hypotheses an image, best first.
+        `n_best` hypotheses of each image, best first.
 
     Raises:
-        Im2TexError: if there are several, and one does not read a token at a time.
+        Im2TexError: if one of several members is not autoregressive.
     """
-    if len(parts) == 1:
-        decoder, grid = parts[0]
+    if len(members) == 1:
+        decoder, grid = members[0]
         return decoder.search(grid, options)
-    ensemble = EnsembleStep(_require_autoregressive(parts))
-    grids = [grid for _, grid in parts]
+    ensemble = EnsembleStep(_require_autoregressive(members))
+    grids = [grid for _, grid in members]
     return search_grids(ensemble, ensemble.start(grids), grids, options)
 
 
 @torch.no_grad()
-def likelihood(parts: Sequence[EnsembleMember], targets: Targets) -> dict[str, Tensor]:
-    """What one or several decoders say of the labels.
+def likelihood(members: Sequence[EnsembleMember], targets: Targets) -> dict[str, Tensor]:
+    """The likelihood of the labels by one decoder or an ensemble.
 
     Args:
-        parts: the members, each with its grid of the B images.
+        members: each with its grid of the B images.
         targets: the labels.
 
     Returns:
         As the logs of `Decoder.loss`: `nll` and `tokens`, where there is a likelihood.
 
     Raises:
-        Im2TexError: if there are several, and one does not read a token at a time.
+        Im2TexError: if one of several members is not autoregressive.
     """
-    if len(parts) == 1:
-        decoder, grid = parts[0]
+    if len(members) == 1:
+        decoder, grid = members[0]
         return decoder.loss(grid, targets)[1]
     tokens = targets.tokens
     each = []
-    for one, (_, grid) in zip(_require_autoregressive(parts), parts, strict=True):
+    for one, (_, grid) in zip(_require_autoregressive(members), members, strict=True):
         log_p = log_softmax(one.teacher_forcing(grid, tokens)[0])  # (B, T, V)
         each.append(log_p.gather(2, tokens.unsqueeze(2)).squeeze(2))  # (B, T)
-    real = tokens != PAD
-    return {"nll": -_mean(each).masked_fill(~real, 0).sum(), "tokens": real.sum()}
+    mask = tokens != PAD
+    return {"nll": -_mean(each).masked_fill(~mask, 0).sum(), "tokens": mask.sum()}
 
 
 def _mean(log_p: Sequence[Tensor]) -> Tensor:
@@ -136,12 +137,12 @@ def _mean(log_p: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(log_p)).logsumexp(0) - math.log(len(log_p))
 
 
-def _require_autoregressive(parts: Sequence[EnsembleMember]) -> list[AutoregressiveDecoder]:
-    for decoder, _ in parts:
+def _require_autoregressive(members: Sequence[EnsembleMember]) -> list[AutoregressiveDecoder]:
+    for decoder, _ in members:
         if not isinstance(decoder, AutoregressiveDecoder):
             raise Im2TexError(
-                f"{type(decoder).__name__} does not read a token at a time, so it cannot read "
-                "together with others or several views at once: leave model.ensemble and "
+                f"{type(decoder).__name__} does not predict one token at a time, so it cannot be a "
+                "member of an ensemble or see an image at several scales: leave model.ensemble and "
                 "model.tta_scales out."
             )
-    return [decoder for decoder, _ in parts if isinstance(decoder, AutoregressiveDecoder)]
+    return [decoder for decoder, _ in members if isinstance(decoder, AutoregressiveDecoder)]

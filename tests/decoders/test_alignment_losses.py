@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from im2tex.decoders.alignment_losses import SymbolLoss, cells_of, guided_attention_loss
+from im2tex.decoders.alignment_losses import SymbolLoss, guided_attention_loss, symbol_cells
 from im2tex.encoders.row_cnn import RowCNN
 from im2tex.grid import Grid, size_mask
 
@@ -60,7 +60,7 @@ def test_the_symbol_loss_by_hand():
 def test_the_cells_of_a_symbol_are_in_row_major_order():
     mask = size_mask(torch.tensor([[2, 2]]), 2, 3)
     boxes = torch.tensor([[[9.0, 9.0, 10.0, 10.0], [0.0, 0.0, 24.0, 7.0], [0.0, 0.0, -1.0, -1.0]]])
-    found = cells_of(grid(torch.zeros(1, 2, 3, 1), mask), boxes)
+    found = symbol_cells(grid(torch.zeros(1, 2, 3, 1), mask), boxes)
     assert found.int().tolist() == [[[0, 0, 0, 0, 1, 0], [1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]]]
 
 
@@ -84,7 +84,7 @@ def test_the_symbol_loss_reaches_the_encoder():
     encoded = encoder(images, torch.ones(1, 8, 16, dtype=torch.bool))
     boxes = torch.tensor([[[0.0, 0.0, 3.0, 3.0], [8.0, 0.0, 15.0, 7.0]]])
     symbols = SymbolLoss(width=4, vocabulary_size=6)
-    symbols(encoded, torch.tensor([[4, 5]]), cells_of(encoded, boxes)).backward()
+    symbols(encoded, torch.tensor([[4, 5]]), symbol_cells(encoded, boxes)).backward()
     first = encoder.convolutions[0][0]
     assert isinstance(first, nn.Conv2d)
     assert first.weight.grad.abs().sum() > 0

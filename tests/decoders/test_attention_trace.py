@@ -54,13 +54,13 @@ def test_it_is_what_teacher_forcing_sees():
 def test_the_most_likely_tokens_of_each_step():
     decoder, one = lstm(), grid()
     tokens = [4, 7, EOS]
-    found = trace_attention([(decoder, one)], tokens, likely=2)
+    found = trace_attention([(decoder, one)], tokens, top_k=2)
     logits, _ = decoder.teacher_forcing(one, torch.tensor([tokens]))
     log_p = logits[0].log_softmax(1).detach().numpy()
     log_p[:, :2] = -np.inf  # neither padding nor the start is ever written
-    np.testing.assert_array_equal(found.likely, np.argsort(-log_p, 1)[:, :2])
-    np.testing.assert_allclose(found.likely_log_probability, -np.sort(-log_p, 1)[:, :2], atol=1e-6)
-    assert PAD not in trace_attention([(decoder, one)], tokens, likely=100).likely
+    np.testing.assert_array_equal(found.top_k, np.argsort(-log_p, 1)[:, :2])
+    np.testing.assert_allclose(found.top_k_log_probability, -np.sort(-log_p, 1)[:, :2], atol=1e-6)
+    assert PAD not in trace_attention([(decoder, one)], tokens, top_k=100).top_k
 
 
 @dataclass

@@ -258,11 +258,11 @@ def test_the_decoder_s_own_log_p_is_left_alone():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"beam_size": 0}, "beam_size and max_length are at least 1; got 0 and 200"),
-        ({"max_length": 0}, "got 5 and 0"),
-        ({"n_best": 6}, r"n_best is between 1 and beam_size \(5\); got 6"),
+        ({"beam_size": 0}, "beam_size must be >= 1, got 0"),
+        ({"max_length": 0}, "max_length must be >= 1, got 0"),
+        ({"n_best": 6}, r"n_best must be between 1 and beam_size \(5\), got 6"),
         ({"n_best": 0}, "got 0"),
-        ({"length_penalty": -0.5}, r"length_penalty is at least 0; got -0\.5"),
+        ({"length_penalty": -0.5}, r"length_penalty must be >= 0, got -0\.5"),
         ({"length_penalty": math.nan}, "got nan"),
     ],
 )

@@ -152,7 +152,7 @@ def test_guided_attention_teaches_the_choice_of_blocks_also_where_it_is_certain(
 
 
 def test_guided_attention_is_refused_where_one_block_is_looked_at():
-    with pytest.raises(Im2TexError, match="'hard' looks at one block; set it to 0, and guide"):
+    with pytest.raises(Im2TexError, match="'hard' attends to one block; set it to 0, and guide"):
         model("hard", guided_attention=1.0)
 
 

@@ -86,11 +86,11 @@ def test_a_label_longer_than_its_picture_is_left_out_counted_and_never_likely():
     for reduction, share in (("images", 1), ("tokens", 3)):
         model = decoder(reduction=reduction).train()
         with pytest.warns(
-            UserWarning, match="1 of 2 labels .* to 4 steps .* it is 1, here 2 would"
+            UserWarning, match="1 of 2 labels .* up to 4: .*upsample from 1, here to 2"
         ):
             loss, logs = model.loss(cells, both)
         assert loss.item() == pytest.approx(alone.item() / share, abs=1e-9)
-        assert logs["left_out"].item() == 1
+        assert logs["skipped"].item() == 1
         assert logs["tokens"].item() == 3
         loss.backward()
         assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
@@ -107,7 +107,7 @@ def test_a_batch_in_which_no_label_fits_teaches_nothing():
         loss, logs = model.loss(grid(), Targets(torch.tensor([[4, 4, 4, EOS], [5, 5, 5, EOS]])))
     loss.backward()
     assert loss.item() == 0
-    assert logs["left_out"].item() == 2
+    assert logs["skipped"].item() == 2
     assert "nll" not in logs  # of no token: their quotient would be logged as nan
     assert all((parameter.grad == 0).all() for parameter in model.parameters())
 
@@ -241,7 +241,7 @@ def test_a_model_learns_formulas_of_one_line_by_heart(tmp_path):
         value, logs = model.recognizer.require_decoder().loss(
             model.recognizer.encode(batch), model.recognizer.targets(batch)
         )
-        assert logs["left_out"] == 0
+        assert logs["skipped"] == 0
         return value
 
     def found():
@@ -261,7 +261,7 @@ def test_it_is_fitted_tested_and_started_from(tmp_path, capsys):
     assert im2tex("fit", "--config", config(tmp_path, settings)) == 0
     checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
     with (tmp_path / "runs" / "version_0" / "metrics.csv").open() as log:
-        assert "train/left_out" in next(log)
+        assert "train/skipped" in next(log)
     assert im2tex("test", "--ckpt_path", checkpoint, "--report.engine", "none") == 0
     (result,) = tmp_path.glob("runs/**/test.json")
     assert read_result(result)["metrics"]["test"]["perplexity"] > 1

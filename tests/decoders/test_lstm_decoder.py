@@ -191,7 +191,7 @@ def test_a_search_leaves_no_graph_behind():
     model.start = lambda grid: states.append(start(grid)) or states[-1]
     model.search(cells, SearchOptions(2, 3))
     assert not states[0].memory.keys.requires_grad
-    assert not states[0].recurrent.requires_grad
+    assert not states[0].recurrent_weight.requires_grad
 
 
 def test_every_parameter_learns_and_those_by_token_have_a_row_each():

@@ -60,7 +60,7 @@ def paths():
 def likelihoods(model, path, drawing):
     """log p of each token and of each choice along a path, (3,) each."""
     drawing(path)
-    logits, attention_outputs = model._forced(grid(), TOKENS, 1)
+    logits, attention_outputs = model._run(grid(), TOKENS, 1)
     log_p = logits.log_softmax(3)[0, 0].gather(1, TOKENS.T).squeeze(1)
     return log_p, torch.stack([attended.log_probability[0, 0] for attended in attention_outputs])
 

@@ -22,9 +22,9 @@ KINDS = [{}, {"coverage": False}, {"directions": "left_to_right"}, {"num_layers"
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 
 
-def stepped(model, cells, tokens, backwards=False):
+def stepped(model, cells, tokens, reverse=False):
     """Log p (B, T, V) with the caches, and where the last layer looked (B, T, N)."""
-    state = replace(model.start(cells), backwards=backwards)
+    state = replace(model.start(cells), reverse=reverse)
     log_p, weights = [], []
     for step in range(tokens.shape[1]):
         fed = tokens[:, step - 1] if step else torch.full((len(tokens),), BOS)
@@ -68,7 +68,7 @@ def test_coverage_is_all_attention_before_and_is_taken_off_the_scores():
                 step = step - model.stack.refinement(coverage, (2, 3), None)
             refined.append(masked_weights(step.unsqueeze(2), memory.mask).squeeze(2))
         before = refined
-        read = layer.cross_attention.read(torch.stack(refined, 2), memory.values[number])
+        read = layer.cross_attention.weighted_sum(torch.stack(refined, 2), memory.values[number])
         states = layer.add_cross_attention_and_ffn(states, read)
     torch.testing.assert_close(logits, model.output(states), rtol=0, atol=1e-9)
     torch.testing.assert_close(weights, torch.stack(before, 2).mean(1), rtol=0, atol=1e-9)
@@ -106,14 +106,14 @@ def test_batch_statistics_of_coverage_are_those_of_true_cells_at_true_steps():
 
 
 @pytest.mark.parametrize(
-    ("kind", "backwards"),
+    ("kind", "reverse"),
     [(kind, way) for kind in KINDS for way in (False, True) if not way or "directions" not in kind],
 )
-def test_teacher_forcing_is_stepping_through_the_gold_tokens(kind, backwards):
+def test_teacher_forcing_is_stepping_through_the_gold_tokens(kind, reverse):
     model, cells = decoder(**kind), grid()
     with torch.no_grad():
-        logits, weights = model.teacher_forcing(cells, TOKENS, backwards)
-        log_p, looked = stepped(model, cells, TOKENS, backwards)
+        logits, weights = model.teacher_forcing(cells, TOKENS, reverse)
+        log_p, looked = stepped(model, cells, TOKENS, reverse)
     assert logits.shape == (2, 5, V)
     torch.testing.assert_close(weights.sum(2), torch.ones(2, 5, dtype=torch.float64))
     assert (weights[1].view(5, 2, 3)[:, 1] == 0).all()  # below the second image
@@ -126,8 +126,8 @@ def test_a_search_with_caches_is_a_search_without(kind):
     class Whole:
         """Keeps what was read, and reads it all again at every step."""
 
-        def __init__(self, model, backwards):
-            self.model, self.backwards = model, backwards
+        def __init__(self, model, reverse):
+            self.model, self.reverse = model, reverse
 
         def step(self, tokens, state):
             cells, past = state
@@ -135,7 +135,7 @@ def test_a_search_with_caches_is_a_search_without(kind):
             beam, steps = past.shape[1:]
             targets = torch.cat([past[:, :, 1:], past[:, :, :1]], 2)  # the last is never fed
             found = [
-                self.model.teacher_forcing(cells, targets[:, k], self.backwards)[0][:, steps - 1]
+                self.model.teacher_forcing(cells, targets[:, k], self.reverse)[0][:, steps - 1]
                 for k in range(beam)
             ]
             return torch.stack(found, 1).log_softmax(2), (cells, past)
@@ -154,12 +154,12 @@ def test_a_search_with_caches_is_a_search_without(kind):
     with torch.no_grad():
         model.output.bias[EOS] += 1.0  # readings of many lengths, so that images leave one by one
     options = SearchOptions(4, 9, length_penalty=0.7, n_best=4)
-    for backwards in [False] if model.directions == "left" else [False, True]:
-        start = replace(model.start(cells), backwards=backwards)
+    for reverse in [False] if model.directions == "left_to_right" else [False, True]:
+        start = replace(model.start(cells), reverse=reverse)
         fresh = cells, torch.zeros(4, 1, 0, dtype=torch.long)
         with torch.no_grad():
             cached = beam_search(model, start, 4, options, torch.device("cpu"))
-            whole = beam_search(Whole(model, backwards), fresh, 4, options, torch.device("cpu"))
+            whole = beam_search(Whole(model, reverse), fresh, 4, options, torch.device("cpu"))
         assert len({len(one.tokens) for found in cached for one in found}) > 2
         for one, other in zip(cached, whole, strict=True):
             assert [a.tokens for a in one] == [a.tokens for a in other]
@@ -216,8 +216,8 @@ def test_the_loss_is_the_mean_of_both_directions_and_likelihood_that_of_one(redu
     loss, logs = model.loss(cells, Targets(TOKENS))
     mirror = torch.tensor([[4, 4, 7, 5, EOS], [6, EOS, PAD, PAD, PAD]])
     nll = []
-    for tokens, backwards in ((TOKENS, False), (mirror, True)):
-        log_p = model.teacher_forcing(cells, tokens, backwards)[0].log_softmax(2)
+    for tokens, reverse in ((TOKENS, False), (mirror, True)):
+        log_p = model.teacher_forcing(cells, tokens, reverse)[0].log_softmax(2)
         nll.append(-sum(log_p[0, t, tokens[0, t]] for t in range(5)))
         nll[-1] -= log_p[1, 0, 6] + log_p[1, 1, EOS]
     assert logs["nll"].item() == pytest.approx(nll[0].item(), abs=1e-9)
@@ -243,8 +243,8 @@ def test_label_smoothing_is_in_the_loss_of_training_and_never_in_the_likelihood(
     plain, logs = model.loss(cells, Targets(TOKENS))
     smooth, smooth_logs = model.train().loss(cells, Targets(TOKENS))
     mirror, expected = TOKENS.gather(1, reverse_indices(TOKENS)), 0.0
-    for tokens, backwards in ((TOKENS, False), (mirror, True)):
-        logits = model.teacher_forcing(cells, tokens, backwards)[0].flatten(0, 1)
+    for tokens, reverse in ((TOKENS, False), (mirror, True)):
+        logits = model.teacher_forcing(cells, tokens, reverse)[0].flatten(0, 1)
         expected += nn.functional.cross_entropy(
             logits, tokens.flatten(), ignore_index=PAD, label_smoothing=0.1
         ).item()
@@ -262,9 +262,7 @@ def test_grounding_is_added_in_training_by_its_weights_in_both_directions():
     model = decoder(**settings).train()
     loss, logs = model.loss(cells, targets)
     _, ahead = model.teacher_forcing(cells, TOKENS)
-    _, back = model.teacher_forcing(
-        cells, TOKENS.gather(1, reverse_indices(TOKENS)), backwards=True
-    )
+    _, back = model.teacher_forcing(cells, TOKENS.gather(1, reverse_indices(TOKENS)), reverse=True)
     # Four tokens before the end: the second from the left is the third from the right.
     guided = -(ahead[0, 1, 1].log() + back[0, 2, 1].log()).item() / 2
     symbols = -model.symbols.classify(cells.features[0, 0, 1]).log_softmax(0)[7].item()

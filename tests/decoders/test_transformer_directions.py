@@ -60,7 +60,7 @@ def test_every_candidate_of_either_direction_is_judged_by_both():
     with torch.no_grad():
         start = model.start(cells)
         ahead = beam_search(model, start, 2, options, device)
-        back = beam_search(model, replace(start, backwards=True), 2, options, device)
+        back = beam_search(model, replace(start, reverse=True), 2, options, device)
         joint = model.search(cells, options)
         for image, found in enumerate(joint):
             pool = {(tuple(one.tokens), one.finished) for one in ahead[image]}
@@ -109,7 +109,7 @@ def test_scoring_in_small_portions_changes_nothing(monkeypatch):
 
 def test_one_direction_is_asked_for_by_name():
     model, cells = model_and_grid()
-    model.directions = "left"
+    model.directions = "left_to_right"
     options = SearchOptions(3, 6, n_best=2)
     found = model.search(cells, options)
     plain = beam_search(model, model.start(cells), 2, options, torch.device("cpu"))
@@ -118,7 +118,7 @@ def test_one_direction_is_asked_for_by_name():
         assert [a.score for a in one] == [a.score for a in other]
 
 
-@pytest.mark.parametrize(("directions", "passes"), [("both", 2), ("left", 1)])
+@pytest.mark.parametrize(("directions", "passes"), [("both", 2), ("left_to_right", 1)])
 def test_look_ups_are_every_layers_in_every_direction(directions, passes):
     model, cells = decoder(directions=directions), grid(((2, 3), (1, 2)))
     for n, found in zip((6, 2), model.search(cells, SearchOptions(2, 5)), strict=True):

@@ -63,7 +63,7 @@ def test_a_checkpoint_tests_alone_and_says_how_many_cells_it_looked_at(
     found = json.loads(path.read_text(encoding="utf-8"))
     assert found["config"]["model"]["attention"] == "none"
     assert 0 <= found["metrics"]["test"]["token_exact"] <= 1
-    assert "attention: cells looked at" in capsys.readouterr().out
+    assert "attention: cells scored" in capsys.readouterr().out
 
 
 def test_the_configuration_of_a_run_goes_with_its_checkpoint(folder, checkpoint, tmp_path):

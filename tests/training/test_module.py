@@ -72,7 +72,7 @@ def test_without_a_vocabulary_it_says_what_to_do():
         ({"decoder": "x"}, "unknown decoder 'x'"),
         ({"preprocessing": {"size": 3}}, "takes no argument 'size'"),
         ({"optimizer_args": {"learning_rate": 3}}, "takes no argument 'learning_rate'"),
-        ({"n_best": 9}, "n_best is between 1 and beam_size"),
+        ({"n_best": 9}, "n_best must be between 1 and beam_size"),
     ],
 )
 def test_what_does_not_fit_is_named(settings, word):

@@ -51,7 +51,7 @@ def read_from_the_right(model, given):
     options = SearchOptions(1, 10)
     found = beam_search(
         model.recognizer.require_decoder(),
-        replace(start, backwards=True),
+        replace(start, reverse=True),
         16,
         options,
         torch.device("cpu"),

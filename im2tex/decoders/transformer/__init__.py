@@ -1,1 +1,1 @@
-"""Decoder `transformer`."""
+"""The decoder `transformer`."""

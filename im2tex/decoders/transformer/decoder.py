@@ -1,14 +1,16 @@
-"""A transformer decoder with coverage, in both reading directions: the class of CoMER.
+"""A transformer decoder with coverage, in both directions: CoMER's.
 
-Zhao & Gao 2022, "CoMER: Modeling Coverage for Transformer-based Handwritten Mathematical
-Expression Recognition", and Zhao et al. 2021 (BTTR), from which it takes the training in both
-directions. Embedded tokens and sinusoidal positions go through layers of causal self-attention,
-cross-attention to the grid with its scores refined by coverage (`coverage`), and a
-feed-forward net. Different from the released code: right to left starts from a vector of its own
-and ends with the common end, where that swaps start and end; the loss is the mean of the two
-directions' own, which is the same.
+Zhao & Gao 2022, "CoMER: Modeling Coverage for Transformer-based Handwritten Mathematical Expression
+Recognition", and Zhao et al. 2021 (BTTR), the source of its training in both directions. Embedded
+tokens with sinusoidal positions pass layers of causal self-attention, cross-attention to the grid
+with scores refined by coverage (`coverage`), and a feed-forward net. The loss is the mean of
 
-Training sees all steps at once. A search keeps keys and values (`kv_cache`).
+    -sum over t of log p(y_t | y_1..t-1)   and   -sum over t of log p(y_t | y_t+1..T).
+
+Difference from the released code: the direction from right to left starts with a trainable vector
+of its own and ends with the common end, where the code swaps start and end.
+
+Training computes all steps at once; a search keeps keys and values (`kv_cache`).
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from torch import Tensor, nn
 
 from im2tex.attention.base import AttentionOutput
 from im2tex.decoders.alignment_losses import SymbolLoss, alignment_loss, guided_attention_loss
-from im2tex.decoders.base import DECODERS, AutoregressiveDecoder, Targets
+from im2tex.decoders.base import DECODERS, AutoregressiveDecoder, Targets, smoothed_nll
 from im2tex.decoders.beam_search import log_softmax
 from im2tex.decoders.bidirectional_search import reverse_indices
 from im2tex.decoders.transformer.coverage import CoverageRefinement
@@ -35,18 +37,18 @@ from im2tex.utils.checks import check_at_least, check_fractions, check_weights
 
 @dataclass(frozen=True, slots=True)
 class TransformerState:
-    """The state of K hypotheses an image.
+    """The state of K hypotheses of each image.
 
     Attributes:
-        memory: the grid of the B images, laid out.
-        past: caches and coverage.
-        backwards: whether it reads from right to left.
-        attention_output: of the step that led here; None after `reorder` and `select`.
+        memory: keys and values of the grids of the B images.
+        cache: keys and values of the tokens, and coverage.
+        reverse: whether it predicts from right to left.
+        attention_output: of the last step; None after `reorder` and `select`.
     """
 
     memory: GridMemory
-    past: DecoderCache
-    backwards: bool
+    cache: DecoderCache
+    reverse: bool
     attention_output: AttentionOutput | None = None
 
 
@@ -54,34 +56,34 @@ class TransformerState:
 class TransformerDecoder(AutoregressiveDecoder):
     """Transformer with coverage in both directions; the defaults are CoMER's sizes.
 
-    It brings its own attention: `model.attention` is left out. CoMER searches with
+    It has its own attention: `model.attention` is left out. CoMER searches with
     `model.beam_size: 10` and `model.length_penalty: 1.0`.
 
     Args:
         vocabulary_size: V, given by the model.
-        grid_width: D of the fine grid, given by the encoder; where it is not `d_model`, a linear
-            layer and a layer normalisation come in between.
+        grid_width: D of the fine grid, given by the encoder; if it differs from `d_model`, the
+            grid is projected by a linear layer and a layer normalisation.
         d_model: D of the decoder; even, a multiple of `num_heads`.
         num_layers: of self-attention, cross-attention and feed-forward net.
         num_heads: of each attention.
         dim_feedforward: width of the feed-forward nets.
         dropout: of attention weights, within feed-forward nets and after each part of a layer, in
             training.
-        coverage: whether the second layer and those above refine their scores by coverage.
-        coverage_channels: maps between the convolution over coverage and the scores.
-        coverage_kernel_size: cells that convolution reaches over, odd.
-        directions: `both` learns to read in both directions and ranks what both find jointly;
+        coverage: whether the scores of the layers from the second up are refined by coverage.
+        coverage_channels: of the convolution over coverage.
+        coverage_kernel_size: of that convolution in cells; odd.
+        directions: `both` trains both directions and ranks the hypotheses of both jointly;
             `left_to_right` is searched three times as fast and takes as long to train
             (`benchmarks/transformer_decoding.py`).
-        label_smoothing: share of the target's probability spread over the vocabulary.
-        reduction: the loss is the token sum divided by the number of tokens (`tokens`, as in the
-            released code) or of images (`images`).
-        guided_attention: weight of the guided attention loss (see `alignment_losses`), on the last
-            layer's attention, the mean of its heads.
+        label_smoothing: probability of the target that is spread over the vocabulary.
+        reduction: the loss is the sum over tokens divided by the number of tokens (`tokens`, as in
+            the released code) or of images (`images`).
+        guided_attention: weight of the guided attention loss (see `alignment_losses`), on the mean
+            of the last layer's heads.
         symbol_loss: weight of the symbol loss (see `alignment_losses`).
 
     Raises:
-        ValueError: if a number is out of range, or sizes do not go together.
+        ValueError: if a number is out of range, or sizes do not fit each other.
     """
 
     attentions = ()
@@ -144,11 +146,9 @@ class TransformerDecoder(AutoregressiveDecoder):
         self.project: nn.Module = nn.Identity()
         if grid_width != d_model:
             self.project = nn.Sequential(nn.Linear(grid_width, d_model), nn.LayerNorm(d_model))
-        refinement = (
-            CoverageRefinement(num_heads, coverage_channels, coverage_kernel_size)
-            if coverage
-            else None
-        )
+        refinement = None
+        if coverage:
+            refinement = CoverageRefinement(num_heads, coverage_channels, coverage_kernel_size)
         self.stack = TransformerStack(
             d_model, num_layers, num_heads, dim_feedforward, dropout, refinement
         )
@@ -165,127 +165,121 @@ class TransformerDecoder(AutoregressiveDecoder):
         """See `SearchableDecoder.is_bidirectional`."""
         return self.directions == "both"
 
-    # ---------------------------------------------------------------- training
-
     def loss(self, grid: Grid, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        """See `Decoder.loss`; likelihood is that of reading from left to right."""
+        """See `Decoder.loss`; the likelihood is that of the direction from left to right."""
         tokens = targets.tokens
         both = tokens.unsqueeze(1)  # (B, K, T), K directions
-        mirror = reverse_indices(tokens)
+        reversal = reverse_indices(tokens)
         if self.is_bidirectional:
-            both = torch.stack([tokens, tokens.gather(1, mirror)], 1)
-        backwards = torch.arange(both.shape[1], device=tokens.device).bool().expand(both.shape[:2])
-        logits, weights = self._forced(self.prepare(grid), both, backwards)
-        real = both != PAD
+            both = torch.stack([tokens, tokens.gather(1, reversal)], 1)
+        reverse = torch.arange(both.shape[1], device=tokens.device).bool().expand(both.shape[:2])
+        logits, weights = self._run(self.prepare(grid), both, reverse)
+        mask = both != PAD
         log_p = log_softmax(logits)
-        token_nll = -log_p.gather(3, both.unsqueeze(3)).squeeze(3) * real  # (B, K, T)
-        nll, count = token_nll.sum((0, 2)), real[:, 0].sum()
-        objective = nll.mean()
-        if self.label_smoothing and self.training:
-            spread = -(log_p.mean(3) * real).sum() / both.shape[1]
-            objective = (1 - self.label_smoothing) * objective + self.label_smoothing * spread
-        loss = objective / (count if self.reduction == "tokens" else len(tokens))
-        logs = {"nll": nll[0].detach(), "tokens": count}
-        if len(nll) == 2:
-            logs["nll_backwards"] = nll[1].detach() / count
+        gold_log_p = log_p.gather(3, both.unsqueeze(3)).squeeze(3)  # (B, K, T)
+        nll, count = -(gold_log_p.detach() * mask).sum((0, 2)), mask[:, 0].sum()  # (K,), ()
+        smoothing = self.label_smoothing if self.training else 0.0
+        loss = smoothed_nll(log_p, gold_log_p, mask, smoothing) / len(nll)
+        loss = loss / (count if self.reduction == "tokens" else len(tokens))
+        logs = {"nll": nll[0], "tokens": count}
+        if self.is_bidirectional:
+            logs["nll_backwards"] = nll[1] / count
         if self.training:
 
             def guided_loss(cells: Tensor) -> Tensor:
-                known = [cells]
+                parts = [cells]
                 if self.is_bidirectional:
-                    known.append(cells.gather(1, mirror.unsqueeze(2).expand_as(cells)))
-                return guided_attention_loss(weights.flatten(1, 2), torch.cat(known, 1))
+                    parts.append(cells.gather(1, reversal.unsqueeze(2).expand_as(cells)))
+                return guided_attention_loss(weights.flatten(1, 2), torch.cat(parts, 1))
 
-            grounding, more = alignment_loss(
+            aligned, more = alignment_loss(
                 grid, targets, self.guided_attention, guided_loss, self.symbol_loss, self.symbols
             )
-            loss = loss + grounding
+            loss = loss + aligned
             logs |= more
         return loss, logs
 
     def teacher_forcing(
-        self, grid: Grid, tokens: Tensor, backwards: bool = False
+        self, grid: Grid, tokens: Tensor, reverse: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """Teacher forcing: the gold prefix is fed at every step.
+        """See `AutoregressiveDecoder.teacher_forcing`.
 
         Args:
             grid: of B images.
-            tokens: (B, T) targets in the order in which they are read, the end included.
-            backwards: whether that is from right to left.
+            tokens: (B, T) targets in the order of prediction, the end included.
+            reverse: whether that is from right to left.
 
         Returns:
             Logits (B, T, V) and the last layer's attention weights, the mean of its heads,
             (B, T, h w).
         """
-        ways = torch.full((len(tokens), 1), backwards, device=tokens.device)
-        logits, weights = self._forced(self.prepare(grid), tokens.unsqueeze(1), ways)
+        directions = torch.full((len(tokens), 1), reverse, device=tokens.device)
+        logits, weights = self._run(self.prepare(grid), tokens.unsqueeze(1), directions)
         return logits.squeeze(1), weights.squeeze(1)
 
     def prepare(self, grid: Grid) -> GridMemory:
-        """Lays a grid out, once an image."""
+        """Computes the keys and values of a grid."""
         return self.stack.prepare(self.project(grid.features), grid.mask)
 
-    def _forced(
-        self, memory: GridMemory, tokens: Tensor, backwards: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Logits (B, K, T, V) and weights (B, K, T, N) of K formulas an image.
+    def _run(self, memory: GridMemory, tokens: Tensor, reverse: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, K, T, V) and weights (B, K, T, N) of K formulas of each image.
 
         Args:
             memory: of B images.
-            tokens: (B, K, T) targets in the order in which they are read.
-            backwards: (B, K) bool.
+            tokens: (B, K, T) targets in the order of prediction.
+            reverse: (B, K) bool, whether that is from right to left.
         """
-        shifted = nn.functional.pad(tokens[:, :, :-1], (1, 0), value=BOS)
-        inputs = self._embed(shifted, backwards.unsqueeze(2), 0)  # (B, K, T, D)
+        previous = nn.functional.pad(tokens[:, :, :-1], (1, 0), value=BOS)
+        inputs = self._embed(previous, reverse.unsqueeze(2), 0)  # (B, K, T, D)
         outputs, weights = self.stack(inputs, memory, tokens != PAD)
         return self.output(outputs), weights
 
-    def _embed(self, tokens: Tensor, backwards: Tensor, first: int) -> Tensor:
-        """Tokens (B, K, T) with their places, the first of them given; (B, K, T, D)."""
+    def _embed(self, tokens: Tensor, reverse: Tensor, first: int) -> Tensor:
+        """Embeds tokens (B, K, T) at the positions from `first` on: (B, K, T, D)."""
         embedded = self.embedding(tokens)
         if self.start_backwards is not None:
-            begins = ((tokens == BOS) & backwards).unsqueeze(3)
-            embedded = torch.where(begins, self.start_backwards.to(embedded.dtype), embedded)
+            starts = ((tokens == BOS) & reverse).unsqueeze(3)
+            embedded = torch.where(starts, self.start_backwards.to(embedded.dtype), embedded)
         placed = self.embedding_norm(embedded) + positions(
             first, tokens.shape[2], self.d_model, self.embedding.weight
         )
-        found: Tensor = self.input_norm(placed)
-        return found
-
-    # ---------------------------------------------------------------- search
+        inputs: Tensor = self.input_norm(placed)
+        return inputs
 
     def start(self, grid: Grid) -> TransformerState:
         """See `AutoregressiveDecoder.start`."""
         memory = self.prepare(grid)
-        return TransformerState(memory, self.stack.start(memory), backwards=False)
+        return TransformerState(memory, self.stack.start(memory), reverse=False)
 
     def right_to_left(self, state: TransformerState) -> TransformerState:
         """See `SearchableDecoder.right_to_left`."""
-        return replace(state, backwards=True)
+        return replace(state, reverse=True)
 
     def step(self, tokens: Tensor, state: TransformerState) -> tuple[Tensor, TransformerState]:
         """See `StepwiseDecoder.step`; look-ups are those of all layers."""
-        ways = torch.full_like(tokens, state.backwards, dtype=torch.bool).unsqueeze(2)
-        inputs = self._embed(tokens.unsqueeze(2), ways, state.past.length).squeeze(2)  # (B, K, D)
-        outputs, read, weights, past = self.stack.step(inputs, state.memory, state.past)
-        looked = len(self.stack.layers) * state.memory.mask.sum(1, dtype=torch.float32)
-        fine = looked.unsqueeze(1).expand(tokens.shape)  # (B, K)
-        attended = AttentionOutput(read, weights, None, torch.zeros_like(fine), fine)
+        reverse = torch.full_like(tokens, state.reverse, dtype=torch.bool).unsqueeze(2)
+        inputs = self._embed(tokens.unsqueeze(2), reverse, state.cache.length)
+        outputs, context, weights, cache = self.stack.step(
+            inputs.squeeze(2), state.memory, state.cache
+        )
+        lookups = len(self.stack.layers) * state.memory.mask.sum(1, dtype=torch.float32)
+        fine = lookups.unsqueeze(1).expand(tokens.shape)  # (B, K)
+        attended = AttentionOutput(context, weights, None, torch.zeros_like(fine), fine)
         log_p = log_softmax(self.output(outputs))
-        return log_p, TransformerState(state.memory, past, state.backwards, attended)
+        return log_p, TransformerState(state.memory, cache, state.reverse, attended)
 
     def reorder(self, state: TransformerState, parents: Tensor) -> TransformerState:
         """See `StepwiseDecoder.reorder`."""
-        return TransformerState(state.memory, state.past.reorder(parents), state.backwards)
+        return TransformerState(state.memory, state.cache.reorder(parents), state.reverse)
 
     def select(self, state: TransformerState, images: Tensor) -> TransformerState:
         """See `StepwiseDecoder.select`."""
-        memory, past = state.memory.select(images), state.past.select(images)
-        return TransformerState(memory, past, state.backwards)
+        memory, cache = state.memory.select(images), state.cache.select(images)
+        return TransformerState(memory, cache, state.reverse)
 
     def score_tokens(
-        self, state: TransformerState, images: Tensor, tokens: Tensor, backwards: Tensor
+        self, state: TransformerState, images: Tensor, tokens: Tensor, reverse: Tensor
     ) -> Tensor:
         """See `SearchableDecoder.score_tokens`."""
-        logits, _ = self._forced(state.memory.select(images), tokens, backwards)
+        logits, _ = self._run(state.memory.select(images), tokens, reverse)
         return log_softmax(logits).gather(3, tokens.unsqueeze(3)).squeeze(3)  # (B', C, T)

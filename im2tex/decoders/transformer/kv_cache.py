@@ -1,8 +1,8 @@
-"""Cached keys and values of tokens: written once, never moved when a beam is sorted.
+"""Cached keys and values of tokens, which are written once and not moved when a beam is sorted.
 
-To sort a beam by copying its caches costs more than the attention that reads them: every step
-copies what all steps before it wrote. Here the entries of every hypothesis an image ever had lie
-side by side, and each living one has a mask that says which of them are its own past.
+Sorting a beam by copying its caches costs more than the attention that reads them: every step
+copies what all steps before it wrote. Here the entries of all hypotheses that an image ever had lie
+side by side, and each current hypothesis has a mask of the entries that are its own past.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 @dataclass(slots=True)
 class _Entries:
-    """Keys and values (L, 2, B, H, room, D / H), of which the first `filled` are written."""
+    """Keys and values (L, 2, B, H, capacity, D / H), of which the first `filled` are written."""
 
     data: Tensor
     filled: int
@@ -23,13 +23,13 @@ class _Entries:
 
 @dataclass(frozen=True, slots=True)
 class KVCache:
-    """What K hypotheses an image have read.
+    """The keys and values of the tokens of K hypotheses of each image.
 
-    A cache is a value: what is appended to one of its copies is not seen by the others.
+    A cache is a value: appending to one copy does not change another.
 
     Attributes:
         entries: shared by all caches that grew from one.
-        visible: (B, K, S) bool, the entries that are each hypothesis's own.
+        visible: (B, K, S) bool, the entries that belong to each hypothesis.
     """
 
     entries: _Entries
@@ -37,7 +37,7 @@ class KVCache:
 
     @classmethod
     def empty(cls, layers: int, like: Tensor) -> KVCache:
-        """A cache with nothing in it, one hypothesis an image.
+        """A cache without entries, one hypothesis for each image.
 
         Args:
             layers: L.
@@ -48,12 +48,12 @@ class KVCache:
         visible = torch.zeros(images, 1, 0, dtype=torch.bool, device=like.device)
         return cls(_Entries(data, 0), visible)
 
-    def extended(self) -> KVCache:
-        """The cache with room for one more step of each hypothesis, for `put` to fill."""
+    def grow(self) -> KVCache:
+        """The cache with space for one more step of each hypothesis, for `append` to fill."""
         images, beam, used = self.visible.shape
-        entries, room = self.entries, self.entries.data.shape[4]
+        entries, capacity = self.entries, self.entries.data.shape[4]
         # Another step written from the same cache is not overwritten.
-        if entries.filled != used or room < used + beam:
+        if entries.filled != used or capacity < used + beam:
             shape = list(entries.data.shape)
             shape[4] = max(used + beam, 2 * used, 8 * beam)
             data = entries.data.new_empty(shape)
@@ -64,7 +64,7 @@ class KVCache:
         visible = torch.cat([self.visible, own.expand(images, -1, -1)], 2)  # (B, K, S + K)
         return KVCache(entries, visible)
 
-    def put(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Writes the newest step of a layer, 2 x (B, H, K, D / H).
 
         Returns:

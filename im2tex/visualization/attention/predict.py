@@ -64,7 +64,7 @@ def predict_with_attention(
         log_probability=trace.log_probability,
         top_k=[
             [(text(token), p) for token, p in zip(step, np.exp(log_p).tolist(), strict=True)]
-            for step, log_p in zip(trace.likely.tolist(), trace.likely_log_probability, strict=True)
+            for step, log_p in zip(trace.top_k.tolist(), trace.top_k_log_probability, strict=True)
         ],
         fine=trace.fine,
         stride=grid.stride,
