@@ -8,18 +8,11 @@ from pathlib import Path
 
 from im2tex.ink.glyphs import crohme, detexify, font, substitutes
 from im2tex.ink.glyphs.bank import GlyphBank
-from im2tex.ink.glyphs.coverage import SymbolCoverage
+from im2tex.ink.glyphs.coverage import glyph_kind
 from im2tex.ink.glyphs.making import BuildResult
 from im2tex.ink.glyphs.sheet import Row, draw_sheet, spread_indices
 from im2tex.utils.png import save_png
 
-_KINDS = {
-    "own": "with drawings of their own",
-    "substitute": "by drawings of a symbol of the same shape",
-    "composed": "composed of other symbols",
-    "built-in": "in the built-in font",
-    "none": "without glyphs",
-}
 LICENCES = {
     crohme.SOURCE: crohme.LICENCE,
     detexify.SOURCE: detexify.LICENCE,
@@ -55,33 +48,35 @@ def print_contents(result: BuildResult, skipped: Counter[str], out: Path, second
             print(f"  {count:>7,} skipped   {reason}")
 
 
-def print_summary(store: str, covers: list[SymbolCoverage]) -> None:
+def print_summary(store: str, bank: GlyphBank, uses: Counter[str]) -> None:
     """Prints how many symbols of a store have glyphs of which kind."""
-    kinds = Counter(cover.kind for cover in covers)
-    uses = sum(cover.uses for cover in covers)
-    missing = sum(cover.uses for cover in covers if cover.kind == "none")
-    parts = ", ".join(f"{count} {_KINDS[kind]}" for kind, count in kinds.most_common())
+    kinds = {token: glyph_kind(bank, token) for token in uses}
+    missing = sum(uses[token] for token, kind in kinds.items() if kind == "none")
+    parts = ", ".join(f"{count} {kind}" for kind, count in Counter(kinds.values()).most_common())
     print(
-        f"{store}: {len(covers)} symbols: {parts}; {1 - missing / max(uses, 1):.3%} of {uses:,} "
-        "occurrences in its training formulas have glyphs"
+        f"{store}: {len(uses)} symbols: {parts}; {1 - missing / max(uses.total(), 1):.3%} of "
+        f"{uses.total():,} occurrences in its training formulas have glyphs"
     )
 
 
-def print_table(covers: Iterable[SymbolCoverage]) -> None:
+def print_table(bank: GlyphBank, tokens: Iterable[str], uses: Counter[str]) -> None:
     """Prints a row for each symbol: its uses, the number of its glyphs and their sources."""
     print(f"  {'symbol':20} {'uses':>9} {'glyphs':>7}  sources")
-    for cover in covers:
-        sources = ", ".join(f"{source} {n:,}" for source, n in sorted(cover.sources.items()))
-        if cover.substitutes:
-            sources = f"{' '.join(cover.substitutes)} ({sources})"
-        print(f"  {cover.token:20} {cover.uses:9,} {cover.samples:7,}  {sources or 'none'}")
+    for token in tokens:
+        counts = bank.sources(token) if token in bank else {}
+        sources = ", ".join(f"{source} {n:,}" for source, n in sorted(counts.items()))
+        if token in bank.substitutes:
+            sources = f"{' '.join(bank.substitutes[token])} ({sources})"
+        print(f"  {token:20} {uses[token]:9,} {bank.count(token):7,}  {sources or 'none'}")
 
 
-def glyph_rows(bank: GlyphBank, covers: Iterable[SymbolCoverage]) -> Iterator[Row]:
+def glyph_rows(bank: GlyphBank, tokens: Iterable[str]) -> Iterator[Row]:
     """A row of samples for each symbol."""
-    for cover in covers:
-        text = f"{cover.token}\n{cover.samples} {cover.kind} {' '.join(cover.substitutes)}"
-        yield text, [bank.strokes(cover.token, i) for i in spread_indices(cover.samples)]
+    for token in tokens:
+        count = bank.count(token)
+        others = " ".join(bank.substitutes.get(token, ()))
+        text = f"{token}\n{count} {glyph_kind(bank, token)} {others}"
+        yield text, [bank.strokes(token, i) for i in spread_indices(count)]
 
 
 def outlier_rows(result: BuildResult) -> Iterator[Row]:

@@ -52,7 +52,7 @@ def glyphs(
     """
     from im2tex.commands import glyph_report as report
     from im2tex.data.store import Split
-    from im2tex.ink.glyphs import coverage
+    from im2tex.ink.glyphs.coverage import count_symbols, glyph_kind
     from im2tex.ink.glyphs.making import make_bank
     from im2tex.ink.glyphs.names import SPELLINGS
 
@@ -88,25 +88,22 @@ def glyphs(
     report.print_contents(result, skipped, out, time.monotonic() - started)
     uses: Counter[str] = Counter()
     for name, store in stores.items():
-        counts = coverage.count_symbols(store.tokens())
+        counts = count_symbols(store.tokens())
         uses += counts
-        report.print_summary(name, coverage.coverage(bank, counts))
+        report.print_summary(name, bank, counts)
     if not stores:
         print(
             f"There is no prepared store under {root} whose formulas say which symbols are "
             "needed; --list_all lists the bank's symbols."
         )
-    # Counter's + and += drop symbols that do not occur.
-    names = dict.fromkeys((token for token in bank.tokens if token not in SPELLINGS), 0)
-    covers = coverage.coverage(bank, Counter({**names, **uses}))
-    listed = [
-        cover for cover in covers if list_all or (cover.token in uses and cover.kind != "own")
-    ]
-    if listed:
+    known = {token for token in bank.tokens if token not in SPELLINGS}
+    symbols = sorted({*known, *uses}, key=lambda token: (-uses[token], token))
+    missing = [token for token in symbols if token in uses and glyph_kind(bank, token) != "own"]
+    if list_all or missing:
         print("Every symbol:" if list_all else "Symbols without drawings of their own:")
-        report.print_table(listed)
+        report.print_table(bank, symbols if list_all else missing, uses)
     if sheet is not None:
-        report.save_sheet(sheet, report.glyph_rows(bank, covers))
+        report.save_sheet(sheet, report.glyph_rows(bank, symbols))
     if outlier_sheet is not None:
         report.save_sheet(outlier_sheet, report.outlier_rows(result))
 

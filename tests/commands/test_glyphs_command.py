@@ -64,7 +64,7 @@ def test_glyphs_command_with_both_sources_reports_contents(tmp_path, stores, det
     assert "BY-NC-SA 3.0" in text
     assert "by 1 known writers;" in text
     assert "Open Database License (ODbL) 1.0" in text
-    assert "crohme: 9 symbols: 9 with drawings of their own; 100.000% of 10 occur" in text
+    assert "crohme: 9 symbols: 9 own; 100.000% of 10 occur" in text
     bank = GlyphBank.load(out)
     assert bank.sources("x") == {"crohme": 2}
     assert bank.writers == ("HAMEX/ann",)

@@ -7,7 +7,7 @@ import pytest
 
 from im2tex.ink.builtin_font.hershey import glyph
 from im2tex.ink.glyphs import GlyphSample, built_in_bank, make_bank
-from im2tex.ink.glyphs.coverage import count_symbols, coverage, is_drawn
+from im2tex.ink.glyphs.coverage import count_symbols, glyph_kind, is_drawn
 from im2tex.ink.glyphs.crohme import crohme_glyphs
 from im2tex.ink.glyphs.making import balance_writers
 from im2tex.ink.glyphs.outliers import inlier_mask
@@ -213,19 +213,17 @@ def test_is_drawn_excludes_markup_and_spaces():
         assert is_drawn(token), token
 
 
-def test_coverage_kinds_and_counts():
-    bank = make_bank(
-        [*samples_of("x", 3), GlyphSample("\\wedge", drawing("v", 1), "detexify")]
-    ).bank
-    uses = count_symbols([["x", "x", "\\hat", "{", "y", "}", "\\mathfrak", "{", "g", "}"]])
-    covers = coverage(bank, uses)
-    assert [(c.token, c.uses, c.kind, c.samples) for c in covers] == [
-        ("x", 2, "own", 3),
-        ("\\hat", 1, "substitute", 1),
-        ("\\mathfrak{g}", 1, "none", 0),
-        ("y", 1, "built-in", 2),
-    ]
-    assert covers[1].substitutes == ("\\wedge",)
+def test_glyph_kind_by_source():
+    wedge = GlyphSample("\\wedge", drawing("v", 1), "detexify")
+    bank = make_bank([*samples_of("x", 3), wedge, *samples_of(".", 3), *samples_of(",", 3)]).bank
+    kinds = {
+        "x": "own",
+        "\\hat": "substitute",
+        ";": "composed",
+        "y": "built-in",
+        "\\mathfrak{g}": "none",
+    }
+    assert {token: glyph_kind(bank, token) for token in kinds} == kinds
 
 
 def test_draw_sheet_size_and_ink():

@@ -1,4 +1,4 @@
-r"""Counts the symbols of formulas, and says with which samples a glyph bank draws each of them.
+r"""Counts the symbols of formulas, and finds the kind of their glyphs in a bank.
 
 Symbols are counted in formulas, not in a list of tokens: the symbol of `\mathcal { F }` depends on
 the font and the letter together.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from im2tex.ink.glyphs.bank import GlyphBank
 from im2tex.ink.glyphs.names import glyph_token
@@ -85,45 +84,11 @@ def count_symbols(formulas: Iterable[Sequence[str]]) -> Counter[str]:
     return counts
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolCoverage:
-    """The samples of one symbol in a bank.
-
-    Attributes:
-        token: the symbol.
-        uses: number of occurrences in the counted formulas.
-        sources: number of samples by source, those of substitutes included.
-        substitutes: symbols whose drawings are used; empty if it has its own, or none.
-    """
-
-    token: str
-    uses: int
-    sources: dict[str, int]
-    substitutes: tuple[str, ...]
-
-    @property
-    def kind(self) -> str:
-        """`own`, `substitute`, `composed`, `built-in` or `none`."""
-        if self.substitutes:
-            return "substitute"
-        if set(self.sources) - {"composed", "built-in"}:
-            return "own"
-        return next((kind for kind in ("composed", "built-in") if kind in self.sources), "none")
-
-    @property
-    def samples(self) -> int:
-        """Number of samples."""
-        return sum(self.sources.values())
-
-
-def coverage(bank: GlyphBank, uses: Counter[str]) -> list[SymbolCoverage]:
-    """Coverage of each symbol, the most frequent first."""
-    return [
-        SymbolCoverage(
-            token,
-            count,
-            bank.sources(token) if token in bank else {},
-            bank.substitutes.get(token, ()),
-        )
-        for token, count in sorted(uses.items(), key=lambda item: (-item[1], item[0]))
-    ]
+def glyph_kind(bank: GlyphBank, token: str) -> str:
+    """Kind of a symbol's glyphs: `own`, `substitute`, `composed`, `built-in` or `none`."""
+    if token in bank.substitutes:
+        return "substitute"
+    sources = bank.sources(token) if token in bank else {}
+    if sources.keys() - {"composed", "built-in"}:
+        return "own"
+    return next((kind for kind in ("composed", "built-in") if kind in sources), "none")

@@ -1,14 +1,13 @@
-"""The ink of an image, and its connected components."""
+"""The ink of an image, its connected components and its stroke width."""
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-
-from im2tex.ink.images.stroke_width import stroke_width
 
 _INK = 0.35  # of the darkest level: a one-pixel line between two rows has half of it in each row
 _SPECK = 0.3  # of the squared stroke width: smaller components are dirt
@@ -22,6 +21,19 @@ def ink_mask(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
         image: (H, W), 0 = paper … 255 = ink, its darkest ink near 255.
     """
     return image > _INK * 255
+
+
+def stroke_width(ink: NDArray[np.bool_]) -> float:
+    """The mean width of the lines, pixels: their area divided by half of their perimeter.
+
+    By Crofton's formula the perimeter of lines in all directions is pi / 4 of the number of edges
+    between ink and paper pixels.
+
+    Args:
+        ink: (H, W), with ink in it and none on its border.
+    """
+    edges = np.count_nonzero(ink[1:] != ink[:-1]) + np.count_nonzero(ink[:, 1:] != ink[:, :-1])
+    return 8 * np.count_nonzero(ink) / (math.pi * edges)
 
 
 class ConnectedComponents(NamedTuple):

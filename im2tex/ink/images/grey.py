@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from im2tex.ink.images.components import EIGHT_NEIGHBOURS, ink_mask
-from im2tex.ink.images.stroke_width import stroke_width
+from im2tex.ink.images.components import EIGHT_NEIGHBOURS, ink_mask, stroke_width
 
 _DARK = 64  # an image without a lighter level is stretched
 _MIN_RANGE = 8  # levels of such an image; below, they are noise

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from im2tex.ink.images.stroke_width import stroke_width
+from im2tex.ink.images.components import stroke_width
 
 _MAP_SIDE = 192  # cells of the estimate along the longer side
 _WINDOW = 1 / 3  # of the longer side: ink is narrower, and shadows are wider

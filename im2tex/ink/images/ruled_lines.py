@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from im2tex.ink.images.components import EIGHT_NEIGHBOURS
+from im2tex.ink.images.components import EIGHT_NEIGHBOURS, stroke_width
 from im2tex.ink.images.ruled_line import RuledLine, dark_mask, erase_line, fit_line
-from im2tex.ink.images.stroke_width import stroke_width
 
 VISIBLE = 24  # of 255: fainter lines are ignored
 _MAX_PIECES = 24  # horizontal pieces of a tilted line in the image's width

@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from im2tex.ink.images.components import EIGHT_NEIGHBOURS
-from im2tex.ink.images.stroke_width import stroke_width
+from im2tex.ink.images.components import EIGHT_NEIGHBOURS, stroke_width
 
 # Fractions of a side or of the pixels of the image, unless stated otherwise.
 _MAX_PIXELS = 2_000_000  # a larger image is downscaled for the search

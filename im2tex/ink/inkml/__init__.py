@@ -10,8 +10,7 @@ views (`reader`). Canvas transforms and channel mappings are ignored.
 recognises InkML among images.
 """
 
-from im2tex.ink.inkml.document import is_inkml
-from im2tex.ink.inkml.errors import InkmlError
+from im2tex.ink.inkml.document import InkmlError, is_inkml
 from im2tex.ink.inkml.reader import Inkml, SymbolGroup, read_inkml
 from im2tex.ink.inkml.sniffing import read_if_inkml
 

@@ -13,7 +13,7 @@ import stat
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from im2tex.ink.inkml.errors import InkmlError
+from im2tex.errors import Im2TexError
 from im2tex.utils.files import error_reason
 
 MAX_BYTES = 8 << 20
@@ -53,6 +53,20 @@ _ANNOTATION = re.compile(
 )
 _SECTION = re.compile(r"<!--|<!\[CDATA\[|<!DOCTYPE")
 _IN_DOCTYPE = re.compile(r"<!--|[\"'\[\]>]")
+
+
+class InkmlError(Im2TexError):
+    """An InkML file that cannot be read, or has no strokes.
+
+    Args:
+        file: its name.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, file: str, reason: str) -> None:
+        self.file = file
+        self.reason = reason
+        super().__init__(f"{file}: {reason}")
 
 
 def is_inkml(data: bytes) -> bool:

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from im2tex.ink.ink import Ink, Symbol
 from im2tex.ink.inkml.coding import CodingError, Points, decode_trace
 from im2tex.ink.inkml.contexts import DEFAULT, XML_ID, Contexts, TraceFormat
-from im2tex.ink.inkml.document import load_document, local_name
-from im2tex.ink.inkml.errors import InkmlError
+from im2tex.ink.inkml.document import InkmlError, load_document, local_name
 from im2tex.ink.inkml.outliers import are_removable, far_points
 
 _LABELS = ("truth", "normalizedLabel", "label")  # CROHME's, then MathWriting's

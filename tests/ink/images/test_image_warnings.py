@@ -7,7 +7,7 @@ from sheet_factory import INK
 
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.ink.builtin_font.typeset import typeset
-from im2tex.ink.images.several_lines import has_several_lines
+from im2tex.ink.images.image_warnings import has_several_lines
 from im2tex.ink.rasterize import draw
 from im2tex.ink.scale import image_symbol_size
 
