@@ -1,4 +1,4 @@
-"""Trainings in a row: each from the one before, resumed where they stopped."""
+"""`im2tex chain`: several fits in a row, resumed after interruptions, and a test."""
 
 import fcntl
 import json
@@ -39,11 +39,11 @@ def checkpoint(place):
     return read_checkpoint(path)
 
 
-def test_each_step_has_its_settings_and_the_last_is_tested(done):
+def test_chain_steps_have_own_settings_and_last_is_tested(done):
     folder, _ = done
     one, two = checkpoint(folder / "1-first"), checkpoint(folder / "2-second")
     assert one["epoch"] == 0
-    assert two["epoch"] == 1  # of two: its own flag wins over that of every step
+    assert two["epoch"] == 1  # its own flag, two epochs, overrides that of all steps
     assert one["datamodule_hyper_parameters"]["seed"] == 7
     assert two["datamodule_hyper_parameters"]["seed"] == 7
     result = json.loads((folder / "results" / "both.json").read_text())
@@ -55,8 +55,8 @@ def test_each_step_has_its_settings_and_the_last_is_tested(done):
     assert all("--seed_everything 7" in step for step in result["chain"])
 
 
-def test_a_second_step_starts_from_the_firsts_weights(done, configurations, tmp_path):
-    """With a rate of nothing it ends with them."""
+def test_chain_second_step_starts_from_weights_of_first(done, configurations, tmp_path):
+    """With a learning rate of 0 it ends with the same weights."""
     folder, _ = done
     shutil.copytree(folder / "1-first", tmp_path / "out" / "1-first")
     first, second = configurations
@@ -72,7 +72,7 @@ def test_a_second_step_starts_from_the_firsts_weights(done, configurations, tmp_
         assert one[key].equal(two[key])
 
 
-def test_what_is_done_is_not_done_again(done, capfd):
+def test_chain_repeated_skips_complete_steps(done, capfd):
     folder, steps = done
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.ckpt")}
     assert im2tex("chain", *steps, "--folder", folder, *EVERY) == 0
@@ -81,13 +81,13 @@ def test_what_is_done_is_not_done_again(done, capfd):
     assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*.ckpt")}
 
 
-def test_another_chain_in_the_folder_is_refused(done, configurations, capsys):
+def test_chain_folder_of_another_chain_is_refused(done, configurations, capsys):
     folder, _ = done
     assert im2tex("chain", configurations[0], "--folder", folder) == 2
     assert "holds another chain" in capsys.readouterr().err
 
 
-def test_a_step_that_fails_ends_the_chain_and_is_named(configurations, tmp_path, capsys):
+def test_chain_failed_step_ends_chain(configurations, tmp_path, capsys):
     wrong = f"{configurations[0]} --model.encoder nothing"
     assert im2tex("chain", wrong, "--folder", tmp_path / "out") == 2
     assert "`im2tex fit` ended with 2" in capsys.readouterr().err
@@ -99,7 +99,7 @@ def test_a_step_that_fails_ends_the_chain_and_is_named(configurations, tmp_path,
 
 @pytest.fixture
 def begun(done, tmp_path):
-    """A copy of a finished chain's first step, and the chain of it alone."""
+    """A copy of the first step of a finished chain, and the command of a chain of it alone."""
     folder, (first, _) = done
     out = tmp_path / "out"
     shutil.copytree(folder / "1-first", out / "1-first")
@@ -113,15 +113,15 @@ def rewritten(path, change):
     torch.save(content, path)
 
 
-def test_a_step_marked_done_whose_fit_was_stopped_is_gone_on_with(begun, capfd):
+def test_chain_step_marked_done_with_stopped_fit_is_resumed(begun, capfd):
     out, last, command = begun
     rewritten(last, lambda content: content.update(fit_ended=False))
-    assert im2tex(*command) == 2  # its one epoch is over, so that there is nothing to add
+    assert im2tex(*command) == 2  # its only epoch is over: nothing is left to train
     assert "its last.ckpt is short of the end" in capfd.readouterr().err
     assert not (out / "1-first" / "done").exists()
 
 
-def test_a_second_chain_in_the_folder_at_the_same_time_is_refused(begun, capsys):
+def test_chain_concurrent_chain_in_folder_is_refused(begun, capsys):
     out, _, command = begun
     assert im2tex(*command) == 0
     with (out / "chain.txt").open() as file:
@@ -139,7 +139,7 @@ def test_a_second_chain_in_the_folder_at_the_same_time_is_refused(begun, capsys)
         (-9, "was killed by SIGKILL (out of memory?)", 2),
     ],
 )
-def test_a_step_that_was_stopped_or_killed_is_said(
+def test_chain_stopped_or_killed_step_is_reported(
     status, words, expected, begun, capsys, monkeypatch
 ):
     out, last, command = begun

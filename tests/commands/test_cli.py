@@ -1,4 +1,4 @@
-"""The command: a newcomer's way through it, and what it says when something is wrong."""
+"""The commands of the trainer from fit to predict, the help, and one-line errors."""
 
 import json
 import os
@@ -37,8 +37,8 @@ def picture(path):
 
 
 @pytest.fixture
-def complaint(capsys):
-    """Runs a command that fails; gives its one line."""
+def error_line(capsys):
+    """Runs a command that fails, and returns its one-line error."""
 
     def run(*arguments):
         assert im2tex(*arguments) == 2
@@ -53,10 +53,10 @@ def complaint(capsys):
     return run
 
 
-# ---------------------------------------------------------------- the way through
+# ---------------------------------------------------------------- fit, test, predict
 
 
-def test_fit_leaves_a_run_folder_with_checkpoints_log_configuration_and_pictures(trained):
+def test_fit_writes_checkpoints_log_config_and_images(trained):
     run = trained / "runs" / "version_0"
     names = {path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file()}
     assert {
@@ -70,7 +70,7 @@ def test_fit_leaves_a_run_folder_with_checkpoints_log_configuration_and_pictures
     assert saved["model"]["encoder_args"] == TINY["model"]["encoder_args"]
 
 
-def test_fit_says_what_it_is_about_to_do(tmp_path, capsys):
+def test_fit_prints_summary_of_model_and_data(tmp_path, capsys):
     path = config(tmp_path, TINY)
     assert im2tex("fit", "--config", path, "--trainer.limit_val_batches", "0") == 0
     said = capsys.readouterr().out
@@ -80,10 +80,10 @@ def test_fit_says_what_it_is_about_to_do(tmp_path, capsys):
     assert "padded pixels for each image pixel" in said
 
 
-def test_the_test_prints_a_table_and_writes_every_samples_verdict(checkpoint, tmp_path, capsys):
+def test_test_command_prints_table_and_writes_sample_scores(checkpoint, tmp_path, capsys):
     assert im2tex("test", "--ckpt_path", checkpoint, "--report.folder", tmp_path) == 0
     said = capsys.readouterr().out
-    assert said.count("token_exact") == 1  # one table, not Lightning's beside it
+    assert said.count("token_exact") == 1  # and no table of Lightning
     assert "perplexity" in said
     result = json.loads((tmp_path / "grammar" / "test.json").read_text(encoding="utf-8"))
     assert result["data"]["splits"] == {"test": 8}
@@ -93,7 +93,7 @@ def test_the_test_prints_a_table_and_writes_every_samples_verdict(checkpoint, tm
     assert (tmp_path / "grammar" / "test.md").exists()
 
 
-def test_several_splits_are_tested_in_one_go(checkpoint, tmp_path):
+def test_test_command_of_two_splits_writes_one_result(checkpoint, tmp_path):
     splits = "[validation,test]"
     assert (
         im2tex(
@@ -106,7 +106,7 @@ def test_several_splits_are_tested_in_one_go(checkpoint, tmp_path):
     assert list(result["metrics"]) == ["validation", "test"]
 
 
-def test_predict_writes_a_line_a_sample_in_their_order(checkpoint, tmp_path):
+def test_predict_writes_one_line_per_sample_in_order(checkpoint, tmp_path):
     status = im2tex(
         *("predict", "--ckpt_path", checkpoint, "--predictions.folder", tmp_path),
         *("--model.n_best", "3", "--data.predict_splits", "validation"),
@@ -123,7 +123,7 @@ def test_predict_writes_a_line_a_sample_in_their_order(checkpoint, tmp_path):
         assert scores == sorted(scores, reverse=True)
 
 
-def test_predict_reads_a_folder_of_pictures_without_labels(checkpoint, trained, tmp_path):
+def test_predict_of_image_folder_without_labels(checkpoint, trained, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
     for name in ("b.png", "a.png"):
@@ -138,12 +138,12 @@ def test_predict_reads_a_folder_of_pictures_without_labels(checkpoint, trained, 
     assert [line["key"] for line in lines(tmp_path / "out" / "all.jsonl")] == ["a.png", "b.png"]
 
 
-def test_validate_measures_the_split_held_out(checkpoint, capsys):
+def test_validate_prints_scores_of_validation_split(checkpoint, capsys):
     assert im2tex("validate", "--ckpt_path", checkpoint) == 0
     assert "val/token_exact" in capsys.readouterr().out
 
 
-def test_a_fit_repeated_gives_the_same_weights(trained, checkpoint, tmp_path):
+def test_fit_repeated_gives_equal_weights(trained, checkpoint, tmp_path):
     path = config(tmp_path, TINY)
     assert im2tex("fit", "--config", path) == 0
     again = torch.load(tmp_path / "runs/version_0/checkpoints/last.ckpt", weights_only=True)
@@ -152,13 +152,13 @@ def test_a_fit_repeated_gives_the_same_weights(trained, checkpoint, tmp_path):
         assert torch.equal(value, again["state_dict"][name]), name
 
 
-def test_a_dry_run_leaves_no_files(tmp_path):
+def test_fit_fast_dev_run_writes_no_files(tmp_path):
     path = config(tmp_path, TINY)
     assert im2tex("fit", "--config", path, "--trainer.fast_dev_run", "true") == 0
     assert not (tmp_path / "runs").exists()
 
 
-def test_the_configuration_can_be_printed_without_a_run(tmp_path, capsys):
+def test_print_config_prints_settings_without_a_run(tmp_path, capsys):
     path = config(tmp_path, TINY)
     for command in ("fit", "test"):
         with pytest.raises(SystemExit) as stop:
@@ -168,7 +168,7 @@ def test_the_configuration_can_be_printed_without_a_run(tmp_path, capsys):
         assert printed["model"]["encoder_args"] == TINY["model"]["encoder_args"]
 
 
-def test_the_seed_of_everything_is_that_of_the_data_and_stays_with_the_checkpoint(tmp_path):
+def test_seed_everything_is_data_seed_and_is_stored(tmp_path):
     path = config(tmp_path, TINY)
     given = ("fit", "--config", path, "--trainer.max_steps", "1")
     assert im2tex(*given, "--seed_everything", "5") == 0
@@ -180,7 +180,7 @@ def test_the_seed_of_everything_is_that_of_the_data_and_stays_with_the_checkpoin
         assert content["datamodule_hyper_parameters"]["seed"] == seed
 
 
-def test_runs_logged_by_wandb_in_one_folder_do_not_get_in_each_others_way(tmp_path, monkeypatch):
+def test_wandb_runs_in_one_folder_keep_their_own_files(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     path = config(tmp_path, TINY)
@@ -197,7 +197,7 @@ def test_runs_logged_by_wandb_in_one_folder_do_not_get_in_each_others_way(tmp_pa
     assert names.count("last.ckpt") == names.count("config.yaml") == 2
 
 
-def test_the_command_as_a_person_starts_it(checkpoint, tmp_path):
+def test_test_command_as_subprocess(checkpoint, tmp_path):
     done = subprocess_of(
         *("-m", "im2tex", "test", "--ckpt_path", checkpoint, "--report.folder", tmp_path),
         cwd=tmp_path,
@@ -212,8 +212,8 @@ def test_the_command_as_a_person_starts_it(checkpoint, tmp_path):
 # ---------------------------------------------------------------- help
 
 
-def test_help_comes_at_once_and_lists_every_command():
-    # The time of the processor, so that a busy machine does not fail it.
+def test_help_lists_commands_without_importing_torch():
+    # Processor time, which does not depend on the load of the machine.
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess_of("-X", "importtime", "-m", "im2tex", "--help")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -227,14 +227,14 @@ def test_help_comes_at_once_and_lists_every_command():
     assert seconds < 1.5
 
 
-def test_the_version(capsys):
+def test_version_is_printed(capsys):
     with pytest.raises(SystemExit) as stop:
         im2tex("--version")
     assert stop.value.code == 0
     assert capsys.readouterr().out.strip() == f"im2tex {__version__}"
 
 
-def test_a_command_has_help_of_its_own(capsys):
+def test_help_of_fit_lists_settings(capsys):
     with pytest.raises(SystemExit) as stop:
         im2tex("fit", "--help")
     assert stop.value.code == 0
@@ -243,26 +243,26 @@ def test_a_command_has_help_of_its_own(capsys):
     assert "--checkpoint.every_n_train_steps" in said
 
 
-def test_without_a_command_it_says_what_there_is(capsys):
+def test_im2tex_without_command_prints_help(capsys):
     assert im2tex() == 0
     assert "components" in capsys.readouterr().out
 
 
-def test_components_are_listed_with_the_arguments_each_accepts(capsys):
+def test_components_lists_components_with_arguments(capsys):
     assert im2tex("components") == 0
     said = capsys.readouterr().out
     for kind in ("encoders:", "attentions:", "decoders:", "sources:", "optimizers:", "schedules:"):
         assert kind in said
     line = next(line for line in said.splitlines() if line.strip().startswith("row_cnn("))
     assert "row_hidden_size=512" in line
-    assert "images" not in line  # what the program gives is not for a person to set
+    assert "images" not in line  # the program supplies it
     assert im2tex("components", "schedules") == 0
     said = capsys.readouterr().out
     assert "plateau(factor=0.5" in said
     assert "encoders:" not in said
 
 
-# ---------------------------------------------------------------- what is wrong
+# ---------------------------------------------------------------- errors
 
 
 @pytest.mark.parametrize(
@@ -285,9 +285,9 @@ def test_components_are_listed_with_the_arguments_each_accepts(capsys):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_a_mistake_is_one_line_that_names_it(arguments, words, complaint, tmp_path, monkeypatch):
+def test_command_line_mistake_is_one_line(arguments, words, error_line, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said = complaint(*arguments)
+    said = error_line(*arguments)
     for word in words:
         assert word in said
 
@@ -321,66 +321,61 @@ def test_a_mistake_is_one_line_that_names_it(arguments, words, complaint, tmp_pa
     ],
     ids=lambda value: value[0] if isinstance(value, list) and value[0][:2] == "--" else None,
 )
-def test_a_wrong_setting_is_one_line_that_names_the_way_out(flags, words, complaint, tmp_path):
-    said = complaint("fit", "--config", config(tmp_path, TINY), *flags)
+def test_fit_wrong_setting_is_one_line_with_advice(flags, words, error_line, tmp_path):
+    said = error_line("fit", "--config", config(tmp_path, TINY), *flags)
     for word in words:
         assert word in said
 
 
-def test_data_that_only_a_person_can_provide_is_named_with_the_command_that_makes_it(
-    complaint, tmp_path
-):
+def test_fit_missing_data_names_command_that_prepares_it(error_line, tmp_path):
     path = config(tmp_path, TINY)
-    said = complaint("fit", "--config", path, "--data.source", "crohme")
+    said = error_line("fit", "--config", path, "--data.source", "crohme")
     assert f"im2tex data prepare crohme --from PATH --root {tmp_path / 'data'}" in said
 
 
-def test_a_root_that_cannot_be_written_is_named(complaint, tmp_path):
+def test_unwritable_data_root_is_named(error_line, tmp_path):
     (tmp_path / "file").write_text("in the place of a folder", encoding="utf-8")
     path = config(tmp_path, TINY)
     root = tmp_path / "file" / "data"
-    assert str(root) in complaint("fit", "--config", path, "--data.root", root)
+    assert str(root) in error_line("fit", "--config", path, "--data.root", root)
     picture(tmp_path / "ink.png")
     arguments = ("data", "prepare", "folder", "--from", tmp_path, "--root", root)
-    assert str(root) in complaint(*arguments)
+    assert str(root) in error_line(*arguments)
 
 
-def test_a_folder_for_runs_that_cannot_be_written_is_named(complaint, tmp_path):
+def test_unwritable_run_folder_is_named(error_line, tmp_path):
     (tmp_path / "file").write_text("in the place of a folder", encoding="utf-8")
     runs = tmp_path / "file" / "runs"
     path = config(tmp_path, TINY)
-    said = complaint("fit", "--config", path, "--trainer.default_root_dir", runs)
+    said = error_line("fit", "--config", path, "--trainer.default_root_dir", runs)
     assert str(tmp_path / "file") in said
     assert "--trainer.default_root_dir" in said
 
 
-def test_results_that_cannot_be_written_are_named_after_the_table_was_printed(
-    complaint, checkpoint, tmp_path
-):
+def test_unwritable_report_folder_is_named_after_table(error_line, checkpoint, tmp_path):
     (tmp_path / "file").write_text("in the place of a folder", encoding="utf-8")
     folder = tmp_path / "file" / "results"
-    assert str(folder) in complaint("test", "--ckpt_path", checkpoint, "--report.folder", folder)
-    said = complaint("predict", "--ckpt_path", checkpoint, "--predictions.folder", folder)
+    assert str(folder) in error_line("test", "--ckpt_path", checkpoint, "--report.folder", folder)
+    said = error_line("predict", "--ckpt_path", checkpoint, "--predictions.folder", folder)
     assert str(folder) in said
     assert "--predictions.folder" in said
 
 
-def test_a_split_without_a_sample_is_an_error(complaint, tmp_path):
+def test_fit_empty_split_is_an_error(error_line, tmp_path):
     path = config(tmp_path, changed(TINY, data={"source": "folder", "source_args": {}}))
     for split in ("all", "train", "validation"):
         write_split(tmp_path / "data" / "folder" / f"{split}.parquet", [], {"source": "folder"})
-    assert "holds no sample" in complaint("fit", "--config", path)
+    assert "holds no sample" in error_line("fit", "--config", path)
 
 
 @pytest.mark.parametrize("text", ["a: [1", "- 1\n- 2\n", "\x00"])
-def test_a_configuration_that_is_none_is_named(text, complaint, tmp_path):
+def test_fit_invalid_config_file_is_named(text, error_line, tmp_path):
     path = tmp_path / "bad.yaml"
     path.write_text(text, encoding="utf-8")
-    assert "bad.yaml" in complaint("fit", "--config", path)
+    assert "bad.yaml" in error_line("fit", "--config", path)
 
 
-def test_a_checkpoint_alone_remembers_its_sources_settings(tmp_path, capsys):
-    """Also of a source that is not the default one."""
+def test_checkpoint_keeps_settings_of_its_source(tmp_path, capsys):
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for name in ("a", "b", "c", "d"):

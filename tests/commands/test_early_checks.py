@@ -1,4 +1,4 @@
-"""What `fit`, `test` and the like refuse before torch is imported, and in which words."""
+"""Errors of `fit`, `test` and others that are found before torch is imported."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ def test_list_of_flags_is_current():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_list_of_flags_covers_lightnings_own_parser(command, monkeypatch):
+def test_list_of_flags_covers_lightning_parser(command, monkeypatch):
     found = []
 
     def record(cli, parser, args):
@@ -48,7 +48,7 @@ def test_list_of_flags_covers_lightnings_own_parser(command, monkeypatch):
         (["read", "a.png", "--model", "nothing"], "there is no model 'nothing'"),
     ],
 )
-def test_early_error_is_answered_without_torch(arguments, message, tmp_path):
+def test_early_error_needs_no_torch(arguments, message, tmp_path):
     script = (
         "import sys; from im2tex.cli import main; status = main(sys.argv[1:]); "
         "assert 'torch' not in sys.modules and 'lightning' not in sys.modules; sys.exit(status)"
@@ -86,6 +86,6 @@ def test_checkpoint_of_a_configuration_is_found(tmp_path, checkpoint):
         check_early("test", ["--config", str(path)])
 
 
-def test_fit_from_a_model_folder_is_refused_with_the_way_out(capsys):
+def test_fit_resume_from_model_folder_is_refused(capsys):
     assert im2tex("fit", "--ckpt_path", "handwritten_small") == 2
     assert "pass --model.init_from handwritten_small" in capsys.readouterr().err

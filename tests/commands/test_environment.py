@@ -1,4 +1,4 @@
-"""What SLURM, torchrun and the system do to a run, told in one line."""
+"""One-line errors for wrong variables of SLURM and torchrun, and for killed processes."""
 
 import pytest
 from tiny_run import TINY, changed, config, im2tex
@@ -24,7 +24,7 @@ SLURM = {"SLURM_NTASKS": "2", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_
         ),
     ],
 )
-def test_a_fit_in_wrong_surroundings_is_one_line(variables, words, tmp_path, capsys, monkeypatch):
+def test_fit_wrong_launcher_variables_is_one_line(variables, words, tmp_path, capsys, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     settings = changed(TINY, trainer={"devices": 1})
@@ -35,14 +35,14 @@ def test_a_fit_in_wrong_surroundings_is_one_line(variables, words, tmp_path, cap
     assert not (tmp_path / "runs").exists()
 
 
-def test_surroundings_that_fit_are_no_problem(monkeypatch):
+def test_launcher_variables_that_fit_are_accepted(monkeypatch):
     check_launcher_variables()
     check_world_size(1)
     for name, value in (SLURM | {"SLURM_NTASKS_PER_NODE": "2"}).items():
         monkeypatch.setenv(name, value)
     check_launcher_variables()
     check_world_size(2)
-    monkeypatch.setenv("SLURM_JOB_NAME", "bash")  # in which nobody looks at them
+    monkeypatch.setenv("SLURM_JOB_NAME", "bash")  # Lightning ignores SLURM in such a job
     monkeypatch.delenv("SLURM_PROCID")
     check_launcher_variables()
     check_world_size(1)
@@ -58,13 +58,13 @@ def test_surroundings_that_fit_are_no_problem(monkeypatch):
         ("x\nim2tex.errors.Im2TexError: no room\n", "no room"),
     ],
 )
-def test_what_another_process_ended_with_is_one_line(text, words):
+def test_explain_worker_error_is_one_line(text, words):
     told = explain_worker_error(RuntimeError(text))
     assert words in str(told)
     assert "\n" not in str(told)
 
 
-def test_a_killed_loader_is_one_line(tmp_path, capsys):
+def test_fit_killed_data_loader_is_one_line(tmp_path, capsys):
     callbacks = [{"class_path": "signals.KillLoader", "init_args": {}}]
     settings = changed(TINY, trainer={"callbacks": callbacks, "max_epochs": 50})
     path = config(tmp_path, changed(settings, data={"num_workers": 1}))

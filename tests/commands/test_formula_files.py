@@ -1,4 +1,4 @@
-"""Files of formulas in the shapes that people have them in."""
+"""Reading of formula files in all supported formats."""
 
 import json
 
@@ -39,26 +39,26 @@ def read(folder, text, name="file.txt", role="predictions"):
         ),
     ],
 )
-def test_keys_and_formulas_whatever_the_shape(tmp_path, name, text):
+def test_read_formulas_recognises_formats(tmp_path, name, text):
     assert read(tmp_path, text, name) == FORMULAS
 
 
-def test_lines_without_keys(tmp_path):
+def test_read_formulas_plain_lines_have_no_keys(tmp_path):
     text = b"x + 1\n\n{a}_{2}\n$$ y $$\n\xfe\n"
     expected = [["x", "+", "1"], None, ["{", "a", "}", "_", "{", "2", "}"], ["y"], ["\u00fe"]]
     assert read(tmp_path, text) == [(None, tokens) for tokens in expected]
 
 
-def test_a_record_of_both_sides_gives_the_one_asked_for(tmp_path):
+def test_read_formulas_record_of_both_sides_gives_requested_side(tmp_path):
     record = {"key": "a", "gold": ["x"], "prediction": ["y"], "latex": "$x$", "verdicts": {}}
     text = json.dumps(record) + "\n"
     assert read(tmp_path, text, role="predictions") == [("a", ["y"])]
     assert read(tmp_path, text, role="references") == [("a", ["x"])]
     (entry,) = read_formulas(tmp_path / "file.txt", "references")
-    assert entry.latex == "$x$"  # as it was found
+    assert entry.latex == "$x$"  # unchanged
 
 
-def test_numbers_are_keys_too(tmp_path):
+def test_read_formulas_numeric_key_is_text(tmp_path):
     assert read(tmp_path, '{"id": 7, "latex": "x"}\n') == [("7", ["x"])]
 
 
@@ -68,7 +68,7 @@ def test_numbers_are_keys_too(tmp_path):
         (r"x^{2}+\alpha", "x ^ { 2 } + \\alpha"),
         (r"\left( x \right)", r"\left( x \right)"),  # tokens of the paper's normal form
         (r"\left(x\right)", r"\left( x \right)"),
-        (r"x + 1 \\ y", r"x + 1 \\ y"),  # tokenised: a new line stays, which `tok` would replace
+        (r"x + 1 \\ y", r"x + 1 \\ y"),  # already tokens: `tok` would replace the new line
         ("12", "1 2"),
         (r"\(x\)", "x"),
         (r"\[ x^2 \]", "x ^ 2"),
@@ -81,22 +81,22 @@ def test_numbers_are_keys_too(tmp_path):
         (r"$a$ + $b$", "a + b"),  # not `a$ + $b`
         ("x % y", "x"),
         (r"\mbox{if x}", r"\mbox { i f ~ x }"),
-        ("{ x", "{ x"),  # cannot be read: cut up all the same
+        ("{ x", "{ x"),  # not a formula, but tokens
         ("{x^", "{ x ^"),
         ("x \\", "x \\"),
         ("", ""),
     ],
 )
-def test_markup_is_cut_up_and_tokens_stay(text, tokens):
+def test_tokenize_splits_markup_and_keeps_tokens(text, tokens):
     assert tokenize(text) == tokens.split()
 
 
-def test_commas_do_not_part_columns(tmp_path):
+def test_read_formulas_csv_is_refused(tmp_path):
     with pytest.raises(Im2TexError, match="formulas have commas"):
         read(tmp_path, "a,x\n", "p.csv")
 
 
-def test_nesting_without_end_is_no_crash(tmp_path):
+def test_read_formulas_deep_nesting_is_read(tmp_path):
     text = "[" * 100_000
     assert read(tmp_path, text)[0][0] is None
     assert len(tokenize("{" * 20_000)) == 20_000
@@ -112,13 +112,13 @@ def test_nesting_without_end_is_no_crash(tmp_path):
         ("p.json", '{"1": "x^2",\r\n"2": "\\\\alpha"}\r\n'),
     ],
 )
-def test_read_formulas_marked_encoding_gives_the_formulas(tmp_path, encoding, name, text):
+def test_read_formulas_byte_order_mark_selects_encoding(tmp_path, encoding, name, text):
     marked = "\ufeff" + text if encoding.endswith("+") else text
     found = read(tmp_path, marked.encode(encoding.removesuffix("+")), name)
     assert [tokens for _, tokens in found] == [["x", "^", "2"], [r"\alpha"]]
 
 
-def test_read_formulas_utf16_without_mark_is_named(tmp_path):
+def test_read_formulas_utf16_without_mark_is_refused(tmp_path):
     with pytest.raises(Im2TexError, match=r"file\.txt, line 1: a NUL byte; UTF-16 needs a byte"):
         read(tmp_path, "x^2\r\ny\r\n".encode("utf-16-le"))
 
@@ -131,7 +131,7 @@ def test_read_formulas_utf16_without_mark_is_named(tmp_path):
         (f'"{"x" * 100_001}"', "a formula of more than 100,000 characters"),
     ],
 )
-def test_read_formulas_unusable_formula_costs_its_row_alone(tmp_path, value, fault):
+def test_read_formulas_unusable_formula_is_a_fault(tmp_path, value, fault):
     path = tmp_path / "p.jsonl"
     path.write_text(f'{{"key": "1", "latex": {value}}}\n{{"key": "2", "latex": "y"}}\n')
     first, second = read_formulas(path, "predictions")
@@ -139,7 +139,7 @@ def test_read_formulas_unusable_formula_costs_its_row_alone(tmp_path, value, fau
     assert (second.tokens, second.fault) == (["y"], None)
 
 
-def test_read_formulas_whole_surrogate_pair_is_a_character(tmp_path):
+def test_read_formulas_surrogate_pair_is_one_character(tmp_path):
     assert read(tmp_path, '{"key": "1", "latex": "\\ud83d\\ude00"}\n') == [("1", ["\U0001f600"])]
 
 
@@ -209,14 +209,14 @@ def test_read_formulas_whole_surrogate_pair_is_a_character(tmp_path):
         ("p.tsv", "key\tlatex\tlatex\n1\tx\ty\n", "line 1 has the column 'latex' twice"),
     ],
 )
-def test_read_formulas_mistake_is_named_with_its_place(tmp_path, name, text, message):
+def test_read_formulas_mistake_is_located(tmp_path, name, text, message):
     with pytest.raises(Im2TexError, match=message) as caught:
         read(tmp_path, text, name)
     assert len(str(caught.value)) < 500
     assert "\n" not in str(caught.value)
 
 
-def test_read_formulas_one_record_over_many_lines_is_read(tmp_path):
+def test_read_formulas_single_record_document_is_read(tmp_path):
     record = {"key": "1", "latex": "x", "score": -1, "finished": True, "collection": "A"}
     (tmp_path / "p.json").write_text(json.dumps(record, indent=1))
     (entry,) = read_formulas(tmp_path / "p.json", "predictions")
@@ -225,12 +225,12 @@ def test_read_formulas_one_record_over_many_lines_is_read(tmp_path):
     assert isinstance(entry.extra["score"], float)
 
 
-def test_read_formulas_json_lines_by_the_ending_json_are_read(tmp_path):
+def test_read_formulas_json_lines_with_suffix_json_are_read(tmp_path):
     text = '{"key": "1", "latex": "x"}\n{"key": "2", "latex": "y"}\n'
     assert read(tmp_path, text, "p.json") == [("1", ["x"]), ("2", ["y"])]
 
 
-def test_read_formulas_table_has_scores_and_truths(tmp_path):
+def test_read_formulas_table_has_score_and_finished(tmp_path):
     (tmp_path / "p.tsv").write_text("key\tpred\tscore\tfinished\n1\tx\t-0.5\tTrue\n2\ty\t\t\n")
     first, second = read_formulas(tmp_path / "p.tsv", "predictions")
     assert first.extra == {"score": -0.5, "finished": True}

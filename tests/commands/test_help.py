@@ -78,7 +78,7 @@ def test_wrong_command_line_is_one_line_with_status_2(arguments, message, capsys
 
 
 def documented():
-    """The commands, as words, that documents and the headers of configurations give."""
+    """The words of every command in documents and headers of configurations."""
     pages = (path for pattern in PAGES for path in ROOT.glob(pattern))
     for path in pages:
         text = path.read_text(encoding="utf-8").replace("\\\n#", "").replace("\\\n", "")

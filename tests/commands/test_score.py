@@ -1,4 +1,4 @@
-"""`im2tex score`: anyone's file of formulas, in the table of a test."""
+"""`im2tex score`: files of other systems in the table of `im2tex test`."""
 
 import csv
 import json
@@ -25,7 +25,7 @@ def references(tmp_path):
 
 
 def scored(folder, predictions, references, *flags):
-    """The result and samples of a run without pictures."""
+    """The result and samples of a run without image scores."""
     out = folder / "out" / "theirs"
     status = im2tex(
         *("score", "--predictions", predictions, "--references", references),
@@ -46,7 +46,7 @@ def error(capsys, *arguments):
     return said
 
 
-def test_the_result_is_one_that_other_commands_read(tmp_path, references, capsys):
+def test_score_writes_result_and_samples(tmp_path, references, capsys):
     predictions = tmp_path / "theirs.jsonl"
     given = {"c": r"\frac12", "a": "x+1", "b": "x^3", "z": "1"}
     predictions.write_text(
@@ -73,7 +73,7 @@ def test_the_result_is_one_that_other_commands_read(tmp_path, references, capsys
     assert "| 1-5 | 3 |" in page
 
 
-def test_gold_against_gold_is_right_whatever_the_engine(tmp_path, references, capsys):
+def test_score_of_references_against_themselves_is_perfect(tmp_path, references, capsys):
     pytest.importorskip("matplotlib")
     flags = ("--predictions", references, "--references", references, "--engine", "builtin")
     assert im2tex("score", *flags) == 0
@@ -84,7 +84,7 @@ def test_gold_against_gold_is_right_whatever_the_engine(tmp_path, references, ca
     assert {"image_match", "image_edit_score_released", "expression_rate"} <= found.keys()
 
 
-def test_our_own_files_give_the_figures_of_the_test(checkpoint, tmp_path):
+def test_score_of_own_files_equals_test(checkpoint, tmp_path):
     report = ("--report.folder", tmp_path, "--report.engine", "none")
     assert im2tex("test", "--ckpt_path", checkpoint, *report) == 0
     tested = read_result(tmp_path / "grammar" / "test.json")
@@ -101,13 +101,13 @@ def test_our_own_files_give_the_figures_of_the_test(checkpoint, tmp_path):
         result, _ = scored(tmp_path, predictions, references, *root)
         (figures,) = result["metrics"].values()
         expected = tested["metrics"]["test"]
-        left = {"perplexity", "lookups_coarse", "lookups_fine"}  # of the model, not of its output
+        left = {"perplexity", "lookups_coarse", "lookups_fine"}  # need the model
         assert figures.keys() == expected.keys() - left
         for name, value in figures.items():
             assert value == pytest.approx(expected[name]), name
 
 
-def test_a_prepared_split_brings_its_markup_and_collections(tmp_path):
+def test_score_against_split_uses_its_markup_and_collections(tmp_path):
     root = tmp_path / "data"
     samples = [
         Sample(key, "$a^2$", ("a", "^", "{", "2", "}"), image=b"", extra={"collection": part})
@@ -124,12 +124,12 @@ def test_a_prepared_split_brings_its_markup_and_collections(tmp_path):
     assert read[0].latex == "$a^2$"
     groups = result["breakdown"]["test_2014"]["collection"]
     assert [group["group"] for group in groups] == ["HAMEX", "KAIST"]
-    # As they are, the first is the plain token stream `a ^ 2`.
+    # Without --form, the first is the plain token stream `a ^ 2`.
     result, _ = scored(tmp_path, predictions, "crohme:test_2014", "--root", root)
     assert result["metrics"]["test_2014"]["token_exact"] == 0.5
 
 
-def test_lines_are_paired_line_by_line_and_an_empty_one_is_missing(tmp_path):
+def test_score_of_lines_without_keys_pairs_by_line(tmp_path):
     for name, text in (("p.txt", "x\n\nz\n"), ("g.txt", "x\ny\ny\n")):
         (tmp_path / name).write_text(text)
     result, samples = scored(tmp_path, tmp_path / "p.txt", tmp_path / "g.txt")
@@ -137,7 +137,7 @@ def test_lines_are_paired_line_by_line_and_an_empty_one_is_missing(tmp_path):
     assert [one.failed_at for one in samples] == [None, "read", None]
 
 
-def test_keys_that_are_names_of_files_match_without_folder_and_ending(tmp_path, references):
+def test_score_matches_file_names_without_folder_and_suffix(tmp_path, references):
     predictions = tmp_path / "p.tsv"
     predictions.write_text("".join(f"test/{key}.png\t{latex}\n" for key, latex in GOLD.items()))
     result, _ = scored(tmp_path, predictions, references)
@@ -158,14 +158,14 @@ def test_keys_that_are_names_of_files_match_without_folder_and_ending(tmp_path, 
         ("id\tlatex\na\tx\ty\n", "line 2: 3 columns; expected as many as line 1"),
     ],
 )
-def test_what_cannot_be_paired_is_said(tmp_path, references, capsys, text, message):
+def test_score_unpairable_predictions_are_refused(tmp_path, references, capsys, text, message):
     predictions = tmp_path / "p.txt"
     predictions.write_text(text)
     said = error(capsys, "--predictions", predictions, "--references", references)
     assert message in said
 
 
-def test_other_mistakes_are_said(tmp_path, references, capsys):
+def test_score_wrong_options_are_refused(tmp_path, references, capsys):
     given = ("--predictions", references, "--references", references)
     assert "must be one of given, norm, tok, crohme" in error(capsys, *given, "--form", "x")
     assert "no engine 'x'" in error(capsys, *given, "--engine", "x")
@@ -175,7 +175,7 @@ def test_other_mistakes_are_said(tmp_path, references, capsys):
     split = ("--predictions", references, "--references")
     assert "unknown" in error(capsys, *split, "chrome:test_2014").lower()
     assert "has no split 'x'" in error(capsys, *split, "grammar:x", "--root", tmp_path)
-    assert not (tmp_path / "grammar").exists()  # nothing is made for the sake of a score
+    assert not (tmp_path / "grammar").exists()  # scoring prepares no data
     result = tmp_path / "r.md"
     result.write_text("a\tx\n")
     own = ("--predictions", result, "--references", references, "--engine", "none")
@@ -183,7 +183,7 @@ def test_other_mistakes_are_said(tmp_path, references, capsys):
     assert result.read_text() == "a\tx\n"
 
 
-def test_score_unusable_predictions_count_as_wrong_and_are_named(tmp_path, references, capsys):
+def test_score_unusable_predictions_count_as_wrong(tmp_path, references, capsys):
     predictions = tmp_path / "p.jsonl"
     given = {"a": '"x + 1"', "b": r'"\ud800 x"', "c": r'["\udc00"]', "d": "null"}
     predictions.write_text("".join(f'{{"key": "{k}", "latex": {v}}}\n' for k, v in given.items()))
@@ -228,7 +228,7 @@ def test_score_short_formulas_have_no_bleu(tmp_path, capsys):
     assert im2tex("compare", result_path, result_path) == 0
 
 
-def test_score_names_of_files_and_keys_cannot_command_the_terminal(tmp_path, capsys):
+def test_score_control_characters_are_not_printed(tmp_path, capsys):
     name = tmp_path / "p\x1b[2J.jsonl"
     name.write_text('{"key": "a", "latex": "x"}\n{"key": "\\u001b]0;y", "latex": "\\u001b"}\n')
     gold = tmp_path / "g\x1b[2J.tsv"
@@ -242,7 +242,7 @@ def test_score_names_of_files_and_keys_cannot_command_the_terminal(tmp_path, cap
 @pytest.mark.skipif(
     not REAL.exists(), reason="needs IM2TEX_DATA, a folder with crohme/lgeval_verdicts.tsv"
 )
-def test_real_predictions_get_the_verdicts_of_the_tools(tmp_path):
+def test_score_of_real_predictions_equals_crohme2019_tools(tmp_path):
     with REAL.open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     for side in ("gold", "prediction"):
@@ -262,7 +262,7 @@ def test_real_predictions_get_the_verdicts_of_the_tools(tmp_path):
     assert len(lines(tmp_path / "out" / "theirs.gold.samples.jsonl")) == len(rows)
 
 
-def test_score_reader_who_has_seen_enough_loses_no_result(tmp_path, references, monkeypatch):
+def test_score_closed_pipe_keeps_result(tmp_path, references, monkeypatch):
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as nobody:

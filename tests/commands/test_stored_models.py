@@ -1,4 +1,4 @@
-"""Packaged models and exported folders where a command takes a checkpoint."""
+"""Packaged models and exported folders in place of a checkpoint."""
 
 import json
 
@@ -24,7 +24,7 @@ def result(folder):
     return json.loads((folder / "grammar" / "test.json").read_text(encoding="utf-8"))
 
 
-def test_test_of_a_folder_equals_test_of_its_checkpoints(folder, checkpoint, tmp_path):
+def test_test_command_of_model_folder_equals_that_of_checkpoints(folder, checkpoint, tmp_path):
     flags = ("--report.engine", "none", "--trainer.default_root_dir", tmp_path)
     ensemble = ("--model.ensemble", f"[{checkpoint}]", "--model.tta_scales", "[0.75, 1]")
     test = ("test", "--ckpt_path")
@@ -38,7 +38,7 @@ def test_test_of_a_folder_equals_test_of_its_checkpoints(folder, checkpoint, tmp
     assert perplexity[0] == pytest.approx(perplexity[1], rel=0.01)  # half precision
 
 
-def test_flags_replace_the_ensemble_of_a_folder(folder, tmp_path):
+def test_flags_override_ensemble_of_model_folder(folder, tmp_path):
     flags = ("--report.engine", "none", "--trainer.default_root_dir", tmp_path)
     single = ("--model.ensemble", "null", "--model.tta_scales", "null", "--report.folder", tmp_path)
     assert im2tex("test", "--ckpt_path", folder, *flags, *single) == 0
@@ -46,7 +46,7 @@ def test_flags_replace_the_ensemble_of_a_folder(folder, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["validate", "predict"])
-def test_other_commands_take_a_folder(command, folder, tmp_path, capsys):
+def test_predict_and_validate_accept_model_folder(command, folder, tmp_path, capsys):
     flags = ("--trainer.default_root_dir", tmp_path)
     assert im2tex(command, "--ckpt_path", folder, *flags) == 0
     if command == "predict":
@@ -54,7 +54,7 @@ def test_other_commands_take_a_folder(command, folder, tmp_path, capsys):
         assert len(lines(file)) == TINY["data"]["source_args"]["size_test"]
 
 
-def test_fit_starts_from_a_folder(folder, tmp_path, capsys):
+def test_fit_initializes_from_model_folder(folder, tmp_path, capsys):
     path = config(tmp_path, TINY)
     assert im2tex("fit", "--config", path, "--model.init_from", folder) == 0
     assert "  new: none" in capsys.readouterr().out
@@ -62,14 +62,14 @@ def test_fit_starts_from_a_folder(folder, tmp_path, capsys):
     assert read_checkpoint(last)["hyper_parameters"]["encoder"] == "row_cnn"
 
 
-def test_attention_page_takes_a_folder(folder, checkpoint, tmp_path, trained):
+def test_attention_command_accepts_model_folder(folder, checkpoint, tmp_path, trained):
     split = ("--split", "test", "--root", trained / "data", "--limit", "1", "--engine", "none")
     page = tmp_path / "page.html"
     assert im2tex("report", "attention", "--ckpt_path", folder, *split, "--out", page) == 0
     assert "mean over models and scales" in page.read_text(encoding="utf-8")
 
 
-def test_folder_without_its_data_asks_for_the_source(folder, tmp_path, capsys):
+def test_model_folder_without_data_needs_source(folder, tmp_path, capsys):
     settings = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     settings["data"] = {}
     other = tmp_path / "other"
@@ -81,6 +81,6 @@ def test_folder_without_its_data_asks_for_the_source(folder, tmp_path, capsys):
     assert "pass --data.source, such as crohme" in capsys.readouterr().err
 
 
-def test_architecture_of_a_folder_cannot_be_changed(folder, capsys):
+def test_architecture_other_than_model_folder_is_refused(folder, capsys):
     assert im2tex("test", "--ckpt_path", folder, "--model.decoder", "ctc") == 2
     assert "model.decoder is 'ctc'" in capsys.readouterr().err

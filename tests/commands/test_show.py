@@ -1,4 +1,4 @@
-"""`im2tex data show`: samples of splits beside each other."""
+"""`im2tex data show`: samples of splits on one sheet."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def show(root, out, *arguments):
     return main(["data", "show", *arguments, "--root", str(root), "--out", str(out)])
 
 
-def test_each_split_has_a_block_and_a_choice_that_its_seed_decides(root, tmp_path, capsys):
+def test_show_draws_samples_chosen_by_seed(root, tmp_path, capsys):
     arguments = ["grammar:train", "--count", "6", "--columns", "3", "--source_args", SIZES]
     paths = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
     for path, seed in zip(paths, (0, 0, 1), strict=True):
@@ -39,7 +39,7 @@ def test_each_split_has_a_block_and_a_choice_that_its_seed_decides(root, tmp_pat
     assert "6 of grammar:train" in capsys.readouterr().out
 
 
-def test_a_store_is_shown_without_repeating_how_it_was_made(tmp_path, capsys):
+def test_show_uses_prepared_split_whatever_its_settings(tmp_path, capsys):
     ink = typeset(["x"])
     write_split(
         tmp_path / "handwriting" / "train.parquet",
@@ -48,7 +48,7 @@ def test_a_store_is_shown_without_repeating_how_it_was_made(tmp_path, capsys):
     )
     given = ["handwriting:train", "--source_args", "{glyphs: built-in}"]
     assert show(tmp_path, tmp_path / "a.png", *given) == 0
-    assert "3 of handwriting:train" in capsys.readouterr().out  # not the 40 that were asked for
+    assert "3 of handwriting:train" in capsys.readouterr().out  # fewer than the default of 40
 
 
 @pytest.mark.parametrize(
@@ -61,13 +61,13 @@ def test_a_store_is_shown_without_repeating_how_it_was_made(tmp_path, capsys):
         (["grammar:train", "--source_args", "[1]"], "must be a mapping"),
     ],
 )
-def test_what_cannot_be_shown_is_named(root, tmp_path, arguments, said, capsys):
+def test_show_wrong_options_are_refused(root, tmp_path, arguments, said, capsys):
     assert show(root, tmp_path / "a.png", *arguments) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "a.png").exists()
 
 
-def test_pictures_are_made_smaller_but_never_larger():
+def test_sample_sheet_shrinks_images_but_never_enlarges():
     small, wide = np.full((20, 10), 255, np.uint8), np.full((20, 4000), 255, np.uint8)
     sheet = np.asarray(draw_dataset_sheet({"a": [small, wide]}, columns=1).convert("L"))
     dark = (sheet[34:] < 128).sum(1)

@@ -1,4 +1,4 @@
-"""`im2tex ngram`: a table of perplexities, a result that other tools read, and wrong input."""
+"""`im2tex ngram`: table of perplexities, result file, wrong options."""
 
 import math
 
@@ -23,7 +23,7 @@ def files(tmp_path):
     return paths
 
 
-def test_files_of_formulas_are_measured(files, tmp_path, capsys):
+def test_ngram_of_files_writes_perplexities(files, tmp_path, capsys):
     train, held = files
     out = tmp_path / "results" / "ngram" / "mine"
     flags = ("--order", 3, "--min_count", 2, "--out", out)
@@ -46,7 +46,7 @@ def test_files_of_formulas_are_measured(files, tmp_path, capsys):
     assert "mine.json" in said
 
 
-def test_prepared_splits_are_measured(tmp_path, capsys):
+def test_ngram_of_prepared_splits_prints_each_once(tmp_path, capsys):
     sizes = {"size_train": 20, "size_validation": 4, "size_test": 4}
     SOURCES.build("grammar", sizes).ensure(tmp_path / "data")
     arguments = ("--train", "grammar:train", "--test", "grammar:validation")
@@ -55,7 +55,7 @@ def test_prepared_splits_are_measured(tmp_path, capsys):
     assert head.split() == ["train", "validation"]  # each once
 
 
-def test_splits_of_another_source_than_the_tests_go_by_all_of_their_name(files, tmp_path):
+def test_ngram_columns_of_several_sources_have_full_names(files, tmp_path):
     train, _ = files
     for source in ("grammar", "crohme"):
         samples = (Sample(str(k), text, tuple(text.split())) for k, text in enumerate(TRAIN))
@@ -93,7 +93,7 @@ def test_splits_of_another_source_than_the_tests_go_by_all_of_their_name(files, 
         ([], "required: --train"),
     ],
 )
-def test_what_cannot_be_is_said_on_one_line(arguments, message, files, tmp_path, capsys):
+def test_ngram_wrong_options_are_one_line(arguments, message, files, tmp_path, capsys):
     (tmp_path / "empty.txt").write_text("\n", "utf-8")
     places = {"TRAIN": files[0], "EMPTY": tmp_path / "empty.txt"}
     assert im2tex("ngram", *(places.get(one, one) for one in arguments)) == 2

@@ -1,4 +1,4 @@
-"""`im2tex report attention`, from Python and as a command."""
+"""`im2tex report attention`, and the function that it calls."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def names(page):
 # ---------------------------------------------------------------- from Python
 
 
-def test_a_look_is_what_the_model_reads(model, picture):
+def test_predict_with_attention_equals_prediction_of_model(model, picture):
     image = preprocess_image(picture, model.preprocessing)
     for beam in (1, 3):
         options = SearchOptions(beam_size=beam, max_length=12)
@@ -63,7 +63,7 @@ def test_a_look_is_what_the_model_reads(model, picture):
         reading = model.transcribe(picture, beam_size=beam, max_length=12)[0]
         assert found.prediction == reading.tokens
         assert found.finished == reading.finished
-        # Without a penalty a reading's score is its log p, the end included.
+        # Without a length penalty, the score is the log probability, the end included.
         assert found.log_probability.sum() == pytest.approx(reading.score, abs=1e-4)
         height, width = image.shape
         down, right = model.recognizer.encoder.stride
@@ -75,7 +75,7 @@ def test_a_look_is_what_the_model_reads(model, picture):
                 assert np.log(known[token]) == pytest.approx(found.log_probability[step], abs=1e-4)
 
 
-def test_looking_leaves_the_model_as_it_was(model, picture):
+def test_predict_with_attention_keeps_mode_and_random_state(model, picture):
     image = preprocess_image(picture, model.preprocessing)
     for training in (True, False):
         model.train(training)
@@ -88,7 +88,7 @@ def test_looking_leaves_the_model_as_it_was(model, picture):
 # ---------------------------------------------------------------- the command
 
 
-def test_pictures_and_a_checkpoint(checkpoint, picture, tmp_path, capsys):
+def test_attention_command_of_images_writes_page_and_strips(checkpoint, picture, tmp_path, capsys):
     out, strips = tmp_path / "a" / "page.html", tmp_path / "strips"
     given = ("--ckpt_path", checkpoint, "--images", picture, picture, "--beam_size", 2)
     assert report(*given, "--out", out, "--strip", strips) == 0
@@ -100,7 +100,7 @@ def test_pictures_and_a_checkpoint(checkpoint, picture, tmp_path, capsys):
     assert re.search(r"page\.html: 2 images, \d+ kB\. Open it in a browser\.", said)
 
 
-def test_page_of_an_ensemble_shows_its_prediction_and_says_what_is_averaged(
+def test_attention_command_of_ensemble_names_what_is_averaged(
     checkpoint, picture, tmp_path, capsys
 ):
     folder, out = tmp_path / "together", tmp_path / "page.html"
@@ -117,21 +117,21 @@ def test_page_of_an_ensemble_shows_its_prediction_and_says_what_is_averaged(
     assert capsys.readouterr().out.strip() == join_tokens(tokens)
 
 
-def test_samples_of_the_checkpoints_own_data(checkpoint, trained, tmp_path):
+def test_attention_command_of_split_shows_samples_of_checkpoint_data(checkpoint, trained, tmp_path):
     out = tmp_path / "page.html"
     given = ("--ckpt_path", checkpoint, "--out", out, "--beam_size", 1)
     assert report(*given, "--split", "test", "--limit", 3) == 0
     first = shown(out)["images"]
     assert len(first) == 3
     assert all(one["gold"]["tokens"] for one in first)
-    # The same by name, from another folder of stores, in the order asked for.
+    # The same by name, from another data folder, in the order of the keys.
     keys = [first[2]["name"], first[0]["name"]]
     root = trained / "data"
     assert report(*given, "--split", "grammar:test", "--root", root, "--keys", *keys) == 0
     assert names(out) == keys
 
 
-def test_a_picture_that_cannot_be_read_does_not_stop_the_others(
+def test_attention_command_unreadable_image_is_reported_and_skipped(
     checkpoint, picture, tmp_path, capsys
 ):
     out = tmp_path / "page.html"
@@ -147,7 +147,7 @@ def test_a_picture_that_cannot_be_read_does_not_stop_the_others(
     assert not out.exists()
 
 
-def test_readings_in_print(checkpoint, picture, tmp_path, monkeypatch, capsys):
+def test_attention_command_renders_predictions(checkpoint, picture, tmp_path, monkeypatch, capsys):
     class Printer:
         signature, engine = "", "tex"
 
@@ -198,20 +198,20 @@ def test_readings_in_print(checkpoint, picture, tmp_path, monkeypatch, capsys):
         (("--images", "a", "--ckpt_path", "none.ckpt"), "there is no checkpoint none.ckpt"),
     ],
 )
-def test_what_a_person_can_get_wrong(given, message, capsys, tmp_path, monkeypatch):
+def test_attention_command_wrong_options_are_refused(given, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert report(*given) == 2
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
-def test_a_key_that_there_is_not(checkpoint, capsys):
+def test_attention_command_unknown_key_is_refused(checkpoint, capsys):
     given = ("--ckpt_path", checkpoint, "--split", "test")
     assert report(*given, "--keys", "none") == 2
     assert "test has no sample none; its keys are such as" in capsys.readouterr().err
 
 
-def test_a_decoder_without_steps(picture, tmp_path, capsys):
+def test_attention_command_decoder_without_steps_is_refused(picture, tmp_path, capsys):
     assert im2tex("fit", "--config", config(tmp_path, TINY), "--model.decoder", "ctc") == 0
     checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
     given = ("--ckpt_path", checkpoint, "--out", tmp_path / "p.html")
@@ -219,7 +219,7 @@ def test_a_decoder_without_steps(picture, tmp_path, capsys):
     assert "decoder 'ctc', which does not predict token by token" in capsys.readouterr().err
 
 
-def test_an_encoder_that_sees_nothing(picture, tmp_path, capsys):
+def test_attention_command_encoder_without_image_is_refused(picture, tmp_path, capsys):
     settings = changed(TINY, model={"encoder": "none", "encoder_args": {}})
     assert im2tex("fit", "--config", config(tmp_path, settings), "--trainer.max_steps", 1) == 0
     checkpoint = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
@@ -228,8 +228,8 @@ def test_an_encoder_that_sees_nothing(picture, tmp_path, capsys):
     assert not (tmp_path / "p.html").exists()
 
 
-def test_the_end_is_a_step(model, picture):
-    """A model that is sure of the end says so at the first step."""
+def test_predict_with_attention_immediate_end_is_one_step(model, picture):
+    """With a bias towards the end, the first step is the end."""
     with torch.no_grad():
         bias = model.recognizer.require_decoder().output.bias.clone()
         model.recognizer.require_decoder().output.bias[2] += 100

@@ -1,4 +1,4 @@
-"""Settings in layers: flags over configurations over the checkpoint over the defaults."""
+"""Layers of settings: flags override configurations, these a checkpoint, this the defaults."""
 
 import json
 import os
@@ -23,8 +23,8 @@ from im2tex.commands.trainer.run import component_defaults
 
 
 @pytest.fixture
-def settled(tmp_path, monkeypatch):
-    """The settings that a command ends up with, instead of a run."""
+def final_settings(tmp_path, monkeypatch):
+    """Returns the settings that a command would run with, and runs nothing."""
 
     def run(*arguments, subcommand="fit"):
         found = {}
@@ -44,35 +44,35 @@ def write(path, settings):
     return path
 
 
-# ---------------------------------------------------------------- names and their arguments
+# ---------------------------------------------------------------- components and their arguments
 
 SGD = {"model": {"optimizer": "sgd", "optimizer_args": {"momentum": 0.5}}}
 ADAMW = {"model": {"optimizer": "adamw", "optimizer_args": {"beta1": 0.8}}}
 
 
-def test_a_name_changed_by_a_later_configuration_drops_the_earlier_ones_arguments(
-    settled, tmp_path
-):
+def test_later_config_with_other_component_resets_arguments(final_settings, tmp_path):
     one, two = write(tmp_path / "1.yaml", SGD), write(tmp_path / "2.yaml", ADAMW)
-    assert settled("--config", one, "--config", two)["model"]["optimizer_args"] == {"beta1": 0.8}
-    assert settled("--config", two, "--config", one)["model"]["optimizer_args"] == {"momentum": 0.5}
+    assert final_settings("--config", one, "--config", two)["model"]["optimizer_args"] == {
+        "beta1": 0.8
+    }
+    assert final_settings("--config", two, "--config", one)["model"]["optimizer_args"] == {
+        "momentum": 0.5
+    }
 
 
-def test_a_configuration_that_only_names_another_component_starts_from_its_defaults(
-    settled, tmp_path
-):
+def test_config_naming_other_component_starts_from_defaults(final_settings, tmp_path):
     one = write(tmp_path / "1.yaml", SGD)
     two = write(tmp_path / "2.yaml", {"model": {"optimizer": "adamw"}})
-    model = settled("--config", one, "--config", two)["model"]
+    model = final_settings("--config", one, "--config", two)["model"]
     assert (model["optimizer"], model["optimizer_args"]) == ("adamw", {})
 
 
-def test_a_base_is_the_layer_before_the_file_that_names_it(settled, tmp_path):
+def test_base_is_overridden_by_file_that_names_it(final_settings, tmp_path):
     (tmp_path / "below").mkdir()
     write(tmp_path / "below" / "1.yaml", changed(SGD, trainer={"max_epochs": 7}))
     write(tmp_path / "2.yaml", {"base": "below/1.yaml", "model": {"min_count": 3}})
     third = write(tmp_path / "3.yaml", {"base": "2.yaml", "trainer": {"min_epochs": 2}})
-    found = settled("--config", third, "--trainer.min_epochs=4")
+    found = final_settings("--config", third, "--trainer.min_epochs=4")
     assert found["model"]["optimizer_args"] == {"momentum": 0.5}
     assert found["model"]["min_count"] == 3
     assert (found["trainer"]["max_epochs"], found["trainer"]["min_epochs"]) == (7, 4)
@@ -80,57 +80,59 @@ def test_a_base_is_the_layer_before_the_file_that_names_it(settled, tmp_path):
     assert load_config(third)["trainer"] == {"max_epochs": 7, "min_epochs": 2}
 
 
-def test_another_component_than_the_bases_starts_from_its_defaults(settled, tmp_path):
+def test_component_other_than_base_starts_from_defaults(final_settings, tmp_path):
     write(tmp_path / "1.yaml", SGD)
     other = write(tmp_path / "2.yaml", {"base": "1.yaml", "model": {"optimizer": "adamw"}})
-    assert not settled("--config", other)["model"]["optimizer_args"]
+    assert not final_settings("--config", other)["model"]["optimizer_args"]
     assert load_config(other)["model"] == {"optimizer": "adamw"}
 
 
 @pytest.mark.parametrize(
     ("base", "said"), [("2.yaml", "is its own base"), ("none.yaml", "cannot read"), (3, "got 3")]
 )
-def test_a_base_that_cannot_be_is_named(base, said, tmp_path, capsys):
+def test_wrong_base_is_refused(base, said, tmp_path, capsys):
     path = write(tmp_path / "2.yaml", {"base": base})
     assert main(["fit", "--config", str(path)]) == 2
     assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_flags_that_change_a_name_keep_their_own_arguments_in_any_order(settled, tmp_path, turned):
+def test_component_flag_keeps_argument_flags_in_any_order(final_settings, tmp_path, turned):
     flags = ["--model.optimizer=adamw", "--model.optimizer_args.beta2=0.9"]
-    model = settled("--config", write(tmp_path / "1.yaml", SGD), *flags[:: -1 if turned else 1])
+    model = final_settings(
+        "--config", write(tmp_path / "1.yaml", SGD), *flags[:: -1 if turned else 1]
+    )
     assert model["model"]["optimizer"] == "adamw"
     assert model["model"]["optimizer_args"] == {"beta2": 0.9}
 
 
-def test_arguments_of_the_default_component_go_too_when_another_one_is_named(settled, tmp_path):
+def test_component_flag_resets_arguments_of_default_component(final_settings, tmp_path):
     one = write(tmp_path / "1.yaml", {"model": {"optimizer_args": {"beta1": 0.8}}})
-    model = settled("--config", one, "--model.optimizer", "sgd")["model"]
+    model = final_settings("--config", one, "--model.optimizer", "sgd")["model"]
     assert (model["optimizer"], model["optimizer_args"]) == ("sgd", {})
 
 
-def test_a_flag_changes_one_argument_and_leaves_the_others(settled, tmp_path):
+def test_argument_flag_keeps_other_arguments(final_settings, tmp_path):
     path = config(tmp_path, TINY)
-    model = settled("--config", path, "--model.encoder_args.row_hidden_size", "64")["model"]
+    model = final_settings("--config", path, "--model.encoder_args.row_hidden_size", "64")["model"]
     assert model["encoder_args"] == TINY["model"]["encoder_args"] | {"row_hidden_size": 64}
 
 
-def test_the_same_name_said_again_keeps_the_arguments(settled, tmp_path):
+def test_repeated_component_name_keeps_arguments(final_settings, tmp_path):
     path = config(tmp_path, TINY)
     again = write(tmp_path / "again.yaml", {"model": {"encoder": "row_cnn"}})
     for flags in (["--config", again], ["--model.encoder", "row_cnn"]):
-        model = settled("--config", path, *flags)["model"]
+        model = final_settings("--config", path, *flags)["model"]
         assert model["encoder_args"] == TINY["model"]["encoder_args"]
 
 
-def test_another_source_drops_arguments_and_names_of_splits(settled, tmp_path):
+def test_source_flag_resets_arguments_and_splits(final_settings, tmp_path):
     path = config(tmp_path, changed(TINY, data={"test_splits": ["test"], "train_split": "train"}))
-    data = settled("--config", path, "--data.source", "folder")["data"]
+    data = final_settings("--config", path, "--data.source", "folder")["data"]
     assert data["source_args"] == {}
     assert data["test_splits"] is None
     assert data["train_split"] is None
-    data = settled(
+    data = final_settings(
         *("--config", path, "--data.source", "folder"),
         *("--data.source_args.path", "x", "--data.predict_splits", "all"),
     )["data"]
@@ -138,14 +140,16 @@ def test_another_source_drops_arguments_and_names_of_splits(settled, tmp_path):
     assert data["predict_splits"] == "all"
 
 
-def test_flags_between_configurations_stand_where_they_stand(settled, tmp_path):
+def test_flags_between_configs_keep_their_position(final_settings, tmp_path):
     one = write(tmp_path / "1.yaml", {"model": {"min_count": 2, "clip_norm": 1.0}})
     two = write(tmp_path / "2.yaml", {"model": {"min_count": 3}})
-    model = settled("--config", one, "--model.min_count=9", "--model.clip_norm=9", "--config", two)
+    model = final_settings(
+        "--config", one, "--model.min_count=9", "--model.clip_norm=9", "--config", two
+    )
     assert (model["model"]["min_count"], model["model"]["clip_norm"]) == (3, 9.0)
 
 
-def test_layers_by_hand(tmp_path):
+def test_split_layers_separates_flags_and_files(tmp_path):
     path = write(tmp_path / "1.yaml", SGD)
     given = [
         "--model.optimizer",
@@ -175,7 +179,7 @@ def test_flatten_lists_nodes_and_leaves():
     }
 
 
-def test_the_names_that_hold_without_a_word_are_the_constructors_own():
+def test_component_defaults_are_those_of_constructors():
     assert component_defaults() == {
         "model.encoder": "row_cnn",
         "model.attention": "standard",
@@ -186,32 +190,30 @@ def test_the_names_that_hold_without_a_word_are_the_constructors_own():
     }
 
 
-# ---------------------------------------------------------------- the checkpoint as a layer
+# ---------------------------------------------------------------- checkpoints
 
 
-def test_flags_win_over_configurations_over_the_checkpoint_over_the_defaults(
-    settled, checkpoint, tmp_path
-):
+def test_layers_override_in_order(final_settings, checkpoint, tmp_path):
     def batch_size(*flags):
         given = ("--ckpt_path", checkpoint, *flags)
-        return settled(*given, subcommand="test")["data"]["batch_size"]
+        return final_settings(*given, subcommand="test")["data"]["batch_size"]
 
     path = write(tmp_path / "1.yaml", {"data": {"batch_size": 5}})
-    assert settled()["data"]["batch_size"] == 32
+    assert final_settings()["data"]["batch_size"] == 32
     assert batch_size() == TINY["data"]["batch_size"] == 8
     assert batch_size("--config", path) == 5
     assert batch_size("--config", path, "--data.batch_size", "3") == 3
 
 
-def test_a_checkpoint_brings_model_data_and_preprocessing(settled, checkpoint):
-    found = settled("--ckpt_path", checkpoint, subcommand="predict")
+def test_checkpoint_layer_has_model_and_data(final_settings, checkpoint):
+    found = final_settings("--ckpt_path", checkpoint, subcommand="predict")
     assert found["model"]["encoder_args"] == TINY["model"]["encoder_args"]
     assert found["model"]["preprocessing"] == TINY["model"]["preprocessing"]
     assert found["data"]["source_args"] == TINY["data"]["source_args"]
 
 
-def test_preprocessing_and_data_of_a_checkpoint_can_be_overruled(settled, checkpoint):
-    found = settled(
+def test_flags_override_preprocessing_and_data_of_checkpoint(final_settings, checkpoint):
+    found = final_settings(
         *("--ckpt_path", checkpoint, "--model.preprocessing.symbol_size", "20"),
         *("--data.source", "folder"),
         subcommand="predict",
@@ -235,9 +237,7 @@ def test_preprocessing_and_data_of_a_checkpoint_can_be_overruled(settled, checkp
     ],
     ids=lambda value: value[0] if value[0].startswith("--") else None,
 )
-def test_another_architecture_than_the_checkpoints_is_an_error_with_both_values(
-    flags, words, checkpoint, capsys
-):
+def test_architecture_other_than_checkpoint_is_refused(flags, words, checkpoint, capsys):
     assert im2tex("test", "--ckpt_path", checkpoint, *flags) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     for word in words:
@@ -254,7 +254,7 @@ def test_another_architecture_than_the_checkpoints_is_an_error_with_both_values(
     ],
     ids=lambda value: value[0] if value[0].startswith("--") else None,
 )
-def test_a_fit_goes_on_with_its_own_optimiser_or_says_so(flags, words, checkpoint, capsys):
+def test_resumed_fit_with_other_optimizer_is_refused(flags, words, checkpoint, capsys):
     assert im2tex("fit", "--ckpt_path", checkpoint, *flags) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     for word in words:
@@ -262,33 +262,33 @@ def test_a_fit_goes_on_with_its_own_optimiser_or_says_so(flags, words, checkpoin
     assert "model.init_from" in said
 
 
-def test_saying_what_the_checkpoint_has_anyway_is_no_conflict(settled, checkpoint, trained):
-    settled("--ckpt_path", checkpoint, "--config", trained / "tiny.yaml", subcommand="test")
-    settled(
+def test_settings_equal_to_checkpoint_are_accepted(final_settings, checkpoint, trained):
+    final_settings("--ckpt_path", checkpoint, "--config", trained / "tiny.yaml", subcommand="test")
+    final_settings(
         *("--ckpt_path", checkpoint, "--model.encoder", "row_cnn"),
         *("--model.encoder_args.residual", "false", "--model.decoder_args.hidden_size", "16"),
         subcommand="test",
     )
 
 
-def test_what_acts_once_and_how_to_decode_are_not_in_a_checkpoint(checkpoint):
+def test_checkpoint_has_no_search_options(checkpoint):
     stored = torch.load(checkpoint, weights_only=True)["hyper_parameters"]
     forgotten = {"init_from", "beam_size", "length_penalty", "max_length", "n_best"}
     assert not forgotten & set(stored)
     assert {"encoder", "decoder_args", "preprocessing", "vocabulary", "optimizer"} <= set(stored)
 
 
-def test_a_vocabulary_does_not_travel_through_the_configuration(checkpoint):
+def test_checkpoint_layer_has_no_vocabulary(checkpoint):
     stored = torch.load(checkpoint, weights_only=True)
     layer = checkpoint_layer(stored)
     assert "=" in stored["hyper_parameters"]["vocabulary"]
     assert "model.vocabulary" not in layer.values
 
 
-# ---------------------------------------------------------------- which checkpoint
+# ---------------------------------------------------------------- --ckpt_path last
 
 
-def test_last_is_the_newest_of_the_folder_of_runs(settled, trained, checkpoint, tmp_path):
+def test_ckpt_path_last_is_newest_checkpoint(final_settings, trained, checkpoint, tmp_path):
 
     for number, age in ((0, 100), (1, 300), (2, 200)):
         copy = tmp_path / f"version_{number}" / "checkpoints" / "last.ckpt"
@@ -299,13 +299,11 @@ def test_last_is_the_newest_of_the_folder_of_runs(settled, trained, checkpoint, 
         ["--trainer.default_root_dir", tmp_path],
         ["--config", write(tmp_path / "1.yaml", {"trainer": {"default_root_dir": str(tmp_path)}})],
     ):
-        found = settled("--ckpt_path", "last", *flags)
+        found = final_settings("--ckpt_path", "last", *flags)
         assert found["ckpt_path"] == str(tmp_path / "version_1" / "checkpoints" / "last.ckpt")
 
 
-def test_a_moved_checkpoint_alone_tests_on_its_own_data_with_its_own_vocabulary(
-    trained, checkpoint, tmp_path, monkeypatch
-):
+def test_moved_checkpoint_tests_on_its_own_data(trained, checkpoint, tmp_path, monkeypatch):
     moved = tmp_path / "elsewhere" / "model.ckpt"
     moved.parent.mkdir()
     shutil.copy(checkpoint, moved)
