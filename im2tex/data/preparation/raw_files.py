@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
+import os
 import stat
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Protocol, Self
+from typing import IO, Any, NamedTuple, Protocol, Self
 
 from im2tex.data.preparation.walking import walk
 from im2tex.errors import Im2TexError
@@ -84,10 +87,9 @@ def iter_files(
         Im2TexError: if `raw_data` does not exist, is of an unknown kind, is damaged as a whole, or
             unpacks to more bytes than allowed.
     """
-    if not raw_data.exists():
-        raise Im2TexError(
-            f"{raw_data} does not exist. Pass a folder, an archive or a URL to --from."
-        )
+    if not (raw_data.is_dir() or raw_data.is_file()):
+        problem = "is a pipe or a device" if raw_data.exists() else "does not exist"
+        raise Im2TexError(f"{raw_data} {problem}. Pass a folder, an archive or a URL to --from.")
     return _Reader(suffixes, max_file_bytes, max_unpacked_bytes).read(raw_data)
 
 
@@ -121,7 +123,23 @@ class _StrictTarInfo(tarfile.TarInfo):
         return info
 
 
+class _Entry(NamedTuple):
+    """A file in a folder or an archive.
+
+    Attributes:
+        path: path relative to the folder or archive.
+        open: opens the content, before the next entry is requested.
+        problem: why the content cannot be read, else "".
+    """
+
+    path: PurePosixPath
+    open: Callable[[], AbstractContextManager[Readable]]
+    problem: str = ""
+
+
 class _Reader:
+    """Reads folders and archives; the arguments are those of `iter_files`."""
+
     def __init__(
         self, suffixes: tuple[str, ...], max_file_bytes: int, max_unpacked_bytes: int | None
     ) -> None:
@@ -133,108 +151,101 @@ class _Reader:
     def read(self, path: Path) -> Iterator[RawFile]:
         name = PurePosixPath(path.resolve().name)
         if path.is_dir():
-            for found in walk(path):
-                inner = name / found.name
-                if found.problem and (self._is_relevant(inner.name) or not inner.suffix):
-                    yield RawFile(inner, None, f"cannot be read: {found.problem}")
-                elif self._is_relevant(inner.name):
-                    is_archive = _is_archive_name(inner.name) and not self._is_wanted(inner.name)
-                    yield from self._file(found.path, inner, is_archive)
-            return
-        if not (self._is_wanted(name.name) or _is_archive(path)):
+            yield from self._visit(_folder_entries(path), name)
+        elif _is_archive(path):
+            try:
+                with path.open("rb") as stream:
+                    yield from self._unpack(stream, name)
+            except Im2TexError:
+                raise
+            except Exception as error:  # the libraries raise many kinds for damaged archives
+                raise Im2TexError(
+                    f"{path} is damaged or cut off ({_one_line(error)}). Download it again, or "
+                    "pass the folder that it was unpacked to."
+                ) from error
+        elif self._is_wanted(name.name):
+            yield from self._visit([_Entry(name, partial(_open, path))], PurePosixPath())
+        else:
             raise Im2TexError(
                 f"{path} is neither a folder nor a supported archive "
                 f"({', '.join(ARCHIVE_SUFFIXES)})."
             )
-        for file in self._file(path, name, _is_archive(path)):
-            if file.path == name and file.problem:
-                raise Im2TexError(
-                    f"{path} is damaged or cut off ({file.problem}). Download it again, or pass "
-                    "--from the folder that it was unpacked to."
-                )
-            yield file
 
-    def _file(self, path: Path, name: PurePosixPath, is_archive: bool) -> Iterator[RawFile]:
-        """Yields a file of the file system, or the files in it if it is an archive."""
-        try:
-            with path.open("rb") as stream:
-                allowed = max(_MIN_UNPACKED, _MAX_RATIO * path.stat().st_size)
+    def _visit(self, entries: Iterable[_Entry], parent: PurePosixPath) -> Iterator[RawFile]:
+        """Yields the wanted files of a folder or an archive, and of the archives in it."""
+        for entry in entries:
+            path = parent / entry.path
+            is_wanted, is_archive = self._is_wanted(path.name), _is_archive_name(path.name)
+            problem = entry.problem
+            if path.name.lower().endswith(_UNSUPPORTED):
+                problem = problem or "an archive of an unsupported kind: unpack it first"
+            elif not (is_wanted or is_archive or (problem and not path.suffix)):
+                continue
+            if problem:
+                yield RawFile(path, None, f"cannot be read: {problem}")
+                continue
+            try:
+                with entry.open() as stream:
+                    if is_wanted:
+                        yield self._content(stream, path)
+                    else:
+                        yield from self._unpack(stream, path)
+            except Im2TexError:
+                raise
+            except Exception as error:  # see above
+                yield RawFile(path, None, f"cannot be read: {_one_line(error)}")
+
+    def _unpack(self, stream: Readable, path: PurePosixPath) -> Iterator[RawFile]:
+        """Yields the wanted files of an archive; a nested archive is copied first."""
+        with ExitStack() as stack:
+            file: IO[bytes]
+            if isinstance(stream, io.BufferedReader) and isinstance(stream.raw, io.FileIO):
+                file = stream  # an archive in the file system
+                allowed = max(_MIN_UNPACKED, _MAX_RATIO * os.fstat(file.fileno()).st_size)
                 self.remaining = self.max_unpacked_bytes or allowed
-                if is_archive:
-                    yield from self._guarded(self._archive(stream, name), name)
-                else:
-                    yield from self._member(stream, name)
-        except OSError as error:
-            yield RawFile(name, None, f"cannot be read: {error.strerror or error}")
-
-    def _guarded(self, files: Iterator[RawFile], name: PurePosixPath) -> Iterator[RawFile]:
-        """Yields files, and a problem if the archive turns out to be damaged."""
-        try:
-            yield from files
-        except Im2TexError:
-            raise
-        except Exception as error:  # the libraries raise many kinds for damaged archives
-            yield RawFile(name, None, f"an archive that cannot be read: {_one_line(error)}")
-
-    def _archive(self, stream: IO[bytes], name: PurePosixPath) -> Iterator[RawFile]:
-        start = stream.read(6)
-        stream.seek(0)
-        if start.startswith(b"PK"):
-            yield from self._zip(stream, name)
-        else:
-            yield from self._tar(_decompressed(stream, start), name)
-
-    def _zip(self, stream: IO[bytes], name: PurePosixPath) -> Iterator[RawFile]:
-        with zipfile.ZipFile(stream) as archive:
-            for info in archive.infolist():
-                path = name / archive_path(info.filename)
-                if info.is_dir() or not self._is_relevant(path.name):
-                    continue
-                if problem := _zip_problem(info):
-                    yield RawFile(path, None, f"cannot be unpacked: {problem}")
-                    continue
-                try:
-                    with archive.open(info) as member:
-                        yield from self._member(_Counted(self, member, name), path)
-                except Im2TexError:
-                    raise
-                except Exception as error:  # see above
-                    yield RawFile(path, None, f"cannot be unpacked: {_one_line(error)}")
-
-    def _tar(self, stream: Readable, name: PurePosixPath) -> Iterator[RawFile]:
-        counted = _Counted(self, stream, name)
-        with open_tar(counted) as archive:
-            while (info := archive.next()) is not None:
-                archive.members.clear()  # type: ignore[attr-defined] # headers that were read
-                path = name / archive_path(info.name)
-                if info.isdir() or not self._is_relevant(path.name):
-                    continue
-                member = archive.extractfile(info) if info.isreg() else None
-                if member is None:
-                    problem = "a link, a device or another entry that is not a file"
-                    yield RawFile(path, None, f"cannot be unpacked: {problem}")
-                else:
-                    yield from self._member(member, path)
-        while counted.read(_CHUNK):  # the end of a compressed archive has its checksum
-            pass
-
-    def _member(self, stream: Readable, path: PurePosixPath) -> Iterator[RawFile]:
-        if self._is_wanted(path.name):
-            yield self._content(stream, path)
-        elif _is_archive_name(path.name):
-            with tempfile.SpooledTemporaryFile(max_size=_MAX_IN_MEMORY) as copy:
+            else:
+                file = stack.enter_context(tempfile.SpooledTemporaryFile(_MAX_IN_MEMORY))
                 while chunk := stream.read(_CHUNK):
                     try:
-                        copy.write(chunk)
+                        file.write(chunk)
                     except OSError as error:
                         raise Im2TexError(
                             f"cannot unpack {path} to {tempfile.gettempdir()}: "
                             f"{error.strerror or error}. Free space there, or set TMPDIR."
                         ) from error
-                copy.seek(0)
-                yield from self._guarded(self._archive(copy, path), path)
-        else:
-            yield RawFile(path, None, "an archive of an unsupported kind: unpack it first")
+                file.seek(0)
+            start = file.read(6)
+            file.seek(0)
+            if start.startswith(b"PK"):
+                yield from self._visit(self._zip_entries(file, path), path)
+            else:
+                yield from self._visit(self._tar_entries(_decompressed(file, start), path), path)
+
+    def _zip_entries(self, file: IO[bytes], name: PurePosixPath) -> Iterator[_Entry]:
+        with zipfile.ZipFile(file) as archive:
+            for info in archive.infolist():
+                if not info.is_dir():
+                    content = partial(self._open_zip_entry, archive, info, name)
+                    yield _Entry(archive_path(info.filename), content, _zip_problem(info))
+
+    @contextmanager
+    def _open_zip_entry(
+        self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: PurePosixPath
+    ) -> Iterator[Readable]:
+        with archive.open(info) as stream:
+            yield _Counted(self, stream, name)
+
+    def _tar_entries(self, stream: Readable, name: PurePosixPath) -> Iterator[_Entry]:
+        counted = _Counted(self, stream, name)
+        with open_tar(counted) as archive:
+            while (info := archive.next()) is not None:
+                archive.members.clear()  # type: ignore[attr-defined] # headers that were read
+                problem = "" if info.isreg() else "a link, a device or another special entry"
+                if not info.isdir():
+                    content = partial(_open_tar_entry, archive, info)
+                    yield _Entry(archive_path(info.name), content, problem)
+        while counted.read(_CHUNK):  # the end of a compressed archive has its checksum
+            pass
 
     def _content(self, stream: Readable, path: PurePosixPath) -> RawFile:
         # In chunks, because some streams allocate the requested size at once.
@@ -248,11 +259,6 @@ class _Reader:
     def _is_wanted(self, name: str) -> bool:
         # macOS adds a "._" twin to each file of an archive.
         return name.lower().endswith(self.suffixes) and not name.startswith("._")
-
-    def _is_relevant(self, name: str) -> bool:
-        """Whether a file is wanted or is an archive that may hold wanted files."""
-        unsupported = name.lower().endswith(_UNSUPPORTED)
-        return self._is_wanted(name) or _is_archive_name(name) or unsupported
 
 
 class _Counted:
@@ -272,6 +278,23 @@ class _Counted:
                 "yourself if you trust it, and pass --from the folder."
             )
         return data
+
+
+def _folder_entries(folder: Path) -> Iterator[_Entry]:
+    for file in walk(folder):
+        yield _Entry(PurePosixPath(file.name), partial(_open, file.path), file.problem)
+
+
+def _open(path: Path) -> IO[bytes]:
+    return path.open("rb")
+
+
+def _open_tar_entry(
+    archive: tarfile.TarFile, info: tarfile.TarInfo
+) -> AbstractContextManager[Readable]:
+    member = archive.extractfile(info)
+    assert member is not None
+    return member
 
 
 def _zip_problem(info: zipfile.ZipInfo) -> str:
