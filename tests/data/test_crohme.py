@@ -1,4 +1,4 @@
-"""CROHME is prepared from any layout, with counts, labels and splits that can be relied on."""
+"""Tests of the source `crohme`."""
 
 import csv
 import errno
@@ -34,11 +34,11 @@ def problems(root: Path) -> list[list[str]]:
         return list(csv.reader(file, delimiter="\t"))[1:]
 
 
-def test_it_is_registered():
+def test_source_is_registered():
     assert SOURCES.get("crohme") is CrohmeSource
 
 
-def test_a_folder_becomes_a_store(tmp_path):
+def test_folder_is_prepared(tmp_path):
     data = write(tmp_path / "in", release())
     prepared = CrohmeSource().prepare(tmp_path / "out", str(data))
     found = store(tmp_path / "out")
@@ -52,7 +52,7 @@ def test_a_folder_becomes_a_store(tmp_path):
     assert not list((tmp_path / "out" / "crohme").glob(".*"))
 
 
-def test_a_sample_says_where_it_comes_from_and_what_its_strokes_mean(tmp_path):
+def test_sample_has_origin_and_symbols(tmp_path):
     fraction = '<mfrac xml:id="-_1"><mi xml:id="x_1">x</mi><mn xml:id="2_1">2</mn></mfrac>'
     ink = inkml("x - 2", latex=r"\frac x 2", mathml=fraction, writer="w9")
     files = training() | {"TestEM2014GT/18_em_0.inkml": ink}
@@ -116,11 +116,11 @@ def test_a_sample_says_where_it_comes_from_and_what_its_strokes_mean(tmp_path):
         ("test/a.inkml", None),
     ],
 )  # fmt: skip
-def test_folders_tell_the_split(path, split):
+def test_split_of_known_layouts(path, split):
     assert split_of(PurePosixPath(path)) == split
 
 
-def test_collections_are_told_by_folder_or_by_the_ink_itself():
+def test_collection_of_folder_or_identifier():
     flat = PurePosixPath("Train/INKMLs/Train_2014/a.inkml")
     assert collection_of(PurePosixPath("TrainINKML/hamex/a.inkml"), "", "") == "HAMEX"
     assert collection_of(flat, "2009210-947-0.ink", "") == "MathBrush"
@@ -131,7 +131,7 @@ def test_collections_are_told_by_folder_or_by_the_ink_itself():
     assert collection_of(flat, "", "") == "Train_2014"
 
 
-def test_nested_zips_give_the_same_store_as_folders(tmp_path):
+def test_nested_zips_and_folders_give_same_store(tmp_path):
     files = release()
     inner = {"Train.zip": "TrainINKML", "valid.zip": "TestEM2014GT", "old.zip": "TestINKMLGT"}
     outer = io.BytesIO()
@@ -149,7 +149,7 @@ def test_nested_zips_give_the_same_store_as_folders(tmp_path):
     assert store(tmp_path / "a") == store(tmp_path / "b")
 
 
-def test_of_two_files_of_one_ink_the_one_with_its_truth_is_kept(tmp_path):
+def test_duplicate_with_truth_is_kept(tmp_path):
     bare = inkml("a b", latex="", mathml=None, groups=False, ui="u1", shift=3)
     full = inkml("a b", ui="u1", shift=3)
     files = training() | {
@@ -164,7 +164,7 @@ def test_of_two_files_of_one_ink_the_one_with_its_truth_is_kept(tmp_path):
     assert any(line.startswith("2 files skipped that have the same ink") for line in prepared.lines)
 
 
-def test_two_inks_of_one_name_are_both_kept(tmp_path):
+def test_different_inks_of_one_name_are_kept(tmp_path):
     files = training() | {
         "TrainINKML/HAMEX/same.inkml": inkml("p q", ui="u1", shift=500),
         "TrainINKML/MfrDB/same.inkml": inkml("r s", ui="u2", shift=600),
@@ -175,7 +175,7 @@ def test_two_inks_of_one_name_are_both_kept(tmp_path):
     assert {"TrainINKML/HAMEX/same", "TrainINKML/MfrDB/same"} <= keys
 
 
-def test_test_inks_leave_training_but_those_of_the_old_tests_stay(tmp_path):
+def test_test_samples_are_removed_from_training_except_old_tests(tmp_path):
     files = release() | {
         "Train_2014/t0.inkml": inkml("a + 0", ui="t_2014_0", shift=2014),
         "CROHME2012_data/testDataGT/f1a.inkml": release()["TrainINKML/HAMEX/f1a.inkml"],
@@ -185,31 +185,31 @@ def test_test_inks_leave_training_but_those_of_the_old_tests_stay(tmp_path):
     assert prepared.splits["train"] + prepared.splits["validation"] == 80
     assert "t0" not in found["train"] | found["validation"]
     assert list(found["test_2012"]) == ["f1a"]
-    assert "1 inks removed from training because a test has them" in prepared.lines
-    assert any("1 inks of test_2012 are training inks too" in line for line in prepared.lines)
+    assert "1 samples removed from training because a test has them" in prepared.lines
+    assert any("1 samples of test_2012 are training samples too" in line for line in prepared.lines)
 
 
-def test_what_is_missing_is_said(tmp_path):
+def test_missing_samples_are_reported(tmp_path):
     files = {name: data for name, data in release().items() if not name.startswith("TestEM")}
     prepared = CrohmeSource().prepare(tmp_path / "out", str(write(tmp_path / "in", files)))
     text = "\n".join(prepared.lines)
-    assert "warning: only 80 of 8835 training inks" in text
+    assert "warning: only 80 of 8835 training samples" in text
     assert "KAIST 40 of 1051" in text
-    assert "warning: test_2013 has 3 inks, expected 671" in text
-    assert "warning: test_2014 is missing (986 inks)" in text
+    assert "warning: test_2013 has 3 samples, expected 671" in text
+    assert "warning: test_2014 is missing (986 samples)" in text
     assert "--from" in text
 
 
-def test_without_training_inks_there_is_no_store(tmp_path):
+def test_without_training_samples_no_store_is_written(tmp_path):
     files = {name: data for name, data in release().items() if name.startswith("Test")}
     data = write(tmp_path / "in", files)
-    with pytest.raises(Im2TexError, match="no training inks; found: test_2013") as caught:
+    with pytest.raises(Im2TexError, match="no training samples; found: test_2013") as caught:
         CrohmeSource().prepare(tmp_path / "out", str(data))
     assert "'train' in its name" in str(caught.value)
     assert not list((tmp_path / "out").rglob("*.parquet"))
 
 
-def test_nothing_at_all(tmp_path):
+def test_empty_folder_is_refused(tmp_path):
     (tmp_path / "in").mkdir()
     with pytest.raises(Im2TexError, match=r"tc11\.cvc\.uab\.es"):
         CrohmeSource().prepare(tmp_path / "out", str(tmp_path / "in"))
@@ -217,7 +217,7 @@ def test_nothing_at_all(tmp_path):
         CrohmeSource().prepare(tmp_path / "out", str(tmp_path / "typo"))
 
 
-def test_malformed_files_are_counted_and_named(tmp_path):
+def test_malformed_files_are_reported(tmp_path):
     files = release() | {
         "TrainINKML/MfrDB/empty.inkml": b"",
         "TrainINKML/MfrDB/cut.inkml": inkml("a b")[:-30],
@@ -241,7 +241,7 @@ def test_malformed_files_are_counted_and_named(tmp_path):
     assert "1 files in in/inks skipped" in text
 
 
-def test_a_test_never_loses_an_ink_for_its_label(tmp_path):
+def test_test_split_keeps_samples_without_label(tmp_path):
     files = release() | {
         "TestEM2014GT/broken.inkml": inkml("a b", latex=r"\frac{a}{b", mathml=None),
         "TestEM2014GT/seen.inkml": inkml("a < b", latex="", mathml=None, shift=1),
@@ -263,7 +263,7 @@ def test_a_test_never_loses_an_ink_for_its_label(tmp_path):
     )
 
 
-def test_the_written_symbols_decide_between_two_truths(tmp_path):
+def test_own_truth_follows_annotated_symbols(tmp_path):
     files = training() | {
         # The LaTeX lost an x that the annotators saw; the MathML has it.
         "TestINKMLGT/latex_wrong.inkml": inkml("3 x", latex="3"),
@@ -305,7 +305,7 @@ def captions(path: Path, files: dict[str, bytes], header: bool) -> Path:
     return path
 
 
-def test_labels_from_a_file_with_a_header(tmp_path):
+def test_labels_file_with_header(tmp_path):
     files = release()
     data = write(tmp_path / "in", files)
     labels = captions(tmp_path / "captions.tsv", files, header=True)
@@ -321,7 +321,7 @@ def test_labels_from_a_file_with_a_header(tmp_path):
     assert [s.position for s in sample.ink.symbols] == [-1, -1, 3]
 
 
-def test_labels_in_two_columns(tmp_path):
+def test_labels_file_with_two_columns(tmp_path):
     files = release()
     only_tests = {name: data for name, data in files.items() if "2014" in name}
     labels = captions(tmp_path / "captions.txt", only_tests, header=False)
@@ -330,16 +330,16 @@ def test_labels_in_two_columns(tmp_path):
     found = store(tmp_path / "out")
     assert found["test_2014"]["t1"] == ("E", "'", "e", "1")
     assert found["train"]["f0a"] == ("0", "0", "0")
-    assert "train: captions.txt labels none of its inks; their own truth is used" in prepared.lines
+    assert "train: captions.txt labels none of its samples; they keep their truth" in prepared.lines
 
 
-def test_labels_that_cover_a_split_in_part_are_an_error(tmp_path):
+def test_labels_for_part_of_a_split_are_refused(tmp_path):
     files = release()
     labels = captions(tmp_path / "captions.tsv", files, header=True)
     labels.write_text(
         "".join(line for line in labels.open() if "\tf3a\t" not in line and "\tf5b\t" not in line)
     )
-    with pytest.raises(Im2TexError, match=r"no label for 2 of the 80 inks of train.*'f3a'"):
+    with pytest.raises(Im2TexError, match=r"no label for 2 of the 80 samples of train.*'f3a'"):
         CrohmeSource().prepare(tmp_path / "out", str(write(tmp_path / "in", files)), labels)
 
 
@@ -352,19 +352,19 @@ def test_labels_that_cover_a_split_in_part_are_an_error(tmp_path):
         ("id\tlabel\na.inkml\tx\na\ty\n", "line 3"),
     ],
 )
-def test_label_files_that_make_no_sense(tmp_path, text, reason):
+def test_malformed_labels_file_is_refused(tmp_path, text, reason):
     data = write(tmp_path / "in", release())
     (tmp_path / "labels.tsv").write_text(text)
     with pytest.raises(Im2TexError, match=reason):
         CrohmeSource().prepare(tmp_path / "out", str(data), tmp_path / "labels.tsv")
 
 
-def test_a_labels_file_that_is_not_there(tmp_path):
+def test_missing_labels_file_is_refused(tmp_path):
     with pytest.raises(Im2TexError, match="--labels"):
         CrohmeSource().prepare(tmp_path / "out", str(tmp_path), tmp_path / "no.tsv")
 
 
-def test_the_validation_split_is_a_function_of_the_labels():
+def test_held_out_depends_on_labels_only():
     inks = [
         (collection, (collection, str(number)))
         for collection, labels in (("a", 300), ("b", 50))
@@ -386,14 +386,14 @@ def test_the_validation_split_is_a_function_of_the_labels():
     )
 
 
-def test_an_unwritable_root(tmp_path):
+def test_unwritable_root_is_refused(tmp_path):
     data = write(tmp_path / "in", release())
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(Im2TexError, match="--root"):
         CrohmeSource().prepare(tmp_path / "file", str(data))
 
 
-def test_a_full_disk_leaves_the_earlier_store_as_it_was(tmp_path, monkeypatch):
+def test_full_disk_keeps_earlier_store(tmp_path, monkeypatch):
     data = write(tmp_path / "in", release())
     CrohmeSource().prepare(tmp_path / "out", str(data))
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
@@ -415,7 +415,7 @@ def test_a_full_disk_leaves_the_earlier_store_as_it_was(tmp_path, monkeypatch):
     assert after == before
 
 
-def test_a_split_of_an_earlier_preparation_is_pointed_out(tmp_path):
+def test_stale_split_is_reported(tmp_path):
     data = write(tmp_path / "in", release())
     CrohmeSource().prepare(tmp_path / "out", str(data))
     shutil.rmtree(data / "TestINKMLGT")
@@ -423,7 +423,7 @@ def test_a_split_of_an_earlier_preparation_is_pointed_out(tmp_path):
     assert any("test_2013.parquet is from an earlier" in line for line in prepared.lines)
 
 
-def test_without_an_origin_the_environment_or_directions(tmp_path, monkeypatch):
+def test_default_raw_data_is_in_im2tex_data(tmp_path, monkeypatch):
     monkeypatch.delenv("IM2TEX_DATA", raising=False)
     with pytest.raises(Im2TexError, match="--from PATH") as caught:
         CrohmeSource().prepare(tmp_path / "out")
@@ -433,7 +433,7 @@ def test_without_an_origin_the_environment_or_directions(tmp_path, monkeypatch):
         CrohmeSource().prepare(tmp_path / "out")
 
 
-def test_from_a_url(tmp_path):
+def test_raw_data_from_url(tmp_path):
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, data in release().items():
@@ -489,7 +489,7 @@ BAD_INKML = {
 }
 
 
-def test_bad_inkml_costs_its_own_file_and_is_named(tmp_path):
+def test_malformed_inkml_is_reported(tmp_path):
     bad = {f"TestEM2014GT/{name}.inkml": data for name, data in BAD_INKML.items()}
     data = write(tmp_path / "in", release() | bad)
     prepared = CrohmeSource().prepare(tmp_path / "out", str(data))

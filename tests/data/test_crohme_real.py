@@ -32,17 +32,17 @@ def prepared(data, tmp_path_factory):
     return report, samples
 
 
-def test_counts(prepared):
+def test_counts_of_splits(prepared):
     report, samples = prepared
     assert len(samples["train"]) + len(samples["validation"]) == 8835
     assert len(samples["test_2013"]) == 671
     assert len(samples["test_2014"]) == 986
-    assert "training inks: all 8835 of CROHME 2014" in report.lines
+    assert "training samples: all 8835 of CROHME 2014" in report.lines
     (problem,) = [line for line in report.lines if line.startswith("warning")]
     assert "MfrDB3088.inkml: the file is empty" in problem
 
 
-def test_agreement_with_the_captions(prepared, data):
+def test_labels_agree_with_captions(prepared, data):
     _, samples = prepared
     with (data / "captions.tsv").open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -61,7 +61,7 @@ def test_agreement_with_the_captions(prepared, data):
         assert sum(found.classes.values()) == found.compared - found.equal
 
 
-def test_validation_shares_no_label_and_has_its_share_of_each_collection(prepared):
+def test_validation_is_disjoint_and_proportional(prepared):
     _, samples = prepared
     train, validation = samples["train"], samples["validation"]
     assert not {s.tokens for s in train} & {s.tokens for s in validation}
@@ -72,7 +72,7 @@ def test_validation_shares_no_label_and_has_its_share_of_each_collection(prepare
         assert 0.07 < sizes[1] / sum(sizes) < 0.13, collection
 
 
-def test_symbols_stand_for_tokens(prepared):
+def test_symbols_are_aligned_with_tokens(prepared):
     _, samples = prepared
     symbols = [
         (symbol, sample)
@@ -87,7 +87,7 @@ def test_symbols_stand_for_tokens(prepared):
         assert symbol.token == ("-" if token == "\\frac" else token)
 
 
-def test_every_sample_has_a_label_and_ink(prepared):
+def test_samples_have_label_and_ink(prepared):
     _, samples = prepared
     for group in samples.values():
         for sample in group:

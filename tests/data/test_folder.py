@@ -43,7 +43,7 @@ def by_key(source, root, split):
     return {s.key: s for s in source.split(root, split)}
 
 
-def test_without_labels_everything_is_in_all(folder, tmp_path):
+def test_prepare_without_labels_fills_all(folder, tmp_path):
     (folder / "ink.inkml").write_text(INKML.replace('type="truth"', 'type="other"'))
     source = FolderSource(str(folder))
     prepared = source.prepare(tmp_path / "root")
@@ -56,7 +56,7 @@ def test_without_labels_everything_is_in_all(folder, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["tsv", "txt", "jsonl"])
-def test_labels_are_read_and_split_by_label(folder, tmp_path, kind):
+def test_labels_are_split_by_label(folder, tmp_path, kind):
     rows = [(f"{i:02d}.png", f"a_{{{i // 2}}}") for i in range(12)] + [("deep/photo.JPEG", "x^2")]
     if kind == "jsonl":
         lines = [json.dumps({"file": file, "latex": latex}) for file, latex in rows]
@@ -75,7 +75,7 @@ def test_labels_are_read_and_split_by_label(folder, tmp_path, kind):
     assert both["ink.inkml"].tokens == both["deep/photo.JPEG"].tokens == ("x", "^", "{", "2", "}")
 
 
-def test_a_labels_file_elsewhere_and_a_folder_from_the_command(folder, tmp_path):
+def test_labels_file_and_folder_from_arguments(folder, tmp_path):
     labels = tmp_path / "elsewhere.tsv"
     labels.write_text("00.png\tx\n01.png\ty\n")
     source = FolderSource(validation=0.5)
@@ -86,7 +86,7 @@ def test_a_labels_file_elsewhere_and_a_folder_from_the_command(folder, tmp_path)
     assert sorted((sizes["train"], sizes["validation"])) == [1, 2]
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_is_kept(folder, tmp_path):
+def test_unreadable_files_are_reported(folder, tmp_path):
     (folder / "broken.png").write_bytes(b"no picture")
     (folder / "cut.inkml").write_text(INKML[:80])
     picture(folder / "blank.png", level=255)
@@ -102,7 +102,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_kept(folder, tmp_path):
     assert by_key(source, tmp_path, "all")["01.png"].tokens == ()
 
 
-def test_even_two_labels_give_both_splits(folder, tmp_path):
+def test_two_labels_give_both_splits(folder, tmp_path):
     (folder / "ink.inkml").unlink()
     for pair in ("xy", "ab", "pq", "12"):
         (folder / "labels.tsv").write_text(f"00.png\t{pair[0]}\n01.png\t{pair[1]}\n")
@@ -110,7 +110,7 @@ def test_even_two_labels_give_both_splits(folder, tmp_path):
         assert source.prepare(tmp_path).splits == {"all": 13, "train": 1, "validation": 1}
 
 
-def test_a_run_reads_the_folder_again_only_when_it_has_changed(folder, tmp_path):
+def test_ensure_remakes_store_after_changes(folder, tmp_path):
     source = FolderSource(str(folder))
     source.ensure(tmp_path)
     before = source.path(tmp_path, "all").stat().st_mtime_ns
@@ -135,13 +135,13 @@ def test_a_run_reads_the_folder_again_only_when_it_has_changed(folder, tmp_path)
         ("00.png\tx\n00.png\ty\n", "line 2: 00.png has a different label"),
     ],
 )
-def test_a_labels_file_with_a_slip_says_where(folder, tmp_path, text, message):
+def test_malformed_labels_file_names_line(folder, tmp_path, text, message):
     (folder / "labels.tsv").write_text(text)
     with pytest.raises(Im2TexError, match=message):
         FolderSource(str(folder)).prepare(tmp_path)
 
 
-def test_nothing_to_read_is_an_error(tmp_path):
+def test_folder_without_samples_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(Im2TexError, match="has no PNG"):
         FolderSource(str(tmp_path / "empty")).prepare(tmp_path)
@@ -163,7 +163,7 @@ def test_nothing_to_read_is_an_error(tmp_path):
         FolderSource(validation=1.0)
 
 
-def test_a_run_says_each_time_which_files_it_leaves_out(tmp_path, capsys):
+def test_ensure_prints_problems_each_time(tmp_path, capsys):
     picture = Image.new("L", (40, 30), 255)
     picture.paste(0, (10, 10, 20, 20))
     folder = tmp_path / "pictures"
@@ -190,7 +190,7 @@ def problems(root):
         *("a.jp2", "a.pcx", "a.dib"),
     ],
 )
-def test_folder_picture_of_every_format_is_read_and_labelled(tmp_path, name):
+def test_image_of_every_format_is_read(tmp_path, name):
     picture(tmp_path / "in" / name)
     (tmp_path / "in" / "labels.tsv").write_text(f"{name}\tx\n")
     source = FolderSource(str(tmp_path / "in"), validation=0)
@@ -198,7 +198,7 @@ def test_folder_picture_of_every_format_is_read_and_labelled(tmp_path, name):
     assert problems(tmp_path) == {}
 
 
-def test_folder_files_without_an_ending_are_told_by_their_beginning(tmp_path):
+def test_files_without_ending_are_detected_by_content(tmp_path):
     picture(tmp_path / "in" / "x.png")
     (tmp_path / "in" / "x.png").rename(tmp_path / "in" / "x")
     (tmp_path / "in" / "ink.xml").write_text(INKML)
@@ -211,7 +211,7 @@ def test_folder_files_without_an_ending_are_told_by_their_beginning(tmp_path):
 
 
 @pytest.mark.timeout(60)
-def test_folder_links_pipes_and_empty_files_are_read_or_named(tmp_path):
+def test_links_pipes_and_empty_files_are_reported(tmp_path):
     place, outside = tmp_path / "in", tmp_path / "outside"
     picture(place / "a.png")
     picture(outside / "b.png")
@@ -245,7 +245,7 @@ def test_folder_links_pipes_and_empty_files_are_read_or_named(tmp_path):
     assert str(place) not in " ".join(row["reason"] for row in named.values())
 
 
-def test_folder_problems_are_told_by_their_outcome(tmp_path):
+def test_problems_have_outcomes(tmp_path):
     for name in ("a.png", "b.png", "c.png", "c.jpg", "d.png"):
         picture(tmp_path / "in" / name)
     (tmp_path / "in" / "labels.tsv").write_text(
@@ -260,7 +260,7 @@ def test_folder_problems_are_told_by_their_outcome(tmp_path):
     }
 
 
-def test_folder_with_caption_txt_and_names_without_ending_is_labelled(tmp_path):
+def test_caption_txt_names_without_ending(tmp_path):
     for year in ("2014", "2016"):
         picture(tmp_path / year / "img" / "own_0.bmp")
         (tmp_path / year / "caption.txt").write_text("own_0\tx ^ { 2 }\n")
@@ -273,7 +273,7 @@ def test_folder_with_caption_txt_and_names_without_ending_is_labelled(tmp_path):
         both.ensure(tmp_path / "root")
 
 
-def test_folder_labels_given_by_a_relative_path_are_used(tmp_path, monkeypatch):
+def test_labels_by_relative_path(tmp_path, monkeypatch):
     picture(tmp_path / "in" / "a.png")
     (tmp_path / "in" / "labels.txt").write_text("a.png\tx\n")
     monkeypatch.chdir(tmp_path)
@@ -282,7 +282,7 @@ def test_folder_labels_given_by_a_relative_path_are_used(tmp_path, monkeypatch):
     assert len(prepared.lines) == 1
 
 
-def test_folder_label_files_that_are_not_used_are_mentioned(tmp_path):
+def test_unused_labels_files_are_reported(tmp_path):
     picture(tmp_path / "in" / "sub" / "a.png")
     (tmp_path / "in" / "formulas.txt").write_text("a.png\tx\n")
     source = FolderSource(str(tmp_path / "in"), validation=0)
@@ -296,7 +296,7 @@ def test_folder_label_files_that_are_not_used_are_mentioned(tmp_path):
     assert by_key(source, tmp_path, "train")["sub/a.png"].latex == "y"
 
 
-def test_folder_names_in_another_unicode_form_are_labelled(tmp_path):
+def test_names_in_another_unicode_form_match(tmp_path):
     picture(tmp_path / "in" / "e\u0301quation.png")
     picture(tmp_path / "in" / "\u00fc.png")
     (tmp_path / "in" / "labels.tsv").write_text(
@@ -308,7 +308,7 @@ def test_folder_names_in_another_unicode_form_are_labelled(tmp_path):
     assert found["\u00fc.png"].latex == "y"
 
 
-def test_folder_named_relative_to_one_place_is_found_from_another(folder, tmp_path, monkeypatch):
+def test_relative_folder_is_found_from_another_directory(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data = FormulaDataModule("folder", {"path": "mine"}, root=str(tmp_path / "root"))
     kept = data.hparams["source_args"]

@@ -36,7 +36,7 @@ def read(tmp_path, name, text, encoding="utf-8"):
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
-def test_read_labels_every_form_and_encoding_gives_the_same(tmp_path, name, text, encoding):
+def test_read_labels_of_every_format_and_encoding(tmp_path, name, text, encoding):
     found = read(tmp_path, name, text, encoding)
     if text.startswith('{"a.png": ["x"]'):  # tokens, joined by spaces
         assert found == [(a, " ".join(b)) for a, b in PAIRS]
@@ -64,13 +64,13 @@ def test_read_labels_every_form_and_encoding_gives_the_same(tmp_path, name, text
         ("labels.txt", "a\0b\tx", "not text"),
     ],
 )
-def test_read_labels_with_a_slip_says_where(tmp_path, name, text, message):
+def test_read_labels_names_malformed_line(tmp_path, name, text, message):
     with pytest.raises(Im2TexError, match=message) as caught:
         read(tmp_path, name, text)
     assert str(tmp_path / name) in str(caught.value)
 
 
-def test_is_labels_file_knows_the_names():
+def test_is_labels_file_by_name():
     known = [
         "labels.tsv",
         "a/caption.txt",
@@ -107,11 +107,11 @@ def matched(labels, keys, folder=""):
         ("E\u0301", "img/\u00e9.inkml"),
     ],
 )
-def test_match_names_that_mean_one_file(name, key):
+def test_match_labels_by_similar_name(name, key):
     assert matched([(name, "x")], [key, "other.png"]) == ({key: "x"}, {})
 
 
-def test_match_a_closer_way_goes_before_a_looser_one():
+def test_match_labels_prefers_closest_name():
     keys = ["a.png", "a.jpg", "A.png", "sub/a.png"]
     labels = [("a.png", "1"), ("a.jpg", "2"), ("A.png", "3"), ("sub/a.png", "4")]
     assert matched(labels, keys) == ({k: v for k, v in labels}, {})  # noqa: C416
@@ -120,13 +120,13 @@ def test_match_a_closer_way_goes_before_a_looser_one():
     assert "is not in the folder" in problems["a.bmp"]
 
 
-def test_match_relative_to_the_labels_file_comes_first():
+def test_match_labels_prefers_folder_of_labels_file():
     keys = ["a.png", "train/a.png"]
     assert matched([("a.png", "x")], keys, "train") == ({"train/a.png": "x"}, {})
     assert matched([("train/a.png", "x")], keys, "train") == ({"train/a.png": "x"}, {})
 
 
-def test_match_a_name_that_means_several_files_is_named():
+def test_match_labels_reports_ambiguous_name():
     found, problems = matched(
         [("a", "x"), ("b.png", "y")], ["a.png", "a.jpg", "1/b.png", "2/b.png"]
     )
@@ -135,7 +135,7 @@ def test_match_a_name_that_means_several_files_is_named():
     assert problems["b.png"] == "its name matches several files: 1/b.png, 2/b.png"
 
 
-def test_match_several_labels_for_one_file_are_named():
+def test_match_labels_reports_several_labels():
     found, problems = matched([("a.jpg", "x"), ("a.bmp", "y")], ["a.png"])
     assert found == {"a.png": ""}
     assert "several labels: 'a.jpg' (line 1), 'a.bmp' (line 2)" in problems["a.png"]

@@ -6,7 +6,7 @@ from PIL import Image
 from tiny_run import TINY, changed, config, im2tex
 
 
-def test_own_folder_named_relative_to_one_place_is_tested_from_another(tmp_path, monkeypatch):
+def test_relative_folder_is_tested_from_another_directory(tmp_path, monkeypatch):
     photos = tmp_path / "photos"
     photos.mkdir()
     for number in range(4):

@@ -69,7 +69,7 @@ EXPECTED = {"one": ["a"], "two": ["d", "c"]}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_folder_of_papers(tmp_path, workers):
+def test_read_papers_of_folder(tmp_path, workers):
     assert found(put(tmp_path, PAPERS), workers=workers) == EXPECTED
 
 
@@ -82,13 +82,13 @@ def test_a_folder_of_papers(tmp_path, workers):
         ("x.zip", zipped),
     ],
 )
-def test_an_archive_of_papers_in_any_order(tmp_path, name, pack):
+def test_read_papers_of_archive_in_any_order(tmp_path, name, pack):
     mixed = dict(sorted(PAPERS.items(), key=lambda item: item[0][::-1]))
     (tmp_path / name).write_bytes(pack({f"all/{path}": data for path, data in mixed.items()}))
     assert found(tmp_path / name) == {f"all/{key}": value for key, value in EXPECTED.items()}
 
 
-def test_arxivs_own_form(tmp_path):
+def test_read_papers_of_arxiv_packages(tmp_path):
     whole = {path.removeprefix("two/"): data for path, data in PAPERS.items() if "two/" in path}
     packages = {
         "2301/2301.00001.gz": gzip.compress(document("a")),
@@ -113,14 +113,14 @@ def test_arxivs_own_form(tmp_path):
     assert papers[4].skipped == {"no TeX in it": 1}
 
 
-def test_papers_named_by_number_as_in_the_kdd_cup(tmp_path):
+def test_read_papers_named_by_arxiv_number(tmp_path):
     files = {f"2003/03010{number}": b"$$x_{%d}$$ \\bye $y$" % number for number in range(10, 17)}
     assert found(put(tmp_path, files)) == {
         f"2003/03010{number}": [f"x_{{{number}}}"] for number in range(10, 17)
     }
 
 
-def test_single_files(tmp_path):
+def test_read_papers_of_single_files(tmp_path):
     put(
         tmp_path,
         {"a.tex": document("a"), "b.tex": document("b"), "c.gz": gzip.compress(b"$c$ \\bye")},
@@ -130,7 +130,7 @@ def test_single_files(tmp_path):
     assert found(tmp_path / "c.gz") == {"c": ["c"]}
 
 
-def test_which_files_make_a_paper():
+def test_paper_units_of_folders():
     many = {f"all/{number}.tex": True for number in range(MAX_DOCUMENTS + 1)}
     assert paper_units({"p/a/main.tex": True, "p/a/s/x.tex": False, "p/b.tex": False}) == {
         "p/a/main.tex": PaperUnit("p/a"),
@@ -146,13 +146,13 @@ def test_which_files_make_a_paper():
     }
 
 
-def test_papers_of_one_folder_share_what_lies_beside_them(tmp_path):
+def test_papers_of_one_folder_share_files(tmp_path):
     files = {f"{n}.tex": document(r"\a", str(n), head=r"\input macros ") for n in range(6)}
     put(tmp_path, files | {"macros.tex": rb"\def\a{x}"})
     assert found(tmp_path) == {str(n): ["x", str(n)] for n in range(6)}
 
 
-def test_only_formulas_of_the_asked_lengths_and_all_are_counted(tmp_path):
+def test_formulas_outside_lengths_are_counted(tmp_path):
     put(tmp_path, {"a.tex": document("a", "abc", "abcde")})
     (paper,) = read_papers(tmp_path, lengths=(2, 4), workers=1)
     assert [latex for _, latex in paper.formulas] == ["abc"]
@@ -169,19 +169,19 @@ def test_only_formulas_of_the_asked_lengths_and_all_are_counted(tmp_path):
         (b"$a\r+b % $\r-c$", "a +b -c"),
     ],
 )
-def test_encodings_and_line_ends(data, expected):
+def test_decode_encodings_and_line_ends(data, expected):
     (formula,) = read_paper("x", {"x.tex": data}).formulas
     assert formula.latex == expected
 
 
-def test_files_are_looked_up_in_the_paper_alone(tmp_path):
+def test_input_files_are_of_the_paper_only(tmp_path):
     (tmp_path / "secret.tex").write_bytes(b"$secret$")
     reads = rf"\input{{{tmp_path / 'secret'}}}\input{{../secret}}\include{{/etc/passwd}}"
     put(tmp_path / "papers", {"one/main.tex": document("a", head=reads)})
     assert found(tmp_path / "papers") == {"one": ["a"]}
 
 
-def test_files_that_read_each_other_come_to_an_end():
+def test_recursive_input_terminates():
     head = HEAD.encode() + rb"\begin{document}"
     loop = {"a.tex": head + rb"\input b $a$", "b.tex": rb"\input a $b$"}
     assert [latex for _, latex in read_paper("x", loop).formulas] == ["b", "a"]
@@ -192,19 +192,19 @@ def test_files_that_read_each_other_come_to_an_end():
     assert paper.skipped["files beyond a document's size"] > 0
 
 
-def test_a_chapter_that_can_stand_alone_is_read_once():
+def test_subfile_is_read_once():
     chapter = rb"\documentclass[main]{subfiles}\begin{document}$b$\end{document}"
     files = {"chapter.tex": chapter, "main.tex": document("a", head=r"\subfile{chapter}")}
     assert len(read_paper("x", files).formulas) == 2
 
 
-def test_displays_of_harvmac():
+def test_harvmac_displays_are_extracted():
     main = rb"\input harvmac \eqn\first{a=b} and \eqnn\second $$c \eqno\second$$ \bye"
     (first, second) = read_paper("x", {"x.tex": main}).formulas
     assert (first, second) == (("d", "a=b"), ("d", "c"))
 
 
-def test_a_paper_packed_without_its_folders_finds_its_files():
+def test_input_file_without_its_folder_is_found():
     files = {
         "main.tex": HEAD.encode() + rb"\begin{document}\input{text/one}\end{document}",
         "one.tex": b"$a$",
@@ -212,7 +212,7 @@ def test_a_paper_packed_without_its_folders_finds_its_files():
     assert [latex for _, latex in read_paper("x", files).formulas] == ["a"]
 
 
-def test_hostile_packages_are_refused_and_the_others_read(tmp_path, monkeypatch):
+def test_hostile_packages_are_skipped(tmp_path, monkeypatch):
     link = io.BytesIO()
     with tarfile.open(fileobj=link, mode="w:gz") as archive:
         info = tarfile.TarInfo("main.tex")
@@ -238,7 +238,7 @@ def test_hostile_packages_are_refused_and_the_others_read(tmp_path, monkeypatch)
     assert papers["2301.00001"].skipped == {"no TeX in it": 1}
 
 
-def test_an_origin_without_tex_is_an_error(tmp_path):
+def test_raw_data_without_tex_is_refused(tmp_path):
     put(tmp_path, {"a.png": b"x"})
     with pytest.raises(Im2TexError, match="has no LaTeX source"):
         list(read_papers(tmp_path))
@@ -247,7 +247,7 @@ def test_an_origin_without_tex_is_an_error(tmp_path):
 
 
 @pytest.mark.skipif("IM2TEX_DATA" not in os.environ, reason="IM2TEX_DATA names no data")
-def test_real_papers_hold_the_formulas_that_were_cut_from_them():
+def test_real_papers_match_reference_formulas():
     import lzma
     from collections import Counter, defaultdict
 

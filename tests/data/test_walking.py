@@ -20,7 +20,7 @@ def found(folder, **arguments):
     return {file.name: file.problem for file in walk(folder, **arguments)}
 
 
-def test_walk_links_are_followed_once(folder, tmp_path):
+def test_walk_follows_links_once(folder, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "b.inkml").write_bytes(b"B")

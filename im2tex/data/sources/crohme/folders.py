@@ -61,15 +61,15 @@ def split_of(path: PurePosixPath) -> str | None:
 
 
 def collection_of(path: PurePosixPath, ui: str, copyright_: str) -> str:
-    """Returns the collection of a training ink.
+    """Returns the collection of a training sample.
 
     Args:
         path: path of the file, which includes the collection in most layouts.
-        ui: unique identifier of the ink, for CROHME 2016 and later, which have one training folder.
+        ui: unique identifier, for CROHME 2016 and later, which have one training folder.
         copyright_: copyright holder, as the file names it.
 
     Returns:
-        One of `COLLECTIONS`, or the name of the innermost folder for another ink.
+        One of `COLLECTIONS`, or the name of the innermost folder for another sample.
     """
     for part in reversed(path.parts[:-1]):
         if part.lower() in _LOWER:

@@ -1,4 +1,4 @@
-"""Labels of CROHME inks: from a file's own truth, or from a file of captions."""
+"""Labels of CROHME samples: from a file's own truth, or from a file of captions."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def aligned_ink(inkml: Inkml, label: CanonicalTokens, math: CanonicalTokens | No
 
 @dataclass
 class Captions:
-    """Labels from a file, used instead of the inks' own.
+    """Labels from a file, used instead of the samples' own.
 
     Attributes:
         path: the file.
@@ -108,23 +108,23 @@ class Captions:
     by_split: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def get(self, split: str, key: str) -> list[str] | None:
-        """Returns the tokens of an ink, or None if the file does not label it."""
+        """Returns the tokens of a sample, or None if the file does not label it."""
         return self.by_split.get((split, key), self.by_split.get(("", key)))
 
     def require(self, split: str, keys: Iterable[str]) -> bool:
-        """Returns whether the file labels all inks of a split, or none of them.
+        """Returns whether the file labels all samples of a split, or none of them.
 
         Raises:
-            Im2TexError: if the file labels some of the inks.
+            Im2TexError: if the file labels some of the samples.
         """
         keys = sorted(keys)
         missing = [key for key in keys if self.get(split, key) is None]
         if not missing or len(missing) == len(keys):
             return not missing
         raise Im2TexError(
-            f"{self.path} has no label for {len(missing)} of the {len(keys)} inks of {split}, the "
-            f"first of them '{missing[0]}'. Add them, or remove --labels to use the inks' own "
-            "truth."
+            f"{self.path} has no label for {len(missing)} of the {len(keys)} samples of {split}, "
+            f"the first of them '{missing[0]}'. Add them, or remove --labels to use the samples' "
+            "own truth."
         )
 
 
@@ -132,10 +132,10 @@ def read_captions(path: Path) -> Captions:
     """Reads a file of labels, see `read_labels`.
 
     Names are file names, with or without folder and ending. A column `split` is necessary if
-    training and test inks share names. Spaces separate the tokens of a label.
+    training and test samples share names. Spaces separate the tokens of a label.
 
     Raises:
-        Im2TexError: if the file cannot be read, has another form, or labels an ink twice.
+        Im2TexError: if the file cannot be read, has another form, or labels a sample twice.
     """
     captions = Captions(path)
     try:
@@ -153,6 +153,6 @@ def read_captions(path: Path) -> Captions:
         if captions.by_split.setdefault((split, key), tokens) != tokens:
             raise Im2TexError(
                 f"--labels: {label.where}: '{key}' has a second, different label. If training and "
-                "test inks share names, add a column 'split'."
+                "test samples share names, add a column 'split'."
             )
     return captions

@@ -17,7 +17,7 @@ TRAIN_FILES = {
     "expressmatch": 620,
     "extension": 25,
 }
-"""Training inks by collection; MfrDB has one more file, MfrDB3088, which is empty."""
+"""Training samples by collection; MfrDB has one more file, MfrDB3088, which is empty."""
 
 TESTS = {"test_2013": 671, "test_2014": 986, "test_2016": 1147, "test_2019": 1199}
 """Inks of each test split."""
@@ -35,8 +35,8 @@ def lines(
     """Yields the lines of the report.
 
     Args:
-        found: the inks of the raw data.
-        splits: the stored inks of each split.
+        found: the samples of the raw data.
+        splits: the stored samples of each split.
         captions: the labels file, if given.
     """
     yield from _files(found)
@@ -48,7 +48,7 @@ def lines(
 
 def _files(found: Collected) -> Iterator[str]:
     kept = sum(map(len, found.splits.values()))
-    yield f"{found.files} InkML files read, {kept} inks kept"
+    yield f"{found.files} InkML files read, {kept} samples kept"
     if found.problems:
         file, reason, outcome = found.problems[0]
         yield (
@@ -65,9 +65,9 @@ def _files(found: Collected) -> Iterator[str]:
             "folder 'train' or 'test_YEAR'"
         )
     if found.removed_from_train:
-        yield f"{found.removed_from_train} inks removed from training because a test has them"
+        yield f"{found.removed_from_train} samples removed from training because a test has them"
     for split, count in found.shared.items():
-        yield f"warning: {count} inks of {split} are training inks too, as in the competition"
+        yield f"warning: {count} samples of {split} are training samples too, as in the competition"
 
 
 def _counts(splits: Mapping[str, Sequence[Record]]) -> Iterator[str]:
@@ -81,19 +81,19 @@ def _counts(splits: Mapping[str, Sequence[Record]]) -> Iterator[str]:
     total = sum(TRAIN_FILES.values())
     known = sum(collections[name] for name in TRAIN_FILES)
     if short:
-        yield f"warning: only {known} of {total} training inks ({', '.join(short)}); {_HINT}"
+        yield f"warning: only {known} of {total} training samples ({', '.join(short)}); {_HINT}"
     else:
-        yield f"training inks: all {total} of CROHME 2014"
+        yield f"training samples: all {total} of CROHME 2014"
     if len(training) > known:
-        yield f"{len(training) - known} training inks from other collections"
+        yield f"{len(training) - known} training samples from other collections"
     for split, count in TESTS.items():
         present = len(splits.get(split, ()))
         if present == count:
-            yield f"{split}: all {count} inks"
+            yield f"{split}: all {count} samples"
         elif present:
-            yield f"warning: {split} has {present} inks, expected {count}; {_HINT}"
+            yield f"warning: {split} has {present} samples, expected {count}; {_HINT}"
         elif split in _EXPECTED:
-            yield f"warning: {split} is missing ({count} inks); {_HINT}"
+            yield f"warning: {split} is missing ({count} samples); {_HINT}"
 
 
 def _labels(splits: Mapping[str, Sequence[Record]], captions: Captions | None) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _labels(splits: Mapping[str, Sequence[Record]], captions: Captions | None) -
     for split, records in splits.items():
         labelled = [r for r in records if r.sample.extra["label_source"] == "labels file"]
         if not labelled:
-            yield f"{split}: {captions.path.name} labels none of its inks; their own truth is used"
+            yield f"{split}: {captions.path.name} labels none of its samples; they keep their truth"
             continue
         own = {record.sample.key: record.own for record in labelled}
         agreement = compare_labels(own, {r.sample.key: r.sample.tokens for r in labelled})
@@ -131,7 +131,7 @@ def _symbols(splits: Mapping[str, Sequence[Record]]) -> str:
         partial += len(grouped) < len(ink.strokes)
     return (
         f"symbols: {aligned} of {len(symbols)} are aligned with a token of their label; {partial} "
-        "inks have a stroke outside every symbol"
+        "samples have a stroke outside every symbol"
     )
 
 
@@ -141,7 +141,7 @@ def _validation(splits: Mapping[str, Sequence[Record]]) -> Iterator[str]:
     collections = ", ".join(f"{name} {n}" for name, n in sorted(by_collection.items()))
     labels = {record.sample.tokens for record in validation}
     yield (
-        f"validation: {len(validation)} inks of {len(labels)} labels, none of them in train "
+        f"validation: {len(validation)} samples of {len(labels)} labels, none of them in train "
         f"({collections})"
     )
     known = {record.sample.extra["writer"] for record in train} - {""}
@@ -149,5 +149,5 @@ def _validation(splits: Mapping[str, Sequence[Record]]) -> Iterator[str]:
     both = [writer for writer in named if writer in known]
     yield (
         f"writers: of {len(set(named))} named in validation {len(set(both))} also write in train "
-        f"({len(both)} of {len(validation)} inks; {len(validation) - len(named)} name no writer)"
+        f"({len(both)} of {len(validation)} samples; {len(validation) - len(named)} name no writer)"
     )

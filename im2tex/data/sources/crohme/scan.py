@@ -1,4 +1,4 @@
-"""Reads the inks of CROHME's packages, sorts them into splits and removes duplicates.
+"""Reads the samples of CROHME's packages, sorts them into splits and removes duplicates.
 
 The packages of different years overlap, and most have each test twice, with and without its ground
 truth. Of the files with the same ink in the same split, the most completely annotated one is kept.
@@ -23,13 +23,13 @@ from im2tex.latex.crohme import mathml
 from im2tex.latex.crohme.canonical import annotate_tokens
 
 FIRST_SEPARATE_YEAR = 2013
-"""First year whose test inks are removed from training; those of 2011 and 2012 are training inks
-of later years."""
+"""First year whose test samples are removed from training; the tests of 2011 and 2012 belong to the
+training sets of later years."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An ink with what is needed to choose among duplicates.
+    """A sample with the values that identify duplicates.
 
     Attributes:
         sample: the sample to store.
@@ -57,17 +57,17 @@ class Record:
 
 @dataclass
 class Collected:
-    """The inks of the raw data.
+    """The samples of the raw data.
 
     Attributes:
-        splits: inks of each split, in the order of their keys.
+        splits: samples of each split, in the order of their keys.
         files: number of InkML files.
         problems: file, reason and outcome of each problem.
         duplicates: number of files skipped because another file has the same ink.
         other_tasks: number of files of other tasks, skipped.
         unknown_split: number of files whose split is unknown, by folder.
-        removed_from_train: number of training inks removed because a test has them.
-        shared: number of inks of the old tests that are training inks too, by split.
+        removed_from_train: number of training samples removed because a test has them.
+        shared: number of samples of the old tests that are training samples too, by split.
     """
 
     splits: dict[str, list[Record]] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Collected:
 
 
 def collect(files: Iterable[RawFile], captions: Captions | None) -> Collected:
-    """Reads all files and sorts the inks into splits.
+    """Reads all files and sorts the samples into splits.
 
     Args:
         files: the files, in any order.
@@ -171,13 +171,13 @@ def _without_duplicates(records: list[Record]) -> list[Record]:
 
 
 def _with_path_key(record: Record) -> Record:
-    """Uses the path as key, for different inks with the same file name."""
+    """Uses the path as key, for different samples with the same file name."""
     key = str(PurePosixPath(record.sample.extra["file"]).with_suffix(""))
     return replace(record, sample=replace(record.sample, key=key))
 
 
 def _remove_test_inks(found: Collected) -> None:
-    """Removes the inks of the tests from training."""
+    """Removes the samples of the tests from training."""
     train = found.splits.get("train", [])
     trained = {mark for record in train for mark in record.fingerprints}
     removed: set[bytes | str] = set()

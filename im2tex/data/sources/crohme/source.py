@@ -1,6 +1,6 @@
 """Source `crohme`: the handwritten formulas of the CROHME competitions.
 
-The inks are not shipped with this package (CC BY-NC-SA 3.0): download them from IAPR TC-11. The
+The data is not shipped with this package (CC BY-NC-SA 3.0): download it from IAPR TC-11. The
 report of a preparation lists counts, labels and splits, which a result on the store depends on.
 """
 
@@ -39,17 +39,17 @@ class CrohmeSource(Source):
     def prepare(
         self, root: Path, raw_data: str | None = None, labels: Path | None = None
     ) -> PreparationReport:
-        """Reads and checks the inks, separates the validation split and writes the store.
+        """Reads and checks the samples, separates the validation split and writes the store.
 
         Args:
             root: the data root.
             raw_data: a folder, an archive or a URL, in any layout in which CROHME was published;
                 by default `crohme/crohme_2014.tar.xz` in the folder that `IM2TEX_DATA` names.
-            labels: a file of labels (captions) to use instead of those of the inks.
+            labels: a file of labels (captions) to use instead of those of the samples.
 
         Raises:
-            Im2TexError: if there are no training inks, the labels do not fit, or the store cannot
-                be written. An earlier store stays intact.
+            Im2TexError: if there are no training samples, the labels do not fit, or the store
+                cannot be written. An earlier store stays intact.
         """
         captions = read_captions(labels) if labels else None
         path = locate_raw_data(raw_data, root, "crohme/crohme_2014.tar.xz", _HINT)
@@ -79,14 +79,14 @@ class CrohmeSource(Source):
 
 
 def _with_progress(files: Iterator[RawFile]) -> Iterator[RawFile]:
-    with progress_bar("reading inks") as shown:
+    with progress_bar("reading samples") as shown:
         for file in files:
             yield file
             shown.advance()
 
 
 def _check_labels(found: Collected, captions: Captions | None) -> None:
-    """Skips training inks, and whole test splits, without any label.
+    """Skips training samples, and whole test splits, without any label.
 
     Raises:
         Im2TexError: if the captions cover a split in part.
@@ -95,7 +95,7 @@ def _check_labels(found: Collected, captions: Captions | None) -> None:
         if captions is not None:
             captions.require(split, (r.sample.key for r in records))
         unlabelled = [record for record in records if not record.sample.tokens]
-        # A test ink without a label counts as wrong; a split without any label is no test.
+        # A test sample without a label counts as wrong; a split without any label is no test.
         outcome = "kept without a label"
         if split == "train" or len(unlabelled) == len(records):
             outcome = "skipped"
@@ -106,7 +106,7 @@ def _check_labels(found: Collected, captions: Captions | None) -> None:
 
 
 def _check_training(found: Collected, raw_data: Path) -> None:
-    """Checks that there are training inks.
+    """Checks that there are training samples.
 
     Raises:
         Im2TexError: if there are none.
@@ -118,21 +118,23 @@ def _check_training(found: Collected, raw_data: Path) -> None:
     others = ", ".join(f"{split} ({len(records)})" for split, records in found.splits.items())
     unknown = ", ".join(folder for folder, _ in found.unknown_split.most_common(3))
     raise Im2TexError(
-        f"{raw_data} has {found.files} InkML files but no training inks"
+        f"{raw_data} has {found.files} InkML files but no training samples"
         + (f"; found: {others}" if others else "")
         + (f"; folders of an unknown split: {unknown}" if unknown else "")
-        + ". Training inks must be in a folder with 'train' in its name, or in one called HAMEX, "
-        "KAIST, MathBrush, MfrDB, expressmatch or extension. Pass the folder or archive that has "
-        "it and the tests to --from."
+        + ". Training samples must be in a folder with 'train' in its name, or in one called "
+        "HAMEX, KAIST, MathBrush, MfrDB, expressmatch or extension. Pass the folder or "
+        "archive that has it and the tests to --from."
     )
 
 
 def _separate_validation(found: Collected) -> dict[str, list[Record]]:
-    inks = found.splits["train"]
-    validation = held_out([(ink.sample.extra["collection"], ink.sample.tokens) for ink in inks])
+    records = found.splits["train"]
+    labels = [(one.sample.extra["collection"], one.sample.tokens) for one in records]
+    validation = held_out(labels)
     splits: dict[str, list[Record]] = {"train": [], "validation": []}
-    for ink in inks:
-        splits["validation" if ink.sample.tokens in validation else "train"].append(ink)
+    for record in records:
+        is_held_out = record.sample.tokens in validation
+        splits["validation" if is_held_out else "train"].append(record)
     splits.update((split, rest) for split, rest in found.splits.items() if split != "train")
     return splits
 

@@ -1,9 +1,9 @@
-"""The validation split of CROHME: 10 % of the training inks, separated by label.
+"""The validation split of CROHME: 10 % of the training samples, separated by label.
 
-The training set has 8,835 inks of about 4,800 labels. With a split by writer or at random, half of
-the validation labels would also be training labels, in other handwriting; in the tests this holds
-for a few per cent. So the split takes whole labels with all of their inks, in proportion from
-every collection.
+The training set has 8,835 samples of about 4,800 labels. With a split by writer or at random, half
+of the validation labels would also be training labels, in other handwriting; in the tests this
+holds for a few per cent. So the split takes whole labels with all of their samples, in proportion
+from every collection.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ Label = tuple[str, ...]
 _SALT = "im2tex crohme validation 1"
 
 
-def held_out(inks: Sequence[tuple[str, Label]], fraction: float = 0.1) -> set[Label]:
+def held_out(samples: Sequence[tuple[str, Label]], fraction: float = 0.1) -> set[Label]:
     """Returns the labels of the validation split.
 
     The result depends on the labels and collections alone, not on the order of the files or a
     seed, so that everyone who prepares the same data gets the same split.
 
     Args:
-        inks: collection and label of each training ink.
-        fraction: fraction of each collection's inks, approximated by whole labels.
+        samples: collection and label of each training sample.
+        fraction: fraction of each collection's samples, approximated by whole labels.
 
     Returns:
-        The labels; a label belongs to the collection with most of its inks.
+        The labels; a label belongs to the collection with most of its samples.
     """
     counts: defaultdict[Label, Counter[str]] = defaultdict(Counter)
-    for collection, label in inks:
+    for collection, label in samples:
         counts[label][collection] += 1
     by_collection: defaultdict[str, list[Label]] = defaultdict(list)
     for label, sizes in counts.items():
