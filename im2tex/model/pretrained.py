@@ -37,7 +37,7 @@ from im2tex.model.migration import (
     rename_weights,
     without_prefix,
 )
-from im2tex.utils.files import atomic_write
+from im2tex.utils.files import atomic_write, wrap_os_errors
 
 
 @dataclass(frozen=True)
@@ -100,14 +100,12 @@ def write_model(
         "data": dict(data or {}),
     }
     add_format_version(config)
-    try:
+    errors = (OSError, SafetensorError)
+    with wrap_os_errors(f"write {folder}", "Choose another --folder.", errors):
         with atomic_write(folder / WEIGHTS) as part:
             part.write_bytes(save(kept))
         with atomic_write(folder / CONFIG) as part:
             part.write_text(json.dumps(config, ensure_ascii=False) + "\n", encoding="utf-8")
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise Im2TexError(f"cannot write {folder}: {reason}. Choose another --folder.") from error
     return (folder / WEIGHTS).stat().st_size
 
 

@@ -267,7 +267,7 @@ def test_unusable_lists_are_refused(renderer, tmp_path, monkeypatch):
         source().prepare(tmp_path, str(bad))
     torn = tmp_path / "torn.txt.xz"
     torn.write_bytes(b"\xfd7zXZ\x00 no more")
-    with pytest.raises(Im2TexError, match=r"torn\.txt\.xz cannot be read"):
+    with pytest.raises(Im2TexError, match=r"cannot read .*torn\.txt\.xz"):
         source().prepare(tmp_path, str(torn))
     few = tmp_path / "few.txt"
     few.write_text("x\ny\n")

@@ -138,5 +138,5 @@ def test_read_detexify_missing_or_damaged_file_is_an_error(tmp_path):
     with pytest.raises(Im2TexError, match=r"no Detexify samples in .*other\.txt"):
         read(tmp_path / "other.txt")
     (tmp_path / "cut.gz").write_bytes(gzip.compress(np.random.default_rng(0).bytes(99_999))[:5000])
-    with pytest.raises(Im2TexError, match=r"cut\.gz cannot be read"):
+    with pytest.raises(Im2TexError, match=r"cannot read .*cut\.gz"):
         read(tmp_path / "cut.gz")

@@ -9,11 +9,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from im2tex.errors import Im2TexError
-from im2tex.utils.files import atomic_write
+from im2tex.utils.files import atomic_write, wrap_os_errors
 
 PROBLEMS = "problems.tsv"
 """File beside a store that lists skipped samples and other problems, a line each."""
+
+_ADVICE = "Choose another folder with --root, or free space there."
 
 
 @contextmanager
@@ -24,10 +25,8 @@ def staging(folder: Path) -> Iterator[Path]:
         Im2TexError: if `folder` cannot be written.
     """
     staged = folder / f".preparing-{os.getpid()}"
-    try:
+    with wrap_os_errors(f"write to {folder}", _ADVICE):
         staged.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Im2TexError(write_error(folder, error)) from error
     try:
         yield staged
         move_files(staged, folder)
@@ -41,11 +40,9 @@ def move_files(staged: Path, folder: Path) -> None:
     Raises:
         Im2TexError: if the folder cannot be written.
     """
-    try:
+    with wrap_os_errors(f"write to {folder}", _ADVICE):
         for file in sorted(staged.iterdir()):
             file.replace(folder / file.name)
-    except OSError as error:
-        raise Im2TexError(write_error(folder, error)) from error
 
 
 def write_problems(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -54,13 +51,14 @@ def write_problems(path: Path, columns: Sequence[str], rows: Iterable[Sequence[s
     Raises:
         Im2TexError: if the file cannot be written.
     """
-    try:
-        with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(rows)
-    except OSError as error:
-        raise Im2TexError(write_error(path.parent, error)) from error
+    with (
+        wrap_os_errors(f"write to {path.parent}", _ADVICE),
+        atomic_write(path) as part,
+        part.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 def stale_warnings(folder: Path, splits: Collection[str]) -> list[str]:
@@ -70,11 +68,3 @@ def stale_warnings(folder: Path, splits: Collection[str]) -> list[str]:
         f"warning: {folder / split}.parquet is from an earlier preparation and was not changed"
         for split in stale
     ]
-
-
-def write_error(folder: Path, error: OSError) -> str:
-    """Returns the message for a folder that cannot be written."""
-    return (
-        f"cannot write to {folder}: {error.strerror or error}. Choose another folder with --root, "
-        "or free space there."
-    )

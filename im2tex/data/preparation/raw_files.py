@@ -25,6 +25,7 @@ from typing import IO, Any, NamedTuple, Protocol, Self
 
 from im2tex.data.preparation.walking import walk
 from im2tex.errors import Im2TexError
+from im2tex.utils.files import wrap_os_errors
 
 ARCHIVE_SUFFIXES = (
     *(".zip", ".tar", ".tar.gz", ".tar.xz", ".tar.bz2", ".tar.lzma"),
@@ -206,13 +207,11 @@ class _Reader:
             else:
                 file = stack.enter_context(tempfile.SpooledTemporaryFile(_MAX_IN_MEMORY))
                 while chunk := stream.read(_CHUNK):
-                    try:
+                    with wrap_os_errors(
+                        f"unpack {path} to {tempfile.gettempdir()}",
+                        "Free space there, or set TMPDIR.",
+                    ):
                         file.write(chunk)
-                    except OSError as error:
-                        raise Im2TexError(
-                            f"cannot unpack {path} to {tempfile.gettempdir()}: "
-                            f"{error.strerror or error}. Free space there, or set TMPDIR."
-                        ) from error
                 file.seek(0)
             start = file.read(6)
             file.seek(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from im2tex.data.preparation.publishing import move_files
-from im2tex.errors import Im2TexError
-from im2tex.utils.files import atomic_write
+from im2tex.utils.files import atomic_write, wrap_os_errors
 
 _SETTINGS = "settings.json"
 
@@ -48,15 +48,13 @@ class StepCache:
         text = json.dumps(settings, sort_keys=True, indent=1)
         note = self.folder / _SETTINGS
         self.resumed = False
-        try:
+        with self._writing():
             if note.exists() and note.read_text(encoding="utf-8") == text:
                 self.resumed = any(self.folder.glob("*.parquet"))
             else:
                 shutil.rmtree(self.folder, ignore_errors=True)
                 self.folder.mkdir(parents=True)
                 note.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise Im2TexError(self._write_error(error)) from error
 
     def step(self, name: str, compute: Callable[[], pa.Table]) -> pa.Table:
         """Returns the table of a step: from the cache, or computed and cached.
@@ -72,11 +70,8 @@ class StepCache:
         except (pa.ArrowException, OSError):
             path.unlink(missing_ok=True)  # a damaged file is computed again
         table = compute()
-        try:
-            with atomic_write(path) as part:
-                pq.write_table(table, part, compression="zstd")
-        except OSError as error:
-            raise Im2TexError(self._write_error(error)) from error
+        with self._writing(), atomic_write(path) as part:
+            pq.write_table(table, part, compression="zstd")
         return table
 
     @property
@@ -93,10 +88,11 @@ class StepCache:
         move_files(self.staged, self.folder.parent)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _write_error(self, error: OSError) -> str:
-        return (
-            f"cannot write to {self.folder}: {error.strerror or error}. Choose another folder with "
-            "--root, or free space there; the preparation resumes where it stopped."
+    def _writing(self) -> AbstractContextManager[None]:
+        return wrap_os_errors(
+            f"write to {self.folder}",
+            "Choose another folder with --root, or free space there; the preparation resumes where "
+            "it stopped.",
         )
 
 

@@ -30,6 +30,7 @@ from im2tex.errors import Im2TexError
 from im2tex.ink.glyphs.bank import GlyphSample
 from im2tex.ink.glyphs.names import SPELLINGS, glyph_token
 from im2tex.ink.ink import Stroke
+from im2tex.utils.files import wrap_os_errors
 
 SOURCE = "detexify"
 LICENCE = (
@@ -82,21 +83,19 @@ def read_detexify(path: Path, skipped: Counter[str]) -> Iterator[GlyphSample]:
     path = find_detexify(path)
     symbols = _read_symbol_table(path.parent / SYMBOLS)
     found = False
-    try:
-        with _open_text(path) as file:
-            for key, strokes, rejected in _rows(file, skipped):
-                found = True
-                command, package = symbols.get(key) or _split_key(key)
-                reason, token = _token(command, package)
-                parsed = _parse_strokes(strokes)
-                if rejected or reason:
-                    skipped[reason or "marked as rejected"] += 1
-                elif parsed is None:
-                    skipped["strokes that cannot be read"] += 1
-                else:
-                    yield GlyphSample(token, parsed, SOURCE)
-    except (OSError, EOFError, lzma.LZMAError) as error:
-        raise Im2TexError(f"{path} cannot be read: {error}") from error
+    errors = (OSError, EOFError, lzma.LZMAError)
+    with wrap_os_errors(f"read {path}", errors=errors), _open_text(path) as file:
+        for key, strokes, rejected in _rows(file, skipped):
+            found = True
+            command, package = symbols.get(key) or _split_key(key)
+            reason, token = _token(command, package)
+            parsed = _parse_strokes(strokes)
+            if rejected or reason:
+                skipped[reason or "marked as rejected"] += 1
+            elif parsed is None:
+                skipped["strokes that cannot be read"] += 1
+            else:
+                yield GlyphSample(token, parsed, SOURCE)
     if not found:
         raise Im2TexError(
             f"there are no Detexify samples in {path}. It must be the SQL dump or JSON lines."

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from im2tex.data.preparation.printed.formulas import Formula
 from im2tex.errors import Im2TexError
+from im2tex.utils.files import wrap_os_errors
 
 SUFFIXES = (".txt", ".lst", ".tsv")
 
@@ -46,18 +47,18 @@ def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
     Raises:
         Im2TexError: if the file cannot be read.
     """
-    try:
-        file: IO[bytes]
-        with _OPEN.get(path.suffix, open)(path, "rb") as file:
-            while line := file.readline(_MAX_LINE):
-                line = line.removesuffix(b"\n")
-                try:
-                    yield line.decode(encoding)
-                except UnicodeDecodeError:
-                    yield line.decode("latin-1")
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise Im2TexError(f"{path} cannot be read: {reason}") from error
+    errors = (OSError, EOFError, lzma.LZMAError, zlib.error)
+    file: IO[bytes]
+    with (
+        wrap_os_errors(f"read {path}", errors=errors),
+        _OPEN.get(path.suffix, open)(path, "rb") as file,
+    ):
+        while line := file.readline(_MAX_LINE):
+            line = line.removesuffix(b"\n")
+            try:
+                yield line.decode(encoding)
+            except UnicodeDecodeError:
+                yield line.decode("latin-1")
 
 
 def read_table(path: Path) -> Iterator[dict[str, str]]:
