@@ -1,4 +1,4 @@
-"""A model of a few thousand parameters on forty formulas, and the command in this process."""
+"""Settings of a tiny model and data set, and the command line run in this process."""
 
 import copy
 import csv

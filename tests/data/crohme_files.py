@@ -1,4 +1,4 @@
-"""Small InkML files in CROHME's manner, made on the spot."""
+"""Factory of small InkML files in the layout of CROHME."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def inkml(
     writer: str = "w1",
     shift: float = 0.0,
 ) -> bytes:
-    """A file whose ink is one stroke a symbol, in a row from left to right.
+    """Returns an InkML file with one stroke for each symbol, from left to right.
 
     Args:
-        symbols: their names, separated by spaces.
+        symbols: names of the symbols, separated by spaces.
         latex: the LaTeX truth; the symbols in a row by default, none if "".
-        mathml: the MathML truth's body; "row" makes one of the symbols, None leaves it out.
-        groups: whether the file says which stroke is which symbol.
-        ui: the identifier.
-        writer: who wrote it.
-        shift: moves all points, which makes it another ink.
+        mathml: the MathML truth's body; "row" lists the symbols, None omits it.
+        groups: whether the strokes are grouped into symbols.
+        ui: unique identifier.
+        writer: name of the writer.
+        shift: offset of all points, for a different ink.
     """
     names = symbols.split()
     ids = [f"{escape(name)}_{names[: i + 1].count(name)}" for i, name in enumerate(names)]

@@ -1,4 +1,4 @@
-"""Small inks and pictures whose every measure is known."""
+"""Factory of small inks and images of known size."""
 
 import io
 
@@ -34,7 +34,7 @@ def scribble(rng, strokes=4, size=100.0):
 
 
 def png(pixels, mode=None):
-    """An array as an encoded picture."""
+    """An array as an encoded image."""
     stream = io.BytesIO()
     Image.fromarray(pixels, mode).save(stream, "PNG")
     return stream.getvalue()

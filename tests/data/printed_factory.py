@@ -13,21 +13,21 @@ from im2tex.render.rendering import encode_png
 class FakeRenderer:
     r"""Draws a bar, 4 pixels for each character wide and 20 high; fails for `\bad`.
 
-    Records the formulas in `drawn`, and raises KeyboardInterrupt after `stops_after` formulas.
+    Records the formulas in `rendered`, and raises KeyboardInterrupt after `stops_after` formulas.
     """
 
     engine = "fake"
     signature = "fake 1"
 
     def __init__(self, stops_after=None):
-        self.drawn = []
+        self.rendered = []
         self.stops_after = stops_after
 
     def render(self, formulas):
         for formula in formulas:
-            if self.stops_after is not None and len(self.drawn) >= self.stops_after:
+            if self.stops_after is not None and len(self.rendered) >= self.stops_after:
                 raise KeyboardInterrupt
-            self.drawn.append(formula)
+            self.rendered.append(formula)
             if "\\bad" in formula:
                 yield Rendering(failure=Failure(Cause.TEX, "Undefined control sequence."))
             else:

@@ -74,7 +74,7 @@ def test_skipped_formulas_are_counted_by_reason(renderer, tmp_path):
     rows += [("q", "i", prose), ("q", "d", "x" * 1024), ("q0", "d", formula(99, 40))]
     rows += [(f"b{i}", "d", "\\bad" + formula(200 + i)) for i in range(10)]
     path = table(tmp_path / "list.tsv", rows)
-    said = "\n".join(source(validation=0, test=0).prepare(tmp_path, str(path)).lines)
+    report = "\n".join(source(validation=0, test=0).prepare(tmp_path, str(path)).lines)
     for line in (
         "56 formulas found, 50 of them to render",
         "2 skipped: not between 40 and 1024 characters",
@@ -84,7 +84,7 @@ def test_skipped_formulas_are_counted_by_reason(renderer, tmp_path):
         "1 skipped: longer than 150 tokens",
         "train: 10 skipped: not rendered: TeX reports an error",
     ):
-        assert line in said
+        assert line in report
     problems = (tmp_path / "arxiv" / "problems.tsv").read_text().splitlines()
     assert len(problems) == 1 + 10
     assert "Undefined control sequence." in problems[1]
@@ -127,7 +127,7 @@ def test_smaller_data_set_is_beginning_of_larger_one(renderer, listed, tmp_path)
     for name, samples in small.items():
         assert [s.key for s in samples] == [s.key for s in large[name][: len(samples)]]
     # Only the necessary chunks were rendered.
-    assert len(renderer.drawn) < 100 + 60
+    assert len(renderer.rendered) < 100 + 60
 
 
 def test_prepare_from_latex_sources(renderer, tmp_path):
@@ -150,7 +150,7 @@ def test_prepare_from_latex_sources(renderer, tmp_path):
 
 def test_interrupted_preparation_resumes(renderer, listed, tmp_path):
     source().prepare(tmp_path / "whole", str(listed))
-    renderer.drawn.clear()
+    renderer.rendered.clear()
     renderer.stops_after = 50
     with pytest.raises(KeyboardInterrupt):
         source().prepare(tmp_path / "parts", str(listed))
@@ -159,7 +159,7 @@ def test_interrupted_preparation_resumes(renderer, listed, tmp_path):
     prepared = source().prepare(tmp_path / "parts", str(listed))
     assert "resumed an earlier, interrupted preparation" in prepared.lines
     # Two chunks of 20 were cached, the ten formulas of the third were rendered again.
-    assert len(renderer.drawn) == 50 + 60
+    assert len(renderer.rendered) == 50 + 60
     assert everything(tmp_path / "parts") == everything(tmp_path / "whole")
     assert not list((tmp_path / "parts" / "arxiv").glob(".*"))
 
@@ -169,9 +169,9 @@ def test_preparation_with_other_settings_starts_anew(renderer, listed, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         source().prepare(tmp_path, str(listed))
     renderer.stops_after = None
-    renderer.drawn.clear()
+    renderer.rendered.clear()
     prepared = source(max_tokens=100).prepare(tmp_path, str(listed))
-    assert len(renderer.drawn) == 100
+    assert len(renderer.rendered) == 100
     assert not any("resumed" in line for line in prepared.lines)
 
 

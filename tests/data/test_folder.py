@@ -1,4 +1,4 @@
-"""A person's own files: read, named, labelled, split by label, and complained about by name."""
+"""Tests of the source `folder`."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ INKML = """<ink xmlns="http://www.w3.org/2003/InkML">
 </ink>"""
 
 
-def picture(path, level=0):
+def image(path, level=0):
     pixels = np.full((20, 30), 255, dtype=np.uint8)
     pixels[5:9, 4:20] = level
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,8 +31,8 @@ def picture(path, level=0):
 def folder(tmp_path):
     place = tmp_path / "mine"
     for i in range(12):
-        picture(place / f"{i:02d}.png")
-    picture(place / "deep" / "photo.JPEG")
+        image(place / f"{i:02d}.png")
+    image(place / "deep" / "photo.JPEG")
     (place / "ink.inkml").write_text(INKML)
     (place / "notes.md").write_text("not a formula")
     (place / ".hidden.png").write_bytes(b"")
@@ -87,9 +87,9 @@ def test_labels_file_and_folder_from_arguments(folder, tmp_path):
 
 
 def test_unreadable_files_are_reported(folder, tmp_path):
-    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "broken.png").write_bytes(b"no image")
     (folder / "cut.inkml").write_text(INKML[:80])
-    picture(folder / "blank.png", level=255)
+    image(folder / "blank.png", level=255)
     (folder / "labels.tsv").write_text("00.png\tx\n01.png\t\\frac{\ngone.png\ty\n02.png\ty\n")
     source = FolderSource(str(folder))
     prepared = source.prepare(tmp_path)
@@ -116,7 +116,7 @@ def test_ensure_remakes_store_after_changes(folder, tmp_path):
     before = source.path(tmp_path, "all").stat().st_mtime_ns
     source.ensure(tmp_path)
     assert source.path(tmp_path, "all").stat().st_mtime_ns == before
-    picture(folder / "new.png")
+    image(folder / "new.png")
     source.ensure(tmp_path)
     assert "new.png" in by_key(source, tmp_path, "all")
     (folder / "labels.tsv").write_text("00.png\tx\n01.png\ty\n")
@@ -164,18 +164,18 @@ def test_folder_without_samples_is_refused(tmp_path):
 
 
 def test_ensure_prints_problems_each_time(tmp_path, capsys):
-    picture = Image.new("L", (40, 30), 255)
-    picture.paste(0, (10, 10, 20, 20))
-    folder = tmp_path / "pictures"
+    image = Image.new("L", (40, 30), 255)
+    image.paste(0, (10, 10, 20, 20))
+    folder = tmp_path / "images"
     folder.mkdir()
-    picture.save(folder / "good.png")
-    (folder / "bad.png").write_bytes(b"no picture")
+    image.save(folder / "good.png")
+    (folder / "bad.png").write_bytes(b"no image")
     source = FolderSource(path=str(folder))
     for _ in range(2):
         source.ensure(tmp_path / "data")
-        said = capsys.readouterr().err
-        assert "1 problems" in said
-        assert "bad.png" in said
+        report = capsys.readouterr().err
+        assert "1 problems" in report
+        assert "bad.png" in report
 
 
 def problems(root):
@@ -191,7 +191,7 @@ def problems(root):
     ],
 )
 def test_image_of_every_format_is_read(tmp_path, name):
-    picture(tmp_path / "in" / name)
+    image(tmp_path / "in" / name)
     (tmp_path / "in" / "labels.tsv").write_text(f"{name}\tx\n")
     source = FolderSource(str(tmp_path / "in"), validation=0)
     assert source.prepare(tmp_path).splits == {"all": 1, "train": 1}
@@ -199,11 +199,11 @@ def test_image_of_every_format_is_read(tmp_path, name):
 
 
 def test_files_without_ending_are_detected_by_content(tmp_path):
-    picture(tmp_path / "in" / "x.png")
+    image(tmp_path / "in" / "x.png")
     (tmp_path / "in" / "x.png").rename(tmp_path / "in" / "x")
     (tmp_path / "in" / "ink.xml").write_text(INKML)
     (tmp_path / "in" / "program.exe").write_bytes(b"MZ" + bytes(100))
-    (tmp_path / "in" / "README").write_text("BM and II* are no pictures")
+    (tmp_path / "in" / "README").write_text("BM and II* are no images")
     FolderSource(str(tmp_path / "in")).prepare(tmp_path)
     found = by_key(FolderSource(), tmp_path, "all")
     assert set(found) == {"x", "ink.xml"}
@@ -213,8 +213,8 @@ def test_files_without_ending_are_detected_by_content(tmp_path):
 @pytest.mark.timeout(60)
 def test_links_pipes_and_empty_files_are_reported(tmp_path):
     place, outside = tmp_path / "in", tmp_path / "outside"
-    picture(place / "a.png")
-    picture(outside / "b.png")
+    image(place / "a.png")
+    image(outside / "b.png")
     (place / "inside.png").symlink_to("a.png")
     (place / "outside.png").symlink_to(outside / "b.png")
     (place / "far").symlink_to(outside)
@@ -247,7 +247,7 @@ def test_links_pipes_and_empty_files_are_reported(tmp_path):
 
 def test_problems_have_outcomes(tmp_path):
     for name in ("a.png", "b.png", "c.png", "c.jpg", "d.png"):
-        picture(tmp_path / "in" / name)
+        image(tmp_path / "in" / name)
     (tmp_path / "in" / "labels.tsv").write_text(
         "a.png\t\\frac{\ngone.png\ty\nc\tz\nd.jpg\tx\nd.bmp\ty\nb\tx\n"
     )
@@ -262,7 +262,7 @@ def test_problems_have_outcomes(tmp_path):
 
 def test_caption_txt_names_without_ending(tmp_path):
     for year in ("2014", "2016"):
-        picture(tmp_path / year / "img" / "own_0.bmp")
+        image(tmp_path / year / "img" / "own_0.bmp")
         (tmp_path / year / "caption.txt").write_text("own_0\tx ^ { 2 }\n")
     source = FolderSource(str(tmp_path / "2014"), validation=0)
     assert source.prepare(tmp_path / "root").splits == {"all": 1, "train": 1}
@@ -274,7 +274,7 @@ def test_caption_txt_names_without_ending(tmp_path):
 
 
 def test_labels_by_relative_path(tmp_path, monkeypatch):
-    picture(tmp_path / "in" / "a.png")
+    image(tmp_path / "in" / "a.png")
     (tmp_path / "in" / "labels.txt").write_text("a.png\tx\n")
     monkeypatch.chdir(tmp_path)
     prepared = FolderSource("in", validation=0).prepare(tmp_path, labels=Path("in/labels.txt"))
@@ -283,7 +283,7 @@ def test_labels_by_relative_path(tmp_path, monkeypatch):
 
 
 def test_unused_labels_files_are_reported(tmp_path):
-    picture(tmp_path / "in" / "sub" / "a.png")
+    image(tmp_path / "in" / "sub" / "a.png")
     (tmp_path / "in" / "formulas.txt").write_text("a.png\tx\n")
     source = FolderSource(str(tmp_path / "in"), validation=0)
     (line,) = source.prepare(tmp_path).lines[1:]
@@ -297,8 +297,8 @@ def test_unused_labels_files_are_reported(tmp_path):
 
 
 def test_names_in_another_unicode_form_match(tmp_path):
-    picture(tmp_path / "in" / "e\u0301quation.png")
-    picture(tmp_path / "in" / "\u00fc.png")
+    image(tmp_path / "in" / "e\u0301quation.png")
+    image(tmp_path / "in" / "\u00fc.png")
     (tmp_path / "in" / "labels.tsv").write_text(
         "\u00e9quation.png\tx\nu\u0308.png\ty\n", encoding="utf-16"
     )

@@ -78,7 +78,7 @@ def test_from_list_excludes_labels_of_crohmes_tests(tmp_path, labels):
 
 
 @pytest.mark.parametrize(
-    ("given", "settings", "said"),
+    ("given", "settings", "message"),
     [
         ("", {}, "formulas.txt leaves no training samples: 0 of 0 formulas"),
         ("\n".join(FORMULAS), {"max_tokens": 3}, "leaves no training samples: 0 of 36"),
@@ -86,7 +86,7 @@ def test_from_list_excludes_labels_of_crohmes_tests(tmp_path, labels):
         (None, {}, "is a folder: source 'handwriting' needs a list"),
     ],
 )
-def test_prepare_without_formulas_keeps_earlier_store(tmp_path, given, settings, said):
+def test_prepare_without_formulas_keeps_earlier_store(tmp_path, given, settings, message):
     there = tmp_path / "handwriting" / "train.parquet"
     write_split(there, [], {})
     before = there.read_bytes()
@@ -95,7 +95,7 @@ def test_prepare_without_formulas_keeps_earlier_store(tmp_path, given, settings,
         path.mkdir()
     else:
         path.write_text(given)
-    with pytest.raises(Im2TexError, match=said):
+    with pytest.raises(Im2TexError, match=message):
         HandwritingSource(**{**ARGS, **settings}).prepare(tmp_path, str(path))
     assert there.read_bytes() == before
 
@@ -181,8 +181,8 @@ def test_extent_estimates_image_size(root):
     )
     numbers = range(len(split))
     estimated = np.array([dataset.size(k, 3)[:2] for k in numbers]).prod(1)
-    drawn = np.array([dataset[3, [k]].sizes[0].tolist() for k in numbers]).prod(1)
-    assert 0.8 < np.median(estimated / drawn) < 1.25
+    actual = np.array([dataset[3, [k]].sizes[0].tolist() for k in numbers]).prod(1)
+    assert 0.8 < np.median(estimated / actual) < 1.25
 
 
 @needs_tex

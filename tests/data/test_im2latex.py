@@ -77,7 +77,7 @@ def test_pairs_match_and_test_split_keeps_every_formula(renderer, release, tmp_p
     assert unrendered.image is None
     assert unrendered.extra["failed"].endswith("Undefined control sequence.")
     assert unreadable.tokens[:3] == ("{{{a_{4}", "\\alpha^{10}", "+")  # the label is the markup
-    said = "\n".join(prepared.lines)
+    report = "\n".join(prepared.lines)
     for line in (
         "train: 4 of the release's 83,884 formulas are available",
         "test: 4 of the release's 10,355 formulas are available",
@@ -86,13 +86,13 @@ def test_pairs_match_and_test_split_keeps_every_formula(renderer, release, tmp_p
         "test: 1 without an image, which count as wrong",
         "images: rendered from the formulas",
     ):
-        assert line in said
+        assert line in report
 
 
 @pytest.mark.parametrize("kind", ["folder", "archive"])
 def test_released_pages_are_cropped_padded_and_downsampled(renderer, release, tmp_path, kind):
     pages = {f"image{i}.png": page() for i in (0, 1, 2, 3, 5, 6)}
-    pages["image7.png"] = b"no picture"
+    pages["image7.png"] = b"no image"
     if kind == "folder":
         (release / "formula_images").mkdir()
         for name, data in pages.items():
@@ -105,15 +105,15 @@ def test_released_pages_are_cropped_padded_and_downsampled(renderer, release, tm
                 archive.addfile(entry, io.BytesIO(data))
     prepared = prepare(tmp_path, release)
     made = splits(tmp_path)
-    assert not renderer.drawn
+    assert not renderer.rendered
     assert [len(samples) for samples in made.values()] == [4, 3, 1]  # test, train, validation
     for sample in made["train"]:
         assert size_of(sample.image) == ((INK[1] + 16) // 2, (INK[0] + 16) // 2)
-    pictures = {s.key: s.image for s in made["test"]}
-    assert [key for key, image in pictures.items() if image is None] == ["image7", "image8"]
-    said = "\n".join(prepared.lines)
-    assert "1 without an image, which count as wrong: the image cannot be read" in said
-    assert "1 without an image, which count as wrong: the image does not exist" in said
+    images = {s.key: s.image for s in made["test"]}
+    assert [key for key, image in images.items() if image is None] == ["image7", "image8"]
+    report = "\n".join(prepared.lines)
+    assert "1 without an image, which count as wrong: the image cannot be read" in report
+    assert "1 without an image, which count as wrong: the image does not exist" in report
 
 
 def test_normal_forms_alone_make_their_splits(renderer, release, tmp_path):

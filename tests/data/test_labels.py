@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001
-"""Labels of one's own pictures: whole, drawn by TeX, or refused by a named reason."""
+"""Tests of `label_tokens`: labels are kept whole, rendered by TeX, or refused with a reason."""
 
 import sys
 from pathlib import Path
@@ -176,5 +176,5 @@ def test_braces_after_known_symbol_are_no_argument():
 def test_labels_are_rendered_by_tex():
     labels = [" ".join(label_tokens(markup)) for markup, _ in LABELS]
     with open_renderer("tex") as renderer:
-        drawn = list(renderer.render(labels))
-    assert [label for label, one in zip(labels, drawn, strict=True) if one.png is None] == []
+        rendered = list(renderer.render(labels))
+    assert [label for label, one in zip(labels, rendered, strict=True) if one.png is None] == []

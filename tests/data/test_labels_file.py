@@ -1,4 +1,4 @@
-"""Files of labels in the forms that people have, and the files that their names mean."""
+"""Tests of `read_labels` and `match_labels`."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A person's own pictures, from one working directory to another."""
+"""Test of a relative folder in another working directory."""
 
 import numpy as np
 import yaml

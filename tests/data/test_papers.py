@@ -1,4 +1,4 @@
-"""Papers come out of any packing, with the files that belong together, and no packing does harm."""
+"""Tests of the extraction of formulas from papers in folders, archives and packages."""
 
 import gzip
 import io

@@ -15,8 +15,8 @@ from im2tex.data.preparation.printed.split_plan import split_of
 from im2tex.errors import Im2TexError
 
 
-def opened(picture):
-    return np.asarray(Image.open(io.BytesIO(picture.png)))
+def opened(image):
+    return np.asarray(Image.open(io.BytesIO(image.png)))
 
 
 def png(pixels, mode=None):
@@ -26,9 +26,9 @@ def png(pixels, mode=None):
 
 
 def test_pad_and_downsample_sizes():
-    picture = pad_and_downsample(np.zeros((41, 100), np.uint8))
-    assert (picture.height, picture.width) == ((41 + 16) // 2, (100 + 16) // 2)
-    pixels = opened(picture)
+    image = pad_and_downsample(np.zeros((41, 100), np.uint8))
+    assert (image.height, image.width) == ((41 + 16) // 2, (100 + 16) // 2)
+    pixels = opened(image)
     assert pixels.shape == (28, 58)
     assert (pixels[0] == 255).all()
     assert (pixels[8:20, 8:-8] == 0).all()
@@ -51,7 +51,7 @@ def test_transparent_background_is_white():
     assert opened(image_from_file(png(sheet)))[14, 29] == 0
 
 
-@pytest.mark.parametrize("data", [b"", b"no picture", png(np.full((2000, 900), 255, np.uint8))])
+@pytest.mark.parametrize("data", [b"", b"no image", png(np.full((2000, 900), 255, np.uint8))])
 def test_blank_or_broken_image_is_refused(data):
     with pytest.raises(Im2TexError):
         image_from_file(data)
