@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
-from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
-from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch import Tensor
 
 from im2tex.data.dataset import Batch
 from im2tex.data.preprocessing import Preprocessing
@@ -25,34 +21,28 @@ from im2tex.evaluation.metrics.perplexity import Perplexity
 from im2tex.evaluation.sample_scores import score_sample
 from im2tex.evaluation.split_evaluator import SplitEvaluator
 from im2tex.latex.vocabulary import Vocabulary
-from im2tex.model.checkpoint import add_format_version, migrate, read_checkpoint
-from im2tex.model.checkpoint_contents import NOT_HYPERPARAMETERS, rebuilt
+from im2tex.model.checkpoint_contents import NOT_HYPERPARAMETERS
 from im2tex.model.ensemble import EnsembleOptions
 from im2tex.model.initialization import initialize
-from im2tex.model.migration import PREFIX
 from im2tex.model.prediction import ImageInput, Prediction
 from im2tex.model.predictor import Predictor
-from im2tex.model.pretrained import read_stored
 from im2tex.model.recognizer import Recognizer, combine
 from im2tex.model.unused_options import unused_options
 from im2tex.renames import component_attribute
 from im2tex.training.access import formula_data
+from im2tex.training.base_module import BaseModule
 from im2tex.training.examples import ValidationExample
 from im2tex.training.optim import OPTIMIZERS, SCHEDULES
 
-GRADIENT_CLIPPING_ERROR = "set model.clip_norm, not trainer.gradient_clip_val."
-"""The error for Lightning's own option of gradient clipping."""
 
-
-class Im2Tex(LightningModule):
+class Im2Tex(BaseModule):
     """Trains, validates and tests a `Recognizer`.
 
     Components are chosen by registered name (see `im2tex components`), each with a dictionary of
     arguments. Without a vocabulary, the decoder is built from the labels of the training split
     when a fit starts.
 
-    Hooks of Lightning that are implemented: `configure_model`, `configure_optimizers`,
-    `lr_scheduler_step`, `configure_gradient_clipping`; `on_save_checkpoint`, `on_load_checkpoint`;
+    Hooks of Lightning that are implemented, besides those of `BaseModule`: `configure_model`;
     `on_fit_start`, `on_train_start`, `on_train_batch_start`; `on_validation_epoch_start`,
     `on_validation_epoch_end`; `on_test_start`, `on_test_epoch_end`; and the steps of training,
     validation, test and prediction.
@@ -218,81 +208,6 @@ class Im2Tex(LightningModule):
             self.print(initialize(self.recognizer, self.init_from))
             self.init_from = None
 
-    # ---------------------------------------------------------------- checkpoints
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the format version."""
-        add_format_version(checkpoint)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Migrates checkpoints of older formats; refuses others."""
-        migrate(checkpoint, "the checkpoint")
-
-    @classmethod
-    def load_from_checkpoint(
-        cls,
-        checkpoint_path: Any,
-        map_location: Any = None,
-        hparams_file: Any = None,
-        strict: bool | None = None,
-        weights_only: bool | None = None,
-        **kwargs: Any,
-    ) -> Self:
-        """Loads a model from a checkpoint of any known format.
-
-        It replaces Lightning's method, which reads the hyper-parameters before a hook can migrate
-        them.
-
-        Args:
-            checkpoint_path: path of the file.
-            map_location: device of the model; the CPU if not given.
-            hparams_file: must be None.
-            strict: whether the names of weights must match exactly; true if not given.
-            weights_only: ignored; no code of the file is run.
-            **kwargs: arguments that replace the stored hyper-parameters.
-
-        Raises:
-            Im2TexError: if the file is missing, damaged, or not written by im2tex.
-        """
-        if hparams_file is not None:
-            raise Im2TexError("hparams_file: pass settings as keyword arguments instead.")
-        content = read_checkpoint(checkpoint_path)
-        settings, state = content["hyper_parameters"], content["state_dict"]
-        model = rebuilt(cls, settings, state, str(checkpoint_path), strict is not False, kwargs)
-        return model if map_location is None else model.to(map_location)
-
-    @classmethod
-    def from_pretrained(cls, name_or_path: str | Path) -> Self:
-        """Loads a trained model, with the ensemble and scales it was exported with.
-
-        Example:
-            >>> Im2Tex.from_pretrained("handwritten_small").transcribe("photo.png")[0].latex
-
-        Args:
-            name_or_path: name of a packaged model, or a folder written by `im2tex export`.
-
-        Returns:
-            The model in eval mode.
-
-        Raises:
-            Im2TexError: if there is no such model, or one of its files cannot be read.
-        """
-        stored = read_stored(name_or_path)
-        state = {PREFIX + name: value for name, value in stored.state.items()}
-        ensemble = {"ensemble": list(stored.members), "tta_scales": list(stored.scales)}
-        return rebuilt(cls, stored.settings, state, str(stored.path), use=ensemble).eval()
-
-    def save_pretrained(self, folder: str | Path) -> int:
-        """Writes settings and half-precision weights for `from_pretrained`.
-
-        Returns:
-            The size of all weights in bytes.
-
-        Raises:
-            Im2TexError: if a weight exceeds half precision, or the folder cannot be written.
-        """
-        return self.predictor.save_pretrained(folder)
-
     # ---------------------------------------------------------------- training
 
     def on_fit_start(self) -> None:
@@ -371,13 +286,10 @@ class Im2Tex(LightningModule):
         ]
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the metrics, and steps a `ReduceLROnPlateau` schedule."""
+        """Logs the metrics, and steps a schedule that depends on them."""
         perplexity = self.val_perplexity.compute()
         self.log("val/perplexity", perplexity, prog_bar=True)
-        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
-            for config in self.trainer.lr_scheduler_configs:
-                if isinstance(config.scheduler, ReduceLROnPlateau):
-                    config.scheduler.step(perplexity)
+        self.step_plateau_schedules(perplexity)
         values = self.val_metrics.compute()
         self.log_dict({name: v for name, v in values.items() if name != "val/token_exact"})
         self.log("val/token_exact", values["val/token_exact"], prog_bar=True)
@@ -425,37 +337,6 @@ class Im2Tex(LightningModule):
     ) -> list[Prediction]:
         """Predicts the LaTeX of images; see `Predictor.predict` for the options."""
         return self.predictor.predict(images, **options)
-
-    # ---------------------------------------------------------------- optimisation
-
-    def configure_optimizers(self) -> Any:
-        """Builds the optimiser and the learning-rate schedule."""
-        optimizer = self.optimizer.build(self)
-        total = float(self.trainer.estimated_stepping_batches)
-        return {"optimizer": optimizer, "lr_scheduler": self.schedule.build(optimizer, total)}
-
-    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Steps a schedule, except `ReduceLROnPlateau`.
-
-        Lightning would step that one after the checkpoint of the validation is written, so that a
-        resumed run lacks the step, and also in epochs without a validation.
-        `on_validation_epoch_end` steps it instead.
-        """
-        if metric is None:
-            super().lr_scheduler_step(scheduler, metric)
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clips the gradient norm to `clip_norm`; logs the norm before clipping and the rate."""
-        if gradient_clip_val is not None:
-            raise Im2TexError(GRADIENT_CLIPPING_ERROR)
-        norm = nn.utils.clip_grad_norm_(self.parameters(), self.clip_norm or float("inf"))
-        self.log("train/grad_norm", norm)
-        self.log("train/lr", optimizer.param_groups[0]["lr"])
 
 
 def _check_ranges(min_count: int, clip_norm: float, num_validation_examples: int) -> None:

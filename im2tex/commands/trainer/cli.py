@@ -25,6 +25,7 @@ from im2tex.errors import Im2TexError
 from im2tex.model.checkpoint_contents import limited, require_fit
 from im2tex.model.initialization import require_init_from
 from im2tex.model.pretrained import StoredModel
+from im2tex.training.base_module import GRADIENT_CLIPPING_ERROR
 from im2tex.training.callbacks import (
     EMA,
     ConsoleLogger,
@@ -41,7 +42,7 @@ from im2tex.training.callbacks.stop_at_signal import StopAtSignal, resume_advice
 from im2tex.training.callbacks.test_report import TestReport
 from im2tex.training.callbacks.validate_resume_state import ValidateResumeState
 from im2tex.training.checkpoint_io import AtomicCheckpointIO
-from im2tex.training.module import GRADIENT_CLIPPING_ERROR, Im2Tex
+from im2tex.training.module import Im2Tex
 from im2tex.utils.stopping import STOP_REQUEST
 
 RUNS = "runs"
