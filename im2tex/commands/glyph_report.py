@@ -10,7 +10,7 @@ from im2tex.ink.glyphs import crohme, detexify, font, substitutes
 from im2tex.ink.glyphs.bank import GlyphBank
 from im2tex.ink.glyphs.coverage import glyph_kind
 from im2tex.ink.glyphs.making import BuildResult
-from im2tex.ink.glyphs.sheet import Row, draw_sheet, spread_indices
+from im2tex.ink.glyphs.sheet import SheetRow, draw_sheet, spread_indices
 from im2tex.utils.png import save_png
 
 LICENCES = {
@@ -70,7 +70,7 @@ def print_table(bank: GlyphBank, tokens: Iterable[str], uses: Counter[str]) -> N
         print(f"  {token:20} {uses[token]:9,} {bank.count(token):7,}  {sources or 'none'}")
 
 
-def glyph_rows(bank: GlyphBank, tokens: Iterable[str]) -> Iterator[Row]:
+def glyph_rows(bank: GlyphBank, tokens: Iterable[str]) -> Iterator[SheetRow]:
     """A row of samples for each symbol."""
     for token in tokens:
         count = bank.count(token)
@@ -79,13 +79,13 @@ def glyph_rows(bank: GlyphBank, tokens: Iterable[str]) -> Iterator[Row]:
         yield text, [bank.strokes(token, i) for i in spread_indices(count)]
 
 
-def outlier_rows(result: BuildResult) -> Iterator[Row]:
+def outlier_rows(result: BuildResult) -> Iterator[SheetRow]:
     """A row of outliers for each symbol that has some."""
     for token, samples in sorted(result.outliers.items()):
         yield f"{token}\n{len(samples)} outliers", [sample.strokes for sample in samples]
 
 
-def save_sheet(path: Path, rows: Iterable[Row]) -> None:
+def save_sheet(path: Path, rows: Iterable[SheetRow]) -> None:
     """Draws rows of samples to a PNG file, and prints its path."""
     listed = list(rows)
     if not listed:

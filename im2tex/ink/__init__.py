@@ -1,1 +1,1 @@
-"""Handwriting as strokes: reading, drawing and varying it."""
+"""Handwritten formulas as strokes and images: reading, rasterising, augmenting, composing."""

@@ -59,11 +59,10 @@ _UPPER = {
 }  # fmt: skip
 _GREEK = dict(zip(_LOWER.split(), "abcdefghijklmnopqrstuvwx", strict=True)) | _UPPER
 _PRINT = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789()/!,.;:|?")
-_NAMES = """sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp lim max min sup
-inf det dim gcd"""
-_WORDS = frozenset(_NAMES.split())
+_FUNCTIONS = """sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp lim max min
+sup inf det dim gcd"""
+_FUNCTION_NAMES = frozenset(_FUNCTIONS.split())
 
-_S = 0.5  # half the width of a sign
 _ARC = [(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 25)]
 
 
@@ -71,7 +70,7 @@ def _dot(x: float, y: float) -> list[tuple[float, float]]:
     return [(x + 0.02 * c, y + 0.02 * s) for c, s in _ARC[::4]]
 
 
-def _bar(y: float, left: float = 0.0, right: float = 2 * _S) -> list[tuple[float, float]]:
+def _bar(y: float, left: float = 0.0, right: float = 1.0) -> list[tuple[float, float]]:
     return [(left, y), (right, y)]
 
 
@@ -157,13 +156,13 @@ _OWN: dict[str, list[Sequence[tuple[float, float]]]] = {
          (0.2, -0.32), (0.15, -0.16), (0.16, 0.12), (0.12, 0.26), (0.0, 0.32)],
     ],
 }  # fmt: skip
-_SAME = {"\\lt": "<", "\\gt": ">", "\\le": "\\leq", "\\ge": "\\geq", "\\ne": "\\neq",
+_ALIASES = {"\\lt": "<", "\\gt": ">", "\\le": "\\leq", "\\ge": "\\geq", "\\ne": "\\neq",
          "\\to": "\\rightarrow", "'": "\\prime", "\\lbrace": "\\{", "\\rbrace": "\\}"}  # fmt: skip
 
 
 def font_tokens() -> list[str]:
     """All tokens with a glyph, sorted."""
-    names = {*_PRINT, *_OWN, *_SAME, *(f"\\{word}" for word in _WORDS)}
+    names = {*_PRINT, *_OWN, *_ALIASES, *(f"\\{word}" for word in _FUNCTION_NAMES)}
     return sorted(names | {f"\\{name}" for name in _GREEK})
 
 
@@ -178,12 +177,12 @@ def glyph(token: str, cursive: bool = False) -> Glyph:
     Raises:
         Im2TexError: if the font has no glyph for it.
     """
-    token = _SAME.get(token, token)
+    token = _ALIASES.get(token, token)
     if token in _OWN:
         strokes = [np.array(points, dtype=np.float64) for points in _OWN[token]]
         right = max(float(s[:, 0].max()) for s in strokes)
         return _glyph((s + np.array([_BEARING, 0]) for s in strokes), right + 2 * _BEARING)
-    if token[1:] in _WORDS:
+    if token[1:] in _FUNCTION_NAMES:
         letters = [glyph(letter, cursive) for letter in token[1:]]
         starts = np.cumsum([0.0] + [_NAME_SPACING * letter.width for letter in letters])
         moved = [

@@ -53,6 +53,10 @@ _SCHEMA = pa.schema(
 class GlyphSample:
     """One drawing of a symbol.
 
+    Example:
+        >>> minus = GlyphSample("-", (np.array([[0, 0], [10, 0]], np.float32),), "own", "ann")
+        >>> bank = GlyphBank.of([minus])
+
     Attributes:
         token: the symbol, as `im2tex.ink.glyphs.names.glyph_token` spells it.
         strokes: at least one, of at least one point each; any unit, y downwards.

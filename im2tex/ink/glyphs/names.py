@@ -28,7 +28,7 @@ ALPHABETS = {
 }
 """Fonts whose letters have shapes of their own in handwriting, and their names."""
 
-_SAME = r"""
+_ALIASES = r"""
 \rightarrow : \to \textrightarrow
 \leftarrow : \gets \textleftarrow
 \uparrow : \textuparrow
@@ -111,7 +111,7 @@ _UPRIGHT_CAPITALS = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 SPELLINGS: dict[str, str] = {
     **{
         other: name
-        for line in _SAME.strip().splitlines()
+        for line in _ALIASES.strip().splitlines()
         for name, others in [line.split(" : ")]
         for other in others.split()
     },
@@ -121,7 +121,7 @@ SPELLINGS: dict[str, str] = {
 """Other names of a printed shape, and the name of its glyphs."""
 
 # Calligraphic and script letters are capitals; `\mathcal{l}` is a mistake for `l`.
-_LETTERED = {
+_ALPHABET_LETTERS = {
     "\\mathcal": frozenset(ascii_uppercase),
     "\\mathscr": frozenset(ascii_uppercase),
     "\\mathfrak": frozenset(ascii_letters),
@@ -129,7 +129,7 @@ _LETTERED = {
 }
 _STYLED = re.compile(r"(\\[A-Za-z]+)\{(\\?\w+)\}")
 _SIDED = re.compile(r"\\(?:left|right)(?![A-Za-z])(.+)")
-_ANGLES = {"<": "\\langle", ">": "\\rangle"}  # behind \left and \right
+_ANGLES = {"<": "\\langle", ">": "\\rangle"}  # after \left and \right
 
 
 def glyph_token(token: str, font: str | None = None) -> str:
@@ -147,6 +147,6 @@ def glyph_token(token: str, font: str | None = None) -> str:
     if styled and (styled[1] in ALPHABETS or styled[1] in FONTS | SWITCHES):
         font, token = styled[1], styled[2]
     alphabet = ALPHABETS.get(font or "")
-    if alphabet and token in _LETTERED[alphabet]:
+    if alphabet and token in _ALPHABET_LETTERS[alphabet]:
         return f"{alphabet}{{{token}}}"
     return SPELLINGS.get(token, token)

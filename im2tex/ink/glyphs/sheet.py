@@ -19,7 +19,7 @@ _NAME = 150  # pixels
 _ROWS = 200  # per column
 _PEN = 1.7  # pixels
 
-Row = tuple[str, Sequence[Sequence[Stroke]]]
+SheetRow = tuple[str, Sequence[Sequence[Stroke]]]
 """The text of a row, and the strokes of its glyphs."""
 
 
@@ -29,7 +29,7 @@ def spread_indices(count: int) -> list[int]:
     return [i * count // chosen for i in range(chosen)]
 
 
-def draw_sheet(rows: Iterable[Row]) -> Image.Image:
+def draw_sheet(rows: Iterable[SheetRow]) -> Image.Image:
     """Draws the first `SAMPLES` glyphs of each row, in columns of 200 rows."""
     rows = list(rows)
     width = _NAME + SAMPLES * _CELL

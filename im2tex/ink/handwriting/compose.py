@@ -39,7 +39,7 @@ _WIDE_ACCENT = 1.5  # em: a wider accent covers several symbols
 
 
 class Composer:
-    """Writes formulas by hand.
+    """Composes handwritten formulas of the glyphs of a bank.
 
     Example:
         >>> composer = Composer(built_in_bank())
@@ -66,7 +66,7 @@ class Composer:
         return [name for name in names if name not in self.bank]
 
     def compose(self, layout: Layout, rng: np.random.Generator) -> Ink:
-        """Writes a formula.
+        """Composes a formula.
 
         Args:
             layout: at least one symbol; each has a glyph in the bank (`missing`).

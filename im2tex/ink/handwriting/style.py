@@ -18,6 +18,10 @@ import numpy as np
 class HandwritingStyle:
     """Distribution of handwriting styles.
 
+    Example:
+        >>> style = dataclasses.replace(NATURAL, slant_std=0.2)
+        >>> composer = Composer(bank, style)
+
     Lengths are in em of the text size, angles in radians. Spacing and sizes are factors whose
     logarithm is normally distributed. 0 switches a variation off.
 

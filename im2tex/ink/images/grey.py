@@ -118,8 +118,7 @@ def _add_coloured_parts(
 ) -> NDArray[np.uint8]:
     """Adds symbols with the lightness of an even paper but another colour.
 
-    Only parts whose lines are about as wide as those of the other ink: wider parts are highlighted
-    paper.
+    Wider parts than the lines of the other ink are skipped, since they are highlighted paper.
     """
     plain = distance <= _SAME_LEVEL
     if plain.mean() < _EVEN_PAPER:

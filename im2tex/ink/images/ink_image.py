@@ -45,6 +45,11 @@ def read_ink_image(source: Any) -> InkImage:
     levels are stretched between the paper and the darkest ink; the lines of ruled and squared
     paper are removed (`ruled_lines`).
 
+    Example:
+        >>> image = read_ink_image("photo.jpg")
+        >>> image.ink.shape, image.notes
+        ((120, 480), ('the paper has lines; they were removed.',))
+
     Args:
         source: see `open_image`.
 

@@ -52,6 +52,11 @@ def anchor(token: str) -> Anchor:
 class SwapBank:
     """Symbols of many writers by token, in flat arrays shared by worker processes.
 
+    Example:
+        >>> bank = SwapBank.from_samples(split)
+        >>> first, end = bank.ranges["x"]
+        >>> strokes = bank.strokes(first)
+
     Attributes:
         shapes: the strokes of all symbols, relative to the top left corner of each, in units of
             the symbol size of its formula.
