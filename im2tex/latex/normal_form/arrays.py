@@ -16,8 +16,9 @@ MAX_DEPTH = 100
 
 _MAX_GAP = 200  # characters between two tokens: a comment, a label
 _NAME = re.compile(r"[A-Za-z]+\*?")
-_POSITIONS = ("t", "b", "c", "h")
+_POSITION = re.compile(r"\[[tbch]{0,4}\]")
 _LENGTH = re.compile(r"[-+]?(\d+\.?\d*|\.\d+|)(pt|mm|cm|in|ex|em|bp|pc|dd|cc|sp|mu|\\[A-Za-z]+)")
+_COUNT = re.compile(r"\{([0-9]{1,3})\}")
 _LENGTH_TOKENS = 12  # a length behind `\\` is not longer than this
 _SPECIFICATION_TOKENS = 500
 _MAX_COLUMNS = 50  # of `*{n}{c}`; papers write 20 for any number
@@ -89,13 +90,11 @@ class ArrayReader(TokenCursor):
 
     def _count(self, name: str) -> str:
         """Reads the number of pairs of columns, in braces."""
-        self.expect("{", f"the number of columns of {name} is missing")
-        digits = "".join(self.tokens[self.at : self.at + 3]).partition("}")[0]
-        if not (digits.isdecimal() and digits.isascii()):
+        match = _COUNT.match("".join(self.tokens[self.at : self.at + 5]))
+        if match is None:
             raise self.error(f"the number of columns of {name} is missing")
-        self.at += len(digits)
-        self.expect("}", f"the number of columns of {name} has no end")
-        return digits
+        self.at += len(match[0])
+        return match[1]
 
     def substack(self) -> Node:
         r"""Reads the lines of `\substack`."""
@@ -122,12 +121,8 @@ class ArrayReader(TokenCursor):
 
     def _skip_position(self) -> None:
         """Reads over the vertical position of an environment, `[t]`."""
-        if self.tokens[self.at] == "[":
-            end = self.at + 1
-            while self.tokens[end] in _POSITIONS and end < self.at + len(_POSITIONS):
-                end += 1
-            if self.tokens[end] == "]":
-                self.at = end + 1
+        match = _POSITION.match("".join(self.tokens[self.at : self.at + 6]))
+        self.at += len(match[0]) if match else 0
 
     def _columns(self) -> list[str]:
         """Reads a column specification."""

@@ -32,8 +32,7 @@ class ConstructReader(ArrayReader):
             left: the first part.
             until: a token that ends the second part, besides those that end every row.
         """
-        name = self.tokens[self.at]
-        self.at += 1
+        name = self.take()
         option: list[Node] = [self.delimiter(name) for _ in range(KEPT_INFIXES.get(name, 0))]
         if name in ("\\above", "\\abovewithdelims"):
             length = self.length_here()

@@ -12,6 +12,7 @@ import re
 from typing import NamedTuple
 
 from im2tex.latex.characters import to_ascii
+from im2tex.latex.cursor import END, TokenCursor
 from im2tex.latex.normal_form.commands import ARGUMENTS, OPENING, TEXT
 from im2tex.latex.normal_form.display import strip_display
 from im2tex.latex.tokens import LatexError
@@ -45,7 +46,6 @@ _WIDTH = re.compile(  # `\hbox to 3cm{x}`: the width of a box
     r"(?:[a-z]{2}|\\[A-Za-z]++)|\\[A-Za-z]++)\s*+(?=\{)"
 )
 _STAR = re.compile(r"(?<=\\operatorname)(?=\*)")
-_TEXT_COMMANDS = frozenset(TEXT)
 # A font switch behind a brace, in front of a brace, or both.
 _ROMAN = re.compile(r"(\{ ?)?\\rm(?![A-Za-z])(\{)?")
 _MARK = "\x1f"  # white space to the patterns, but no space
@@ -157,9 +157,7 @@ def _settle_romans(source: str) -> str:
 
 
 def _silence(match: re.Match[str]) -> str:
-    if match[1]:
-        return match[1]
-    return " " if match[0][0] == "\\" and match[0][1] in ">~" else ""
+    return match[1] or (" " if match[0] in ("\\>", "\\~") else "")
 
 
 def _tidy(tokens: list[str]) -> list[str]:
@@ -202,7 +200,7 @@ def _with_text(pieces: list[str], *, dollars: bool, ties: bool = False) -> list[
             else:
                 stack.pop()
             text = not text
-        announced = piece in _TEXT_COMMANDS
+        announced = piece in TEXT
     return tokens
 
 
@@ -214,24 +212,20 @@ def _swallows_spaces(token: str, dollars: bool) -> bool:
     return token in ARGUMENTS or (dollars and token[0] == "\\" and token[-1].isalpha())
 
 
+class _Tokens(TokenCursor):
+    opening = OPENING
+
+
 def _without_numbers(tokens: list[str], source: str) -> list[str]:
     kept: list[str] = []
-    at = 0
-    while at < len(tokens):
-        token = tokens[at]
-        at += 1
+    cursor = _Tokens(tokens)
+    while (token := cursor.take()) != END:
         if token not in _NUMBERS:
             kept.append(token)
-            continue
-        if not _NUMBERS[token]:
-            continue
-        at += tokens[at : at + 1] == ["*"]
-        depth = 0
-        while at < len(tokens):
-            depth += (tokens[at] in OPENING) - (tokens[at] == "}")
-            at += 1
-            if depth <= 0:
-                break
-        if depth > 0 or tokens[at - 1] == token:
-            raise LatexError(f"the argument of {token} is missing", source.find(token), source)
+        elif _NUMBERS[token]:
+            cursor.take_if("*")
+            start, cursor.at = cursor.at, cursor.group_end()
+            group = tokens[start : cursor.at]
+            if not group or (group[0] in OPENING and group[-1] != "}"):
+                raise LatexError(f"the argument of {token} is missing", source.find(token), source)
     return kept
