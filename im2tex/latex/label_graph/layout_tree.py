@@ -237,7 +237,7 @@ class _LayoutTreeBuilder:
             count = len(self.labels)
             if count > start:
                 self.parent = (end, RIGHT) if end != NONE else (NONE, "")
-            main = self.place(node)
+            main = _PLACES[node.kind](self, node)
             end = main if len(self.labels) > count else end
         if len(self.labels) > start:
             self.parent = NONE, ""

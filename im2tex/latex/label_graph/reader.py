@@ -172,10 +172,13 @@ class SymbolTreeReader(TokenCursor):
 
     def scripted(self, base: SymbolNode) -> SymbolNode:
         r"""Reads the `\limits` and the scripts behind a base."""
-        limits = base.kind in (NodeKind.OVER, NodeKind.UNDER) and base.parts[1].text in names.BRACES
-        if self.tokens[self.at] in _LIMITS:
-            limits = self.take() == r"\limits"
         word = self.tokens[self.at]
+        if word not in _SCRIPTS:
+            return base
+        limits = base.kind in (NodeKind.OVER, NodeKind.UNDER) and base.parts[1].text in names.BRACES
+        if word in _LIMITS:
+            limits = self.take() == r"\limits"
+            word = self.tokens[self.at]
         if word not in {"^", "_"}:
             return base
         self.enter()
