@@ -131,7 +131,7 @@ def test_label_tokens_is_idempotent(markup, expected):
         (r"x_1_2", "_ on a base that has such a script"),
         (r"\frac{a}", "an argument of"),
         (r"\boxed", "an argument of"),
-        (r"see \ref{a}", "points to something outside"),
+        (r"see \ref{a}", "refers to something outside"),
         (r"\begin{theorem}x\end{theorem}", "theorem has no place"),
         (r"\vrule height 1pt{x}", "no place in a label"),
         (r"a\over b\over c", "in one group"),
@@ -164,7 +164,7 @@ def test_label_tokens_refuses_markup_with_reason(markup, reason):
 def test_label_error_without_position_names_none():
     with pytest.raises(LatexError) as caught:
         label_tokens(r"see \ref{a}")
-    assert str(caught.value) == r"\ref points to something outside the formula"
+    assert str(caught.value) == r"\ref refers to something outside the formula"
 
 
 def test_braces_after_known_symbol_are_no_argument():

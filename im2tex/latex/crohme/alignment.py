@@ -67,7 +67,7 @@ def align_symbols(
         for i, written in enumerate(symbols):
             queue = by_id.get(written.href)
             if queue:
-                # Elements that share an id are taken in order; a number's digits share one too.
+                # Elements with the same id are assigned in order; so are the digits of a number.
                 positions[i] = queue.popleft() if len(queue) > 1 else queue[0]
     taken = set(positions)
     free: defaultdict[str, list[int]] = defaultdict(list)
@@ -90,7 +90,7 @@ def _positions_by_id(
     label: Sequence[CanonicalToken], math: Sequence[CanonicalToken]
 ) -> dict[str, deque[int]]:
     """Positions in the label by MathML id, one for each element with the id."""
-    ours = [_fold(leaf.token) for leaf in label]
+    label_names = [_fold(leaf.token) for leaf in label]
     names: list[str] = []
     ids: list[list[str]] = []
     for leaf in math:
@@ -104,10 +104,10 @@ def _positions_by_id(
             ids.append([])
         if leaf.id is not None and leaf.written:
             ids[-1].append(leaf.id)
-    if ours == names:
-        partner = {i: i for i in range(len(ours))}
+    if label_names == names:
+        partner = {i: i for i in range(len(label_names))}
     else:
-        blocks = SequenceMatcher(None, names, ours, autojunk=False).get_matching_blocks()
+        blocks = SequenceMatcher(None, names, label_names, autojunk=False).get_matching_blocks()
         partner = {block.a + k: block.b + k for block in blocks for k in range(block.size)}
     positions: dict[str, deque[int]] = {}
     previous: list[str] = []

@@ -93,7 +93,7 @@ def _compound(node: Node, out: list[str]) -> None:
     elif isinstance(node, Array):
         _array(node, out)
     elif isinstance(node, Verbatim) and node.tokens[0] not in symbols.VANISHING | symbols.DROPPED:
-        raise _refused(f"{node.tokens[0]} has no place in a label")
+        raise _refused(f"a label cannot contain {node.tokens[0]}")
 
 
 def _symbol(token: str, follower: Node | None) -> list[str]:
@@ -107,8 +107,8 @@ def _symbol(token: str, follower: Node | None) -> list[str]:
         return []
     if token[0] != "\\":
         return [symbols.SYNONYMS.get(sign, sign) for sign in token]  # a dash may be two
-    if token in symbols.PLACELESS:
-        raise _refused(f"{token} has no place in a label")
+    if token in symbols.NOT_IN_LABELS:
+        raise _refused(f"a label cannot contain {token}")
     if token in commands.ARGUMENTS and token not in commands.FONTS:
         raise _refused(f"an argument of {token} is missing")
     if token in symbols.VANISHING:
@@ -167,7 +167,7 @@ def _scripts(node: Scripts, out: list[str]) -> None:
     if out and tokens[:1] in (["_"], ["^"]):
         end, found = _scripts_at_end(out)
         if not (_is_second(node) and tokens[0] in found):
-            # The scripts have no base: the symbol in front of them is not theirs.
+            # The scripts have no base; the symbol in front of them is not their base.
             out += ["{", "}"] if found or out[-1] in _LARGE else []
         elif end == 0:
             out[:] = ["{", *out, "}"]
@@ -217,7 +217,7 @@ def _scripts_at_end(tokens: list[str]) -> tuple[int, dict[str, list[str]]]:
 def _command(node: Command, out: list[str]) -> None:
     name = node.name.partition(" ")[0]
     if name in symbols.POINTERS:
-        raise _refused(f"{name} points to something outside the formula")
+        raise _refused(f"{name} refers to something outside the formula")
     if name in commands.KEPT_INFIXES:
         out += ["{", *_infix(node), "}"]
     elif name == "\\mathchoice":
@@ -272,7 +272,7 @@ def _array(array: Array, out: list[str]) -> None:
     elif name in commands.COLUMNED or name in ("cases", "smallmatrix"):
         name, columns = "matrix", []
     elif name not in _ENVIRONMENTS:
-        raise _refused(f"the environment {name} has no place in a label")
+        raise _refused(f"a label cannot contain the environment {name}")
     out += _delimiter(left.removeprefix("\\left")) if left else []
     out.append(f"\\begin{{{name}}}")
     out += ["{", *columns, "}"] if columns else []

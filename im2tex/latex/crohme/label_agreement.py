@@ -45,20 +45,20 @@ class LabelAgreement:
 
 
 def compare_labels(
-    ours: Mapping[K, Sequence[str]], theirs: Mapping[K, Sequence[str]]
+    first: Mapping[K, Sequence[str]], second: Mapping[K, Sequence[str]]
 ) -> LabelAgreement:
     """Compares labels formula by formula.
 
     Args:
-        ours: tokens by formula.
-        theirs: tokens by formula; formulas that are only here are ignored.
+        first: tokens by formula.
+        second: tokens by formula; formulas that are only here are ignored.
 
     Returns:
         The counts, and an example of each class of difference.
     """
     found = LabelAgreement()
-    for key, tokens in ours.items():
-        other = theirs.get(key)
+    for key, tokens in first.items():
+        other = second.get(key)
         if other is None:
             found.missing += 1
             continue
@@ -72,19 +72,20 @@ def compare_labels(
     return found
 
 
-def classify(ours: Sequence[str], theirs: Sequence[str]) -> str | None:
+def classify(first: Sequence[str], second: Sequence[str]) -> str | None:
     """The class of difference between two labels; None for equal labels."""
-    if list(ours) == list(theirs):
+    if list(first) == list(second):
         return None
-    left, right = " ".join(ours), " ".join(theirs)
+    left, right = " ".join(first), " ".join(second)
     for name, rewrite in _REWRITINGS:
         left, right = rewrite(left), rewrite(right)
         if left == right:
             return name
-    mine, yours = _written(left), _written(right)
-    if mine == yours:
+    left_symbols, right_symbols = _written(left), _written(right)
+    if left_symbols == right_symbols:
         return "structure"
-    missing, added = Counter(yours) - Counter(mine), Counter(mine) - Counter(yours)
+    missing = Counter(right_symbols) - Counter(left_symbols)
+    added = Counter(left_symbols) - Counter(right_symbols)
     if not missing and not added:
         return "order of symbols"
     if not added:
@@ -131,5 +132,5 @@ def describe_agreement(agreement: LabelAgreement) -> Iterable[str]:
         f"({100 * agreement.fraction:.2f} %)"
     )
     for kind, count in agreement.classes.most_common():
-        key, ours, theirs = agreement.examples[kind]
-        yield f"  {kind}: {count}, as in {key}: '{' '.join(ours)}' against '{' '.join(theirs)}'"
+        key, first, second = agreement.examples[kind]
+        yield f"  {kind}: {count}, as in {key}: '{' '.join(first)}' against '{' '.join(second)}'"

@@ -101,7 +101,7 @@ RENAMED = {
 POINTERS = _names(r"\ref \eqref \pageref \cite")
 """Commands that refer to something outside the formula."""
 
-PLACELESS = _names(r"\[ \] \( \) \vrule \hrule \noalign \char \c \d \b \t \H \k")
+NOT_IN_LABELS = _names(r"\[ \] \( \) \vrule \hrule \noalign \char \c \d \b \t \H \k")
 """Commands that a label cannot contain."""
 
 TEXT_ACCENTS = _names(r"\' \` \^ \= \. \u \v \r " + '\\"')

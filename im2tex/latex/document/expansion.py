@@ -12,7 +12,7 @@ FORMULA_BUDGET = 100_000
 """Characters that the macros of one formula may read and write."""
 
 _SPACES = re.compile(r"\s*")
-# Commands that say nothing about a formula's symbols, with the number of their arguments; the
+# Commands without effect on a formula's symbols, with the number of their arguments; the
 # contents of coloured parts stay.
 _SILENT = {
     **dict.fromkeys(["\\label", "\\tag", "\\color", "\\textcolor"], 1),

@@ -18,8 +18,8 @@ compares two graphs. The modules here compute what these programs output, slips 
   `.5`. Primes without spaces are one symbol, `''`.
 * An argument without braces is one character or one symbol, and never a construct: in
   `\sqrt \frac 1 2` the root is a bare sign before a fraction, and so it is at the end of a group.
-* `\limits` puts scripts above and below, and so does a brace; without it `\sum` and `\lim` have
-  theirs at the corner. `\displaystyle` and its kin may stand once before an expression.
+* `\limits` puts scripts above and below, and so does a brace; otherwise the scripts of `\sum` and
+  `\lim` are at the corner. `\displaystyle` and its kin may stand once before an expression.
 * A matrix column specification must be without spaces: `{cc}`, not `{ c c }`. A `\hline` is skipped
   where an expression stands beside it. Only `array` and `eqnarray` take the extra height of
   `\\ [2pt]` behind a space.

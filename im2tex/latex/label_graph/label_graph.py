@@ -179,7 +179,7 @@ def compare_label_graphs(
         strict: by the strict rules, of which both graphs must be.
 
     Returns:
-        The errors. Without `strict` the two graphs can change places.
+        The errors. Without `strict` the comparison is symmetric.
     """
     guess = prediction or _EMPTY
     return GraphComparison(

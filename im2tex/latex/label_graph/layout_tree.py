@@ -115,7 +115,7 @@ def _drop_lost(parts: Iterable[SymbolNode]) -> list[SymbolNode]:
 
 
 def _with_styled_contents(node: SymbolNode, font: str) -> SymbolNode:
-    """The node with the contents of fonts, texts and boxes in their place, as rows."""
+    """The node with fonts, texts and boxes replaced by rows of their contents."""
     kind, text, parts = node
     if kind is NodeKind.TEXT:
         letters = (_in_font(NodeKind.LETTER, c, font) for c in text if not c.isspace())
