@@ -28,6 +28,8 @@ _WORD = re.compile(r"\S+")
 
 
 class _PreparedFormula(NamedTuple):
+    """A sanitised formula: its tokens, their positions in the source, and its two pages."""
+
     tokens: Sequence[str]
     starts: list[int]
     plain: str

@@ -58,6 +58,16 @@ class TexEngine(ABC, Generic[F, P, R]):
         workers: batches typeset at a time; by default the number of cores.
         limits: of a program run for a batch.
 
+    Attributes:
+        name: of the engine, for messages.
+        alternative: advice if TeX is not installed.
+        programs: the programs that the engine runs.
+        preamble: source of the LaTeX format.
+        pages: pages of each formula; the second page, if any, has markers.
+        workers: as given.
+        limits: as given.
+        folder: the working folder.
+
     Raises:
         Im2TexError: if TeX is not installed, or its format cannot be made.
     """
@@ -67,7 +77,6 @@ class TexEngine(ABC, Generic[F, P, R]):
     programs: ClassVar[tuple[str, ...]]
     preamble: ClassVar[str] = template.PREAMBLE
     pages: ClassVar[int] = 1
-    """Pages of each formula; the second one, if any, has markers."""
 
     def __init__(self, workers: int | None = None, limits: SandboxLimits | None = None) -> None:
         if workers is not None and workers < 1:
