@@ -1,1 +1,1 @@
-"""What stands behind each command."""
+"""The functions of the commands, which define their options by signature and docstring."""

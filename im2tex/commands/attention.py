@@ -51,7 +51,7 @@ def attention(
     Args:
         images: image or InkML file; - for an image on standard input.
         split: samples of a prepared split instead of files, such as crohme:test_2014; with
-            --ckpt_path, SPLIT alone is one of the data that it was trained with.
+            --ckpt_path, SPLIT alone is a split of the training data's source.
         keys: keys of the samples; the first samples if not given.
         limit: how many samples, without --keys.
         ckpt_path: checkpoint to predict with.
@@ -99,12 +99,12 @@ def attention(
     )
     records: list[AttentionRecord] = []
     failures = 0
-    for one in loaded:
-        if isinstance(one, str):
-            _report(one)
+    for image_or_error in loaded:
+        if isinstance(image_or_error, str):
+            _report(image_or_error)
             failures += 1
         else:
-            name, image, gold = one
+            name, image, gold = image_or_error
             records.append(predict_with_attention(predictor, image, name, gold, options))
     if not records:
         raise Im2TexError("none of the images can be read; there is nothing to show.")
@@ -141,7 +141,7 @@ def _model_facts(stored: StoredModel, name: str) -> dict[str, str]:
 
 
 def _load_files(model: Predictor, images: Sequence[str]) -> Iterator[_LoadedImage | str]:
-    """The images of files; for one that cannot be read, why."""
+    """Yields the images of files; for an unreadable file, the error message."""
     from im2tex.model.prediction import preprocess_image
 
     for name in images:
@@ -166,7 +166,7 @@ def _load_samples(
     data: Mapping[str, Any],
     root: Path | None,
 ) -> Iterator[_LoadedImage | str]:
-    """The images of samples; for one that cannot be read, why.
+    """Yields the images of samples; for an unreadable sample, the error message.
 
     Args:
         model: gives the preprocessing.
@@ -214,8 +214,9 @@ def _render_predictions(
     if engine.name == NONE:
         return records
     try:
-        images = render_formulas([" ".join(one.prediction) for one in records], engine)
+        images = render_formulas([" ".join(record.prediction) for record in records], engine)
     except Im2TexError as error:
         _report(f"predictions not rendered: {error}")
         return records
-    return [replace(one, rendered=png or b"") for one, png in zip(records, images, strict=True)]
+    pairs = zip(records, images, strict=True)
+    return [replace(record, rendered=png or b"") for record, png in pairs]

@@ -128,11 +128,11 @@ def _lock_folder(folder: Path, commands: Sequence[Sequence[str]]) -> Iterator[No
         except OSError:
             pass  # a file system without locks
         file.seek(0)
-        found = file.read()
-        if not found:
+        noted = file.read()
+        if not noted:
             file.write(text)
             file.flush()
-        elif found != text:
+        elif noted != text:
             raise Im2TexError(
                 f"{folder} holds another chain, see {note}: choose another --folder, or repeat "
                 "the command of that chain to resume it."
@@ -141,12 +141,12 @@ def _lock_folder(folder: Path, commands: Sequence[Sequence[str]]) -> Iterator[No
 
 
 def _newest(step: Path, name: str) -> Path | None:
-    found = step.glob(f"**/checkpoints/{name}")
-    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+    paths = step.glob(f"**/checkpoints/{name}")
+    return max(paths, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def _fit_ended(step: Path) -> bool:
-    """Whether the newest fit of a step ended; true if there is no checkpoint that states it."""
+    """Whether the newest fit of a step ended; true without a checkpoint that states it."""
     from im2tex.model.checkpoint import ENDED, read_checkpoint
 
     last = _newest(step, "last.ckpt")

@@ -36,7 +36,7 @@ RENAMED_OPTIONS: dict[str, dict[str, str]] = {
 PASSED_ON = "flags"
 """The parameter that takes the arguments after `--`, which are options of another command."""
 
-_OPTIONS = {"raw_data": "--from", "as_json": "--json"}  # options that Python has other uses for
+_OPTIONS = {"raw_data": "--from", "as_json": "--json"}  # `from` is a keyword, `json` a module
 _METAVARS = {int: "N", float: "NUMBER", Path: "PATH"}
 
 
@@ -63,7 +63,7 @@ def command_parser(name: str, function: Callable[..., Any]) -> Parser:
     documented = docstring_parser.parse(
         inspect.getdoc(function) or "", style=docstring_parser.DocstringStyle.GOOGLE
     )
-    helps = {one.arg_name: one.description or "" for one in documented.params}
+    helps = {entry.arg_name: entry.description or "" for entry in documented.params}
     types = typing.get_type_hints(function)
     parser = Parser(
         prog=f"im2tex {name}",
@@ -162,7 +162,7 @@ def check_minimum(minimum: int, **options: int) -> None:
     """Checks that no option is below a minimum.
 
     Raises:
-        Im2TexError: if one is.
+        Im2TexError: if a value is below it.
     """
     for name, value in options.items():
         if value < minimum:

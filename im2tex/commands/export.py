@@ -70,7 +70,7 @@ def export(
 def _check_model(
     test: Mapping[str, Any], path: Path, settings: Mapping[str, Any], options: EnsembleOptions
 ) -> None:
-    """Checks that a test is one of this architecture, ensemble and scales.
+    """Checks that a test used this architecture, ensemble and scales.
 
     Raises:
         Im2TexError: if it is not.
@@ -92,7 +92,7 @@ def _check_model(
 
 
 def _sources(data: Mapping[str, Any], tests: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The training source, with its licence if a tested split of it states one."""
+    """The training source, with its licence if a tested split states it."""
     name = str(data.get("source", "unknown"))
     for test in tests:
         for metadata in test.get("data", {}).get("stores", {}).values():

@@ -60,7 +60,7 @@ _EXTRA: dict[str, tuple[Callable[[object], bool], str]] = {
     "score": (_is_finite_number, "a finite number or null"),
     "finished": (lambda value: isinstance(value, bool), "true, false or null"),
 }
-"""Further values of a record: whether one is valid, and what is expected."""
+"""Further fields of a record: a check of the value, and the expected values."""
 
 
 @dataclass(frozen=True)

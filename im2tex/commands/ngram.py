@@ -54,8 +54,8 @@ def ngram(
     started = time.monotonic()
     path = None if out is None else result_path(out)
     check_minimum(1, order=order, min_count=min_count)
-    given = list(dict.fromkeys([train, *test]))
-    read = {name: read_split_or_file(name, "references", root) for name in given}
+    inputs = list(dict.fromkeys([train, *test]))
+    read = {name: read_split_or_file(name, "references", root) for name in inputs}
     formulas = {name: _token_lists(records) for name, (_, records, _) in read.items()}
     model = KneserNey(formulas[train], order, min_count)
     origins = {
@@ -64,14 +64,14 @@ def ngram(
     sources = {origins[name][0] for name in test or [train]}
     source = sources.pop() if len(sources) == 1 else None
     names = _column_names(origins, source)
-    figures = {names[name]: _figures(model, formulas[name]) for name in given}
+    figures = {names[name]: _figures(model, formulas[name]) for name in inputs}
     print(f"{order}-gram model of {train}, interpolated modified Kneser-Ney")
     _print_table(figures)
     print(
         f"Vocabulary: {len(model.vocabulary.ordinary)} tokens seen at least {min_count} "
         f"time{'s' if min_count > 1 else ''} in {train}, and <unk>."
     )
-    few = [str(n) for n, one in enumerate(model.discounts, 1) if not one.estimated]
+    few = [str(n) for n, discount in enumerate(model.discounts, 1) if not discount.estimated]
     if few:
         print(
             f"Too few counts to estimate the discounts of order {', '.join(few)}: "
@@ -87,19 +87,20 @@ def ngram(
             "source": source or ", ".join(test or [train]),
             "train": train,
             "test": list(test),
-            "splits": {name: found["formulas"] for name, found in figures.items()},
+            "splits": {name: values["formulas"] for name, values in figures.items()},
             "filter": dict.fromkeys(figures, "none"),
             **{
-                key: {name: found[key] for name, found in figures.items()}
+                key: {name: values[key] for name, values in figures.items()}
                 for key in ("tokens", "types", "unknown")
             },
             "vocabulary": len(model.vocabulary.ordinary),
             "discounts": [
-                {"values": one.values, "estimated": one.estimated} for one in model.discounts
+                {"values": discount.values, "estimated": discount.estimated}
+                for discount in model.discounts
             ],
         },
         seed=None,
-        metrics={name: {"perplexity": found["perplexity"]} for name, found in figures.items()},
+        metrics={name: {"perplexity": values["perplexity"]} for name, values in figures.items()},
         wall_time_s=round(time.monotonic() - started, 1),
         signatures={"perplexity": _SIGNATURE},
     )

@@ -64,7 +64,9 @@ def pair_predictions(
         for record in both
         if record is not None and record.fault is not None
     }
-    missing = [one.key for one in samples if one.prediction is None and one.key not in faults]
+    missing = [
+        sample.key for sample in samples if sample.prediction is None and sample.key not in faults
+    ]
     return PairedSamples(samples, missing, unknown, faults)
 
 
@@ -72,29 +74,29 @@ def _pair_by_key(
     keys: Sequence[str], predictions: Sequence[FormulaRecord]
 ) -> tuple[dict[str, FormulaRecord], list[str]]:
     """Predictions by the references' keys, and the keys of predictions without a reference."""
-    given = {str(record.key): record for record in predictions}
-    if given.keys().isdisjoint(keys):
-        given = _match_file_names(keys, given)
-    if given.keys().isdisjoint(keys):
+    by_key = {str(record.key): record for record in predictions}
+    if by_key.keys().isdisjoint(keys):
+        by_key = _match_file_names(keys, by_key)
+    if by_key.keys().isdisjoint(keys):
         raise Im2TexError(
             f"no prediction has the key of a reference: predictions have "
-            f"{quote(next(iter(given)))}, references {quote(keys[0])}. Give both the same keys."
+            f"{quote(next(iter(by_key)))}, references {quote(keys[0])}. Give both the same keys."
         )
     known = set(keys)
     return (
-        {key: record for key, record in given.items() if key in known},
-        [key for key in given if key not in known],
+        {key: record for key, record in by_key.items() if key in known},
+        [key for key in by_key if key not in known],
     )
 
 
 def _match_file_names(
-    keys: Sequence[str], given: Mapping[str, FormulaRecord]
+    keys: Sequence[str], by_key: Mapping[str, FormulaRecord]
 ) -> dict[str, FormulaRecord]:
     """Predictions under the keys that name the same files; unchanged if that is ambiguous."""
     stems = {_stem(key): key for key in keys}
-    renamed = {stems.get(_stem(key), key): record for key, record in given.items()}
-    ambiguous = len(stems) < len(keys) or len(renamed) < len(given)
-    return dict(given) if ambiguous else renamed
+    renamed = {stems.get(_stem(key), key): record for key, record in by_key.items()}
+    ambiguous = len(stems) < len(keys) or len(renamed) < len(by_key)
+    return dict(by_key) if ambiguous else renamed
 
 
 def _stem(key: str) -> str:

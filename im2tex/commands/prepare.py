@@ -50,8 +50,8 @@ def _configured(source: str, config: Path | None) -> Mapping[str, Any]:
         return {}
     data = load_config(config).get("data") or {}
     if data.get("source") != source:
-        found = data.get("source")
-        raise Im2TexError(f"--config {config} is for source '{found}', not '{source}'.")
+        other = data.get("source")
+        raise Im2TexError(f"--config {config} is for source '{other}', not '{source}'.")
     return data.get("source_args") or {}
 
 
@@ -62,11 +62,11 @@ def parse_source_args(source_args: str | None) -> Mapping[str, Any]:
         Im2TexError: if it is not a YAML mapping.
     """
     try:
-        found = yaml.safe_load(source_args or "{}")
+        settings = yaml.safe_load(source_args or "{}")
     except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: an impossible date
-        found = None
-    if not isinstance(found, Mapping):
+        settings = None
+    if not isinstance(settings, Mapping):
         raise Im2TexError(
             f"--source_args must be a mapping such as '{{limit: 1000}}', got {source_args!r}."
         )
-    return found
+    return settings

@@ -70,7 +70,11 @@ def read(
             _report(f"standard input: {error}" if name == "-" else error)  # others name the file
             failures += 1
             continue
-        notes = [str(one.message) for one in caught if not issubclass(one.category, ImageWarning)]
+        notes = [
+            str(warning.message)
+            for warning in caught
+            if not issubclass(warning.category, ImageWarning)
+        ]
         notes += prediction.notes
         if not prediction.finished:
             notes.append("the prediction is incomplete: is this one formula?")

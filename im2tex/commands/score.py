@@ -70,7 +70,7 @@ def score(
     path = None if out is None else result_path(out, (predictions, references))
     paired = pair_predictions(gold, predicted)
     _report_unpaired(paired, len(gold))
-    scored = score_samples([_normalized(one, form) for one in paired.samples], chosen)
+    scored = score_samples([_normalized(sample, form) for sample in paired.samples], chosen)
     column = SplitScores(
         split=split,
         metrics=scored.metrics,
@@ -129,7 +129,7 @@ def result_path(out: Path, inputs: Sequence[str] = ()) -> Path:
         raise Im2TexError(f"--out {out} is a folder; give the path of a JSON file.")
     path = out if out.suffix == ".json" else out.with_name(f"{out.name}.json")
     written = {path.resolve(), path.with_suffix(".md").resolve()}
-    written |= {one.resolve() for one in path.parent.glob(f"{path.stem}.*.samples.jsonl")}
+    written |= {samples.resolve() for samples in path.parent.glob(f"{path.stem}.*.samples.jsonl")}
     for name in inputs:
         if Path(name).resolve() in written:
             raise Im2TexError(f"--out {out} would overwrite {name}; choose another name.")

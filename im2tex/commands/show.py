@@ -51,22 +51,22 @@ def show(
     settings = parse_source_args(source_args)
     preprocessing = Preprocessing(symbol_size=symbol_size, stroke_width=0.1)
     groups: dict[str, list[GrayImage]] = {}
-    for number, given in enumerate(splits):
-        name, colon, part = given.partition(":")
+    for number, name in enumerate(splits):
+        source_name, colon, part = name.partition(":")
         if not colon:
-            raise Im2TexError(f"expected SOURCE:SPLIT, such as crohme:train, got '{given}'.")
-        source = SOURCES.build(name, settings if number == 0 else {})
+            raise Im2TexError(f"expected SOURCE:SPLIT, such as crohme:train, got '{name}'.")
+        source = SOURCES.build(source_name, settings if number == 0 else {})
         # An existing store is shown whatever settings it was prepared with.
         if not source.path(root, part).exists():
             source.ensure(root)
         split = source.split(root, part)
         chosen = np.random.default_rng(seed).permutation(len(split))[:count]
-        batch = FormulaDataset(split, preprocessing)
-        pictures = []
-        for k in chosen.tolist():
-            one = batch[0, [k]]
-            height, width = one.sizes[0].tolist()
-            pictures.append(one.images[0, 0, :height, :width].numpy())
-        groups[given] = pictures
+        dataset = FormulaDataset(split, preprocessing)
+        images = []
+        for index in chosen.tolist():
+            sample = dataset[0, [index]]
+            height, width = sample.sizes[0].tolist()
+            images.append(sample.images[0, 0, :height, :width].numpy())
+        groups[name] = images
     save_png(out, draw_dataset_sheet(groups, columns))
     print(f"{out}: {', '.join(f'{len(shown)} of {name}' for name, shown in groups.items())}")

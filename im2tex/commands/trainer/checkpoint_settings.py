@@ -25,12 +25,12 @@ def find_checkpoint(path: str, folder: str) -> str:
         folder: folder of the runs.
 
     Raises:
-        Im2TexError: if there is none below the folder.
+        Im2TexError: if the folder holds no `last.ckpt`.
     """
     if path != "last":
         return path
-    found = Path(folder).glob("**/checkpoints/last.ckpt")
-    newest = max(found, key=lambda file: file.stat().st_mtime, default=None)
+    paths = Path(folder).glob("**/checkpoints/last.ckpt")
+    newest = max(paths, key=lambda file: file.stat().st_mtime, default=None)
     if newest is None:
         raise Im2TexError(
             f"--ckpt_path last: there is no checkpoints/last.ckpt below {folder}. Give the path of "
@@ -87,7 +87,7 @@ def check_conflicts(settings: Any, trained: Mapping[str, Any], *, resume: bool) 
                 registry.complete(name, dict(source.get(f"{kind}_args") or {}))
                 for source in (settings, trained)
             )
-            pairs += [(f"{kind}_args.{one}", given[one], known[one]) for one in given]
+            pairs += [(f"{kind}_args.{key}", given[key], known[key]) for key in given]
     for setting, wanted, known in pairs:
         if wanted != known:
             raise Im2TexError(

@@ -119,7 +119,7 @@ class FormulaCLI(LightningCLI):
         if trained is not None:
             check_conflicts(settings.model, trained, resume=self.subcommand == "fit")
             # With a vocabulary, the model is built with all its parameters.
-            given, settings.model.vocabulary = settings.model.vocabulary, trained["vocabulary"]
+            configured, settings.model.vocabulary = settings.model.vocabulary, trained["vocabulary"]
         set_save_dir(
             settings.trainer.get("logger"), settings.trainer.get("default_root_dir") or RUNS
         )
@@ -134,7 +134,7 @@ class FormulaCLI(LightningCLI):
             else:
                 require_fit(self.model.state_dict(), state, str(settings.ckpt_path))
             self.model.init_from = None  # holds for a new fit only
-            settings.model.vocabulary = given  # the saved configuration has none
+            settings.model.vocabulary = configured  # the saved configuration has none
 
     def before_fit(self) -> None:
         """Fails early on settings that would fail after data loading."""
@@ -177,13 +177,13 @@ class FormulaCLI(LightningCLI):
     def _instantiate_trainer(self, config: dict[str, Any], callbacks: list[Callback]) -> Trainer:
         """Removes `BestAndLastCheckpoint` if `enable_checkpointing` is false, as Lightning asks."""
         if config.get("enable_checkpointing") is False:
-            callbacks = [one for one in callbacks if not isinstance(one, BestAndLastCheckpoint)]
+            callbacks = [call for call in callbacks if not isinstance(call, BestAndLastCheckpoint)]
         return super()._instantiate_trainer(config, callbacks)
 
 
 def _send_signal(launcher: _MultiProcessingLauncher, signum: int) -> bool:
     """Sends a signal to the processes of a run; returns whether there are any."""
-    alive = [one.pid for one in launcher.procs if one.is_alive() and one.pid is not None]
+    alive = [p.pid for p in launcher.procs if p.is_alive() and p.pid is not None]
     for pid in alive:
         with suppress(ProcessLookupError):
             os.kill(pid, signum)
@@ -209,7 +209,7 @@ def default_callbacks(settings: Any) -> list[Callback]:
     ]
     if settings.get("stop_at_nan", True):
         callbacks.append(StopAtNaN())
-    other_bar = any(isinstance(one, ProgressBar) for one in _as_list(trainer.get("callbacks")))
+    other_bar = any(isinstance(other, ProgressBar) for other in _as_list(trainer.get("callbacks")))
     if trainer.get("enable_progress_bar") is not False and not other_bar:
         callbacks.insert(0, TerminalProgressBar())
     if settings.ema:

@@ -138,7 +138,7 @@ def load_config(path: Path, extended_by: Sequence[Path] = ()) -> dict[str, Any]:
                 if _changes(name, old, new)
                 for setting in owned
             }
-            kept = {key: one for key, one in before.items() if f"{group}.{key}" not in stale}
+            kept = {key: entry for key, entry in before.items() if f"{group}.{key}" not in stale}
             merged[group] = kept | dict(value)
         else:
             merged[group] = value
@@ -152,7 +152,7 @@ def _changes(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> 
 def reset_replaced_arguments(
     layers: Sequence[ConfigLayer], defaults: Mapping[str, Any]
 ) -> list[str]:
-    """The argument list, in which a changed component resets the arguments of the one before.
+    """The argument list, in which a changed component resets the arguments of the earlier one.
 
     Args:
         layers: in the order of the command line.
@@ -170,11 +170,8 @@ def reset_replaced_arguments(
 
 
 def last_value(layers: Sequence[ConfigLayer], name: str) -> Any:
-    """The value of a setting in the last layer that has one, or None."""
-    found = None
-    for layer in layers:
-        found = layer.values.get(name, found)
-    return found
+    """The value of a setting in the last layer that has it, or None."""
+    return next((layer.values[name] for layer in reversed(layers) if name in layer.values), None)
 
 
 def flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

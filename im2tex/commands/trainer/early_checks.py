@@ -1,7 +1,7 @@
 """Checks of `fit`, `validate`, `test` and `predict` that need no torch, and so answer at once.
 
-Importing torch and Lightning takes seconds. All these checks are repeated later, so that one may be
-incomplete, but must not refuse what would work.
+Importing torch and Lightning takes seconds. All checks are repeated later: a check here may be
+incomplete, but must not refuse a valid command.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def explain_parser_error(error: Exception, subcommand: str) -> Im2TexError:
     value = re.search(r"(?:Given value|Got value): (.*)", message)
     if key and types and value:
         names = dict.fromkeys(name for kind in types for name in _readable_types(kind))
-        message = f"{key[1]} should be {' or '.join(names)}, not {value[1].strip()!r}"
+        message = f"{key[1]} must be {' or '.join(names)}, got {value[1].strip()!r}"
     line = " ".join(message.split()).rstrip(".")
     return Im2TexError(f"{line}. See `im2tex {subcommand} --help`.")
 
@@ -79,8 +79,8 @@ def explain_worker_error(error: Exception) -> Exception | None:
     text = str(error)
     if "were not used in producing" in text:
         return Im2TexError(
-            "some weights have no part in the loss (the fine rows under attention coarse_only, for "
-            "one), and several devices wait for their gradients: add "
+            "some weights have no part in the loss (such as the fine rows with attention "
+            "coarse_only), and several devices wait for their gradients: add "
             "--trainer.strategy=ddp_find_unused_parameters_true."
         )
     passed_on = _PASSED_ON.findall(text)
@@ -137,5 +137,5 @@ _PASSED_ON = re.compile(rf"^im2tex\.[\w.]*\b({'|'.join(_OWN_ERRORS)}): (.*)", re
 _DEAD_WORKER = re.compile(
     r"DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:is killed by signal: (.*?\.)|exited)"
 )
-# In a traceback of this process, or of another one in the error's message.
+# In the traceback of this process, or that of another process in the error's message.
 _RESTORING = re.compile(r"checkpoint_connector\.py\", line \d+, in _?(?:restore|resume|load)")

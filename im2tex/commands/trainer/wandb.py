@@ -16,12 +16,12 @@ def set_save_dir(logger: Any, folder: str) -> None:
     The default is the working directory, where `--ckpt_path last` does not look.
 
     Args:
-        logger: `trainer.logger` as parsed: one, a list, or None; changed in place.
+        logger: `trainer.logger` as parsed: a logger, a list, or None; changed in place.
         folder: folder of the runs.
     """
-    for one in logger if isinstance(logger, list) else [logger]:
-        if str(getattr(one, "class_path", "")).endswith(".WandbLogger"):
-            settings = one.init_args
+    for entry in logger if isinstance(logger, list) else [logger]:
+        if str(getattr(entry, "class_path", "")).endswith(".WandbLogger"):
+            settings = entry.init_args
             if settings.get("save_dir") in (None, "."):  # the logger's own default
                 settings["save_dir"] = folder
 
