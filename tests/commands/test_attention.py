@@ -164,7 +164,7 @@ def test_attention_command_renders_predictions(checkpoint, picture, tmp_path, mo
 
     printed, broken, valid = [], False, True
     monkeypatch.setattr(rendered_pairs, "open_renderer", opened)
-    monkeypatch.setattr(rendered_pairs, "_lacks_tex", lambda: "")
+    monkeypatch.setattr(rendered_pairs, "_missing_tex", lambda: "")
     out = tmp_path / "page.html"
     given = ("--ckpt_path", checkpoint, "--out", out, "--beam_size", 1, "--images", picture)
     assert report(*given, engine="tex") == 0
@@ -192,7 +192,7 @@ def test_attention_command_renders_predictions(checkpoint, picture, tmp_path, mo
         (("--images", "."), ". is a folder: name its pictures, such as *.png"),
         (("--images", "a", "--limit", "0"), "--limit must be >= 1, got 0"),
         (("--images", "a", "--strip_width", "5"), "--strip_width must be >= 200, got 5"),
-        (("--images", "a", "--beam_size", "0"), "at least 1"),
+        (("--images", "a", "--beam_size", "0"), "beam_size must be >= 1, got 0"),
         (("--images", "a", "--engine", "pencil"), "no engine 'pencil'"),
         (("--images", "a", "--model", "none_such"), "there is no model 'none_such'"),
         (("--images", "a", "--ckpt_path", "none.ckpt"), "there is no checkpoint none.ckpt"),

@@ -297,7 +297,10 @@ def test_command_line_mistake_is_one_line(arguments, words, error_line, tmp_path
     [
         (["--model.encoder", "row_cn"], ["unknown encoder 'row_cn'", "did you mean 'row_cnn'?"]),
         (["--model.attention", "x"], ["unknown attention 'x'", "standard"]),
-        (["--model.encoder_args.rowwidth", "8"], ["'rowwidth'", "did you mean 'row_hidden_size'?"]),
+        (
+            ["--model.encoder_args.row_hiden_size", "8"],
+            ["'row_hiden_size'", "did you mean 'row_hidden_size'?"],
+        ),
         (["--model.encoder_args.row_hidden_size", "7"], ["row_hidden_size", "even", "7"]),
         (["--model.decoder_args.hidden_size", "wide"], ["hidden_size='wide'", "expected int"]),
         (["--model.beam_size", "0"], ["beam_size"]),

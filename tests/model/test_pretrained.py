@@ -99,7 +99,7 @@ def test_read_says_when_a_reading_did_not_end(folder, picture, capsys, monkeypat
     assert im2tex("read", picture, "--model", folder) == 0
     printed = capsys.readouterr()
     assert printed.out == "11\n"
-    assert (f"{picture}: the reading did not come to an end" in printed.err) is not finished
+    assert (f"{picture}: the prediction is incomplete" in printed.err) is not finished
 
 
 def test_read_names_standard_input_and_a_beam_of_nothing(folder, capsys, monkeypatch):
@@ -107,7 +107,7 @@ def test_read_names_standard_input_and_a_beam_of_nothing(folder, capsys, monkeyp
     assert im2tex("read", "-", "--model", folder) == 1
     assert "standard input: the image cannot be read" in capsys.readouterr().err
     assert im2tex("read", "-", "--model", folder, "--beam_size", "0") == 2
-    assert "--beam_size must be at least 1, got 0" in capsys.readouterr().err
+    assert "--beam_size must be >= 1, got 0" in capsys.readouterr().err
 
 
 def test_read_says_what_may_be_wrong_with_a_picture(folder, tmp_path, capsys):
