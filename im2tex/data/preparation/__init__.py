@@ -1,1 +1,1 @@
-"""Raw data to stores: archives, downloads, papers, printed and synthetic formulas."""
+"""Converts raw data to stores: archives, downloads, papers, printed and synthetic formulas."""

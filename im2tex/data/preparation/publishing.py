@@ -1,4 +1,4 @@
-"""What several sources do at the end of a preparation: staging, the list of problems, warnings."""
+"""The last steps of a preparation: staging a store, listing problems, warning of stale splits."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The built-in sources, a module each."""
+"""The built-in sources of formulas, one in each module."""

@@ -1,1 +1,1 @@
-"""Synthetic handwriting: formulas laid out once, written by hand when they are loaded."""
+"""Synthetic handwriting: selects and typesets formulas; the ink is composed at load time."""

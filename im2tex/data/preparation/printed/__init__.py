@@ -1,1 +1,1 @@
-"""Printed formulas: lists of markup into stores of pictures, as section 4 of the paper has it."""
+"""Printed formulas: renders markup to stores of images as in section 4 of Deng et al. 2017."""

@@ -1,1 +1,1 @@
-"""Source `crohme`: CROHME in InkML as published."""
+"""Source `crohme`: the CROHME competitions, from the published InkML files."""

@@ -1,1 +1,1 @@
-"""Source `folder`: images and InkML files of the user's own, with labels."""
+"""Source `folder`: a user's own images and InkML files, with or without labels."""

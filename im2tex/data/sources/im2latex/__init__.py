@@ -1,1 +1,1 @@
-"""Source `im2latex`: IM2LATEX-100K as released."""
+"""Source `im2latex`: IM2LATEX-100K, from the released files."""
