@@ -105,16 +105,12 @@ def test_oversized_images_are_skipped_except_in_test(renderer, tmp_path):
 
 
 def test_excluded_formulas_are_in_no_split(renderer, listed, tmp_path):
-    held = [normalize(formula(i)) for i in range(0, 10)]
-    samples = [
-        rendering.Sample(str(i), text, tuple(text.split())) for i, text in enumerate(held[:5])
-    ]
+    held = [normalize(formula(i)) for i in range(5)]
+    samples = [rendering.Sample(str(i), text, tuple(text.split())) for i, text in enumerate(held)]
     write_split(tmp_path / "im2latex" / "test.parquet", samples, {"source": "im2latex"})
-    more = tmp_path / "more.txt"
-    more.write_text("\n".join(formula(i) for i in range(5, 10)))
-    prepared = source(exclude=str(more)).prepare(tmp_path, str(listed))
-    assert sum(prepared.splits.values()) == 90
-    assert "10 skipped: in a test or validation set" in prepared.lines
+    prepared = source().prepare(tmp_path, str(listed))
+    assert sum(prepared.splits.values()) == 95
+    assert "5 skipped: in a test or validation set" in prepared.lines
     found = {" ".join(s.tokens) for samples in everything(tmp_path).values() for s in samples}
     assert found.isdisjoint(held)
 
@@ -191,11 +187,8 @@ def test_damaged_chunk_is_rendered_again(renderer, listed, tmp_path):
 def test_split_selects_part_of_store(renderer, listed, tmp_path):
     source(validation=0.2, test=0.2).prepare(tmp_path, str(listed))
     whole = everything(tmp_path)
-    some = everything(tmp_path, kinds=["d"], limit=10)
-    assert [s.key for s in some["train"]] == [
-        s.key for s in whole["train"] if s.extra["kind"] == "d"
-    ][:10]
-    assert all(s.extra["kind"] == "d" for s in some["test"])
+    some = everything(tmp_path, limit=10)
+    assert [s.key for s in some["train"]] == [s.key for s in whole["train"]][:10]
     longest = sorted(len(s.tokens) for s in whole["train"])[20]
     short = everything(tmp_path, max_tokens=longest)
     assert max(len(s.tokens) for s in short["train"]) <= longest
@@ -205,10 +198,9 @@ def test_split_selects_part_of_store(renderer, listed, tmp_path):
 
 
 def test_ensure_refuses_other_settings_with_command(renderer, listed, tmp_path):
-    source(limit=20, kinds=["d"], max_tokens=100).prepare(tmp_path, str(listed))
+    source(limit=20, max_tokens=100).prepare(tmp_path, str(listed))
     for settings, words in (
         ({"max_tokens": 120}, "max_tokens=120, made with 100"),
-        ({"kinds": ["i"]}, r"kinds=\['i'\], made with \['d'\]"),
         ({"min_characters": 10}, "min_characters=10, made with 40"),
     ):
         with pytest.raises(Im2TexError, match=words):
@@ -242,8 +234,6 @@ def test_store_has_metadata_of_preparation(renderer, listed, tmp_path):
         ({"limit_test": -1}, "limit_test must be >= 1, got -1"),
         ({"min_characters": 50, "max_characters": 50}, "to below max_characters=50, got 50"),
         ({"validation": 0.6, "test": 0.4}, "a sum below 1"),
-        ({"kinds": []}, "kinds must list"),
-        ({"kinds": ["x"]}, "kinds"),
         ({"labels": "raw"}, "labels"),
     ],
 )

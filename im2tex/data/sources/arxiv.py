@@ -20,7 +20,7 @@ from im2tex.data.preparation.locating import locate_raw_data, refuse_labels
 from im2tex.data.preparation.papers import read_papers
 from im2tex.data.preparation.printed import statistics
 from im2tex.data.preparation.printed.formula_lists import is_list, read_list
-from im2tex.data.preparation.printed.formulas import Formula, norm_digest, normalize_both
+from im2tex.data.preparation.printed.formulas import Formula, norm_digest
 from im2tex.data.preparation.printed.paper_images import DPI
 from im2tex.data.preparation.printed.rendering import SplitLimits, SplitRenderer, render_candidates
 from im2tex.data.preparation.printed.settings import ArxivSettings
@@ -44,24 +44,23 @@ FORMULAS = "arxiv/formulas.tsv.xz"
 class ArxivSource(Source):
     """Printed formulas from papers: from LaTeX sources or from a list of formulas.
 
+    If `im2latex` is prepared under the same root, no split has formulas of its validation and test.
+
     In a preparation, settings that are not given are the paper's; afterwards they are the store's.
     One store serves every configuration that asks for a part of it: fewer samples, shorter labels,
-    one kind, either form of the labels.
+    either form of the labels.
 
     Args:
         limit: samples in `train`; all if not given. The limits of `validation` and `test` are
             proportional by default.
         limit_validation: samples in `validation`.
         limit_test: samples in `test`.
-        kinds: `d` for displays, `i` for inline formulas; both if not given.
         max_tokens: length of the longest label in `train` and `validation`; the paper: 150.
         labels: `norm` for the paper's normal form, `tok` for its plain token stream.
         min_characters: formulas must be longer; the paper: 40.
         max_characters: formulas must be shorter; the paper: 1024.
         validation: fraction of the papers in `validation`; the paper: 0.09.
         test: fraction of the papers in `test`; the paper: 0.1.
-        exclude: a list of formulas that no split may contain, such as the tests of another data
-            set. Those of a store of `im2latex` under the same root are always excluded.
 
     Raises:
         Im2TexError: if a value is out of range.
@@ -74,20 +73,16 @@ class ArxivSource(Source):
         limit: int | None = None,
         limit_validation: int | None = None,
         limit_test: int | None = None,
-        kinds: list[Literal["d", "i"]] | None = None,
         max_tokens: int | None = None,
         labels: Literal["norm", "tok"] = "norm",
         min_characters: int | None = None,
         max_characters: int | None = None,
         validation: float | None = None,
         test: float | None = None,
-        exclude: str | None = None,
     ) -> None:
         self.labels = labels
-        self.exclude = exclude
         self.settings = ArxivSettings(
             limits={"train": limit, "validation": limit_validation, "test": limit_test},
-            kinds=None if kinds is None else sorted(set(kinds)),
             max_tokens=max_tokens,
             min_characters=min_characters,
             max_characters=max_characters,
@@ -115,7 +110,7 @@ class ArxivSource(Source):
         refuse_labels(self.name, labels)
         path = locate_raw_data(raw_data, root, FORMULAS, formulas_hint(self.name))
         settings = self.settings.resolved()
-        excluded = _excluded(root, self.exclude)
+        excluded = _im2latex_tests(root)
         folder = root / self.name
         with open_renderer(dpi=DPI) as tex:
             fingerprint = {
@@ -194,14 +189,12 @@ def _plan(path: Path, settings: Mapping[str, Any], excluded: set[str]) -> pa.Tab
     return plan(formulas(), settings, excluded, counts)
 
 
-def _excluded(root: Path, file: str | None) -> set[str]:
-    """Returns the keys of the formulas that no split may contain."""
-    found: set[str] = set()
-    for split in ("validation", "test"):
-        store = root / "im2latex" / f"{split}.parquet"
-        if store.exists():
-            found |= {norm_digest(" ".join(tokens)) for tokens in Split(store).tokens()}
-    if file is not None:
-        normalized = normalize_both(formula.latex for formula in read_list(Path(file)))
-        found |= {norm_digest(both[0]) for both in normalized if both is not None}
-    return found
+def _im2latex_tests(root: Path) -> set[str]:
+    """Returns the keys of the formulas in the validation and test splits of `im2latex`."""
+    stores = [root / "im2latex" / f"{split}.parquet" for split in ("validation", "test")]
+    return {
+        norm_digest(" ".join(tokens))
+        for store in stores
+        if store.exists()
+        for tokens in Split(store).tokens()
+    }

@@ -12,14 +12,13 @@ from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
 
 PAPER = {
-    "kinds": None,
     "max_tokens": 150,
     "min_characters": 40,
     "max_characters": 1024,
     "validation": 0.09,
     "test": 0.1,
 }
-"""The paper's settings (sections 3 and 4 of Deng et al. 2017); `kinds` None takes both kinds."""
+"""The paper's settings (sections 3 and 4 of Deng et al. 2017)."""
 
 _FIXED = ("min_characters", "max_characters", "validation", "test")  # cannot be narrowed later
 
@@ -30,7 +29,6 @@ class ArxivSettings:
 
     Attributes:
         limits: maximum number of samples, by split.
-        kinds: kinds of formulas.
         max_tokens: length of the longest label in training and validation.
         min_characters: formulas must be longer.
         max_characters: formulas must be shorter.
@@ -42,7 +40,6 @@ class ArxivSettings:
     """
 
     limits: Mapping[str, int | None] = field(default_factory=dict)
-    kinds: list[str] | None = None
     max_tokens: int | None = None
     min_characters: int | None = None
     max_characters: int | None = None
@@ -66,8 +63,6 @@ class ArxivSettings:
                 "source_args: validation and test must be >= 0 with a sum below 1, got "
                 f"{fractions[0]} and {fractions[1]}."
             )
-        if self.kinds == []:
-            raise Im2TexError("source_args: kinds must list d, i or both, got an empty list.")
 
     def resolved(self) -> dict[str, Any]:
         """Returns all settings, with the paper's values and proportional limits as defaults."""
@@ -103,8 +98,6 @@ class ArxivSettings:
             for name in _FIXED
             if getattr(self, name) is not None and getattr(self, name) != stored[name]
         ]
-        if self.kinds is not None and not set(self.kinds) <= set(stored["kinds"] or self.kinds):
-            conflicts.append("kinds")
         if self.max_tokens is not None and self.max_tokens > stored["max_tokens"]:
             conflicts.append("max_tokens")
         return [f"{name}={getattr(self, name)}, made with {stored[name]}" for name in conflicts]
@@ -117,14 +110,10 @@ class ArxivSettings:
         """
         stored = split.metadata["settings"]
         limit = self.limits.get(name)
-        kinds = self.kinds if self.kinds is not None and self.kinds != stored["kinds"] else None
         longest = self.max_tokens if name != "test" else None
         if longest is not None and longest >= stored["max_tokens"]:
             longest = None
         indices = list(range(len(split)))
-        if kinds is not None:
-            found = list(split.extras("kind"))
-            indices = [i for i in indices if found[i] in kinds]
         if longest is not None:
             lengths = [len(tokens) for tokens in split.tokens()]
             indices = [i for i in indices if lengths[i] <= longest]
@@ -140,7 +129,7 @@ class ArxivSettings:
             indices = indices[:limit]
         if len(indices) == len(split):
             return split
-        chosen = {"kinds": kinds, "max_tokens": longest, "limit": limit}
+        chosen = {"max_tokens": longest, "limit": limit}
         return split.take(
             indices, {"selection": {key: value for key, value in chosen.items() if value}}
         )

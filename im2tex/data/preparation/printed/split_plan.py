@@ -115,13 +115,11 @@ def split_of(group: str, validation: float, test: float) -> str:
 def _acceptable(
     formulas: Iterable[Formula], settings: Mapping[str, Any], counts: Counter[str]
 ) -> Iterator[Formula]:
-    """Yields the formulas of the wanted lengths and kinds, and counts the others by reason."""
-    low, high, kinds = (settings[key] for key in ("min_characters", "max_characters", "kinds"))
+    """Yields the formulas of the wanted lengths, and counts the others by reason."""
+    low, high = settings["min_characters"], settings["max_characters"]
     for formula in formulas:
         counts[_FOUND] += 1
-        if kinds is not None and formula.kind not in kinds:
-            counts["of another kind"] += 1
-        elif not low < len(formula.latex) < high:
+        if not low < len(formula.latex) < high:
             counts[f"not between {low} and {high} characters"] += 1
         elif is_running_text(formula.latex):
             counts["running text between dollars that do not pair"] += 1
