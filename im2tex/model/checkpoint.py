@@ -1,4 +1,4 @@
-"""Checkpoints of `im2tex fit`: reading, format version, migration."""
+"""Reads checkpoints of `im2tex fit`: format version, migration, checks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,18 @@ FORMAT = 3
 _KEY = "im2tex"
 Migration = Callable[[dict[str, Any]], None]
 ENDED = "fit_ended"
-"""The key of a checkpoint that says whether its fit came to its end."""
+"""The key of a checkpoint that tells whether its fit ended."""
+
+_TYPES: dict[str, type] = {
+    "epoch": int,
+    "global_step": int,
+    "pytorch-lightning_version": str,
+    "loops": dict,
+    "callbacks": dict,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+}
+"""Types of Lightning's own entries."""
 
 
 def add_format_version(checkpoint: dict[str, Any]) -> None:
@@ -32,7 +43,7 @@ def migrate(checkpoint: dict[str, Any], where: str, change: Migration = migrate_
 
     Args:
         checkpoint: as loaded.
-        where: what to call it in the message.
+        where: its name in messages.
         change: changes a file of format 1, in place.
 
     Raises:
@@ -60,10 +71,10 @@ def migrate(checkpoint: dict[str, Any], where: str, change: Migration = migrate_
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Reads a checkpoint onto the CPU, without running code from it, and looks at what it holds.
+    """Reads a checkpoint onto the CPU, without running code from it, and checks its contents.
 
     Raises:
-        Im2TexError: if it is missing, damaged, or not ours.
+        Im2TexError: if it is missing, damaged, or not written by im2tex.
     """
     where = str(path)
     checkpoint = read_file(Path(path))
@@ -77,56 +88,45 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     for name, value in checkpoint.items():
         if name not in ("state_dict", "hyper_parameters", "datamodule_hyper_parameters"):
             require_plain(value, f"{where}: {ascii(name)[:80]}", tensors=True)
-    for name, kind in _KINDS.items():
+    for name, expected in _TYPES.items():
         value = checkpoint.get(name)
-        if name in checkpoint and (not isinstance(value, kind) or isinstance(value, bool)):
+        if name in checkpoint and (not isinstance(value, expected) or isinstance(value, bool)):
             raise Im2TexError(
-                f"{where}: its {name} is of type {type(value).__name__}, not {kind.__name__}. The "
-                "file is damaged: take another checkpoint."
+                f"{where}: its {name} must be of type {expected.__name__}, got "
+                f"{type(value).__name__}. The file is damaged: take another checkpoint."
             )
     for name in ("epoch", "global_step"):
         if not 0 <= checkpoint.get(name, 0) < 2**62:
-            raise Im2TexError(f"{where}: its {name} is no count. The file is damaged.")
+            raise Im2TexError(f"{where}: its {name} is out of range. The file is damaged.")
     states = checkpoint.get("callbacks", {})
     if not all(isinstance(name, str) and isinstance(one, dict) for name, one in states.items()):
-        raise Im2TexError(f"{where}: its callbacks have no states by name. The file is damaged.")
+        raise Im2TexError(f"{where}: its callbacks must be states by name. The file is damaged.")
     return checkpoint
 
 
-_KINDS: dict[str, type] = {
-    "epoch": int,
-    "global_step": int,
-    "pytorch-lightning_version": str,
-    "loops": dict,
-    "callbacks": dict,
-    "optimizer_states": list,
-    "lr_schedulers": list,
-}
-
-
 def read_file(path: Path) -> Any:
-    """What a file holds: tensors and plain values only.
+    """The contents of a file: tensors and plain values only.
 
     Raises:
-        Im2TexError: if it is no regular file, or none that torch wrote.
+        Im2TexError: if it is not a regular file that torch wrote.
     """
     try:
         if not path.exists():
             raise Im2TexError(f"there is no checkpoint {path}.")
         if not path.is_file():
             raise Im2TexError(f"{path} cannot be read as a checkpoint: it is no regular file.")
-        # What torch writes is not compressed: a file does not grow when it is read.
+        # torch does not compress: a file that would expand is not its own.
         with zipfile.ZipFile(path) as archive:
             if sum(one.file_size for one in archive.infolist()) > path.stat().st_size:
-                raise zipfile.BadZipFile("it would grow when it is read")
+                raise zipfile.BadZipFile("it would expand")
         return torch.load(path, map_location="cpu", weights_only=True)
     except Im2TexError:
         raise
     except (UnpicklingError, zipfile.BadZipFile) as error:
-        # What torch says here runs over many lines, and advises to trust the file.
+        # torch's own message has many lines, and advises to trust the file.
         raise Im2TexError(
             f"{path} cannot be read as a checkpoint: it is damaged, or no file of im2tex."
         ) from error
     except Exception as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise Im2TexError(f"{path} cannot be read as a checkpoint: {said}") from error
+        message = " ".join(str(error).split())[:200] or type(error).__name__
+        raise Im2TexError(f"{path} cannot be read as a checkpoint: {message}") from error

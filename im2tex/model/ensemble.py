@@ -16,7 +16,7 @@ from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import Vocabulary
 from im2tex.model.folders import member
 from im2tex.model.predictor import Predictor
-from im2tex.model.test_time_scales import scaled
+from im2tex.model.test_time_scales import rescale_batch
 
 MIN_SCALE, MAX_SCALE = 0.25, 4.0
 
@@ -28,6 +28,9 @@ class EnsembleOptions:
     Attributes:
         paths: checkpoints, model folders or names of packaged models.
         scales: factors by which each image is resized, 1 for its own size.
+
+    Example:
+        >>> EnsembleOptions(paths=["second.ckpt"], scales=(0.8, 1.0, 1.25))
 
     Raises:
         Im2TexError: if there is no scale, or one is out of range.
@@ -46,7 +49,7 @@ class EnsembleOptions:
 
     @property
     def is_single_model(self) -> bool:
-        """Whether there is one model, which is given each image once and in its own size."""
+        """Whether there is one model, which sees each image once and at its own size."""
         return not self.paths and tuple(self.scales) == (1.0,)
 
     def __str__(self) -> str:
@@ -101,7 +104,7 @@ class Ensemble(Predictor):
             batch: B images, on the first model's device, to which the others are moved.
         """
         self.models.to(self.device)
-        resized = [scaled(batch, scale, self.preprocessing.stride) for scale in self.scales]
+        resized = [rescale_batch(batch, scale, self.preprocessing.stride) for scale in self.scales]
         return [
             member
             for one in resized

@@ -1,4 +1,4 @@
-"""Where model folders are: those of the package by name, others by path. Needs no torch."""
+"""Finds model folders: packaged models by name, others by path. Needs no torch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ MODELS = Path(__file__).parent / "weights"
 
 
 def names() -> list[str]:
-    """The models that come with the package."""
+    """The names of the packaged models."""
     return sorted(path.parent.name for path in MODELS.glob(f"*/{CONFIG}"))
 
 
 def locate(name_or_path: str | Path) -> Path:
-    """The folder of a model: one of the package's by name, or a path.
+    """The folder of a model.
+
+    Args:
+        name_or_path: name of a packaged model, or path of a model folder.
 
     Raises:
         Im2TexError: if there is neither.
@@ -36,11 +39,11 @@ def locate(name_or_path: str | Path) -> Path:
     )
 
 
-def member(folder: Path, number: int) -> Path:
-    """The folder of a further model of the ensemble in a folder; counted from 1."""
-    return folder / f"member_{number}"
+def member(folder: Path, index: int) -> Path:
+    """The folder of a further model of an ensemble, counted from 1."""
+    return folder / f"member_{index}"
 
 
 def is_model_folder(name_or_path: str | Path) -> bool:
-    """Whether this is a model of the package, or the path of a model folder."""
+    """Whether this is the name of a packaged model, or the path of a model folder."""
     return str(name_or_path) in names() or (Path(name_or_path) / CONFIG).is_file()

@@ -24,10 +24,10 @@ def initialize(recognizer: Recognizer, name_or_path: str) -> str:
         name_or_path: a checkpoint, a model folder or a packaged model.
 
     Returns:
-        A report: what was loaded, what is new and what was left out.
+        A report of the loaded, new and unused weights.
 
     Raises:
-        Im2TexError: if there is no such model, or nothing in it fits.
+        Im2TexError: if there is no such model, or none of its weights fits.
     """
     require_init_from(name_or_path)
     stored = read_stored(name_or_path)
@@ -44,7 +44,7 @@ def initialize(recognizer: Recognizer, name_or_path: str) -> str:
 
 
 def require_init_from(path: str) -> None:
-    """Refuses a model to start from that does not exist.
+    """Checks that the model to start from exists.
 
     Raises:
         Im2TexError: if there is none.
@@ -71,18 +71,18 @@ def load_matching_weights(
     tokens that both vocabularies contain are copied.
 
     Args:
-        module: what to copy into.
+        module: receives the weights.
         vocabulary: its ordinary tokens, in the order of their ids.
-        token_parameters: names of its parameters that have a row for each token.
+        token_parameters: names of its parameters that have one row for each token.
         state: the other model's weights by name.
         stored_vocabulary: its ordinary tokens.
-        path: where it comes from, for messages.
+        path: of the other model, for messages.
 
     Returns:
-        A report: what was loaded, what is new and what was left out.
+        A report of the loaded, new and unused weights.
 
     Raises:
-        Im2TexError: if nothing in it fits.
+        Im2TexError: if no weight fits.
     """
     special = len(SPECIALS)
     stored_ids = {token: special + k for k, token in enumerate(stored_vocabulary)}
@@ -105,7 +105,7 @@ def load_matching_weights(
         for name, value in own.items():
             other = state.get(name)
             if name in token_parameters:
-                # Equal sizes say nothing here: two vocabularies may differ in their tokens alone.
+                # Vocabularies of equal size may have different tokens.
                 if other is None or other.shape[1:] != value.shape[1:]:
                     new.append(name)
                     continue
@@ -122,8 +122,8 @@ def load_matching_weights(
                 new.append(name)
     if not loaded:
         raise Im2TexError(
-            f"model.init_from: no weight of {path} fits this model; are encoder, decoder and "
-            "their arguments those it was trained with?"
+            f"model.init_from: no weight of {path} fits this model; set encoder, decoder "
+            "and their arguments as it was trained with."
         )
     left = [name for name in state if name not in own or name in new]
     unknown = [token for token in vocabulary if token not in stored_ids]

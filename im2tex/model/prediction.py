@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -28,39 +29,35 @@ class BinaryFile(Protocol):
 
 
 ImageInput = str | Path | bytes | bytearray | memoryview | BinaryFile | Image.Image | np.ndarray
-"""A path of a picture or an InkML file, an encoded picture as bytes or as an open binary file such
-as `io.BytesIO`, a PIL image, or an array (H, W[, C])."""
+"""A path of an image or InkML file, an encoded image as bytes or as an open binary file such as
+`io.BytesIO`, a PIL image, or an array (H, W[, C])."""
+
+_SINGLE = (str, Path, bytes, bytearray, memoryview, Image.Image, np.ndarray, BinaryFile)
 
 
 class ImageWarning(UserWarning):
-    """A picture was read, but its reading may be wrong; the message names picture and reason."""
-
-
-class PreparedImage(NamedTuple):
-    """A picture as a model sees it.
-
-    Attributes:
-        image: (H, W) uint8, ink 255 on 0.
-        notes: what a person should know about the picture.
-    """
-
-    image: np.ndarray
-    notes: tuple[str, ...] = ()
+    """The prediction of an image may be wrong; the message names the image and the reason."""
 
 
 class Prediction(NamedTuple):
-    """What a model reads in one picture.
+    """The prediction of one image.
 
     A named tuple, because Lightning rebuilds what `predict_step` returns and refuses frozen
     dataclasses.
 
+    Example:
+        >>> prediction = Recognizer.from_pretrained("handwritten_small").predict("formula.png")[0]
+        >>> prediction.latex
+        'x ^ { 2 }'
+
     Attributes:
-        latex: the best reading, tokens joined by spaces.
-        tokens: the same as a list.
-        score: what it was ranked by: log p, nats, by length where a length penalty is set.
-        finished: whether it ended by itself within the length limit.
-        n_best: the best readings with their scores, the best first.
-        notes: what may be wrong with the picture, such as several lines; empty for most.
+        latex: the best hypothesis, tokens joined by spaces.
+        tokens: its tokens.
+        score: the value it is ranked by: log p in nats, divided by a power of the length if a
+            length penalty is set.
+        finished: whether it has an end within the length limit.
+        n_best: the best hypotheses with their scores, best first.
+        notes: reasons why it may be wrong, such as several lines in the image.
     """
 
     latex: str
@@ -71,85 +68,72 @@ class Prediction(NamedTuple):
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, hypotheses: Sequence[Hypothesis], words: Vocabulary) -> Prediction:
-        """What the hypotheses of one image say, the best first."""
-        texts = [words.decode(one.tokens) for one in hypotheses]
-        best = hypotheses[0]
-        return cls(
-            " ".join(texts[0]),
-            texts[0],
-            best.score,
-            best.finished,
-            [(" ".join(text), one.score) for text, one in zip(texts, hypotheses, strict=True)],
-        )
-
-
-_ONE = (str, Path, bytes, bytearray, memoryview, Image.Image, np.ndarray, BinaryFile)
+    def of(cls, hypotheses: Sequence[Hypothesis], vocabulary: Vocabulary) -> Prediction:
+        """The prediction of the hypotheses of one image, best first."""
+        tokens = [vocabulary.decode(one.tokens) for one in hypotheses]
+        scores = [one.score for one in hypotheses]
+        texts = [" ".join(one) for one in tokens]
+        n_best = list(zip(texts, scores, strict=True))
+        return cls(texts[0], tokens[0], scores[0], hypotheses[0].finished, n_best)
 
 
 def as_list(images: ImageInput | Sequence[ImageInput]) -> list[ImageInput]:
-    """A single picture as a list of one; a sequence of pictures as a list.
+    """A single image as a list of one; a sequence of images as a list.
 
     Raises:
         Im2TexError: if it is neither.
     """
-    if isinstance(images, _ONE):
+    if isinstance(images, _SINGLE):
         return [images]
     try:
         return list(images)
     except TypeError:
         raise Im2TexError(
-            f"a {type(images).__name__} is no picture, and no list of them."
+            f"expected an image or a list of images, got a {type(images).__name__}."
         ) from None
 
 
-def preprocess_image(picture: ImageInput, preprocessing: Preprocessing) -> np.ndarray:
-    """A picture as a model sees it, (H, W) uint8, ink 255 on 0; see `prepare_image`.
+def preprocess_image(image: ImageInput, preprocessing: Preprocessing) -> np.ndarray:
+    """The input of a model for an image, (H, W) uint8, ink 255 on 0; see `prepare_image`.
 
     Raises:
-        Im2TexError: if it cannot be opened or shows nothing, naming it.
+        Im2TexError: if it cannot be opened or is blank; the message names it.
     """
-    return prepare_image(picture, preprocessing).image
+    return prepare_image(image, preprocessing).image
 
 
-def prepare_image(picture: ImageInput, preprocessing: Preprocessing) -> PreparedImage:
-    """A picture as a model sees it, and what a person should know about it.
+def prepare_image(image: ImageInput, preprocessing: Preprocessing) -> RasterizedFormula:
+    """The input of a model for an image, with notes for the user.
 
     InkML is recognised by its content.
 
     Raises:
-        Im2TexError: if it cannot be opened or shows nothing, naming it.
+        Im2TexError: if it cannot be opened or is blank; the message names it.
     """
-    inkml = read_if_inkml(picture)
+    inkml = read_if_inkml(image)
     if inkml is not None:
-        found = preprocessing.rasterize(inkml.ink)
-        return PreparedImage(found.image, (*inkml.notes, *found.notes))
-    if not isinstance(picture, str | Path):
-        return _prepared(preprocessing.load_image(picture, with_warnings=True))
-    if Path(picture).is_dir():
-        raise Im2TexError(
-            f"{picture} is a folder: name its pictures, such as {Path(picture) / '*.png'}."
-        )
-    data = read_file_bytes(picture)
+        rasterized = preprocessing.rasterize(inkml.ink)
+        return replace(rasterized, notes=(*inkml.notes, *rasterized.notes))
+    if not isinstance(image, str | Path):
+        return preprocessing.load_image(image, with_warnings=True)
+    if Path(image).is_dir():
+        raise Im2TexError(f"{image} is a folder: name its images, such as {Path(image) / '*.png'}.")
+    data = read_file_bytes(image)
     try:
-        return _prepared(preprocessing.load_image(data, with_warnings=True))
+        return preprocessing.load_image(data, with_warnings=True)
     except Im2TexError as error:
-        raise Im2TexError(f"{picture}: {error}") from error
-
-
-def _prepared(found: RasterizedFormula) -> PreparedImage:
-    return PreparedImage(found.image, found.notes)
+        raise Im2TexError(f"{image}: {error}") from error
 
 
 def image_batches(images: Sequence[np.ndarray], size: int) -> Iterator[tuple[list[int], Batch]]:
-    """Images in batches without labels, the small ones first, so that little is padding.
+    """Groups images into batches without labels, sorted by size to reduce padding.
 
     Args:
-        images: as `preprocess_image` returns them.
-        size: most images in a batch.
+        images: as returned by `preprocess_image`.
+        size: largest number of images in a batch.
 
     Yields:
-        The numbers of a batch's images, and the batch.
+        The indices of a batch's images, and the batch.
     """
     order = sorted(range(len(images)), key=lambda i: images[i].size)
     for start in range(0, len(order), size):

@@ -20,7 +20,7 @@ from im2tex.encoders import ENCODERS, Encoder
 from im2tex.errors import Im2TexError
 from im2tex.grid import Grid, size_mask
 from im2tex.latex.vocabulary import Vocabulary
-from im2tex.model.checkpoint_contents import rebuilt, require_fit
+from im2tex.model.checkpoint_contents import rebuild, require_fit
 from im2tex.model.ensemble import Ensemble, EnsembleOptions
 from im2tex.model.predictor import Predictor
 from im2tex.model.pretrained import StoredModel, read_stored, write_model
@@ -54,7 +54,7 @@ class Recognizer(Predictor):
         encoder: maps images to a `Grid`.
         decoder: maps a `Grid` to a loss or to hypotheses; None until there is a vocabulary.
         vocabulary: None until it is set.
-        settings: the constructor's arguments but for the vocabulary.
+        settings: the constructor's arguments except the vocabulary.
 
     Raises:
         Im2TexError: for unknown names, or arguments that do not fit.
@@ -87,7 +87,7 @@ class Recognizer(Predictor):
                 "model.encoder_args.pretrained fetches: set the one to null or the other to false."
             )
         self.encoder = ENCODERS.build(encoder, encoder_args)
-        # The stride is the encoder's, whatever the arguments say.
+        # The stride of the encoder replaces one in the arguments.
         drawing = {**(preprocessing or {}), "stride": self.encoder.stride}
         self.preprocessing = Preprocessing(
             **check_arguments("preprocessing", Preprocessing, drawing)
@@ -178,7 +178,7 @@ class Recognizer(Predictor):
         Raises:
             Im2TexError: if the settings are unknown, or the weights do not fit them.
         """
-        return rebuilt(cls, stored.settings, stored.state, str(stored.path)).eval()
+        return rebuild(cls, stored.settings, stored.state, str(stored.path)).eval()
 
     def load_stored_weights(self, stored: StoredModel) -> None:
         """Loads the weights of a file.

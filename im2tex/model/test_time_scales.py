@@ -1,4 +1,4 @@
-"""A batch in another size: what a model is shown in addition where it reads several views."""
+"""Test-time scales: resizes a batch, for predictions that are averaged over several scales."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.nn.functional import interpolate, pad
 from im2tex.data.dataset import Batch
 
 
-def scaled(batch: Batch, factor: float, stride: tuple[int, int]) -> Batch:
-    """The images of a batch made larger or smaller; for reading, as boxes stay behind.
+def rescale_batch(batch: Batch, factor: float, stride: tuple[int, int]) -> Batch:
+    """Resizes the images of a batch, for inference: the result has no boxes.
 
     Args:
-        batch: sizes are multiples of the stride, all else is blank.
-        factor: new size by old size; 1 gives the batch itself.
-        stride: (vertical, horizontal) pixels, what sizes are rounded up to multiples of.
+        batch: its sizes are multiples of the stride, and its padding is zero.
+        factor: new size divided by old size; 1 returns the batch itself.
+        stride: (vertical, horizontal) pixels; sizes are rounded up to multiples of it.
 
     Returns:
         A batch with the same labels.
@@ -25,7 +25,7 @@ def scaled(batch: Batch, factor: float, stride: tuple[int, int]) -> Batch:
     if factor == 1:
         return batch
     sizes = torch.stack(
-        [_up(batch.sizes[:, i].double() * factor, side) for i, side in enumerate(stride)], 1
+        [_round_up(batch.sizes[:, i].double() * factor, side) for i, side in enumerate(stride)], 1
     )
     height, width = sizes.amax(0).tolist()
     images = interpolate(
@@ -35,11 +35,11 @@ def scaled(batch: Batch, factor: float, stride: tuple[int, int]) -> Batch:
         antialias=True,
         recompute_scale_factor=False,
     )[:, :, :height, :width]
-    room = (0, width - images.shape[3], 0, height - images.shape[2])
-    pixels = pad(images, room).round().clamp(0, 255).to(torch.uint8)
+    padding = (0, width - images.shape[3], 0, height - images.shape[2])
+    pixels = pad(images, padding).round().clamp(0, 255).to(torch.uint8)
     return replace(batch, images=pixels, sizes=sizes, boxes=None)
 
 
-def _up(sizes: Tensor, side: int) -> Tensor:
-    """The next multiples; whole pixels, for a product may be off by rounding."""
+def _round_up(sizes: Tensor, side: int) -> Tensor:
+    # The product with the factor may exceed a whole number by rounding.
     return (torch.ceil((sizes - 1e-6) / side) * side).long()

@@ -1,7 +1,8 @@
-"""Options that would do nothing: said before a fit, which would otherwise be of another model.
+"""Detects options that have no effect under the chosen settings, before training starts.
 
-A component names those of its arguments that another one switches off (`idle`). And a coarse grid
-is made for an attention, or a decoder without one, that takes its width.
+A component lists its arguments that have no effect while another argument has a certain value
+(`inactive_when`). A coarse grid has no effect unless the attention, or a decoder without one, takes
+its width.
 """
 
 from __future__ import annotations
@@ -17,66 +18,65 @@ from im2tex.encoders import ENCODERS
 from im2tex.registry import Registry
 from im2tex.renames import component_attribute
 
-_PARTS: tuple[tuple[str, Registry[Any]], ...] = (
-    ("encoder", ENCODERS),
-    ("attention", ATTENTIONS),
-    ("decoder", DECODERS),
-)
+_REGISTRIES: Mapping[str, Registry[Any]] = {
+    "encoder": ENCODERS,
+    "attention": ATTENTIONS,
+    "decoder": DECODERS,
+}
 
 
 def unused_options(settings: Mapping[str, Any]) -> list[str]:
-    """What of a model's settings does nothing.
+    """Messages about settings of a model that have no effect.
 
     Args:
-        settings: hyper-parameters of `Im2Tex`, checked; the attention is `none` where the decoder
+        settings: hyper-parameters of `Im2Tex`, checked; the attention is `none` if the decoder
             takes none.
 
     Returns:
-        A sentence each, with the option, its value and the way out.
+        One sentence for each, with the option, its value and what to do.
     """
-    found = [*_unread_grid(settings)]
-    for part, registry in _PARTS:
-        if part != "attention" or settings[part] != NO_ATTENTION:
-            found += _switched_off(part, registry, settings)
+    found = [*_unused_coarse_grid(settings)]
+    for kind, registry in _REGISTRIES.items():
+        if kind != "attention" or settings[kind] != NO_ATTENTION:
+            found += _inactive_arguments(kind, registry, settings)
     return found
 
 
-def _switched_off(part: str, registry: Registry[Any], settings: Mapping[str, Any]) -> Iterator[str]:
-    """Arguments of a component, other than their defaults, that another one switches off."""
-    name = settings[part]
-    used = registry.complete(name, settings[f"{part}_args"])
+def _inactive_arguments(
+    kind: str, registry: Registry[Any], settings: Mapping[str, Any]
+) -> Iterator[str]:
+    """Arguments of a component that differ from their defaults and have no effect."""
+    name = settings[kind]
+    arguments = registry.complete(name, settings[f"{kind}_args"])
     parameters = registry.parameters(name)
-    for option, (switch, off) in component_attribute(
-        registry.get(name), "inactive_when", "idle"
-    ).items():
-        if option not in used or switch not in used:  # of a base, left out by this one
+    table = component_attribute(registry.get(name), "inactive_when", "idle")
+    for option, (switch, off) in table.items():
+        if option not in arguments or switch not in arguments:  # not an argument of this subclass
             continue
-        if used[option] != parameters[option].default and used[switch] == off:
-            other = isinstance(off, bool)
-            way = f"set {switch} to {_yaml(not off)}" if other else f"choose another {switch}"
-            value = _yaml(used[option])
+        if arguments[option] != parameters[option].default and arguments[switch] == off:
+            way = f"set {switch} to {_yaml(not off)}"
+            if not isinstance(off, bool):
+                way = f"choose another {switch}"
             yield (
-                f"model.{part}_args.{option} is {value}, which does nothing where {switch} "
-                f"is {_yaml(off)}: leave {option} out, or {way}."
+                f"model.{kind}_args.{option} is {_yaml(arguments[option])}, which has no effect "
+                f"where {switch} is {_yaml(off)}: leave {option} out, or {way}."
             )
 
 
-def _unread_grid(settings: Mapping[str, Any]) -> Iterator[str]:
-    """The option `coarse`, where nothing looks at a coarse grid."""
-    encoder, attention, decoder = (settings[part] for part, _ in _PARTS)
+def _unused_coarse_grid(settings: Mapping[str, Any]) -> Iterator[str]:
+    """The encoder's option `coarse`, if nothing attends to a coarse grid."""
+    encoder, attention, decoder = (settings[kind] for kind in _REGISTRIES)
     if not ENCODERS.check(encoder, settings["encoder_args"]).get("coarse"):
         return
-    alone = attention == NO_ATTENTION
-    reader: type = DECODERS.get(decoder) if alone else ATTENTIONS.get(attention)
-    if "coarse_width" in inspect.signature(reader).parameters:
+    kind, name = ("decoder", decoder) if attention == NO_ATTENTION else ("attention", attention)
+    if "coarse_width" in inspect.signature(_REGISTRIES[kind].get(name)).parameters:
         return
-    who = f"decoder '{decoder}'" if alone else f"attention '{attention}'"
     yield (
-        f"model.encoder_args.coarse is true, but {who} never looks at a coarse grid: set coarse to "
-        "false, or take decoder lstm with attention hierarchical, hard, sparsemax or coarse_only."
+        f"model.encoder_args.coarse is true, but {kind} '{name}' does not attend to a coarse grid: "
+        "set coarse to false, or take decoder lstm with attention hierarchical, hard, sparsemax or "
+        "coarse_only."
     )
 
 
 def _yaml(value: Any) -> str:
-    """A value as it stands in a configuration."""
     return str(value).lower() if isinstance(value, bool) else str(value)

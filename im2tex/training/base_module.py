@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from im2tex.errors import Im2TexError
 from im2tex.model.checkpoint import add_format_version, migrate, read_checkpoint
-from im2tex.model.checkpoint_contents import rebuilt
+from im2tex.model.checkpoint_contents import rebuild
 from im2tex.model.migration import PREFIX
 from im2tex.model.predictor import Predictor
 from im2tex.model.pretrained import read_stored
@@ -82,7 +82,7 @@ class BaseModule(LightningModule):
             raise Im2TexError("hparams_file: pass settings as keyword arguments instead.")
         content = read_checkpoint(checkpoint_path)
         settings, state = content["hyper_parameters"], content["state_dict"]
-        model = rebuilt(cls, settings, state, str(checkpoint_path), strict is not False, kwargs)
+        model = rebuild(cls, settings, state, str(checkpoint_path), strict is not False, kwargs)
         return model if map_location is None else model.to(map_location)
 
     @classmethod
@@ -104,7 +104,7 @@ class BaseModule(LightningModule):
         stored = read_stored(name_or_path)
         state = {PREFIX + name: value for name, value in stored.state.items()}
         ensemble = {"ensemble": list(stored.members), "tta_scales": list(stored.scales)}
-        return rebuilt(cls, stored.settings, state, str(stored.path), use=ensemble).eval()
+        return rebuild(cls, stored.settings, state, str(stored.path), overrides=ensemble).eval()
 
     def save_pretrained(self, folder: str | Path) -> int:
         """Writes settings and half-precision weights for `from_pretrained`.

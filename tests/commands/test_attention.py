@@ -189,7 +189,7 @@ def test_attention_command_renders_predictions(checkpoint, picture, tmp_path, mo
         (("--split", "test"), "no split 'test'"),
         (("--split", "grammar:test", "--root", "nowhere"), "no split 'test' under nowhere"),
         (("--split", "nothing:test"), "nothing"),
-        (("--images", "."), ". is a folder: name its pictures, such as *.png"),
+        (("--images", "."), ". is a folder: name its images, such as *.png"),
         (("--images", "a", "--limit", "0"), "--limit must be >= 1, got 0"),
         (("--images", "a", "--strip_width", "5"), "--strip_width must be >= 200, got 5"),
         (("--images", "a", "--beam_size", "0"), "beam_size must be >= 1, got 0"),

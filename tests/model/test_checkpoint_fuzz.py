@@ -209,7 +209,7 @@ def test_hostile_settings_are_refused_in_one_line(name, folder, tmp_path):
         ("encoder_args", "row_hidden_size", 10**9),
         ("encoder_args", "channels", [4, 10**9]),
         ("decoder_args", "hidden_size", 10**8),
-        ("decoder_args", "embedding", 10**10),
+        ("decoder_args", "embedding_dim", 10**10),
     ],
 )
 def test_settings_of_a_huge_model_are_refused_before_it_is_made(

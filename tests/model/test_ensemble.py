@@ -135,4 +135,4 @@ def test_what_does_not_go_together_is_named(checkpoint, second, picture, tmp_pat
     path = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
     capsys.readouterr()
     assert im2tex("test", "--ckpt_path", path, "--model.tta_scales", "[0.5, 1]") == 2
-    assert "CTCDecoder does not read a token at a time" in capsys.readouterr().err
+    assert "CTCDecoder does not predict one token at a time" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from im2tex.data.dataset import Batch, stack
-from im2tex.model.test_time_scales import scaled
+from im2tex.model.test_time_scales import rescale_batch
 
 STRIDE = (8, 16)
 
@@ -18,19 +18,19 @@ def batch(*sizes):
 
 def test_a_batch_in_its_own_size_is_itself():
     one = batch((16, 32))
-    assert scaled(one, 1, STRIDE) is one
+    assert rescale_batch(one, 1, STRIDE) is one
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.8, 1.25, 1.3, 3.0])
 def test_each_image_is_scaled_as_it_is_alone(factor):
     shapes = [(24, 64), (40, 32), (8, 16)]
-    many = scaled(batch(*shapes), factor, STRIDE)
+    many = rescale_batch(batch(*shapes), factor, STRIDE)
     assert many.images.dtype == torch.uint8
     assert (many.sizes % torch.tensor(STRIDE) == 0).all()
     assert tuple(many.images.shape[2:]) == tuple(many.sizes.amax(0).tolist())
     for row, (height, width) in enumerate(shapes):
         full = batch(*shapes)
-        single = scaled(
+        single = rescale_batch(
             Batch(["0"], full.images[row : row + 1], full.sizes[row : row + 1], [("x",)]),
             factor,
             STRIDE,
@@ -47,7 +47,7 @@ def test_ink_keeps_its_darkness_and_its_place():
     image[16:48, 16:32] = 255
     one = Batch(["a"], tokens=[()], **stack([image]))
     for factor in (0.5, 2.0):
-        seen = scaled(one, factor, (8, 8)).images[0, 0].double() / 255
+        seen = rescale_batch(one, factor, (8, 8)).images[0, 0].double() / 255
         assert seen.sum() == pytest.approx(32 * 16 * factor**2, rel=0.02)
         rows = (seen.sum(1) * torch.arange(len(seen))).sum() / seen.sum()
         assert rows + 0.5 == pytest.approx(32 * factor, abs=0.5)
@@ -57,4 +57,4 @@ def test_ink_keeps_its_darkness_and_its_place():
 def test_boxes_of_another_size_do_not_come_along():
     one = batch((16, 32))
     one.boxes = torch.zeros(1, 2, 4)
-    assert scaled(one, 2.0, STRIDE).boxes is None
+    assert rescale_batch(one, 2.0, STRIDE).boxes is None

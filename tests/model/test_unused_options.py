@@ -15,18 +15,18 @@ COARSE = {"encoder_args": {**SMALL, "coarse": True}}
 TRANSFORMER = {"d_model": 8, "num_layers": 2, "num_heads": 2}
 
 IDLE = [
-    (COARSE, "model.encoder_args.coarse is true, but attention 'standard' never looks"),
-    (COARSE | {"attention": "coverage"}, "but attention 'coverage' never looks"),
-    (COARSE | {"decoder": "ctc"}, "but decoder 'ctc' never looks at a coarse grid"),
-    (COARSE | {"decoder": "transformer"}, "but decoder 'transformer' never looks"),
-    ({"encoder_args": {**SMALL, "block": 8}}, "encoder_args.block is 8, which does nothing where"),
+    (COARSE, "model.encoder_args.coarse is true, but attention 'standard' does not attend"),
+    (COARSE | {"attention": "coverage"}, "but attention 'coverage' does not attend"),
+    (COARSE | {"decoder": "ctc"}, "but decoder 'ctc' does not attend to a coarse grid"),
+    (COARSE | {"decoder": "transformer"}, "but decoder 'transformer' does not attend"),
+    ({"encoder_args": {**SMALL, "block": 8}}, "encoder_args.block is 8, which has no effect where"),
     (
         {"attention_args": {"attention_dim": 7}},
-        "attention_dim is 7, which does nothing where score is bilinear",
+        "attention_dim is 7, which has no effect where score is bilinear",
     ),
     (
         {"decoder": "transformer", "decoder_args": {"coverage": False, "coverage_channels": 8}},
-        "coverage_channels is 8, which does nothing where coverage is false",
+        "coverage_channels is 8, which has no effect where coverage is false",
     ),
     (
         {"decoder": "transformer", "decoder_args": {"coverage": False, "coverage_kernel_size": 3}},
@@ -35,7 +35,7 @@ IDLE = [
     ({"decoder": "ctc", "decoder_args": {"num_layers": 0, "hidden_size": 8}}, "hidden_size is 8"),
     (
         {"encoder": "densenet", "encoder_args": {"num_blocks": 1, "reduction": 0.25}},
-        "reduction is 0.25, which does nothing where num_blocks is 1",
+        "reduction is 0.25, which has no effect where num_blocks is 1",
     ),
 ]
 
@@ -86,9 +86,9 @@ def test_a_checkpoint_that_has_one_is_tested_gone_on_with_and_started_from(tmp_p
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "model.encoder_args")
         assert im2tex("test", "--ckpt_path", last) == 0
-    with pytest.warns(UserWarning, match="never looks at a coarse grid"):
+    with pytest.warns(UserWarning, match="does not attend to a coarse grid"):
         assert im2tex("fit", "--ckpt_path", last, "--trainer.max_epochs=2") == 0
-    with pytest.warns(UserWarning, match="never looks at a coarse grid"):
+    with pytest.warns(UserWarning, match="does not attend to a coarse grid"):
         assert im2tex("fit", "--config", path, "--model.init_from", last) == 0
 
 

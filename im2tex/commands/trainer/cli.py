@@ -22,7 +22,7 @@ from im2tex.commands.trainer.environment import check_launcher_variables, check_
 from im2tex.commands.trainer.wandb import set_save_dir
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.errors import Im2TexError
-from im2tex.model.checkpoint_contents import limited, require_fit
+from im2tex.model.checkpoint_contents import limit_allocations, require_fit
 from im2tex.model.initialization import require_init_from
 from im2tex.model.pretrained import StoredModel
 from im2tex.training.base_module import GRADIENT_CLIPPING_ERROR
@@ -126,7 +126,7 @@ class FormulaCLI(LightningCLI):
         if trained is None:
             super().instantiate_classes()
         else:
-            with limited(state):
+            with limit_allocations(state):
                 super().instantiate_classes()
             if self.stored is not None:
                 self.model.recognizer.load_stored_weights(self.stored)
