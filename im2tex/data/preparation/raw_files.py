@@ -72,6 +72,10 @@ def iter_files(
 ) -> Iterator[RawFile]:
     """Yields the files below a folder or in an archive, one at a time and in a fixed order.
 
+    Example:
+        >>> for file in iter_files(Path("crohme_2014.tar.xz"), (".inkml",)):
+        ...     print(file.path, len(file.data or b""), file.problem)
+
     Args:
         raw_data: a folder, an archive with a suffix of `ARCHIVE_SUFFIXES` or without one, or a
             single file.

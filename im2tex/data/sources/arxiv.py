@@ -50,6 +50,11 @@ class ArxivSource(Source):
     One store serves every configuration that asks for a part of it: fewer samples, shorter labels,
     either form of the labels.
 
+    Example:
+        >>> source = ArxivSource(limit=40_000)
+        >>> source.prepare(Path("data"), "formulas.tsv.xz")
+        >>> source.split(Path("data"), "train")[0].image  # a PNG file
+
     Args:
         limit: samples in `train`; all if not given. The limits of `validation` and `test` are
             proportional by default.

@@ -49,6 +49,12 @@ class GrammarSource(Source):
 
     A hash of a formula's tokens decides its split, so that no formula is in two splits.
 
+    Example:
+        >>> source = GrammarSource(size_train=100)
+        >>> source.ensure(Path("data"))
+        >>> len(source.split(Path("data"), "train"))
+        100
+
     Args:
         size_train: formulas in the split `train`.
         size_validation: formulas in `validation`.

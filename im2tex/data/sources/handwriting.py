@@ -49,6 +49,12 @@ class HandwritingSource(Source):
     is in both. If `crohme` is prepared under the same root, the labels of its validation and tests
     are in neither.
 
+    Example:
+        >>> source = HandwritingSource(count=1000, glyphs="built-in")
+        >>> source.prepare(Path("data"), "formulas.tsv")
+        >>> split = source.split(Path("data"), "train")
+        >>> split.synthesizer(split[0], epoch=0)  # the ink of the first sample
+
     Args:
         formulas: `crohme_like` samples formulas with the statistics of CROHME's training labels,
             from the sub-formulas of a list and from a grammar; `list` takes the formulas of a list.

@@ -31,7 +31,14 @@ Then: im2tex data prepare crohme --from PATH, where PATH is the archive or its f
 
 @SOURCES.register("crohme")
 class CrohmeSource(Source):
-    """Real handwriting: train, validation, and the test split of each year in the raw data."""
+    """Real handwriting: train, validation, and the test split of each year in the raw data.
+
+    Example:
+        >>> source = CrohmeSource()
+        >>> source.prepare(Path("data"), "crohme_2014.tar.xz").splits["train"]
+        7944
+        >>> source.split(Path("data"), "test_2014")[0].ink
+    """
 
     name: ClassVar[str] = "crohme"
     tests: ClassVar[tuple[str, ...]] = ("test_2014", "test_2013")

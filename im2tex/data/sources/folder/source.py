@@ -92,6 +92,11 @@ class FolderSource(Source):
     relative to the folder. Unreadable files and labels, and labels without a file, are counted in
     the report and listed in `problems.tsv` beside the store.
 
+    Example:
+        >>> source = FolderSource("photos")
+        >>> source.ensure(Path("data"))
+        >>> [sample.key for sample in source.split(Path("data"), "all")]
+
     Args:
         path: the folder; `--from` of `im2tex data prepare` overrides it.
         labels: the labels file, if it is not in the folder under a name above.

@@ -41,6 +41,11 @@ lists of the three splits and, if wanted, formula_images.tar.gz into a folder, t
 class Im2LatexSource(Source):
     """IM2LATEX-100K: the released lists, with the released images or with rendered formulas.
 
+    Example:
+        >>> source = Im2LatexSource()
+        >>> source.prepare(Path("data"), "im2latex100k")
+        >>> source.split(Path("data"), "test")[0].tokens
+
     Args:
         labels: `norm` for the paper's normal form, `tok` for its plain token stream.
     """
