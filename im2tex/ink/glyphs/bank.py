@@ -15,7 +15,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -118,14 +118,14 @@ class GlyphBank:
         names = sorted(set(writers))
         self._writer_ids = {name: index for index, name in enumerate(names)}
         self._writer_of = np.array([self._writer_ids[name] for name in writers], np.int32)
-        own, starts = np.unique(np.array(tokens, dtype=str), return_index=True)
-        bounds = pairwise([*starts.tolist(), len(tokens)])
-        self._rows = {
-            token: np.arange(*range_) for token, range_ in zip(own.tolist(), bounds, strict=True)
+        self._rows: dict[str, NDArray[np.int64]] = {
+            token: np.array(list(rows))
+            for token, rows in groupby(range(len(tokens)), tokens.__getitem__)
         }
+        own = set(self._rows)
         self.substitutes = {token: tuple(names) for token, names in substitutes.items()}
         for token, others in self.substitutes.items():
-            if token in own or not others or not set(others) <= set(own):
+            if token in own or not others or not own.issuperset(others):
                 raise ValueError(f"{others} cannot substitute {token}")
             self._rows[token] = np.concatenate([self._rows[name] for name in others])
         self.tokens = tuple(sorted(self._rows))
@@ -189,11 +189,12 @@ class GlyphBank:
         # Banks of version 0.1 have the key "stand_ins".
         substitutes = metadata.pop("substitutes", None) or metadata.pop("stand_ins", {})
         try:
+            table = table.combine_chunks()
             tokens, sources, writers = (
-                table.column(name).to_pylist() for name in ("token", "source", "writer")
+                table.column(name).cast(pa.string()).to_pylist()
+                for name in ("token", "source", "writer")
             )
-            shapes = _decoded(table.combine_chunks())
-            return cls(shapes, tokens, sources, writers, substitutes, metadata)
+            return cls(_decoded(table), tokens, sources, writers, substitutes, metadata)
         except (KeyError, ValueError, IndexError, pa.ArrowException) as error:
             raise Im2TexError(f"{path} is damaged ({error}). {again}") from error
 

@@ -166,3 +166,13 @@ def test_built_in_bank_has_font_glyphs(tmp_path):
     assert bank.count("\\to") == bank.count("\\rightarrow")
     bank.save(tmp_path / "bank.parquet")
     same(bank, GlyphBank.load(tmp_path / "bank.parquet"))
+
+
+def test_bank_load_reads_old_name_of_substitutes(tmp_path):
+    BANK.save(tmp_path / "new.parquet")
+    table = pq.read_table(tmp_path / "new.parquet")
+    metadata = json.loads(table.schema.metadata[b"im2tex_glyphs"])
+    metadata["stand_ins"] = metadata.pop("substitutes")
+    raw = {b"im2tex_glyphs": json.dumps(metadata).encode()}
+    pq.write_table(table.replace_schema_metadata(raw), tmp_path / "old.parquet")
+    assert GlyphBank.load(tmp_path / "old.parquet").substitutes == BANK.substitutes
