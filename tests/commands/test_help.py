@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -27,6 +29,18 @@ def test_help_describes_command_and_options(name):
     assert [action.dest for action in parser._actions if not action.help] == []
     assert "Args:" not in parser.format_help()
     assert "None" not in parser.format_help()
+
+
+def test_modules_of_commands_import_no_heavy_packages():
+    modules = {f"im2tex.commands.{target.split(':')[0]}" for target, _ in COMMANDS.values()}
+    script = (
+        f"import sys, {', '.join(sorted(modules))}\n"
+        "print(*{'torch', 'lightning', 'pyarrow', 'numpy'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, "data", "report"])
