@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from im2tex.errors import Im2TexError
+from im2tex.renames import current_components, current_settings
 from im2tex.utils.files import write_text_atomic
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _check_model(
     Raises:
         Im2TexError: if it is not.
     """
-    tested = test.get("config", {}).get("model", {})
+    tested = current_components(current_settings(test.get("config", {}))[0]).get("model", {})
     for name in ("encoder", "encoder_args", "attention", "decoder", "decoder_args"):
         if tested.get(name) != settings.get(name):
             raise Im2TexError(

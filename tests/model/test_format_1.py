@@ -147,3 +147,10 @@ def test_result_of_format_1_is_compared_with_a_new_one(run, capsys):
     shutil.copy(FILES / "result.json", run / "results")
     assert im2tex("report", "study", run / "results", "--out", run / "study.md") == 0
     assert "result" in (run / "study.md").read_text(encoding="utf-8")
+
+
+def test_export_accepts_result_with_old_names(tmp_path):
+    checkpoint, result = FILES / "epoch_1.ckpt", FILES / "result.json"
+    ensemble = ("--ensemble", checkpoint, "--scales", "0.8", "1")
+    export = ("export", "--ckpt_path", checkpoint, "--folder", tmp_path / "model", *ensemble)
+    assert im2tex(*export, "--result", result) == 0
