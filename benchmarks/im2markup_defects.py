@@ -1,7 +1,7 @@
 r"""What is wrong in the reference's normal forms: a list, so that it can be counted.
 
 The authors' script normalises by printing what an early KaTeX made of a formula. In about one
-formula of two hundred it changes what the formula says. `norm` does not follow it there. Each
+formula of two hundred it changes what the formula says. `normal_form` does not follow it there. Each
 entry below looks at a formula and at what the script made of it, never at our own result, so that
 a disagreement of ours cannot hide behind it.
 """

@@ -95,7 +95,7 @@ def test_normalize_formula_of_the_grammar_is_stable(source, mode):
 @settings(max_examples=300, deadline=None)
 @given(FORMULAS)
 def test_normalize_token_stream_has_the_forms_of_its_formula(source):
-    """`tok` loses nothing that the other readers need."""
+    """The token stream loses nothing that the other forms need."""
     plain = normalize_or_none(source, NormalizationForm.TOK)
     if plain is not None:
         assert normalize_or_none(plain, NormalizationForm.TOK) == plain
