@@ -1,9 +1,9 @@
-r"""What is wrong in the reference's normal forms: a list, so that it can be counted.
+r"""Defects of im2markup's normal forms, as patterns, so that they can be counted.
 
 The authors' script normalises by printing what an early KaTeX made of a formula. In about one
-formula of two hundred it changes what the formula says. `normal_form` does not follow it there. Each
-entry below looks at a formula and at what the script made of it, never at our own result, so that
-a disagreement of ours cannot hide behind it.
+formula of two hundred it changes what the formula means, and `normal_form` differs from it. Each
+entry below compares a formula with the script's result, never with this package's result, so that
+no defect of this package is hidden.
 """
 
 from __future__ import annotations
