@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from tiny_run import TINY, changed, config, im2tex, steps
 
 from im2tex import Im2Tex
@@ -24,6 +25,7 @@ from im2tex.data.sources import arxiv
 from im2tex.data.sources.handwriting import HandwritingSource
 from im2tex.data.store import write_split
 from im2tex.ink.glyphs import built_in_bank
+from im2tex.renames import current_components, current_settings
 from im2tex.render.rendering import encode_png
 
 PRINTED = ("arxiv", "im2latex")
@@ -85,6 +87,14 @@ def test_the_header_gives_the_command_and_what_was_measured(path):
     assert path.read_text().startswith("#")
     assert f"im2tex fit --config configs/{path.name}" in header
     assert re.search(r"Measured: .*\d|not measured", header), "no value, and not said to be missing"
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_config_uses_current_names_only(path):
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert current_settings(content) == (content, [])
+    settings = load_config(path)
+    assert current_components(settings) == settings
 
 
 def architecture(path):

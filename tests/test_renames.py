@@ -13,7 +13,7 @@ from im2tex.commands.trainer.early_checks import is_known_flag
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.source import SOURCES
-from im2tex.decoders import DECODERS
+from im2tex.decoders import DECODERS, Decoder
 from im2tex.encoders import ENCODERS
 from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
@@ -179,3 +179,43 @@ def test_renamed_argument_is_a_parameter_under_its_new_name(owner, old, new):
 def test_schedule_old_floor_builds_with_warning(name):
     with pytest.warns(FutureWarning, match="floor is the name of an older version; write min_lr"):
         SCHEDULES.build(name, {"floor": 0.5})
+
+
+COMPONENTS = {"encoder": ENCODERS, "attention": ATTENTIONS, "decoder": DECODERS}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "old", "new"),
+    [
+        (kind, name, old, new)
+        for (kind, name), names in renames.ARGUMENTS.items()
+        if kind in COMPONENTS
+        for old, new in names.items()
+    ],
+)
+def test_component_old_argument_is_accepted_with_warning(kind, name, old, new):
+    registry = COMPONENTS[kind]
+    default = registry.parameters(name)[new].default
+    value = 7 if default is None else default
+    with pytest.warns(FutureWarning, match=f"{old} is the name of an older version; write {new}"):
+        assert registry.check(name, {old: value}) == {new: value}
+
+
+def test_transformer_old_direction_is_accepted_with_warning():
+    with pytest.warns(FutureWarning, match="write directions=left_to_right"):
+        checked = DECODERS.check("transformer", {"directions": "left"})
+    assert checked == {"directions": "left_to_right"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("idle", "inactive_when"),
+        ("by_token", "vocabulary_parameters"),
+        ("grounded", "alignment_losses"),
+    ],
+)
+def test_plugin_attribute_old_name_is_accepted_with_warning(old, new):
+    plugin = type("Plugin", (Decoder,), {old: ("value",)})
+    with pytest.warns(FutureWarning, match=f"Plugin: {old} .* write {new}"):
+        assert renames.component_attribute(plugin, new, old) == ("value",)
