@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from im2tex.data.preparation.printed import statistics
 from im2tex.data.preparation.printed.paper_images import image_from_file, pad_and_downsample
 from im2tex.data.preparation.printed.rendering import SplitCounts
 from im2tex.data.preparation.printed.running_text import is_running_text
 from im2tex.data.preparation.printed.split_plan import split_of
+from im2tex.data.preparation.printed.statistics import statistics_lines
 from im2tex.errors import Im2TexError
 
 
@@ -104,7 +104,7 @@ def test_statistics_are_beside_those_of_the_paper():
     counts = SplitCounts(taken=4, characters=[41, 60, 70, 129], tokens=[10, 20, 30, 40])
     counts.sizes = [(20, 100), (30, 200), (40, 300), (30, 200)]
     counts.skipped["larger than 500 x 160 pixels"] = 1200
-    lines = list(statistics.lines({"train": counts}))
+    lines = list(statistics_lines({"train": counts}))
     assert lines[0] == "train: 1,200 skipped: larger than 500 x 160 pixels"
     assert lines[1].startswith("pairs       4; the paper: 103,556")
     assert lines[2].startswith("characters  41 to 129, mean 75, median 65; the paper: 38 to 997")

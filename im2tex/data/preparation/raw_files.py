@@ -56,7 +56,7 @@ class RawFile:
     problem: str = ""
 
 
-class Readable(Protocol):
+class ReadableStream(Protocol):
     """A stream of bytes that is read from front to back."""
 
     def read(self, size: int, /) -> bytes:
@@ -95,10 +95,10 @@ def iter_files(
     if not (raw_data.is_dir() or raw_data.is_file()):
         problem = "is a pipe or a device" if raw_data.exists() else "does not exist"
         raise Im2TexError(f"{raw_data} {problem}. Pass a folder, an archive or a URL to --from.")
-    return _Reader(suffixes, max_file_bytes, max_unpacked_bytes).read(raw_data)
+    return _RawFileReader(suffixes, max_file_bytes, max_unpacked_bytes).read(raw_data)
 
 
-def open_tar(stream: Readable) -> tarfile.TarFile:
+def open_tar(stream: ReadableStream) -> tarfile.TarFile:
     """Opens an uncompressed tar stream that raises `tarfile.ReadError` at a damaged header.
 
     The standard library ends silently at a damaged header behind the first one.
@@ -128,7 +128,7 @@ class _StrictTarInfo(tarfile.TarInfo):
         return info
 
 
-class _Entry(NamedTuple):
+class _RawEntry(NamedTuple):
     """A file in a folder or an archive.
 
     Attributes:
@@ -138,11 +138,11 @@ class _Entry(NamedTuple):
     """
 
     path: PurePosixPath
-    open: Callable[[], AbstractContextManager[Readable]]
+    open: Callable[[], AbstractContextManager[ReadableStream]]
     problem: str = ""
 
 
-class _Reader:
+class _RawFileReader:
     """Reads folders and archives; the arguments are those of `iter_files`."""
 
     def __init__(
@@ -169,14 +169,14 @@ class _Reader:
                     "pass the folder that it was unpacked to."
                 ) from error
         elif self._is_wanted(name.name):
-            yield from self._visit([_Entry(name, partial(_open, path))], PurePosixPath())
+            yield from self._visit([_RawEntry(name, partial(_open, path))], PurePosixPath())
         else:
             raise Im2TexError(
                 f"{path} is neither a folder nor a supported archive "
                 f"({', '.join(ARCHIVE_SUFFIXES)})."
             )
 
-    def _visit(self, entries: Iterable[_Entry], parent: PurePosixPath) -> Iterator[RawFile]:
+    def _visit(self, entries: Iterable[_RawEntry], parent: PurePosixPath) -> Iterator[RawFile]:
         """Yields the wanted files of a folder or an archive, and of the archives in it."""
         for entry in entries:
             path = parent / entry.path
@@ -200,7 +200,7 @@ class _Reader:
             except Exception as error:  # see above
                 yield RawFile(path, None, f"cannot be read: {_one_line(error)}")
 
-    def _unpack(self, stream: Readable, path: PurePosixPath) -> Iterator[RawFile]:
+    def _unpack(self, stream: ReadableStream, path: PurePosixPath) -> Iterator[RawFile]:
         """Yields the wanted files of an archive; a nested archive is copied first."""
         with ExitStack() as stack:
             file: IO[bytes]
@@ -224,21 +224,21 @@ class _Reader:
             else:
                 yield from self._visit(self._tar_entries(_decompressed(file, start), path), path)
 
-    def _zip_entries(self, file: IO[bytes], name: PurePosixPath) -> Iterator[_Entry]:
+    def _zip_entries(self, file: IO[bytes], name: PurePosixPath) -> Iterator[_RawEntry]:
         with zipfile.ZipFile(file) as archive:
             for info in archive.infolist():
                 if not info.is_dir():
                     content = partial(self._open_zip_entry, archive, info, name)
-                    yield _Entry(archive_path(info.filename), content, _zip_problem(info))
+                    yield _RawEntry(archive_path(info.filename), content, _zip_problem(info))
 
     @contextmanager
     def _open_zip_entry(
         self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: PurePosixPath
-    ) -> Iterator[Readable]:
+    ) -> Iterator[ReadableStream]:
         with archive.open(info) as stream:
             yield _Counted(self, stream, name)
 
-    def _tar_entries(self, stream: Readable, name: PurePosixPath) -> Iterator[_Entry]:
+    def _tar_entries(self, stream: ReadableStream, name: PurePosixPath) -> Iterator[_RawEntry]:
         counted = _Counted(self, stream, name)
         with open_tar(counted) as archive:
             while (info := archive.next()) is not None:
@@ -246,11 +246,11 @@ class _Reader:
                 problem = "" if info.isreg() else "a link, a device or another special entry"
                 if not info.isdir():
                     content = partial(_open_tar_entry, archive, info)
-                    yield _Entry(archive_path(info.name), content, problem)
+                    yield _RawEntry(archive_path(info.name), content, problem)
         while counted.read(_CHUNK):  # the end of a compressed archive has its checksum
             pass
 
-    def _content(self, stream: Readable, path: PurePosixPath) -> RawFile:
+    def _content(self, stream: ReadableStream, path: PurePosixPath) -> RawFile:
         # In chunks, because some streams allocate the requested size at once.
         data = bytearray()
         while len(data) <= self.max_file_bytes and (chunk := stream.read(_CHUNK)):
@@ -267,7 +267,7 @@ class _Reader:
 class _Counted:
     """A stream whose bytes are subtracted from what the outermost archive may unpack to."""
 
-    def __init__(self, reader: _Reader, stream: Readable, path: PurePosixPath) -> None:
+    def __init__(self, reader: _RawFileReader, stream: ReadableStream, path: PurePosixPath) -> None:
         self.reader = reader
         self.stream = stream
         self.path = path
@@ -283,9 +283,9 @@ class _Counted:
         return data
 
 
-def _folder_entries(folder: Path) -> Iterator[_Entry]:
+def _folder_entries(folder: Path) -> Iterator[_RawEntry]:
     for file in walk(folder):
-        yield _Entry(PurePosixPath(file.name), partial(_open, file.path), file.problem)
+        yield _RawEntry(PurePosixPath(file.name), partial(_open, file.path), file.problem)
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -294,7 +294,7 @@ def _open(path: Path) -> IO[bytes]:
 
 def _open_tar_entry(
     archive: tarfile.TarFile, info: tarfile.TarInfo
-) -> AbstractContextManager[Readable]:
+) -> AbstractContextManager[ReadableStream]:
     member = archive.extractfile(info)
     assert member is not None
     return member
@@ -311,7 +311,7 @@ def _zip_problem(info: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _decompressed(stream: IO[bytes], start: bytes) -> Readable:
+def _decompressed(stream: IO[bytes], start: bytes) -> ReadableStream:
     if start.startswith(b"\x1f\x8b"):
         return gzip.GzipFile(fileobj=stream, mode="rb")
     if start.startswith(b"BZh"):

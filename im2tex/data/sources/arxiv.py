@@ -18,14 +18,20 @@ import pyarrow as pa
 
 from im2tex.data.preparation.locating import locate_raw_data, refuse_labels
 from im2tex.data.preparation.papers import read_papers
-from im2tex.data.preparation.printed import statistics
 from im2tex.data.preparation.printed.formula_lists import is_list, read_list
 from im2tex.data.preparation.printed.formulas import Formula, norm_digest
 from im2tex.data.preparation.printed.paper_images import DPI
 from im2tex.data.preparation.printed.rendering import SplitLimits, SplitRenderer, render_candidates
 from im2tex.data.preparation.printed.settings import ArxivSettings
-from im2tex.data.preparation.printed.split_plan import PAPERS, SPLITS, candidates, plan, plan_lines
-from im2tex.data.preparation.printed.writing import publish, with_labels
+from im2tex.data.preparation.printed.split_plan import (
+    PAPERS,
+    SPLITS,
+    plan_lines,
+    plan_splits,
+    planned_candidates,
+)
+from im2tex.data.preparation.printed.statistics import statistics_lines
+from im2tex.data.preparation.printed.writing import publish_splits, with_labels
 from im2tex.data.preparation.resumable import StepCache, file_fingerprint
 from im2tex.data.source import SOURCES, PreparationReport, Source
 from im2tex.data.store import Split, read_metadata
@@ -131,13 +137,15 @@ class ArxivSource(Source):
                 split: SplitLimits(settings["limits"].get(split), keep_oversized=split == "test")
                 for split in SPLITS
             }
-            rendered = SplitRenderer(cache, candidates(planned), limits, render_candidates(tex))
+            rendered = SplitRenderer(
+                cache, planned_candidates(planned), limits, render_candidates(tex)
+            )
             rendered.run()
         notes = list(plan_lines(planned))
         if not rendered.counts["train"].taken:
-            reasons = [*notes, *statistics.lines(rendered.counts)]
+            reasons = [*notes, *statistics_lines(rendered.counts)]
             raise Im2TexError(f"{path} leaves no training samples: {'; '.join(reasons)}")
-        return publish(rendered, folder, {"source": self.name, **fingerprint}, notes)
+        return publish_splits(rendered, folder, {"source": self.name, **fingerprint}, notes)
 
     def ensure(self, root: Path) -> None:
         """Raises an error that names the command to run, unless the store fits the settings."""
@@ -191,7 +199,7 @@ def _plan(path: Path, settings: Mapping[str, Any], excluded: set[str]) -> pa.Tab
                 for found in paper.formulas:
                     yield Formula(found.latex, paper.name, found.kind)
 
-    return plan(formulas(), settings, excluded, counts)
+    return plan_splits(formulas(), settings, excluded, counts)
 
 
 def _im2latex_tests(root: Path) -> set[str]:

@@ -96,7 +96,7 @@ class SplitCounts:
             self.sizes.append((row["height"], row["width"]))
 
 
-class Problem(NamedTuple):
+class RenderProblem(NamedTuple):
     """A candidate without an image, for `problems.tsv`."""
 
     split: str
@@ -156,7 +156,7 @@ class SplitRenderer:
         self.render_fn = render_fn
         self.chunk_size = chunk_size
         self.counts = {split: SplitCounts() for split in limits}
-        self.problems: list[Problem] = []
+        self.problems: list[RenderProblem] = []
         self._chunks: list[_Chunk] = []
 
     def run(self) -> None:
@@ -231,7 +231,7 @@ class SplitRenderer:
                 counts.add(candidate, row)
             if row["reason"]:
                 failure = row["reason"], row["detail"]
-                problem = Problem(candidate.split, candidate.key, *failure, candidate.latex)
+                problem = RenderProblem(candidate.split, candidate.key, *failure, candidate.latex)
                 self.problems.append(problem)
         self._chunks.append(_Chunk(indices, taken))
         return len(taken)

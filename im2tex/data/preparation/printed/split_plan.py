@@ -32,7 +32,7 @@ _SCHEMA = pa.schema(
 )
 
 
-def plan(
+def plan_splits(
     formulas: Iterable[Formula],
     settings: Mapping[str, Any],
     excluded: Collection[str],
@@ -47,8 +47,8 @@ def plan(
         counts: number of skipped formulas by reason; updated here and while `formulas` is read.
 
     Returns:
-        A table with a row for each candidate, in the order of their keys; `candidates` and
-        `plan_lines` read it.
+        A table with a row for each candidate, in the order of their keys; `planned_candidates`
+        and `plan_lines` read it.
     """
     found = list(_acceptable(formulas, settings, counts))
     seen: set[str] = set()
@@ -80,7 +80,7 @@ def plan(
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def candidates(table: pa.Table) -> list[Candidate]:
+def planned_candidates(table: pa.Table) -> list[Candidate]:
     """Returns the candidates of a plan."""
     columns = [table.column(name).to_pylist() for name in _SCHEMA.names]
     return [

@@ -16,7 +16,7 @@ PAPER = {
 """Statistics of IM2LATEX-100K, from section 4 of Deng et al. 2017 and the released files."""
 
 
-def lines(splits: Mapping[str, SplitCounts]) -> Iterator[str]:
+def statistics_lines(splits: Mapping[str, SplitCounts]) -> Iterator[str]:
     """Yields the lines of the report of a preparation."""
     for split, counts in splits.items():
         for reason, number in counts.skipped.most_common():

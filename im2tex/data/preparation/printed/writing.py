@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from im2tex.data.preparation.printed import statistics
-from im2tex.data.preparation.printed.rendering import Problem, SplitRenderer
+from im2tex.data.preparation.printed.rendering import RenderProblem, SplitRenderer
+from im2tex.data.preparation.printed.statistics import statistics_lines
 from im2tex.data.preparation.publishing import PROBLEMS, stale_warnings, write_problems
 from im2tex.data.source import PreparationReport
 from im2tex.data.store import Split, write_split
 
 
-def publish(
+def publish_splits(
     rendered: SplitRenderer, folder: Path, metadata: Mapping[str, Any], notes: Iterable[str]
 ) -> PreparationReport:
     """Writes a store file for each split and the list of formulas without an image.
@@ -36,11 +36,11 @@ def publish(
             report.splits[split] = write_split(
                 cache.staged / f"{split}.parquet", rendered.samples(split), split_metadata
             )
-    write_problems(cache.staged / PROBLEMS, Problem._fields, rendered.problems)
+    write_problems(cache.staged / PROBLEMS, RenderProblem._fields, rendered.problems)
     cache.publish()
     if cache.resumed:
         report.lines.append("resumed an earlier, interrupted preparation")
-    report.lines += [*notes, *statistics.lines(rendered.counts)]
+    report.lines += [*notes, *statistics_lines(rendered.counts)]
     if rendered.problems:
         report.lines.append(f"formulas without an image, with reasons: {folder / PROBLEMS}")
     report.lines += stale_warnings(folder, report.splits)

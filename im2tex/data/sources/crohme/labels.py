@@ -21,7 +21,7 @@ _EMPTY_SCRIPT = re.compile(r"[_^]\s*\{\s*\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class InkTruth:
     """The formula of an InkML file, from its annotations.
 
     Attributes:
@@ -36,7 +36,7 @@ class Truth:
     math: CanonicalTokens | None
 
 
-def own_truth(inkml: Inkml) -> Truth:
+def own_truth(inkml: Inkml) -> InkTruth:
     """Chooses between the LaTeX and the MathML truth of a file.
 
     LaTeX comes first, because the published captions were made from it. MathML is used if LaTeX is
@@ -57,12 +57,12 @@ def own_truth(inkml: Inkml) -> Truth:
     if math is not None and (
         not latex or (latex != math and _symbols_support_mathml(inkml, latex, math))
     ):
-        return Truth(math, "mathml", math)
+        return InkTruth(math, "mathml", math)
     if latex:
-        return Truth(latex, "latex", math)
+        return InkTruth(latex, "latex", math)
     if inkml.latex and (tokens := crohme.canonicalize_or_tokenize(inkml.latex)):
-        return Truth(crohme.annotate_tokens(tokens), "best effort", math)
-    return Truth([], "none", math)
+        return InkTruth(crohme.annotate_tokens(tokens), "best effort", math)
+    return InkTruth([], "none", math)
 
 
 def _symbols_support_mathml(inkml: Inkml, latex: CanonicalTokens, math: CanonicalTokens) -> bool:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from im2tex.data.sources.crohme.labels import Captions
-from im2tex.data.sources.crohme.scan import Collected, Record
+from im2tex.data.sources.crohme.scan import CollectedInks, InkRecord
 from im2tex.latex.crohme.label_agreement import compare_labels, describe_agreement
 
 TRAIN_FILES = {
@@ -29,8 +29,8 @@ _HINT = (
 )
 
 
-def lines(
-    found: Collected, splits: Mapping[str, Sequence[Record]], captions: Captions | None
+def report_lines(
+    found: CollectedInks, splits: Mapping[str, Sequence[InkRecord]], captions: Captions | None
 ) -> Iterator[str]:
     """Yields the lines of the report.
 
@@ -46,7 +46,7 @@ def lines(
     yield from _validation(splits)
 
 
-def _files(found: Collected) -> Iterator[str]:
+def _files(found: CollectedInks) -> Iterator[str]:
     kept = sum(map(len, found.splits.values()))
     yield f"{found.files} InkML files read, {kept} samples kept"
     if found.problems:
@@ -70,7 +70,7 @@ def _files(found: Collected) -> Iterator[str]:
         yield f"warning: {count} samples of {split} are training samples too, as in the competition"
 
 
-def _counts(splits: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+def _counts(splits: Mapping[str, Sequence[InkRecord]]) -> Iterator[str]:
     training = [*splits.get("train", ()), *splits.get("validation", ())]
     collections = Counter(record.sample.extra["collection"] for record in training)
     short = [
@@ -96,7 +96,7 @@ def _counts(splits: Mapping[str, Sequence[Record]]) -> Iterator[str]:
             yield f"warning: {split} is missing ({count} samples); {_HINT}"
 
 
-def _labels(splits: Mapping[str, Sequence[Record]], captions: Captions | None) -> Iterator[str]:
+def _labels(splits: Mapping[str, Sequence[InkRecord]], captions: Captions | None) -> Iterator[str]:
     sources = Counter(
         record.sample.extra["label_source"] for records in splits.values() for record in records
     )
@@ -120,7 +120,7 @@ def _labels(splits: Mapping[str, Sequence[Record]], captions: Captions | None) -
             yield line if line.startswith(" ") else f"{split}: own {line}"
 
 
-def _symbols(splits: Mapping[str, Sequence[Record]]) -> str:
+def _symbols(splits: Mapping[str, Sequence[InkRecord]]) -> str:
     inks = [record.sample.ink for records in splits.values() for record in records]
     symbols = [symbol for ink in inks if ink is not None for symbol in ink.symbols]
     aligned = sum(symbol.position >= 0 for symbol in symbols)
@@ -135,7 +135,7 @@ def _symbols(splits: Mapping[str, Sequence[Record]]) -> str:
     )
 
 
-def _validation(splits: Mapping[str, Sequence[Record]]) -> Iterator[str]:
+def _validation(splits: Mapping[str, Sequence[InkRecord]]) -> Iterator[str]:
     train, validation = splits["train"], splits["validation"]
     by_collection = Counter(record.sample.extra["collection"] for record in validation)
     collections = ", ".join(f"{name} {n}" for name, n in sorted(by_collection.items()))

@@ -28,7 +28,7 @@ training sets of later years."""
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class InkRecord:
     """A sample with the values that identify duplicates.
 
     Attributes:
@@ -45,7 +45,7 @@ class Record:
     digest: bytes
     annotation_rank: tuple[bool, bool, int]
 
-    def is_same_ink(self, other: Record) -> bool:
+    def is_same_ink(self, other: InkRecord) -> bool:
         """Returns whether two files of one name have the same ink."""
         return self.digest == other.digest or (self.ui != "" and self.ui == other.ui)
 
@@ -56,7 +56,7 @@ class Record:
 
 
 @dataclass
-class Collected:
+class CollectedInks:
     """The samples of the raw data.
 
     Attributes:
@@ -70,7 +70,7 @@ class Collected:
         shared: number of samples of the old tests that are training samples too, by split.
     """
 
-    splits: dict[str, list[Record]] = field(default_factory=dict)
+    splits: dict[str, list[InkRecord]] = field(default_factory=dict)
     files: int = 0
     problems: list[tuple[str, str, str]] = field(default_factory=list)
     duplicates: int = 0
@@ -80,15 +80,15 @@ class Collected:
     shared: Counter[str] = field(default_factory=Counter)
 
 
-def collect(files: Iterable[RawFile], captions: Captions | None) -> Collected:
+def collect(files: Iterable[RawFile], captions: Captions | None) -> CollectedInks:
     """Reads all files and sorts the samples into splits.
 
     Args:
         files: the files, in any order.
         captions: labels to use instead of the files' own.
     """
-    found = Collected()
-    by_name: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
+    found = CollectedInks()
+    by_name: defaultdict[tuple[str, str], list[InkRecord]] = defaultdict(list)
     for file in files:
         name = _relative(file.path)
         found.files += file.path.suffix.lower() == ".inkml"
@@ -107,7 +107,7 @@ def collect(files: Iterable[RawFile], captions: Captions | None) -> Collected:
                 continue
             found.problems += [(name, note, "kept") for note in inkml.notes]
             by_name[split, file.path.stem].append(_record(inkml, file.path, split, captions))
-    splits: defaultdict[str, list[Record]] = defaultdict(list)
+    splits: defaultdict[str, list[InkRecord]] = defaultdict(list)
     for (split, _), records in by_name.items():
         kept = _without_duplicates(records)
         found.duplicates += len(records) - len(kept)
@@ -123,7 +123,7 @@ def _relative(path: PurePosixPath) -> str:
     return str(PurePosixPath(*path.parts[1:])) if len(path.parts) > 1 else str(path)
 
 
-def _record(inkml: Inkml, path: PurePosixPath, split: str, captions: Captions | None) -> Record:
+def _record(inkml: Inkml, path: PurePosixPath, split: str, captions: Captions | None) -> InkRecord:
     truth = own_truth(inkml)
     label, label_source = truth.label, truth.source
     strokes = inkml.ink.strokes
@@ -153,30 +153,30 @@ def _record(inkml: Inkml, path: PurePosixPath, split: str, captions: Captions | 
     digest = hashlib.blake2b(np.concatenate(strokes).tobytes(), digest_size=16)
     digest.update(np.array([len(stroke) for stroke in strokes], dtype=np.int32).tobytes())
     rank = (truth.source != "none", truth.math is not None, len(inkml.groups))
-    return Record(sample, own, inkml.ui, digest.digest(), rank)
+    return InkRecord(sample, own, inkml.ui, digest.digest(), rank)
 
 
-def _without_duplicates(records: list[Record]) -> list[Record]:
+def _without_duplicates(records: list[InkRecord]) -> list[InkRecord]:
     """Keeps one record of each ink: the best annotated, then the least nested one."""
 
-    def rank(record: Record) -> tuple[tuple[bool, ...], int, str]:
+    def rank(record: InkRecord) -> tuple[tuple[bool, ...], int, str]:
         file = record.sample.extra["file"]
         return tuple(not bool(part) for part in record.annotation_rank), file.count("/"), file
 
-    kept: list[Record] = []
+    kept: list[InkRecord] = []
     for record in sorted(records, key=rank):
         if not any(record.is_same_ink(other) for other in kept):
             kept.append(record)
     return kept
 
 
-def _with_path_key(record: Record) -> Record:
+def _with_path_key(record: InkRecord) -> InkRecord:
     """Uses the path as key, for different samples with the same file name."""
     key = str(PurePosixPath(record.sample.extra["file"]).with_suffix(""))
     return replace(record, sample=replace(record.sample, key=key))
 
 
-def _remove_test_inks(found: Collected) -> None:
+def _remove_test_inks(found: CollectedInks) -> None:
     """Removes the samples of the tests from training."""
     train = found.splits.get("train", [])
     trained = {mark for record in train for mark in record.fingerprints}

@@ -16,8 +16,8 @@ from im2tex.data.preparation.publishing import PROBLEMS, staging, stale_warnings
 from im2tex.data.preparation.raw_files import RawFile, iter_files
 from im2tex.data.source import SOURCES, PreparationReport, Source
 from im2tex.data.sources.crohme.labels import Captions, read_captions
-from im2tex.data.sources.crohme.report import lines
-from im2tex.data.sources.crohme.scan import Collected, Record, collect
+from im2tex.data.sources.crohme.report import report_lines
+from im2tex.data.sources.crohme.scan import CollectedInks, InkRecord, collect
 from im2tex.data.sources.crohme.validation import held_out
 from im2tex.data.store import write_split
 from im2tex.errors import Im2TexError
@@ -81,7 +81,10 @@ class CrohmeSource(Source):
                 )
             rows = sorted(Counter(found.problems) | _unknown_folders(found))
             write_problems(staged / PROBLEMS, ("file", "reason", "outcome"), rows)
-            report.lines += [*lines(found, splits, captions), *stale_warnings(folder, splits)]
+            report.lines += [
+                *report_lines(found, splits, captions),
+                *stale_warnings(folder, splits),
+            ]
         return report
 
 
@@ -92,7 +95,7 @@ def _with_progress(files: Iterator[RawFile]) -> Iterator[RawFile]:
             shown.advance()
 
 
-def _check_labels(found: Collected, captions: Captions | None) -> None:
+def _check_labels(found: CollectedInks, captions: Captions | None) -> None:
     """Skips training samples, and whole test splits, without any label.
 
     Raises:
@@ -112,7 +115,7 @@ def _check_labels(found: Collected, captions: Captions | None) -> None:
     found.splits = {split: records for split, records in found.splits.items() if records}
 
 
-def _check_training(found: Collected, raw_data: Path) -> None:
+def _check_training(found: CollectedInks, raw_data: Path) -> None:
     """Checks that there are training samples.
 
     Raises:
@@ -134,11 +137,11 @@ def _check_training(found: Collected, raw_data: Path) -> None:
     )
 
 
-def _separate_validation(found: Collected) -> dict[str, list[Record]]:
+def _separate_validation(found: CollectedInks) -> dict[str, list[InkRecord]]:
     records = found.splits["train"]
     labels = [(one.sample.extra["collection"], one.sample.tokens) for one in records]
     validation = held_out(labels)
-    splits: dict[str, list[Record]] = {"train": [], "validation": []}
+    splits: dict[str, list[InkRecord]] = {"train": [], "validation": []}
     for record in records:
         is_held_out = record.sample.tokens in validation
         splits["validation" if is_held_out else "train"].append(record)
@@ -146,7 +149,7 @@ def _separate_validation(found: Collected) -> dict[str, list[Record]]:
     return splits
 
 
-def _unknown_folders(found: Collected) -> Counter[tuple[str, str, str]]:
+def _unknown_folders(found: CollectedInks) -> Counter[tuple[str, str, str]]:
     return Counter(
         (folder, f"{count} InkML files of an unknown split", "skipped")
         for folder, count in found.unknown_split.items()

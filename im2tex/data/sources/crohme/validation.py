@@ -12,12 +12,12 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-Label = tuple[str, ...]
+LabelTokens = tuple[str, ...]
 
 _SALT = "im2tex crohme validation 1"
 
 
-def held_out(samples: Sequence[tuple[str, Label]], fraction: float = 0.1) -> set[Label]:
+def held_out(samples: Sequence[tuple[str, LabelTokens]], fraction: float = 0.1) -> set[LabelTokens]:
     """Returns the labels of the validation split.
 
     The result depends on the labels and collections alone, not on the order of the files or a
@@ -30,13 +30,13 @@ def held_out(samples: Sequence[tuple[str, Label]], fraction: float = 0.1) -> set
     Returns:
         The labels; a label belongs to the collection with most of its samples.
     """
-    counts: defaultdict[Label, Counter[str]] = defaultdict(Counter)
+    counts: defaultdict[LabelTokens, Counter[str]] = defaultdict(Counter)
     for collection, label in samples:
         counts[label][collection] += 1
-    by_collection: defaultdict[str, list[Label]] = defaultdict(list)
+    by_collection: defaultdict[str, list[LabelTokens]] = defaultdict(list)
     for label, sizes in counts.items():
         by_collection[min(sizes, key=lambda name: (-sizes[name], name))].append(label)
-    chosen: set[Label] = set()
+    chosen: set[LabelTokens] = set()
     for labels in by_collection.values():
         missing = fraction * sum(counts[label].total() for label in labels)
         for label in sorted(labels, key=_rank):
@@ -47,5 +47,5 @@ def held_out(samples: Sequence[tuple[str, Label]], fraction: float = 0.1) -> set
     return chosen
 
 
-def _rank(label: Label) -> bytes:
+def _rank(label: LabelTokens) -> bytes:
     return hashlib.sha256(f"{_SALT}\n{' '.join(label)}".encode()).digest()

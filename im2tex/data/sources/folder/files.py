@@ -32,7 +32,7 @@ _IMAGE_HEAD = re.compile(
 
 
 @dataclass
-class Files:
+class FolderFiles:
     """The files below a folder.
 
     Attributes:
@@ -56,7 +56,7 @@ def sample_endings() -> frozenset[str]:
     return frozenset((*known, *_OTHER_IMAGES, INK))
 
 
-def find_files(folder: Path) -> Files:
+def find_files(folder: Path) -> FolderFiles:
     """Returns the files in a folder and its subfolders, without hidden ones.
 
     A file is a sample by its ending, or, with an unknown ending, by its first bytes.
@@ -71,7 +71,7 @@ def find_files(folder: Path) -> Files:
             f"{folder} is not a folder. Pass a folder of images or InkML files; unpack an archive "
             "first."
         )
-    found = Files()
+    found = FolderFiles()
     for file in walk(folder, hidden=False):
         ending = PurePosixPath(file.name).suffix.lower()
         if is_labels_file(file.name) and not file.problem:
@@ -87,7 +87,7 @@ def find_files(folder: Path) -> Files:
     return found
 
 
-def labels_file(folder: Path, files: Files, given: Path | None) -> Path | None:
+def labels_file(folder: Path, files: FolderFiles, given: Path | None) -> Path | None:
     """Returns the labels file to use: the given one, or the only one in the folder.
 
     A labels file at the top takes precedence over those in subfolders.
@@ -100,7 +100,7 @@ def labels_file(folder: Path, files: Files, given: Path | None) -> Path | None:
     candidates = [name for name in files.labels if "/" not in name] or sorted(files.labels)
     if len(candidates) > 1:
         raise Im2TexError(
-            f"{folder} has several labels files: {listed(candidates)}. Expected one of "
+            f"{folder} has several labels files: {join_names(candidates)}. Expected one of "
             f"{EXPECTED}. Choose one with --labels (or labels in data.source_args), or merge them."
         )
     return files.labels[candidates[0]] if candidates else None
@@ -124,7 +124,7 @@ def sample_bytes(path: Path) -> bytes:
         raise Im2TexError(reason.lstrip(": ")) from None
 
 
-def listed(names: Iterable[str], most: int = 5) -> str:
+def join_names(names: Iterable[str], most: int = 5) -> str:
     """Returns the first names separated by commas, with the number of the others."""
     names = list(names)
     rest = f" and {len(names) - most} more" if len(names) > most else ""

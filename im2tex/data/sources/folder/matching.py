@@ -17,7 +17,7 @@ from im2tex.data.preparation.labels_file import Label
 from im2tex.errors import Im2TexError
 
 
-class Matched(NamedTuple):
+class MatchedLabels(NamedTuple):
     """Labels matched with files.
 
     Attributes:
@@ -32,7 +32,7 @@ class Matched(NamedTuple):
 
 def match_labels(
     labels: Sequence[Label], keys: Iterable[str], folder: str, endings: set[str]
-) -> Matched:
+) -> MatchedLabels:
     """Finds the files that labels belong to.
 
     Args:
@@ -45,7 +45,7 @@ def match_labels(
         Im2TexError: if two lines give one name different labels.
     """
     _check_duplicates(labels)
-    matched = Matched({}, [])
+    matched = MatchedLabels({}, [])
     keys = sorted(keys)
     remaining = list(labels)
     for normalize in _normalizations(endings):
@@ -64,7 +64,7 @@ def _match_once(
     normalize: Callable[[str], str],
     index: Mapping[str, set[str]],
     folder: str,
-    matched: Matched,
+    matched: MatchedLabels,
 ) -> list[Label]:
     """Adds the matches under one normalisation; returns the labels without a match."""
     remaining: list[Label] = []

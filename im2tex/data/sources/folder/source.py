@@ -16,15 +16,15 @@ from im2tex.data.preparation.publishing import PROBLEMS, write_problems
 from im2tex.data.sample import Sample
 from im2tex.data.source import SOURCES, PreparationReport, Source
 from im2tex.data.sources.folder.files import (
-    Files,
+    FolderFiles,
     find_files,
     is_ink,
+    join_names,
     labels_file,
-    listed,
     sample_bytes,
     sample_endings,
 )
-from im2tex.data.sources.folder.matching import Matched, match_labels
+from im2tex.data.sources.folder.matching import MatchedLabels, match_labels
 from im2tex.data.store import Split, write_split
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.ink_image import load_ink_image
@@ -36,7 +36,7 @@ _LISTED = 10  # problems in a report
 _SKIPPED, _UNLABELLED, _UNUSED = "skipped", "kept without a label", "label not used"
 
 
-class Problem(NamedTuple):
+class FolderProblem(NamedTuple):
     """A line of `problems.tsv`.
 
     Attributes:
@@ -55,7 +55,7 @@ class Problem(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _ReadableFile:
     """A file that can be read; its content is not kept in memory."""
 
     key: str
@@ -138,14 +138,14 @@ class FolderSource(Source):
         files = find_files(folder)
         total = len(files.samples) + len(files.problems)
         if not total:
-            texts = f"; it has {listed(files.texts)}" if files.texts else ""
+            texts = f"; it has {join_names(files.texts)}" if files.texts else ""
             raise Im2TexError(f"{folder} has no PNG, JPEG, other image or InkML file{texts}.")
         labels = labels or self.labels
         used = labels_file(folder, files, labels)
         matched = _matched_labels(folder, files, used)
-        problems = [Problem(*one, _SKIPPED) for one in files.problems]
+        problems = [FolderProblem(*one, _SKIPPED) for one in files.problems]
         problems += [
-            Problem(*one, _UNLABELLED if one[0] in files.samples else _UNUSED)
+            FolderProblem(*one, _UNLABELLED if one[0] in files.samples else _UNUSED)
             for one in matched.problems
         ]
         entries = _read_all(files, matched, problems)
@@ -176,7 +176,7 @@ class FolderSource(Source):
             else:
                 path.unlink(missing_ok=True)
         problems_file = root / self.name / PROBLEMS
-        write_problems(problems_file, Problem._fields, problems)
+        write_problems(problems_file, FolderProblem._fields, problems)
         report.lines.append(f"{len(entries)} of {total} files read, {len(labelled)} labelled")
         report.lines += _problem_lines(problem_texts, problems_file)
         report.lines += _labels_lines(folder, files, used)
@@ -207,7 +207,7 @@ class FolderSource(Source):
             count = min(max(count, 1), len(order) - 1)
         return set(order[:count])
 
-    def _settings(self, folder: Path, files: Files, labels: Path | None) -> dict[str, Any]:
+    def _settings(self, folder: Path, files: FolderFiles, labels: Path | None) -> dict[str, Any]:
         """Returns what a store depends on; a store with other settings is made again."""
         labels_files = list(files.labels.values()) if labels is None else [labels]
         digest = hashlib.sha256()
@@ -222,10 +222,10 @@ class FolderSource(Source):
         }
 
 
-def _matched_labels(folder: Path, files: Files, labels: Path | None) -> Matched:
+def _matched_labels(folder: Path, files: FolderFiles, labels: Path | None) -> MatchedLabels:
     """Returns the label of each file by its key."""
     if labels is None:
-        return Matched({}, [])
+        return MatchedLabels({}, [])
     parent = labels.parent.absolute()
     below = parent.relative_to(folder).as_posix() if parent.is_relative_to(folder) else ""
     unreadable = {name for name, _ in files.problems}
@@ -240,30 +240,32 @@ def _matched_labels(folder: Path, files: Files, labels: Path | None) -> Matched:
     return matched
 
 
-def _read_all(files: Files, matched: Matched, problems: list[Problem]) -> list[_Entry]:
+def _read_all(
+    files: FolderFiles, matched: MatchedLabels, problems: list[FolderProblem]
+) -> list[_ReadableFile]:
     """Reads every file once, so that an unreadable one is reported before a run."""
-    entries: list[_Entry] = []
+    entries: list[_ReadableFile] = []
     for key, file in files.samples.items():
         try:
             data = sample_bytes(file)
             markup = matched.labels.get(key)
             if is_ink(file, data):
                 inkml = read_inkml(data, key)
-                problems += [Problem(key, note, "read") for note in inkml.notes]
+                problems += [FolderProblem(key, note, "read") for note in inkml.notes]
                 markup = markup or inkml.latex
             else:
                 load_ink_image(data)
         except (Im2TexError, OSError) as error:
             reason = error.reason if isinstance(error, InkmlError) else str(error)
-            problems.append(Problem(key, reason.removeprefix(f"{key}: "), _SKIPPED))
+            problems.append(FolderProblem(key, reason.removeprefix(f"{key}: "), _SKIPPED))
             continue
         latex = (markup or "").strip()
         tokens: tuple[str, ...] = ()
         try:
             tokens = label_tokens(latex) if latex else ()
         except LatexError as error:
-            problems.append(Problem(key, f"its label cannot be read: {error}", _UNLABELLED))
-        entries.append(_Entry(key, file, latex, tokens))
+            problems.append(FolderProblem(key, f"its label cannot be read: {error}", _UNLABELLED))
+        entries.append(_ReadableFile(key, file, latex, tokens))
     return entries
 
 
@@ -277,10 +279,10 @@ def _problem_lines(problems: Sequence[str], path: Path) -> list[str]:
     return lines
 
 
-def _labels_lines(folder: Path, files: Files, used: Path | None) -> list[str]:
+def _labels_lines(folder: Path, files: FolderFiles, used: Path | None) -> list[str]:
     """Returns which labels files are not used, or what is expected if none is used."""
     others = [name for name, path in files.labels.items() if path != used]
     if used is not None:
-        return [f"labels from {used}; not used: {listed(others)}"] if others else []
-    found = f" Found: {listed(files.texts)}." if files.texts else ""
+        return [f"labels from {used}; not used: {join_names(others)}"] if others else []
+    found = f" Found: {join_names(files.texts)}." if files.texts else ""
     return [f"no labels file in {folder}: expected {EXPECTED}, or --labels FILE.{found}"]

@@ -22,7 +22,7 @@ from im2tex.data.preparation.printed.rendering import (
     SplitRenderer,
     render_candidates,
 )
-from im2tex.data.preparation.printed.writing import publish, with_labels
+from im2tex.data.preparation.printed.writing import publish_splits, with_labels
 from im2tex.data.preparation.resumable import StepCache, file_fingerprint
 from im2tex.data.source import SOURCES, PreparationReport, Source
 from im2tex.data.sources.im2latex.release import Release, read_release
@@ -106,7 +106,7 @@ class Im2LatexSource(Source):
             images = f"images: rendered from the {'normalised ' * release.normalised}formulas"
         metadata = {"source": self.name, "origin": path.name, **fingerprint}
         counts = (f"{reason}: {count:,}" for reason, count in skipped.items())
-        return publish(rendered, folder, metadata, [*release.notes, images, *counts])
+        return publish_splits(rendered, folder, metadata, [*release.notes, images, *counts])
 
     def ensure(self, root: Path) -> None:
         """Raises an error that names the command to run, unless at least one split exists."""
