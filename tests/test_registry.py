@@ -50,7 +50,7 @@ def pens():
     return registry
 
 
-def test_a_component_is_built_by_name_with_its_arguments():
+def test_build_by_name_with_arguments():
     registry = pens()
     assert registry.names() == ["brush", "fountain", "pen"]
     assert registry.get("pen") is Pen
@@ -58,7 +58,7 @@ def test_a_component_is_built_by_name_with_its_arguments():
     assert registry.build("pen").settings["width"] == 2
 
 
-def test_a_duplicate_name_is_an_error_that_names_both():
+def test_register_duplicate_name_raises_with_both_classes():
     registry = pens()
     registry.register("pen")(Pen)  # the same class again says nothing new
     with pytest.raises(
@@ -68,7 +68,7 @@ def test_a_duplicate_name_is_an_error_that_names_both():
     assert registry.get("pen") is Pen
 
 
-def test_an_unknown_name_lists_the_names_and_the_nearest():
+def test_get_unknown_name_lists_known_and_nearest():
     with pytest.raises(Im2TexError) as error:
         pens().build("fontain")
     assert str(error.value) == (
@@ -78,7 +78,7 @@ def test_an_unknown_name_lists_the_names_and_the_nearest():
         pens().get("xyz")
 
 
-def test_an_unknown_argument_names_the_accepted_ones_and_the_nearest():
+def test_check_unknown_argument_lists_accepted_and_nearest():
     with pytest.raises(Im2TexError) as error:
         pens().build("pen", {"widht": 3})
     assert str(error.value) == (
@@ -108,7 +108,7 @@ def test_an_unknown_argument_names_the_accepted_ones_and_the_nearest():
     ],
 )
 @pytest.mark.parametrize("name", ["pen", "fountain"])
-def test_values_become_what_the_signature_says(name, argument, given, expected):
+def test_check_converts_values_to_signature(name, argument, given, expected):
     value = pens().check(name, {argument: given})[argument]
     assert value == expected
     assert type(value) is type(expected)
@@ -127,12 +127,12 @@ def test_values_become_what_the_signature_says(name, argument, given, expected):
         ("wet", 1, "expected bool, got int"),
     ],
 )
-def test_a_value_of_another_type_is_refused(argument, given, expected):
+def test_check_value_of_other_type_raises(argument, given, expected):
     with pytest.raises(Im2TexError, match=rf"pen 'pen': argument {argument}=.*: {expected}"):
         pens().check("pen", {argument: given})
 
 
-def test_what_the_program_supplies_is_not_for_configurations():
+def test_check_injected_parameter_raises():
     registry = pens()
     assert list(registry.parameters("brush")) == ["hairs"]  # neither paper nor the catch-alls
     with pytest.raises(Im2TexError, match=r"takes no argument 'paper'\. Accepted: hairs\."):
@@ -142,12 +142,12 @@ def test_what_the_program_supplies_is_not_for_configurations():
     assert registry.build("pen", {}, paper="laid").settings["width"] == 2
 
 
-def test_missing_arguments_are_named():
+def test_build_missing_arguments_raises():
     with pytest.raises(Im2TexError, match=r"pen 'brush' needs the argument\(s\) paper, hairs\."):
         pens().build("brush")
 
 
-def test_what_a_constructor_refuses_is_said_and_what_it_does_wrong_is_raised():
+def test_build_value_error_is_converted_other_errors_pass():
     with pytest.raises(Im2TexError, match=r"pen 'pen': width cannot be negative; got -1"):
         pens().build("pen", {"width": -1})
 
@@ -161,7 +161,7 @@ def test_what_a_constructor_refuses_is_said_and_what_it_does_wrong_is_raised():
         registry.build("broken")
 
 
-def test_arguments_of_any_class_can_be_checked():
+def test_check_arguments_of_any_class():
     assert check_arguments("the pen", Pen, {"width": "4"}) == {"width": 4}
     assert check_arguments("the pen", Pen, None) == {}
 
@@ -188,7 +188,7 @@ def outside(**arguments):
     return Registry("pen", group="test_registry.pens", **arguments)
 
 
-def test_a_package_outside_registers_through_an_entry_point(site):
+def test_entry_point_registers_component(site):
     install(
         site,
         "quills",
@@ -203,7 +203,7 @@ def test_a_package_outside_registers_through_an_entry_point(site):
         registry.get("quil")
 
 
-def test_a_broken_package_is_in_the_way_of_nothing_but_itself(site):
+def test_entry_point_of_broken_package_affects_only_itself(site):
     install(
         site,
         "leaky",
@@ -223,7 +223,7 @@ def test_a_broken_package_is_in_the_way_of_nothing_but_itself(site):
         registry.get("sheet")
 
 
-def test_a_package_cannot_take_a_name_that_is_taken(site):
+def test_entry_point_with_taken_name_raises(site):
     install(site, "thief", "[test_registry.pens]\npen = thief:Pen\n", "class Pen:\n    pass\n")
     registry = outside()
     registry.register("pen")(Pen)
@@ -232,7 +232,7 @@ def test_a_package_cannot_take_a_name_that_is_taken(site):
             registry.build("pen")
 
 
-def test_a_module_that_fails_to_import_fails_every_time(site):
+def test_builtin_module_that_fails_raises_every_time(site):
     (site / "half_done.py").write_text("raise ImportError('half done')\n")
     registry = outside(builtin=("half_done",))
     for _ in range(2):
@@ -250,7 +250,7 @@ components()
 """
 
 
-def test_the_built_in_ones_need_no_package_metadata(tmp_path):
+def test_builtin_components_need_no_package_metadata(tmp_path):
     import im2tex
 
     ignored = shutil.ignore_patterns("__pycache__")

@@ -22,7 +22,7 @@ def picture(key, height, width):
     return Sample(key, "x", ("x",), image=png(ink))
 
 
-def test_a_picture_goes_into_the_first_bucket_that_holds_it():
+def test_buckets_fit_first_that_holds_the_image():
     buckets = Buckets("paper")
     assert len(buckets.sizes) == len(PAPER_SIZES.split()) == 19
     assert buckets.fit(32, 128) == (32, 128)
@@ -34,17 +34,17 @@ def test_a_picture_goes_into_the_first_bucket_that_holds_it():
     assert buckets.fit(161, 8) == (161, 8)
 
 
-def test_sizes_are_multiples_of_the_stride():
+def test_buckets_sizes_are_multiples_of_stride():
     assert Buckets(["100x20", "128x32"], stride=(16, 32)).sizes == [(32, 128), (32, 128)]
 
 
 @pytest.mark.parametrize("sizes", ["papers", ["128"], ["0x32"], ["128x32x1"], [" "]])
-def test_what_is_no_bucket_is_named(sizes):
+def test_buckets_invalid_size_raises(sizes):
     with pytest.raises(Im2TexError, match=r"data\.buckets.*WIDTHxHEIGHT"):
         Buckets(sizes)
 
 
-def test_a_batch_holds_one_size_and_every_sample_is_in_one():
+def test_bucket_by_size_same_size_has_every_sample_once():
     rng = np.random.default_rng(0)
     sizes = np.stack(
         [rng.integers(1, 21, 300) * 8, rng.integers(1, 64, 300) * 8, rng.integers(1, 90, 300)], 1
@@ -62,7 +62,7 @@ def test_a_batch_holds_one_size_and_every_sample_is_in_one():
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_batches_are_drawn_at_the_size_of_their_bucket(ranks):
+def test_training_batches_have_size_of_bucket(ranks):
     heights = [24, 32, 40, 64, 24, 32, 40, 160]
     samples = [picture(str(i), h, 96 + 8 * i) for i, h in enumerate(heights)]
     buckets = Buckets("paper", RULE.stride)
@@ -82,7 +82,7 @@ def test_batches_are_drawn_at_the_size_of_their_bucket(ranks):
     assert sorted(seen) == [str(i) for i in range(8)]
 
 
-def test_evaluation_too():
+def test_evaluation_batches_have_size_of_bucket():
     sizes = np.array([[24, 100, 5], [24, 100, 9], [40, 100, 5], [24, 160, 5]])
     sampler = EvaluationSampler(sizes, BatchLimits(9), buckets=Buckets("paper"))
     assert sorted(map(sorted, sampler.batches)) == [[0, 1], [2], [3]]

@@ -58,7 +58,7 @@ def keys(loader):
 # ---------------------------------------------------------------- training
 
 
-def test_training_leaves_out_what_does_not_fit_and_counts_it_by_reason(stored):
+def test_training_drops_samples_and_counts_reasons(stored):
     bad = [BROKEN, EMPTY, LONG, WIDE, UNLABELLED]
     data = module(stored(train=[*GOOD, *bad, PICTURE]), max_length=8)
     loader = data.train_dataloader()
@@ -73,13 +73,13 @@ def test_training_leaves_out_what_does_not_fit_and_counts_it_by_reason(stored):
     }
 
 
-def test_nothing_left_to_train_on_is_an_error_that_says_why(stored):
+def test_training_without_usable_sample_raises(stored):
     data = module(stored(train=[LONG, row("1" * 10, key="longer"), WIDE]), max_length=8)
     with pytest.raises(Im2TexError, match=r"nothing is left.*2 longer than 8 tokens, 1 larger"):
         data.train_dataloader()
 
 
-def test_a_part_of_the_training_set_is_the_same_part_every_time(stored):
+def test_train_samples_selects_same_subset(stored):
     root = stored(train=GOOD)
     parts = [
         keys(module(root, train_samples=7, **settings).train_dataloader())
@@ -96,7 +96,7 @@ def test_a_part_of_the_training_set_is_the_same_part_every_time(stored):
     )
 
 
-def test_labels_and_boxes_agree_with_what_was_exchanged_and_cut(stored):
+def test_training_labels_and_boxes_agree_after_swaps_and_crops(stored):
     root = stored(train=GOOD)
     data = module(root, swap_fraction=1.0, swap_probability=1.0, subformula_crop_prob=0.5)
     original = {sample.key: sample.tokens for sample in GOOD}
@@ -113,14 +113,14 @@ def test_labels_and_boxes_agree_with_what_was_exchanged_and_cut(stored):
     assert changed > 5
 
 
-def test_a_batch_in_training_always_says_where_symbols_are_even_if_nobody_knows(stored):
+def test_training_batch_has_boxes_even_if_unknown(stored):
     # A loss that is there in one batch and not in the next is an error in a distributed run.
     data = module(stored(train=[PICTURE]))
     (batch,) = data.train_dataloader()
     assert batch.boxes.tolist() == [[[0, 0, -1, -1]] * 2]
 
 
-def test_images_lie_in_their_batch_as_drawn(stored):
+def test_batch_images_equal_rasterized_ink(stored):
     data = module(stored(train=GOOD))
     for batch in data.train_dataloader():
         for key, image, size in zip(batch.keys, batch.images, batch.sizes.tolist(), strict=True):
@@ -131,7 +131,7 @@ def test_images_lie_in_their_batch_as_drawn(stored):
             assert image.sum() == drawn.sum()
 
 
-def test_budgets_hold_for_what_is_drawn(stored):
+def test_batch_limits_hold_for_images(stored):
     data = module(stored(train=GOOD), batch_pixels=9000, batch_tokens=14, augmentation={})
     for batch in data.train_dataloader():
         alone = len(batch.keys) == 1
@@ -143,7 +143,7 @@ def test_budgets_hold_for_what_is_drawn(stored):
 # ---------------------------------------------------------------- evaluation
 
 
-def test_a_test_leaves_nobody_out(stored):
+def test_test_loader_has_every_sample(stored):
     bad = [BROKEN, EMPTY, LONG, WIDE, UNLABELLED]
     root = stored(train=GOOD, test_2014=[*GOOD, *bad], test_2013=GOOD)
     data = module(root, max_length=8)
@@ -154,7 +154,7 @@ def test_a_test_leaves_nobody_out(stored):
     assert (kept.total, kept.used, kept.dropped) == (25, 25, {})
 
 
-def test_what_is_too_large_is_made_smaller_and_counted(stored):
+def test_evaluation_downscales_and_counts_large_samples(stored):
     data = module(stored(train=GOOD, test_2014=[*GOOD, WIDE]), test_splits="test_2014")
     (loader,) = data.test_dataloader()
     assert data.statistics["test_2014"].downscaled == 1
@@ -166,7 +166,7 @@ def test_what_is_too_large_is_made_smaller_and_counted(stored):
     assert widths["wide"] <= 128
 
 
-def test_what_cannot_be_drawn_is_blank_and_named_with_its_reason(stored):
+def test_evaluation_failed_image_is_blank_with_reason(stored):
     data = module(stored(train=GOOD, validation=[*GOOD[:3], BROKEN, EMPTY]))
     reasons = {}
     for batch in data.val_dataloader():
@@ -180,7 +180,7 @@ def test_what_cannot_be_drawn_is_blank_and_named_with_its_reason(stored):
     assert "no stroke" in reasons["empty"]
 
 
-def test_evaluation_draws_plainly_and_the_same_every_time(stored):
+def test_evaluation_is_unaugmented_and_deterministic(stored):
     root = stored(train=GOOD, validation=GOOD)
     data = module(root, augmentation={}, swap_fraction=1.0, subformula_crop_prob=1.0)
     for _ in range(2):
@@ -190,7 +190,7 @@ def test_evaluation_draws_plainly_and_the_same_every_time(stored):
                 assert tokens == next(one.tokens for one in GOOD if one.key == key)
 
 
-def test_shards_of_several_ranks_make_up_the_split(stored):
+def test_evaluation_shards_make_up_the_split(stored):
     root = stored(train=GOOD, validation=GOOD)
     shards = [keys(module(root, rank=rank, ranks=3).val_dataloader()) for rank in range(3)]
     assert sorted(key for shard in shards for key in shard) == sorted(one.key for one in GOOD)
@@ -199,7 +199,7 @@ def test_shards_of_several_ranks_make_up_the_split(stored):
 # ---------------------------------------------------------------- splits and settings
 
 
-def test_one_split_needs_no_list(stored):
+def test_test_splits_accept_single_name(stored):
     root = stored(train=GOOD, test_2013=GOOD, test_2014=GOOD)
     assert module(root).test_splits == ["test_2014", "test_2013"]
     assert module(root, test_splits="test_2013").test_splits == ["test_2013"]
@@ -208,19 +208,19 @@ def test_one_split_needs_no_list(stored):
     assert module(root, train_split="test_2013").train_split == "test_2013"
 
 
-def test_an_unknown_split_lists_those_there_are(stored):
+def test_split_unknown_name_lists_known(stored):
     data = module(stored(train=GOOD, validation=GOOD), test_splits="test_2019")
     with pytest.raises(Im2TexError, match=r"no split 'test_2019'.*There are: train, validation\."):
         data.test_dataloader()
 
 
-def test_a_split_without_samples_is_an_error(stored):
+def test_split_without_samples_raises(stored):
     data = module(stored(train=[]))
     with pytest.raises(Im2TexError, match="the split 'train' holds no sample"):
         data.train_dataloader()
 
 
-def test_data_that_was_not_prepared_is_named_with_the_command(tmp_path):
+def test_prepare_data_without_store_names_command(tmp_path):
     with pytest.raises(Im2TexError, match="im2tex data prepare crohme"):
         module(tmp_path).prepare_data()
 
@@ -233,23 +233,23 @@ def test_data_that_was_not_prepared_is_named_with_the_command(tmp_path):
         ({"augmentation": {"scale": "big"}}, "scale='big'"),
     ],
 )
-def test_settings_that_do_not_fit_are_named(tmp_path, settings, word):
+def test_constructor_settings_out_of_range_raise(tmp_path, settings, word):
     with pytest.raises(Im2TexError, match=word):
         module(tmp_path, **settings)
 
 
-def test_the_training_labels_are_those_of_the_whole_split(stored):
+def test_training_labels_are_of_the_whole_split(stored):
     data = module(stored(train=[*GOOD, LONG]), train_samples=2)
     assert list(data.training_labels()) == [list(one.tokens) for one in [*GOOD, LONG]]
 
 
-def test_without_a_model_it_says_what_is_missing(stored):
+def test_loader_without_model_raises(stored):
     data = FormulaDataModule("crohme", root=str(stored(train=GOOD)))
     with pytest.raises(Im2TexError, match="use it with a Trainer"):
         data.train_dataloader()
 
 
-def test_a_loader_asks_where_the_run_is_only_when_it_is_read(stored):
+def test_loader_reads_position_at_first_batch(stored):
     data = module(stored(train=GOOD))
     loader = data.train_dataloader()
     iterator = iter(loader)  # as Lightning does before it restores a checkpoint's counters
@@ -264,7 +264,7 @@ def test_a_loader_asks_where_the_run_is_only_when_it_is_read(stored):
 # ---------------------------------------------------------------- pictures
 
 
-def test_a_formula_that_was_not_drawn_is_tested_on_as_wrong_and_never_trained_on(stored):
+def test_failed_sample_is_dropped_in_training_and_blank_in_test(stored):
     undrawn = Sample("undrawn", "x", ("x",), extra={"failed": "TeX reports an error"})
     data = module(stored(train=[*GOOD, undrawn], test_2014=[PICTURE, undrawn]))
     assert "undrawn" not in keys(data.train_dataloader())
@@ -276,7 +276,7 @@ def test_a_formula_that_was_not_drawn_is_tested_on_as_wrong_and_never_trained_on
     assert failed == {"undrawn": "TeX reports an error"}
 
 
-def test_a_picture_over_the_limits_is_left_out_of_training_and_counted_in_evaluation(stored):
+def test_large_image_is_dropped_in_training_and_counted_in_evaluation(stored):
     pixels = np.full((40, 300), 255, dtype=np.uint8)
     pixels[5:-5, 5:-5] = 0
     wide = Sample("wide picture", "x", ("x",), image=png(pixels))
@@ -288,7 +288,7 @@ def test_a_picture_over_the_limits_is_left_out_of_training_and_counted_in_evalua
     assert data.statistics["validation"].downscaled == 1
 
 
-def test_buckets_change_the_batches_and_not_who_is_in_them(stored):
+def test_buckets_keep_the_samples(stored):
     root = stored(train=GOOD, validation=GOOD)
     plain, bucketed = module(root), module(root, buckets=["64x32", "128x64"])
     for one, other in (

@@ -29,7 +29,7 @@ def formula():
 
 @pytest.mark.parametrize("stride", [(8, 8), (16, 4), (1, 1)])
 @pytest.mark.parametrize("size", [12.0, 24.0, 37.5])
-def test_the_size_foretold_is_the_size_drawn(stride, size):
+def test_rasterized_size_is_size_of_image(stride, size):
     rule = Preprocessing(symbol_size=size, stride=stride, max_height=4000, max_width=4000)
     rng = np.random.default_rng(0)
     for _ in range(40):
@@ -38,7 +38,7 @@ def test_the_size_foretold_is_the_size_drawn(stride, size):
         assert rule.rasterized_size(ink, scale) == rule.rasterize(ink, scale=scale).image.shape
 
 
-def test_image_sizes_are_multiples_of_the_stride():
+def test_rasterize_sizes_are_multiples_of_stride():
     rule = Preprocessing(stride=(8, 32))
     rng = np.random.default_rng(1)
     for _ in range(10):
@@ -46,13 +46,13 @@ def test_image_sizes_are_multiples_of_the_stride():
         assert height % 8 == width % 32 == 0
 
 
-def test_a_symbol_has_the_size_asked_for():
+def test_rasterize_symbols_have_symbol_size():
     # Ten boxes of 10 units: the characteristic size is the box, so a box takes 24 pixels.
     drawn = PLAIN.rasterize(row("abcdefghij").ink)
     assert drawn.scale * 10 == pytest.approx(24, rel=0.1)
 
 
-def test_the_unit_of_the_ink_does_not_matter():
+def test_rasterize_is_independent_of_ink_unit():
     ink = formula()
     sizes = {
         PLAIN.rasterize(Ink(tuple(stroke * unit for stroke in ink.strokes))).image.shape
@@ -62,7 +62,7 @@ def test_the_unit_of_the_ink_does_not_matter():
 
 
 @pytest.mark.parametrize("scale", [0.6, 1.0, 2.0, 4.0])
-def test_an_ink_and_its_picture_at_any_scale_come_out_alike(scale):
+def test_rasterize_and_load_image_agree(scale):
     ink = formula()
     drawn = PLAIN.rasterize(ink)
     larger = Preprocessing(symbol_size=24 * scale, max_height=4000, max_width=4000)
@@ -73,7 +73,7 @@ def test_an_ink_and_its_picture_at_any_scale_come_out_alike(scale):
     assert picture.image.mean() == pytest.approx(drawn.image.mean(), rel=0.25)
 
 
-def test_a_picture_keeps_its_own_scale_where_no_size_is_asked_for():
+def test_load_image_symbol_size_zero_keeps_scale():
     pixels = np.full((40, 100), 255, dtype=np.uint8)
     pixels[10:30, 10:90] = 0
     drawn = Preprocessing(symbol_size=0, padding=4).load_image(pixels)
@@ -87,7 +87,7 @@ def test_a_picture_keeps_its_own_scale_where_no_size_is_asked_for():
 
 
 @pytest.mark.parametrize("stride", [(8, 8), (8, 32)])
-def test_an_ink_too_large_is_made_smaller_and_said_to_be(stride):
+def test_rasterize_large_ink_is_downscaled(stride):
     rule = Preprocessing(max_height=100, max_width=200, stride=stride)
     wide = Ink(tuple(square(14 * i, 0) for i in range(100)))
     tall = Ink(tuple(square(0, 14 * i) for i in range(100)))
@@ -107,7 +107,7 @@ def test_an_ink_too_large_is_made_smaller_and_said_to_be(stride):
     assert not rule.rasterize(row("ab").ink).downscaled
 
 
-def test_an_ink_or_a_picture_of_twenty_thousand_pixels_is_drawn_within_the_limits():
+def test_rasterize_and_load_image_huge_input_is_within_limits():
     ink = Ink(tuple(square(30 * i, 0, 24) for i in range(700)))
     assert PLAIN.rasterized_size(ink, 1.0)[1] > 20_000
     pixels = np.full((60, 20_000), 255, dtype=np.uint8)
@@ -118,7 +118,7 @@ def test_an_ink_or_a_picture_of_twenty_thousand_pixels_is_drawn_within_the_limit
         assert drawn.image.max() > 0
 
 
-def test_a_dot_and_a_line_are_drawn():
+def test_rasterize_dot_and_line():
     dot = Ink((np.array([(5, 5)], dtype=np.float32),))
     line = Ink((np.array([(0, 0), (90, 0)], dtype=np.float32),))
     for ink in (dot, line):
@@ -136,7 +136,7 @@ def test_a_dot_and_a_line_are_drawn():
         ({"max_width": 31, "stride": (8, 32)}, "max_width must be >= 13"),
     ],
 )
-def test_settings_out_of_range_are_named(settings, word):
+def test_preprocessing_settings_out_of_range_raise(settings, word):
     with pytest.raises(Im2TexError, match=word):
         Preprocessing(**settings)
 
@@ -145,7 +145,7 @@ def test_settings_out_of_range_are_named(settings, word):
 
 
 @pytest.mark.parametrize("scale", [None, 3.0, 40.0])
-def test_boxes_lie_on_the_ink_of_their_symbols(scale):
+def test_boxes_contain_ink_of_symbols(scale):
     sample = row("abc")
     drawn = PLAIN.rasterize(sample.ink, scale=scale)
     boxes = PLAIN.boxes(drawn, sample.ink, 5)
@@ -163,7 +163,7 @@ def test_boxes_lie_on_the_ink_of_their_symbols(scale):
     assert not between.any()
 
 
-def test_a_symbol_without_a_place_in_the_label_has_no_box():
+def test_boxes_of_symbol_without_position_are_unknown():
     sample = row("ab")
     drawn = PLAIN.rasterize(sample.ink)
     assert PLAIN.boxes(drawn, sample.ink, 1).shape == (1, 4)  # the second lies beyond the label
@@ -172,14 +172,14 @@ def test_a_symbol_without_a_place_in_the_label_has_no_box():
 # ---------------------------------------------------------------- pictures of any kind
 
 
-def test_white_on_black_is_black_on_white():
+def test_load_image_inverted_polarity_is_equal():
     ink = PLAIN.rasterize(formula()).image
     one, other = PLAIN.load_image(png(255 - ink)), PLAIN.load_image(png(ink))
     assert np.array_equal(one.image, other.image)
     assert one.image.mean() < 128  # paper is 0
 
 
-def test_ink_on_transparency_of_any_colour_below():
+def test_load_image_transparent_background():
     ink = PLAIN.rasterize(formula()).image
     expected = PLAIN.load_image(png(255 - ink)).image
     for below in (0, 255):
@@ -189,7 +189,7 @@ def test_ink_on_transparency_of_any_colour_below():
         assert np.abs(PLAIN.load_image(png(rgba)).image.astype(int) - expected).max() <= 2
 
 
-def test_bytes_arrays_and_open_pictures_are_the_same():
+def test_load_image_bytes_arrays_and_images_agree():
     pixels = 255 - PLAIN.rasterize(formula()).image
     expected = PLAIN.load_image(png(pixels)).image
     colour = np.repeat(pixels[:, :, None], 3, axis=2)
@@ -198,10 +198,10 @@ def test_bytes_arrays_and_open_pictures_are_the_same():
 
 
 @pytest.mark.parametrize("source", [b"", b"no picture", png(np.full((9, 9), 255, np.uint8))])
-def test_what_shows_nothing_is_an_error(source):
+def test_load_image_without_ink_raises(source):
     with pytest.raises(Im2TexError):
         PLAIN.load_image(source)
 
 
-def test_the_blank_that_stands_for_a_failure_has_a_true_size():
+def test_blank_has_size_of_stride():
     assert Preprocessing(stride=(16, 32)).blank().image.shape == (16, 32)

@@ -33,7 +33,7 @@ def alike(one, other):
 @pytest.mark.parametrize(
     ("size", "pen"), [(16, 1), (40, 1), (40, 2), (40, 5), (150, 2), (150, 18), (400, 3)]
 )
-def test_a_picture_is_as_its_ink_is_drawn(size, pen):
+def test_load_image_equals_rasterized_ink(size, pen):
     drawn = RULE.rasterize(FORMULA).image
     picture = RULE.load_image(paper(size, pen)).image
     # The estimate of the scale has a few percent of freedom.
@@ -48,27 +48,27 @@ def test_a_picture_is_as_its_ink_is_drawn(size, pen):
     assert picture.mean() * picture.size == pytest.approx(drawn.mean() * drawn.size, rel=0.12)
 
 
-def test_the_size_foretold_is_that_of_the_picture():
+def test_loaded_size_is_size_of_image():
     for size, pen in ((16, 2), (70, 3), (70, 9)):
         picture = paper(size, pen)
         assert RULE.loaded_size(picture) == RULE.load_image(picture).image.shape
 
 
-def test_hair_lines_stay_pale_where_they_are_not_redrawn():
+def test_load_image_without_redraw_keeps_thin_lines_pale():
     kept = Preprocessing(symbol_size=16, stroke_width=0.12, redraw=False)
     hair = paper(80, 1)
     assert kept.load_image(hair).image.max() < 160
     assert RULE.load_image(hair).image.max() == 255
 
 
-def test_other_lines_are_scaled_along():
+def test_load_image_scales_thick_lines():
     rule = Preprocessing(symbol_size=16, stroke_width=0.12)
     inks = [rule.load_image(paper(80, pen)).image.mean() for pen in (6, 12, 20)]
     assert inks[1] > 1.2 * inks[0]
     assert inks[2] > 1.2 * inks[1]
 
 
-def test_specks_of_dirt_do_not_count():
+def test_load_image_ignores_specks():
     picture = paper(120, 3)
     clean = RULE.load_image(picture).image
     rng = np.random.default_rng(0)
@@ -80,7 +80,7 @@ def test_specks_of_dirt_do_not_count():
     assert alike(dirty, clean) > 0.97
 
 
-def test_where_the_lines_lie_in_the_picture_is_known():
+def test_load_image_redrawn_has_origin_and_offset():
     ink = row("abc").ink
     picture = 255 - np.pad(draw(ink.strokes, 8, 3, 0), ((50, 20), (70, 20)))
     drawn = Preprocessing(symbol_size=16).load_image(picture)

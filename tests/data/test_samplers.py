@@ -36,7 +36,7 @@ def sampler(dataset, **options):
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_every_sample_comes_once_an_epoch_over_all_ranks(dataset, ranks):
+def test_training_sampler_yields_every_sample_once_per_epoch(dataset, ranks):
     samplers = [sampler(dataset, rank=rank, world_size=ranks) for rank in range(ranks)]
     for epoch in range(3):
         plans = [one.plan(epoch) for one in samplers]
@@ -46,19 +46,19 @@ def test_every_sample_comes_once_an_epoch_over_all_ranks(dataset, ranks):
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_every_epoch_and_every_rank_has_as_many_batches(dataset, ranks):
+def test_training_sampler_has_equal_number_of_batches(dataset, ranks):
     samplers = [sampler(dataset, rank=rank, world_size=ranks) for rank in range(ranks)]
     lengths = {len(one.plan(epoch)) for one in samplers for epoch in range(4)}
     assert lengths == {len(samplers[0])}
 
 
-def test_sizes_differ_from_epoch_to_epoch_and_so_do_the_batches(dataset):
+def test_training_sampler_batches_differ_between_epochs(dataset):
     one = sampler(dataset)
     assert one.plan(0) != one.plan(1)
     assert sorted(map(sorted, one.plan(0))) != sorted(map(sorted, one.plan(1)))
 
 
-def test_a_plan_depends_on_seed_and_epoch_alone(dataset):
+def test_training_sampler_plan_depends_on_seed_and_epoch(dataset):
     plans = [sampler(dataset).plan(epoch) for epoch in (0, 1, 2)]
     one = sampler(dataset)
     for epoch in (2, 0, 1):
@@ -66,7 +66,7 @@ def test_a_plan_depends_on_seed_and_epoch_alone(dataset):
     assert sampler(dataset, seed=1).plan(0) != plans[0]
 
 
-def test_measuring_ahead_in_another_process_changes_nothing(dataset):
+def test_training_sampler_measuring_ahead_gives_same_batches(dataset):
     epoch = [0]
     ahead = sampler(dataset, measure_ahead=True, position=lambda: (epoch[0], 0))
     for expected in range(3):
@@ -76,20 +76,20 @@ def test_measuring_ahead_in_another_process_changes_nothing(dataset):
         assert [batch for _, batch in requests] == sampler(dataset).plan(expected)
 
 
-def test_it_starts_where_the_run_was(dataset):
+def test_training_sampler_starts_at_position(dataset):
     whole = sampler(dataset).plan(2)
     resumed = sampler(dataset, position=lambda: (2, 3))
     assert list(resumed) == [(2, batch) for batch in whole[3:]]
     assert len(resumed) == len(whole)
 
 
-def test_only_the_samples_kept_are_given(dataset):
+def test_training_sampler_yields_given_indices_only(dataset):
     kept = [3, 5, 8, 13, 21]
     one = TrainingSampler(dataset, kept, BUDGET)
     assert sorted(i for batch in one.plan(0) for i in batch) == kept
 
 
-def test_without_variation_no_batch_is_cut_for_what_cannot_change(samples):
+def test_training_sampler_without_augmentation_adds_no_batch(samples):
     dataset = FormulaDataset(samples, Preprocessing(), TrainingAugmentation())
     one = sampler(dataset)
     sizes = {tuple(sorted(map(tuple, map(sorted, one.plan(epoch))))) for epoch in range(3)}
@@ -98,7 +98,7 @@ def test_without_variation_no_batch_is_cut_for_what_cannot_change(samples):
     assert orders[0] != orders[1]
 
 
-def test_fewer_samples_than_processes_are_an_error(dataset):
+def test_samplers_fewer_samples_than_processes_raise(dataset):
     with pytest.raises(Im2TexError, match=r"2 samples .* 3 processes.*--trainer\.devices"):
         TrainingSampler(dataset, [0, 1], BUDGET, world_size=3)
     with pytest.raises(Im2TexError, match=r"2 samples .* 3 processes"):
@@ -110,7 +110,7 @@ def test_fewer_samples_than_processes_are_an_error(dataset):
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 7])
 @pytest.mark.parametrize("count", [7, 8, 50, 201])
-def test_evaluation_shards_are_disjoint_complete_and_of_equal_number(ranks, count):
+def test_evaluation_sampler_shards_are_disjoint_and_complete(ranks, count):
     rng = np.random.default_rng(count)
     sizes = np.stack([rng.integers(1, 20, count) * 8 for _ in range(3)], axis=1)
     shards = [
@@ -122,7 +122,7 @@ def test_evaluation_shards_are_disjoint_complete_and_of_equal_number(ranks, coun
     assert all(len(list(shard)) == len(shard) for shard in shards)
 
 
-def test_evaluation_begins_with_the_largest():
+def test_evaluation_sampler_starts_with_largest():
     sizes = np.array([(8 * k, 8 * k, 3) for k in range(1, 31)])
     batches = [batch for _, batch in EvaluationSampler(sizes, BUDGET)]
     bands = [-(-int(sizes[batch, 0].max()) // 16) for batch in batches]  # see `group`

@@ -37,7 +37,7 @@ def path(tmp_path):
     return path
 
 
-def test_what_is_written_comes_back(path):
+def test_store_samples_are_read_back(path):
     split = Split(path)
     assert len(split) == 4
     for sample, again in zip(SAMPLES, split, strict=True):
@@ -53,7 +53,7 @@ def test_what_is_written_comes_back(path):
     assert split.metadata == {"format": 1, "source": "made", "licence": "none"}
 
 
-def test_rows_are_reached_like_those_of_a_list(path):
+def test_split_is_indexed_like_a_list(path):
     split = Split(path)
     assert split[-1].key == "unlabelled"
     assert [sample.key for sample in split[1:3]] == ["picture", "partly"]
@@ -62,27 +62,27 @@ def test_rows_are_reached_like_those_of_a_list(path):
             split[index]
 
 
-def test_labels_and_keys_are_read_without_the_inks(path):
+def test_split_labels_and_keys_are_read_without_inks(path):
     split = Split(path)
     assert list(split.tokens()) == [list(sample.tokens) for sample in SAMPLES]
     assert split.all_keys() == [sample.key for sample in SAMPLES]
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 4, 100])
-def test_chunks_do_not_show(tmp_path, chunk):
+def test_write_split_any_chunk_gives_same_split(tmp_path, chunk):
     path = tmp_path / "train.parquet"
     write_split(path, SAMPLES, {}, chunk=chunk)
     assert [sample.key for sample in Split(path)] == [sample.key for sample in SAMPLES]
 
 
-def test_a_key_that_occurs_twice_is_an_error_and_leaves_nothing(tmp_path):
+def test_write_split_duplicate_key_raises_and_writes_nothing(tmp_path):
     path = tmp_path / "train.parquet"
     with pytest.raises(Im2TexError, match="'a b c' occurs twice"):
         write_split(path, [row("abc"), row("abc")], {})
     assert os.listdir(tmp_path) == []
 
 
-def test_a_failure_half_way_leaves_the_split_that_was_there(path):
+def test_write_split_failure_keeps_earlier_split(path):
     def broken():
         yield SAMPLES[0]
         raise Im2TexError("the archive ends here")
@@ -93,7 +93,7 @@ def test_a_failure_half_way_leaves_the_split_that_was_there(path):
     assert len(Split(path)) == 4
 
 
-def test_a_full_disk_is_named_and_leaves_the_split_that_was_there(path, monkeypatch):
+def test_write_split_full_disk_keeps_earlier_split(path, monkeypatch):
     class Full(pq.ParquetWriter):
         def write_table(self, *rest, **options):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -106,7 +106,7 @@ def test_a_full_disk_is_named_and_leaves_the_split_that_was_there(path, monkeypa
     assert len(Split(path)) == 4
 
 
-def test_a_full_device_is_said_as_what_it_is(tmp_path, monkeypatch):
+def test_write_split_full_device_names_reason(tmp_path, monkeypatch):
     # The bytes really go to a device without room.
     path = tmp_path / "train.parquet"
     (tmp_path / f".{path.name}.{os.getpid()}.part").symlink_to("/dev/full")
@@ -115,13 +115,13 @@ def test_a_full_device_is_said_as_what_it_is(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+def test_write_split_unwritable_folder_raises(tmp_path):
     (tmp_path / "file").write_text("in the place of a folder", encoding="utf-8")
     with pytest.raises(Im2TexError, match=r"cannot write .*Choose another folder with --root"):
         write_split(tmp_path / "file" / "made" / "train.parquet", SAMPLES, {})
 
 
-def test_what_is_no_store_is_named(tmp_path, path):
+def test_split_of_other_file_raises(tmp_path, path):
     with pytest.raises(Im2TexError, match="does not exist"):
         Split(tmp_path / "nowhere.parquet")
     damaged = tmp_path / "damaged.parquet"
@@ -134,7 +134,7 @@ def test_what_is_no_store_is_named(tmp_path, path):
         Split(foreign)
 
 
-def test_another_format_version_is_named_with_the_way_out(path, monkeypatch):
+def test_split_of_other_format_raises_with_advice(path, monkeypatch):
     monkeypatch.setattr(store, "FORMAT", 2)
     with pytest.raises(Im2TexError, match=r"store format 1; this version reads 2.*data prepare"):
         Split(path)
@@ -143,7 +143,7 @@ def test_another_format_version_is_named_with_the_way_out(path, monkeypatch):
 # ---------------------------------------------------------------- parts of a split
 
 
-def test_some_samples_and_other_labels(path):
+def test_split_take_and_relabel(path):
     split = Split(path)
     some = split.take([2, 0], {"selection": {"limit": 2}})
     assert [sample.key for sample in some] == ["partly", SAMPLES[0].key]
@@ -158,7 +158,7 @@ def test_some_samples_and_other_labels(path):
     assert split[2].tokens == SAMPLES[2].tokens
 
 
-def test_what_was_said_of_a_split_without_its_samples(path, tmp_path):
+def test_read_metadata_equals_metadata_of_split(path, tmp_path):
     assert store.read_metadata(path) == Split(path).metadata
     with pytest.raises(Im2TexError, match="does not exist"):
         store.read_metadata(tmp_path / "none.parquet")
@@ -167,7 +167,7 @@ def test_what_was_said_of_a_split_without_its_samples(path, tmp_path):
         store.read_metadata(path)
 
 
-def test_store_with_changed_bytes_is_a_named_error_or_as_it_was(path):
+def test_split_with_changed_bytes_raises_or_is_equal(path):
     """Pages have checksums: no byte changes a sample without a word."""
     whole = path.read_bytes()
     keys = [sample.key for sample in Split(path)]
@@ -186,7 +186,7 @@ def test_store_with_changed_bytes_is_a_named_error_or_as_it_was(path):
         assert trial % 2 or found == keys
 
 
-def test_store_cut_short_is_a_named_error(path):
+def test_split_of_truncated_file_raises(path):
     whole = path.read_bytes()
     for size in (0, 3, 4, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:size])
@@ -194,7 +194,7 @@ def test_store_cut_short_is_a_named_error(path):
             Split(path)
 
 
-def test_store_whose_notes_are_damaged_is_a_named_error(path, tmp_path):
+def test_split_with_damaged_metadata_raises(path, tmp_path):
     for notes in (b"[1]", b"{", b"\xff"):
         table = pq.read_table(path).replace_schema_metadata({b"im2tex": notes})
         pq.write_table(table, tmp_path / "x.parquet")

@@ -69,13 +69,13 @@ def checkpoint(folder):
     return folder / "runs" / "version_0" / "checkpoints" / "last.ckpt"
 
 
-def test_two_steps_are_trained_and_a_validation_is_logged(folder):
+def test_two_processes_fit_logs_steps_and_validation(folder):
     run = folder / "runs" / "version_0"
     assert steps(run, "train/loss").keys() == {0, 1}
     assert len(steps(run, "val/perplexity", "val/token_exact")) == 1
 
 
-def test_a_test_by_two_processes_is_that_of_one(folder, checkpoint):
+def test_two_processes_test_equals_single_process(folder, checkpoint):
     status = im2tex(
         *("test", "--ckpt_path", checkpoint, "--trainer.accelerator", "cpu"),
         *("--data.test_splits", "[test, validation]", "--report.folder", folder / "one"),
@@ -96,7 +96,7 @@ def test_a_test_by_two_processes_is_that_of_one(folder, checkpoint):
             assert {**mine, "score": 0} == {**other, "score": 0}
 
 
-def test_a_prediction_by_two_processes_has_every_sample_once_in_its_order(folder):
+def test_two_processes_predict_writes_every_sample_in_order(folder):
     for split, count in (("test", 9), ("validation", 7)):
         found = [line["key"] for line in lines(folder / "two" / f"{split}.jsonl")]
         assert found == [f"{split}-{i:06d}" for i in range(count)]

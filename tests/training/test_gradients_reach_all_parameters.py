@@ -80,20 +80,20 @@ def without_gradient(settings, *labels):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_no_weight_is_left_out(name):
+def test_gradients_reach_all_parameters(name):
     assert not without_gradient(MODELS[name], ["x", "+", "1"], ["x"])
 
 
 @pytest.mark.parametrize("name", ["coverage", "hard", "transformer", "ctc"])
-def test_nor_by_a_batch_of_one_token(name):
+def test_gradients_single_token_batch_reach_all_parameters(name):
     assert not without_gradient(MODELS[name], ["x"])
 
 
-def test_ctc_leaves_none_out_when_no_label_fits():
+def test_gradients_ctc_without_fitting_label_reach_all_parameters():
     assert not without_gradient(MODELS["ctc"], ["x"] * 30)
 
 
-def test_coarse_only_leaves_the_fine_rows_out_as_its_documentation_says():
+def test_gradients_coarse_only_skip_fine_rows():
     left = without_gradient(COARSE | {"attention": "coarse_only"}, ["x", "+"], ["1"])
     assert left
     assert all(name.startswith("recognizer.encoder.row_encoder.") for name in left)

@@ -50,14 +50,14 @@ def pictures(model, trained):
 # ---------------------------------------------------------------- construction
 
 
-def test_it_is_built_with_plain_names_and_a_vocabulary():
+def test_module_from_names_and_vocabulary_is_built():
     model = Im2Tex(vocabulary=WORDS, attention="standard", **SMALL)
     assert model.recognizer.require_vocabulary().ordinary == tuple(WORDS)
     assert model.recognizer.require_decoder().output.out_features == 4 + len(WORDS)
     assert model.preprocessing.stride == model.recognizer.encoder.stride == (8, 8)
 
 
-def test_without_a_vocabulary_it_says_what_to_do():
+def test_module_without_vocabulary_raises_with_advice():
     with pytest.raises(Im2TexError, match="no vocabulary yet"):
         Im2Tex(**SMALL).transcribe(np.eye(9, dtype=np.uint8) * 255)
     bound = Im2Tex(vocabulary=WORDS, **SMALL)
@@ -75,25 +75,25 @@ def test_without_a_vocabulary_it_says_what_to_do():
         ({"n_best": 9}, "n_best must be between 1 and beam_size"),
     ],
 )
-def test_what_does_not_fit_is_named(settings, word):
+def test_module_incompatible_components_raise(settings, word):
     with pytest.raises(Im2TexError, match=word):
         Im2Tex(vocabulary=WORDS, **(SMALL | settings))
 
 
-def test_the_initial_range_is_the_papers_where_it_is_asked_for():
+def test_init_range_bounds_parameters():
     model = Im2Tex(vocabulary=WORDS, init_range=0.05, **SMALL)
     extremes = [float(p.detach().abs().max()) for p in model.parameters()]
     assert max(extremes) <= 0.05
     assert sum(extremes) / len(extremes) > 0.03
 
 
-def test_an_initial_range_does_not_overwrite_weights_that_were_fetched():
+def test_init_range_with_pretrained_encoder_raises():
     arguments = {"model": "resnet18", "pretrained": True}
     with pytest.raises(Im2TexError, match=r"model\.init_range would overwrite"):
         Im2Tex(init_range=0.05, encoder="timm", encoder_args=arguments)
 
 
-def test_a_checkpoint_is_loaded_by_its_path_alone(checkpoint):
+def test_load_from_checkpoint_by_path_gives_the_model(checkpoint):
     model = Im2Tex.load_from_checkpoint(checkpoint)
     content = read_checkpoint(checkpoint)
     assert (
@@ -117,7 +117,7 @@ def same(one, other):
     )
 
 
-def test_readings_come_in_the_order_of_the_pictures_and_as_if_read_alone(model, pictures):
+def test_transcribe_several_images_equals_single_images_in_order(model, pictures):
     together = model.transcribe(pictures, beam_size=3, max_length=12, batch_size=3)
     assert len({reading.latex for reading in together}) > 1
     for picture, reading in zip(pictures, together, strict=True):
@@ -125,7 +125,7 @@ def test_readings_come_in_the_order_of_the_pictures_and_as_if_read_alone(model, 
         assert same(reading, alone)
 
 
-def test_paths_open_pictures_and_arrays_are_read_alike(model, pictures, tmp_path):
+def test_transcribe_paths_images_and_arrays_agree(model, pictures, tmp_path):
     pixels = pictures[0]
     path = tmp_path / "formula.png"
     Image.fromarray(pixels).save(path)
@@ -134,7 +134,7 @@ def test_paths_open_pictures_and_arrays_are_read_alike(model, pictures, tmp_path
     assert all(same(reading, readings[0]) for reading in readings)
 
 
-def test_a_reading_says_how_sure_it_is_and_what_else_it_might_be(model, pictures):
+def test_transcribe_n_best_has_scores_and_alternatives(model, pictures):
     for reading in model.transcribe(pictures[:3], beam_size=4, n_best=4, max_length=12):
         assert isinstance(reading, Prediction)
         assert reading.latex == " ".join(reading.tokens)
@@ -145,13 +145,13 @@ def test_a_reading_says_how_sure_it_is_and_what_else_it_might_be(model, pictures
         assert scores[0] <= 0
 
 
-def test_an_output_is_not_longer_than_asked_for(model, pictures):
+def test_transcribe_max_length_limits_prediction(model, pictures):
     for reading in model.transcribe(pictures, beam_size=1, max_length=3):
         assert len(reading.tokens) <= 3
         assert reading.finished == (len(reading.tokens) < 3)
 
 
-def test_reading_leaves_the_model_as_it_was(checkpoint, pictures):
+def test_transcribe_keeps_training_mode(checkpoint, pictures):
     model = Im2Tex.load_from_checkpoint(checkpoint)
     model.train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -160,11 +160,11 @@ def test_reading_leaves_the_model_as_it_was(checkpoint, pictures):
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_no_picture_no_reading(model):
+def test_transcribe_empty_list_gives_no_prediction(model):
     assert model.transcribe([]) == []
 
 
-def test_a_picture_that_cannot_be_read_is_named(model, pictures, tmp_path):
+def test_transcribe_unreadable_image_raises_with_its_name(model, pictures, tmp_path):
     (tmp_path / "text.png").write_text("hello", encoding="utf-8")
     Image.new("L", (30, 30), 255).save(tmp_path / "blank.png")
     for name in ("missing.png", "text.png", "blank.png"):
@@ -177,7 +177,7 @@ def test_a_picture_that_cannot_be_read_is_named(model, pictures, tmp_path):
 # ---------------------------------------------------------------- tokens
 
 
-def test_tokens_it_does_not_know_are_counted():
+def test_test_report_counts_unknown_tokens():
     model = Im2Tex(vocabulary=WORDS, **SMALL)
     images = stack([np.full((8, 8), 255, np.uint8)] * 2)
     batch = Batch(["a", "b"], tokens=[("x", r"\heartsuit"), ("1", "y", "z")], **images)
@@ -187,7 +187,7 @@ def test_tokens_it_does_not_know_are_counted():
     assert model.recognizer.unknown_tokens == 3
 
 
-def test_rare_tokens_become_unknown_in_a_fresh_fit(tmp_path, capsys):
+def test_fit_min_count_makes_rare_tokens_unknown(tmp_path, capsys):
     path = config(tmp_path, TINY)
     assert im2tex("fit", "--config", path, "--model.min_count", "15") == 0
     content = read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")
@@ -204,7 +204,7 @@ def test_rare_tokens_become_unknown_in_a_fresh_fit(tmp_path, capsys):
     assert content["state_dict"]["recognizer.decoder.embedding.weight"].shape[0] == 4 + len(words)
 
 
-def test_a_loaded_model_uses_its_own_vocabulary_on_every_split(checkpoint, tmp_path):
+def test_loaded_model_keeps_vocabulary_on_other_splits(checkpoint, tmp_path):
     # Test labels hold a token that was never seen: it is wrong there, and nothing breaks.
     root = tmp_path / "data"
     (tmp_path / "mine").mkdir()
@@ -226,7 +226,7 @@ def test_a_loaded_model_uses_its_own_vocabulary_on_every_split(checkpoint, tmp_p
 # ---------------------------------------------------------------- counting
 
 
-def test_what_cannot_be_drawn_or_has_no_label_is_in_the_report_and_wrong(
+def test_test_report_counts_failed_and_unlabelled_samples_as_wrong(
     checkpoint, trained, tmp_path, monkeypatch
 ):
     source = SOURCES.build("grammar", TINY["data"]["source_args"])
@@ -266,7 +266,7 @@ class Silent(Vocabulary):
         return []
 
 
-def test_a_fit_and_a_test_from_python(tmp_path):
+def test_fit_and_test_from_python(tmp_path):
     settings = {**TINY["data"], "root": str(tmp_path)}
     data = FormulaDataModule(**settings)
     model = Im2Tex(**SMALL, max_length=5)
@@ -288,7 +288,7 @@ def test_a_fit_and_a_test_from_python(tmp_path):
     assert sum(map(len, readings)) == 8
 
 
-def test_the_gradient_is_clipped_and_its_norm_logged(tmp_path):
+def test_clip_norm_clips_gradient_and_logs_norm(tmp_path):
     path = config(tmp_path, changed(TINY, model={"optimizer": "sgd", "schedule": "constant"}))
     given = ["fit", "--config", path, "--trainer.max_steps", "1", "--model.optimizer_args.lr", "1"]
     norms, moves = [], []

@@ -42,7 +42,7 @@ def said_of_boxes(caught):
     return [str(one.message) for one in caught if "where symbols lie" in str(one.message)]
 
 
-def test_pictures_are_a_warning_once(tmp_path, pictures):
+def test_boxes_missing_in_images_warn_once(tmp_path, pictures):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit(tmp_path, BOTH, **pictures)
@@ -51,14 +51,14 @@ def test_pictures_are_a_warning_once(tmp_path, pictures):
     assert "set the weights of these losses to 0" in said
 
 
-def test_inks_of_known_symbols_are_none(tmp_path):
+def test_boxes_of_annotated_ink_do_not_warn(tmp_path):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit(tmp_path, BOTH)
     assert not said_of_boxes(caught)
 
 
-def test_nor_are_pictures_where_no_loss_asks_for_places(tmp_path, pictures):
+def test_boxes_missing_without_alignment_loss_do_not_warn(tmp_path, pictures):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit(tmp_path, TINY["model"]["decoder_args"], **pictures)

@@ -176,18 +176,18 @@ def _gather(monkeypatch):
 
 
 @pytest.mark.parametrize("name", [name for name in LESSONS if name != "language model"])
-def test_sixteen_formulas_are_learnt_by_heart(learnt, name):
+def test_overfit_sixteen_formulas(learnt, name):
     model, given = learnt(name)
     assert len(set(map(tuple, given.labels))) == 16
     assert read(model, given) == given.labels
 
 
-def test_the_transformer_reads_them_from_the_right_as_well(learnt):
+def test_overfit_transformer_right_to_left(learnt):
     model, given = learnt("transformer")
     assert read_from_the_right(model, given) == given.labels
 
 
-def test_without_a_picture_the_sixteen_formulas_are_what_can_be_said(learnt):
+def test_overfit_without_encoder_gives_training_formulas(learnt):
     model, given = learnt("language model")
     assert said_unseen(model, given) == sorted(given.labels)
 
@@ -196,7 +196,7 @@ def test_without_a_picture_the_sixteen_formulas_are_what_can_be_said(learnt):
     ("kind", "registry"),
     [("encoder", ENCODERS), ("attention", ATTENTIONS), ("decoder", DECODERS)],
 )
-def test_no_component_of_the_package_is_left_out(kind, registry):
+def test_overfit_cases_cover_all_components(kind, registry):
     """Nor any way that an argument of it offers: a score, positions, a direction."""
     taught = [getattr(lesson, kind) for lesson in LESSONS.values()]
     tried = {name for name, _ in taught}

@@ -13,7 +13,7 @@ def lstm(inputs, width):
     return 4 * (width * inputs + width * width + 2 * width)
 
 
-def test_the_paper_s_model_has_9_48_million_parameters():
+def test_paper_model_has_9_48_million_parameters():
     convolutions = [
         convolution(1, 64, False),  # 640
         convolution(64, 128, False),  # 73,856
@@ -62,7 +62,7 @@ def test_the_paper_s_model_has_9_48_million_parameters():
     assert count(model) == expected
 
 
-def test_coarse_to_fine_models_have_15_80_million_parameters_and_16_06_with_two_scores():
+def test_coarse_to_fine_models_have_15_80_and_16_06_million_parameters():
     standard = 9_151_232 + 555 * 593  # as counted above
     # Two convolutions with batch normalisation, a row encoder and 20 rows' initial states.
     branch = 2 * convolution(512, 512, True) + 2 * lstm(512, 256) + 20 * 2 * 2 * 256

@@ -48,7 +48,7 @@ def test_fit_with_bad_flags_prints_one_line_and_makes_no_data(flags, words, tmp_
         (HARD | {"attention_args": {"discount": 2}}, "discount must be in [0, 1], got 2"),
         (HARD | {"attention_args": {"samples": 0}}, "samples must be >= 1, got 0"),
         (HARD | {"attention_args": {"sample": 2}}, "did you mean 'samples'?"),
-        (HARD | {"decoder_args": {"guided_attention": 1}}, "attention 'hard' looks at one block"),
+        (HARD | {"decoder_args": {"guided_attention": 1}}, "attention 'hard' attends to one block"),
         (
             {"attention": "coverage", "attention_args": {"kernel_size": 4}},
             "kernel_size must be odd, got 4",

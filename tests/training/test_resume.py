@@ -83,7 +83,7 @@ def same(run, whole, start):
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_fit_goes_on_exactly_from_whatever_checkpoint_was_on_the_disk(recipe, kept, tmp_path):
+def test_resume_from_any_checkpoint_is_exact(recipe, kept, tmp_path):
     path = config(tmp_path, VARIED)
     given = ["fit", "--config", path, *RECIPES[recipe], "--checkpoint.every_n_train_steps", "1"]
     runs = tmp_path / "runs"
@@ -102,7 +102,7 @@ def test_a_fit_goes_on_exactly_from_whatever_checkpoint_was_on_the_disk(recipe, 
         same(runs / f"version_{number}", runs / "version_0", step)
 
 
-def test_the_best_checkpoint_can_be_gone_on_from_too(kept, tmp_path):
+def test_resume_from_best_checkpoint_is_exact(kept, tmp_path):
     path = config(tmp_path, VARIED)
     assert im2tex("fit", "--config", path) == 0
     first = kept[0]  # written between the first epoch's validation and its end
@@ -112,7 +112,7 @@ def test_the_best_checkpoint_can_be_gone_on_from_too(kept, tmp_path):
     same(tmp_path / "runs/version_1", tmp_path / "runs/version_0", content["global_step"])
 
 
-def test_a_fit_killed_in_the_middle_of_an_epoch_goes_on_exactly(tmp_path):
+def test_resume_after_kill_within_epoch_is_exact(tmp_path):
     path = config(tmp_path, VARIED)
     runs = tmp_path / "runs"
     given = ["fit", "--config", path, "--checkpoint.every_n_train_steps", "2"]

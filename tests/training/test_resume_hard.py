@@ -21,7 +21,7 @@ SETTINGS = changed(
 
 
 @pytest.mark.parametrize("average", [[], ["--ema", "0.9"]], ids=["plain", "average"])
-def test_a_fit_by_reinforce_goes_on_exactly(average, monkeypatch, tmp_path):
+def test_resume_of_reinforce_is_exact(average, monkeypatch, tmp_path):
     kept = {}
     save = AtomicCheckpointIO.save_checkpoint
 

@@ -34,7 +34,7 @@ def with_callback(folder, settings, path, arguments, name="signal.yaml"):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_stopped_fit_goes_on_exactly(way, tmp_path, capsys):
+def test_stopped_fit_resumes_exactly(way, tmp_path, capsys):
     path, arguments, step, flags = WAYS[way]
     stopped = with_callback(tmp_path, VARIED, path, arguments)
     plain = config(tmp_path, VARIED)
@@ -54,7 +54,7 @@ def test_a_stopped_fit_goes_on_exactly(way, tmp_path, capsys):
     same(tmp_path / "runs" / "version_1", tmp_path / "runs" / "version_2", step)
 
 
-def test_ctrl_c_ends_a_fit_alike(tmp_path, capsys, monkeypatch):
+def test_stop_by_ctrl_c_writes_checkpoint(tmp_path, capsys, monkeypatch):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         path = with_callback(tmp_path, TINY, "signals.SignalAt", {"step": 3, "name": "SIGINT"})
@@ -67,14 +67,14 @@ def test_ctrl_c_ends_a_fit_alike(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["test", "predict"])
-def test_a_stopped_test_says_that_it_must_be_repeated(command, checkpoint, tmp_path, capsys):
+def test_stopped_test_advises_to_repeat(command, checkpoint, tmp_path, capsys):
     flags = ("--trainer.callbacks+=signals.SignalInTest", "--trainer.default_root_dir", tmp_path)
     assert im2tex(command, "--ckpt_path", checkpoint, *flags) == 143
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said == "im2tex: stopped by SIGTERM before its end: repeat the same command."
 
 
-def test_a_fit_that_is_stopped_in_its_last_step_has_come_to_its_end(tmp_path):
+def test_stop_in_last_step_ends_fit_as_usual(tmp_path):
     path = with_callback(tmp_path, TINY, "signals.SignalAt", {"step": 5})
     assert im2tex("fit", "--config", path) == 0
     assert read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")["fit_ended"]
@@ -88,13 +88,13 @@ def test_a_fit_that_is_stopped_in_its_last_step_has_come_to_its_end(tmp_path):
         (["--trainer.max_epochs", "9", "--trainer.callbacks+=signals.StopEarly"], True),
     ],
 )
-def test_the_last_checkpoint_says_that_the_fit_ended(flags, ended, tmp_path):
+def test_last_checkpoint_records_end_of_fit(flags, ended, tmp_path):
     assert im2tex("fit", "--config", config(tmp_path, TINY), *flags) == 0
     content = read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")
     assert content["fit_ended"] is ended
 
 
-def test_the_callers_signals_are_as_they_were(tmp_path):
+def test_signal_handlers_are_restored(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
     path = with_callback(tmp_path, TINY, "signals.SignalAt", {"step": 2})
     assert im2tex("fit", "--config", path) == 143
@@ -122,7 +122,7 @@ def started(folder, *arguments):
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "ddp_fork"])
-def test_two_processes_stop_together(strategy, tmp_path):
+def test_stop_of_two_processes_is_common(strategy, tmp_path):
     file = tmp_path / "waiting"
     settings = changed(TINY, trainer={"max_epochs": 3000, "devices": 2, "strategy": strategy})
     path = with_callback(tmp_path, settings, "signals.Wait", {"file": str(file)})
@@ -138,7 +138,7 @@ def test_two_processes_stop_together(strategy, tmp_path):
     assert read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")["global_step"] >= 3
 
 
-def test_a_chain_passes_a_signal_on_and_is_not_done(tmp_path):
+def test_stopped_chain_passes_signal_on(tmp_path):
     file = tmp_path / "waiting"
     settings = changed(TINY, trainer={"max_epochs": 3000})
     path = with_callback(tmp_path, settings, "signals.Wait", {"file": str(file)})

@@ -13,7 +13,7 @@ from tiny_run import TINY, config, im2tex
         ("--trainer.enable_checkpointing=false", set()),
     ],
 )
-def test_a_fit_goes_its_way_without(flag, checkpoints, tmp_path, capsys):
+def test_fit_with_trainer_flags_runs(flag, checkpoints, tmp_path, capsys):
     few = "--trainer.limit_train_batches=2"
     assert im2tex("fit", "--config", config(tmp_path, TINY), few, flag) == 0
     assert "epoch 0" in capsys.readouterr().out

@@ -67,7 +67,7 @@ def scores(folder: Path):
 
 
 @pytest.mark.parametrize("name", ["hierarchical", "transformer", "ctc"])
-def test_it_is_trained_by_two_and_tested_by_two_as_by_one(name, ran):
+def test_two_devices_fit_and_test_equal_single_device(name, ran):
     folder, done = ran
     assert f"fit {name} 0\n" in done.stdout, done.stderr[-3000:]
     assert done.stdout.count(f"test {name} 0\n") == 2, done.stderr[-3000:]
@@ -75,7 +75,7 @@ def test_it_is_trained_by_two_and_tested_by_two_as_by_one(name, ran):
     assert close(scores(folder / name / "two"), scores(folder / name / "one"), 1e-4)
 
 
-def test_coarse_only_says_which_strategy_it_needs(ran):
+def test_two_devices_coarse_only_names_strategy(ran):
     _, done = ran
     assert "fit coarse_only 2\n" in done.stdout
     assert "add --trainer.strategy=ddp_find_unused_parameters_true" in done.stderr

@@ -74,7 +74,7 @@ def runs(folder):
     return [Logged(path) for path in sorted(files, key=lambda path: path.stat().st_mtime)]
 
 
-def test_a_run_is_there_with_all_it_logs_and_is_continued_by_its_id(tmp_path):
+def test_wandb_run_has_logs_and_continues_by_id(tmp_path):
     path = config(tmp_path, changed(TINY, trainer={"max_epochs": 2}))
     looks = ("--trainer.callbacks+=AttentionImages", "--trainer.callbacks.count=1")
     assert im2tex("fit", "--config", path, *LOGGED, *looks) == 0
@@ -102,7 +102,7 @@ def test_a_run_is_there_with_all_it_logs_and_is_continued_by_its_id(tmp_path):
     assert read_checkpoint(own / "checkpoints" / "last.ckpt")["global_step"] == 15
 
 
-def test_a_fit_that_fails_is_marked_and_its_process_can_start_another(tmp_path, capsys):
+def test_wandb_failed_fit_is_marked(tmp_path, capsys):
     path = config(tmp_path, TINY)
     assert im2tex("fit", "--config", path, *LOGGED, "--checkpoint.monitor", "val/nothing") == 2
     assert wandb.run is None
@@ -113,7 +113,7 @@ def test_a_fit_that_fails_is_marked_and_its_process_can_start_another(tmp_path, 
     assert failed.id != fine.id
 
 
-def test_a_test_logs_its_table(checkpoint, tmp_path):
+def test_wandb_test_logs_table(checkpoint, tmp_path):
     flags = ("--ckpt_path", checkpoint, "--trainer.default_root_dir", tmp_path / "t")
     assert im2tex("test", *flags, *LOGGED, "--report.engine", "none") == 0
     (run,) = runs(tmp_path / "t")
@@ -124,13 +124,13 @@ def test_a_test_logs_its_table(checkpoint, tmp_path):
         assert run.column(f"test/{name}") == [pytest.approx(value, rel=1e-5)], name
 
 
-def test_a_run_of_the_caller_is_left_open(tmp_path):
+def test_wandb_run_of_caller_stays_open(tmp_path):
     with wandb.init(project="p", dir=tmp_path) as run:
         assert im2tex("fit", "--config", config(tmp_path, TINY), *LOGGED) == 0
         assert wandb.run is run
 
 
-def test_nobody_logged_in_is_one_line(tmp_path, capsys, monkeypatch):
+def test_wandb_without_login_is_one_line(tmp_path, capsys, monkeypatch):
     def init(**_):
         raise wandb.UsageError("No API key configured.")
 
@@ -141,7 +141,7 @@ def test_nobody_logged_in_is_one_line(tmp_path, capsys, monkeypatch):
     assert "WANDB_MODE=offline" in said
 
 
-def test_the_sweep_of_the_readme(tmp_path, monkeypatch, capsys):
+def test_wandb_sweep_of_readme_runs(tmp_path, monkeypatch, capsys):
     """Each trial as `wandb agent` starts it: `--name=value` a parameter, the rest in variables."""
     (sweep,) = (yaml.safe_load(block) for block in blocks("yaml"))
     path = config(tmp_path, changed(TINY, trainer={"max_epochs": 2}))

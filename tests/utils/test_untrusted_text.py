@@ -14,7 +14,7 @@ from im2tex.utils.untrusted_text import (
 )
 
 
-def test_plain_control_characters_are_replaced():
+def test_strip_control_replaces_control_characters():
     assert strip_control("a\x1b[2J\x9b\x07\u202eb\ud800é") == "a\ufffd[2J\ufffd\ufffd\ufffdb\ufffdé"
     assert strip_control("a\nb\tc", keep="\n") == "a\nb\ufffdc"
 
@@ -36,11 +36,11 @@ def test_plain_control_characters_are_replaced():
         ({}, "an object"),
     ],
 )
-def test_shown_value_is_one_clipped_line(value, text):
+def test_quote_gives_one_clipped_line(value, text):
     assert quote(value) == text
 
 
-def test_whole_text_half_of_a_pair_is_what_json_reads_back():
+def test_escape_surrogates_is_read_back_by_json():
     assert escape_surrogates('["\ud800é"]') == '["\\ud800é"]'
     assert parse_json(escape_surrogates('["\ud800"]')) == ["\ud800"]
     assert has_surrogate("x\udfff")
@@ -59,14 +59,14 @@ def test_whole_text_half_of_a_pair_is_what_json_reads_back():
         ("[" * 100_000, "lists or objects are nested too deeply", None),
     ],
 )
-def test_parse_json_what_is_not_read_says_why_and_where(text, message, line):
+def test_parse_json_invalid_text_names_reason_and_line(text, message, line):
     with pytest.raises(BadJsonError) as caught:
         parse_json(text)
     assert str(caught.value).startswith(message)
     assert caught.value.line == line
 
 
-def test_parse_json_sound_json_is_as_python_reads_it():
+def test_parse_json_valid_text_equals_json_loads():
     assert parse_json('{"a": [1, -2.5, "x", null, true], "b": {"a": 1}}') == {
         "a": [1, -2.5, "x", None, True],
         "b": {"a": 1},
@@ -74,6 +74,6 @@ def test_parse_json_sound_json_is_as_python_reads_it():
     assert parse_json("9" * 300) == int("9" * 300)
 
 
-def test_places_of_a_name_are_its_lines():
+def test_lines_of_key_are_counted_from_one():
     assert lines_of_key('{"é": 1,\n"x": "é",\n"\\u00e9" : 2}', "é") == [1, 3]
     assert isinstance(DuplicateNameError("x"), BadJsonError)

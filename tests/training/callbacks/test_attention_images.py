@@ -27,20 +27,20 @@ def sheets(folder):
     return sorted(path.name for path in folder.glob("runs/version_*/attention/*.png"))
 
 
-def test_every_other_validation_has_a_sheet(tmp_path):
+def test_attention_images_every_second_validation(tmp_path):
     fit(tmp_path, every=2, count=1)  # 40 formulas by 8: 5 steps an epoch
     assert sheets(tmp_path) == ["step-0000005.png", "step-0000015.png"]
     with Image.open(next(tmp_path.rglob("step-0000005.png"))) as sheet:
         assert sheet.width == 1600
 
 
-def test_a_resumed_run_keeps_the_rhythm(tmp_path):
+def test_attention_images_resumed_run_keeps_interval(tmp_path):
     fit(tmp_path, every=2, count=1, epochs=1)
     fit(tmp_path, "--ckpt_path", "last", every=2, count=1, epochs=3)
     assert sheets(tmp_path) == ["step-0000005.png", "step-0000015.png"]
 
 
-def test_with_an_average_of_weights_it_is_the_average_that_looks(tmp_path, monkeypatch):
+def test_attention_images_with_ema_use_average(tmp_path, monkeypatch):
     looking, validated = [], []
     look, step = images.predict_with_attention, Im2Tex.validation_step
 
@@ -65,7 +65,7 @@ def test_with_an_average_of_weights_it_is_the_average_that_looks(tmp_path, monke
         (("--model.encoder", "none"), "passes no image to its decoder"),
     ],
 )
-def test_a_model_without_attention_to_show_is_one_warning(flags, why, tmp_path):
+def test_attention_images_without_attention_warn_once(flags, why, tmp_path):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit(tmp_path, *flags, epochs=2)
@@ -75,14 +75,14 @@ def test_a_model_without_attention_to_show_is_one_warning(flags, why, tmp_path):
     assert not sheets(tmp_path)
 
 
-def test_a_module_of_another_kind_gives_no_picture(tmp_path):
+def test_attention_images_other_module_gives_no_image(tmp_path):
     logger = CSVLogger(tmp_path, "logs", version="x")
     trainer = small_trainer(tmp_path, AttentionImages(), logger=logger)
     trainer.fit(Small(), batches(1), batches(1))
     assert not list(tmp_path.rglob("*.png"))
 
 
-def test_short_and_long_formulas(checkpoint, tmp_path, monkeypatch):
+def test_attention_images_choose_short_and_long_formulas(checkpoint, tmp_path, monkeypatch):
     seen = []
 
     def noted(model, image, gold):
@@ -103,7 +103,7 @@ def test_short_and_long_formulas(checkpoint, tmp_path, monkeypatch):
         assert seen == expected
 
 
-def test_numbers_below_one():
+def test_attention_images_numbers_below_one_raise():
     for arguments in ({"every": 0}, {"count": 0}):
         with pytest.raises(ValueError, match="must be >= 1"):
             AttentionImages(**arguments)

@@ -20,7 +20,7 @@ def lines(text: str) -> list[str]:
     ]
 
 
-def test_a_line_an_epoch(tmp_path, capsys):
+def test_console_logger_prints_line_per_epoch(tmp_path, capsys):
     small_trainer(tmp_path, ConsoleLogger(), TerminalProgressBar()).fit(
         Small(), batches(4), batches(2)
     )
@@ -40,7 +40,7 @@ def test_a_line_an_epoch(tmp_path, capsys):
     assert "it/s" not in out
 
 
-def test_validations_within_an_epoch_have_their_line(tmp_path, capsys):
+def test_console_logger_prints_line_per_validation(tmp_path, capsys):
     small_trainer(tmp_path, ConsoleLogger(), max_epochs=1, val_check_interval=2).fit(
         Small(), batches(6), batches(2)
     )
@@ -52,13 +52,13 @@ def test_validations_within_an_epoch_have_their_line(tmp_path, capsys):
     ]
 
 
-def test_the_loss_is_that_of_the_batches_under_accumulation(tmp_path, capsys):
+def test_console_logger_loss_under_accumulation_is_per_batch(tmp_path, capsys):
     trainer = small_trainer(tmp_path, ConsoleLogger(), max_epochs=1, accumulate_grad_batches=2)
     trainer.fit(Small(), batches(4))
     assert "step 2  loss 1.5000  lr" in capsys.readouterr().out  # nor a val without validation
 
 
-def test_lines_in_between_come_by_the_clock(tmp_path, capsys):
+def test_console_logger_prints_progress_by_time(tmp_path, capsys):
     callback = ConsoleLogger(seconds=1e-9)
     trainer = small_trainer(tmp_path, callback, max_epochs=1)
     trainer.fit(Small(), batches(2), batches(2))
@@ -76,7 +76,7 @@ def test_lines_in_between_come_by_the_clock(tmp_path, capsys):
     assert found[4].startswith("fit ended")
 
 
-def test_several_splits_are_told_apart(tmp_path, capsys):
+def test_console_logger_names_split_of_several(tmp_path, capsys):
     class Two(Small):
         def test_step(self, batch, batch_idx, dataloader_idx=0):
             pass
@@ -89,7 +89,7 @@ def test_several_splits_are_told_apart(tmp_path, capsys):
     ]
 
 
-def test_the_best_checkpoint_is_named(tmp_path, capsys):
+def test_console_logger_names_best_checkpoint(tmp_path, capsys):
     best = ModelCheckpoint(tmp_path / "kept", "best", monitor="val/perplexity")
     trainer = small_trainer(tmp_path, ConsoleLogger(), best, enable_checkpointing=True)
     trainer.fit(Small(), batches(1), batches(1))
@@ -97,7 +97,7 @@ def test_the_best_checkpoint_is_named(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_the_bar_is_for_terminals_and_refreshed_by_the_clock(tmp_path, monkeypatch, terminal):
+def test_progress_bar_is_for_terminals_and_refreshed_by_time(tmp_path, monkeypatch, terminal):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
     bar = TerminalProgressBar(seconds=1000)
     small_trainer(tmp_path, bar).fit(Small(), batches(1))
@@ -107,7 +107,7 @@ def test_the_bar_is_for_terminals_and_refreshed_by_the_clock(tmp_path, monkeypat
     assert "v_num" not in bar.get_metrics(bar.trainer, bar.trainer.lightning_module)
 
 
-def test_batches_of_any_kind_are_survived(tmp_path, capsys):
+def test_console_logger_accepts_other_batches(tmp_path, capsys):
     class Plain(Small):
         def training_step(self, batch, batch_idx):
             return super().training_step(Batch(batch), batch_idx)

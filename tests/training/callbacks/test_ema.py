@@ -99,7 +99,7 @@ def every_step(folder):
 
 
 @pytest.mark.parametrize(("decay", "warm_up"), [(0.9, False), (0.35, True)])
-def test_the_average_is_the_formula_s(tmp_path, decay, warm_up):
+def test_ema_average_follows_formula(tmp_path, decay, warm_up):
     net, _ = fit(tmp_path, EMA(decay, warm_up))
     average = net.trace[0]
     for t, weights in enumerate(net.trace[1:], 1):
@@ -116,7 +116,7 @@ def test_the_average_is_the_formula_s(tmp_path, decay, warm_up):
     same(net.seen[-1], state(net))  # validation saw it, too
 
 
-def test_training_does_not_notice(tmp_path):
+def test_ema_does_not_change_training(tmp_path):
     with_average, _ = fit(tmp_path, EMA(0.5))
     without, _ = fit(tmp_path)
     for a, b in zip(with_average.trace, without.trace, strict=True):
@@ -124,7 +124,7 @@ def test_training_does_not_notice(tmp_path):
 
 
 @pytest.mark.parametrize("step", [3, 6, 8, 12])  # within an epoch and at its end
-def test_a_resumed_fit_continues_to_the_same_weights(tmp_path, step):
+def test_ema_resumed_fit_gives_same_weights(tmp_path, step):
     whole, run = fit(tmp_path / "whole", EMA(0.6), every_step(tmp_path / "whole"))
     with pytest.raises(Stop):
         fit(tmp_path / "part", EMA(0.6), every_step(tmp_path / "part"), StopAt(step + 1))
@@ -144,7 +144,7 @@ def test_a_resumed_fit_continues_to_the_same_weights(tmp_path, step):
         same(left[key], right[key])
 
 
-def test_a_checkpoint_holds_the_average_for_whoever_loads_it(tmp_path):
+def test_ema_checkpoint_has_average_as_state_dict(tmp_path):
     net, _ = fit(tmp_path, EMA(0.6), every_step(tmp_path))
     checkpoint = tmp_path / "step=18.ckpt"
     loaded = Net.load_from_checkpoint(checkpoint)
@@ -158,7 +158,7 @@ def test_a_checkpoint_holds_the_average_for_whoever_loads_it(tmp_path):
 
 
 @pytest.mark.parametrize("method", ["validate", "test"])
-def test_a_checkpoint_measured_after_a_fit_in_the_same_process(tmp_path, method):
+def test_ema_test_after_fit_uses_checkpoint_average(tmp_path, method):
     net, run = fit(tmp_path, EMA(0.6), every_step(tmp_path))
     checkpoint = tmp_path / "step=4.ckpt"
     with warnings.catch_warnings():
@@ -177,7 +177,7 @@ class SaveWhile(Callback):
         trainer.save_checkpoint(self.path)
 
 
-def test_checkpoints_of_unusual_moments_hold_both_weights(tmp_path):
+def test_ema_checkpoints_at_any_time_have_both_weights(tmp_path):
     path = tmp_path / "in_validation.ckpt"
     net, run = fit(tmp_path, EMA(0.6), SaveWhile(path))
     after = tmp_path / "after_the_fit.ckpt"
@@ -197,14 +197,14 @@ class StopInValidation(Callback):
         raise Stop
 
 
-def test_an_exception_in_a_validation_leaves_the_weights_in_training(tmp_path):
+def test_ema_exception_in_validation_restores_raw_weights(tmp_path):
     net = Net()
     with pytest.raises(Stop):
         fit(tmp_path, EMA(0.6), StopInValidation(), net=net)
     same(state(net), net.trace[-1])
 
 
-def test_a_checkpoint_without_an_average_starts_one(tmp_path):
+def test_ema_checkpoint_without_average_starts_one(tmp_path):
     fit(tmp_path, every_step(tmp_path))
     with pytest.warns(UserWarning, match="not created with WeightAveraging"):
         net, _ = fit(tmp_path, EMA(0.0, False), net=Net(), ckpt_path=tmp_path / "step=4.ckpt")
@@ -212,7 +212,7 @@ def test_a_checkpoint_without_an_average_starts_one(tmp_path):
     same(state(net), net.trace[-1])  # a decay of 0 keeps nothing of what was
 
 
-def test_a_decay_out_of_range_is_said():
+def test_ema_decay_out_of_range_raises():
     with pytest.raises(ValueError, match=r"1\.5"):
         EMA(1.5)
 
@@ -229,7 +229,7 @@ class Where(Callback):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_on_a_gpu_the_average_lies_there(tmp_path):
+def test_ema_average_is_on_the_gpu(tmp_path):
     class OnDevice(Net):
         def training_step(self, batch, batch_idx):
             return self.net(batch.expand(8, 3)).square().mean()

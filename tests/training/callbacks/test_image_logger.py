@@ -68,7 +68,7 @@ def fit(folder, logger, epochs=4):
 
 
 @pytest.mark.parametrize("kind", ["WandbLogger", "TensorBoardLogger"])
-def test_a_picture_is_a_file_and_logged(kind, tmp_path, monkeypatch):
+def test_image_logger_saves_and_logs(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(image_logger, kind, Recorder)
     logger = Recorder(tmp_path)
     ImageLogger("kind").log(SHEET, tmp_path / "run", small_trainer(tmp_path, logger=logger))
@@ -77,7 +77,7 @@ def test_a_picture_is_a_file_and_logged(kind, tmp_path, monkeypatch):
     assert logger.images == [("val/kind", (20, 30), 0)]
 
 
-def test_a_logger_that_fails_is_said_once_and_tried_again(tmp_path, monkeypatch):
+def test_image_logger_failing_logger_warns_once_and_is_retried(tmp_path, monkeypatch):
     monkeypatch.setattr(image_logger, "WandbLogger", Recorder)
     logger = Unreachable(tmp_path)
     (said,) = fit(tmp_path, logger)
@@ -90,7 +90,7 @@ def test_a_logger_that_fails_is_said_once_and_tried_again(tmp_path, monkeypatch)
     assert files == [f"step-000000{step}.png" for step in (1, 2, 3, 4)]
 
 
-def test_a_full_disk_is_said_once_and_the_loggers_have_the_pictures(tmp_path, monkeypatch):
+def test_image_logger_full_disk_warns_once_and_logs(tmp_path, monkeypatch):
     def save(self, path, **_):
         path.write_bytes(b"the first bytes")
         raise OSError(errno.ENOSPC, "No space left on device")

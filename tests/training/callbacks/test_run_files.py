@@ -49,7 +49,7 @@ def files(folder: Path) -> set[str]:
     return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
 
 
-def test_a_run_s_files_are_together(tmp_path):
+def test_run_files_are_in_one_folder(tmp_path):
     folder = fit(command(tmp_path, csv(tmp_path), "--model.width=2"))
     assert folder == tmp_path / "logs" / "version_0"
     assert {"config.yaml", "metrics.csv", "images/step-0000003.png"} <= files(folder)
@@ -60,7 +60,7 @@ def test_a_run_s_files_are_together(tmp_path):
         assert sheet.height < 2 * one_more + 100
 
 
-def test_a_second_run_in_the_folder_overwrites_nothing(tmp_path):
+def test_run_config_second_run_overwrites_nothing(tmp_path):
     for width, names in (
         (2, {"config.yaml"}),
         (2, {"config.yaml"}),  # the same again, as when resumed
@@ -78,7 +78,7 @@ def test_a_second_run_in_the_folder_overwrites_nothing(tmp_path):
     assert widths == [2, 3, 2]
 
 
-def test_a_run_without_a_logger_has_no_folder_and_leaves_nothing(tmp_path, monkeypatch):
+def test_run_without_logger_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trainer = small_trainer(tmp_path, ValidationImages())
     trainer.fit(Small(), batches(1), batches(1))
@@ -86,7 +86,7 @@ def test_a_run_without_a_logger_has_no_folder_and_leaves_nothing(tmp_path, monke
     assert files(tmp_path) == set()
 
 
-def test_the_folder_is_the_checkpoints_parent(tmp_path):
+def test_run_folder_is_parent_of_checkpoints(tmp_path):
     for logger in (CSVLogger(tmp_path, "a", version="b"), CSVLogger(tmp_path, name="")):
         checkpoints = ModelCheckpoint()
         trainer = small_trainer(tmp_path, checkpoints, enable_checkpointing=True, logger=logger)
@@ -94,7 +94,7 @@ def test_the_folder_is_the_checkpoints_parent(tmp_path):
         assert Path(checkpoints.dirpath).parent == run_folder(trainer)
 
 
-def test_a_configuration_that_cannot_be_saved_is_a_warning(tmp_path):
+def test_run_config_unwritable_warns(tmp_path):
     """Here for a folder of its name; nobody, not even root, writes over one."""
     (tmp_path / "logs" / "x" / "config.yaml").mkdir(parents=True)
     with pytest.warns(UserWarning, match="not saved"):
@@ -102,7 +102,7 @@ def test_a_configuration_that_cannot_be_saved_is_a_warning(tmp_path):
     assert "metrics.csv" in files(folder), "the fit went on"
 
 
-def test_a_module_without_examples_gives_no_picture(tmp_path):
+def test_validation_images_without_examples_writes_nothing(tmp_path):
     for examples in ([], None):
         module = Small()
         module.validation_examples = examples
@@ -114,7 +114,7 @@ def test_a_module_without_examples_gives_no_picture(tmp_path):
         ValidationImages(0)
 
 
-def test_wandb_runs_that_share_a_folder(tmp_path, monkeypatch):
+def test_wandb_runs_have_a_folder_each(tmp_path, monkeypatch):
     """The second trial of a sweep, which LightningCLI's own callback stops."""
     wandb = pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_SILENT", "true")

@@ -27,7 +27,7 @@ def takes(folder, name, barrier, queue):
 
 
 @pytest.mark.parametrize("name", ["", "logs"])
-def test_runs_started_together_have_a_folder_each(name, tmp_path):
+def test_run_folder_concurrent_runs_differ(name, tmp_path):
     context = multiprocessing.get_context("fork")
     barrier, queue = context.Barrier(8), context.Queue()
     arguments = (tmp_path / "runs", name, barrier, queue)
@@ -40,7 +40,7 @@ def test_runs_started_together_have_a_folder_each(name, tmp_path):
     assert versions == list(range(8))
 
 
-def test_a_version_is_taken_once_and_only_when_it_is_asked_for(tmp_path):
+def test_run_folder_version_is_reserved_when_requested(tmp_path):
     one = logger(tmp_path)
     assert os.listdir(tmp_path) == []
     assert (one.version, one.version) == (0, 0)
@@ -48,20 +48,20 @@ def test_a_version_is_taken_once_and_only_when_it_is_asked_for(tmp_path):
     assert logger(tmp_path).version == 1
 
 
-def test_another_process_of_a_run_makes_no_folder(tmp_path, monkeypatch):
+def test_run_folder_other_process_creates_none(tmp_path, monkeypatch):
     monkeypatch.setattr(rank_zero_only, "rank", 1, raising=False)
     _ = logger(tmp_path).version
     assert os.listdir(tmp_path) == []
 
 
-def test_a_version_that_was_set_is_used_as_it_is(tmp_path):
+def test_run_folder_given_version_is_kept(tmp_path):
     (tmp_path / "mine").mkdir()
     one = CSVLogger(tmp_path, name="", version="mine")
     reserve_version_folder(one)
     assert one.version == "mine"
 
 
-def test_fits_started_together_share_nothing(tmp_path):
+def test_run_folder_concurrent_fits_share_nothing(tmp_path):
     settings = changed(TINY, trainer={"max_epochs": 2})
     assert im2tex("fit", "--config", config(tmp_path, settings), "--trainer.max_epochs", "1") == 0
     command = [sys.executable, "-m", "im2tex", "fit", "--config", str(tmp_path / "tiny.yaml")]
@@ -80,7 +80,7 @@ def test_fits_started_together_share_nothing(tmp_path):
         assert sum(",9," in f",{row}," for row in rows) <= 2  # a step's training and validation
 
 
-def test_two_tests_have_a_result_each(checkpoint, tmp_path):
+def test_run_folder_two_tests_have_a_result_each(checkpoint, tmp_path):
     flags = ("--ckpt_path", checkpoint, "--trainer.default_root_dir", tmp_path)
     for _ in range(2):
         assert im2tex("test", *flags, "--report.engine", "none") == 0

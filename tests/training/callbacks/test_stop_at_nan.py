@@ -19,7 +19,7 @@ def broken(folder, trainer, **arguments):
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("ema", ["0", "0.9"])
-def test_a_loss_that_is_not_finite_ends_the_fit_within_its_epoch(value, ema, tmp_path, capsys):
+def test_stop_at_nan_loss_ends_fit_within_epoch(value, ema, tmp_path, capsys):
     trainer = {"max_epochs": 5, "log_every_n_steps": 50}  # 5 steps an epoch
     path = broken(tmp_path, trainer, step=8, value=value)
     assert im2tex("fit", "--config", path, "--ema", ema) == 1
@@ -37,14 +37,14 @@ def test_a_loss_that_is_not_finite_ends_the_fit_within_its_epoch(value, ema, tmp
         assert all(bool(torch.isfinite(one).all()) for one in content["state_dict"].values())
 
 
-def test_it_is_seen_at_the_logging_interval(tmp_path, capsys):
+def test_stop_at_nan_checks_at_logging_interval(tmp_path, capsys):
     path = broken(tmp_path, {"log_every_n_steps": 2}, step=2)
     assert im2tex("fit", "--config", path) == 1
     assert "the loss at step 2 is NaN" in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.ckpt"))
 
 
-def test_weights_that_break_in_the_last_step_are_not_written(tmp_path, capsys, monkeypatch):
+def test_stop_at_nan_weights_of_last_step_are_not_written(tmp_path, capsys, monkeypatch):
     """Its own loss was finite."""
     from im2tex.training.module import Im2Tex
 
@@ -60,13 +60,13 @@ def test_weights_that_break_in_the_last_step_are_not_written(tmp_path, capsys, m
     assert read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")["global_step"] == 5
 
 
-def test_a_flag_goes_on(tmp_path, capsys):
+def test_stop_at_nan_false_continues(tmp_path, capsys):
     path = broken(tmp_path, {"max_epochs": 2}, step=3)
     assert im2tex("fit", "--config", path, "--stop_at_nan", "false") == 0
     assert "epoch 1" in capsys.readouterr().out
 
 
-def test_a_finite_loss_costs_no_synchronisation_in_a_step(monkeypatch):
+def test_stop_at_nan_finite_loss_does_not_synchronise(monkeypatch):
     from im2tex.training.callbacks.stop_at_nan import StopAtNaN
 
     class Model:
@@ -92,7 +92,7 @@ def test_a_finite_loss_costs_no_synchronisation_in_a_step(monkeypatch):
         callback.on_train_batch_end(Run, Model, {"loss": loss}, None, step)
 
 
-def test_two_processes_end_together_when_one_has_a_broken_loss(tmp_path):
+def test_stop_at_nan_two_processes_end_together(tmp_path):
     trainer = {"max_epochs": 50, "devices": 2, "strategy": "ddp"}
     path = broken(tmp_path, trainer, step=5, rank=1)
     done = subprocess.run(

@@ -23,7 +23,7 @@ class Model(nn.Module):
         self.norm = nn.LayerNorm((2, 4))  # two dimensions, and a norm all the same
 
 
-def test_sgd_s_defaults_are_the_paper_s():
+def test_sgd_defaults_are_the_papers():
     optimizer = OPTIMIZERS.build("sgd").build(Model())
     assert isinstance(optimizer, torch.optim.SGD)
     (group,) = optimizer.param_groups
@@ -31,7 +31,7 @@ def test_sgd_s_defaults_are_the_paper_s():
     assert len(group["params"]) == len(list(Model().parameters()))
 
 
-def test_a_step_of_sgd_is_the_rate_times_the_gradient():
+def test_sgd_step_is_rate_times_gradient():
     layer = nn.Linear(1, 1, bias=False)
     layer.weight.data.fill_(2.0)
     optimizer = OPTIMIZERS.build("sgd").build(layer)
@@ -40,7 +40,7 @@ def test_a_step_of_sgd_is_the_rate_times_the_gradient():
     assert layer.weight.item() == pytest.approx(2.0 - 0.1 * 3)
 
 
-def test_adamw_decays_kernels_and_neither_biases_norms_embeddings_nor_initial_states():
+def test_adamw_decays_kernels_only():
     model = Model()
     optimizer = OPTIMIZERS.build("adamw", {"lr": 2e-3, "weight_decay": 0.1}).build(model)
     decay = {id(p): g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
@@ -69,7 +69,7 @@ def test_adamw_decays_kernels_and_neither_biases_norms_embeddings_nor_initial_st
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw"])
-def test_frozen_parameters_are_left_out(name):
+def test_optimizers_skip_frozen_parameters(name):
     attention = StandardAttention(query_width=3, width=4, score="additive")
     attention.keys.weight.requires_grad_(False)
     optimizer = OPTIMIZERS.build(name).build(attention)
@@ -85,6 +85,6 @@ def test_frozen_parameters_are_left_out(name):
         ("adamw", {"weight_decay": -1}, "optimizer 'adamw': Invalid weight_decay value: -1"),
     ],
 )
-def test_values_out_of_range_are_refused_when_the_model_is_made(name, arguments, message):
+def test_optimizers_values_out_of_range_raise(name, arguments, message):
     with pytest.raises(Im2TexError, match=message):
         OPTIMIZERS.build(name, arguments)

@@ -29,14 +29,14 @@ def rates(count, name, total=math.inf, **arguments):
     return found
 
 
-def test_constant_warms_up_by_equal_parts_and_stays():
+def test_constant_warms_up_linearly():
     assert rates(3, "constant") == [PEAK] * 3
     assert rates(6, "constant", warmup_steps=4) == pytest.approx(
         [0.025, 0.05, 0.075, 0.1, 0.1, 0.1]
     )
 
 
-def test_cosine_warms_up_and_falls_to_its_floor_and_stays():
+def test_cosine_warms_up_and_decays_to_min_lr():
     # 2 steps of warm-up, then 8 of half a cosine from 1 to 0.2: at its quarters
     # 0.2 + 0.8 (1 + cos(pi / 4)) / 2 = 0.8828, 0.6, 0.2 + 0.8 (1 - 0.7071) / 2 = 0.3172, 0.2.
     found = rates(14, "cosine", total=10, warmup_steps=2, min_lr_ratio=0.2)
@@ -47,23 +47,23 @@ def test_cosine_warms_up_and_falls_to_its_floor_and_stays():
     assert found[10:] == pytest.approx([0.02] * 4)
 
 
-def test_cosine_s_warm_up_is_at_most_half_of_a_short_run():
+def test_cosine_short_run_warms_up_for_half():
     found = rates(10, "cosine", total=10, warmup_steps=500, min_lr_ratio=0.0)
     assert found[:6] == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1, 0.1])
     assert found[9] < 0.011
 
 
-def test_cosine_s_own_length_goes_before_that_of_the_run():
+def test_cosine_total_steps_overrides_run_length():
     found = rates(5, "cosine", total=100, total_steps=4, warmup_steps=0, min_lr_ratio=0.0)
     assert found == pytest.approx([0.1, 0.0853553, 0.05, 0.0146447, 0.0], abs=1e-7)
 
 
-def test_cosine_without_a_known_length_says_what_to_set():
+def test_cosine_unknown_length_raises():
     with pytest.raises(Im2TexError, match=r"trainer\.max_epochs or trainer\.max_steps"):
         built("cosine")
 
 
-def test_plateau_halves_the_rate_whenever_the_perplexity_does_not_fall():
+def test_plateau_without_decrease_halves_rate():
     optimizer, config = built("plateau")
     assert config["monitor"] == "val/perplexity"
     found = []
@@ -74,7 +74,7 @@ def test_plateau_halves_the_rate_whenever_the_perplexity_does_not_fall():
     assert found == [0.1, 0.1, 0.05, 0.025, 0.025, 0.0125, 0.00625]
 
 
-def test_plateau_halves_it_for_the_smallest_and_not_even_the_smallest_fall():
+def test_plateau_smallest_decrease_keeps_rate():
     optimizer, config = built("plateau")
     for perplexity in [1.5, 1.5 - 1e-7, 1.5 - 2e-7]:
         config["scheduler"].step(perplexity)
@@ -83,7 +83,7 @@ def test_plateau_halves_it_for_the_smallest_and_not_even_the_smallest_fall():
     assert optimizer.param_groups[0]["lr"] == 0.05
 
 
-def test_plateau_stops_at_the_floor():
+def test_plateau_stops_at_min_lr():
     optimizer, config = built("plateau")
     for _ in range(40):
         config["scheduler"].step(5.0)
@@ -91,7 +91,7 @@ def test_plateau_stops_at_the_floor():
     assert optimizer.param_groups[0]["lr"] == 1e-5
 
 
-def test_plateau_waits_as_often_as_it_is_told():
+def test_plateau_patience_delays_reduction():
     optimizer, config = built("plateau", patience=1, factor=0.1)
     found = []
     for perplexity in [5.0, 6.0, 6.0, 6.0, 6.0]:
@@ -100,7 +100,7 @@ def test_plateau_waits_as_often_as_it_is_told():
     assert found == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001])
 
 
-def test_lightning_itself_never_moves_the_plateau():
+def test_plateau_is_not_stepped_by_lightning():
     # It would at the end of every epoch, validated or not; the module does after a validation.
     _, config = built("plateau")
     assert all(epoch % config["frequency"] for epoch in range(1, 10_000))
@@ -114,12 +114,12 @@ def test_lightning_itself_never_moves_the_plateau():
         ("cosine", {"min_lr_ratio": 1.5}, r"min_lr_ratio must be in \[0, 1\], got 1\.5"),
     ],
 )
-def test_values_out_of_range_are_refused_when_the_model_is_made(name, arguments, message):
+def test_schedules_values_out_of_range_raise(name, arguments, message):
     with pytest.raises(Im2TexError, match=message):
         SCHEDULES.build(name, arguments)
 
 
-def test_the_state_of_a_schedule_goes_through_a_checkpoint():
+def test_schedules_state_survives_checkpoint():
     for name in SCHEDULES.names():
         optimizer, config = built(name, total=20)
         values = [5.0] if name == "plateau" else []

@@ -37,20 +37,20 @@ def once(batches, count):
 # ---------------------------------------------------------------- by hand
 
 
-def test_like_goes_with_like():
+def test_bucket_by_size_groups_similar_sizes():
     table = sizes((16, 100, 3), (64, 20, 3), (16, 20, 3), (64, 100, 3))
     batches = bucket_by_size(range(4), table, BatchLimits(samples=2))
     assert [sorted(batch) for batch in batches] == [[0, 2], [1, 3]]
 
 
-def test_each_budget_ends_a_batch():
+def test_bucket_by_size_respects_each_limit():
     table = sizes(*[(10, 10, 5)] * 6)
     assert [len(b) for b in bucket_by_size(range(6), table, BatchLimits(samples=4))] == [4, 2]
     assert [len(b) for b in bucket_by_size(range(6), table, BatchLimits(pixels=350))] == [3, 3]
     assert [len(b) for b in bucket_by_size(range(6), table, BatchLimits(tokens=10))] == [2, 2, 2]
 
 
-def test_budgets_count_the_padding():
+def test_bucket_by_size_limits_include_padding():
     # Alone 10 x 10 and 10 x 40; together twice 10 x 40.
     table = sizes((10, 10, 5), (10, 40, 5))
     assert len(bucket_by_size(range(2), table, BatchLimits(pixels=800))) == 1
@@ -60,37 +60,37 @@ def test_budgets_count_the_padding():
     assert len(bucket_by_size(range(2), table, BatchLimits(tokens=79))) == 2
 
 
-def test_a_sample_beyond_a_budget_makes_a_batch_of_its_own():
+def test_bucket_by_size_too_large_sample_is_alone():
     table = sizes((10, 10, 5), (500, 500, 5), (10, 10, 5))
     batches = bucket_by_size(range(3), table, BatchLimits(pixels=1000))
     assert sorted(map(sorted, batches)) == [[0, 2], [1]]
 
 
-def test_the_padding_ratio_by_hand():
+def test_padding_ratio_by_hand():
     # 2 x (10 x 40) drawn for 100 + 400 pixels, and a batch of one without any padding.
     table = sizes((10, 10, 1), (10, 40, 1), (7, 7, 1))
     assert padding_ratio([[0, 1], [2]], table) == pytest.approx((800 + 49) / (500 + 49))
     assert padding_ratio([[0], [1], [2]], table) == 1.0
 
 
-def test_missing_batches_come_from_halving_the_largest():
+def test_rebalance_halves_largest_batches():
     table = sizes(*[(10, 10, 1)] * 4, *[(30, 30, 1)] * 4)
     assert rebalance([[0, 1, 2, 3], [4, 5, 6, 7]], table, 3) == [[0, 1, 2, 3], [4, 5], [6, 7]]
     assert rebalance([[0, 1, 2, 3], [4, 5, 6, 7]], table, 8) == [[i] for i in range(8)]
 
 
-def test_surplus_batches_are_merged_with_their_cheapest_neighbour():
+def test_rebalance_merges_cheapest_neighbours():
     table = sizes((10, 10, 1), (10, 12, 1), (90, 90, 1))
     assert rebalance([[0], [1], [2]], table, 2) == [[0, 1], [2]]
     assert rebalance([[0], [1], [2]], table, 1) == [[0, 1, 2]]
 
 
-def test_resizing_to_the_number_there_is_changes_nothing():
+def test_rebalance_same_count_changes_nothing():
     batches = [[2, 0], [1]]
     assert rebalance(batches, sizes(*[(8, 8, 1)] * 3), 2) == batches
 
 
-def test_ranks_get_neighbours_in_the_same_step():
+def test_shard_batches_gives_ranks_similar_sizes():
     batches = [[i] for i in range(12)]
     ranks = shard_batches(batches, 3, np.random.default_rng(0))
     assert [len(mine) for mine in ranks] == [4, 4, 4]
@@ -105,7 +105,7 @@ def test_ranks_get_neighbours_in_the_same_step():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_every_sample_is_in_one_batch_within_the_budgets(seed):
+def test_bucket_by_size_has_every_sample_once(seed):
     table = random_sizes(300, seed)
     budget = BatchLimits(samples=12, pixels=150_000, tokens=400)
     order = np.random.default_rng(seed).permutation(300).tolist()
@@ -117,7 +117,7 @@ def test_every_sample_is_in_one_batch_within_the_budgets(seed):
 
 
 @pytest.mark.parametrize("count", [1, 7, 25, 40, 300])
-def test_resizing_keeps_every_sample(count):
+def test_rebalance_keeps_every_sample(count):
     table = random_sizes(300)
     batches = rebalance(bucket_by_size(range(300), table, BatchLimits(samples=12)), table, count)
     assert len(batches) == count
@@ -125,7 +125,7 @@ def test_resizing_keeps_every_sample(count):
     assert once(batches, 300)
 
 
-def test_splitting_keeps_the_budgets():
+def test_rebalance_halving_keeps_limits():
     table = random_sizes(300)
     budget = BatchLimits(samples=12, pixels=150_000, tokens=400)
     batches = bucket_by_size(range(300), table, budget)
@@ -134,7 +134,7 @@ def test_splitting_keeps_the_budgets():
         assert len(batch) == 1 or budget.allow(len(batch), height, width, length)
 
 
-def test_grouping_by_size_pads_little():
+def test_bucket_by_size_pads_little():
     # The shares of the heights and widths of CROHME's inks are less wild than these.
     table = random_sizes(3000)
     budget = BatchLimits(samples=24, pixels=400_000, tokens=10_000)
@@ -144,7 +144,7 @@ def test_grouping_by_size_pads_little():
     assert padding_ratio(mixed, table) > 2
 
 
-def test_equal_sizes_stay_in_the_order_given():
+def test_bucket_by_size_keeps_order_of_equal_sizes():
     table = sizes(*[(8, 8, 1)] * 6)
     assert bucket_by_size([3, 1, 5, 0, 2, 4], table, BatchLimits(samples=3)) == [
         [3, 1, 5],

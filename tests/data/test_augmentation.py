@@ -26,13 +26,13 @@ def same(one, other):
     )
 
 
-def test_the_same_again_for_the_same_seed_epoch_and_key():
+def test_augmentation_same_seed_epoch_and_key_repeats():
     for epoch in range(20):
         for sample in SAMPLES:
             assert same(ALL(sample, epoch), ALL(sample, epoch))
 
 
-def test_another_one_for_another_seed_epoch_or_key():
+def test_augmentation_other_seed_epoch_or_key_differs():
     sample = SAMPLES[2]
     other = TrainingAugmentation(1, Augmentation())
     plain = TrainingAugmentation(0, Augmentation())
@@ -42,7 +42,7 @@ def test_another_one_for_another_seed_epoch_or_key():
     assert not same(plain(sample, 0), plain(renamed, 0))
 
 
-def test_labels_agree_with_the_ink_whatever_happened():
+def test_augmentation_label_agrees_with_ink():
     changed = cropped = 0
     for epoch in range(60):
         for sample in SAMPLES:
@@ -57,13 +57,13 @@ def test_labels_agree_with_the_ink_whatever_happened():
     assert cropped > 40
 
 
-def test_shares_are_of_the_samples():
+def test_augmentation_fractions_are_of_samples():
     half = TrainingAugmentation(0, None, BANK, swap_fraction=0.5, swap_probability=1.0)
     varied = sum(half(SAMPLES[2], epoch).ink is not SAMPLES[2].ink for epoch in range(400))
     assert varied == pytest.approx(200, abs=40)  # two standard deviations are 20
 
 
-def test_nothing_asked_for_is_nothing_done():
+def test_augmentation_without_settings_changes_nothing():
     none = TrainingAugmentation()
     assert not none.is_active
     one = none(SAMPLES[0], 5)
@@ -80,5 +80,5 @@ def test_nothing_asked_for_is_nothing_done():
         {"subformula_crop_prob": 0.1},
     ],
 )
-def test_it_says_whether_it_changes_anything(settings):
+def test_augmentation_with_any_setting_is_active(settings):
     assert TrainingAugmentation(**settings).is_active
