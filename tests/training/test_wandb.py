@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import wandb
 import yaml
-from test_readme import blocks
+from test_docs import ROOT, blocks
 from tiny_run import TINY, changed, config, im2tex
 from wandb.proto.wandb_internal_pb2 import Record
 
@@ -141,9 +141,9 @@ def test_wandb_without_login_is_one_line(tmp_path, capsys, monkeypatch):
     assert "WANDB_MODE=offline" in said
 
 
-def test_wandb_sweep_of_readme_runs(tmp_path, monkeypatch, capsys):
+def test_wandb_sweep_of_docs_runs(tmp_path, monkeypatch, capsys):
     """Each trial as `wandb agent` starts it: `--name=value` a parameter, the rest in variables."""
-    (sweep,) = (yaml.safe_load(block) for block in blocks("yaml"))
+    (sweep,) = (yaml.safe_load(block) for block in blocks(ROOT / "docs" / "sweeps.md", "yaml"))
     path = config(tmp_path, changed(TINY, trainer={"max_epochs": 2}))
     command = [str(path) if "configs/" in word else word for word in sweep["command"]]
     assert command[:3] == ["${env}", "im2tex", "fit"]
