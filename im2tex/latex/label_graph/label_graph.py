@@ -28,14 +28,10 @@ class LabelGraph:
     Attributes:
         nodes: the labels at each position.
         edges: the relations of each pair of positions, as a rule one.
-        symbols: number of symbols.
-        relations: number of edges between symbols.
     """
 
     nodes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     edges: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
-    symbols: int = 0
-    relations: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,35 +130,13 @@ def _graph(tree: LayoutTree) -> LabelGraph:
         # lgeval ignores an edge from a position to itself, as between two roots at one position.
         if pair[0] != pair[1]:
             edges[pair] = (*edges.get(pair, ()), relation)
-    related = sum(parent != NONE for parent in tree.parents) + len(tree.extra)
-    return LabelGraph(nodes, edges, len(tree.labels), related)
+    return LabelGraph(nodes, edges)
 
 
 def try_label_graph(tokens: Sequence[str] | None, *, strict: bool = False) -> LabelGraph | None:
     """The label graph of a formula; None for a formula without graph, and for None."""
     graph = None if tokens is None else _label_graph(" ".join(tokens), strict)
     return graph if isinstance(graph, LabelGraph) else None
-
-
-def compare_formulas(
-    prediction: Sequence[str] | None, reference: Sequence[str], *, strict: bool = False
-) -> GraphComparison | None:
-    """Counts the label errors of a predicted formula.
-
-    Args:
-        prediction: its tokens, None for a missing prediction; need not be readable.
-        reference: the gold tokens.
-        strict: by the strict rules instead of those of the CROHME 2019 tools.
-
-    Returns:
-        The errors; None for a reference without graph, which lgeval does not score. With `strict`
-        such a reference gives a comparison that is wrong whatever is allowed.
-    """
-    gold = try_label_graph(reference, strict=strict)
-    guess = try_label_graph(prediction, strict=strict)
-    if gold is not None:
-        return compare_label_graphs(guess, gold, strict=strict)
-    return GraphComparison(0, 0, False, False) if strict else None
 
 
 _EMPTY = LabelGraph()
