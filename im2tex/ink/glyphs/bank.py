@@ -26,15 +26,11 @@ from numpy.typing import NDArray
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.flat import FlatStrokes
-from im2tex.ink.glyphs.simplify import simplify
+from im2tex.ink.glyphs.quantization import GRID, decode_steps, encode_steps, quantize
 from im2tex.ink.ink import Stroke
 from im2tex.utils.files import atomic_write, wrap_os_errors
 
 FORMAT = 1
-GRID = 1000
-"""Steps of the stored grid along the longer side of a glyph's box."""
-_TOLERANCE = 4.0  # grid steps between a removed point and the line: 1/6 pixel in 40-pixel symbols
-_CHUNK = 2000  # glyphs quantised at a time
 _METADATA_KEY = b"im2tex_glyphs"
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
@@ -152,7 +148,7 @@ class GlyphBank:
         """
         samples = sorted(drawn, key=lambda sample: sample.token)
         return cls(
-            _quantised([sample.strokes for sample in samples]),
+            quantize([sample.strokes for sample in samples]),
             [sample.token for sample in samples],
             [sample.source for sample in samples],
             [sample.writer for sample in samples],
@@ -194,7 +190,7 @@ class GlyphBank:
                 table.column(name).cast(pa.string()).to_pylist()
                 for name in ("token", "source", "writer")
             )
-            return cls(_decoded(table), tokens, sources, writers, substitutes, metadata)
+            return cls(_shapes_of(table), tokens, sources, writers, substitutes, metadata)
         except (KeyError, ValueError, IndexError, pa.ArrowException) as error:
             raise Im2TexError(f"{path} is damaged ({error}). {again}") from error
 
@@ -206,16 +202,14 @@ class GlyphBank:
         """
         path = Path(path)
         shapes = self._shapes
-        starts = shapes.point_starts
-        steps = np.diff(shapes.points, axis=0, prepend=np.zeros((1, 2), np.int16))
-        steps[starts[:-1]] = shapes.points[starts[:-1]]
+        steps = encode_steps(shapes)
         metadata = {"format": FORMAT, "substitutes": self.substitutes, **self.metadata}
         names = (self._tokens, self._sources, self._writers)
         table = pa.Table.from_arrays(
             [
                 *(pa.array(column, pa.string()).dictionary_encode() for column in names),
                 pa.ListArray.from_arrays(
-                    pa.array(2 * starts, pa.int32()), pa.array(steps.astype(np.int16).ravel())
+                    pa.array(2 * shapes.point_starts, pa.int32()), pa.array(steps.ravel())
                 ),
                 pa.ListArray.from_arrays(
                     pa.array(shapes.symbol_ends, pa.int32()),
@@ -287,37 +281,11 @@ class GlyphBank:
         return dict(Counter(self._sources[i] for i in self._rows[token].tolist()))
 
 
-def _quantised(symbols: Sequence[Sequence[Stroke]]) -> FlatStrokes:
-    """Symbols moved to the top left corner of their boxes and scaled to `GRID` steps."""
-    done: list[list[NDArray[Any]]] = []
-    for first in range(0, len(symbols), _CHUNK):
-        flat = FlatStrokes.of(symbols[first : first + _CHUNK])
-        starts, lengths = flat.point_starts[:-1], np.diff(flat.point_starts)
-        points = flat.points.astype(np.float64)
-        corner = np.minimum.reduceat(points, starts)
-        sides = (np.maximum.reduceat(points, starts) - corner).max(axis=1)
-        scale = GRID / np.where(sides > 0, sides, 1.0)
-        points = (points - np.repeat(corner, lengths, 0)) * np.repeat(scale, lengths)[:, None]
-        moved = FlatStrokes(np.rint(points).astype(np.int16), flat.stroke_ends, flat.symbol_ends)
-        simple = simplify(moved, _TOLERANCE)
-        done += [simple.strokes(i) for i in range(len(simple))]
-    flat = FlatStrokes.of(done)
-    return FlatStrokes(flat.points.astype(np.int16), flat.stroke_ends, flat.symbol_ends)
-
-
-def _decoded(table: pa.Table) -> FlatStrokes:
+def _shapes_of(table: pa.Table) -> FlatStrokes:
     """Shapes of a bank's table, which has at most one chunk."""
     if not len(table):
         return FlatStrokes.of([])
     counts, steps = table.column("points").chunk(0), table.column("steps").chunk(0)
     stroke_ends = np.concatenate([[0], np.cumsum(counts.flatten().to_numpy())])
     symbol_ends = np.asarray(counts.offsets, dtype=np.int64)
-    steps = steps.flatten().to_numpy().reshape(-1, 2)  # (P, 2)
-    starts = stroke_ends[symbol_ends[:-1]]
-    if stroke_ends[-1] != len(steps) or (starts >= len(steps)).any():
-        raise ValueError("strokes and points do not match")
-    points = np.cumsum(steps, axis=0, dtype=np.int32)
-    # Subtracts from each glyph the sum of all steps before it.
-    before = points[starts] - steps[starts]
-    points = points - np.repeat(before, np.diff(np.append(starts, len(points))), axis=0)
-    return FlatStrokes(points.astype(np.int16), stroke_ends, symbol_ends)
+    return decode_steps(steps.flatten().to_numpy().reshape(-1, 2), stroke_ends, symbol_ends)

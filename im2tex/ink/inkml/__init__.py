@@ -10,8 +10,9 @@ views (`reader`). Canvas transforms and channel mappings are ignored.
 recognises InkML among images.
 """
 
+from im2tex.ink.inkml.contents import Inkml, SymbolGroup
 from im2tex.ink.inkml.document import InkmlError, is_inkml
-from im2tex.ink.inkml.reader import Inkml, SymbolGroup, read_inkml
+from im2tex.ink.inkml.reader import read_inkml
 from im2tex.ink.inkml.sniffing import read_if_inkml
 
 __all__ = ["Inkml", "InkmlError", "SymbolGroup", "is_inkml", "read_if_inkml", "read_inkml"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from im2tex.ink.ink import Ink, Symbol
 from im2tex.ink.inkml.coding import CodingError, Points, decode_trace
+from im2tex.ink.inkml.contents import Inkml, SymbolGroup
 from im2tex.ink.inkml.contexts import DEFAULT, XML_ID, Contexts, TraceFormat
 from im2tex.ink.inkml.document import InkmlError, load_document, local_name
 from im2tex.ink.inkml.outliers import are_removable, far_points
@@ -21,60 +22,6 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _MAX_REFERENCES = 1_000_000  # of all groups together
 _EXTENTS = (1e-6, 1e12)  # units: longer side of an ink that can be drawn
 _MAX_OFFSET = 2.0**14  # longer sides from the origin: beyond, float32 is too coarse
-
-
-@dataclass(frozen=True, slots=True)
-class SymbolGroup:
-    r"""The strokes of one symbol, as the file groups them.
-
-    Attributes:
-        truth: the symbol's name as written (`x`, `\alpha`, `COMMA`).
-        href: the `xml:id` of its MathML element, or "".
-        strokes: indices into the ink's strokes.
-    """
-
-    truth: str
-    href: str
-    strokes: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Inkml:
-    """The contents of an InkML file.
-
-    Example:
-        >>> inkml = read_inkml("formula.inkml")
-        >>> inkml.latex, len(inkml.ink.strokes)
-        ('x^{2}', 2)
-
-    Attributes:
-        ink: the strokes, and the symbols with the file's names.
-        groups: the same symbols with their references to the MathML.
-        latex: the LaTeX label as written, or None: the annotation `truth`, else MathWriting's
-            `normalizedLabel`, else its `label`.
-        math: the `math` element of the MathML label, or None.
-        annotations: all other annotations of the file by type (`UI`, `writer`, …).
-        empty: number of traces without points, which are not in the ink.
-        notes: messages to the user about doubtful or skipped parts.
-    """
-
-    ink: Ink
-    groups: tuple[SymbolGroup, ...] = ()
-    latex: str | None = None
-    math: ET.Element | None = None
-    annotations: dict[str, str] = field(default_factory=dict)
-    empty: int = 0
-    notes: tuple[str, ...] = ()
-
-    @property
-    def ui(self) -> str:
-        """The file's unique identifier in the competition, or ""."""
-        return self.annotations.get("UI", "").strip(' "')
-
-    @property
-    def writer(self) -> str:
-        """The writer, or ""."""
-        return self.annotations.get("writer", "")
 
 
 def read_inkml(source: Path | str | bytes, name: str | None = None) -> Inkml:

@@ -6,8 +6,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from im2tex.ink.inkml.contents import Inkml
 from im2tex.ink.inkml.document import HEAD, MAX_BYTES, is_inkml
-from im2tex.ink.inkml.reader import Inkml, read_inkml
+from im2tex.ink.inkml.reader import read_inkml
 
 
 def read_if_inkml(source: Any) -> Inkml | None:
