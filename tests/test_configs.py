@@ -82,7 +82,7 @@ def stand_in(name, arguments):
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_the_header_gives_the_command_and_what_was_measured(path):
+def test_config_header_has_command_and_measured_value(path):
     header = "".join(re.findall(r"^#.*\n", path.read_text(), re.MULTILINE))
     assert path.read_text().startswith("#")
     assert f"im2tex fit --config configs/{path.name}" in header
@@ -126,7 +126,7 @@ def learns_for_a_step(path, root, *flags):
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_it_is_built_at_its_own_sizes_and_learns_for_a_step_with_narrow_layers(path, root, capsys):
+def test_config_builds_and_trains_for_a_step_with_narrow_layers(path, root, capsys):
     model = load_config(path)["model"]
     own = Im2Tex(vocabulary=["x", "+"], **model)
     assert own.hparams["encoder"] == model["encoder"]
@@ -142,14 +142,14 @@ def test_it_is_built_at_its_own_sizes_and_learns_for_a_step_with_narrow_layers(p
 
 
 @pytest.mark.parametrize("path", ARCHITECTURES, ids=lambda path: path.stem)
-def test_each_architecture_learns_for_a_step_at_its_own_sizes(path, root, capsys):
+def test_architecture_trains_for_a_step_at_its_own_sizes(path, root, capsys):
     status = learns_for_a_step(path, root, "--data.batch_size=2", "--data.eval_batch_factor=1")
     said = capsys.readouterr()
     assert status == 0, said.err
     assert "24 of 24 samples" in said.out
 
 
-def test_a_small_model_learns_in_bfloat16_on_any_processor(tmp_path):
+def test_small_model_trains_in_bfloat16(tmp_path):
     """The configurations that ask for it do so only where the processor has it."""
     settings = changed(TINY, trainer={"precision": "bf16-mixed", "limit_train_batches": 2})
     assert im2tex("fit", "--config", config(tmp_path, settings)) == 0

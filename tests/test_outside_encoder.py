@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from overfit import VOCABULARY, pictures, read, teach
+from overfit import VOCABULARY, make_samples, predict, train
 from PIL import Image, ImageDraw
 from tiny_run import im2tex, lines
 
@@ -94,7 +94,7 @@ def installed(example, tmp_path, monkeypatch):
     return example
 
 
-def test_it_is_twenty_lines(example):
+def test_plugin_encoder_example_is_short(example):
     assert len([line for line in example.code.splitlines() if line.strip()]) <= 20
 
 
@@ -119,14 +119,14 @@ def test_a_script_registers_it_and_it_learns_sixteen_formulas_by_heart(registere
     )
     assert model.recognizer.encoder.width == 32
     assert model.preprocessing.stride == model.recognizer.encoder.stride
-    given = pictures(model.recognizer.encoder.stride)
-    teach(model, given, rate=0.005)
+    given = make_samples(model.recognizer.encoder.stride)
+    train(model, given, rate=0.005)
     for name, parameter in model.recognizer.encoder.named_parameters():
         assert parameter.grad.abs().max() > 0, name
-    assert read(model, given) == given.labels
+    assert predict(model, given) == given.labels
 
 
-def test_it_keeps_the_contract_of_the_mask(registered):
+def test_plugin_encoder_features_do_not_depend_on_batch(registered):
     """An image's cells in double precision, alone and beside a larger one."""
     torch.manual_seed(0)
     encoder = ENCODERS.build(registered.name, {"width": 8}).double().eval()
@@ -157,7 +157,7 @@ def test_the_registry_knows_it_by_its_entry_point(installed, capsys):
     assert re.search(rf"{installed.name}\b.*width", capsys.readouterr().out, re.DOTALL)
 
 
-def test_its_command_trains_it_and_the_checkpoint_is_tested_and_reads(
+def test_plugin_encoder_fits_tests_and_predicts_from_the_command_line(
     installed, tmp_path, monkeypatch, capsys
 ):
     """The very command, on less data for two steps; then without a word of the encoder."""

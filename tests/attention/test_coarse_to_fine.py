@@ -326,7 +326,7 @@ def test_a_shared_weight_scores_both_levels():
         ("hierarchical", {"score": "additive"}, "takes no argument 'score'"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(kind, arguments, message):
+def test_coarse_to_fine_bad_arguments_raise(kind, arguments, message):
     with pytest.raises(Im2TexError, match=message):
         build(kind, **arguments)
 

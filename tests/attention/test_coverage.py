@@ -83,7 +83,7 @@ def test_a_step_is_the_equations_of_wap():
         torch.testing.assert_close(attended.state[0, 0], past.flatten(), rtol=0, atol=1e-12)
 
 
-def test_where_it_has_been_it_can_shun():
+def test_coverage_lowers_weights_of_attended_cells():
     """One cell's own past weight counts, at -20: two like cells are taken by turns."""
     model = attention(attention_dim=1, kernel_size=1, channels=1)
     for layer, value in ((model.project, 0.0), (model.keys, 0.0), (model.past, 1.0)):
@@ -101,7 +101,7 @@ def test_where_it_has_been_it_can_shun():
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3, 11])
-def test_padding_gets_no_weight_and_changes_nothing(kernel_size):
+def test_coverage_padding_has_no_weight_and_no_effect(kernel_size):
     model, cells = attention(kernel_size=kernel_size), grid()
     # Whatever lies in the padding of the features.
     cells.features[~cells.mask] = 7.0
@@ -199,7 +199,7 @@ def decoder(dtype=torch.float64):
     return model.to(dtype).eval()
 
 
-def test_what_a_beam_says_of_a_reading_is_its_likelihood():
+def test_coverage_beam_score_equals_likelihood():
     """Each hypothesis carries its own past, though beams are reordered at every step."""
     model, cells = decoder(), grid()
     for image, found in enumerate(model.search(cells, SearchOptions(4, 7, n_best=4))):
@@ -224,7 +224,7 @@ def test_greedy_reading_takes_the_best_token_of_teacher_forcing_on_itself():
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-4)], ids=str
 )
-def test_what_is_read_in_an_image_does_not_depend_on_its_batch(dtype, tolerance):
+def test_coverage_prediction_does_not_depend_on_batch(dtype, tolerance):
     torch.manual_seed(0)
     encoder = RowCNN([4, D], ["2x2", "2x2"], [True, True], row_hidden_size=D, num_row_embeddings=2)
     encoder, model = encoder.to(dtype).eval(), decoder(dtype)
@@ -273,6 +273,6 @@ def test_the_sizes_are_those_of_dense_wap_unless_given():
         ({"score": "bilinear"}, "takes no argument 'score'"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(arguments, message):
+def test_coverage_bad_arguments_raise(arguments, message):
     with pytest.raises(Im2TexError, match=message):
         build(**arguments)

@@ -264,7 +264,7 @@ def attention_and_grid(requires_grad):
     return attention, Grid(features, size_mask(torch.tensor([[2, 3], [1, 2]]), 2, 3), (8, 8))
 
 
-def test_the_attention_defers_only_where_the_grid_learns():
+def test_accumulated_gradient_only_where_the_grid_needs_one():
     attention, frozen = attention_and_grid(requires_grad=False)
     _, learning = attention_and_grid(requires_grad=True)
     assert attention.prepare(frozen).cells.accumulated_gradient is None
@@ -285,7 +285,7 @@ def test_the_weights_of_the_score_learn_the_same_from_a_frozen_grid():
         torch.testing.assert_close(learning, frozen, rtol=0, atol=1e-12)
 
 
-def test_a_step_without_gradient_goes_through_a_deferred_memory_as_well():
+def test_accumulated_gradient_memory_works_without_grad():
     attention, grid = attention_and_grid(requires_grad=True)
     query = torch.randn(2, 1, 3, dtype=torch.float64)
     memory = attention.prepare(grid)

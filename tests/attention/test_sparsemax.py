@@ -32,7 +32,7 @@ def test_by_hand():
 # The few highest scores are sorted first: supports narrower, as wide and wider than those.
 @pytest.mark.parametrize("spread", [5.0, 0.3, 0.01, 0.0])
 @pytest.mark.parametrize("width", [1, 7, 300])
-def test_it_is_the_projection_on_the_simplex(spread, width):
+def test_sparsemax_is_the_projection_on_the_simplex(spread, width):
     torch.manual_seed(0)
     scores = spread * torch.randn(3, 2, width, dtype=torch.float64)
     found = sparsemax(scores)
@@ -49,7 +49,7 @@ def test_a_support_of_just_as_many_as_are_sorted_first(monkeypatch):
         assert of([scores])[0].tolist() == pytest.approx(expected, abs=1e-12)
 
 
-def test_its_gradient_is_that_of_finite_differences():
+def test_sparsemax_gradient_matches_finite_differences():
     torch.manual_seed(0)
     scores = torch.randn(2, 2, 5, dtype=torch.float64, requires_grad=True)
     masked = torch.tensor([[[0, 0, 0, 0, 0]], [[0, 1, 0, 0, 1]]], dtype=torch.bool)
@@ -69,7 +69,7 @@ def test_masked_scores_have_no_weight_however_high():
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
-def test_it_is_made_in_float32_at_least(dtype):
+def test_sparsemax_computes_in_at_least_float32(dtype):
     torch.manual_seed(0)
     scores = (torch.randn(4, 1, 500) * 0.02).to(dtype)
     with torch.autocast("cpu", torch.bfloat16):

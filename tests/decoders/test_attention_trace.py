@@ -37,7 +37,7 @@ def lstm(attention="standard", coarse_width=None):
     return decoder.eval()
 
 
-def test_it_is_what_teacher_forcing_sees():
+def test_attention_trace_equals_teacher_forcing():
     decoder, one = lstm(), grid()
     tokens = [4, 7, 4, EOS]
     found = trace_attention([(decoder, one)], tokens)

@@ -59,7 +59,7 @@ def ranked(tables):
 
 
 @pytest.mark.parametrize("members", [1, 2])
-def test_its_best_readings_are_the_best_there_are(members):
+def test_autoregressive_decoder_search_is_exact_with_a_full_beam(members):
     decoder = Bigram()
     shown = [grid([(WORDS, 1)] * 2, seed=seed, width=WORDS) for seed in range(members)]
     found = search([(decoder, cells) for cells in shown], EVERYTHING)

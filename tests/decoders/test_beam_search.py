@@ -266,6 +266,6 @@ def test_the_decoder_s_own_log_p_is_left_alone():
         ({"length_penalty": math.nan}, "got nan"),
     ],
 )
-def test_options_out_of_range_are_refused(options, message):
+def test_search_options_out_of_range_raise(options, message):
     with pytest.raises(Im2TexError, match=message):
         SearchOptions(**options)

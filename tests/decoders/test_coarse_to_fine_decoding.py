@@ -75,7 +75,7 @@ def test_teacher_forcing_is_stepping_through_the_gold_tokens(kind):
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_read_in_an_image_does_not_depend_on_its_batch(kind, dtype):
+def test_coarse_to_fine_prediction_does_not_depend_on_batch(kind, dtype):
     encoder, decoder = model(kind, dtype=dtype)
     images, batch, mask = pictures(dtype)
     options = SearchOptions(beam_size=3, n_best=2, max_length=6)
@@ -151,7 +151,7 @@ def test_guided_attention_teaches_the_choice_of_blocks_also_where_it_is_certain(
     assert 0.01 < (taught - choice.grad).norm() < 100
 
 
-def test_guided_attention_is_refused_where_one_block_is_looked_at():
+def test_guided_attention_with_hard_attention_raises():
     with pytest.raises(Im2TexError, match="'hard' attends to one block; set it to 0, and guide"):
         model("hard", guided_attention=1.0)
 

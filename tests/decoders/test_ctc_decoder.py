@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 from grids import random_grid
-from overfit import train
+from overfit import train_until
 from tiny_run import TINY, changed, config, im2tex
 from torch import nn
 
@@ -77,7 +77,7 @@ def test_steps_are_needed_for_tokens_and_between_equal_ones():
     assert steps_needed(tokens, lengths).tolist() == [3, 5, 0, 5, 1]
 
 
-def test_a_label_longer_than_its_picture_is_left_out_counted_and_never_likely():
+def test_ctc_too_long_label_is_skipped_counted_and_impossible():
     cells = grid()  # 4 and 3 columns
     fits, too_long = [4, 5, EOS, PAD], [5, 5, 6, EOS]  # the other one needs 4 steps
     both = Targets(torch.tensor([fits, too_long]))
@@ -114,7 +114,7 @@ def test_a_batch_in_which_no_label_fits_teaches_nothing():
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("arguments", KINDS, ids=str)
-def test_what_is_read_in_an_image_does_not_depend_on_its_batch(arguments, dtype):
+def test_ctc_prediction_does_not_depend_on_batch(arguments, dtype):
     torch.manual_seed(0)
     encoder = RowCNN(
         [4, D], ["2x2", "2x2"], [True, True], row_hidden_size=D, num_row_embeddings=2, residual=True
@@ -144,7 +144,7 @@ def test_what_is_read_in_an_image_does_not_depend_on_its_batch(arguments, dtype)
                 assert one.score == pytest.approx(other.score, abs=TOLERANCE[dtype])
 
 
-def test_what_a_wide_search_says_of_a_reading_is_its_likelihood():
+def test_ctc_wide_beam_score_equals_likelihood():
     model, cells = decoder(spread=0.4), grid()
     for image, found in enumerate(model.search(cells, SearchOptions(400, n_best=5))):
         alone = Grid(cells.features[image : image + 1], cells.mask[image : image + 1], (8, 8))
@@ -185,7 +185,7 @@ def test_every_parameter_learns_and_those_by_token_have_a_row_each():
         ({"beam": 3}, "takes no argument 'beam'"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(arguments, message):
+def test_ctc_bad_arguments_raise(arguments, message):
     with pytest.raises(Im2TexError, match=message):
         DECODERS.build("ctc", arguments, vocabulary_size=V, grid_width=D)
 
@@ -213,7 +213,7 @@ def test_bfloat16_autocast_stays_close_forwards_and_backwards():
         assert (rough - exact).norm() < 0.05 * exact.norm()
 
 
-def test_a_model_learns_formulas_of_one_line_by_heart(tmp_path):
+def test_ctc_overfits_formulas_of_one_line(tmp_path):
     line = {"symbols": "1 2 3 x y + = -", "size_train": 8, "size_validation": 1, "size_test": 1}
     source = SOURCES.build("grammar", line)
     source.ensure(tmp_path)
@@ -251,11 +251,11 @@ def test_a_model_learns_formulas_of_one_line_by_heart(tmp_path):
             for best in hypotheses
         ]
 
-    train([model], loss, lambda: found() == labels, rate=0.01)
+    train_until([model], loss, lambda: found() == labels, rate=0.01)
     assert found() == labels
 
 
-def test_it_is_fitted_tested_and_started_from(tmp_path, capsys):
+def test_ctc_fits_tests_and_initialises_another_fit(tmp_path, capsys):
     arguments = {"hidden_size": 8, "num_layers": 1, "upsample": 4}
     settings = changed(TINY, model={"decoder": "ctc", "decoder_args": arguments})
     assert im2tex("fit", "--config", config(tmp_path, settings)) == 0

@@ -105,7 +105,7 @@ def test_a_decoder_reads_with_itself_as_it_does_alone(model):
                 assert a.log_probability == pytest.approx(b.log_probability, abs=1e-9)
 
 
-def test_what_a_decoder_says_of_padding_does_not_matter(monkeypatch):
+def test_ensemble_likelihood_ignores_padding(monkeypatch):
     model, cells = lstm(1), grid(seed=1)
     tokens = torch.tensor([[4, EOS, PAD], [4, 5, EOS]])
     expected = likelihood([(model, cells)] * 2, Targets(tokens))["nll"].item()

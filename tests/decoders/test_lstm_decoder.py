@@ -141,7 +141,7 @@ def test_grounding_is_added_in_training_by_its_weights():
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("score", SCORES)
-def test_what_is_read_in_an_image_does_not_depend_on_its_batch(score, dtype):
+def test_lstm_prediction_does_not_depend_on_batch(score, dtype):
     torch.manual_seed(0)
     encoder = RowCNN(
         [4, D], ["2x2", "2x2"], [True, True], row_hidden_size=D, num_row_embeddings=2, residual=True
@@ -173,7 +173,7 @@ def test_what_is_read_in_an_image_does_not_depend_on_its_batch(score, dtype):
                 assert one.score == pytest.approx(other.score, abs=TOLERANCE[dtype])
 
 
-def test_what_a_search_says_of_a_reading_is_its_likelihood():
+def test_lstm_beam_score_equals_likelihood():
     model, cells = decoder(), grid()
     for image, found in enumerate(model.search(cells, SearchOptions(4, 6, n_best=4))):
         alone = Grid(cells.features[image : image + 1], cells.mask[image : image + 1], (8, 8))
@@ -219,7 +219,7 @@ def test_every_parameter_learns_and_those_by_token_have_a_row_each():
         ({"symbol_loss": float("inf")}, "symbol_loss must be >= 0 and finite, got inf"),
     ],
 )
-def test_numbers_out_of_range_are_refused(arguments, message):
+def test_lstm_bad_arguments_raise(arguments, message):
     with pytest.raises(Im2TexError, match=message):
         DECODERS.build(
             "lstm", arguments, vocabulary_size=V, attention="standard", attention_args={},

@@ -45,7 +45,7 @@ def test_positions_are_those_of_the_transformer():
     torch.testing.assert_close(found[:, 1::2], angles.cos())
 
 
-def test_coverage_is_all_attention_before_and_is_taken_off_the_scores():
+def test_transformer_coverage_sums_previous_attention():
     """Every layer by its own parts, a step at a time, from the whole past each time."""
     model, cells = decoder(), grid()
     logits, weights = model.teacher_forcing(cells, TOKENS)
@@ -109,7 +109,7 @@ def test_batch_statistics_of_coverage_are_those_of_true_cells_at_true_steps():
     ("kind", "reverse"),
     [(kind, way) for kind in KINDS for way in (False, True) if not way or "directions" not in kind],
 )
-def test_teacher_forcing_is_stepping_through_the_gold_tokens(kind, reverse):
+def test_transformer_teacher_forcing_equals_steps(kind, reverse):
     model, cells = decoder(**kind), grid()
     with torch.no_grad():
         logits, weights = model.teacher_forcing(cells, TOKENS, reverse)
@@ -184,7 +184,7 @@ def test_a_state_may_be_stepped_twice():
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_what_is_read_in_an_image_does_not_depend_on_its_batch(dtype):
+def test_transformer_prediction_does_not_depend_on_batch(dtype):
     model = decoder(dtype)
     cells = grid(((2, 3), (1, 5), (3, 1), (3, 5)), dtype)
     tokens = torch.randint(4, V, (4, 6), generator=torch.Generator().manual_seed(0))
@@ -321,7 +321,7 @@ def test_weights_of_half_precision_learn_and_search():
     assert all(found[0].steps for found in model.eval().search(cells, SearchOptions(2, 4)))
 
 
-def test_what_it_looked_at_can_be_traced():
+def test_transformer_attention_can_be_traced():
     model, cells = decoder(), alone(grid(), 0)
     found = trace_attention([(model, cells)], TOKENS[0].tolist())
     logits, weights = model.teacher_forcing(cells, TOKENS[:1])
@@ -357,7 +357,7 @@ def test_a_search_leaves_no_graph_behind():
         ({"symbol_loss": -1.0}, r"symbol_loss must be >= 0 and finite, got -1\.0"),
     ],
 )
-def test_sizes_that_do_not_go_together_are_named(arguments, message):
+def test_transformer_incompatible_sizes_raise(arguments, message):
     with pytest.raises(Im2TexError, match=message):
         DECODERS.build("transformer", arguments, vocabulary_size=9, grid_width=6)
 

@@ -76,7 +76,7 @@ def test_every_candidate_of_either_direction_is_judged_by_both():
                 assert one.score == pytest.approx(scores[tuple(one.tokens)], abs=1e-6)
 
 
-def test_a_likelihood_is_the_loss_of_its_direction():
+def test_direction_likelihood_equals_loss():
     model, cells = model_and_grid()
     tokens = torch.tensor([[5, 4, 6, EOS], [6, 6, EOS, 0]])
     with torch.no_grad():
@@ -86,7 +86,7 @@ def test_a_likelihood_is_the_loss_of_its_direction():
     assert -logs["nll_backwards"].item() * 7 == pytest.approx(ways[0][1] + ways[1][1], abs=1e-9)
 
 
-def test_scoring_in_small_portions_changes_nothing(monkeypatch):
+def test_joint_ranking_in_small_chunks_gives_equal_scores(monkeypatch):
     model, cells = model_and_grid()
     options = SearchOptions(5, 7, n_best=5, length_penalty=0.5)
     together = model.search(cells, options)
@@ -107,7 +107,7 @@ def test_scoring_in_small_portions_changes_nothing(monkeypatch):
         assert max(passes) <= max(units, 7 * 6)  # or a single reading
 
 
-def test_one_direction_is_asked_for_by_name():
+def test_left_to_right_search_equals_beam_search():
     model, cells = model_and_grid()
     model.directions = "left_to_right"
     options = SearchOptions(3, 6, n_best=2)
@@ -119,7 +119,7 @@ def test_one_direction_is_asked_for_by_name():
 
 
 @pytest.mark.parametrize(("directions", "passes"), [("both", 2), ("left_to_right", 1)])
-def test_look_ups_are_every_layers_in_every_direction(directions, passes):
+def test_lookups_count_all_layers_and_directions(directions, passes):
     model, cells = decoder(directions=directions), grid(((2, 3), (1, 2)))
     for n, found in zip((6, 2), model.search(cells, SearchOptions(2, 5)), strict=True):
         assert found[0].lookups == (0, passes * 3 * n * found[0].steps)

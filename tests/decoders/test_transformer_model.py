@@ -54,9 +54,7 @@ def test_a_fit_learns_in_both_directions_and_is_validated(folder, checkpoint):
     assert read_checkpoint(checkpoint)["hyper_parameters"]["attention"] == "none"
 
 
-def test_a_checkpoint_tests_alone_and_says_how_many_cells_it_looked_at(
-    checkpoint, tmp_path, capsys
-):
+def test_transformer_test_reports_lookups(checkpoint, tmp_path, capsys):
     given = ("--ckpt_path", checkpoint, "--trainer.default_root_dir", tmp_path)
     assert im2tex("test", *given, "--trainer.accelerator", "cpu") == 0
     (path,) = tmp_path.glob("**/*.json")
@@ -79,7 +77,7 @@ def test_an_attention_it_would_not_use_is_refused(checkpoint, capsys):
     assert "decoder 'transformer' takes no attention, but model.attention is 'hierarch" in said
 
 
-def test_it_is_loaded_as_it_was_saved(checkpoint):
+def test_transformer_checkpoint_restores_the_model(checkpoint):
     model = Im2Tex.load_from_checkpoint(checkpoint)
     content = read_checkpoint(checkpoint)["state_dict"]
     assert model.state_dict().keys() == content.keys()

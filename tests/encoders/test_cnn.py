@@ -29,7 +29,7 @@ def total(channels):
     return stack + lstm + 512 * width + (512 + width) * 512 + 555 * (80 + 512 + 1)
 
 
-def test_it_has_as_many_parameters_as_the_papers_model_with_rows():
+def test_cnn_default_parameter_count_matches_row_cnn():
     with_rows = 9_480_347  # derived in test_paper_size.py
     paper = [64, 128, 256, 256, 512, 512]
     by_factor = {n: total([n * width // 64 for width in paper]) for n in range(64, 90)}
@@ -44,7 +44,7 @@ def test_it_has_as_many_parameters_as_the_papers_model_with_rows():
     assert model.recognizer.encoder.width == 74 * 512 // 64 == 592
 
 
-def test_it_is_the_papers_stack_without_rows():
+def test_cnn_equals_row_cnn_without_row_encoder():
     torch.manual_seed(0)
     model = settled(CNN(**SMALL))
     other = RowCNN(**SMALL, row_hidden_size=0).double().eval()
@@ -93,6 +93,6 @@ def test_a_checkpoint_restores_it(tmp_path):
         ({"positions": "sinusoidal", "channels": [4, 6]}, "a multiple of 4, got 6"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(arguments, message):
+def test_cnn_bad_arguments_raise(arguments, message):
     with pytest.raises(Im2TexError, match=message):
         ENCODERS.build("cnn", SMALL | arguments)

@@ -124,7 +124,7 @@ def test_a_coarse_grid_that_does_not_cover_the_fine_one_is_refused(size, stride)
         _ = grid.block
 
 
-def test_a_block_is_at_least_one_cell():
+def test_coarse_block_below_1_raises():
     with pytest.raises(Im2TexError, match="block must be >= 1, got 0"):
         ENCODERS.build("row_cnn", SMALL | {"row_hidden_size": 8, "coarse": True, "block": 0})
 

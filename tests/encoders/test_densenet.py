@@ -28,7 +28,7 @@ def layer(maps, growth):
     return maps * 4 * growth + 2 * 4 * growth + 9 * 4 * growth * growth + 2 * growth
 
 
-def test_the_defaults_are_comers_sizes():
+def test_densenet_default_parameter_count_is_comers():
     maps, count = 48, 7 * 7 * 48 + 2 * 48
     for block in range(3):
         if block:
@@ -117,7 +117,7 @@ def run(block, images, mask):
     return found, dict(named), maps
 
 
-def test_a_block_is_the_plain_one_without_its_copies():
+def test_dense_block_equals_plain_one_and_saves_memory():
     torch.manual_seed(0)
     maps, growth, layers, cells = 6, 4, 7, 2 * 3 * 5
     block = DenseBlock(maps, growth, layers, dropout=0.0).double().train()
@@ -135,7 +135,7 @@ def test_a_block_is_the_plain_one_without_its_copies():
     assert plainly - kept == copies * cells
 
 
-def test_the_gradient_agrees_with_finite_differences():
+def test_dense_block_gradient_matches_finite_differences():
     torch.manual_seed(0)
     block = DenseBlock(2, 1, 2, dropout=0.0).double().eval()
     mask = torch.ones(1, 2, 2, dtype=torch.bool)
@@ -177,6 +177,6 @@ def test_a_checkpoint_restores_it(tmp_path):
         ({"depth": 4}, "takes no argument 'depth'"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(arguments, message):
+def test_densenet_bad_arguments_raise(arguments, message):
     with pytest.raises(Im2TexError, match=message):
         ENCODERS.build("densenet", SMALL | arguments)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from overfit import train
+from overfit import train_until
 from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.decoders import SearchOptions, Targets
@@ -41,7 +41,7 @@ def test_every_picture_is_one_cell_of_nothing():
         ENCODERS.build("none", {"width": 3})
 
 
-def test_it_learns_how_often_labels_are_seen_and_reads_the_most_frequent():
+def test_no_encoder_learns_label_frequencies():
     # "x" three times, "x + 1" once: the best that can be known without a picture.
     labels = [[4]] * 3 + [[4, 5, 6]]
     tokens = torch.tensor([[*label, EOS] + [PAD] * (3 - len(label)) for label in labels])
@@ -60,11 +60,11 @@ def test_it_learns_how_often_labels_are_seen_and_reads_the_most_frequent():
             [(one.tokens, math.exp(one.log_probability)) for one in image] for image in hypotheses
         ]
 
-    train([language], loss, lambda: found() == [known] * 4, rate=0.03)
+    train_until([language], loss, lambda: found() == [known] * 4, rate=0.03)
     assert found() == [known] * 4
 
 
-def test_it_is_trained_and_tested_like_a_model_that_sees(tmp_path, monkeypatch):
+def test_no_encoder_fits_and_tests_from_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = changed(TINY, model={"encoder": "none", "encoder_args": {}})
     assert im2tex("fit", "--config", config(tmp_path, settings)) == 0

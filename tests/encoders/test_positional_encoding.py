@@ -25,7 +25,7 @@ def test_a_cell_is_told_its_column_and_its_row_as_shares_of_the_image():
             assert found[i, j].tolist() == pytest.approx(expected, abs=1e-5)
 
 
-def test_what_a_cell_is_told_does_not_depend_on_padding():
+def test_positional_encoding_does_not_depend_on_padding():
     together = sinusoidal(size_mask(torch.tensor([[5, 6], [2, 3], [1, 1]]), 5, 6), 12)
     for row, (h, w) in enumerate([(5, 6), (2, 3), (1, 1)]):
         alone = sinusoidal(size_mask(torch.tensor([[h, w]]), h, w), 12)
@@ -37,7 +37,7 @@ def test_no_two_cells_of_a_large_grid_are_told_the_same():
     assert torch.pdist(cells).min() > 0.01
 
 
-def test_they_are_added_or_left_out_in_the_type_of_the_features():
+def test_positional_encoding_keeps_the_dtype_of_the_features():
     mask = torch.ones(1, 2, 3, dtype=torch.bool)
     for dtype in (torch.float64, torch.bfloat16):
         features = torch.randn(1, 2, 3, 8, dtype=dtype)
@@ -47,6 +47,6 @@ def test_they_are_added_or_left_out_in_the_type_of_the_features():
         assert PositionalEncoding2d("none", 7)(features, mask) is features
 
 
-def test_a_width_that_does_not_split_into_four_is_refused():
+def test_positional_encoding_width_not_multiple_of_4_raises():
     with pytest.raises(ValueError, match="a multiple of 4, got 6"):
         PositionalEncoding2d("sinusoidal", 6)

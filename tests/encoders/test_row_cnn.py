@@ -45,13 +45,13 @@ SIZES = [(4, 20), (28, 8), (8, 4)]
     ],
     ids=str,
 )
-def test_an_image_s_features_do_not_depend_on_its_batch(dtype, arguments):
+def test_row_cnn_features_do_not_depend_on_batch(dtype, arguments):
     model = encoder(dtype, **arguments)
     images = [torch.rand(size, dtype=dtype) for size in SIZES]
     assert_cells_alone_as_in_a_batch(model, images, 32, 24, 4)
 
 
-def test_the_features_do_depend_on_the_image():
+def test_row_cnn_features_depend_on_the_image():
     model = encoder()
     image = torch.rand(8, 16, dtype=torch.float64)
     other = image.clone()
@@ -62,7 +62,7 @@ def test_the_features_do_depend_on_the_image():
     assert ((one - two).abs().amax(3)[0, 1] > 1e-9).all()
 
 
-def test_the_paper_s_stride_is_8_by_8():
+def test_row_cnn_default_stride_is_8_by_8():
     model = ENCODERS.build("row_cnn").eval()
     assert model.stride == (8, 8)
     assert model.width == 512
@@ -123,7 +123,7 @@ def test_rows_know_where_they_are_by_their_initial_states_alone():
         ({"residual": True, "row_hidden_size": 6}, "adds 8 channels to a row_hidden_size of 6"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(arguments, message):
+def test_row_cnn_bad_arguments_raise(arguments, message):
     with pytest.raises(Im2TexError, match=message):
         ENCODERS.build("row_cnn", SMALL | {"row_hidden_size": 8} | arguments)
 

@@ -53,7 +53,7 @@ def normed(encoder):
     return [layer for layer in encoder.modules() if isinstance(layer, nn.BatchNorm2d)]
 
 
-def test_it_teaches(encoder):
+def test_single_cell_batch_gives_gradients(encoder):
     down, right = encoder.stride
     twin = copy.deepcopy(encoder).eval()  # as a moving average of the weights makes it
     grid = encoder(*batch_of([torch.rand(down, right)], down, right))

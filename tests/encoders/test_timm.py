@@ -108,7 +108,7 @@ def test_positions_are_added():
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("model", ["resnet18", "test_resnet", "test_convnext"])
-def test_where_all_layers_can_be_masked_an_image_is_read_as_if_alone(model, dtype):
+def test_timm_maskable_layers_do_not_depend_on_batch(model, dtype):
     torch.manual_seed(0)
     model = settled(TimmFeatures(model, 8, out_channels=16, positions="sinusoidal"), dtype)
     assert_alone_as_in_a_batch(model, dtype)
@@ -215,7 +215,7 @@ def test_pretrained_weights_are_those_of_the_network(monkeypatch):
         ({"model": "mobilevitv2_125", "stride": 8, "pretrained": "x"}, "pretrained='x'"),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(arguments, message):
+def test_timm_bad_arguments_raise(arguments, message):
     with pytest.raises(Im2TexError, match=message):
         ENCODERS.build("timm", SMALL | arguments)
 

@@ -22,7 +22,7 @@ def altered(checkpoint, path, change):
     return path
 
 
-def test_it_holds_all_that_a_test_needs(checkpoint):
+def test_checkpoint_has_everything_a_test_needs(checkpoint):
     content = read_checkpoint(checkpoint)
     assert content["im2tex"]["format"] == FORMAT
     model, data = content["hyper_parameters"], content["datamodule_hyper_parameters"]
@@ -33,7 +33,7 @@ def test_it_holds_all_that_a_test_needs(checkpoint):
     assert data["source_args"] == TINY["data"]["source_args"]
 
 
-def test_it_can_be_read_without_running_code_from_it(checkpoint):
+def test_checkpoint_loads_with_weights_only(checkpoint):
     torch.load(checkpoint, weights_only=True)
 
 

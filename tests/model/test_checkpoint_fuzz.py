@@ -212,9 +212,7 @@ def test_hostile_settings_are_refused_in_one_line(name, folder, tmp_path):
         ("decoder_args", "embedding_dim", 10**10),
     ],
 )
-def test_settings_of_a_huge_model_are_refused_before_it_is_made(
-    part, name, value, folder, tmp_path
-):
+def test_settings_of_a_huge_model_raise_before_allocation(part, name, value, folder, tmp_path):
     model = tmp_path / "model"
     shutil.copytree(folder, model)
     file = model / "config.json"
@@ -225,7 +223,7 @@ def test_settings_of_a_huge_model_are_refused_before_it_is_made(
         Im2Tex.from_pretrained(model)
 
 
-def test_a_missing_weight_is_named(folder, checkpoint, tmp_path):
+def test_missing_weight_is_named(folder, checkpoint, tmp_path):
     from safetensors.torch import load_file, save_file
 
     model = tmp_path / "model"

@@ -107,7 +107,7 @@ def test_a_result_of_another_way_of_reading_is_not_shown(checkpoint, second, tmp
     assert im2tex(*export, "--ensemble", second, "--scales", *SCALES) == 0
 
 
-def test_what_does_not_go_together_is_named(checkpoint, second, picture, tmp_path, capsys):
+def test_ensemble_incompatible_members_raise(checkpoint, second, picture, tmp_path, capsys):
     for scales in ([], [0.0], [1.0, 9.0]):
         with pytest.raises(
             Im2TexError, match=r"model\.tta_scales must be at least one factor from 0\.25 to 4"

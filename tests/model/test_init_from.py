@@ -90,7 +90,7 @@ def test_statistics_of_the_batches_come_along(tmp_path):
     assert (model.recognizer.encoder.convolutions[0][1].running_mean == 7).all()
 
 
-def test_it_says_what_was_new_and_what_was_left(tmp_path):
+def test_init_from_report_names_new_and_unused_weights(tmp_path):
     _, path = saved(
         tmp_path / "a.ckpt", ["x"], decoder_args={"hidden_size": 24, "embedding_dim": 8}
     )

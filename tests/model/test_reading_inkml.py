@@ -48,7 +48,7 @@ def test_file_object_is_read_from_its_place_and_left_there_otherwise():
     assert read_if_inkml(np.zeros((4, 4), np.uint8)) is None
 
 
-def test_what_cannot_be_opened_is_no_inkml(tmp_path):
+def test_read_if_inkml_unreadable_file_returns_none(tmp_path):
     os.mkfifo(tmp_path / "pipe.xml")
     for path in (tmp_path / "pipe.xml", tmp_path, tmp_path / "none", "a\0b"):
         assert read_if_inkml(path) is None

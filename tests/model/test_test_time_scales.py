@@ -16,13 +16,13 @@ def batch(*sizes):
     return Batch([str(k) for k in range(len(sizes))], tokens=[("x",)] * len(sizes), **stack(images))
 
 
-def test_a_batch_in_its_own_size_is_itself():
+def test_rescale_batch_by_1_returns_the_batch():
     one = batch((16, 32))
     assert rescale_batch(one, 1, STRIDE) is one
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.8, 1.25, 1.3, 3.0])
-def test_each_image_is_scaled_as_it_is_alone(factor):
+def test_rescale_batch_equals_rescaling_each_image(factor):
     shapes = [(24, 64), (40, 32), (8, 16)]
     many = rescale_batch(batch(*shapes), factor, STRIDE)
     assert many.images.dtype == torch.uint8

@@ -41,7 +41,7 @@ IDLE = [
 
 
 @pytest.mark.parametrize(("settings", "words"), IDLE)
-def test_a_model_to_be_fitted_does_not_take_it(settings, words):
+def test_unused_option_of_a_new_model_raises(settings, words):
     with pytest.raises(Im2TexError, match=re.escape(words)):
         Im2Tex(**({"encoder_args": SMALL} | settings))
 
@@ -62,7 +62,7 @@ def test_a_model_to_be_fitted_does_not_take_it(settings, words):
         {"decoder": "transformer", "decoder_args": {**TRANSFORMER, "coverage_channels": 8}},
     ],
 )
-def test_what_does_something_or_came_with_weights_is_taken_without_a_word(settings):
+def test_used_options_raise_nothing(settings):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Im2Tex(**({"encoder_args": SMALL} | settings))

@@ -1,4 +1,4 @@
-"""Whatever can be chosen by name learns sixteen formulas by heart, to the last token."""
+"""Every component that can be chosen by name overfits 16 samples."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 import torch
-from overfit import LABELS, VOCABULARY, Pictures, knows, pictures, read, teach
+from overfit import LABELS, VOCABULARY, Samples, is_overfitted, make_samples, predict, train
 
 from im2tex import Im2Tex
 from im2tex.attention import ATTENTIONS, sparse
@@ -40,11 +40,11 @@ TRANSFORMER = {
 TRANSFORMER |= {"coverage_channels": 8, "coverage_kernel_size": 3}
 
 REPEATED = [*LABELS[:13], [3, 3], [3, 3, 3], [3, 3, 3, 3, 3]]
-"""How often a token stands there is told by where the attention has been."""
+"""Only coverage can count the repetitions of a token."""
 
 
 @torch.no_grad()
-def read_from_the_right(model, given):
+def predict_right_to_left(model, given):
     start = model.recognizer.require_decoder().start(
         model.recognizer.encoder(given.images, given.mask)
     )
@@ -59,38 +59,38 @@ def read_from_the_right(model, given):
     return [[token - 4 for token in best[0].tokens][::-1] for best in found]
 
 
-def knows_both_ways(model, given):
-    return knows(model, given) and read_from_the_right(model, given) == given.labels
+def overfits_both_directions(model, given):
+    return is_overfitted(model, given) and predict_right_to_left(model, given) == given.labels
 
 
 @torch.no_grad()
-def said_unseen(model, given):
-    """The likeliest sixteen formulas of a model that sees nothing."""
+def most_likely_labels(model, given):
+    """The 16 most probable labels of a model without an encoder."""
     grid = model.recognizer.encoder(given.images[:1], given.mask[:1])
     (found,) = model.recognizer.require_decoder().search(grid, SearchOptions(16, 10, n_best=16))
     return sorted([token - 4 for token in one.tokens] for one in found)
 
 
-def knows_unseen(model, given):
-    return said_unseen(model, given) == sorted(given.labels)
+def overfits_labels(model, given):
+    return most_likely_labels(model, given) == sorted(given.labels)
 
 
 OF_THE_LOSS = {"reduction"}
-"""Choices that say how a loss is counted, and nothing of the model."""
+"""Arguments that do not change the model."""
 
 
 @dataclass
-class Lesson:
-    """A model, and how it is taught.
+class OverfitCase:
+    """A model and its training.
 
     Attributes:
         encoder: its name and arguments; likewise the attention and the decoder.
-        rate: of learning, by Adam.
-        start: the lesson whose weights it begins with.
-        least: steps; what begins with weights that know the formulas would learn for none.
+        rate: learning rate of Adam.
+        start: the case whose weights it starts from.
+        least: steps; a model that starts from overfitted weights would train for none.
         size: pixels of a token's pattern.
-        labels: of the sixteen pictures.
-        learnt: says of a model and its pictures whether the lesson is over.
+        labels: of the 16 samples.
+        is_done: whether training may stop, of the model and the samples.
     """
 
     encoder: tuple[str, dict[str, Any]]
@@ -101,105 +101,105 @@ class Lesson:
     least: int = 0
     size: tuple[int, int] = (4, 4)
     labels: list[list[int]] = field(default_factory=lambda: LABELS)
-    learnt: Callable[[Im2Tex, Pictures], bool] = knows
+    is_done: Callable[[Im2Tex, Samples], bool] = is_overfitted
 
 
-LESSONS = {
-    "row_cnn": Lesson(("row_cnn", ROWS)),
-    "cnn": Lesson(("cnn", CNN)),
-    "densenet": Lesson(("densenet", DENSE)),
-    "timm": Lesson(("timm", TIMM), rate=0.01),
-    "additive score": Lesson(("row_cnn", ROWS), ("standard", {"score": "additive"})),
-    "coverage": Lesson(
+OVERFIT_CASES = {
+    "row_cnn": OverfitCase(("row_cnn", ROWS)),
+    "cnn": OverfitCase(("cnn", CNN)),
+    "densenet": OverfitCase(("densenet", DENSE)),
+    "timm": OverfitCase(("timm", TIMM), rate=0.01),
+    "additive score": OverfitCase(("row_cnn", ROWS), ("standard", {"score": "additive"})),
+    "coverage": OverfitCase(
         ("row_cnn", ROWS), ("coverage", {"kernel": 3, "channels": 8}), labels=REPEATED
     ),
-    "coarse_only": Lesson(("row_cnn", COARSE), ("coarse_only", {})),
-    "hierarchical": Lesson(("row_cnn", COARSE), ("hierarchical", {})),
-    "sparsemax": Lesson(("row_cnn", COARSE), ("sparsemax", {})),
-    "hard": Lesson(
+    "coarse_only": OverfitCase(("row_cnn", COARSE), ("coarse_only", {})),
+    "hierarchical": OverfitCase(("row_cnn", COARSE), ("hierarchical", {})),
+    "sparsemax": OverfitCase(("row_cnn", COARSE), ("sparsemax", {})),
+    "hard": OverfitCase(
         ("row_cnn", COARSE),
         ("hard", {"samples": 4}),
         rate=0.005,
         start="hierarchical",
         least=40,
     ),
-    "transformer": Lesson(
+    "transformer": OverfitCase(
         ("row_cnn", ROWS),
         ("none", {}),
         ("transformer", TRANSFORMER),
         rate=0.005,
-        learnt=knows_both_ways,
+        is_done=overfits_both_directions,
     ),
-    "transformer to the right, positions": Lesson(
+    "transformer to the right, positions": OverfitCase(
         ("cnn", CNN | {"positions": "sinusoidal"}),
         ("none", {}),
         ("transformer", TRANSFORMER | {"directions": "left_to_right"}),
         rate=0.005,
     ),
-    "ctc": Lesson(("row_cnn", COLUMNS), ("none", {}), ("ctc", CTC), size=(8, 4)),
-    "ctc of means": Lesson(
+    "ctc": OverfitCase(("row_cnn", COLUMNS), ("none", {}), ("ctc", CTC), size=(8, 4)),
+    "ctc of means": OverfitCase(
         ("row_cnn", COLUMNS), ("none", {}), ("ctc", CTC | {"pool": "mean"}), size=(8, 4)
     ),
-    "language model": Lesson(("none", {}), learnt=knows_unseen),
+    "language model": OverfitCase(("none", {}), is_done=overfits_labels),
 }
 
 
 @pytest.fixture(scope="module")
-def learnt():
-    """A model after the lesson of that name, and its pictures; each is taught once."""
-    taught = {}
+def overfitted():
+    """Returns the trained model and the samples of a case by its name; each is trained once."""
+    trained = {}
 
-    def learn(name):
-        if name in taught:
-            return taught[name]
-        lesson = LESSONS[name]
-        start = None if lesson.start is None else learn(lesson.start)[0]
+    def train_case(name):
+        if name in trained:
+            return trained[name]
+        case = OVERFIT_CASES[name]
+        start = None if case.start is None else train_case(case.start)[0]
         torch.manual_seed(0)
         settings = {}
         for kind in ("encoder", "attention", "decoder"):
-            settings[kind], settings[f"{kind}_args"] = getattr(lesson, kind)
+            settings[kind], settings[f"{kind}_args"] = getattr(case, kind)
         model = Im2Tex(vocabulary=[str(n) for n in range(VOCABULARY - 4)], **settings)
         if start is not None:
             model.load_state_dict(start.state_dict(), strict=False)
-        given = pictures(lesson.size, lesson.labels)
-        teach(model, given, lesson.rate, lesson.least, lesson.learnt)
-        taught[name] = model, given
-        return taught[name]
+        given = make_samples(case.size, case.labels)
+        train(model, given, case.rate, case.least, case.is_done)
+        trained[name] = model, given
+        return trained[name]
 
-    return learn
+    return train_case
 
 
 @pytest.fixture(autouse=True)
 def _gather(monkeypatch):
-    """Grids so small would be read as a whole by sparsemax."""
+    """Sparsemax would read grids as small as these densely."""
     monkeypatch.setattr(sparse, "GATHER_COST", 0)
 
 
-@pytest.mark.parametrize("name", [name for name in LESSONS if name != "language model"])
-def test_overfit_sixteen_formulas(learnt, name):
-    model, given = learnt(name)
+@pytest.mark.parametrize("name", [name for name in OVERFIT_CASES if name != "language model"])
+def test_model_overfits_16_samples(overfitted, name):
+    model, given = overfitted(name)
     assert len(set(map(tuple, given.labels))) == 16
-    assert read(model, given) == given.labels
+    assert predict(model, given) == given.labels
 
 
-def test_overfit_transformer_right_to_left(learnt):
-    model, given = learnt("transformer")
-    assert read_from_the_right(model, given) == given.labels
+def test_transformer_overfits_16_samples_right_to_left(overfitted):
+    model, given = overfitted("transformer")
+    assert predict_right_to_left(model, given) == given.labels
 
 
-def test_overfit_without_encoder_gives_training_formulas(learnt):
-    model, given = learnt("language model")
-    assert said_unseen(model, given) == sorted(given.labels)
+def test_language_model_overfits_16_labels(overfitted):
+    model, given = overfitted("language model")
+    assert most_likely_labels(model, given) == sorted(given.labels)
 
 
 @pytest.mark.parametrize(
     ("kind", "registry"),
     [("encoder", ENCODERS), ("attention", ATTENTIONS), ("decoder", DECODERS)],
 )
-def test_overfit_cases_cover_all_components(kind, registry):
-    """Nor any way that an argument of it offers: a score, positions, a direction."""
-    taught = [getattr(lesson, kind) for lesson in LESSONS.values()]
-    tried = {name for name, _ in taught}
+def test_overfit_cases_have_every_component(kind, registry):
+    """And every value of their Literal arguments: a score, positions, a direction."""
+    trained = [getattr(case, kind) for case in OVERFIT_CASES.values()]
+    tried = {name for name, _ in trained}
     components = {name: registry.get(name) for name in registry.names()}
     ours = {name for name, cls in components.items() if cls.__module__.startswith("im2tex.")}
     assert len(ours) >= 3
@@ -212,7 +212,7 @@ def test_overfit_cases_cover_all_components(kind, registry):
                 offered |= {(argument, choice) for choice in get_args(hints[argument])}
                 chosen |= {
                     (argument, arguments.get(argument, default.default))
-                    for other, arguments in taught
+                    for other, arguments in trained
                     if other == name
                 }
     assert offered == chosen
