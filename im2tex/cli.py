@@ -108,9 +108,8 @@ def _print_help(args: list[str]) -> None:
     parser.add_argument("--version", action="version", version=f"im2tex {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     actions = {}
-    for name, text in TRAINER_COMMANDS.items():
-        commands.add_parser(name, help=text)
-    for name, (_, text) in COMMANDS.items():
+    purposes = TRAINER_COMMANDS | {name: text for name, (_, text) in COMMANDS.items()}
+    for name, text in purposes.items():
         group, _, action = name.partition(" ")
         if not action:
             commands.add_parser(name, help=text)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,8 @@ def glyphs(
     from im2tex.commands import glyph_report as report
     from im2tex.data.store import Split
     from im2tex.ink.glyphs.coverage import count_symbols, glyph_kind
+    from im2tex.ink.glyphs.crohme import crohme_glyphs
+    from im2tex.ink.glyphs.detexify import read_detexify
     from im2tex.ink.glyphs.making import make_bank
     from im2tex.ink.glyphs.names import SPELLINGS
 
@@ -77,7 +79,9 @@ def glyphs(
         )
     drawn: list[GlyphSample] = []
     with progress_bar("reading drawings") as progress:
-        for sample in _read_samples(split, samples, skipped):
+        crohme_samples = crohme_glyphs(split) if split else ()
+        detexify_samples = read_detexify(samples, skipped) if samples else ()
+        for sample in itertools.chain(crohme_samples, detexify_samples):
             drawn.append(sample)
             progress.advance()
     tokens = {sample.token for sample in drawn}
@@ -160,15 +164,3 @@ def _check_writable(path: Path, flag: str, suffix: str = "") -> None:
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise Im2TexError(f"{flag}: cannot write {path}: {folder} is not a writable folder.")
-
-
-def _read_samples(
-    split: Split | None, samples: Path | None, skipped: Counter[str]
-) -> Iterator[GlyphSample]:
-    from im2tex.ink.glyphs.crohme import crohme_glyphs
-    from im2tex.ink.glyphs.detexify import read_detexify
-
-    if split is not None:
-        yield from crohme_glyphs(split)
-    if samples is not None:
-        yield from read_detexify(samples, skipped)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from im2tex.commands.command_parser import check_minimum
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.files import MAX_BYTES, read_file_bytes
+from im2tex.ink.images.files import MAX_BYTES
 from im2tex.latex.tokens import join_tokens
 from im2tex.model.folders import locate
 
@@ -55,7 +55,9 @@ def read(
     if not Path(model).is_file():
         locate(model)
     if not any(name == "-" or os.path.lexists(name) for name in images):
-        return sum(_report_missing(name) for name in images)
+        for name in images:
+            _report(f"cannot open {name}: there is no such file.")
+        return len(images)
     from im2tex.model.prediction import ImageWarning
     from im2tex.model.recognizer import Recognizer
 
@@ -82,16 +84,6 @@ def read(
             _report(f"{name}: {note}")
         _print_prediction(name, prediction, several=len(images) > 1, as_json=as_json)
     return failures
-
-
-def _report_missing(name: str) -> bool:
-    """Reports a file that does not exist, and returns whether it does not."""
-    try:
-        read_file_bytes(name)
-    except Im2TexError as error:
-        _report(error)
-        return True
-    return False
 
 
 def _report(message: object) -> None:
