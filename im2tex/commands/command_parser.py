@@ -56,6 +56,9 @@ class Parser(argparse.ArgumentParser):
 def command_parser(name: str, function: Callable[..., Any]) -> Parser:
     """A parser with the options of a command.
 
+    Example:
+        >>> command_parser("data show", show).print_help()
+
     Args:
         name: the words of the command, such as "data prepare".
         function: the function of the command; annotated, with a Google docstring.

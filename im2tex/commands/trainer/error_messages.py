@@ -1,6 +1,6 @@
 """One-line messages for errors of jsonargparse, the file system, other processes and checkpoints.
 
-Each function returns None for an error that it does not explain.
+The functions return None for errors that they do not explain.
 """
 
 from __future__ import annotations
