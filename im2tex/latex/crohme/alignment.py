@@ -32,16 +32,16 @@ class WrittenSymbol(NamedTuple):
     left: float
 
 
-def inventory(leaves: Sequence[CanonicalToken]) -> Counter[str]:
+def inventory(tokens: Sequence[CanonicalToken]) -> Counter[str]:
     r"""Counts the handwritten symbols of a label.
 
     A fraction counts as its bar; dots of every kind (`\cdot`, `\ldots`, `. . .`) count as single
     dots, since the files disagree on their names.
     """
     counts: Counter[str] = Counter()
-    for leaf in leaves:
-        if leaf.written:
-            counts.update(_DOTS.get(leaf.token) or [_ink(leaf.token)])
+    for item in tokens:
+        if item.written:
+            counts.update(_DOTS.get(item.token) or [_symbol_name(item.token)])
     return counts
 
 
@@ -71,13 +71,13 @@ def align_symbols(
                 positions[i] = queue.popleft() if len(queue) > 1 else queue[0]
     taken = set(positions)
     free: defaultdict[str, list[int]] = defaultdict(list)
-    for position, leaf in enumerate(label):
-        if leaf.written and position not in taken:
-            free[_ink(leaf.token)].append(position)
+    for position, item in enumerate(label):
+        if item.written and position not in taken:
+            free[_symbol_name(item.token)].append(position)
     waiting: defaultdict[str, list[int]] = defaultdict(list)
     for i in sorted(range(len(symbols)), key=lambda i: symbols[i].left):
         if positions[i] < 0:
-            waiting[_ink("".join(symbol_tokens(symbols[i].name)))].append(i)
+            waiting[_symbol_name("".join(symbol_tokens(symbols[i].name)))].append(i)
     for name, indices in waiting.items():
         # Only where the counts agree: a guess would be a wrong training target.
         if len(indices) == len(free[name]):
@@ -90,25 +90,22 @@ def _positions_by_id(
     label: Sequence[CanonicalToken], math: Sequence[CanonicalToken]
 ) -> dict[str, deque[int]]:
     """Positions in the label by MathML id, one for each element with the id."""
-    label_names = [_fold(leaf.token) for leaf in label]
+    label_names = [_fold(item.token) for item in label]
     names: list[str] = []
     ids: list[list[str]] = []
-    for leaf in math:
-        if [leaf.token, *names[-2:]] == [".", ".", "."]:
+    for item in math:
+        if [item.token, *names[-2:]] == [".", ".", "."]:
             # Three single dots in MathML are one token in LaTeX.
             del names[-1:]
             names[-1] = "\\ldots"
             ids[-2].extend(ids.pop())
         else:
-            names.append(_fold(leaf.token))
+            names.append(_fold(item.token))
             ids.append([])
-        if leaf.id is not None and leaf.written:
-            ids[-1].append(leaf.id)
-    if label_names == names:
-        partner = {i: i for i in range(len(label_names))}
-    else:
-        blocks = SequenceMatcher(None, names, label_names, autojunk=False).get_matching_blocks()
-        partner = {block.a + k: block.b + k for block in blocks for k in range(block.size)}
+        if item.id is not None and item.written:
+            ids[-1].append(item.id)
+    blocks = SequenceMatcher(None, names, label_names, autojunk=False).get_matching_blocks()
+    partner = {block.a + k: block.b + k for block in blocks for k in range(block.size)}
     positions: dict[str, deque[int]] = {}
     previous: list[str] = []
     for i, present in enumerate(ids):
@@ -121,8 +118,10 @@ def _positions_by_id(
 
 
 def _fold(token: str) -> str:
+    """One name for tokens that LaTeX and MathML distinguish differently."""
     return {"\\cdots": "\\ldots", "\\cdot": ".", "'": "\\prime"}.get(token, token)
 
 
-def _ink(token: str) -> str:
+def _symbol_name(token: str) -> str:
+    """The name of the handwritten symbol of a token."""
     return {"\\frac": "-", "'": "\\prime"}.get(token, token)

@@ -122,7 +122,7 @@ _REWRITINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
 
 
 def _written(label: str) -> list[str]:
-    return [leaf.token for leaf in annotate_tokens(label.split()) if leaf.written]
+    return [item.token for item in annotate_tokens(label.split()) if item.written]
 
 
 def describe_agreement(agreement: LabelAgreement) -> Iterable[str]:
