@@ -1,6 +1,6 @@
 """Processor time of scoring N samples, against an earlier version of im2tex on the same samples.
 
-    python benchmarks/scoring.py                        # formulas of the built-in grammar
+    python benchmarks/scoring.py                        # formulas made up here
     IM2TEX_DATA=... python benchmarks/scoring.py        # CROHME's training labels
     git worktree add /tmp/before e6391a7
     python benchmarks/scoring.py --baseline /tmp/before
@@ -25,6 +25,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from render import made_up
+
 Pair = tuple[list[str], list[str], str]
 _BATCH = 16
 _SAME = 0.55  # fraction of the predictions that are right
@@ -32,7 +34,7 @@ _CORPUS_NAMES = ("bleu", "bleu_norm", "bleu_tok", "token_error_rate")
 
 
 def references(count: int) -> list[tuple[list[str], str]]:
-    """Tokens and LaTeX of references: labels of CROHME, or formulas of the grammar."""
+    """Tokens and LaTeX of references: labels of CROHME, or formulas made up here."""
     folder = os.environ.get("IM2TEX_DATA")
     path = Path(folder or "nowhere") / "crohme" / "captions.tsv"
     if path.exists():
@@ -40,11 +42,7 @@ def references(count: int) -> list[tuple[list[str], str]]:
             rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
         random.Random(0).shuffle(rows)
         return [(row["label"].split(), row["raw_truth"]) for row in rows[:count]]
-    from im2tex.data.sources.grammar import Grammar  # noqa: PLC0415
-
-    grammar = Grammar()
-    formulas = (grammar.formula(random.Random(seed)) for seed in range(count))
-    return [(list(tokens), " ".join(tokens)) for tokens in formulas]
+    return [(line.split(), line) for line in made_up(count)]
 
 
 def make_pairs(count: int) -> list[Pair]:

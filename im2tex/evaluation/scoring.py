@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from im2tex.evaluation.breakdown import breakdown
@@ -133,15 +132,15 @@ class _FormCounts:
     """Counts of `bleu_norm` and `bleu_tok`; normalises each formula once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, NormalizationForm], list[str] | None] = {}
+        self._known: dict[tuple[str, NormalizationForm], Sequence[str] | None] = {}
 
     def __call__(self, sample: SampleResult) -> dict[str, int]:
         prediction, gold = _tokens_to_score(sample), sample.gold
         counts: dict[str, int] = {}
         for form, latex in ((NormalizationForm.NORM, None), (NormalizationForm.TOK, sample.latex)):
-            in_form = partial(self._in_form, form)
-            guess = None if prediction is None else in_form(prediction)
-            counts |= bleu_counts(guess, in_form(gold, latex), f"bleu_{form}")
+            reference = self._in_form(form, gold, latex)
+            guess = prediction and self._in_form(form, prediction)
+            counts |= bleu_counts(guess, reference, f"bleu_{form}")
         return counts
 
     def _in_form(
@@ -155,11 +154,12 @@ class _FormCounts:
                     return known
         return tokens
 
-    def _normalize(self, source: str, form: NormalizationForm) -> list[str] | None:
-        if (source, form) not in self._known:
+    def _normalize(self, source: str, form: NormalizationForm) -> Sequence[str] | None:
+        key = source, form
+        if key not in self._known:
             found = normalize_or_none(source, form)
-            self._known[source, form] = None if found is None else found.split()
-        return self._known[source, form]
+            self._known[key] = None if found is None else found.split()
+        return self._known[key]
 
 
 def _failures(

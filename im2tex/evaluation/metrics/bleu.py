@@ -20,8 +20,13 @@ _ORDERS = range(1, MAX_NGRAM_ORDER + 1)
 
 @cache
 def bleu_names(name: str = "bleu") -> tuple[str, ...]:
-    """Names of the counts of `bleu_counts`."""
-    return tuple(bleu_counts((), (), name))
+    """Names of the counts of `bleu_counts`, in their order."""
+    return (
+        f"{name}_reference_tokens",
+        f"{name}_long_references",
+        *(f"{name}_ngrams_{n}" for n in _ORDERS),
+        *(f"{name}_matches_{n}" for n in _ORDERS),
+    )
 
 
 def bleu_counts(
@@ -40,16 +45,12 @@ def bleu_counts(
         `NAME_reference_tokens`; `NAME_long_references`, 1 for a reference of 4 tokens or more.
     """
     prediction = prediction or ()
-    same = list(prediction) == list(reference)
-    counts = {
-        f"{name}_reference_tokens": len(reference),
-        f"{name}_long_references": int(len(reference) >= MAX_NGRAM_ORDER),
-    }
-    for n in _ORDERS:
-        ngrams = max(0, len(prediction) - n + 1)
-        counts[f"{name}_ngrams_{n}"] = ngrams
-        counts[f"{name}_matches_{n}"] = ngrams if same else _matches(prediction, reference, n)
-    return counts
+    ngrams = [max(0, len(prediction) - n + 1) for n in _ORDERS]
+    matches = ngrams
+    if list(prediction) != list(reference):
+        matches = [_matches(prediction, reference, n) for n in _ORDERS]
+    long = int(len(reference) >= MAX_NGRAM_ORDER)
+    return dict(zip(bleu_names(name), (len(reference), long, *ngrams, *matches), strict=True))
 
 
 def bleu_value(sums: Mapping[str, int], name: str = "bleu") -> float:
@@ -79,7 +80,9 @@ def bleu_signature() -> str:
 def _matches(prediction: Sequence[str], reference: Sequence[str], n: int) -> int:
     available = Counter(_ngrams(reference, n))
     found = Counter(_ngrams(prediction, n))
-    return sum(min(count, available[ngram]) for ngram, count in found.items())
+    differing = found.items() - available.items()  # most n-grams are in both, equally often
+    surplus = sum(max(0, count - available[ngram]) for ngram, count in differing)
+    return found.total() - surplus
 
 
 def _ngrams(tokens: Sequence[str], n: int) -> zip[tuple[str, ...]]:

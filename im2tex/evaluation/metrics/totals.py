@@ -78,9 +78,10 @@ class ScoreTotals:
 
     def add(self, scores: Mapping[str, bool | float]) -> None:
         """Adds the scores of one sample."""
+        self.counts.update(scores.keys())
+        sums = self.sums
         for name, value in scores.items():
-            self.sums[name] += value  # type: ignore[assignment] # stored scores can be floats
-            self.counts[name] += 1
+            sums[name] = sums.get(name, 0) + value  # type: ignore[assignment] # floats in files
 
     def mean(self, name: str) -> float:
         """Mean of a score over the samples that have it; nan without any."""
