@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from functools import lru_cache
 
 from im2tex.latex.crohme.canonical import canonicalize
+from im2tex.latex.normal_form.commands import ROLES
 from im2tex.latex.normal_form.normal_form import normal_form, token_stream
-from im2tex.latex.normal_form.parser import parse_formula
+from im2tex.latex.normal_form.parser import ParsedFormula, parse_formula
 from im2tex.latex.tokens import LatexError
 
 _PASSES = 10
@@ -50,16 +53,37 @@ def normalize(source: str, form: NormalizationForm | str = NormalizationForm.NOR
     found = source
     for _ in range(_PASSES):
         again = _once(found, form)
-        if again == found:
-            return found
+        if again == found or all(map(_is_plain, again.split(" "))):
+            return again
         found = again
     raise LatexError(f"no stable form after {_PASSES} passes", 0, source)
 
 
 def _once(source: str, form: NormalizationForm) -> str:
-    if form is NormalizationForm.NORM:
-        return " ".join(normal_form(parse_formula(source)))
-    return " ".join(token_stream(parse_formula(source, dollars=True)))
+    norm = form is NormalizationForm.NORM
+    formula = _parse(source, dollars=not norm and _DOLLARS.search(source) is not None)
+    return " ".join(normal_form(formula) if norm else token_stream(formula))
+
+
+# Tokens of which a printed formula is stable without another pass: no role but these.
+_PLAIN = re.compile(r"[A-Za-z0-9{}^_+=()\[\]<>|/,.:;!?*-]|\\[A-Za-z]+")
+_PLAIN_COMMANDS = ("\\frac", "\\sqrt")
+
+
+@lru_cache(maxsize=4096)
+def _is_plain(token: str) -> bool:
+    if not _PLAIN.fullmatch(token):
+        return False
+    return len(token) == 1 or token not in ROLES or token in _PLAIN_COMMANDS
+
+
+# Sources that `parse_formula` parses in another way with `dollars`.
+_DOLLARS = re.compile(r"\$|\\(?:\(|text|mbox|hbox)")
+
+
+@lru_cache(maxsize=1024)  # scores need both forms of a formula
+def _parse(source: str, *, dollars: bool) -> ParsedFormula:
+    return parse_formula(source, dollars=dollars)
 
 
 def normalize_or_none(

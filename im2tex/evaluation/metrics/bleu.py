@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 
 from sacrebleu.metrics.bleu import BLEU, MAX_NGRAM_ORDER
 
@@ -46,9 +47,11 @@ def bleu_counts(
     """
     prediction = prediction or ()
     ngrams = [max(0, len(prediction) - n + 1) for n in _ORDERS]
-    matches = ngrams
+    matches = list(ngrams)
     if list(prediction) != list(reference):
-        matches = [_matches(prediction, reference, n) for n in _ORDERS]
+        found, available = Counter(_ngrams(prediction)), Counter(_ngrams(reference))
+        for ngram, count in found.items() - available.items():
+            matches[len(ngram) - 1] -= max(0, count - available[ngram])
     long = int(len(reference) >= MAX_NGRAM_ORDER)
     return dict(zip(bleu_names(name), (len(reference), long, *ngrams, *matches), strict=True))
 
@@ -77,13 +80,7 @@ def bleu_signature() -> str:
     return str(bleu.get_signature())
 
 
-def _matches(prediction: Sequence[str], reference: Sequence[str], n: int) -> int:
-    available = Counter(_ngrams(reference, n))
-    found = Counter(_ngrams(prediction, n))
-    differing = found.items() - available.items()  # most n-grams are in both, equally often
-    surplus = sum(max(0, count - available[ngram]) for ngram, count in differing)
-    return found.total() - surplus
-
-
-def _ngrams(tokens: Sequence[str], n: int) -> zip[tuple[str, ...]]:
-    return zip(*(tokens[start:] for start in range(n)), strict=False)
+def _ngrams(tokens: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The n-grams of all orders."""
+    shifted = [tokens[start:] for start in range(MAX_NGRAM_ORDER)]
+    return chain.from_iterable(zip(*shifted[:n], strict=False) for n in _ORDERS)
