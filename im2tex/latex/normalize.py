@@ -9,7 +9,8 @@ from functools import lru_cache
 from im2tex.latex.crohme.canonical import canonicalize
 from im2tex.latex.normal_form.commands import ROLES
 from im2tex.latex.normal_form.normal_form import normal_form, token_stream
-from im2tex.latex.normal_form.parser import ParsedFormula, parse_formula
+from im2tex.latex.normal_form.parser import parse_formula
+from im2tex.latex.normal_form.tree import ParsedFormula
 from im2tex.latex.tokens import LatexError
 
 _PASSES = 10
