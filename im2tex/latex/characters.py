@@ -154,11 +154,10 @@ class _AsciiConverter:
         sign = self._script_sign()
         raised = self._raised()
         if kind == "'" and not sign and not raised:
-            self.out.append("'" * sum(table.PRIMES[one] for one in run))
+            self.out.append("'" * sum(table.PRIMES[character] for character in run))
             return end
         inside = "".join(
-            "\\prime " * table.PRIMES[one] if one in table.PRIMES else self._expanded(one)
-            for one in run
+            "\\prime " * table.PRIMES[c] if c in table.PRIMES else self._expanded(c) for c in run
         )
         if raised and kind != "_":
             self.out.append(inside)
@@ -276,7 +275,7 @@ def _taken_apart(character: str, marks: list[str]) -> tuple[str, list[str]]:
 
 
 def _script_kind(text: str) -> str:
-    """`^` for a raised character, `_` for a lowered one, `'` for a prime, or nothing."""
+    """`^` for a raised character, `_` for a lowered character, `'` for a prime, otherwise empty."""
     if text.isascii():
         return ""
     if text in table.PRIMES:

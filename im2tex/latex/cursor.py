@@ -50,20 +50,20 @@ class TokenCursor:
         return token
 
     def take_if(self, token: str) -> bool:
-        """Reads the next token if it is the given one; returns whether it was."""
+        """Reads the next token if it is the given token; returns whether it was."""
         found = self.tokens[self.at] == token
         self.at += found
         return found
 
     def expect(self, token: str, reason: str = "") -> None:
-        """Reads the next token, which must be the given one.
+        """Reads the next token, which must be the given token.
 
         Args:
             token: the token.
-            reason: the message for any other token.
+            reason: the message for another token.
 
         Raises:
-            LatexError: if the next token is another one; see `error`.
+            LatexError: for another token; see `error`.
         """
         if self.tokens[self.at] != token:
             raise self.error(reason or f"expected {token!r}")
@@ -90,7 +90,7 @@ class TokenCursor:
         """The index behind a group in braces, or behind a single token.
 
         Args:
-            at: index of the brace or token; that of the next one if not given.
+            at: index of the brace or token; by default that of the next token.
 
         Returns:
             The index behind the closing brace; of `END` if the group is not closed.

@@ -44,7 +44,7 @@ def symbol_tokens(name: str) -> list[str]:
         name: the text of a leaf or of a stroke group: `x`, `\alpha`, `infty`, `12`, `COMMA`.
 
     Returns:
-        One token, or for a number or a word of several characters one a character.
+        One token; for a number or another word, a token for each character.
     """
     name = name.strip()
     if name in _NAMES:

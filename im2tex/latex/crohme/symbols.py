@@ -96,7 +96,7 @@ RENAMED = {
     "\\v": "\\check",
     "\\r": "\\mathring",
 }
-"""Commands that are replaced by another one with as many arguments."""
+"""Other names of commands with the same number of arguments."""
 
 POINTERS = _names(r"\ref \eqref \pageref \cite")
 """Commands that refer to something outside the formula."""

@@ -74,7 +74,7 @@ def iter_formulas(text: str, rows: bool, skipped: Counter[str]) -> Iterator[Form
         skipped: counts signs without a partner.
 
     Yields:
-        The formulas in order, from `\begin{document}` on, if there is one.
+        The formulas in order, from `\begin{document}` on, if the text has it.
     """
     start = _DOCUMENT.search(text)
     at = start.end() if start else 0

@@ -37,7 +37,7 @@ def strip_comments(source: str) -> str:
         source: a file's text.
 
     Returns:
-        The text up to `\end{document}` or `\endinput`, if there is one, without comments,
+        The text up to `\end{document}` or `\endinput`, if it has either, without comments,
         verbatim text and `\iffalse` blocks.
     """
     kept: list[str] = []

@@ -174,8 +174,8 @@ COMMANDS: dict[str, Callable[[MacroStream, MacroTable], list[Definition]]] = {
 }
 """Functions that read the definition behind a command that defines.
 
-They return the name and the macro (None for an opaque one), two such pairs for an environment, and
-nothing for a definition that cannot be read.
+They return pairs of a name and a macro (None for an opaque macro): one pair, two for an
+environment, none for a definition that cannot be read.
 
 Raises:
     BudgetExceededError: if the stream's budget is spent.

@@ -29,7 +29,7 @@ def expand_macros(formula: str, table: MacroTable, budget: ExpansionBudget) -> s
         formula: its markup.
         table: the macros that hold there. Opaque ones, and those whose arguments do not fit, are
             left as they are.
-        budget: what is left for all formulas together; one alone has `FORMULA_BUDGET`.
+        budget: the budget of all formulas together; a single formula has `FORMULA_BUDGET`.
 
     Raises:
         BudgetExceededError: if the macros do not come to an end.

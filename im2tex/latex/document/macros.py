@@ -1,8 +1,8 @@
 r"""Macros of a paper: parameters and replacement text.
 
 They are data: a macro's call is replaced by its text, and nothing else ever happens. A definition
-that is more than a text with parameters (one that asks what comes next, counts, or is built by
-other macros) is opaque: its name is known, and its calls are left as they stand.
+that is more than a text with parameters (it looks at the next token, counts, or is built by other
+macros) is opaque: its name is known, and its calls are left as they stand.
 """
 
 from __future__ import annotations

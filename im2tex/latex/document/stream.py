@@ -25,7 +25,7 @@ _SPACE = re.compile(r"\s*")
 _WORD_AT_END = re.compile(r"\\[A-Za-z@]+\Z")
 _LONGEST_WORD = 64
 _STEP = 50  # cost of an expansion besides its characters
-_COPIED = 400  # characters copied at the cost of one that is read
+_COPIED = 400  # characters that are copied at the cost of reading one character
 
 
 class BudgetExceededError(Exception):
@@ -120,14 +120,14 @@ class MacroStream:
         return found.group()
 
     def bracket(self) -> str | None:
-        """Reads an optional argument, returned without its brackets; None without one."""
+        """Reads an optional argument, returned without its brackets; None if it is missing."""
         self.spaces()
         if self.text.startswith("[", self.at):
             return self._balanced(_BRACKET, "]")
         return None
 
     def until(self, delimiter: str) -> str | None:
-        """Reads up to a delimiter outside of braces and over it; None without one."""
+        """Reads up to a delimiter outside of braces and over it; None if it is missing."""
         words = r"\s+".join(re.escape(part) for part in delimiter.split()) or r"\s"
         signs = re.compile(rf"(?P<delimiter>{words})|\\(?:[A-Za-z@]+|.)|[{{}}]", re.DOTALL)
         depth = 0

@@ -7,8 +7,8 @@ compares two graphs. The modules here compute what these programs output, slips 
 **What pandoc reads** (`symbol_tree`). The tokens are joined by single spaces.
 
 * A formula is read whole or not at all: an unmatched brace, a script without content, a command
-  with too few arguments or an unknown one, a bare `&`, `\\`, `#`, `"` or `$` makes it unreadable. A
-  `%` hides the rest.
+  with too few arguments, an unknown command, a bare `&`, `\\`, `#`, `"` or `$` makes it
+  unreadable. A `%` hides the rest.
 * `x _ 1 ^ 2` and `x ^ 2 _ 1` are one base with two scripts. Otherwise a script takes all that
   follows it with its own scripts: `x ^ 2 ^ 3` is `x ^ { 2 ^ 3 }`. A script with nothing before it
   gets an empty base.
@@ -35,7 +35,7 @@ compares two graphs. The modules here compute what these programs output, slips 
   From a root without index a second edge `Inside` leads to the second symbol of the body's own
   line, which still hangs on the first by `Right`.
 * An accent is a symbol `Above` (or `Below`) the last symbol of what it stands on.
-* Spaces, braces and sizes make no symbol. A script without base makes one with an empty label.
+* Spaces, braces and sizes make no symbol. A script without base makes a symbol with an empty label.
 * An empty group, `{ }`, is nothing, but as the last of a line it is what a script of that line
   stands on. Such a script, having no symbol to hang on, is a root of its own, at the position of
   the formula's first symbol; so is what follows a script on nothing.
@@ -47,7 +47,7 @@ compares two graphs. The modules here compute what these programs output, slips 
   construct.
 * Labels are LaTeX names for about forty symbols and the Unicode character for all others; `,` is
   `COMMA`. `\gamma` and `\Gamma` are both `\gamma`. Minus and fraction bar are both `-`.
-* A formula of nothing but one dropped construct, and one with a symbol of Latin-1 beyond ASCII (the
+* A formula that is a single dropped construct, or has a symbol of Latin-1 beyond ASCII (the
   bar of `\overline`, `\neg`, `\cdotp`), crashes the tools and has no tree.
 
 **Comparison** (`label_graph`). lgeval identifies a symbol by its position alone: the path of
@@ -70,6 +70,6 @@ alignment, so a missing symbol moves all that follows on its line, with its scri
 `\Bigl` and `\bigm` are read. Contents of fonts, text and boxes count, those of a visible font
 (bold, blackboard, script, fraktur, sans, typewriter) with the font in their labels; each cell hangs
 on its matrix by its row and column and holds its contents `Inside`; `\gamma` differs from `\Gamma`;
-nothing crashes. The labels at one position must all agree, each missing, wrong or surplus one is an
-error, and a formula without graph on either side is wrong whatever is allowed.
+nothing crashes. The labels at one position must all agree, each missing, wrong or surplus label is
+an error, and a formula without graph on either side is wrong whatever is allowed.
 """

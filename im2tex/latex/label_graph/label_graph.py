@@ -27,7 +27,7 @@ class LabelGraph:
 
     Attributes:
         nodes: the labels at each position.
-        edges: the relations of each pair of positions, as a rule one.
+        edges: the relations of each pair of positions, usually a single relation.
     """
 
     nodes: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-r"""LaTeX into a symbol layout tree: symbols, and the relation that ties each to another one.
+r"""LaTeX into a symbol layout tree: symbols, and the relation of each to its parent.
 
 The rules are in the docstring of the package.
 """
@@ -45,8 +45,8 @@ def layout_tree(tokens: Sequence[str], *, strict: bool = False) -> LayoutTree:
         Its layout; without symbols for an empty group.
 
     Raises:
-        LatexError: where there is none: for an empty formula, for one that pandoc cannot read, and
-            (without `strict`) for one that crashes these.
+        LatexError: for an empty formula, a formula that pandoc cannot read, and (without `strict`)
+            a formula that crashes the tools.
     """
     source = " ".join(tokens)
     # pandoc sees no formula where a dollar has a space on its inner side, or another dollar.
