@@ -1,4 +1,4 @@
-"""How many labels CTC can read in their pictures, by steps of time a column of cells.
+"""How many labels CTC can predict from their images, by time steps of a column.
 
     python benchmarks/ctc_columns.py data/im2latex/test.parquet
 

@@ -3,7 +3,7 @@
     python benchmarks/ctc_search.py
     python benchmarks/ctc_search.py --steps 252 --vocabulary 500 --tokens 60    # IM2LATEX's sizes
 
-The emissions are made up: each image has a label whose tokens stand out at random steps of time, a
+The emissions are made up: each image has a label whose tokens stand out at random time steps, a
 blank elsewhere, and noise below. Both ways search the same emissions in the same run, in turns,
 with the same beam; the best of the passes counts. How many of the best labels agree is printed
 (they differ where two prefixes' probabilities do by less than rounding). One thread, by its

@@ -125,13 +125,13 @@ def load_matching_weights(
             f"model.init_from: no weight of {path} fits this model; set encoder, decoder "
             "and their arguments as it was trained with."
         )
-    left = [name for name in state if name not in own or name in new]
+    unused = [name for name in state if name not in own or name in new]
     unknown = [token for token in vocabulary if token not in stored_ids]
     return "\n".join(
         [
             f"Started from {path}: {len(loaded)} weights by name, {len(mapped)} token by token.",
             f"  new: {', '.join(new) or 'none'}",
-            f"  left: {', '.join(left) or 'none'}",
-            f"  tokens not known there ({len(unknown)}): {' '.join(unknown) or 'none'}",
+            f"  unused: {', '.join(unused) or 'none'}",
+            f"  tokens unknown to it ({len(unknown)}): {' '.join(unknown) or 'none'}",
         ]
     )

@@ -73,7 +73,7 @@ def write_model(
     """Writes settings and weights; each file is complete or absent.
 
     Args:
-        folder: made if need be.
+        folder: created if it does not exist.
         settings: arguments of `Recognizer`, vocabulary included.
         module: its parameters are stored in half precision, its buffers as they are.
         members: number of further models of the ensemble.
@@ -88,12 +88,12 @@ def write_model(
     """
     parameters = {name for name, _ in module.named_parameters()}
     state = module.state_dict()
-    kept: dict[str, Tensor] = {}
+    stored: dict[str, Tensor] = {}
     for name, value in state.items():
-        small = value.half() if name in parameters else value
-        if name in parameters and not torch.isfinite(small).all():
-            raise Im2TexError(f"the weight {name} holds values that half precision cannot hold.")
-        kept[name] = small.contiguous().clone()
+        half = value.half() if name in parameters else value
+        if name in parameters and not torch.isfinite(half).all():
+            raise Im2TexError(f"the weight {name} has values beyond the range of half precision.")
+        stored[name] = half.contiguous().clone()
     config: dict[str, Any] = {
         "model": dict(settings),
         "ensemble": {"members": members, "scales": list(scales)},
@@ -103,7 +103,7 @@ def write_model(
     errors = (OSError, SafetensorError)
     with wrap_os_errors(f"write {folder}", "Choose another --folder.", errors):
         with atomic_write(folder / WEIGHTS) as part:
-            part.write_bytes(save(kept))
+            part.write_bytes(save(stored))
         with atomic_write(folder / CONFIG) as part:
             part.write_text(json.dumps(config, ensure_ascii=False) + "\n", encoding="utf-8")
     return (folder / WEIGHTS).stat().st_size
@@ -119,7 +119,7 @@ def read_model(folder: Path) -> StoredModel:
     config = _read_config(file)
     migrate(config, str(file), migrate_config)
     if "model" not in config:
-        raise Im2TexError(f"{file} holds no settings.")
+        raise Im2TexError(f"{file} has no settings.")
     require_settings(config["model"], str(file))
     ensemble, data = config.get("ensemble", {}), config.get("data", {})
     require_settings(data, str(file), "data")
@@ -128,7 +128,7 @@ def read_model(folder: Path) -> StoredModel:
         if not weights.is_file():
             raise OSError("there is no such file")
         state = rename_weights(load_file(weights), config["model"])
-    except Exception as error:  # whatever a file makes the reader raise
+    except Exception as error:  # a malformed file may raise anything
         reason = " ".join(str(error).split())[:200]
         raise Im2TexError(f"{weights} cannot be read: {reason}. {_AGAIN}") from error
     require_state(state, str(weights))
@@ -162,22 +162,22 @@ def read_stored(name_or_path: str | Path) -> StoredModel:
 
 
 _AGAIN = "Fetch or export the model again."
-_LARGEST_CONFIG = 2**24  # bytes
-_MOST_MEMBERS = 64
+_MAX_CONFIG_BYTES = 2**24
+_MAX_MEMBERS = 64
 
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file():
             raise OSError("there is no such file")
-        if path.stat().st_size > _LARGEST_CONFIG:
-            raise OSError(f"it is larger than {_LARGEST_CONFIG} bytes")
+        if path.stat().st_size > _MAX_CONFIG_BYTES:
+            raise OSError(f"it is larger than {_MAX_CONFIG_BYTES} bytes")
         settings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise Im2TexError(f"{path} cannot be read: {reason}. {_AGAIN}") from error
     if not isinstance(settings, dict):
-        raise Im2TexError(f"{path} holds no settings, but a {type(settings).__name__}. {_AGAIN}")
+        raise Im2TexError(f"{path} must hold settings, got a {type(settings).__name__}. {_AGAIN}")
     require_plain(settings, str(path))
     return settings
 
@@ -188,9 +188,9 @@ def _require_ensemble(ensemble: Any, folder: Path) -> None:
     if not isinstance(ensemble, dict) or not ensemble.keys() <= {"scales", "members"}:
         raise Im2TexError(f"{path}: `ensemble` must hold scales and members only. {_AGAIN}")
     members, scales = ensemble.get("members", 0), ensemble.get("scales", [1.0])
-    if type(members) is not int or not 0 <= members <= _MOST_MEMBERS:
+    if type(members) is not int or not 0 <= members <= _MAX_MEMBERS:
         raise Im2TexError(
-            f"{path}: `members` must be 0 to {_MOST_MEMBERS}, got {members!r:.40}. {_AGAIN}"
+            f"{path}: `members` must be 0 to {_MAX_MEMBERS}, got {members!r:.40}. {_AGAIN}"
         )
     for number in range(1, 1 + members):
         if not (member(folder, number) / CONFIG).is_file():
@@ -199,5 +199,5 @@ def _require_ensemble(ensemble: Any, folder: Path) -> None:
                 f"holds no {CONFIG}. {_AGAIN}"
             )
     numbers = isinstance(scales, list) and all(type(one) in (int, float) for one in scales)
-    if not numbers or len(scales) > _MOST_MEMBERS:
+    if not numbers or len(scales) > _MAX_MEMBERS:
         raise Im2TexError(f"{path}: `scales` must be a list of factors, such as [1.0]. {_AGAIN}")

@@ -194,7 +194,7 @@ class Recognizer(Predictor):
         """A trained model in eval mode, with the ensemble and scales it was exported with.
 
         Args:
-            name_or_path: a model of the package (`im2tex.model.pretrained.names()`), a folder that
+            name_or_path: a model of the package (see `im2tex.model.folders.names`), a folder that
                 `im2tex export` wrote, or a checkpoint.
 
         Returns:
@@ -207,7 +207,7 @@ class Recognizer(Predictor):
 
     @classmethod
     def predictor_from_stored(cls, stored: StoredModel) -> Predictor:
-        """As `from_pretrained`, of a file that has been read."""
+        """As `from_pretrained`, from the contents of a file."""
         options = EnsembleOptions(stored.members, stored.scales)
         return combine(cls.from_stored(stored), options)
 
@@ -222,10 +222,10 @@ class Recognizer(Predictor):
         return write_model(Path(folder), settings, self, **stored)
 
     def _validate_decoder_options(self) -> None:
-        """Builds a small decoder and drops it, so that options that do not fit fail early.
+        """Builds a small decoder and drops it, so that options that do not fit raise early.
 
-        The vocabulary comes from the data, which may take minutes to read. Not on PyTorch's
-        `meta` device: there the first random number imports a compiler, which takes seconds.
+        The real one is built when the vocabulary is known, minutes later. PyTorch's `meta` device
+        is not used: its first random number imports a compiler, which takes seconds.
         """
         with torch.random.fork_rng(devices=[]), torch.device("cpu"):  # leaves the state unchanged
             self._new_decoder(5)
@@ -243,10 +243,10 @@ class Recognizer(Predictor):
 
 
 def combine(first: Recognizer, options: EnsembleOptions) -> Predictor:
-    """A recogniser together with the other models and the scales that options name.
+    """The ensemble of a recogniser with other models and scales.
 
     Returns:
-        `first` itself where the options name neither.
+        `first` itself if the options have no other model and no scale.
 
     Raises:
         Im2TexError: if a model cannot be loaded, or differs in vocabulary or preprocessing.

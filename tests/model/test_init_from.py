@@ -62,7 +62,7 @@ def test_tokens_not_known_there_keep_their_fresh_rows(tmp_path):
     said = initialize(model.recognizer, str(path))
     for token, values in rows(model).items():
         assert values == (fresh[token] if token in fresh else [[code(token)]] * 3)
-    assert "tokens not known there (2): y z" in said
+    assert "tokens unknown to it (2): y z" in said
 
 
 def test_no_token_in_common_still_takes_the_special_ones_and_the_rest(tmp_path):
@@ -76,7 +76,7 @@ def test_no_token_in_common_still_takes_the_special_ones_and_the_rest(tmp_path):
         model.recognizer.require_decoder().cell.weight_hh,
         other.recognizer.require_decoder().cell.weight_hh,
     )
-    assert "tokens not known there (3): a b c" in said
+    assert "tokens unknown to it (3): a b c" in said
 
 
 def test_statistics_of_the_batches_come_along(tmp_path):
@@ -149,7 +149,7 @@ def test_a_fit_on_other_formulas_starts_from_the_rows_of_the_tokens_it_shares(
     path = config(tmp_path, changed(TINY, data={"source_args": source}))
     given = ("--model.init_from", checkpoint, "--trainer.max_steps", "1")
     assert im2tex("fit", "--config", path, *given, "--model.optimizer_args.lr", "0") == 0
-    assert r"tokens not known there (1): \cos" in capsys.readouterr().out
+    assert r"tokens unknown to it (1): \cos" in capsys.readouterr().out
     old, new = (
         read_checkpoint(checkpoint),
         read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt"),

@@ -48,7 +48,7 @@ def test_a_hierarchical_model_starts_the_sparse_ones_with_all_of_its_weights(
     started = model(attention, share_projection=share)
     said = initialize(started.recognizer, str(tmp_path / "a.ckpt"))
     assert news(said) == {new or "decoder.reinforce.baseline"}
-    assert "  left: none" in said
+    assert "  unused: none" in said
     weights = dict(started.named_parameters())
     assert set(weights) == {name for name, _ in other.named_parameters()}
     for name, weight in other.named_parameters():
@@ -69,6 +69,6 @@ def test_a_standard_model_starts_a_hierarchical_one_whose_coarse_parts_are_new(t
         ]
         if name.startswith("encoder.coarse.")
     }
-    assert "  left: none" in said
+    assert "  unused: none" in said
     fine = started.recognizer.require_decoder().attention.project.weight
     assert torch.equal(fine, other.recognizer.require_decoder().attention.project.weight)
