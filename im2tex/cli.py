@@ -7,7 +7,7 @@ so that help and errors of the command line come at once.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from im2tex.errors import Im2TexError
@@ -23,22 +23,22 @@ TRAINER_COMMANDS = {
 """What the commands of LightningCLI do."""
 
 COMMANDS = {
-    "data prepare": ("prepare:prepare", "read the raw data of a source into Parquet files"),
-    "data glyphs": ("glyphs:glyphs", "make a bank of handwritten symbols for synthetic data"),
-    "data show": ("show:show", "draw samples of prepared splits on one sheet"),
-    "components": ("components:components", "list what can be chosen by name, with arguments"),
-    "normalize": ("normalize:normalize", "bring formulas to a normal form, line by line"),
-    "render": ("render:render", "draw a file of formulas, one image per line"),
-    "read": ("read:read", "print the LaTeX of images; for a whole data set, use `predict`"),
-    "export": ("export:export", "write the model of a checkpoint as a small folder"),
-    "score": ("score:score", "score predictions of any system in the table of `im2tex test`"),
-    "compare": ("compare:compare", "compare results on the same samples, with significance"),
-    "report attention": ("attention:attention", "show the attention at each token, in HTML"),
-    "report study": ("study:study", "print the results of a folder as one table"),
-    "chain": ("chain:chain", "train several configurations in a row, then test"),
-    "ngram": ("ngram:ngram", "measure the perplexity of formulas under an n-gram model"),
+    "data prepare": "read the raw data of a source into Parquet files",
+    "data glyphs": "make a bank of handwritten symbols for synthetic data",
+    "data show": "draw samples of prepared splits on one sheet",
+    "components": "list what can be chosen by name, with arguments",
+    "normalize": "bring formulas to a normal form, line by line",
+    "render": "draw a file of formulas, one image per line",
+    "read": "print the LaTeX of images; for a whole data set, use `predict`",
+    "export": "write the model of a checkpoint as a small folder",
+    "score": "score predictions of any system in the table of `im2tex test`",
+    "compare": "compare results on the same samples, with significance",
+    "report attention": "show the attention at each token, in HTML",
+    "report study": "print the results of a folder as one table",
+    "chain": "train several configurations in a row, then test",
+    "ngram": "measure the perplexity of formulas under an n-gram model",
 }
-"""The module below `im2tex.commands` and the function of each command, and what it does."""
+"""What the other commands do; the last word is the name of the module and of its function."""
 
 _GROUPS = {"data": "prepare and inspect data sets", "report": "write reports on models and results"}
 
@@ -69,6 +69,13 @@ def main(args: Sequence[str] | None = None) -> int:
         return 130
 
 
+def command_function(name: str) -> Callable[..., int | None]:
+    """The function of one of `COMMANDS`; it returns the number of failures, if it counts them."""
+    word = name.rsplit(maxsplit=1)[-1]
+    function: Callable[..., int | None] = getattr(import_module(f"im2tex.commands.{word}"), word)
+    return function
+
+
 def _run(args: list[str]) -> int:
     if args and args[0] in TRAINER_COMMANDS:
         from im2tex.commands.trainer.early_checks import check_early
@@ -83,8 +90,7 @@ def _run(args: list[str]) -> int:
         if name in COMMANDS:
             from im2tex.commands.command_parser import parse_command
 
-            module, _, function_name = COMMANDS[name][0].partition(":")
-            function = getattr(import_module(f"im2tex.commands.{module}"), function_name)
+            function = command_function(name)
             failures = function(**parse_command(name, function, args[words:]))
             return 1 if failures else 0
     _print_help(args)
@@ -108,8 +114,7 @@ def _print_help(args: list[str]) -> None:
     parser.add_argument("--version", action="version", version=f"im2tex {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     actions = {}
-    purposes = TRAINER_COMMANDS | {name: text for name, (_, text) in COMMANDS.items()}
-    for name, text in purposes.items():
+    for name, text in (TRAINER_COMMANDS | COMMANDS).items():
         group, _, action = name.partition(" ")
         if not action:
             commands.add_parser(name, help=text)
