@@ -91,7 +91,7 @@ def test_wandb_run_has_logs_and_continues_by_id(tmp_path):
     # The run's own files lie together, and `last` finds them.
     own = tmp_path / "runs" / "p" / first.id
     left = {path.name for path in own.iterdir()}
-    assert left >= {"checkpoints", "config.yaml", "pictures", "attention"}
+    assert left >= {"checkpoints", "config.yaml", "images", "attention"}
     again = ("--ckpt_path", "last", "--trainer.max_epochs", "3", "--trainer.logger.id", first.id)
     assert im2tex("fit", "--config", path, *LOGGED, *again) == 0
     second = runs(tmp_path / "runs" / "wandb")[-1]
