@@ -252,9 +252,9 @@ class Im2Tex(BaseModule):
             return
         losses = " and ".join(self._alignment_losses())
         rank_zero_warn(
-            f"{losses} needs symbol boxes, but the first batch has none: only ink whose strokes "
-            "are annotated with symbols has boxes. If none of your data has annotations, set the "
-            "weight of the loss to 0."
+            f"the first batch has no symbol boxes for {losses}: only ink whose strokes are "
+            "annotated with symbols has boxes. If none of your data has annotations, set the weights "
+            "of these losses to 0."
         )
 
     # ---------------------------------------------------------------- validation
