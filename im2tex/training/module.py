@@ -253,8 +253,8 @@ class Im2Tex(BaseModule):
         losses = " and ".join(self._alignment_losses())
         rank_zero_warn(
             f"the first batch has no symbol boxes for {losses}: only ink whose strokes are "
-            "annotated with symbols has boxes. If none of your data has annotations, set the weights "
-            "of these losses to 0."
+            "annotated with symbols has boxes. If none of your data has annotations, set the "
+            "weights of these losses to 0."
         )
 
     # ---------------------------------------------------------------- validation
