@@ -80,6 +80,11 @@ class Rendering:
         """(H, W) uint8, from 0 for ink to 255 for paper; None if the rendering failed."""
         return None if self.png is None else decode_png(self.png)
 
+    @property
+    def width(self) -> int | None:
+        """The number of columns, from the header of the PNG; None without an image."""
+        return None if self.png is None else int.from_bytes(self.png[16:20], "big")
+
 
 class Renderer(Protocol):
     """Renders formulas.

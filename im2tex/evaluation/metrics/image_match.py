@@ -67,6 +67,11 @@ class ImageComparison:
     has_prediction: bool = True
     has_reference: bool = True
 
+    @classmethod
+    def of_equal_images(cls, width: int) -> ImageComparison:
+        """The comparison of an image with itself."""
+        return cls(True, True, True, True, edits=0, width=width)
+
 
 def compare_images(prediction: GrayImage | None, reference: GrayImage | None) -> ImageComparison:
     """Compares the image of a prediction with that of its reference.
@@ -85,13 +90,11 @@ def compare_images(prediction: GrayImage | None, reference: GrayImage | None) ->
         width = 0 if image is None else image.shape[1]
         available = prediction is not None, reference is not None
         return ImageComparison(False, False, False, False, width, width, *available)
-    if prediction is reference:
-        return ImageComparison(True, True, True, True, 0, reference.shape[1])
     columns, gold, guess = _column_indices(reference, prediction)
     width = max(len(gold), len(guess))
     edits = Levenshtein.distance(gold, guess)
     if not edits:
-        return ImageComparison(True, True, True, True, 0, width)
+        return ImageComparison.of_equal_images(width)
     blank = next((i for i, column in enumerate(columns.words) if not column.any()), None)
     inked = [i for i in gold if i != blank], [i for i in guess if i != blank]
     order = list(range(len(columns.words)))

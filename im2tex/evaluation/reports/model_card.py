@@ -1,4 +1,4 @@
-"""The card and the licence of an exported model, written from its settings and results."""
+"""The model card and the licence of an exported model."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 _CARD = """# {name}
 
-Reads pictures of formulas. A model of im2tex: encoder `{encoder}`, attention `{attention}`, decoder
-`{decoder}`, {parameters:.2f} M parameters, a vocabulary of {tokens} tokens. Weights are kept in
-half precision.{ensemble}
+Converts images of formulas to LaTeX. A model of im2tex: encoder `{encoder}`, attention
+`{attention}`, decoder `{decoder}`, {parameters:.2f} M parameters, a vocabulary of {tokens} tokens.
+The weights are stored in half precision.{ensemble}
 
 ```bash
 im2tex read IMAGE --model {name}
@@ -25,7 +25,7 @@ print(Im2Tex.from_pretrained("{name}").transcribe("formula.png")[0].latex)
 
 {sources}
 
-The weights come from these data and are passed on under the terms of their licences, see
+The weights are distributed under the terms of the licences of these data, see
 [LICENSE](LICENSE).
 
 ## Scores
@@ -34,9 +34,9 @@ The weights come from these data and are passed on under the terms of their lice
 
 ## Limits
 
-One formula a picture. It reads whatever it is shown as a formula, with the symbols below only, and
-says nothing of pictures that hold none; a low score (`--json`) is a hint, not a measure. What is
-rare in its data it reads badly, and long formulas worse than short ones.
+An image must hold exactly one formula. The model predicts a formula for any image, with the
+symbols below only; a low score (`--json`) indicates an image without a formula, but is not
+calibrated. Accuracy is lower for symbols that are rare in the training data, and for long formulas.
 
 Symbols: {symbols}
 """
@@ -55,10 +55,10 @@ def model_card(
 
     Args:
         name: of the model.
-        settings: its hyper-parameters, vocabulary included.
-        parameters: how many it has, with those of the models that read with it.
-        ensemble: these, and the sizes in which all see a picture, as a sentence; "" for neither.
-        sources: what it was trained on, each with its licence.
+        settings: its hyperparameters, with the vocabulary.
+        parameters: number of parameters, with those of the ensemble's other members.
+        ensemble: description of the ensemble and its test-time scales; empty for a single model.
+        sources: training data, each with its licence.
         tests: results with their tables in Markdown.
     """
     return _CARD.format(
@@ -76,15 +76,15 @@ def model_card(
 
 
 def licence(sources: Sequence[str]) -> str:
-    """The licence of the weights: that of the data they come from."""
+    """The licence of the weights, which is that of the training data."""
     lines = "\n".join(f"- {source}" for source in sources)
     return (
         "This licence is that of the files in this folder, not of the software that reads them.\n\n"
-        "The weights were trained on the following data, and may be used, changed and passed on\n"
-        "under the terms of their licences, with the makers of the data named:\n\n"
+        "The weights were trained on the following data. They may be used, changed and\n"
+        "distributed under the terms of the licences of these data, with attribution:\n\n"
         f"{lines}\n\n"
         "CC BY-NC-SA 3.0: https://creativecommons.org/licenses/by-nc-sa/3.0/\n"
-        "Not for commercial use; whatever is made of it is passed on under the same licence.\n"
+        "Not for commercial use; derived works must be distributed under the same licence.\n"
         "ODbL: https://opendatacommons.org/licenses/odbl/1-0/\n"
     )
 

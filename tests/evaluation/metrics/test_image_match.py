@@ -121,11 +121,6 @@ def test_image_scores_sums_by_hand():
     assert values["image_edit_score_released"] == 1 - 35 / 65
 
 
-def test_compare_images_the_same_image_matches():
-    image = image_of(BAR, HALF)
-    assert compare_images(image, image) == compare_images(image, image.copy())
-
-
 COLUMN = st.lists(st.integers(0, 1), min_size=H, max_size=H)
 
 

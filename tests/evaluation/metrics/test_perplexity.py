@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from im2tex.evaluation.metrics.perplexity import Perplexity
 
 
-def test_golden_numbers():
+def test_perplexity_golden_numbers():
     metric = Perplexity()
     # Four tokens of probability 1/2, then two of 1/8: exp((4 log 2 + 2 log 8) / 6) = 2 ** (10/6).
     metric.update(torch.tensor(4 * math.log(2), dtype=torch.float64), 4)
@@ -21,7 +21,7 @@ def test_golden_numbers():
     assert float(metric.compute()) == 1.0
 
 
-def test_a_loss_in_half_precision_is_summed_in_full():
+def test_perplexity_half_precision_loss_is_summed_in_full():
     metric = Perplexity()
     for _ in range(1000):  # a float16 sum would stop growing at 2048 x 0.5, then overflow
         metric.update(torch.tensor(100.5, dtype=torch.float16), 100)
@@ -29,7 +29,7 @@ def test_a_loss_in_half_precision_is_summed_in_full():
 
 
 @given(st.lists(st.floats(0, 1e6, width=32), min_size=1, max_size=30), st.randoms())
-def test_the_order_of_batches_does_not_matter(values, random):
+def test_perplexity_does_not_depend_on_the_order_of_batches(values, random):
     shuffled = values.copy()
     random.shuffle(shuffled)
     first, second = Perplexity(), Perplexity()
@@ -42,7 +42,7 @@ def test_the_order_of_batches_does_not_matter(values, random):
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan, -math.inf, 1e30])
-def test_a_likelihood_that_is_not_finite_is_not_forgotten(value):
+def test_perplexity_stays_infinite_after_a_likelihood_that_is_not_finite(value):
     metric = Perplexity()
     metric.update(torch.tensor(value), 3)
     metric.update(torch.tensor(1.0), 3)
@@ -53,7 +53,7 @@ def test_a_likelihood_that_is_not_finite_is_not_forgotten(value):
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
-def test_empty_gives_nan_and_too_large_gives_inf():
+def test_perplexity_without_tokens_is_nan_and_too_large_is_inf():
     metric = Perplexity()
     assert math.isnan(metric.compute())
     metric.update(1e9, 1)
