@@ -95,7 +95,7 @@ def combinations() -> list[Combination]:
         for attention, variant, arguments in (
             ("standard", "", {}),
             ("standard", "additive", {"score": "additive"}),
-            ("coverage", "", {"kernel": 5, "channels": 16}),
+            ("coverage", "", {"kernel_size": 5, "channels": 16}),
         )
     ]
     found.append(Combination("row_cnn", "coarse_only", "lstm", coarse=True))

@@ -20,7 +20,7 @@ MODELS = {
     "standard": {},
     "additive": {"attention_args": {"score": "additive"}},
     "taught by boxes": {"decoder_args": {**LSTM, "guided_attention": 1.0, "symbol_loss": 1.0}},
-    "coverage": {"attention": "coverage", "attention_args": {"kernel": 3, "channels": 4}},
+    "coverage": {"attention": "coverage", "attention_args": {"kernel_size": 3, "channels": 4}},
     "hierarchical": COARSE | {"attention": "hierarchical"},
     "sparsemax": COARSE | {"attention": "sparsemax"},
     "hard": COARSE | {"attention": "hard", "attention_args": {"samples": 2, "entropy": 0.1}},

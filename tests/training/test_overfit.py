@@ -111,7 +111,7 @@ OVERFIT_CASES = {
     "timm": OverfitCase(("timm", TIMM), rate=0.01),
     "additive score": OverfitCase(("row_cnn", ROWS), ("standard", {"score": "additive"})),
     "coverage": OverfitCase(
-        ("row_cnn", ROWS), ("coverage", {"kernel": 3, "channels": 8}), labels=REPEATED
+        ("row_cnn", ROWS), ("coverage", {"kernel_size": 3, "channels": 8}), labels=REPEATED
     ),
     "coarse_only": OverfitCase(("row_cnn", COARSE), ("coarse_only", {})),
     "hierarchical": OverfitCase(("row_cnn", COARSE), ("hierarchical", {})),
