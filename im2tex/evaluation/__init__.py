@@ -1,1 +1,1 @@
-"""What a run leaves behind for people: tables, result files, pictures."""
+"""Scores of samples, metrics, result files, comparisons and reports."""

@@ -106,7 +106,7 @@ class SampleResult:
         return replace(sample, metrics=metrics)
 
 
-_OLD_NAMES = {"verdicts": "metrics"}  # as they were called until 2026
+_OLD_NAMES = {"verdicts": "metrics"}  # names until November 2026
 _NOT_STORED = {
     "reference_tokens",
     "prediction_has_graph",
