@@ -19,7 +19,7 @@ FORMAT = 3
 _KEY = "im2tex"
 Migration = Callable[[dict[str, Any]], None]
 ENDED = "fit_ended"
-"""The key of a checkpoint that tells whether its fit ended."""
+"""The key in a checkpoint for whether its fit has ended."""
 
 _TYPES: dict[str, type] = {
     "epoch": int,

@@ -192,10 +192,10 @@ def _require_ensemble(ensemble: Any, folder: Path) -> None:
         raise Im2TexError(
             f"{path}: `members` must be 0 to {_MAX_MEMBERS}, got {members!r:.40}. {_AGAIN}"
         )
-    for number in range(1, 1 + members):
-        if not (member(folder, number) / CONFIG).is_file():
+    for index in range(1, 1 + members):
+        if not (member(folder, index) / CONFIG).is_file():
             raise Im2TexError(
-                f"{path}: the ensemble has {members} further models, but {member(folder, number)} "
+                f"{path}: the ensemble has {members} further models, but {member(folder, index)} "
                 f"holds no {CONFIG}. {_AGAIN}"
             )
     numbers = isinstance(scales, list) and all(type(one) in (int, float) for one in scales)
