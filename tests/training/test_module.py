@@ -1,12 +1,15 @@
 """`Im2Tex` from Python: built, fitted, asked to read pictures, counted on."""
 
 import json
+import math
 import re
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import CSVLogger
 from PIL import Image
 from tiny_run import TINY, changed, config, im2tex, lines, steps
 
@@ -16,10 +19,12 @@ from im2tex.data.sample import Sample
 from im2tex.data.source import SOURCES
 from im2tex.data.store import write_split
 from im2tex.errors import Im2TexError
+from im2tex.evaluation.results import read_result
 from im2tex.latex.vocabulary import Vocabulary
 from im2tex.model.checkpoint import read_checkpoint
 from im2tex.model.prediction import Prediction
 from im2tex.model.recognizer import Recognizer
+from im2tex.training.callbacks.test_report import TestReport
 from im2tex.training.module import Im2Tex
 
 SMALL = {
@@ -286,6 +291,33 @@ def test_fit_and_test_from_python(tmp_path):
     assert len(model.tests["test"].records) == 8
     readings = trainer.predict(model, data)
     assert sum(map(len, readings)) == 8
+
+
+def test_test_logs_the_values_of_its_result_file(checkpoint, tmp_path):
+    class Recorder(CSVLogger):
+        logged: ClassVar[dict[str, float]] = {}
+
+        def log_metrics(self, metrics, step=None):
+            self.logged.update(metrics)
+
+    data = FormulaDataModule(**TINY["data"], root=str(tmp_path))
+    report = TestReport(str(tmp_path / "results"), "study", engine="none")
+    trainer = Trainer(
+        accelerator="cpu",
+        logger=Recorder(tmp_path),
+        callbacks=[report],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        default_root_dir=tmp_path,
+    )
+    trainer.test(Im2Tex.load_from_checkpoint(checkpoint), data, verbose=False)
+    result = read_result(tmp_path / "results" / "study" / "test.json")
+    values = {f"test/{name}": value for name, value in result["metrics"]["test"].items()}
+    logged = {n: v for n, v in Recorder.logged.items() if n.startswith("test/")}
+    assert logged.keys() == values.keys()
+    for name, value in values.items():
+        expected = math.nan if value is None else value
+        assert logged[name] == pytest.approx(expected, rel=1e-6, nan_ok=True), name
 
 
 def test_clip_norm_clips_gradient_and_logs_norm(tmp_path):
