@@ -30,6 +30,7 @@ from im2tex.latex.tokens import LatexError
         (r"{x^a}^b", r"{ x ^ { a } } ^ { b }"),
         (r"x^1{}^2", r"x ^ { 1 } { } ^ { 2 }"),
         (r"x_1_2", r"x _ { 1 } _ { 2 }"),
+        (r"\mathrm{x_1_2}'", r"{ x _ { 1 } _ { 2 } } ^ { \prime }"),
         # Braces that only group vanish, and so do wrappers, sizes, styles and spacing.
         (r"{ { \alpha } ^ { \mbox { h } } { \theta \mbox { C } } }", r"\alpha ^ { h } \theta C"),
         (r"\mathrm{F^1_0}\!", "F _ { 0 } ^ { 1 }"),

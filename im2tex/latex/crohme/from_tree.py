@@ -153,24 +153,30 @@ def _scripts(node: Scripts, out: list[str]) -> None:
             base.append("\\prime")
         else:
             upper.append("\\prime")
-    end, found = _scripts_at_end(base) if lower or upper else (0, {})
-    if end and found and not (lower and "_" in found) and not (upper and "^" in found):
+    end, found = _scripts_at_end(base, len(base)) if lower or upper else (0, {})
+    free = not (lower and "_" in found) and not (upper and "^" in found)
+    if end and found and free and _last_script(base, end) < 0:
         base = base[:end]
         lower, upper = found.get("_", lower), found.get("^", upper)
     elif found:
         # To TeX an accent in braces is the bare accent: both pairs of scripts would meet.
         anchor = ["{", "}"] if _is_accented(base[:end]) else []
         base = ["{", *anchor, *base, "}"]
-    elif lower and upper and not base and not out:
+    elif lower and upper and not base and (not out or _is_second(node)):
         base, lower = ["{", "_", "{", *lower, "}", "}"], []
     tokens = [*base, *_script("_", lower), *_script("^", upper)]
     if out and tokens[:1] in (["_"], ["^"]):
-        end, found = _scripts_at_end(out)
+        end, found = _scripts_at_end(out, len(out))
         if not (_is_second(node) and tokens[0] in found):
             # The scripts have no base; the symbol in front of them is not their base.
             out += ["{", "}"] if found or out[-1] in _LARGE else []
-        elif end == 0:
-            out[:] = ["{", *out, "}"]
+        else:
+            last = _last_script(out, len(out))
+            follows_second = out[last] in _scripts_at_end(out, last)[1]
+            if end == 0 or follows_second:
+                # The parser takes the script in front of this one as its base.
+                start = last if follows_second else 0
+                out[start:] = ["{", *out[start:], "}"]
     out += tokens
 
 
@@ -195,23 +201,22 @@ def _is_accented(tokens: list[str]) -> bool:
     return False
 
 
-def _scripts_at_end(tokens: list[str]) -> tuple[int, dict[str, list[str]]]:
-    """The number of tokens in front of the scripts at the end, and their contents by sign."""
+def _scripts_at_end(tokens: list[str], end: int) -> tuple[int, dict[str, list[str]]]:
+    """The scripts in front of an index: the index of the first, and their contents by sign."""
     found: dict[str, list[str]] = {}
-    end = len(tokens)
-    while end and tokens[end - 1] == "}":
-        at, depth = end, 0
-        while at:
-            at -= 1
-            depth += (tokens[at] == "}") - (tokens[at] == "{")
-            if depth == 0:
-                break
-        sign = tokens[at - 1] if at else ""
-        if sign not in ("_", "^") or sign in found:
-            break
-        found[sign] = tokens[at + 1 : end - 1]
-        end = at - 1
+    while (at := _last_script(tokens, end)) >= 0 and tokens[at] not in found:
+        found[tokens[at]] = tokens[at + 2 : end - 1]
+        end = at
     return end, found
+
+
+def _last_script(tokens: list[str], end: int) -> int:
+    """The index of the sign of the script in front of an index; -1 if there is no script."""
+    at, depth = end, 0
+    while at and (depth or at == end):
+        at -= 1
+        depth += (tokens[at] == "}") - (tokens[at] == "{")
+    return at - 1 if at and end - at > 1 and tokens[at - 1] in ("_", "^") else -1
 
 
 def _command(node: Command, out: list[str]) -> None:
