@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import ArgumentError
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities import rank_zero_only
@@ -93,8 +94,9 @@ def run(subcommand: str, arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for number, layer in enumerate(layers):
             if layer.content is not None:
-                file = Path(temporary) / f"{number}.json"
-                file.write_text(json.dumps(layer.content, default=str), encoding="utf-8")
+                file = Path(temporary) / f"{number}.yaml"
+                plain = json.loads(json.dumps(layer.content, default=str))
+                file.write_text(yaml.safe_dump(plain), encoding="utf-8")  # JSON has no NaN
                 layer.arguments = ["--config", str(file)]
         given = reset_replaced_arguments(layers, component_defaults())
         if checkpoint is not None:
