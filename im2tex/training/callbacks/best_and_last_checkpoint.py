@@ -31,6 +31,10 @@ class BestAndLastCheckpoint(ModelCheckpoint):
     - The best score is kept when a run resumes in another folder. Until a validation is better,
       `best_model_path` is the file of the earlier run.
 
+    Example:
+        >>> checkpoints = BestAndLastCheckpoint("val/token_exact", "max", every_n_train_steps=500)
+        >>> Trainer(callbacks=[checkpoints]).fit(model, data)
+
     Args:
         monitor: the metric of the best checkpoint.
         mode: whether the lowest (`min`) or highest (`max`) value is the best.

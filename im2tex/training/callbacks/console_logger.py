@@ -31,6 +31,9 @@ class ConsoleLogger(Callback):
     no terminal, there is no progress bar, and lines within an epoch, a validation or a test report
     the number of batches.
 
+    Example:
+        >>> Trainer(callbacks=[ConsoleLogger(seconds=30)]).fit(model, data)
+
     Args:
         seconds: time between two lines within an epoch, a validation or a test; 0 for none.
     """

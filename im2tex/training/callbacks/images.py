@@ -26,6 +26,9 @@ class ValidationImages(Callback):
     module's attribute `validation_examples` on the first process, a list of objects as
     `visualization.example_sheet.Example`; nothing is logged if it is missing or empty.
 
+    Example:
+        >>> Trainer(callbacks=[ValidationImages(limit=4)]).fit(model, data)
+
     Args:
         limit: largest number of samples in an image.
 

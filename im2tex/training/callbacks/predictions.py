@@ -21,6 +21,9 @@ class WritePredictions(Callback):
     Every sample has a line, in the order of the split. The prediction of a sample that failed to
     load is null.
 
+    Example:
+        >>> Trainer(callbacks=[WritePredictions("predictions")]).predict(model, data)
+
     Args:
         folder: folder of the files; `predictions/` in the run's folder if not given.
     """
