@@ -216,8 +216,8 @@ class Im2Tex(BaseModule):
             rank_zero_warn(message)
 
     def on_train_start(self) -> None:
-        """Requests a check of the first batch if the decoder has losses that need symbol boxes."""
-        self._check_boxes_on_next_batch = bool(self.recognizer.require_decoder().alignment_losses)
+        """Requests a check of the first batch for the losses that need symbol boxes."""
+        self._check_boxes_on_next_batch = True
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seeds dropout and sampling by the step, so that a resumed run repeats them."""
@@ -241,20 +241,16 @@ class Im2Tex(BaseModule):
             self.log("train/nll", logs["nll"] / logs["tokens"], prog_bar=True, batch_size=size)
         return loss
 
-    def _alignment_losses(self) -> tuple[str, ...]:
-        """The names of the decoder's losses that need symbol boxes."""
+    def _warn_if_no_boxes(self, batch: Batch) -> None:
         decoder = self.recognizer.require_decoder()
         losses: tuple[str, ...] = component_attribute(decoder, "alignment_losses", "grounded")
-        return losses
-
-    def _warn_if_no_boxes(self, batch: Batch) -> None:
-        if batch.boxes is not None and (batch.boxes[:, :, 2] >= batch.boxes[:, :, 0]).any():
+        has_boxes = batch.boxes is not None and (batch.boxes[..., 2] >= batch.boxes[..., 0]).any()
+        if has_boxes or not losses:
             return
-        losses = " and ".join(self._alignment_losses())
         rank_zero_warn(
-            f"the first batch has no symbol boxes for {losses}: only ink whose strokes are "
-            "annotated with symbols has boxes. If none of your data has annotations, set the "
-            "weights of these losses to 0."
+            f"the first batch has no symbol boxes for {' and '.join(losses)}: only ink whose "
+            "strokes are annotated with symbols has boxes. If none of your data has annotations, "
+            "set the weights of these losses to 0."
         )
 
     # ---------------------------------------------------------------- validation

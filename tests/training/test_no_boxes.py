@@ -50,7 +50,7 @@ def test_boxes_missing_in_images_warn_once(tmp_path, pictures):
     assert said.startswith(
         "the first batch has no symbol boxes for guided_attention and symbol_loss"
     )
-    assert "set the weights of these losses to 0" in said
+    assert "the weights of these losses to 0" in said
 
 
 def test_boxes_of_annotated_ink_do_not_warn(tmp_path):
