@@ -28,8 +28,6 @@ def glyphs(
     crohme: Path | None = None,
     root: Path = Path("data"),
     sheet: Path | None = None,
-    outlier_sheet: Path | None = None,
-    list_all: bool = False,
 ) -> None:
     """Collects handwritten symbols from Detexify and CROHME's training split, without outliers.
 
@@ -43,8 +41,6 @@ def glyphs(
         crohme: folder of prepared data that contains CROHME; --root if not given.
         root: folder of the prepared data whose training formulas are counted for the coverage.
         sheet: PNG file for samples of every symbol.
-        outlier_sheet: PNG file for the outliers.
-        list_all: list every symbol, not only those without drawings of their own.
 
     Raises:
         Im2TexError: if given data does not exist or is not CROHME's training split, or if a file
@@ -57,6 +53,8 @@ def glyphs(
     from im2tex.ink.glyphs.detexify import read_detexify
     from im2tex.ink.glyphs.making import make_bank
     from im2tex.ink.glyphs.names import SPELLINGS
+    from im2tex.ink.glyphs.sheet import draw_sheet
+    from im2tex.utils.png import save_png
 
     started = time.monotonic()
     skipped: Counter[str] = Counter()
@@ -64,9 +62,8 @@ def glyphs(
     samples = _find_detexify(detexify)
     stores = {path.parent.name: Split(path) for path in sorted(root.glob(f"*/{_TRAIN}"))}
     _check_writable(out, "--out")
-    for file, flag in ((sheet, "--sheet"), (outlier_sheet, "--outlier_sheet")):
-        if file is not None:
-            _check_writable(file, flag, ".png")
+    if sheet is not None:
+        _check_writable(sheet, "--sheet", ".png")
     if split is None:
         print(
             f"CROHME: {root / 'crohme' / _TRAIN} does not exist, so letters and digits are those "
@@ -97,19 +94,17 @@ def glyphs(
         report.print_summary(name, bank, counts)
     if not stores:
         print(
-            f"There is no prepared store under {root} whose formulas say which symbols are "
-            "needed; --list_all lists the bank's symbols."
+            f"There is no prepared store under {root} whose formulas show which symbols are needed."
         )
     known = {token for token in bank.tokens if token not in SPELLINGS}
     symbols = sorted({*known, *uses}, key=lambda token: (-uses[token], token))
     missing = [token for token in symbols if token in uses and glyph_kind(bank, token) != "own"]
-    if list_all or missing:
-        print("Every symbol:" if list_all else "Symbols without drawings of their own:")
-        report.print_table(bank, symbols if list_all else missing, uses)
+    if missing:
+        print("Symbols without drawings of their own:")
+        report.print_table(bank, missing, uses)
     if sheet is not None:
-        report.save_sheet(sheet, report.glyph_rows(bank, symbols))
-    if outlier_sheet is not None:
-        report.save_sheet(outlier_sheet, report.outlier_rows(result))
+        save_png(sheet, draw_sheet(report.glyph_rows(bank, symbols)))
+        print(sheet)
 
 
 def _open_crohme(given: Path | None, root: Path) -> Split | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from im2tex.utils.progress import progress_bar
 from im2tex.utils.text_files import read_lines
 
 REPORT = "report.jsonl"
+_LISTED_IMAGE = re.compile(r'^\{"line": \d+, "file": "(\d{6,}\.png)"', re.MULTILINE)
 
 
 def render(
@@ -30,8 +32,9 @@ def render(
     """Draws each line of a file as FOLDER/NNNNNN.png, numbered from 0, and writes report.jsonl.
 
     Each line of the report has the line's number, the file (null after a failure), the engine and
-    its signature, and the size in pixels or the cause and reason of the failure. The images of an
-    earlier run are removed first. The exit status is 1 if any formula could not be drawn.
+    its signature, and the size in pixels or the cause and reason of the failure. The images that
+    an earlier report lists are removed first. The exit status is 1 if any formula could not be
+    drawn.
 
     Args:
         formulas: text file with one formula per line.
@@ -67,7 +70,7 @@ def render(
             if rendering.png is not None:
                 entry["file"] = f"{number:06d}.png"
                 (folder / f"{number:06d}.png").write_bytes(rendering.png)
-                entry["height"], entry["width"] = _png_size(rendering.png)
+                entry["height"], entry["width"] = rendering.height, rendering.width
             if rendering.failure is not None:
                 causes[rendering.failure.cause] += 1
                 entry["cause"] = str(rendering.failure.cause)
@@ -88,24 +91,20 @@ def render(
     return failures
 
 
-def _png_size(png: bytes) -> tuple[int, int]:
-    """Height and width in pixels, from the header of a PNG file."""
-    return int.from_bytes(png[20:24], "big"), int.from_bytes(png[16:20], "big")
-
-
 def _open_report(folder: Path) -> IO[str]:
-    """Creates the folder, removes the images of an earlier run, and opens a new report.
+    """Creates the folder, removes the images that an earlier report lists, opens a new report.
 
     Raises:
         Im2TexError: if the folder holds files but no report.
     """
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / REPORT
-    if not report.exists() and any(folder.iterdir()):
+    if report.exists():
+        # The pattern has no slash, so that a report that someone edited leads to no other folder.
+        for name in _LISTED_IMAGE.findall(report.read_text(encoding="utf-8", errors="replace")):
+            (folder / name).unlink(missing_ok=True)
+    elif any(folder.iterdir()):
         raise Im2TexError(
             f"{folder} holds files that `im2tex render` did not make: name an empty folder."
         )
-    for path in folder.glob("[0-9]*.png"):
-        if len(path.stem) >= 6 and path.stem.isdecimal():
-            path.unlink()
     return report.open("w", encoding="utf-8")

@@ -85,6 +85,11 @@ class Rendering:
         """The number of columns, from the header of the PNG; None without an image."""
         return None if self.png is None else int.from_bytes(self.png[16:20], "big")
 
+    @property
+    def height(self) -> int | None:
+        """The number of rows, likewise."""
+        return None if self.png is None else int.from_bytes(self.png[20:24], "big")
+
 
 class Renderer(Protocol):
     """Renders formulas.

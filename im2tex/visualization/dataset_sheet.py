@@ -22,13 +22,8 @@ def draw_dataset_sheet(groups: Mapping[str, Sequence[GrayImage]], columns: int =
         groups: titles to images, uint8 (H, W), ink 255 on 0. An image larger than its cell is
             scaled down, a smaller one keeps its size.
         columns: of a block.
-
-    Raises:
-        ValueError: without an image, or with no column.
     """
-    most = max((len(images) for images in groups.values()), default=0)
-    if not most or columns < 1:
-        raise ValueError(f"expected at least one image and one column, got {most} and {columns}")
+    most = max([1, *map(len, groups.values())])
     columns = min(columns, most)
     block = columns * _CELL[0] + _MARGIN
     rows = -(-most // columns)

@@ -48,18 +48,9 @@ def fit_image(image: GrayImage, box: tuple[int, int], max_scale: float) -> Image
     Raises:
         ValueError: for an image of another type or shape.
     """
-    check_image(image)
+    if image.ndim != 2 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(f"expected an image of uint8 (H, W), got {image.dtype} {image.shape}.")
     height, width = image.shape
     scale = min(box[0] / width, box[1] / height, max_scale)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return Image.fromarray(255 - image).resize(size, Image.Resampling.LANCZOS)
-
-
-def check_image(image: GrayImage) -> None:
-    """Raises an error unless an image is uint8 (H, W) and not empty.
-
-    Raises:
-        ValueError: if so.
-    """
-    if image.ndim != 2 or image.dtype != np.uint8 or not image.size:
-        raise ValueError(f"expected an image of uint8 (H, W), got {image.dtype} {image.shape}.")

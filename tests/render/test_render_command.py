@@ -61,6 +61,14 @@ def test_render_command_removes_previous_images(out):
     assert sorted(p.name for p in out.iterdir()) == ["000000.png", "report.jsonl"]
 
 
+def test_render_command_keeps_images_that_no_report_lists(out, mathtext):
+    assert render(["x", "y"], out, "--engine", "builtin")[0] == 0
+    (out / "000007.png").write_bytes(b"mine")
+    assert render(["x"], out, "--engine", "builtin")[0] == 0
+    assert sorted(p.name for p in out.iterdir()) == ["000000.png", "000007.png", "report.jsonl"]
+    assert (out / "000007.png").read_bytes() == b"mine"
+
+
 @needs_tex
 def test_render_command_splits_lines_at_lf_only(out):
     status, report = render(b"a\rb\nc\x0cd\n\xe9 \\text{e}\ng", out)
@@ -164,6 +172,8 @@ def test_render_command_ignores_paths_outside_its_folder(out, mathtext):
     out.mkdir()
     outside = out.parent / "000000.png"
     outside.write_bytes(b"mine")
-    (out / "report.jsonl").write_text('{"file": "../000000.png"}\n{"file": 3}\nnot json\n')
+    (out / "report.jsonl").write_text(
+        '{"line": 0, "file": "../000000.png", "engine": "tex"}\n{"file": 3}\nnot json\n'
+    )
     assert render(["x"], out, "--engine", "builtin")[0] == 0
     assert outside.read_bytes() == b"mine"

@@ -129,8 +129,8 @@ def test_chosen_coarse_cell_is_framed(tmp_path):
 def test_page_opens_the_step_of_its_address(tmp_path):
     hostile = "<img src=x onerror=document.title='taken'>"
     records = [make_record(), make_record(("a", hostile, END), name=hostile)]
-    dom = run(attention_page(records, {}, "mine"), tmp_path, "#image=2&token=2")
-    assert "<title>mine</title>" in dom
+    dom = run(attention_page(records, {}), tmp_path, "#image=2&token=2")
+    assert "<title>Attention of the model</title>" in dom
     current = re.search('<button[^>]*aria-current="true"[^>]*>([^<]*)</button>', dom)
     assert unescape(current[1]) == hostile
     assert '<output id="place" for="slider">2 / 3</output>' in dom

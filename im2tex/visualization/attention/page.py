@@ -8,7 +8,6 @@ a content security policy forbids requests.
 from __future__ import annotations
 
 import base64
-import html
 import json
 import math
 import re
@@ -20,32 +19,22 @@ import numpy as np
 
 from im2tex.latex.tokens import join_tokens
 from im2tex.render.rendering import encode_png
-from im2tex.utils.files import write_text_atomic
 from im2tex.visualization.attention.record import AttentionRecord, Maps
 from im2tex.visualization.example_sheet import differences
 
 _ASSETS = Path(__file__).parent / "assets"
-_TITLE = "Attention of the model"
 
 
-def attention_page(
-    records: Sequence[AttentionRecord], about: Mapping[str, str], title: str = _TITLE
-) -> str:
+def attention_page(records: Sequence[AttentionRecord], about: Mapping[str, str]) -> str:
     """Returns the page.
 
     Args:
         records: in the order of the page; at least one.
         about: facts of the model by name, shown below the title.
-        title: of the page.
-
-    Raises:
-        ValueError: if there is no record.
 
     Example:
         >>> html = attention_page([record], {"model": "mine.ckpt"})  # doctest: +SKIP
     """
-    if not records:
-        raise ValueError("a page needs at least one image.")
     data = {"about": list(about.items()), "images": [_record_data(record) for record in records]}
     text = json.dumps(data, allow_nan=False, separators=(",", ":"))
     assets = {
@@ -53,7 +42,6 @@ def attention_page(
         for name in ("html", "css", "js")
     }
     parts = {
-        "title": html.escape(title),
         "style": assets["css"],
         "script": assets["js"],
         # Within a script element only these could end it or open a comment.
@@ -61,28 +49,6 @@ def attention_page(
     }
     # In one pass, so that no part is searched for the names of others.
     return re.sub(r"\{\{(\w+)\}\}", lambda name: parts[name[1]], assets["html"])
-
-
-def save_attention_page(
-    path: Path, records: Sequence[AttentionRecord], about: Mapping[str, str], title: str = _TITLE
-) -> int:
-    """Writes `attention_page` to a file, atomically.
-
-    Args:
-        path: of the file; its folder is made.
-        records: see `attention_page`.
-        about: likewise.
-        title: likewise.
-
-    Returns:
-        The size of the file in bytes.
-
-    Raises:
-        Im2TexError: if it cannot be written.
-    """
-    page = attention_page(records, about, title)
-    write_text_atomic(path, page)
-    return len(page.encode())
 
 
 def encode_maps(maps: Maps) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2tex.render.rendering import GrayImage
-from im2tex.visualization.drawing import check_image
 
 Maps = NDArray[np.float32]
 
@@ -35,9 +34,6 @@ class AttentionRecord:
         gold: the label's tokens; None if unknown.
         rendered: PNG of the typeset prediction, black on white; empty if it cannot be rendered,
             None if it was not rendered.
-
-    Raises:
-        ValueError: if the shapes do not fit.
     """
 
     name: str
@@ -52,17 +48,6 @@ class AttentionRecord:
     coarse_stride: tuple[int, int] | None = None
     gold: Sequence[str] | None = None
     rendered: bytes | None = None
-
-    def __post_init__(self) -> None:
-        check_image(self.image)
-        parts = [self.log_probability, self.top_k, self.fine, self.lookups]
-        if self.coarse is not None:
-            parts.append(self.coarse)
-        lengths = [len(self.tokens), *map(len, parts)]
-        if not self.tokens or len(set(lengths)) > 1:
-            raise ValueError(f"expected a map for each of at least one token, got {lengths}.")
-        if (self.coarse is None) != (self.coarse_stride is None):
-            raise ValueError("coarse and coarse_stride come together.")
 
     @property
     def prediction(self) -> list[str]:
