@@ -3,7 +3,7 @@ r"""Single-stroke glyphs of the built-in font: A. V. Hershey's fonts, and some o
 Hershey's fonts are those of the package `Hershey-Fonts`: plain and cursive Latin, Greek. Their
 strokes are short straight lines for plotters; obtuse corners are rounded here, so that they look
 handwritten. Symbols that the fonts lack or have as outlines (sums, integrals, relations, arrows)
-are defined below.
+are in `strokes.txt`: a token and its strokes, separated by `;`.
 
 The unit is the height of a capital; y grows downwards from the baseline at 0: an `x` extends from
 -2/3 to 0.
@@ -11,9 +11,10 @@ The unit is the height of a capital; y grows downwards from the baseline at 0: a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,98 +65,37 @@ sup inf det dim gcd"""
 _FUNCTION_NAMES = frozenset(_FUNCTIONS.split())
 
 _ARC = [(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 25)]
+_OWN_STROKES = Path(__file__).with_name("strokes.txt").read_text(encoding="utf-8")
 
 
-def _dot(x: float, y: float) -> list[tuple[float, float]]:
+def _parse_stroke(text: str) -> list[tuple[float, float]]:
+    """The points `x,y` of a stroke; a single point is a dot, drawn as a small circle."""
+    points = [(float(x), float(y)) for x, y in (point.split(",") for point in text.split())]
+    if len(points) > 1:
+        return points
+    x, y = points[0]
     return [(x + 0.02 * c, y + 0.02 * s) for c, s in _ARC[::4]]
 
 
-def _bar(y: float, left: float = 0.0, right: float = 1.0) -> list[tuple[float, float]]:
-    return [(left, y), (right, y)]
-
-
 # Our own strokes, left edge at 0. Obtuse corners are rounded as in the fonts.
-_OWN: dict[str, list[Sequence[tuple[float, float]]]] = {
-    "+": [_bar(AXIS, 0, 0.8), [(0.4, AXIS - 0.4), (0.4, AXIS + 0.4)]],
-    "-": [_bar(AXIS, 0, 0.75)],
-    "=": [_bar(AXIS - 0.14, 0, 0.8), _bar(AXIS + 0.14, 0, 0.8)],
-    "<": [[(0.75, AXIS - 0.36), (0.0, AXIS), (0.75, AXIS + 0.36)]],
-    ">": [[(0.0, AXIS - 0.36), (0.75, AXIS), (0.0, AXIS + 0.36)]],
-    "\\leq": [
-        [(0.75, AXIS - 0.45), (0.0, AXIS - 0.1), (0.75, AXIS + 0.22)],
-        [(0.0, AXIS + 0.2), (0.75, AXIS + 0.5)],
-    ],
-    "\\geq": [
-        [(0.0, AXIS - 0.45), (0.75, AXIS - 0.1), (0.0, AXIS + 0.22)],
-        [(0.75, AXIS + 0.2), (0.0, AXIS + 0.5)],
-    ],
-    "\\neq": [
-        _bar(AXIS - 0.14, 0, 0.8),
-        _bar(AXIS + 0.14, 0, 0.8),
-        [(0.62, AXIS - 0.42), (0.2, AXIS + 0.42)],
-    ],
-    "\\pm": [
-        _bar(AXIS - 0.08, 0, 0.75),
-        [(0.37, AXIS - 0.44), (0.37, AXIS + 0.26)],
-        _bar(0.02, 0, 0.75),
-    ],
-    "\\times": [
-        [(0.05, AXIS - 0.26), (0.6, AXIS + 0.26)],
-        [(0.6, AXIS - 0.26), (0.05, AXIS + 0.26)],
-    ],
-    "\\div": [_bar(AXIS, 0, 0.75), _dot(0.37, AXIS - 0.26), _dot(0.37, AXIS + 0.26)],
-    "\\cdot": [_dot(0.05, AXIS)],
-    "\\ldots": [_dot(0.05, -0.02), _dot(0.35, -0.02), _dot(0.65, -0.02)],
-    "\\cdots": [_dot(0.05, AXIS), _dot(0.35, AXIS), _dot(0.65, AXIS)],
-    "\\prime": [[(0.16, -1.0), (0.05, -0.62)]],
-    "\\rightarrow": [
-        _bar(AXIS, 0, 1.0),
-        [(0.78, AXIS - 0.18), (1.0, AXIS), (0.78, AXIS + 0.18)],
-    ],
-    "\\in": [
-        [(0.6, AXIS - 0.34), (0.3, AXIS - 0.34), (0.08, AXIS - 0.2), (0.0, AXIS),
-         (0.08, AXIS + 0.2), (0.3, AXIS + 0.34), (0.6, AXIS + 0.34)],
-        _bar(AXIS, 0, 0.55),
-    ],
-    "\\forall": [[(0.0, -1.0), (0.4, 0.0), (0.8, -1.0)], _bar(-0.62, 0.16, 0.64)],
-    "\\exists": [[(0.0, -1.0), (0.55, -1.0), (0.55, 0.0), (0.0, 0.0)], _bar(-0.5, 0.05, 0.55)],
-    "\\partial": [
-        [(0.12, -0.9), (0.3, -1.0), (0.5, -0.85), (0.56, -0.5), (0.48, -0.15), (0.28, 0.0),
-         (0.08, -0.06), (0.02, -0.26), (0.14, -0.5), (0.36, -0.56), (0.54, -0.42)],
-    ],
-    "\\infty": [
-        [(0.45 + 0.45 * np.cos(t) / (1 + np.sin(t) ** 2),
-          AXIS + 0.6 * np.sin(t) * np.cos(t) / (1 + np.sin(t) ** 2))
-         for t in np.linspace(0.5 * np.pi, 2.5 * np.pi, 33)],
-    ],
-    "\\sum": [
-        [(0.95, -1.12), (0.9, -1.3), (0.0, -1.3), (0.55, -0.42), (0.0, 0.45), (0.95, 0.45),
-         (1.02, 0.24)],
-    ],
-    "\\prod": [
-        _bar(-1.3, 0, 1.1),
-        [(0.2, -1.3), (0.2, 0.45)],
-        [(0.9, -1.3), (0.9, 0.45)],
-    ],
-    "\\int": [
-        [(0.66, -1.32), (0.58, -1.44), (0.46, -1.42), (0.39, -1.22), (0.33, -0.4), (0.27, 0.4),
-         (0.2, 0.62), (0.08, 0.64), (0.0, 0.52)],
-    ],
-    "[": [[(0.3, -1.12), (0.04, -1.12), (0.04, 0.32), (0.3, 0.32)]],
-    "]": [[(0.0, -1.12), (0.26, -1.12), (0.26, 0.32), (0.0, 0.32)]],
+_OWN: dict[str, list[list[tuple[float, float]]]] = {
     "\\theta": [
         [(0.3 + 0.28 * c, -0.5 + 0.52 * s) for c, s in _ARC[18:] + _ARC[1:19]],
-        _bar(-0.48, 0.04, 0.56),
+        [(0.04, -0.48), (0.56, -0.48)],
     ],
-    "\\{": [
-        [(0.32, -1.12), (0.2, -1.06), (0.16, -0.9), (0.17, -0.62), (0.12, -0.46), (0.0, -0.4),
-         (0.12, -0.32), (0.17, -0.16), (0.16, 0.12), (0.2, 0.26), (0.32, 0.32)],
+    "\\infty": [
+        [
+            (
+                0.45 + 0.45 * np.cos(t) / (1 + np.sin(t) ** 2),
+                AXIS + 0.6 * np.sin(t) * np.cos(t) / (1 + np.sin(t) ** 2),
+            )
+            for t in np.linspace(0.5 * np.pi, 2.5 * np.pi, 33)
+        ],
     ],
-    "\\}": [
-        [(0.0, -1.12), (0.12, -1.06), (0.16, -0.9), (0.15, -0.62), (0.2, -0.46), (0.32, -0.4),
-         (0.2, -0.32), (0.15, -0.16), (0.16, 0.12), (0.12, 0.26), (0.0, 0.32)],
-    ],
-}  # fmt: skip
+}
+for _line in _OWN_STROKES.splitlines():
+    _token, _, _strokes = _line.partition(" : ")
+    _OWN[_token] = [_parse_stroke(stroke) for stroke in _strokes.split(";")]
 _ALIASES = {"\\lt": "<", "\\gt": ">", "\\le": "\\leq", "\\ge": "\\geq", "\\ne": "\\neq",
          "\\to": "\\rightarrow", "'": "\\prime", "\\lbrace": "\\{", "\\rbrace": "\\}"}  # fmt: skip
 

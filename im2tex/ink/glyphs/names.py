@@ -11,6 +11,7 @@ handwriting does not distinguish them, nor does any data set. Accents have their
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from string import ascii_letters, ascii_uppercase
 
 from im2tex.latex.normal_form.commands import FONTS, SWITCHES
@@ -28,93 +29,19 @@ ALPHABETS = {
 }
 """Fonts whose letters have shapes of their own in handwriting, and their names."""
 
-_ALIASES = r"""
-\rightarrow : \to \textrightarrow
-\leftarrow : \gets \textleftarrow
-\uparrow : \textuparrow
-\downarrow : \textdownarrow
-\Leftrightarrow : \iff
-\Longrightarrow : \implies
-\Longleftarrow : \impliedby
-\leq : \le
-\geq : \ge
-\neq : \ne
-< : \lt \less \textless
-> : \gt \greater \textgreater
-- : \minus \textminus \textendash \-- \--- \---- \textemdash -- ---
-= : \equal
-+ : \plus
-* : \ast \textasteriskcentered
-/ : \slash \textfractionsolidus
-\backslash : \setminus \textbackslash
-: : \colon
-. : \ldotp \period
-, : \comma
-\cdot : \cdotp \centerdot \textperiodcentered
-\ldots : \dots \dotsc \dotso \textellipsis \mathellipsis
-\cdots : \dotsb \dotsm \dotsi
-| : \vert \lvert \rvert \mid \textbar \textvertline \textpipe
-\| : \Vert \lVert \rVert \parallel \textdoublevertline \textbardbl
-\{ : \lbrace \textbraceleft
-\} : \rbrace \textbraceright
-[ : \lbrack
-] : \rbrack
-\langle : \textlangle
-\rangle : \textrangle
-\prime : '
-\wedge : \land
-\vee : \lor
-\neg : \lnot \textlnot
-\ni : \owns
-\dagger : \dag \textdagger
-\ddagger : \ddag \textdaggerdbl
-\perp : \bot
-\triangle : \bigtriangleup \vartriangle
-\bigtriangledown : \triangledown
-\triangleleft : \lhd \vartriangleleft
-\triangleright : \rhd \vartriangleright
-\trianglelefteq : \unlhd
-\trianglerighteq : \unrhd
-\square : \Box \Square
-\diamond : \Diamond \lozenge
-\bullet : \textbullet
-\sim : \thicksim
-\approx : \thickapprox
-\leadsto : \rightsquigarrow
-\hbar : \hslash
-\emptyset : \varnothing
-\bowtie : \Bowtie \Join
-\surd : \textsurd
-\pm : \textpm
-\times : \texttimes
-\div : \textdiv
-\$ : \mathdollar \textdollar
-\S : \mathsection \textsection
-\P : \mathparagraph \textparagraph
-\pounds : \mathsterling \textsterling
-\_ : \mathunderscore \textunderscore
-\copyright : \textcopyright
-\& : \textampersand
-# : \#
-@ : \MVAt
-" : \textquotedblright
-` : \textquoteleft
-\imath : \i
-\jmath : \j
-\degree : \textdegree
-\sqrt : \sqrt{}
-\mathbb{1} : \mathds{1}
-"""
+
+def read_names(file: str) -> dict[str, tuple[str, ...]]:
+    """The lines `TOKEN : TOKENS` of a text file of this package."""
+    text = Path(__file__).with_name(file).read_text(encoding="utf-8")
+    pairs = (line.split(" : ") for line in text.splitlines())
+    return {token: tuple(others.split()) for token, others in pairs}
+
+
 _UPRIGHT = """alpha beta gamma delta zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
 upsilon chi psi omega vartheta varpi varrho varsigma"""
 _UPRIGHT_CAPITALS = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
 SPELLINGS: dict[str, str] = {
-    **{
-        other: name
-        for line in _ALIASES.strip().splitlines()
-        for name, others in [line.split(" : ")]
-        for other in others.split()
-    },
+    **{other: name for name, others in read_names("spellings.txt").items() for other in others},
     **{f"\\up{name}": f"\\{name}" for name in _UPRIGHT.split()},
     **{f"\\Up{name.lower()}": f"\\{name}" for name in _UPRIGHT_CAPITALS.split()},
 }

@@ -13,36 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from im2tex.ink.glyphs.bank import GlyphSample
+from im2tex.ink.glyphs.names import read_names
 from im2tex.ink.ink import Stroke
 
-SUBSTITUTES: dict[str, tuple[str, ...]] = {
-    "D": ("\\mathcal{D}",),
-    "J": ("\\mathcal{J}",),
-    "K": ("\\mathcal{K}",),
-    "O": ("o", "\\bigcirc"),
-    "U": ("\\cup",),
-    "W": ("w",),
-    "Z": ("\\mathcal{Z}",),
-    "\\hat": ("\\wedge",),
-    "\\widehat": ("\\wedge",),
-    "\\check": ("\\vee",),
-    "\\tilde": ("\\sim",),
-    "\\widetilde": ("\\sim",),
-    "\\bar": ("-",),
-    "\\overline": ("\\frac",),
-    "\\underline": ("\\frac",),
-    "\\vec": ("\\rightarrow",),
-    "\\overrightarrow": ("\\rightarrow",),
-    "\\overleftarrow": ("\\leftarrow",),
-    "\\dot": (".",),
-    "\\breve": ("\\smile",),
-    "\\acute": ("/",),
-    "\\grave": ("\\backslash",),
-    "\\mathring": ("\\circ",),
-    "\\not": ("/",),
-    "\\vline": ("|",),
-    "\\vrule": ("|",),
-}
+SUBSTITUTES = read_names("substitutes.txt")
 """Symbols, and the symbols whose drawings they use if they have none of their own."""
 
 SOURCE = "composed"
