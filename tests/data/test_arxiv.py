@@ -201,7 +201,7 @@ def test_ensure_refuses_other_settings_with_command(renderer, listed, tmp_path):
     source(limit=20, max_tokens=100).prepare(tmp_path, str(listed))
     for settings, words in (
         ({"max_tokens": 120}, "max_tokens=120, made with 100"),
-        ({"min_characters": 10}, "min_characters=10, made with 40"),
+        ({"validation": 0.2}, "validation=0.2, made with 0.09"),
     ):
         with pytest.raises(Im2TexError, match=words):
             source(**settings).ensure(tmp_path)
@@ -232,7 +232,6 @@ def test_store_has_metadata_of_preparation(renderer, listed, tmp_path):
     [
         ({"limit": 0}, "limit must be >= 1, got 0"),
         ({"limit_test": -1}, "limit_test must be >= 1, got -1"),
-        ({"min_characters": 50, "max_characters": 50}, "to below max_characters=50, got 50"),
         ({"validation": 0.6, "test": 0.4}, "a sum below 1"),
         ({"labels": "raw"}, "labels"),
     ],

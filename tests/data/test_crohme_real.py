@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from im2tex.data.sources.crohme.source import CrohmeSource
-from im2tex.latex.crohme.label_agreement import compare_labels
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +51,11 @@ def test_labels_agree_with_captions(prepared, data):
         "test_2013": samples["test_2013"],
         "test_2014": samples["test_2014"],
     }
-    # What is asked of labels is 98.5, 96 and 98 %; the differences left are of known classes.
+    # Published captions agree on 98.5, 96 and 98 % at least.
     least = {"train": 0.99, "test_2013": 0.99, "test_2014": 0.99}
     for split, group in groups.items():
-        found = compare_labels({s.extra["file"]: s.tokens for s in group}, theirs)
-        assert found.missing == 0
-        assert found.fraction >= least[split], (split, found.classes)
-        assert sum(found.classes.values()) == found.compared - found.equal
+        equal = sum(list(s.tokens) == theirs[s.extra["file"]] for s in group)
+        assert equal / len(group) >= least[split], split
 
 
 def test_validation_is_disjoint_and_proportional(prepared):

@@ -68,8 +68,6 @@ class ArxivSource(Source):
         limit_test: samples in `test`.
         max_tokens: length of the longest label in `train` and `validation`; the paper: 150.
         labels: `norm` for the paper's normal form, `tok` for its plain token stream.
-        min_characters: formulas must be longer; the paper: 40.
-        max_characters: formulas must be shorter; the paper: 1024.
         validation: fraction of the papers in `validation`; the paper: 0.09.
         test: fraction of the papers in `test`; the paper: 0.1.
 
@@ -86,8 +84,6 @@ class ArxivSource(Source):
         limit_test: int | None = None,
         max_tokens: int | None = None,
         labels: Literal["norm", "tok"] = "norm",
-        min_characters: int | None = None,
-        max_characters: int | None = None,
         validation: float | None = None,
         test: float | None = None,
     ) -> None:
@@ -95,8 +91,6 @@ class ArxivSource(Source):
         self.settings = ArxivSettings(
             limits={"train": limit, "validation": limit_validation, "test": limit_test},
             max_tokens=max_tokens,
-            min_characters=min_characters,
-            max_characters=max_characters,
             validation=validation,
             test=test,
         )

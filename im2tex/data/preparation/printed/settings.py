@@ -20,7 +20,7 @@ PAPER = {
 }
 """The paper's settings (sections 3 and 4 of Deng et al. 2017)."""
 
-_FIXED = ("min_characters", "max_characters", "validation", "test")  # cannot be narrowed later
+_FIXED = ("validation", "test")  # cannot be narrowed later
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,6 @@ class ArxivSettings:
     Attributes:
         limits: maximum number of samples, by split.
         max_tokens: length of the longest label in training and validation.
-        min_characters: formulas must be longer.
-        max_characters: formulas must be shorter.
         validation: fraction of the papers in `validation`.
         test: fraction of the papers in `test`.
 
@@ -41,8 +39,6 @@ class ArxivSettings:
 
     limits: Mapping[str, int | None] = field(default_factory=dict)
     max_tokens: int | None = None
-    min_characters: int | None = None
-    max_characters: int | None = None
     validation: float | None = None
     test: float | None = None
 
@@ -51,12 +47,6 @@ class ArxivSettings:
             if value is not None and value < 1:
                 raise Im2TexError(f"source_args: {name} must be >= 1, got {value}.")
         resolved = self.resolved()
-        low, high = resolved["min_characters"], resolved["max_characters"]
-        if not 0 <= low < high:
-            raise Im2TexError(
-                f"source_args: min_characters must be from 0 to below max_characters={high}, got "
-                f"{low}."
-            )
         fractions = resolved["validation"], resolved["test"]
         if min(fractions) < 0 or sum(fractions) >= 1:
             raise Im2TexError(

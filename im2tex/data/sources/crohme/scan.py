@@ -45,10 +45,6 @@ class InkRecord:
     digest: bytes
     annotation_rank: tuple[bool, bool, int]
 
-    def is_same_ink(self, other: InkRecord) -> bool:
-        """Returns whether two files of one name have the same ink."""
-        return self.digest == other.digest or (self.ui != "" and self.ui == other.ui)
-
     @property
     def fingerprints(self) -> set[bytes | str]:
         """Values of which two files of the same ink share at least one."""
@@ -165,7 +161,7 @@ def _without_duplicates(records: list[InkRecord]) -> list[InkRecord]:
 
     kept: list[InkRecord] = []
     for record in sorted(records, key=rank):
-        if not any(record.is_same_ink(other) for other in kept):
+        if all(record.fingerprints.isdisjoint(other.fingerprints) for other in kept):
             kept.append(record)
     return kept
 
