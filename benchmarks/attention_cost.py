@@ -1,23 +1,23 @@
-"""What a step of attention costs: the coarse-to-fine attentions against standard attention.
+"""Measures a step of the coarse-to-fine attentions against a step of standard attention.
 
     python benchmarks/attention_cost.py
     python benchmarks/attention_cost.py --quick
     python benchmarks/attention_cost.py --device cuda --precision bfloat16
 
-Three tables, on random features of the paper's widths, all in the same run. What a step is to
-reading and to training as a whole is measured by `attention_reading.py`.
+Prints three tables, on random features of the paper's widths, measured in the same run.
+`attention_prediction.py` measures whole predictions and training steps.
 
 *A step*, without gradients, on grids from 40 x 8 to 480 x 160 cells with the paper's blocks of
-4 x 4, for one query an image and for a beam of 5: time, memory that PyTorch's allocator gives to
-the step at its peak, its result included and the grid not, and look-ups as in the paper's table 4.
-The coarse scores are scaled so that sparsemax finds the paper's 4.6 blocks a query on average.
-*Growth*: the hard attention's step where the side of a block grows as the square root of the
-grid's side, so that coarse and fine look-ups balance and grow as the square root of the cells.
-*Price*: what a cell costs sparsemax where it is taken out, in cells of a grid read as a whole
-(`im2tex.attention.sparse.GATHER_COST` decides between the two).
+4 x 4, for one query per image and for a beam of 5: time, peak memory that PyTorch's allocator gives
+to the step (with its result, without the grid), and look-ups as in the paper's table 4. The coarse
+scores are scaled so that sparsemax selects the paper's 4.6 blocks per query on average.
+*Growth*: a step of hard attention where the side of a block grows as the square root of the grid's
+side, so that coarse and fine look-ups balance and grow as the square root of the number of cells.
+*Gather cost*: time per cell that sparsemax gathers, relative to the time per cell of attention over
+the whole grid (`im2tex.attention.sparse.GATHER_COST` decides between the two).
 
-Times are the best of several; one thread by its processor time, or more of them, or a GPU, by the
-clock. Grids beyond --memory are left out.
+Times are the best of several runs: processor time with one thread, wall time with several threads
+or a GPU. Grids whose features exceed --memory are skipped.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from im2tex.grid import Grid
 
 WIDTH = 512
 SUPPORT = 74 / 16
-"""Blocks a query that the paper's sparsemax looks at: its 74 fine look-ups (table 4)."""
+"""Blocks per query that the paper's sparsemax attends to: its 74 fine look-ups (table 4)."""
 KINDS = ["standard", "coarse_only", "hierarchical", "sparsemax", "hard"]
 SIZES = [(40, 8), (60, 20), (120, 40), (240, 80), (480, 160)]
 """Cells, width by height."""
@@ -54,7 +54,7 @@ SIZES = [(40, 8), (60, 20), (120, 40), (240, 80), (480, 160)]
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and how to measure."""
+    """Device, precision, threads and duration of the measurements."""
 
     device: torch.device
     dtype: torch.dtype
@@ -62,7 +62,7 @@ class Machine:
     seconds: float
 
     def best(self, run: Callable[[], Any]) -> float:
-        """Seconds of the best of several runs, after a first one that does not count."""
+        """Returns the seconds of the best of several runs; a first run is not timed."""
         clock = Clock(self.device, self.threads).now
         found: list[float] = []
         for number in range(51):
@@ -77,12 +77,12 @@ class Machine:
         return min(found)
 
     def wait(self) -> None:
-        """Lets a GPU finish."""
+        """Waits until a GPU has finished."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
     def peak(self, run: Callable[[], Any]) -> int:
-        """Most bytes that PyTorch gives out at a time, beyond what it held before."""
+        """Returns the peak of the bytes that PyTorch allocates during a run."""
         if self.device.type == "cuda":
             held = torch.cuda.memory_allocated()
             torch.cuda.reset_peak_memory_stats()
@@ -98,13 +98,13 @@ class Machine:
         given = [event for event in events if event["name"] == "[memory]"]
         held = most = 0
         for event in sorted(given, key=lambda event: event["ts"]):
-            held += event["args"]["Bytes"]  # less than 0 where some are given back
+            held += event["args"]["Bytes"]  # negative for freed memory
             most = max(most, held)
         return most
 
 
 def grid_of(batch: int, size: tuple[int, int], block: int, machine: Machine) -> Grid:
-    """Random cells; every image of a batch has the same ones, in memory of its own."""
+    """Returns random features: the same for each image of a batch, in separate memory."""
     w, h = size
 
     def level(height: int, width: int, stride: int, coarse: Grid | None) -> Grid:
@@ -135,7 +135,7 @@ def scale(attention: Attention, query: Tensor, grid: Grid) -> None:
 
 
 def features_gb(batch: int, size: tuple[int, int], machine: Machine) -> float:
-    """Of both levels, and of one image's made first."""
+    """Returns the size of both levels' features, with one image's that they copy, GB."""
     return (batch + 1) * size[0] * size[1] * 17 / 16 * WIDTH * machine.dtype.itemsize / 1e9
 
 
@@ -143,8 +143,8 @@ def steps(
     sizes: list[tuple[int, int]], batches: list[int], beam: int, memory: float, at: Machine
 ) -> None:
     print(
-        f"A step of attention, {beam} quer{'y' if beam == 1 else 'ies'} an image, blocks of 4 x 4; "
-        "ratios are how many times less than standard attention\n"
+        f"A step of attention, {beam} quer{'y' if beam == 1 else 'ies'} per image, "
+        "blocks of 4 x 4; ratios are how many times less than standard attention\n"
     )
     print(
         f"{'cells':<9}{'batch':>6}  {'attention':<13}{'ms':>9}{'ratio':>8}{'peak MB':>10}"
@@ -156,7 +156,7 @@ def steps(
             name = f"{size[0]}x{size[1]}"
             needed = features_gb(batch, size, at)
             if needed > memory:
-                print(f"{name:<9}{batch:>6}  left out: its features alone hold {needed:.1f} GB")
+                print(f"{name:<9}{batch:>6}  skipped: its features alone need {needed:.1f} GB")
                 continue
             grid = grid_of(batch, size, 4, at)
             query = torch.randn(batch, beam, WIDTH, device=at.device, dtype=at.dtype)
@@ -184,7 +184,7 @@ def steps(
     print(f"\nSlower than standard attention: {'; '.join(slower) or 'none'}.")
     print(f"More memory than standard attention: {'; '.join(larger) or 'none'}.")
     print(
-        f"A block that is taken out is {16 * WIDTH:,} numbers, a score of standard attention one: "
+        f"A gathered block is {16 * WIDTH:,} numbers, a score of standard attention one: "
         "memory is saved\nwhere a batch has more scores than a few blocks have features.\n"
     )
 
@@ -192,7 +192,7 @@ def steps(
 def growth(sizes: list[tuple[int, int]], batch: int, memory: float, at: Machine) -> None:
     print(
         f"Hard attention with a growing block, batch {batch}; look-ups counted, the mean of 64 "
-        "queries an image\n"
+        "queries per image\n"
     )
     print(
         f"{'cells':<9}{'block':>6}{'look-ups':>10}{'2 sqrt(cells)':>15}{'ms':>9}"
@@ -211,23 +211,24 @@ def growth(sizes: list[tuple[int, int]], batch: int, memory: float, at: Machine)
             held = attention.prepare(grid)
             seconds.append(at.best(partial(attention, queries[:, :1], held, None)))
         attended = attention(queries, held, None)
-        looked = (attended.coarse_lookups + attended.fine_lookups).mean().item()
+        lookups = (attended.coarse_lookups + attended.fine_lookups).mean().item()
         print(
-            f"{size[0]}x{size[1]:<9}"[:9] + f"{block:>6}{looked:>10.0f}{2 * cells**0.5:>15.0f}"
+            f"{size[0]}x{size[1]:<9}"[:9] + f"{block:>6}{lookups:>10.0f}{2 * cells**0.5:>15.0f}"
             f"{seconds[1] * 1e3:>9.3f}{seconds[0] * 1e3:>13.3f}{seconds[0] / seconds[1]:>7.1f}x",
             flush=True,
         )
         del grid, held, attended
     if batch == 1:
-        print("(a few tenths of a millisecond are the calls themselves, whatever they work on)")
+        print("(a few tenths of a millisecond are the overhead of the calls)")
     print()
 
 
-def prices(sizes: list[tuple[int, int]], batch: int, at: Machine) -> None:
+def gather_costs(sizes: list[tuple[int, int]], batch: int, at: Machine) -> None:
     print(
-        f"Price of a cell that sparsemax takes out, batch {batch}; GATHER_COST is {GATHER_COST}\n"
+        f"Relative cost of a cell that sparsemax gathers, batch {batch}; "
+        f"GATHER_COST is {GATHER_COST}\n"
     )
-    print(f"{'cells':<9}{'queries':>8}{'taken out ms':>14}{'whole ms':>10}{'cells':>8}{'price':>7}")
+    print(f"{'cells':<9}{'queries':>8}{'gathered ms':>14}{'whole ms':>10}{'cells':>8}{'cost':>7}")
     for size in sizes:
         grid = grid_of(batch, size, 4, at)
         for beam in (1, 5, 10):
@@ -241,10 +242,10 @@ def prices(sizes: list[tuple[int, int]], batch: int, at: Machine) -> None:
             asking, blocks = choice.flatten(0, 1).nonzero(as_tuple=True)
             few = at.best(partial(gathered_attention, choice, fine, held, choice, asking, blocks))
             whole = at.best(partial(full_attention, choice, fine, held, choice))
-            share = len(blocks) * 16 / (batch * size[0] * size[1])
+            fraction = len(blocks) * 16 / (batch * size[0] * size[1])
             print(
                 f"{size[0]}x{size[1]:<9}"[:9] + f"{beam:>8}{few * 1e3:>14.3f}{whole * 1e3:>10.3f}"
-                f"{share:>8.1%}{few / share / whole:>7.2f}",
+                f"{fraction:>8.1%}{few / fraction / whole:>7.2f}",
                 flush=True,
             )
     print()
@@ -265,13 +266,13 @@ def main() -> int:
         0.02 if args.quick else 0.5,
     )
     sizes, batch = (SIZES[:3], 8) if args.quick else (SIZES, 32)
-    print(f"{args.device}, {args.precision}, {WIDTH} features a cell\n")
+    print(f"{args.device}, {args.precision}, {WIDTH} features per cell\n")
     for beam in args.beams:
         steps(sizes, [1, batch], beam, args.memory, at)
     for images in (1, batch):
         growth(sizes, images, args.memory, at)
     for images in (1, batch):
-        prices(SIZES[:3], images, at)
+        gather_costs(SIZES[:3], images, at)
     return 0
 
 

@@ -1,15 +1,14 @@
-"""A training step with the accumulated gradient of the grid against plain autograd's.
+"""Measures a training step with the accumulated gradient of the grid against plain autograd.
 
     python benchmarks/attention_gradient.py
     python benchmarks/attention_gradient.py --device cuda --passes 20
 
-Plain autograd makes a gradient as large as the grid at every step of the decoder, twice, and adds
-it up; the accumulated one makes it once (see `im2tex/attention/gradient_accumulation.py`).
-Timed is a decoder's loss and its backward pass down to the grid, at the sizes of two
-configurations, both ways on the same numbers in the same run, in turns; the best of the passes
-counts. One thread by its processor
-time, or more of them, or a GPU, by the clock. The gradients are compared as well. Peak memory is
-what the process (on a GPU: PyTorch) holds at most beyond what it held before; Linux only.
+Plain autograd makes a gradient as large as the grid at every step of the decoder, twice, and sums
+them; the accumulated gradient is made once (see `im2tex/attention/gradient_accumulation.py`).
+The timed work is a decoder's loss and its backward pass down to the grid, at the sizes of two
+configurations, with both implementations in turns on the same values; the best pass counts.
+Processor time with one thread, wall time with several threads or a GPU. The gradients are compared.
+Peak memory is that of the process (on a GPU: of PyTorch) beyond what it held before; Linux only.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ class Plain(StandardAttention):
     """The same attention with its gradient left to autograd."""
 
     def prepare(self, grid: Grid) -> StandardMemory:
-        """The features as they are, part of the graph."""
+        """Returns the features without a custom gradient."""
         memory = super().prepare(grid)
         cells = replace(
             memory.cells, features=grid.features.flatten(1, 2), accumulated_gradient=None
@@ -75,7 +74,7 @@ class Plain(StandardAttention):
 
 
 def peak(device: torch.device, *, reset: bool = False) -> float:
-    """Most MB held since the last reset."""
+    """Returns the peak memory since the last reset, MB."""
     if device.type == "cuda":
         if reset:
             torch.cuda.reset_peak_memory_stats()
@@ -86,8 +85,8 @@ def peak(device: torch.device, *, reset: bool = False) -> float:
     return int(match[1]) / 1e3 if match else float("nan")
 
 
-class PendingGradients:
-    """One job's steps, either way."""
+class TrainingStep:
+    """The training step of a job, with either attention."""
 
     def __init__(self, job: Job, dtype: torch.dtype, device: torch.device) -> None:
         torch.manual_seed(0)
@@ -102,7 +101,7 @@ class PendingGradients:
         self.targets = Targets(tokens)
 
     def __call__(self, kind: type[StandardAttention]) -> Tensor:
-        """One step; the gradient of the grid."""
+        """Runs a step and returns the gradient of the grid."""
         self.decoder.attention.__class__ = kind
         self.decoder.zero_grad()
         self.features.grad = None
@@ -122,7 +121,7 @@ def main() -> int:
     args = begin(parser)
     device, clock = args.device, args.clock.now
     print(
-        f"decoder and attention, forwards and backwards, {device}, {args.threads} thread(s), "
+        f"forward and backward pass of decoder and attention, {device}, {args.threads} thread(s), "
         f"{args.clock.name}\n"
     )
     print(
@@ -132,7 +131,7 @@ def main() -> int:
     ways = {"plain": Plain, "accumulated": StandardAttention}
     for job in JOBS:
         for dtype in (torch.float32, torch.bfloat16):
-            step = PendingGradients(job, dtype, device)
+            step = TrainingStep(job, dtype, device)
             seconds = dict.fromkeys(ways, float("inf"))
             most = dict.fromkeys(ways, 0.0)
             gradients = {name: step(kind) for name, kind in ways.items()}

@@ -1,18 +1,18 @@
-"""Every combination of encoder, attention and decoder that makes sense, learning 16 formulas.
+"""Trains each valid combination of encoder, attention and decoder to overfit 16 formulas.
 
     python benchmarks/combinations.py                      # a table, some minutes
-    python benchmarks/combinations.py --only transformer   # those with a word in their name
+    python benchmarks/combinations.py --only transformer   # combinations with a word in their name
 
-The additive score, one weight for the scores of both levels (`share`), and the transformer without
+The additive score, a projection shared by both levels (`share`), and the transformer without
 coverage or from left to right only are combinations of their own. Seconds are processor time.
 
-Each trains at a small size on one batch of made-up formulas until a greedy reading of all of them
-is right, or the steps are used up: a check that the parts fit and that gradients arrive, not a
-comparison. Hard attention starts from the hierarchical model, as in the paper, but from one of 40
-steps, which leaves it something to learn; its steps are counted from there. Ends with 1 if a
-combination does not learn its formulas; says what it misread, and how many it reads right by the
-batch's own statistics: those that batch normalisation keeps lag behind a network that still learns
-fast.
+Each combination trains at a small size on one batch of generated formulas until greedy search
+predicts all of them, or until the maximum number of steps: a check that the components fit together
+and that gradients reach them, not a comparison. Hard attention starts from the hierarchical model,
+as in the paper, after 40 steps, so that something is left to learn; its steps are counted from
+there. The exit status is 1 if a combination does not learn its formulas. Then its wrong predictions
+are printed, and the number of correct ones with the batch's own normalisation statistics, because
+the running statistics lag behind a network that still changes fast.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from im2tex.decoders import SearchOptions
 from im2tex.latex.vocabulary import Vocabulary
 
 FORMULAS = 16
-EVERY = 20  # steps between two readings
-EARLY = 40  # steps of the model that another one starts from
+EVERY = 20  # steps between two evaluations
+EARLY = 40  # steps of a model that another combination starts from
 POOLS = {"channels": [16, 32, 48, 48], "pools": ["2x2", "2x2", "2x1", "1x2"]}
 NORMED = {"batch_norm": [True] * 4}
 ENCODERS: dict[str, dict[str, Any]] = {
@@ -67,7 +67,7 @@ DECODERS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Combination:
-    """Parts of a model by name, what is special about them, and whose weights it starts from."""
+    """Component names and arguments of a model, and the combination that it starts from."""
 
     encoder: str
     attention: str
@@ -79,15 +79,15 @@ class Combination:
 
     @property
     def name(self) -> str:
-        """All parts in a word."""
+        """The names of the components, separated by spaces."""
         encoder = f"{self.encoder}{'+coarse' if self.coarse else ''}"
         return f"{encoder} {self.attention} {self.decoder} {self.variant}".rstrip()
 
 
 def combinations() -> list[Combination]:
-    """Those that make sense: CTC and the transformer take no attention, four need a coarse grid.
+    """Returns the valid combinations: CTC and the transformer take no attention.
 
-    Arguments are those of the attention, or of the decoder that takes none.
+    The arguments belong to the attention, or to a decoder that takes none.
     """
     found = [
         Combination(encoder, attention, "lstm", variant=variant, arguments=arguments)
@@ -119,21 +119,21 @@ def combinations() -> list[Combination]:
 
 def build(one: Combination, words: list[str]) -> Im2Tex:
     encoder = {**ENCODERS[one.encoder], **({"coarse": True, "block": 2} if one.coarse else {})}
-    alone = one.attention == "none"
+    without_attention = one.attention == "none"
     return Im2Tex(
         vocabulary=words,
-        encoder=one.recognizer.encoder,
+        encoder=one.encoder,
         encoder_args=encoder,
         attention=one.attention,
-        attention_args={} if alone else one.arguments,
+        attention_args={} if without_attention else one.arguments,
         decoder=one.decoder,
-        decoder_args={**DECODERS[one.decoder], **(one.arguments if alone else {})},
+        decoder_args={**DECODERS[one.decoder], **(one.arguments if without_attention else {})},
         preprocessing={"symbol_size": 14, "stroke_width": 0.12},
     )
 
 
-def misread(model: Im2Tex, batch: Batch) -> list[str]:
-    """What a greedy reading gets wrong."""
+def wrong_predictions(model: Im2Tex, batch: Batch) -> list[str]:
+    """Returns a line for each formula that greedy search predicts wrongly."""
     with torch.no_grad():
         found = model(batch, SearchOptions(beam_size=1, max_length=30))
     texts = [model.recognizer.require_vocabulary().decode(one[0].tokens) for one in found]
@@ -145,12 +145,12 @@ def misread(model: Im2Tex, batch: Batch) -> list[str]:
 
 
 def learn(model: Im2Tex, batch: Batch, limit: int, early: dict[str, Any]) -> tuple[int, list[str]]:
-    """Steps until all formulas are right, and what is misread at the end, in eval mode.
+    """Returns the steps until all formulas are right, and the wrong predictions at the end.
 
-    Its weights after the first few steps are left in `early`.
+    The weights after the first `EARLY` steps are stored in `early`.
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    step, wrong = 0, misread(model.eval(), batch)
+    step, wrong = 0, wrong_predictions(model.eval(), batch)
     while wrong and step < limit:
         model.train()
         for _ in range(min(EVERY, limit - step)):
@@ -164,12 +164,12 @@ def learn(model: Im2Tex, batch: Batch, limit: int, early: dict[str, Any]) -> tup
             step += 1
         if step <= EARLY:
             early.update(copy.deepcopy(model.state_dict()))
-        wrong = misread(model.eval(), batch)
+        wrong = wrong_predictions(model.eval(), batch)
     return step, wrong
 
 
-def by_batch_statistics(model: Im2Tex) -> Im2Tex:
-    """The model with batch normalisation as in training, and nothing else."""
+def with_batch_statistics(model: Im2Tex) -> Im2Tex:
+    """Sets only the batch normalisation of the model to training mode."""
     for layer in model.eval().modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.train()
@@ -215,15 +215,15 @@ def main() -> None:
                 f"{one.name:43} {size:10,} {right:3}/{FORMULAS} {steps:6} {taken:8.1f}", flush=True
             )
             for line in wrong:
-                print(f"    misread {line}")
+                print(f"    wrong: {line}")
             if wrong:
-                other = misread(by_batch_statistics(model), batch)
-                print(f"    by the batch's own statistics {FORMULAS - len(other)}/{FORMULAS}")
+                other = wrong_predictions(with_batch_statistics(model), batch)
+                print(f"    with the batch's own statistics {FORMULAS - len(other)}/{FORMULAS}")
     sys.exit(1 if failed else 0)
 
 
 def _starts(only: str) -> set[str]:
-    """What combinations with a word in their name start from."""
+    """Returns the combinations that those with a word in their name start from."""
     return {one.start for one in combinations() if only in one.name and one.start}
 
 

@@ -1,14 +1,14 @@
-"""Attention with coverage against its equations term by term.
+"""Measures coverage attention against an implementation of its equations term by term.
 
     python benchmarks/coverage.py
     python benchmarks/coverage.py --device cuda --images 32 --passes 10
 
-WAP convolves the summed weights to 512 maps and multiplies these with a matrix, at every step and
-for every cell; ours multiplies the two once an image (see `im2tex/attention/coverage.py`). Timed
-are a decoder's loss with its backward pass, and a beam search of as many steps, both ways on the
-same weights in the same run, in turns; the best of the passes counts: on one thread by its
-processor time, on a GPU by the clock. Kept is what autograd holds for the backward pass. The
-results are compared as well.
+WAP convolves the summed weights to 512 maps and multiplies these by a matrix, at every step and for
+every cell; ours multiplies kernel and matrix once per image (see `im2tex/attention/coverage.py`).
+The timed work is a decoder's loss with its backward pass, and a beam search of as many steps, with
+both implementations in turns on the same weights; the best pass counts: processor time with one
+thread, wall time on a GPU. "Kept" is the memory that autograd holds for the backward pass. The
+results are compared.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from im2tex.grid import Grid
 
 
 class Plain(CoverageAttention):
-    """The same attention, its convolution and its matrix one after the other."""
+    """The same attention, with convolution and matrix applied one after the other."""
 
-    def _covered(self, state: Tensor, memory: CoverageMemory) -> Tensor:
+    def _coverage(self, state: Tensor, memory: CoverageMemory) -> Tensor:
         b, k, cells = state.shape
-        maps = self.window(state.reshape(b * k, 1, *memory.shape))  # (B K, q, h, w)
+        maps = self.window(state.reshape(b * k, 1, *memory.size))  # (B K, q, h, w)
         mixed = self.past(maps.flatten(2).transpose(1, 2))  # (B K, h w, A)
         return mixed.transpose(1, 2).reshape(b, k, -1, cells)
 
@@ -75,7 +75,7 @@ def main() -> int:
     for job in (train, search):
         seconds = dict.fromkeys(("plain", "ours"), float("inf"))
         found, kept = {}, {}
-        for _ in range(1 + args.passes):  # the first pass warms up, and is not better
+        for _ in range(1 + args.passes):  # the first pass warms up
             for way in seconds:
                 decoder.attention.__class__ = Plain if way == "plain" else CoverageAttention
                 gc.collect()

@@ -1,12 +1,12 @@
-r"""Formulas like CROHME's: how near to the training labels, how fast, in how much memory.
+"""Compares sampled formulas with CROHME's training labels: distances, speed and memory.
 
     python benchmarks/crohme_like.py [--root data] [--data FOLDER] [--count N] [--seed N]
         [--plot FILE] [--write FILE] [--show N]
 
-ROOT holds a prepared CROHME, FOLDER (default: the environment's IM2TEX_DATA) has
-arxiv/formulas.tsv.xz to cut from. The profile is that of the training split, without the labels
-held out for validation; formulas of validation and of the tests are excluded. Draws what was
-wanted and what was found side by side. The plot needs matplotlib (`im2tex[builtin]`).
+ROOT contains a prepared CROHME, FOLDER (default: the environment's IM2TEX_DATA) the formulas
+arxiv/formulas.tsv.xz. The target profile is that of the training split, without the labels held out
+for validation; formulas of validation and of the tests are excluded. --plot draws the target and
+the sampled distributions side by side and needs matplotlib (`im2tex[builtin]`).
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def shares(counts: Mapping[Any, int]) -> dict[Any, float]:
+def fractions(counts: Mapping[Any, int]) -> dict[Any, float]:
     return {value: n / sum(counts.values()) for value, n in counts.items()}
 
 
 def draw(target: Profile, sample: Profile, path: Path) -> None:
-    import matplotlib as mpl  # noqa: PLC0415 - an extra, needed for the picture alone
+    import matplotlib as mpl  # noqa: PLC0415 - an extra, needed for the plot only
 
     mpl.use("agg")
     import matplotlib.pyplot as plt  # noqa: PLC0415
@@ -52,25 +52,25 @@ def draw(target: Profile, sample: Profile, path: Path) -> None:
     sides = [("CROHME training labels", target, "black"), ("sampled", sample, "tab:red")]
     length, token, shape, depth = panels.flat
     for name, profile, colour in sides:
-        of = shares(profile.lengths)
+        of = fractions(profile.lengths)
         length.step(range(1, 81), [of.get(n, 0) for n in range(1, 81)], color=colour, label=name)
-    length.set(xlabel="tokens", ylabel="share of formulas", title="length")
+    length.set(xlabel="tokens", ylabel="fraction of formulas", title="length")
     order = sorted(target.tokens, key=lambda token: -target.tokens[token])
     for (name, profile, colour), mark in zip(sides, "_.", strict=True):
-        of = shares(profile.tokens)
+        of = fractions(profile.tokens)
         token.plot([of.get(t, 0) for t in order], mark, color=colour, label=name)
-    token.set(yscale="log", ylabel="share of tokens", title="tokens, by falling frequency")
+    token.set(yscale="log", ylabel="fraction of tokens", title="tokens in order of frequency")
     token.set_xticks(range(len(order)), [t.replace("$", "") for t in order], rotation=90, size=5)
     for text in token.get_xticklabels():
         text.set_parse_math(False)
     names = [name for name in target.shapes if name != "depth"]
     for (name, profile, colour), shift in zip(sides, (-0.2, 0.2), strict=True):
-        have = [1 - shares(profile.shapes[n]).get(0, 0) for n in names]
+        have = [1 - fractions(profile.shapes[n]).get(0, 0) for n in names]
         shape.bar([i + shift for i in range(len(names))], have, 0.4, color=colour, label=name)
-        of = shares(profile.shapes["depth"])
+        of = fractions(profile.shapes["depth"])
         depth.bar([n + shift for n in of], list(of.values()), 0.4, color=colour, label=name)
     shape.set_xticks(range(len(names)), names, rotation=20)
-    shape.set(ylabel="share of formulas that have any", title="structure")
+    shape.set(ylabel="fraction of formulas with any", title="structure")
     depth.set(xlabel="levels of fractions, radicals, scripts", title="nesting depth", yscale="log")
     for panel in panels.flat:
         panel.legend()
@@ -84,8 +84,8 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=75_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot", type=Path, help="draw target and sample into this PNG")
-    parser.add_argument("--write", type=Path, help="write the formulas, tokens a line")
-    parser.add_argument("--show", type=int, default=0, help="print that many of each")
+    parser.add_argument("--write", type=Path, help="write the formulas, one per line")
+    parser.add_argument("--show", type=int, default=0, help="print this number of formulas of each")
     options = parser.parse_args()
     if options.data is None or not options.data.is_dir():
         print("crohme_like: no data: set IM2TEX_DATA or --data to its folder", file=sys.stderr)

@@ -1,9 +1,9 @@
-"""How many labels CTC can predict from their images, by time steps of a column.
+"""Counts the labels that CTC can predict from their images, by time steps per column.
 
     python benchmarks/ctc_columns.py data/im2latex/test.parquet
 
-A label needs a step a token, and one more between two equal ones. No speed is measured: it is what
-`upsample` in `configs/im2latex_ctc.yaml` was chosen by.
+A label needs one time step per token, and one more between two equal tokens. The result is the
+reason for `upsample` in `configs/im2latex_ctc.yaml`; no speed is measured.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from im2tex.latex.vocabulary import Vocabulary
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("store", type=Path, help="a split with pictures")
+    parser.add_argument("store", type=Path, help="a split with images")
     parser.add_argument("--config", type=Path, default=Path("configs/im2latex_ctc.yaml"))
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 3, 4, 6, 8])
     options = parser.parse_args()
@@ -41,7 +41,7 @@ def main() -> None:
         columns.append(model.preprocessing.load_image(sample.image).image.shape[1] // stride)
     enough = torch.cat(needed) / torch.tensor(columns)
     print(f"{len(columns)} labels of {options.store}, columns of {stride} pixels\n")
-    print(f"{'steps a column':>14}{'labels that fit':>17}")
+    print(f"{'steps/column':>14}{'labels that fit':>17}")
     for steps in options.steps:
         print(f"{steps:>14}{(enough <= steps).float().mean():>17.1%}")
 

@@ -1,14 +1,13 @@
-"""Prefix search of a batch against the textbook's, in plain Python: images a second, ratio, memory.
+"""Measures batched CTC prefix search against the textbook algorithm in plain Python.
 
     python benchmarks/ctc_search.py
     python benchmarks/ctc_search.py --steps 252 --vocabulary 500 --tokens 60    # IM2LATEX's sizes
 
-The emissions are made up: each image has a label whose tokens stand out at random time steps, a
-blank elsewhere, and noise below. Both ways search the same emissions in the same run, in turns,
-with the same beam; the best of the passes counts. How many of the best labels agree is printed
-(they differ where two prefixes' probabilities do by less than rounding). One thread, by its
-processor time. Peak memory is what the process holds at most beyond what it held before; Linux
-only.
+The emissions are generated: each image has a label whose tokens are probable at random time steps,
+blanks elsewhere, and noise. Both implementations search the same emissions with the same beam, in
+turns; the best pass counts. The number of equal best labels is printed (labels differ where the
+probabilities of two prefixes differ by less than rounding errors). One thread, processor time. Peak
+memory is that of the process beyond what it held before; Linux only.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from im2tex.decoders import SearchOptions
 from im2tex.decoders.ctc_prefix_search import prefix_search
 from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
 
-BARRED = (BOS, EOS, UNK)
+EXCLUDED = (BOS, EOS, UNK)
 NEVER = -math.inf
 
 Beam = dict[tuple[int, ...], tuple[float, float]]
 
 
 def emissions(images: int, steps: int, vocabulary: int, tokens: int) -> Tensor:
-    """Log p (B, T, V), as sure of itself as a trained model often is."""
+    """Returns log p (B, T, V), as peaked as that of a trained model."""
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(images, steps, vocabulary, generator=generator)
     logits[:, :, PAD] += 8.0
@@ -47,7 +46,7 @@ def emissions(images: int, steps: int, vocabulary: int, tokens: int) -> Tensor:
 
 
 def add(one: float, other: float) -> float:
-    """Log of the sum of two probabilities."""
+    """Returns the logarithm of the sum of two probabilities, from their logarithms."""
     high, low = max(one, other), min(one, other)
     return high if low == NEVER else high + math.log1p(math.exp(low - high))
 
@@ -56,7 +55,7 @@ def textbook(log_p: list[list[float]], beam: int) -> list[int]:
     """Hannun et al. 2014, algorithm 1, for one image: dictionaries of prefixes."""
     beams: Beam = {(): (0.0, NEVER)}
     for line in log_p:
-        letters = [(token, p) for token, p in enumerate(line) if token not in (PAD, *BARRED)]
+        letters = [(token, p) for token, p in enumerate(line) if token not in (PAD, *EXCLUDED)]
         grown: Beam = {}
         for prefix, (blank, token_p) in beams.items():
             total = add(blank, token_p)
@@ -73,7 +72,7 @@ def textbook(log_p: list[list[float]], beam: int) -> list[int]:
 
 
 def memory(*, reset: bool = False) -> float:
-    """Most MB held since the last reset."""
+    """Returns the peak memory since the last reset, MB."""
     if reset:
         Path("/proc/self/clear_refs").write_text("5")
     match = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
@@ -97,7 +96,7 @@ def main() -> int:
     options = SearchOptions(args.beam, max_length=1_000)
 
     def batched() -> list[list[int]]:
-        return [found[0].tokens for found in prefix_search(log_p, lengths, options, BARRED)]
+        return [found[0].tokens for found in prefix_search(log_p, lengths, options, EXCLUDED)]
 
     def one_by_one() -> list[list[int]]:
         return [textbook(line, args.beam) for line in lines]
@@ -116,7 +115,7 @@ def main() -> int:
         f"{args.images} images, {args.steps} steps, {args.vocabulary} tokens, beam {args.beam}, "
         "one thread, processor time\n"
     )
-    print(f"{'':<10}{'images a second':>17}{'peak MB':>9}")
+    print(f"{'':<10}{'images/s':>17}{'peak MB':>9}")
     for name, took in seconds.items():
         print(f"{name:<10}{args.images / took:>17.1f}{peak[name]:>9.0f}")
     same = sum(a == b for a, b in zip(*labels.values(), strict=True))

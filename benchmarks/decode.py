@@ -1,15 +1,15 @@
-"""Beam search of a batch against one image at a time: images a second, their ratio, peak memory.
+"""Measures beam search of a batch against one image at a time.
 
     python benchmarks/decode.py                          # crohme_small's sizes, untrained
     python benchmarks/decode.py --config configs/crohme_finetune.yaml
     python benchmarks/decode.py data/crohme/test_2014.parquet --checkpoint best.ckpt
 
-Without a checkpoint the weights are random, and every reading is made to end at the length of its
-label, so that the work is that of a model which knows how long formulas are. Encoding is timed
-beside it. Both ways read the same images in the same run, in turns, the best of the passes counts;
-how many readings agree is printed (they differ where two scores do by less than rounding). One
-thread by its processor time, or more of them, or a GPU, by the clock. Peak memory is what the
-process (on a GPU: PyTorch) holds at most beyond what it held before, in either way; Linux only.
+Without a checkpoint the weights are random, and every hypothesis is forced to end at the length of
+its label, so that the work is that of a trained model. Encoding is timed separately. Both methods
+search the same images in turns; the best pass counts. The number of equal predictions is printed
+(predictions differ where two scores differ by less than rounding errors). Processor time with one
+thread, wall time with several threads or a GPU. Peak memory is that of the process (on a GPU: of
+PyTorch) beyond what it held before; Linux only.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ Tokens = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Timed:
-    """The state of a `Timer`: the decoder's, when each image ends (B,), and the step."""
+class ForcedState:
+    """The state of a `ForcedLengthDecoder`: the decoder's state, the lengths (B,), and the step."""
 
     inner: Any
     ends: Tensor
     step: int
 
 
-class Timer:
-    """A decoder whose readings end when they are told to."""
+class ForcedLengthDecoder:
+    """A decoder whose hypotheses end at given lengths."""
 
     def __init__(self, decoder: StepwiseDecoder) -> None:
         self.decoder = decoder
 
-    def step(self, tokens: Tensor, state: Timed) -> tuple[Tensor, Timed]:
+    def step(self, tokens: Tensor, state: ForcedState) -> tuple[Tensor, ForcedState]:
         """See `StepwiseDecoder.step`."""
         log_p, inner = self.decoder.step(tokens, state.inner)
         over = (state.ends <= state.step).view(-1, 1)
@@ -68,11 +68,11 @@ class Timer:
         log_p[:, :, EOS + 1 :] = log_p[:, :, EOS + 1 :].masked_fill(over.unsqueeze(2), -1e9)
         return log_p, replace(state, inner=inner, step=state.step + 1)
 
-    def reorder(self, state: Timed, parents: Tensor) -> Timed:
+    def reorder(self, state: ForcedState, parents: Tensor) -> ForcedState:
         """See `StepwiseDecoder.reorder`."""
         return replace(state, inner=self.decoder.reorder(state.inner, parents))
 
-    def select(self, state: Timed, images: Tensor) -> Timed:
+    def select(self, state: ForcedState, images: Tensor) -> ForcedState:
         """See `StepwiseDecoder.select`."""
         inner = self.decoder.select(state.inner, images)
         return replace(state, inner=inner, ends=state.ends[images])
@@ -94,8 +94,9 @@ def inks(store: Path | None, count: int) -> tuple[list[Ink], list[Tokens]]:
     if store is not None:
         split = Split(store)
         chosen = [split[i] for i in np.linspace(0, len(split) - 1, count).astype(int)]
-        drawable = [one for one in chosen if one.ink is not None]
-        return [one.ink for one in drawable if one.ink], [one.tokens for one in drawable]
+        drawable = [sample for sample in chosen if sample.ink is not None]
+        inks = [sample.ink for sample in drawable if sample.ink]
+        return inks, [sample.tokens for sample in drawable]
     rng = np.random.default_rng(0)
     grammar = RandomGrammar(
         "0 1 2 3 4 a b c x y z + - = ( ) \\frac \\sqrt ^ _ \\sum \\sin", 2, 5, 50
@@ -109,7 +110,7 @@ def inks(store: Path | None, count: int) -> tuple[list[Ink], list[Tokens]]:
 
 
 def memory(device: torch.device, *, reset: bool = False) -> float:
-    """Most MB held since the last reset."""
+    """Returns the peak memory since the last reset, MB."""
     if device.type == "cuda":
         if reset:
             torch.cuda.reset_peak_memory_stats()
@@ -121,8 +122,8 @@ def memory(device: torch.device, *, reset: bool = False) -> float:
     return int(match[1]) / 1e3 if match else float("nan")
 
 
-class Reader:
-    """Reads the images in batches of up to so many, grouped as those of a test are."""
+class TimedPrediction:
+    """Predicts images in batches of a maximum size, grouped by size as in a test."""
 
     def __init__(
         self,
@@ -130,18 +131,18 @@ class Reader:
         images: list[NDArray[np.uint8]],
         labels: list[Tokens],
         options: SearchOptions,
-        timed: bool,
+        forced: bool,
         clock: Callable[[], float],
     ) -> None:
         self.clock = clock
-        self.model, self.images, self.options, self.timed = model, images, options, timed
+        self.model, self.images, self.options, self.forced = model, images, options, forced
         self.ends = torch.tensor([len(label) for label in labels], device=model.device)
         self.sizes = np.array(
             [(*image.shape, len(label)) for image, label in zip(images, labels, strict=True)]
         )
 
     def __call__(self, size: int) -> tuple[list[list[int]], float, float]:
-        """The best reading of every image; seconds of encoding, and of searching."""
+        """Returns the best hypothesis of every image, and seconds of encoding and searching."""
         found: dict[int, list[int]] = {}
         encoding = searching = 0.0
         for chosen in self.batches(size):
@@ -153,14 +154,14 @@ class Reader:
                 Batch(names, parts["images"].to(device), parts["sizes"].to(device), [()])
             )
             encoded = self._now()
-            for i, readings in zip(chosen, self._search(grid, chosen), strict=True):
-                found[i] = readings[0].tokens
+            for i, hypotheses in zip(chosen, self._search(grid, chosen), strict=True):
+                found[i] = hypotheses[0].tokens
             encoding += encoded - begun
             searching += self._now() - encoded
         return [found[i] for i in range(len(self.images))], encoding, searching
 
     def batches(self, size: int) -> list[list[int]]:
-        """Which images go together."""
+        """Returns the indices of the images of each batch."""
         budget = BatchLimits(size, pixels=1_200_000, tokens=1_000_000)  # the pixels of a test
         return bucket_by_size(range(len(self.images)), self.sizes, budget)
 
@@ -171,16 +172,18 @@ class Reader:
 
     def _search(self, grid: Grid, chosen: list[int]) -> list[list[Hypothesis]]:
         decoder = self.model.recognizer.require_decoder()
-        if not self.timed:
+        if not self.forced:
             return decoder.search(grid, self.options)
         assert isinstance(decoder, LSTMDecoder)
-        state = Timed(decoder.start(grid), self.ends[chosen], 0)
-        return beam_search(Timer(decoder), state, len(chosen), self.options, grid.features.device)
+        state = ForcedState(decoder.start(grid), self.ends[chosen], 0)
+        return beam_search(
+            ForcedLengthDecoder(decoder), state, len(chosen), self.options, grid.features.device
+        )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("store", type=Path, nargs="?", help="a split with inks")
+    parser.add_argument("store", type=Path, nargs="?", help="a split with ink")
     parser.add_argument("--config", type=Path, default=Path("configs/crohme_small.yaml"))
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--images", type=int, default=200)
@@ -192,7 +195,7 @@ def main() -> int:
     drawn, labels = inks(args.store, args.images)
     model = model_of(args, labels).to(device).eval()
     images = [model.preprocessing.rasterize(ink).image for ink in drawn]
-    read = Reader(
+    read = TimedPrediction(
         model, images, labels, SearchOptions(args.beam), not args.checkpoint, args.clock.now
     )
     height, width = np.array([image.shape for image in images]).mean(0)
@@ -210,7 +213,7 @@ def main() -> int:
     texts: dict[str, list[list[int]]] = {}
     with torch.inference_mode():
         for size in ways.values():
-            read(size)  # kernels are made for each new size
+            read(size)  # the first call compiles kernels for each new size
         for _ in range(args.passes):
             for name, size in ways.items():
                 before = memory(device, reset=True)
@@ -219,9 +222,9 @@ def main() -> int:
                 peak[name] = max(peak[name], memory(device) - before)
     batches = read.batches(args.batch)
     print(
-        f"{len(batches)} batches, {padding_ratio(batches, read.sizes):.2f} pixels for each true one"
+        f"{len(batches)} batches, {padding_ratio(batches, read.sizes):.2f} pixels per image pixel"
     )
-    print(f"{'images a second':<18}{'encoded':>9}{'searched':>10}{'both':>9}{'peak MB':>9}")
+    print(f"{'images/s':<18}{'encoded':>9}{'searched':>10}{'both':>9}{'peak MB':>9}")
     for name, took in seconds.items():
         encoded, searched, both = len(images) / np.append(took, took.sum())
         print(f"{name:<18}{encoded:>9.1f}{searched:>10.1f}{both:>9.1f}{peak[name]:>9.0f}")
@@ -230,7 +233,7 @@ def main() -> int:
     same = sum(a == b for a, b in zip(*texts.values(), strict=True))
     print(
         f"\nbatched, the search is {searched:.1f}x as fast, all of it {both:.1f}x; "
-        f"{same} of {len(images)} readings are the same"
+        f"{same} of {len(images)} predictions are equal"
     )
     return 0
 

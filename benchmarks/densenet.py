@@ -1,13 +1,13 @@
-"""A training step of the DenseNet encoder against its layers as they are usually written.
+"""Measures a training step of the DenseNet encoder against the usual implementation of its layers.
 
     python benchmarks/densenet.py
     python benchmarks/densenet.py --device cuda --images 32 --passes 10
 
-Usually every layer of a dense block reads one concatenated tensor, which autograd keeps; ours
-makes it again in the backward pass (see `im2tex/encoders/densenet.py`). Timed are the encoder and
-its backward pass, both ways on the same weights and images in the same run, in turns; the best of
-the passes counts: on one thread by its processor time, on a GPU by the clock. The gradients are
-compared as well. Kept is what autograd holds between the two passes, counted tensor by tensor.
+Usually every layer of a dense block has one concatenated tensor as input, which autograd keeps;
+ours recomputes it in the backward pass (see `im2tex/encoders/densenet.py`). The timed work is the
+encoder and its backward pass, with both implementations in turns on the same weights and images;
+the best pass counts: processor time with one thread, wall time on a GPU. The gradients are
+compared. "Kept" is the memory that autograd holds between the two passes, summed over tensors.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from im2tex.encoders.densenet import DenseBlock, DenseNet
 
 
 class Plain(DenseBlock):
-    """The same layers, each on one concatenated tensor."""
+    """The same layers, each with one concatenated tensor as input."""
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """See `DenseBlock.forward`."""
@@ -36,7 +36,7 @@ class Plain(DenseBlock):
 
 
 def keeping(kept: dict[int, int]) -> torch.autograd.graph.saved_tensors_hooks:
-    """A context in which the bytes that autograd keeps are noted, by storage."""
+    """Returns a context that records the bytes that autograd keeps, by storage."""
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -47,7 +47,7 @@ def keeping(kept: dict[int, int]) -> torch.autograd.graph.saved_tensors_hooks:
 
 
 def step(encoder: DenseNet, images: Tensor, mask: Tensor) -> tuple[Tensor, int]:
-    """The gradient of all weights, and the bytes kept for it."""
+    """Returns the gradient of all weights, and the bytes kept for it."""
     kept: dict[int, int] = {}
     encoder.zero_grad()
     with keeping(kept):
@@ -73,7 +73,7 @@ def main() -> int:
     mask = torch.ones(args.images, args.height, args.width, dtype=torch.bool, device=device)
     seconds = dict.fromkeys(("plain", "ours"), float("inf"))
     gradients, kept = {}, {}
-    for _ in range(1 + args.passes):  # the first pass warms up, and is not better
+    for _ in range(1 + args.passes):  # the first pass warms up
         for way in seconds:
             for block in encoder.blocks:
                 block.__class__ = Plain if way == "plain" else DenseBlock

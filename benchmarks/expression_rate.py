@@ -1,10 +1,11 @@
-"""Pairs of formulas a second that the expression rate compares, on one core.
+"""Counts the pairs of formulas that the expression rate compares per second, on one core.
 
-    python benchmarks/expression_rate.py                          # made-up formulas, no data needed
+    python benchmarks/expression_rate.py                          # generated formulas
     python benchmarks/expression_rate.py lgeval_verdicts.tsv      # columns gold and prediction
 
-Both formulas of every pair are read anew. For comparison: pandoc alone, a process a formula as the
-CROHME tools start it, takes 0.1 s a formula, 0.2 s a pair (2.19.2, one of two busy cores).
+Both formulas of every pair are parsed anew. For comparison: pandoc alone, one process per formula
+as the CROHME tools start it, takes 0.1 s per formula, 0.2 s per pair (2.19.2, one of two busy
+cores).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Pair = tuple[list[str], list[str]]
 
 
 def made_up(count: int) -> list[Pair]:
-    """Formulas of about 20 tokens; a prediction has each token replaced with 3 %."""
+    """Returns formulas of about 20 tokens, and predictions with 3 % of the tokens replaced."""
     rng = random.Random(0)
     pieces = ["x", "2", "+", "= y", r"\alpha", "x ^ { 2 }", "a _ { i j }", "( x + 1 ) ^ { n }"]
     pieces += [r"\frac { x } { y + 1 }", r"\sqrt { x + 1 }", r"\sum _ { i = 0 } ^ { n }"]
@@ -45,7 +46,7 @@ def main() -> None:
             rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
             pairs = [(row["prediction"].split(), row["gold"].split()) for row in rows]
     tokens = sum(len(gold) for _, gold in pairs) / len(pairs)
-    print(f"{len(pairs)} pairs, {tokens:.1f} tokens a reference")
+    print(f"{len(pairs)} pairs, {tokens:.1f} tokens per reference")
     for variant in VARIANTS:
         seconds = []
         for _ in range(3):
@@ -53,9 +54,9 @@ def main() -> None:
             scores = [graph_scores(guess, gold, variant) for guess, gold in pairs]
             seconds.append(time.process_time() - start)
         name = "expression_rate" if variant == "crohme2019" else "expression_rate_strict"
-        right = [one[name] for one in scores if name in one]
+        right = [score[name] for score in scores if name in score]
         rate = sum(right) / len(right)
-        print(f"{variant}: {len(pairs) / min(seconds):,.0f} pairs a second ({name} {rate:.3f})")
+        print(f"{variant}: {len(pairs) / min(seconds):,.0f} pairs per second ({name} {rate:.3f})")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-r"""Formulas out of LaTeX sources: speed on one core, beside the paper's patterns alone.
+"""Measures the extraction of formulas from LaTeX sources against the paper's patterns alone.
 
     python benchmarks/extract.py [PAPERS] [--repeats N] [--show N]
 
-PAPERS: a folder or an archive, as for `read_papers`; without one, documents are made up on the
-spot. The plain way is five regular expressions over the files as they are, one after the other: no
-comments, no macros, no files in files. Of its formulas counted are those that are the same here,
-and what is wrong with the others.
+PAPERS is a folder or an archive, as for `read_papers`; without it, documents are generated. The
+baseline is five regular expressions applied to each file one after the other, without comments,
+macros or included files. Its formulas are counted as equal to ours, or by the defect that they
+have.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from im2tex.data.preparation.papers.paper import TEX, decode, read_paper
 from im2tex.data.preparation.raw_files import iter_files
 from im2tex.latex.normalize import normalize_or_none
 
-LENGTHS = (41, 1023)  # characters that the paper takes
+LENGTHS = (41, 1023)  # minimum and maximum characters of a formula in the paper
 PLAIN = [
     re.compile(pattern, re.DOTALL)
     for pattern in (
@@ -39,7 +39,7 @@ PLAIN = [
 
 
 def made_up(count: int) -> list[str]:
-    """Documents of about 60,000 characters, with short-hands, macros and comments."""
+    """Returns documents of about 60,000 characters, with short-hands, macros and comments."""
     rng = random.Random(0)
     head = (
         "\\documentclass{article}\n\\def\\be{\\begin{equation}}\\def\\ee{\\end{equation}}\n"
@@ -64,32 +64,32 @@ def made_up(count: int) -> list[str]:
     return documents
 
 
-def plainly(text: str) -> list[str]:
-    """The paper's patterns, and nothing else."""
+def match_patterns(text: str) -> list[str]:
+    """Returns the matches of the paper's patterns."""
     return [
         found.strip().replace("\n", " ") for pattern in PLAIN for found in pattern.findall(text)
     ]
 
 
-def wanted(formulas: list[str]) -> list[str]:
+def with_allowed_length(formulas: list[str]) -> list[str]:
     return [latex for latex in formulas if LENGTHS[0] <= len(latex) <= LENGTHS[1]]
 
 
 def report(name: str, seconds: float, size: int, formulas: list[str]) -> None:
     distinct = len(set(formulas))
     print(
-        f"{name:9} {size / seconds / 1e6:6.1f} MB a second   {len(formulas):,} formulas of"
+        f"{name:9} {size / seconds / 1e6:6.1f} MB per second   {len(formulas):,} formulas of"
         f" {LENGTHS[0]} to {LENGTHS[1]} characters, {distinct:,} distinct,"
-        f" {sum(map(readable, set(formulas))):,} of them readable"
+        f" {sum(map(is_parsable, set(formulas))):,} of them parsable"
     )
 
 
-def readable(latex: str) -> bool:
+def is_parsable(latex: str) -> bool:
     return normalize_or_none(latex) is not None
 
 
-def wrong(latex: str) -> str:
-    """What may be wrong with a formula of the plain way that is not found here."""
+def defect(latex: str) -> str:
+    """Returns the probable defect of a formula that only the patterns find."""
     if re.search(r"(?<!\\)%", latex):
         return "a comment in it"
     if re.search(r"\\(?:label|tag|nonumber|notag)(?![A-Za-z])", latex):
@@ -114,10 +114,15 @@ def main() -> None:
     )
     parser.add_argument("papers", nargs="?", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--show", type=int, default=0, help="print some that only one way finds")
+    parser.add_argument(
+        "--show",
+        type=int,
+        default=0,
+        help="number of formulas to print",
+    )
     options = parser.parse_args()
-    origin: Path | None = options.papers
-    if origin is None:
+    raw_path: Path | None = options.papers
+    if raw_path is None:
         texts = made_up(40)
         ours = lambda: [  # noqa: E731
             found.latex
@@ -126,26 +131,26 @@ def main() -> None:
         ]
     else:
         texts = [
-            decode(member.data) for member in iter_files(origin, TEX) if member.data is not None
+            decode(member.data) for member in iter_files(raw_path, TEX) if member.data is not None
         ]
         ours = lambda: [  # noqa: E731
-            found.latex for paper in read_papers(origin, workers=1) for found in paper.formulas
+            found.latex for paper in read_papers(raw_path, workers=1) for found in paper.formulas
         ]
     size = sum(len(text.encode()) for text in texts)
     print(f"{len(texts)} files, {size / 1e6:.1f} MB; one core, the best of {options.repeats}")
     seconds, found = best(ours, options.repeats)
-    found = wanted(found)
+    found = with_allowed_length(found)
     report("im2tex", seconds, size, found)
     plain_seconds, plain = best(
-        lambda: [latex for text in texts for latex in plainly(text)], options.repeats
+        lambda: [latex for text in texts for latex in match_patterns(text)], options.repeats
     )
-    plain = wanted(plain)
+    plain = with_allowed_length(plain)
     report("patterns", plain_seconds, size, plain)
     print(f"im2tex takes {seconds / plain_seconds:.1f} times as long as the patterns alone")
     same = {"".join(latex.split()) for latex in found}
     others = [latex for latex in dict.fromkeys(plain) if "".join(latex.split()) not in same]
-    print(f"{len(set(plain)) - len(others):,} distinct ones of the patterns are the same here, and")
-    for reason, count in Counter(map(wrong, others)).most_common():
+    print(f"{len(set(plain)) - len(others):,} distinct formulas are equal to ours; of the others")
+    for reason, count in Counter(map(defect, others)).most_common():
         print(f"    {count:6,}  have {reason}")
     for latex in random.Random(0).sample(others, min(options.show, len(others))):
         print(f"    patterns only: {latex[:150]}")

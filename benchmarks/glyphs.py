@@ -1,10 +1,10 @@
-"""A glyph bank: loading it and taking strokes out of it, against JSON lines of the same strokes.
+"""Measures loading of a glyph bank and access to its strokes, against JSON lines.
 
-    python benchmarks/glyphs.py                           # made-up drawings, no data needed
+    python benchmarks/glyphs.py                           # generated drawings, no data needed
     python benchmarks/glyphs.py data/glyphs/bank.parquet
 
-Times are of one core's processor time, the best of three. Memory is what loading leaves allocated,
-as tracemalloc sees it (Arrow's own buffers, which are freed again, are not seen).
+Times are processor time of one core, the best of three. Memory is what stays allocated after
+loading, by tracemalloc (without Arrow's own buffers, which are freed again).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ TAKEN = 20_000
 
 
 def made_up(samples: int) -> GlyphBank:
-    """The built-in font in shaky hands."""
+    """Returns a bank of the built-in font with random distortion."""
     rng = np.random.default_rng(0)
     font = font_glyphs()
     drawn = []
@@ -58,7 +58,7 @@ def timed(action: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def held(action: Callable[[], Any]) -> float:
-    """Megabytes that stay allocated."""
+    """Returns the memory that stays allocated after an action, MB."""
     gc.collect()
     tracemalloc.start()
     kept = action()
@@ -69,7 +69,7 @@ def held(action: Callable[[], Any]) -> float:
 
 
 def as_json(bank: GlyphBank, path: Path) -> None:
-    """Each glyph a line, its coordinates on the bank's grid, as the drawings are handed round."""
+    """Writes each glyph as a line, with coordinates on the bank's grid, as in Detexify's files."""
     with lzma.open(path, "wt") as file:
         for token in bank.tokens:
             if token not in bank.substitutes:
@@ -92,8 +92,8 @@ def from_json(path: Path) -> dict[str, list[list[Any]]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("bank", nargs="?", type=Path, help="a bank (default: a made-up one)")
-    parser.add_argument("--samples", type=int, default=20_000, help="glyphs of the made-up bank")
+    parser.add_argument("bank", nargs="?", type=Path, help="a bank (default: a generated one)")
+    parser.add_argument("--samples", type=int, default=20_000, help="glyphs of the generated bank")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = given.bank
@@ -111,7 +111,7 @@ def main() -> None:
         print(f"{len(bank):,} glyphs, {path.stat().st_size / 1e6:.1f} MB; "
               f"as JSON lines with xz {lines.stat().st_size / 1e6:.1f} MB")  # fmt: skip
         print(f"loading: {loading:.3f} s; JSON lines {parsing:.2f} s, {parsing / loading:.0f} x")
-        print(f"taking:  {TAKEN / taking:,.0f} glyphs a second, {strokes / taking:,.0f} strokes")
+        print(f"access:  {TAKEN / taking:,.0f} glyphs per second, {strokes / taking:,.0f} strokes")
         ours, theirs = held(lambda: GlyphBank.load(path)), held(lambda: from_json(lines))
         print(
             f"memory:  {ours:.1f} MB held; lists of arrays {theirs:.1f} MB, {theirs / ours:.0f} x"

@@ -1,13 +1,12 @@
-r"""Synthetic handwriting at load time: formulas written and drawn a second, against stored strokes.
+r"""Measures synthetic handwriting at load time against stored strokes, in formulas per second.
 
-    python benchmarks/handwriting.py                      # made-up formulas; needs TeX
+    python benchmarks/handwriting.py                      # generated formulas; needs TeX
     python benchmarks/handwriting.py --store data/handwriting/train.parquet \
         --bank data/glyphs/bank.parquet
 
-The obvious alternative writes every formula once and keeps its strokes, as a store of real inks
-does: then an epoch only reads them, but every epoch reads the same, and the file is larger. Rates
-are of one core's processor time; memory is what `tracemalloc` sees at most while formulas are
-written and drawn, the bank not counted.
+The alternative composes every formula once and stores its strokes: an epoch then only loads them,
+but every epoch has the same strokes, and the file is larger. Rates are in processor time of one
+core; memory is the peak of `tracemalloc` while formulas are composed and drawn, without the bank.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ LINES = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--store", type=Path, help="a split of source handwriting")
+    parser.add_argument("--store", type=Path, help="a split of the source `handwriting`")
     parser.add_argument("--bank", type=Path, help="a glyph bank")
     parser.add_argument("--count", type=int, default=2000)
     options = parser.parse_args()
@@ -56,21 +55,21 @@ def main() -> None:
             lambda one, number, by=composer: by.compose(one, np.random.default_rng(number)),
             layouts,
         )
-        print(f"written, {name:9} {rate:9,.0f} formulas/s")
+        print(f"composed, {name:9} {rate:9,.0f} formulas/s")
     preprocessing = Preprocessing(symbol_size=16, stroke_width=0.12)
     _, rate = timed(lambda one, _: preprocessing.rasterize(one), inks)
-    print(f"drawn               {rate:9,.0f} formulas/s, 16 pixels a symbol")
+    print(f"drawn                {rate:9,.0f} formulas/s, 16 pixels per symbol")
     composer = Composer(bank, NATURAL)
 
     def both(one: Layout, number: int) -> None:
         preprocessing.rasterize(composer.compose(one, np.random.default_rng(number)))
 
     _, ours = timed(both, layouts)
-    print(f"written and drawn   {ours:9,.0f} formulas/s")
+    print(f"composed and drawn   {ours:9,.0f} formulas/s")
     tracemalloc.start()
     for number, one in enumerate(layouts[:200]):
         both(one, number)
-    print(f"memory              {tracemalloc.get_traced_memory()[1] / 1e6:9.1f} MB at most")
+    print(f"memory               {tracemalloc.get_traced_memory()[1] / 1e6:9.1f} MB at most")
     tracemalloc.stop()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "train.parquet"
@@ -79,19 +78,19 @@ def main() -> None:
         _, plain = timed(lambda one, _: preprocessing.rasterize(stored[one].ink), range(len(inks)))
         bytes_each = path.stat().st_size / len(inks)
     print(f"stored strokes, drawn {plain:7,.0f} formulas/s, {bytes_each:,.0f} bytes each")
-    print(f"to write anew costs {plain / ours:.2f}x the time of stored strokes", end="")
+    print(f"composing takes {plain / ours:.2f}x the time of stored strokes", end="")
     print(f" and {size / bytes_each:.2f}x the bytes ({size:,.0f} each)" if size else "")
 
 
 def read(path: Path, count: int) -> tuple[list[Sample], float]:
-    """Samples of a split, and bytes that one takes."""
+    """Returns samples of a split, and the bytes of one sample."""
     split = Split(path)
     numbers = np.random.default_rng(0).permutation(len(split))[:count]
     return [split[int(k)] for k in numbers], path.stat().st_size / len(split)
 
 
 def made_up(count: int) -> list[Layout]:
-    """Layouts of a few formulas."""
+    """Returns layouts of a few formulas."""
     with TexLayouter() as layouter:
         layouts = [found for found in layouter.layout(LINES) if isinstance(found, Layout)]
     return [layouts[k % len(layouts)] for k in range(count)]
@@ -103,7 +102,7 @@ def kept(inks: Sequence[Ink], layouts: Sequence[Layout]) -> Iterable[Sample]:
 
 
 def timed(action: Callable[[Any, int], Any], over: Sequence[Any]) -> tuple[list[Any], float]:
-    """What an action gives for each, and how many it does a second of processor time."""
+    """Returns the results of an action, and its number of items per second of processor time."""
     begun = time.process_time()
     results = [action(one, number) for number, one in enumerate(over)]
     return results, len(over) / (time.process_time() - begun)

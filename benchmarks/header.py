@@ -1,4 +1,4 @@
-"""How a benchmark begins: on what it runs, by which clock, and what stands above its figures."""
+"""The clock, the common flags and the header (command, machine, load) of a benchmark."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from im2tex.evaluation.environment import (
 
 
 class Clock:
-    """Seconds on a device: one thread by its processor time, more of them or a GPU by the wall.
+    """Processor time for one thread on a CPU, wall time for several threads or a GPU.
 
     Attributes:
-        name: of the time that it tells.
-        now: seconds, of any beginning.
+        name: name of the kind of time.
+        now: returns seconds since an arbitrary moment.
     """
 
     def __init__(self, device: torch.device, threads: int) -> None:
@@ -36,13 +36,13 @@ class Clock:
 
 
 def begin(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Reads the command line of a benchmark that runs with some threads, or on a device.
+    """Parses the command line of a benchmark, with `--threads` and `--device`.
 
     Args:
-        parser: without `--threads` and `--device`, which it gets here.
+        parser: the parser, without the two flags, which this function adds.
 
     Returns:
-        The arguments, `device` among them as PyTorch's, and `clock`.
+        The arguments, with `device` as a `torch.device`, and `clock`.
     """
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", type=torch.device, default="cpu")
@@ -56,15 +56,15 @@ def begin(parser: argparse.ArgumentParser) -> argparse.Namespace:
 def announce() -> None:
     """Prints command, commit, date, machine, versions and load.
 
-    To be called once the number of threads is set, before anything is timed.
+    Call it after setting the number of threads, before any measurement.
     """
     script, *arguments = sys.argv
-    # Where the checkout lies is no one's business.
+    # Without the path of the checkout.
     command = shlex.join(["python", f"benchmarks/{Path(script).name}", *arguments])
     commit, _, changed = (current_commit() or "unknown").partition("-")
     commit = commit[:7] + (" and changes" if changed else "")
     date = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     threads = f"{torch.get_num_threads()} thread(s)"
     print(f"{command}\ncommit {commit}, {date}, torch {version('torch')}, {threads}")
-    busy = f"{os.getloadavg()[0]:.1f} processes at work in the minute before"
+    busy = f"{os.getloadavg()[0]:.1f} load average over the last minute"
     print(f"{environment_line(describe_environment())}; {busy}\n", flush=True)

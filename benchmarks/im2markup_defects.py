@@ -1,6 +1,6 @@
-r"""Defects of im2markup's normal forms, as patterns, so that they can be counted.
+r"""Defects of im2markup's normal forms, as patterns that count them.
 
-The authors' script normalises by printing what an early KaTeX made of a formula. In about one
+The authors' script normalises a formula by printing the parse tree of an early KaTeX. In about one
 formula of two hundred it changes what the formula means, and `normal_form` differs from it. Each
 entry below compares a formula with the script's result, never with this package's result, so that
 no defect of this package is hidden.
@@ -23,14 +23,14 @@ _TWO_LOWER = re.compile(rf"_\s*{_ARGUMENT}\s*(?:\\>|'|\^\s*{_ARGUMENT}\s*)*_")
 _PERCENT = re.compile(r"(?<!\\)(?:\\\\)*\\%")
 _UNUSUAL_COLUMN = re.compile(r"\{array\}\s*\{[^{}]*(?:\*\s*\{?\s*\d|[pmb]\s*\{|>)")
 _POSITION = re.compile(r"\\begin\s*\{\w+\*?\}\s*\[[a-z\s]*\]")
-_TORN = re.compile(r"(?:[_^]|\\[a-z]+) \{ \\(?:bm|boldsymbol|text[a-z]*|operatorname) \}")
+_SPLIT_ARGUMENT = re.compile(r"(?:[_^]|\\[a-z]+) \{ \\(?:bm|boldsymbol|text[a-z]*|operatorname) \}")
 _DASHES = re.compile(r"[_^] ?---?")
 _SUBSTACK = re.compile(r"\\substack\s*\{.*\\\\", re.DOTALL)
 _NUMBER = re.compile(r"\\(?:nonumber|notag|tag)(?![A-Za-z])")
 _DOLLAR_IN_FONT = re.compile(
     r"\\(?:text[a-z]+|emph|fbox|raisebox\s*\{[^{}]*\})\s*\{[^{}]*\$|\\(?:text|mbox|hbox)\s*\{[^{}]*\\\("
 )
-_SPACE_TAKEN = re.compile(r"(\\[A-Za-z]+) (?:~|\{ ~ \})")
+_SPACE_AS_ARGUMENT = re.compile(r"(\\[A-Za-z]+) (?:~|\{ ~ \})")
 _RULE = re.compile(r"(?:^| )ule(?: |$)")
 
 
@@ -62,15 +62,15 @@ def _position_printed(raw: str, reference: str) -> bool:
     return _POSITION.search(raw) is not None
 
 
-def _argument_torn_off(raw: str, reference: str) -> bool:
-    return _TORN.search(reference) is not None
+def _argument_split(raw: str, reference: str) -> bool:
+    return _SPLIT_ARGUMENT.search(reference) is not None
 
 
 def _dashes_joined(raw: str, reference: str) -> bool:
     return "--" in reference and _DASHES.search(raw) is not None
 
 
-def _rule_beheaded(raw: str, reference: str) -> bool:
+def _rule_truncated(raw: str, reference: str) -> bool:
     return "\\rule" in raw and _RULE.search(reference) is not None
 
 
@@ -82,7 +82,7 @@ def _line_lost(raw: str, reference: str) -> bool:
     return _SUBSTACK.search(raw) is not None
 
 
-def _relation_torn(raw: str, reference: str) -> bool:
+def _relation_split(raw: str, reference: str) -> bool:
     return "\\buildrel" in raw
 
 
@@ -94,8 +94,8 @@ def _math_in_text(raw: str, reference: str) -> bool:
     return _DOLLAR_IN_FONT.search(raw) is not None
 
 
-def _space_taken(raw: str, reference: str) -> bool:
-    return any(command in ARGUMENTS for command in _SPACE_TAKEN.findall(reference))
+def _space_as_argument(raw: str, reference: str) -> bool:
+    return any(command in ARGUMENTS for command in _SPACE_AS_ARGUMENT.findall(reference))
 
 
 def _denominator_lost(raw: str, reference: str) -> bool:
@@ -107,7 +107,7 @@ def _denominator_lost(raw: str, reference: str) -> bool:
 
 
 def _behind_group(source: str, at: int) -> int:
-    """The place behind the group or character that begins at a place."""
+    """Returns the end of the group or character that begins at an index."""
     depth = 0
     while at < len(source):
         character = source[at]
@@ -127,28 +127,28 @@ DEFECTS: dict[str, Defect] = {
     r"a command inside \mathrm was spelled out (\alpha became \ a l p h a)": _spelled_out,
     r"columns written *{n}{c} or p{1cm} were lost": _columns_lost,
     "an environment's position [t] was printed": _position_printed,
-    r"\bm{x} as an argument was torn apart (\hat { \bm } { x })": _argument_torn_off,
+    r"\bm{x} as an argument was split (\hat { \bm } { x })": _argument_split,
     "two minus signs behind ^ or _ both became the script": _dashes_joined,
-    r"\rule lost its head (ule)": _rule_beheaded,
+    r"\rule lost its first letter (ule)": _rule_truncated,
     r"a second \hline was put into a cell": _double_rule,
     r"a line break inside \substack became a space": _line_lost,
-    r"\buildrel ... \over became a fraction of all that is around it": _relation_torn,
+    r"\buildrel ... \over became a fraction of everything around it": _relation_split,
     r"\nonumber was printed": _number_printed,
-    r"math inside text lost its borders (\textrm{$x$}, \text{\(x\)})": _math_in_text,
-    r"a space inside text became a command's argument (\bar { ~ } x)": _space_taken,
+    r"math inside text lost its delimiters (\textrm{$x$}, \text{\(x\)})": _math_in_text,
+    r"a space inside text became a command's argument (\bar { ~ } x)": _space_as_argument,
     r"\frac{a}{\rm b} lost its denominator": _denominator_lost,
 }
 """The defects by name."""
 
 
 def defects(raw: str, reference: str) -> list[str]:
-    """Which defects a reference normal form has.
+    """Finds the defects of a reference normal form.
 
     Args:
         raw: the formula as written.
-        reference: what the authors' script made of it, tokens one space apart.
+        reference: the result of the authors' script, tokens separated by single spaces.
 
     Returns:
-        The names of those that apply.
+        The names of the defects.
     """
     return [name for name, applies in DEFECTS.items() if applies(raw, reference)]

@@ -1,9 +1,9 @@
-r"""Comparing pictures: pairs a second, against the released script's way of doing it.
+"""Measures the comparison of images in pairs per second, against the released script's algorithm.
 
-    python benchmarks/image_scores.py                 # formulas made up here
-    python benchmarks/image_scores.py FORMULAS.txt    # a formula a line, the first --count of them
+    python benchmarks/image_scores.py                 # generated formulas
+    python benchmarks/image_scores.py FORMULAS.txt    # one formula per line, the first --count
 
-Half of the predictions are right, half have a few tokens changed. Drawing is not counted.
+Half of the predictions are right, half have a few changed tokens. Rendering is not timed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Pair = tuple[GrayImage, GrayImage]
 
 
 def changed(formula: str, rng: random.Random) -> str:
-    """A few letters or digits changed, and sometimes something added."""
+    """Returns a formula with a few letters or digits changed, sometimes with an addition."""
     tokens = [
         rng.choice("abkz27") if len(t) == 1 and t.isalnum() and rng.random() < 0.1 else t
         for t in formula.split()
@@ -40,7 +40,7 @@ def compare(pair: Pair) -> ImageComparison:
 
 
 def obvious(pair: Pair) -> bool:
-    """Match as the released script finds it: columns as strings, letters one after the other."""
+    """Computes the match by the released script's algorithm, with columns as strings."""
     prediction, gold = ((image <= 128).T for image in pair)
     height = max(gold.shape[1], prediction.shape[1])
     sides = [
@@ -85,7 +85,7 @@ def main() -> None:
     started = time.perf_counter()
     found = [compare(pair) for pair in pairs]
     ours = len(pairs) / (time.perf_counter() - started)
-    print(f"one process  {ours:6.0f} pairs a second, {sum(c.edits > 0 for c in found)} differ")
+    print(f"one process  {ours:6.0f} pairs per second, {sum(c.edits > 0 for c in found)} differ")
     with ProcessPoolExecutor(options.workers) as pool:
         list(pool.map(compare, pairs[:64]))
         started = time.perf_counter()
@@ -93,11 +93,11 @@ def main() -> None:
         print(f"{options.workers} processes  {len(pairs) / (time.perf_counter() - started):6.0f}")
     some = pairs[:40]
     started = time.perf_counter()
-    verdicts = [obvious(pair) for pair in some]
+    matches = [obvious(pair) for pair in some]
     theirs = len(some) / (time.perf_counter() - started)
-    print(f"as released  {theirs:6.1f} pairs a second; ours is {ours / theirs:.0f} times as fast")
-    agree = sum(v == c.match_released for v, c in zip(verdicts, found, strict=False))
-    print(f"its verdict and ours agree on {agree} of {len(some)}")
+    print(f"as released  {theirs:6.1f} pairs per second; ours is {ours / theirs:.0f} times as fast")
+    agree = sum(m == c.match_released for m, c in zip(matches, found, strict=False))
+    print(f"its match and ours agree on {agree} of {len(some)}")
 
 
 if __name__ == "__main__":

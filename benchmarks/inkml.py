@@ -1,12 +1,12 @@
-"""InkML files a second, against the obvious ways of reading them, and peak memory.
+"""Counts the InkML files read per second, against simple parsers, and measures peak memory.
 
-    python benchmarks/inkml.py                             # made-up files, no data needed
-    python benchmarks/inkml.py PATH_OF_CROHME [--files N]  # a folder or archive of real ones
+    python benchmarks/inkml.py                             # generated files, no data needed
+    python benchmarks/inkml.py PATH_OF_CROHME [--files N]  # a folder or archive of real files
 
-One core, by its processor time, from bytes in memory (no disk, no unpacking), all ways on the same
-files in the same run, in turns. Peak memory is what reading one file allocates at most beyond its
-bytes, the largest over the files; that of a whole preparation is in the last line when a path is
-given. Every way must give the same points.
+Processor time of one core, from bytes in memory (no disk, no unpacking), with all parsers in turns
+on the same files. Peak memory is the largest allocation for one file beyond its bytes, over all
+files; with a path, the last line gives the peak memory of a whole preparation. All parsers must
+return the same points.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def ours(data: bytes) -> Strokes:
 
 
 def _floats(text: str) -> NDArray[np.float32]:
-    """Point by point, as one writes it first."""
+    """Converts point by point."""
     points = [[float(value) for value in point.split()[:2]] for point in text.split(",")]
     return np.array(points, dtype=np.float32)
 
 
 def with_minidom(data: bytes) -> Strokes:
-    """The DOM of the standard library, strokes, truth and symbols looked up by tag."""
+    """Parses with the DOM of the standard library; strokes, truth and symbols by tag."""
     document = minidom.parseString(data)
     strokes = [_floats(e.firstChild.data) for e in document.getElementsByTagName("trace")]
     for annotation in document.getElementsByTagName("annotation"):
@@ -55,7 +55,7 @@ def with_minidom(data: bytes) -> Strokes:
 
 
 def with_element_tree(data: bytes) -> Strokes:
-    """ElementTree, strokes, truth and symbols looked up by tag."""
+    """Parses with ElementTree; strokes, truth and symbols by tag."""
     root = ET.fromstring(data)
     space = root.tag.rpartition("}")[0] + "}" if "}" in root.tag else ""
     strokes = [_floats(trace.text or "") for trace in root.iter(f"{space}trace")]
@@ -66,7 +66,7 @@ def with_element_tree(data: bytes) -> Strokes:
     return strokes
 
 
-WAYS: dict[str, Callable[[bytes], Strokes]] = {
+PARSERS: dict[str, Callable[[bytes], Strokes]] = {
     "im2tex": ours,
     "ElementTree, float by float": with_element_tree,
     "minidom, float by float": with_minidom,
@@ -74,7 +74,7 @@ WAYS: dict[str, Callable[[bytes], Strokes]] = {
 
 
 def made_up(count: int) -> list[bytes]:
-    """Files of CROHME's mean size: 13 strokes of 40 points, 13 symbols."""
+    """Returns files of CROHME's mean size: 13 strokes of 40 points, 13 symbols."""
     rng = random.Random(0)
     files = []
     for _ in range(count):
@@ -96,7 +96,7 @@ def made_up(count: int) -> list[bytes]:
 
 
 def real(path: Path, count: int) -> list[bytes]:
-    """Every so-manieth file of a data set, if the plain ways can read it."""
+    """Returns evenly spaced files of a data set that the simple parsers can read."""
     files = [member.data for member in iter_files(path) if member.data]
     step = max(1, len(files) // count)
     readable = []
@@ -111,7 +111,7 @@ def real(path: Path, count: int) -> list[bytes]:
 
 
 def peak(read: Callable[[bytes], Strokes], files: list[bytes]) -> float:
-    """Largest allocation while reading one file, in MiB."""
+    """Returns the largest allocation while reading one file, MiB."""
     highest = 0
     for data in files:
         tracemalloc.start()
@@ -124,7 +124,7 @@ def peak(read: Callable[[bytes], Strokes], files: list[bytes]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("path", nargs="?", type=Path, help="a folder or archive of InkML")
-    parser.add_argument("--files", type=int, default=1000, help="how many files to time")
+    parser.add_argument("--files", type=int, default=1000, help="number of files")
     parser.add_argument("--rounds", type=int, default=3, help="the best round counts")
     arguments = parser.parse_args()
     files = real(arguments.path, arguments.files) if arguments.path else made_up(arguments.files)
@@ -135,19 +135,19 @@ def main() -> None:
         for way in (with_element_tree, with_minidom):
             for mine, theirs in zip(ours(data), way(data), strict=True):
                 np.testing.assert_array_equal(mine, theirs)
-    best = dict.fromkeys(WAYS, float("inf"))
+    best = dict.fromkeys(PARSERS, float("inf"))
     for _ in range(arguments.rounds):
-        for name, read in WAYS.items():
+        for name, read in PARSERS.items():
             start = time.process_time()
             for data in files:
                 read(data)
             best[name] = min(best[name], time.process_time() - start)
-    for name, read in WAYS.items():
+    for name, read in PARSERS.items():
         ratio = best[name] / best["im2tex"]
         memory = peak(read, files[:: max(1, len(files) // 100)])
         print(
             f"{name:30} {len(files) / best[name]:8.0f} files/s  {ratio:5.2f} x our time"
-            f"  peak {memory:.2f} MiB a file"
+            f"  peak {memory:.2f} MiB per file"
         )
     if arguments.path:
         with tempfile.TemporaryDirectory() as folder:

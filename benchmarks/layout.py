@@ -1,11 +1,11 @@
-r"""Formulas to layouts: how many a second, and how many bytes each.
+"""Measures layouts of formulas: number per second and bytes of each.
 
-    python benchmarks/layout.py                  # formulas made up here, no data needed
-    python benchmarks/layout.py FORMULAS.txt     # a formula a line, the first --count of them
+    python benchmarks/layout.py                  # generated formulas, no data needed
+    python benchmarks/layout.py FORMULAS.txt     # one formula per line, the first --count
 
-Against the obvious way, a TeX for each formula on as many cores (a sample of them). Processor time
-is that of this process and of TeX together: unlike the rate, it says the same on a busy machine.
-With --sheet, pictures of the first layouts over the real drawings go into a folder.
+The baseline is one TeX run per formula on as many cores, for a sample of them. Processor time is
+that of this process and of TeX; unlike the rate, it does not depend on the load of the machine.
+--sheet writes images of the first layouts over the rendered formulas into a folder.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def made_up(count: int) -> list[str]:
 
 
 def processor() -> float:
-    """Seconds of processor time so far, of this process and of those that it waited for."""
+    """Returns the processor time of this process and its finished children, seconds."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def one_by_one(layouter: TexLayouter, formulas: Sequence[str], workers: int) -> float:
-    """Formulas a second, each by a TeX of its own."""
+    """Returns the formulas per second with one TeX run for each."""
     started = time.perf_counter()
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(lambda formula: layouter.process_batch([formula]), formulas))
@@ -65,8 +65,8 @@ def main() -> None:
     parser.add_argument("formulas", type=Path, nargs="?")
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--single", type=int, default=20, help="formulas laid out the obvious way")
-    parser.add_argument("--sheet", type=Path, help="folder for pictures of the first 60")
+    parser.add_argument("--single", type=int, default=20, help="formulas laid out one by one")
+    parser.add_argument("--sheet", type=Path, help="folder for images of the first 60")
     options = parser.parse_args()
     lines = read_lines(options.formulas) if options.formulas else made_up(options.count)
     lines = lines[: options.count]
@@ -77,13 +77,13 @@ def main() -> None:
         found = list(layouter.layout(lines))
         seconds, used = time.perf_counter() - started, processor() - before
         print(
-            f"{'TeX':12} {len(lines) / seconds:7.0f} a second   "
+            f"{'TeX':12} {len(lines) / seconds:7.0f} per second   "
             f"{1000 * used / len(lines):.2f} ms of processor time each"
         )
         obvious = one_by_one(layouter, lines[: options.single], options.workers)
-        print(f"{'one by one':12} {obvious:7.1f} a second")
+        print(f"{'one by one':12} {obvious:7.1f} per second")
     layouts = [one for one in found if isinstance(one, Layout)]
-    causes = Counter(f"{one.cause}: {one.reason}" for one in found if isinstance(one, Failure))
+    causes = Counter(f"{item.cause}: {item.reason}" for item in found if isinstance(item, Failure))
     print(f"{len(layouts):,} of {len(found):,} laid out")
     for reason, times in causes.most_common(20):
         print(f"  {times:,} {reason}")

@@ -1,4 +1,4 @@
-"""A layout as a picture to check by eye: each piece's box with its token, over the real drawing."""
+"""Draws the boxes and tokens of a layout over the rendered formula, for a check by eye."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _POINTS_IN_EM = 12
 _POINTS_IN_INCH = 72.27
 
 
-def draw_layout(layout: Layout, picture: GrayImage | None = None, dpi: float = 200) -> Image.Image:
+def draw_layout(layout: Layout, image: GrayImage | None = None, dpi: float = 200) -> Image.Image:
     """Draws the boxes of a layout.
 
     Args:
-        layout: what to draw.
-        picture: the formula drawn in ink, cropped, (H, W); pale behind the boxes.
-        dpi: pixels an inch of that picture.
+        layout: the layout.
+        image: the rendered formula, cropped, (H, W); drawn pale behind the boxes.
+        dpi: pixels per inch of the image.
 
     Returns:
-        A picture in colours: one for each kind, the token's name over its box, its baseline as a
-        tick at its left, the inside of a radical dashed.
+        An RGB image: one colour for each kind of symbol, the token above its box, its baseline as
+        a tick on the left, the inside of a radical in pale violet.
     """
     scale = _POINTS_IN_EM / _POINTS_IN_INCH * dpi / UNIT
     zoom = 3
@@ -39,8 +39,8 @@ def draw_layout(layout: Layout, picture: GrayImage | None = None, dpi: float = 2
     size = (max(symbol.box[side] for symbol in layout.placed) for side in (2, 3))
     width, height = (round(side * scale * zoom) + 2 * edge for side in size)
     canvas = Image.new("RGB", (width, height), "white")
-    if picture is not None:
-        ink = Image.fromarray(np.asarray(255 - (255 - picture) // 3, np.uint8))
+    if image is not None:
+        ink = Image.fromarray(np.asarray(255 - (255 - image) // 3, np.uint8))
         ink = ink.resize((ink.width * zoom, ink.height * zoom))
         canvas.paste(ink, (edge, edge))
     draw = ImageDraw.Draw(canvas)
@@ -50,13 +50,13 @@ def draw_layout(layout: Layout, picture: GrayImage | None = None, dpi: float = 2
         left, top, right, bottom = (edge + side * scale * zoom for side in box)
         return left, top, max(right, left + 1), max(bottom, top + 1)
 
-    for one in layout.placed:
-        colour = _COLOURS[one.kind]
-        box = shown(one.box)
+    for symbol in layout.placed:
+        colour = _COLOURS[symbol.kind]
+        box = shown(symbol.box)
         draw.rectangle(box, outline=colour)
-        line = edge + one.baseline * scale * zoom
+        line = edge + symbol.baseline * scale * zoom
         draw.line([(box[0] - 4, line), (box[0], line)], fill=colour)
-        if one.inner is not None:
-            draw.rectangle(shown(one.inner), outline=(210, 180, 230))
-        draw.text((box[0] + 1, box[1] - 11), f"{one.token}", fill=colour, font=font)
+        if symbol.inner is not None:
+            draw.rectangle(shown(symbol.inner), outline=(210, 180, 230))
+        draw.text((box[0] + 1, box[1] - 11), f"{symbol.token}", fill=colour, font=font)
     return canvas

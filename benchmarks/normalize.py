@@ -1,12 +1,12 @@
-r"""Formulas normalised a second on one core, and agreement with the paper's own normalisation.
+"""Measures formulas normalised per second on one core, and agreement with the authors' script.
 
     python benchmarks/normalize.py [--data FOLDER] [--every N] [--show N]
 
-FOLDER (default: the environment's IM2TEX_DATA) holds arxiv/formulas.tsv.xz and
-im2latex100k/{sample_1200_raw,formulas_val_test}.tsv.xz: formulas as written, and as the authors'
-script normalised them. Pairs in which that script changed what a formula says are counted by
-defect and set aside (`benchmarks.im2markup_defects`); all others count. Papers with odd numbers
-were held out while the rules were written.
+FOLDER (default: the environment's IM2TEX_DATA) contains arxiv/formulas.tsv.xz and
+im2latex100k/{sample_1200_raw,formulas_val_test}.tsv.xz: formulas as written, and as normalised by
+the authors' script. Pairs in which that script changed the meaning of a formula are counted by
+defect and excluded (`benchmarks.im2markup_defects`). Papers with odd numbers were held out while
+the rules were written.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def arxiv(folder: Path, every: int) -> dict[str, list[Pair]]:
 
 
 def im2latex(folder: Path) -> dict[str, list[Pair]]:
-    """The formulas of the authors' sample that are in validation or test, in both copies."""
+    """Returns the formulas of the authors' sample in validation or test, in both copies."""
     known = {
         (row[0], row[1]): (row[3], row[4])
         for row in rows(folder / "im2latex100k" / "formulas_val_test.tsv.xz", 5)
@@ -77,7 +77,7 @@ def agreement(name: str, pairs: Iterable[Pair], show: int) -> None:
             print(f"    raw  {raw}\n    ref  {reference}\n    ours {ours}")
     sound = len(pairs) - aside
     print(
-        f"{name}: {len(pairs):,} pairs; {100 * aside / len(pairs):.2f} % set aside; of the rest"
+        f"{name}: {len(pairs):,} pairs; {100 * aside / len(pairs):.2f} % excluded; of the rest"
         f" {100 * equal / sound:.3f} % equal ({sound - equal} not);"
         f" of all {100 * (equal + equal_anyway) / len(pairs):.2f} %"
     )
@@ -89,12 +89,12 @@ def agreement(name: str, pairs: Iterable[Pair], show: int) -> None:
 def speed(formulas: list[str], repeats: int = 3) -> None:
     tasks: dict[str, Callable[[str], object]] = {"im2tex.latex.tokens alone": _cut}
     tasks |= {
-        f"normalize --mode {mode}": lambda formula, mode=mode: normalize_or_none(formula, mode)
+        f"normalize --form {mode}": lambda formula, mode=mode: normalize_or_none(formula, mode)
         for mode in NormalizationForm
     }
     for name, task in tasks.items():
         best = min(_seconds(task, formulas) for _ in range(repeats))
-        print(f"{name:28} {len(formulas) / best:8,.0f} formulas a second")
+        print(f"{name:28} {len(formulas) / best:8,.0f} formulas per second")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of the whole run: {peak:.0f} MiB")
 
@@ -115,7 +115,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Speed and parity of `im2tex normalize`.")
     parser.add_argument("--data", type=Path, default=os.environ.get("IM2TEX_DATA"))
     parser.add_argument("--every", type=int, default=1, help="take each N-th arXiv formula")
-    parser.add_argument("--show", type=int, default=0, help="print that many disagreements a set")
+    parser.add_argument("--show", type=int, default=0, help="number of differences to print")
     options = parser.parse_args()
     if options.data is None or not options.data.is_dir():
         print("normalize: no data: set IM2TEX_DATA or --data to its folder", file=sys.stderr)

@@ -1,11 +1,11 @@
-r"""A data set of printed formulas: how many a second, from a list to a store, and in what memory.
+"""Measures the preparation of printed formulas, from a list to a store: rate and memory.
 
-    python benchmarks/prepare_printed.py                 # formulas made up here, no data needed
+    python benchmarks/prepare_printed.py                 # generated formulas, no data needed
     python benchmarks/prepare_printed.py FORMULAS.tsv.xz # the first --count of a list
 
-Against the obvious way, one `latex` and one `dvipng` a formula on as many cores and its picture
-made small, for a sample of them; that leaves out reading, both forms of the labels, and writing.
-Memory is the largest process's: this one, and the largest of those it starts.
+The baseline is one `latex` and one `dvipng` per formula on as many cores, with downscaling of the
+image, for a sample of them; it does not parse the list, normalise the labels, or write a store.
+Memory is that of the largest process: this one, and the largest of its children.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("formulas", type=Path, nargs="?")
     parser.add_argument("--count", type=int, default=4000)
-    parser.add_argument("--single", type=int, default=20, help="formulas drawn the obvious way")
+    parser.add_argument("--single", type=int, default=20, help="formulas rendered one by one")
     options = parser.parse_args()
     if options.formulas:
         formulas = [one.latex for one in islice(read_list(options.formulas), options.count)]
@@ -50,7 +50,7 @@ def main() -> None:
     print(*prepared.lines, sep="\n")
     rate = len(formulas) / seconds
     print(
-        f"\n{'im2tex data prepare':20} {rate:7.1f} a second   {len(formulas):,} formulas, "
+        f"\n{'im2tex data prepare':20} {rate:7.1f} per second   {len(formulas):,} formulas, "
         f"{samples:,} samples, {size / samples:,.0f} bytes each; {100_000 / rate / 60:.1f} min for "
         "100,000"
     )
@@ -58,7 +58,7 @@ def main() -> None:
     for who, name in ((resource.RUSAGE_SELF, "itself"), (resource.RUSAGE_CHILDREN, "others")):
         print(f"peak memory, {name}: {resource.getrusage(who).ru_maxrss / unit:.0f} MB")
     obvious = one_by_one(formulas[: options.single], os.cpu_count() or 1)
-    print(f"{'one by one':20} {obvious:7.1f} a second   {options.single} formulas")
+    print(f"{'one by one':20} {obvious:7.1f} per second   {options.single} formulas")
     print(f"ratio {rate / obvious:.0f}; processes at a time: {os.cpu_count()}")
 
 

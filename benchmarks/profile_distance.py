@@ -56,6 +56,6 @@ def difference(target: Mapping[Value, int], sample: Mapping[Value, int]) -> Diff
 
 
 def _named(profile: Profile) -> Counter[tuple[str, str]]:
-    """Counts of pairs by the names of their signs, which two codecs share."""
+    """Returns counts of pairs by the names of their signs, which do not depend on the codec."""
     names = ("", *profile.codec.signs)
     return Counter({(names[a], names[b]): n for (a, b), n in profile.pairs.items()})

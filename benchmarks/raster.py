@@ -1,11 +1,11 @@
-"""Strokes to pixels: rasters a second, against the obvious ways, and what goes with them.
+"""Counts strokes rasterised per second, against other rasterisers, and other steps of a sample.
 
     python benchmarks/raster.py                          # the built-in handwriting, no data needed
     python benchmarks/raster.py data/crohme/train.parquet
 
-One core, by its processor time. The inks are drawn with 24 pixels a symbol, as for training. Peak
-memory is what a method allocates at most beyond the inks, arrays and pictures alike (Pillow's
-canvases are computed, since no Python tool sees them).
+Processor time of one core. Ink is drawn with 24 pixels per symbol, as in training. Peak memory is
+the largest allocation of a method beyond the ink (that of Pillow's canvases is computed, because
+Python's tools do not see it).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def ours(ink: Ink, scale: float) -> NDArray[np.uint8]:
 
 
 def supersampled(ink: Ink, scale: float, times: int = 4) -> NDArray[np.uint8]:
-    """Pillow's own thick lines with round joints, four times as fine, reduced with LANCZOS."""
+    """Draws Pillow's thick lines with round joints at 4x, reduced with LANCZOS."""
     height, width = rasterize.raster_size(ink.strokes, scale, PEN, PADDING)
     canvas = Image.new("L", (width * times, height * times))
     pencil = ImageDraw.Draw(canvas)
@@ -56,7 +56,7 @@ def supersampled(ink: Ink, scale: float, times: int = 4) -> NDArray[np.uint8]:
 
 
 def agg() -> Draw | None:
-    """Matplotlib's Agg renderer, one line collection a picture; None where it is not installed."""
+    """Returns Matplotlib's Agg renderer, with one line collection per image; None if missing."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
         from matplotlib.collections import LineCollection  # noqa: PLC0415
@@ -84,7 +84,7 @@ def agg() -> Draw | None:
 
 
 def rate(work: Callable[[int], object], count: int, seconds: float) -> float:
-    """Calls a second of processor time, the best of three passes."""
+    """Returns the calls per second of processor time, the best of three passes."""
     best = 0.0
     for _ in range(3):
         done, start = 0, time.process_time()
@@ -96,7 +96,7 @@ def rate(work: Callable[[int], object], count: int, seconds: float) -> float:
 
 
 def peak(work: Callable[[int], object], count: int) -> float:
-    """Most bytes that Python and NumPy hold at once during one call, in MB."""
+    """Returns the peak of Python's and NumPy's memory during one call, MB."""
     tracemalloc.start()
     for i in range(min(count, 50)):
         work(i)
@@ -129,7 +129,7 @@ class _Sample:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("store", type=Path, nargs="?", help="a split with inks")
+    parser.add_argument("store", type=Path, nargs="?", help="a split with ink")
     parser.add_argument("--count", type=int, default=400, help="inks used")
     parser.add_argument("--seconds", type=float, default=3.0, help="time a line")
     args = parser.parse_args()
@@ -150,7 +150,7 @@ def main() -> int:
         ("Pillow, 4x, LANCZOS", supersampled, 16 * pixels),
         ("matplotlib Agg", agg(), 4 * pixels),
     ]
-    print(f"{'drawing':<24}{'a second':>10}{'ours is':>10}{'peak MB':>9}")
+    print(f"{'drawing':<24}{'per second':>12}{'ours is':>10}{'peak MB':>9}")
     first = None
     for name, draw, canvas in methods:
         if draw is None:
@@ -166,7 +166,7 @@ def main() -> int:
     images = [ours(ink, scale) for ink, scale in zip(drawn, scales, strict=True)]
     bank = SwapBank.from_samples(_Sample(i, t) for i, t in zip(drawn, labels, strict=True))
     augmentation = Augmentation()
-    print(f"\n{'beside it':<24}{'a second':>10}")
+    print(f"\n{'other steps':<24}{'per second':>12}")
     steps: list[tuple[str, Callable[[int], object]]] = [
         ("ink_size", lambda i: ink_size(drawn[i])),
         ("symbol_size", lambda i: symbol_size(images[i])),

@@ -1,12 +1,11 @@
-r"""Formulas to pictures: how many a second, clean and with broken ones in between.
+"""Measures rendering in formulas per second, with and without broken formulas in the batches.
 
-    python benchmarks/render.py                  # formulas made up here, no data needed
-    python benchmarks/render.py FORMULAS.txt     # a formula a line, the first --count of them
+    python benchmarks/render.py                  # generated formulas, no data needed
+    python benchmarks/render.py FORMULAS.txt     # one formula per line, the first --count
 
-Against the obvious way, one `latex` and one `dvipng` a formula on as many cores (a sample of them).
-Nothing is cached. Memory is the largest process's: this one, and the largest of TeX's.
-
-With --check, formulas are drawn together and singly, and the pictures compared.
+The baseline is one `latex` and one `dvipng` per formula on as many cores, for a sample of them.
+Nothing is cached. Memory is that of the largest process: this one, and the largest of TeX's.
+--check also renders each formula alone, and compares the images.
 """
 
 from __future__ import annotations
@@ -45,15 +44,15 @@ def made_up(count: int) -> list[str]:
     return [" ".join(rng.choices(parts, k=rng.randint(5, 30))) for _ in range(count)]
 
 
-def corrupted(formulas: Sequence[str], share: float) -> list[str]:
-    r"""The same, with a share of them broken: half as a model breaks them, half past any filter."""
+def corrupted(formulas: Sequence[str], fraction: float) -> list[str]:
+    r"""Breaks a fraction of the formulas, in ways that models do or that the sanitiser misses."""
     rng = random.Random(1)
     ways = ("%s {", r"\foo %s", r"%s \input { x }", "%s ^ 2 ^ 2", r"\frac { %s }", "%s & x")
-    return [rng.choice(ways) % f if rng.random() < share else f for f in formulas]
+    return [rng.choice(ways) % f if rng.random() < fraction else f for f in formulas]
 
 
 def one_by_one(formulas: Sequence[str], workers: int) -> float:
-    """Formulas a second, each by processes of its own."""
+    """Returns the formulas per second with separate processes for each."""
 
     def draw(formula: str) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -77,7 +76,7 @@ def measure(renderer: TexRenderer, formulas: Sequence[str]) -> tuple[float, list
 
 
 def check(renderer: TexRenderer, formulas: Sequence[str], together: Sequence[Rendering]) -> int:
-    """How many differ from what they are alone."""
+    """Returns the number of renderings that differ from single renderings."""
     with ThreadPoolExecutor(renderer.workers) as pool:
         singly = list(pool.map(lambda formula: renderer.render_batch([formula])[0], formulas))
     differ = [f for f, a, b in zip(formulas, singly, together, strict=True) if a != b]
@@ -91,8 +90,8 @@ def main() -> None:
     parser.add_argument("formulas", type=Path, nargs="?")
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--single", type=int, default=20, help="formulas drawn the obvious way")
-    parser.add_argument("--check", action="store_true", help="compare with each drawn alone")
+    parser.add_argument("--single", type=int, default=20, help="formulas rendered one by one")
+    parser.add_argument("--check", action="store_true", help="compare with single renderings")
     options = parser.parse_args()
     lines = read_lines(options.formulas) if options.formulas else made_up(options.count)
     lines = lines[: options.count]
@@ -103,13 +102,13 @@ def main() -> None:
         for name, formulas in (("clean", lines), ("10 % broken", corrupted(lines, 0.1))):
             rate, found = measure(renderer, formulas)
             failed = sum(item.failure is not None for item in found)
-            print(f"{name:12} {rate:7.0f} a second   {len(found)} formulas, {failed} not drawn")
+            print(f"{name:12} {rate:7.0f} per second   {len(found)} formulas, {failed} failed")
             if options.check:
-                print(f"{'':12} {check(renderer, formulas, found)} differ from what they are alone")
+                print(f"{'':12} {check(renderer, formulas, found)} differ from single renderings")
     finally:
         renderer.close()
     obvious = one_by_one(lines[: options.single], options.workers)
-    print(f"{'one by one':12} {obvious:7.1f} a second   {options.single} formulas")
+    print(f"{'one by one':12} {obvious:7.1f} per second   {options.single} formulas")
     unit = 1024 if sys.platform == "linux" else 1024 * 1024
     for who, name in ((resource.RUSAGE_SELF, "python"), (resource.RUSAGE_CHILDREN, "TeX, dvipng")):
         print(f"peak memory, {name}: {resource.getrusage(who).ru_maxrss / unit:.0f} MB")

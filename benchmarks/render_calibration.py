@@ -1,13 +1,13 @@
-r"""Our pictures of formulas against those of the paper's authors: how near are they?
+"""Compares our renderings with the page images of the paper's authors.
 
     python benchmarks/render_calibration.py                  # IM2TEX_DATA names the data's folder
-    python benchmarks/render_calibration.py --differing OUT  # and both pictures of what differs
+    python benchmarks/render_calibration.py --differing OUT  # also writes pairs that differ
 
-The folder holds the authors' sample: im2latex100k/sample_1200_raw.tsv.xz (split, formula id, image,
-raw LaTeX) and sample_1200_pages.tar.xz, their pages at 200 dpi as ImageMagick drew them from PDF.
-Both sides are cropped to their ink, with a pixel being ink if it is darker than --ink: the pages'
-anti-aliasing and dvipng's differ at the faintest edge. Match and edit score are those of the
-metrics (see im2tex.evaluation.metrics.image_match), at 128.
+The folder contains the authors' sample: im2latex100k/sample_1200_raw.tsv.xz (split, formula id,
+image, raw LaTeX) and sample_1200_pages.tar.xz, pages at 200 dpi rasterised by ImageMagick from PDF.
+Both images are cropped to their ink, the pixels darker than --ink, because the anti-aliasing of the
+pages and of dvipng differs in the faintest pixels. Match and edit score are those of the metrics
+(see im2tex.evaluation.metrics.image_match), binarised at 128.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FOLDER = "im2latex100k"
 
 
 def read_formulas(folder: Path) -> dict[str, str]:
-    """Raw LaTeX by the name of its picture."""
+    """Returns the raw LaTeX by the name of its image."""
     with lzma.open(folder / "sample_1200_raw.tsv.xz", "rt", encoding="utf-8", newline="\n") as file:
         rows = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         next(rows)
@@ -41,14 +41,14 @@ def read_formulas(folder: Path) -> dict[str, str]:
 
 
 def read_pages(folder: Path) -> dict[str, GrayImage]:
-    """The authors' pages by name, not cropped."""
+    """Returns the authors' pages by name, not cropped."""
     pages = {}
     with tarfile.open(folder / "sample_1200_pages.tar.xz") as archive:
         for member in archive:
             if member.isfile() and member.name.endswith(".png"):
                 file = archive.extractfile(member)
                 if file is not None:
-                    # Black ink in the transparency: the colours behind it say nothing.
+                    # The ink is in the alpha channel; the colours have no meaning.
                     ink = Image.open(io.BytesIO(file.read())).convert("RGBA")
                     paper = Image.new("RGBA", ink.size, "white")
                     paper.alpha_composite(ink)
@@ -57,7 +57,7 @@ def read_pages(folder: Path) -> dict[str, GrayImage]:
 
 
 def cropped(image: GrayImage, ink: int) -> GrayImage:
-    """The smallest part with all pixels darker than `ink`, (0, 0) if there are none."""
+    """Returns the box of all pixels darker than `ink`, of shape (0, 0) if there are none."""
     dark = image < ink
     rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
     if not rows.size:
@@ -65,8 +65,8 @@ def cropped(image: GrayImage, ink: int) -> GrayImage:
     return np.ascontiguousarray(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
-def beside(theirs: GrayImage, ours: GrayImage) -> Image.Image:
-    """One above the other."""
+def stack_images(theirs: GrayImage, ours: GrayImage) -> Image.Image:
+    """Returns an image with theirs above ours."""
     width = max(theirs.shape[1], ours.shape[1])
     page = np.full((theirs.shape[0] + ours.shape[0] + 20, width), 255, np.uint8)
     page[: theirs.shape[0], : theirs.shape[1]] = theirs
@@ -81,8 +81,8 @@ def line(name: str, count: int, total: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=os.environ.get("IM2TEX_DATA"))
-    parser.add_argument("--ink", type=int, default=200, help="darker than this is ink (200)")
-    parser.add_argument("--differing", type=Path, help="folder for pictures of what differs")
+    parser.add_argument("--ink", type=int, default=200, help="pixels below this are ink (200)")
+    parser.add_argument("--differing", type=Path, help="folder for pairs of images that differ")
     options = parser.parse_args()
     if options.data is None or not (options.data / FOLDER).is_dir():
         sys.exit(f"render_calibration: set IM2TEX_DATA or --data to the folder with {FOLDER}/")
@@ -100,7 +100,7 @@ def main() -> None:
             theirs = cropped(page, options.ink) if page is not None else np.zeros((0, 0), np.uint8)
             pixels = rendering.pixels
             if not theirs.size or pixels is None:
-                side = "both have nothing" if not theirs.size and pixels is None else ""
+                side = "neither rendered" if not theirs.size and pixels is None else ""
                 counts[side or ("only ours draws" if pixels is not None else "only theirs")] += 1
                 if not side and options.differing:
                     print(f"  {name}: {rendering.failure}")
@@ -111,9 +111,9 @@ def main() -> None:
             off = max(abs(a - b) for a, b in zip(ours.shape, theirs.shape, strict=True))
             apart[off] += 1
             if options.differing and (off > 1 or not compared.match):
-                beside(theirs, ours).save(options.differing / f"{off:04d}_{name}.png")
+                stack_images(theirs, ours).save(options.differing / f"{off:04d}_{name}.png")
     total = len(found)
-    print(f"{len(formulas)} formulas, {total} drawn by both; {dict(counts)}")
+    print(f"{len(formulas)} formulas, {total} rendered by both; {dict(counts)}")
     for limit in (0, 1, 2):
         same = sum(count for off, count in apart.items() if off <= limit)
         line(f"height and width within {limit} pixels", same, total)

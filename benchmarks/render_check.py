@@ -1,13 +1,13 @@
-r"""Does every output belong to its line? Many formulas, broken and hostile ones in between.
+"""Checks that every rendering belongs to its formula, among many broken and hostile formulas.
 
-    python benchmarks/render_check.py FORMULAS.txt …                 # a formula a line
+    python benchmarks/render_check.py FORMULAS.txt …                 # one formula per line
     python benchmarks/render_check.py FORMULAS.txt --count 10000 --singles 1500
 
-Formulas are drawn from the files at random, a share of them is broken as people and models break
-them, and all attacks of tests/render stand in between. All are drawn together; then the neighbours
-of every attack, every broken one, its neighbours, and --singles others are drawn singly, each by
-programs of its own, and must come out the same: the same picture, or the same failure. Ends with 1
-if any does not, or if a process or a file is left behind.
+Formulas are sampled from the files, a fraction of them is broken in ways that people and models
+break them, and all attacks of tests/render are inserted. All are rendered together. Then every
+attack and broken formula, their neighbours, and --singles other formulas are rendered singly, with
+separate programs for each, and must give the same result: the same image, or the same failure. The
+exit status is 1 if any differs, or if a process or a file is left over.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ from render_samples import ATTACKS
 
 
 def broken(formula: str, rng: random.Random) -> str:
-    """A formula with one thing wrong."""
+    """Returns a formula with one defect."""
     tokens = formula.split() or ["x"]
     at = rng.randrange(len(tokens))
     other = rng.randrange(len(tokens))
     way = rng.randrange(8)
-    if way == 0:  # a brace lost
+    if way == 0:  # without a brace
         braces = [i for i, token in enumerate(tokens) if token in "{}"] or [at]
         del tokens[rng.choice(braces)]
     elif way == 1:  # cut off
         tokens = tokens[: at + 1]
-    elif way == 2:  # two swapped
+    elif way == 2:  # two tokens swapped
         tokens[at], tokens[other] = tokens[other], tokens[at]
-    else:  # one too many
+    else:  # an additional token
         extra = ["\\begin{array}", "\\left(", "&", "\\\\", "\\unknowncommand", "}", "\\right.", "^"]
         tokens.insert(at, rng.choice(extra))
     return " ".join(tokens)
 
 
 def running_in(folder: Path) -> list[str]:
-    """The ids of processes that work in a folder, also one that is gone (Linux)."""
+    """Returns the ids of processes that run in a folder, even a deleted one (Linux)."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -66,7 +66,7 @@ def running_in(folder: Path) -> list[str]:
 def compare(
     renderer: TexRenderer, formulas: list[str], together: list[Rendering], which: Iterable[int]
 ) -> list[int]:
-    """The lines that are not what they are alone."""
+    """Returns the indices of formulas whose single rendering differs."""
     chosen = sorted(which)
     with ThreadPoolExecutor(renderer.workers) as pool:
         singly = pool.map(lambda number: renderer.render_batch([formulas[number]])[0], chosen)
@@ -77,15 +77,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("formulas", type=Path, nargs="+")
     parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--share", type=float, default=0.05, help="of broken ones")
-    parser.add_argument("--singles", type=int, default=1500, help="others drawn alone")
+    parser.add_argument("--broken", type=float, default=0.05, help="fraction of broken formulas")
+    parser.add_argument("--singles", type=int, default=1500, help="number of other formulas")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rng = random.Random(options.seed)
     pool = [line for path in options.formulas for line in read_lines(path)]
     formulas = rng.sample(pool, min(options.count, len(pool)))
-    wrong = {n for n in range(len(formulas)) if rng.random() < options.share}
+    wrong = {n for n in range(len(formulas)) if rng.random() < options.broken}
     formulas = [broken(f, rng) if n in wrong else f for n, f in enumerate(formulas)]
     hostile = dict(
         zip(rng.sample(range(len(formulas)), len(ATTACKS)), ATTACKS.values(), strict=True)
@@ -99,10 +99,10 @@ def main() -> None:
         together = list(renderer.render(formulas))
         seconds = time.perf_counter() - started
         print(f"{len(formulas)} formulas, {len(wrong)} broken, {len(hostile)} hostile")
-        print(f"{len(formulas) / seconds:.0f} a second, {seconds:.0f} s", flush=True)
+        print(f"{len(formulas) / seconds:.0f} per second, {seconds:.0f} s", flush=True)
         failures = [item.failure for item in together if item.failure is not None]
         for cause, count in Counter(str(failure.cause) for failure in failures).most_common():
-            print(f"  {count:5} not drawn: {cause}")
+            print(f"  {count:5} failed: {cause}")
         disk = sum(path.stat().st_size for path in renderer.folder.rglob("*") if path.is_file())
         print(f"working folder at the end: {disk / 1e6:.1f} MB", flush=True)
         suspects = wrong | set(hostile)
@@ -112,13 +112,13 @@ def main() -> None:
         others = sorted(set(range(len(formulas))) - suspects)
         suspects |= set(rng.sample(others, min(options.singles, len(others))))
         differ = compare(renderer, formulas, together, suspects)
-        print(f"{len(suspects)} drawn singly, {len(differ)} differ")
+        print(f"{len(suspects)} rendered singly, {len(differ)} differ")
         for number in differ[:20]:
             print(f"  line {number}: {formulas[number][:100]!r} {together[number].failure}")
     finally:
         renderer.close()
     left = len(running_in(renderer.folder)), int(renderer.folder.exists())
-    print(f"left behind: {left[0]} processes, {left[1]} folders")
+    print(f"left over: {left[0]} processes, {left[1]} folders")
     unit = 1024 if sys.platform == "linux" else 1024 * 1024
     for who, name in ((resource.RUSAGE_SELF, "python"), (resource.RUSAGE_CHILDREN, "TeX, dvipng")):
         print(f"peak memory, {name}: {resource.getrusage(who).ru_maxrss / unit:.0f} MB")

@@ -1,13 +1,13 @@
-r"""`im2tex score` from end to end: pairs a second, against the same figures found pair by pair.
+"""Measures `im2tex score` from end to end in pairs per second, against scoring pair by pair.
 
-    python benchmarks/score.py                              # formulas made up here, no data needed
+    python benchmarks/score.py                              # generated formulas, no data needed
     python benchmarks/score.py --count 1000
     python benchmarks/score.py PREDICTIONS.tsv REFERENCES.tsv
 
-Half of the predictions are right, half have a few tokens changed. Ours: every figure of the table,
-files read, pictures drawn without a cache, each formula once. The obvious way: a `latex` and a
-`dvipng` a formula on as many cores, and the expression rate alone, a sample at a time (`--single`
-pairs). Memory is this process's; for TeX's own see `render.py`.
+Half of the predictions are right, half have a few changed tokens. Ours: all metrics of the table,
+from files, rendered without a cache, each formula once. The baseline: one `latex` and one `dvipng`
+per formula on as many cores, and only the expression rate, sample by sample (`--single` pairs).
+Memory is that of this process; `render.py` measures TeX's.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WORKERS = 2
 
 @contextmanager
 def files(options: argparse.Namespace) -> Iterator[tuple[Path, Path]]:
-    """Predictions and references, made up where none are given."""
+    """Yields the files of predictions and references, generated if none are given."""
     if options.references:
         yield options.predictions, options.references
         return
@@ -53,7 +53,7 @@ def files(options: argparse.Namespace) -> Iterator[tuple[Path, Path]]:
 
 
 def obvious(samples: list[SampleResult]) -> float:
-    """Pairs a second, each drawn and compared on its own."""
+    """Returns the pairs per second, each rendered and compared singly."""
     formulas = [" ".join(side) for one in samples for side in (one.gold, one.prediction or ())]
     drawing_seconds = len(formulas) / one_by_one(formulas, WORKERS)
     started = time.perf_counter()
@@ -63,7 +63,7 @@ def obvious(samples: list[SampleResult]) -> float:
 
 
 def peak() -> float:
-    """Memory that this process has needed so far, MB."""
+    """Returns the peak memory of this process, MB."""
     unit = 1024 if sys.platform == "linux" else 1024 * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("predictions", type=Path, nargs="?")
     parser.add_argument("references", type=Path, nargs="?")
     parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--single", type=int, default=10, help="pairs scored the obvious way")
+    parser.add_argument("--single", type=int, default=10, help="pairs scored one by one")
     options = parser.parse_args()
     imported = peak()
     with files(options) as (predictions, references), tempfile.TemporaryDirectory() as cache:
@@ -87,11 +87,11 @@ def main() -> None:
             scored = score_samples(paired.samples, rendered_pairs.Engine(name))
             seconds = time.perf_counter() - started
             rate = len(gold) / seconds
-            print(f"engine {name:5} {rate:7.0f} pairs a second, {len(gold)} in {seconds:.1f} s")
+            print(f"engine {name:5} {rate:7.0f} pairs per second, {len(gold)} in {seconds:.1f} s")
         for figure in ("expression_rate", "image_match", "token_exact"):
             print(f"  {figure} {scored.metrics[figure]:.4f}")
     single = obvious(list(paired.samples[: options.single]))
-    print(f"one by one   {single:7.1f} pairs a second; ours is {rate / single:.0f} times as fast")
+    print(f"one by one   {single:7.1f} pairs per second; ours is {rate / single:.0f} times as fast")
     print(f"peak memory: {peak():.0f} MB, {imported:.0f} MB of it before the first formula")
 
 

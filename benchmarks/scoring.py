@@ -1,12 +1,12 @@
-"""Processor time of scoring N samples, against an earlier version of im2tex on the same samples.
+"""Measures the processor time of scoring, against an earlier version of im2tex.
 
-    python benchmarks/scoring.py                        # formulas made up here
+    python benchmarks/scoring.py                        # generated formulas
     IM2TEX_DATA=... python benchmarks/scoring.py        # CROHME's training labels
     git worktree add /tmp/before e6391a7
     python benchmarks/scoring.py --baseline /tmp/before
 
 About half of the predictions are their references; the others have 1 to 3 random token edits.
-Test: all of the scoring of `im2tex test`, in batches of 16. Validation: that of one epoch. Scores
+Test: all scoring of `im2tex test`, in batches of 16. Validation: the scoring of one epoch. Scores
 are compared sample by sample. With an engine the images are taken from the render cache, which a
 first run fills.
 """
@@ -35,7 +35,7 @@ _INNER_REPEATS = 3
 
 
 def references(count: int) -> list[tuple[list[str], str]]:
-    """Tokens and LaTeX of references: labels of CROHME, or formulas made up here."""
+    """Returns tokens and LaTeX of references: labels of CROHME, or generated formulas."""
     folder = os.environ.get("IM2TEX_DATA")
     path = Path(folder or "nowhere") / "crohme" / "captions.tsv"
     if path.exists():
@@ -47,7 +47,7 @@ def references(count: int) -> list[tuple[list[str], str]]:
 
 
 def make_pairs(count: int) -> list[Pair]:
-    """Predictions, references and their LaTeX."""
+    """Returns predictions, references and their LaTeX."""
     random_ = random.Random(0)
     gold = references(count)
     vocabulary = sorted({token for tokens, _ in gold for token in tokens})
@@ -63,7 +63,7 @@ def make_pairs(count: int) -> list[Pair]:
 
 
 def measure(pairs: list[Pair], engine: str) -> dict[str, Any]:
-    """Processor time of a test and of a validation, seconds; scores by sample, and metrics."""
+    """Returns the processor time of a test and a validation, scores by sample, and metrics."""
     from im2tex.evaluation.rendered_pairs import Engine  # noqa: PLC0415
     from im2tex.evaluation.results import SampleResult  # noqa: PLC0415
     from im2tex.evaluation.scoring import score_samples  # noqa: PLC0415
@@ -107,7 +107,7 @@ def _clear_caches() -> None:
 
 
 def _metrics() -> tuple[Any, Any]:
-    """Functions that add samples to a `FormulaMetrics` and compute it, in either version."""
+    """Returns functions that add samples to a `FormulaMetrics` and compute its metrics."""
     try:
         from im2tex.evaluation.metrics.formula_metrics import FormulaMetrics  # noqa: PLC0415
     except ImportError:
@@ -122,7 +122,7 @@ def _metrics() -> tuple[Any, Any]:
 
 
 def run(folder: Path, pairs: Path, engine: str) -> dict[str, Any]:
-    """The measurement with the im2tex of a folder, in a process of its own."""
+    """Returns the measurement with the im2tex of a folder, in a separate process."""
     environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, __file__, "--worker", str(pairs), "--engine", engine]
     output = subprocess.run(
@@ -132,7 +132,7 @@ def run(folder: Path, pairs: Path, engine: str) -> dict[str, Any]:
 
 
 def compare(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
-    """Prints in which scores and metrics two measurements differ."""
+    """Prints the scores and metrics that differ between two measurements."""
     shared = {
         (index, name)
         for index, (a, b) in enumerate(zip(ours["scores"], theirs["scores"], strict=True))
@@ -174,7 +174,7 @@ def main() -> None:
         pairs = Path(temporary, "pairs.json")
         pairs.write_text(json.dumps(make_pairs(options.count)), encoding="utf-8")
         results: dict[str, list[dict[str, Any]]] = {name: [] for name in folders}
-        for _ in range(options.repeats):  # in turn, so that a busy machine slows all alike
+        for _ in range(options.repeats):  # in turns, so that the load affects all equally
             for name, folder in folders.items():
                 results[name].append(run(folder, pairs, options.engine))
     for phase in ("test", "validation"):

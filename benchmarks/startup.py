@@ -1,8 +1,8 @@
-"""Start-up: processor time of commands before their own work, as a ratio to `import torch`.
+"""Measures the processor time of commands before their own work, relative to `import torch`.
 
     python benchmarks/startup.py
 
-Prints the median of each and its ratio. Each runs in a process of its own, in turn with the others.
+Prints the median and the ratio of each. Each command runs in a separate process, in turns.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> int:
     args = parser.parse_args()
     announce()
     seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for arguments in COMMANDS.values():  # once each, so that files are cached
+    for arguments in COMMANDS.values():  # the first run caches the files
         processor_time(arguments)
     for _ in range(args.runs):
         for name, arguments in COMMANDS.items():

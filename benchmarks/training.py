@@ -1,11 +1,11 @@
-"""Training images a second of a configuration, on made-up formulas, and peak memory.
+"""Measures images per second and peak memory of training a configuration on generated formulas.
 
     python benchmarks/training.py configs/crohme_small.yaml
     python benchmarks/training.py configs/crohme_finetune.yaml --steps 4
 
-The obvious alternative is measured in the same run: batches of samples in random order, padded to
-their largest, as a plain DataLoader makes them, under the same limit of samples a batch. Batches
-are drawn before the clock starts; loading runs beside training in worker processes.
+The alternative, measured in the same run, has batches of samples in random order, padded to their
+largest, as of a plain DataLoader, with the same maximum of samples per batch. Batches are chosen
+before the measurement; loading runs in worker processes.
 """
 
 from __future__ import annotations
@@ -36,10 +36,12 @@ from im2tex.latex.vocabulary import Vocabulary
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("config", type=Path)
-    parser.add_argument("--store", type=Path, help="a split to train on instead of made-up ones")
+    parser.add_argument("--store", type=Path, help="a split to train on")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--samples", type=int, default=2000)
-    parser.add_argument("--batch", type=int, help="samples of a batch, instead of the file's")
+    parser.add_argument(
+        "--batch", type=int, help="samples per batch (default: the configuration's)"
+    )
     options = parser.parse_args()
     announce()
     settings = load_config(options.config)
@@ -61,7 +63,7 @@ def main() -> None:
     mixed = rng.permutation(numbers).tolist()
     plain = [mixed[k : k + size] for k in range(0, len(mixed), size)]
     sizes = measure(dataset, numbers, 0)
-    # Both ways see the same samples on average, from a random choice of whole batches.
+    # A random choice of whole batches has the same samples on average in both orders.
     ways = {
         name: [plan[k] for k in rng.permutation(len(plan))[: options.steps]]
         for name, plan in (("grouped (ours)", ours), ("random order", plain))
@@ -76,7 +78,7 @@ def main() -> None:
         speeds[name] = _train(model, optimizer, drawn, bf16)
         print(
             f"{name:16} {speeds[name]:8.1f} images/s  "
-            f"{padding_ratio(batches, sizes):.2f} pixels for each true one"
+            f"{padding_ratio(batches, sizes):.2f} pixels per image pixel"
         )
     print(f"grouped is {speeds['grouped (ours)'] / speeds['random order']:.2f}x as fast")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

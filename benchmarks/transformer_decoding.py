@@ -1,23 +1,22 @@
-"""The transformer decoder with caches against one that reads every prefix anew; training beside it.
+r"""Measures the transformer decoder with and without caches, and its training.
 
     python benchmarks/transformer_decoding.py                       # densenet, CoMER's sizes
     python benchmarks/transformer_decoding.py --encoder row_cnn --images 64
     python benchmarks/transformer_decoding.py data/crohme/test_2014.parquet --images 986 \
         --only decoding --compared 4                                # a whole test
 
-The straightforward way repeats an image's grid for every hypothesis of its beam, as large batches,
-and runs the decoder over the whole prefix at every step; it scores the other direction's candidates
-likewise. Both ways search in both directions with joint rescoring, read the same images in batches
-of one size in the same run, as many of them as `--compared` says, and how many readings agree is
-printed. From left to right only, with caches, is beside them: what the second direction and the
-joint ranking cost. Weights are random, and every
-reading is made to end at the length of its label, so that the work is that of a model which knows
-how long formulas are. Encoding is timed apart. One thread by its processor time, or more of them,
-or a GPU, by the clock. Peak memory is what the process (on a GPU: PyTorch) holds at most beyond
-what it held before, in either way; Linux only.
+The baseline repeats an image's grid for every hypothesis of its beam and runs the decoder over the
+whole prefix at every step; it scores the candidates of the other direction likewise. Both
+implementations search in both directions with joint rescoring, on the same batches, `--compared` of
+them; the number of equal predictions is printed. A search from left to right only, with caches,
+shows the cost of the second direction and the joint ranking. Weights are random, and every
+hypothesis is forced to end at the length of its label, so that the work is that of a trained model.
+Encoding is timed separately. Processor time with one thread, wall time with several threads or a
+GPU. Peak memory is that of the process (on a GPU: of PyTorch) beyond what it held before; Linux
+only.
 
-Training is a step forwards and backwards of encoder and decoder in both directions, without
-augmentation, against the same step with the grid laid out for each direction, as in CoMER's code,
+The training step is a forward and backward pass of encoder and decoder in both directions, without
+augmentation, against the same step with the grid projected for each direction, as in CoMER's code,
 and against one direction only.
 """
 
@@ -33,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from decode import Timed, Timer, inks, memory
+from decode import ForcedLengthDecoder, ForcedState, inks, memory
 from header import Clock, begin
 from torch import Tensor
 
@@ -49,7 +48,7 @@ from im2tex.latex.vocabulary import PAD
 
 
 class Plain:
-    """The same decoder without caches: a state is the grid of every hypothesis, and its prefix."""
+    """The same decoder without caches; its state is the grids and prefixes of all hypotheses."""
 
     def __init__(self, decoder: TransformerDecoder, reverse: bool) -> None:
         self.decoder, self.reverse = decoder, reverse
@@ -64,7 +63,7 @@ class Plain:
         targets = torch.cat([prefix[:, :, 1:], prefix[:, :, :1]], 2).flatten(0, 1)
         logits, _ = self.decoder.teacher_forcing(
             grid, targets, self.reverse
-        )  # the last is never fed
+        )  # the last token is not an input
         return logits[:, -1].view(images, beam, -1).log_softmax(2), (grid, prefix)
 
     def reorder(self, state: tuple[Grid, Tensor], parents: Tensor) -> tuple[Grid, Tensor]:
@@ -93,7 +92,7 @@ def repeated(grid: Grid, times: int) -> Grid:
 def plain_likelihood(
     decoder: TransformerDecoder, grid: Grid, images: Tensor, tokens: Tensor, reverse: Tensor
 ) -> Tensor:
-    """As the decoder's own, with the grid repeated for every candidate."""
+    """Scores candidates as the decoder does, with the grid repeated for each candidate."""
     found = torch.zeros(tokens.shape, device=tokens.device)
     for way in (False, True):
         rows = (reverse == way).nonzero()  # (M, 2) image and candidate
@@ -113,11 +112,11 @@ def search(
     cached: bool = True,
     both: bool = True,
 ) -> list[list[Hypothesis]]:
-    """Both directions and their joint ranking, every reading as long as it is told; or one."""
+    """Searches in both directions with joint ranking, or in one, with forced lengths."""
     device, batch = grid.features.device, len(grid.features)
     if not both:
-        state = Timed(decoder.start(grid), ends, 0)
-        return beam_search(Timer(decoder), state, batch, options, device)
+        state = ForcedState(decoder.start(grid), ends, 0)
+        return beam_search(ForcedLengthDecoder(decoder), state, batch, options, device)
     every = replace(options, n_best=options.beam_size)
     found = []
     start = decoder.start(grid) if cached else None
@@ -126,7 +125,11 @@ def search(
         steps: StepwiseDecoder = Plain(decoder, way)
         if start is not None:
             inner, steps = replace(start, reverse=way), decoder
-        found.append(beam_search(Timer(steps), Timed(inner, ends, 0), batch, every, device))
+        found.append(
+            beam_search(
+                ForcedLengthDecoder(steps), ForcedState(inner, ends, 0), batch, every, device
+            )
+        )
     likelihood = partial(plain_likelihood, decoder, grid)
     if start is not None:
         likelihood = partial(decoder.score_tokens, start)
@@ -135,7 +138,7 @@ def search(
 
 
 def plain_loss(decoder: TransformerDecoder, grid: Grid, tokens: Tensor) -> Tensor:
-    """The loss of `TransformerDecoder.loss`, a grid for each direction."""
+    """Returns the loss of `TransformerDecoder.loss`, with a grid for each direction."""
     both = torch.stack([tokens, tokens.gather(1, reverse_indices(tokens))], 1).flatten(
         0, 1
     )  # (2 B, T)
@@ -145,7 +148,7 @@ def plain_loss(decoder: TransformerDecoder, grid: Grid, tokens: Tensor) -> Tenso
 
 
 def left_loss(decoder: TransformerDecoder, grid: Grid, tokens: Tensor) -> Tensor:
-    """The loss of reading from left to right only."""
+    """Returns the loss of the left-to-right direction only."""
     logits, _ = decoder.teacher_forcing(grid, tokens)
     return torch.nn.functional.cross_entropy(
         logits.flatten(0, 1), tokens.flatten(), ignore_index=PAD
@@ -153,14 +156,14 @@ def left_loss(decoder: TransformerDecoder, grid: Grid, tokens: Tensor) -> Tensor
 
 
 class Costs:
-    """Seconds and peak memory of the ways to do a thing, the best of several passes."""
+    """Measures seconds and peak memory of a function."""
 
     def __init__(self, device: torch.device, clock: Clock) -> None:
         self.device, self.clock = device, clock
 
     def __call__(self, run: Callable[[], object]) -> tuple[float, float]:
-        """Seconds, and MB at most beyond what was held before."""
-        if sys.platform == "linux":  # what the last way freed is held no longer
+        """Returns the seconds, and the peak memory beyond what was held before, MB."""
+        if sys.platform == "linux":  # frees the memory of the previous measurement
             ctypes.CDLL("libc.so.6").malloc_trim(0)
         before = memory(self.device, reset=True)
         begun = self._synchronised()
@@ -175,14 +178,14 @@ class Costs:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("store", type=Path, nargs="?", help="a split with inks")
+    parser.add_argument("store", type=Path, nargs="?", help="a split with ink")
     parser.add_argument("--encoder", default="densenet")
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--beam", type=int, default=10)
     parser.add_argument("--passes", type=int, default=1)
-    parser.add_argument("--compared", type=int, help="batches read in both ways; all by default")
-    parser.add_argument("--only", choices=["decoding", "training"], help="leave the other out")
+    parser.add_argument("--compared", type=int, help="batches decoded without caches (all)")
+    parser.add_argument("--only", choices=["decoding", "training"], help="measure only this")
     args = begin(parser)
     torch.manual_seed(0)
     device = args.device
@@ -236,14 +239,14 @@ def decoding(
 ) -> None:
     options = SearchOptions(args.beam, length_penalty=1.0)
     ways: dict[str, dict[str, bool]] = {
-        "every prefix anew": {"cached": False},
+        "prefixes recomputed": {"cached": False},
         "with caches": {},
         "left to right only": {"both": False},
     }
     compared = len(batches) if args.compared is None else args.compared
     among = set(torch.randperm(len(batches))[:compared].tolist())  # batches are sorted by size
     took = {name: np.full(len(batches), np.inf) for name in ways}
-    peak, readings = dict.fromkeys(ways, 0.0), {name: {} for name in ways}
+    peak, predictions = dict.fromkeys(ways, 0.0), {name: {} for name in ways}
     encoding, count = 0.0, sum(len(batch.keys) for batch in batches)
     cells = 0
     with torch.inference_mode():
@@ -253,7 +256,7 @@ def decoding(
             (grid,) = grids
             cells += int(grid.mask.sum())
             ends = torch.tensor([len(label) for label in batch.tokens], device=model.device)
-            search(decoder, grid, ends.clamp_max(2), options)  # kernels are made
+            search(decoder, grid, ends.clamp_max(2), options)  # compiles kernels
             for _ in range(args.passes):
                 for name, way in ways.items():
                     if "cached" in way and number not in among:
@@ -264,9 +267,9 @@ def decoding(
                     took[name][number] = min(took[name][number], seconds)
                     peak[name] = max(peak[name], held)
                     for key, one in zip(batch.keys, found, strict=True):
-                        readings[name][key] = one[0].tokens
-    print(f"{cells / count:.0f} cells an image; encoded {count / encoding:.1f} images a second")
-    print(f"{'searched':<20}{'images a second':>16}{'peak MB':>9}")
+                        predictions[name][key] = one[0].tokens
+    print(f"{cells / count:.0f} cells per image; encoded {count / encoding:.1f} images per second")
+    print(f"{'searched':<20}{'images/s':>16}{'peak MB':>9}")
     sizes = np.array([len(batch.keys) for batch in batches])
     for name, seconds in took.items():
         read = np.isfinite(seconds)
@@ -276,10 +279,10 @@ def decoding(
     plain, ours, left = took.values()
     print(f"both directions take {ours.sum() / left.sum():.1f} times as long as one")
     if among:
-        texts, others, _ = readings.values()
+        texts, others, _ = predictions.values()
         same = sum(text == others[key] for key, text in texts.items())
         ratio = plain[[*among]].sum() / ours[[*among]].sum()
-        print(f"caches: {ratio:.1f}x as fast; {same} of {len(texts)} readings are the same")
+        print(f"caches: {ratio:.1f}x as fast; {same} of {len(texts)} predictions are equal")
     minutes = 986 * (ours.sum() + encoding) / count / 60
     print(f"986 images, as many as in CROHME 2014, encoding too: {minutes:.1f} minutes\n")
 
@@ -314,15 +317,15 @@ def training(
     ways = {
         "encoder alone": encoder,
         "left to right only": left,
-        "a grid a direction": plain,
+        "a grid per direction": plain,
         "one grid for both": ours,
     }
     spent = {}
     count = sum(len(batch.keys) for batch in batches)
-    print(f"{'a training step':<20}{'images a second':>16}{'peak MB':>9}")
+    print(f"{'a training step':<20}{'images/s':>16}{'peak MB':>9}")
     for name, loss in ways.items():
         seconds, peak = np.full(len(batches), np.inf), 0.0
-        for _ in range(args.passes + 1):  # kernels are made in the first
+        for _ in range(args.passes + 1):  # the first pass compiles kernels
             for number, batch in enumerate(batches):
                 took, held = costs(partial(step, loss, batch))
                 seconds[number], peak = min(seconds[number], took), max(peak, held)
@@ -330,7 +333,7 @@ def training(
         spent[name] = seconds.sum()
     alone, one, plainly, both = spent.values()
     print(
-        f"one grid for both is {plainly / both:.2f}x as fast as a grid a direction, "
+        f"one grid for both is {plainly / both:.2f}x as fast as a grid per direction, "
         f"{(plainly - alone) / (both - alone):.2f}x without the encoder; both directions take "
         f"{both / one:.2f} times as long as one"
     )

@@ -1,17 +1,18 @@
-"""Reading and training as a whole with each attention: what is left of what a step saves.
+"""Measures whole predictions and training steps with each attention.
 
-    python benchmarks/attention_reading.py
-    python benchmarks/attention_reading.py --quick
-    python benchmarks/attention_reading.py --device cuda --precision bfloat16
+    python benchmarks/attention_prediction.py
+    python benchmarks/attention_prediction.py --quick
+    python benchmarks/attention_prediction.py --device cuda --precision bfloat16
 
-*Reading*: the paper's encoder on random pictures, and beam search, the LSTM and the layout of the
-grid included, on random features of the same size, for a fixed number of tokens. Pictures are
-encoded as many at a time as `im2tex test` takes. Once with a beam, once greedily.
+*Prediction*: the paper's encoder on random images, and beam search with LSTM and attention memory
+on random features of the same size, for a fixed number of tokens. As many images are encoded at a
+time as in `im2tex test`. Once with a beam, once greedily.
 *Training*: a decoder's loss and its backward pass down to both grids.
 
-Coarse scores are scaled so that sparsemax finds about the paper's 4.6 blocks a query; how many
-cells were looked at is printed. Times are the best of several; one thread by its processor time, or
-more of them, or a GPU, by the clock. `attention_cost.py` measures single steps of attention.
+Coarse scores are scaled so that sparsemax selects about the paper's 4.6 blocks per query; the
+numbers of attended cells are printed. Times are the best of several runs: processor time with one
+thread, wall time with several threads or a GPU. `attention_cost.py` measures single steps of
+attention.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ from im2tex.grid import Grid
 from im2tex.latex.vocabulary import EOS
 
 PIXELS = 1_200_000
-"""Of a batch that `im2tex test` encodes."""
+"""Pixels of a batch that `im2tex test` encodes."""
 
 
 def encoding(size: tuple[int, int], batch: int, coarse: bool, at: Machine) -> float:
-    """Seconds an image of so many cells."""
+    """Returns the seconds to encode an image with a grid of a size in cells."""
     torch.manual_seed(0)
     encoder = ENCODERS.build("row_cnn", {"coarse": coarse}).to(at.device, at.dtype).eval()
     down, right = encoder.stride
@@ -50,10 +51,10 @@ def encoding(size: tuple[int, int], batch: int, coarse: bool, at: Machine) -> fl
 def searching(
     kind: str, grid: Grid, options: SearchOptions, at: Machine
 ) -> tuple[float, float, float]:
-    """Seconds an image, and coarse and fine look-ups a step."""
+    """Returns the seconds per image, and the coarse and fine look-ups per step."""
     torch.manual_seed(0)
     decoder = LSTMDecoder(500, kind, {}, WIDTH, WIDTH).to(at.device, at.dtype).eval()
-    decoder.output.bias[EOS] = -1e4  # goes on to the end
+    decoder.output.bias[EOS] = -1e4  # the search ends at the maximum length only
     batch = len(grid.features)
     if kind not in ("standard", "coarse_only"):
         query = torch.randn(batch, 1, WIDTH, device=at.device, dtype=at.dtype)
@@ -66,13 +67,15 @@ def searching(
     return at.best(partial(decoder.search, grid, options)) / batch, coarse, fine
 
 
-def reading(sizes: list[tuple[int, int]], batch: int, beam: int, tokens: int, at: Machine) -> None:
+def prediction(
+    sizes: list[tuple[int, int]], batch: int, beam: int, tokens: int, at: Machine
+) -> None:
     print(
-        f"Reading pictures of {tokens} tokens, beam {beam}, searched in batches of {batch}; "
-        "milliseconds an image, ratios are how many times faster than standard attention\n"
+        f"Predictions of {tokens} tokens, beam {beam}, searched in batches of {batch}; "
+        "milliseconds per image; ratios are speeds relative to standard attention\n"
     )
     print(
-        f"{'cells':<9}{'attention':<13}{'encoded':>9}{'searched':>10}{'ratio':>7}{'in all':>9}"
+        f"{'cells':<9}{'attention':<13}{'encoded':>9}{'searched':>10}{'ratio':>7}{'total':>9}"
         f"{'ratio':>8}{'#C':>6}{'#F':>8}"
     )
     for size in sizes:
@@ -81,12 +84,12 @@ def reading(sizes: list[tuple[int, int]], batch: int, beam: int, tokens: int, at
         base: tuple[float, float] | None = None
         for kind in KINDS:
             begin = encoded[kind != "standard"]
-            seconds, *looked = searching(kind, grid, SearchOptions(beam, max_length=tokens), at)
+            seconds, *lookups = searching(kind, grid, SearchOptions(beam, max_length=tokens), at)
             base = base or (seconds, begin + seconds)
             print(
                 f"{size[0]}x{size[1]}".ljust(9) + f"{kind:<13}{begin * 1e3:>9.1f}"
                 f"{seconds * 1e3:>10.2f}{base[0] / seconds:>6.1f}x{(begin + seconds) * 1e3:>9.1f}"
-                f"{base[1] / (begin + seconds):>7.2f}x{looked[0]:>6.0f}{looked[1]:>8.1f}",
+                f"{base[1] / (begin + seconds):>7.2f}x{lookups[0]:>6.0f}{lookups[1]:>8.1f}",
                 flush=True,
             )
     print()
@@ -132,9 +135,9 @@ def main() -> int:
     seconds = 0.02 if args.quick else 0.5
     at = Machine(args.device, getattr(torch, args.precision), args.threads, seconds)
     batch, tokens = (4, 10) if args.quick else (args.batch, args.tokens)
-    print(f"{args.device}, {args.precision}, the paper's sizes, 500 tokens to choose from\n")
+    print(f"{args.device}, {args.precision}, the paper's sizes, a vocabulary of 500 tokens\n")
     for beam in dict.fromkeys((args.beam, 1)):
-        reading(SIZES[:3], batch, beam, tokens, at)
+        prediction(SIZES[:3], batch, beam, tokens, at)
     training([(48, 8), (60, 20)], min(batch, 20), min(tokens, 20), at)
     return 0
 

@@ -1,11 +1,11 @@
-"""Trained models that read the same pictures in turns: time of a decoding step, of all, and ratios.
+"""Measures trained models on the same images: time per decoding step, in total, and ratios.
 
-    python benchmarks/reading.py data/crohme/test_2014.parquet standard=A.ckpt hard=B.ckpt
+    python benchmarks/trained_models.py data/crohme/test_2014.parquet standard=A.ckpt hard=B.ckpt
 
-Prints how many readings are right, milliseconds of encoding and of searching an image, and of a
-step, in which the search extends the hypotheses of a whole batch by a token; ratios are those of
-the first model. The best of the passes counts, the models taking turns. One thread by its processor
-time, or more of them, or a GPU, by the clock.
+Prints the number of correct predictions, milliseconds of encoding and of searching per image, and
+milliseconds per step, in which the search extends all hypotheses of a batch by one token; ratios
+are relative to the first model. The models run in turns; the best pass counts. Processor time with
+one thread, wall time with several threads or a GPU.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from decode import Reader, inks
+from decode import TimedPrediction, inks
 from header import begin
 
 from im2tex import Im2Tex
@@ -33,16 +33,16 @@ class Counted:
         self.count = 0
 
     def __call__(self, *args: Any) -> Any:
-        """A step, counted."""
+        """Runs and counts a step."""
         self.count += 1
         return self.inner(*args)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("store", type=Path, help="a split with inks")
+    parser.add_argument("store", type=Path, help="a split with ink")
     parser.add_argument("models", nargs="+", metavar="NAME=CHECKPOINT")
-    parser.add_argument("--images", type=int, default=200, help="of the split, evenly spaced")
+    parser.add_argument("--images", type=int, default=200, help="number of images, evenly spaced")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--beam", type=int, nargs="+", default=[1, 5])
     parser.add_argument("--passes", type=int, default=2)
@@ -56,7 +56,7 @@ def main() -> int:
     first = next(iter(models.values()))
     images = [first.preprocessing.rasterize(ink).image for ink in drawn]
     if any(one.preprocessing != first.preprocessing for one in models.values()):
-        parser.error("the models do not see the same pixels: they cannot be compared")
+        parser.error("the models have different preprocessing and cannot be compared")
     height, width = np.array([image.shape for image in images]).mean(0)
     print(
         f"{len(images)} images of {args.store}, {height:.0f} x {width:.0f} pixels and "
@@ -65,7 +65,7 @@ def main() -> int:
     )
     print(
         f"{'batch':>5}{'beam':>5}  {'model':<14}{'right':>7}{'encoded ms':>12}{'searched ms':>13}"
-        f"{'a step ms':>11}{'ratio':>7}{'all ratio':>11}"
+        f"{'step ms':>11}{'ratio':>7}{'all ratio':>11}"
     )
     for batch in args.batch:
         for beam in args.beam:
@@ -82,17 +82,18 @@ def compare(
     passes: int,
     clock: Callable[[], float],
 ) -> None:
-    readers = {
-        name: Reader(model, images, labels, options, False, clock) for name, model in models.items()
+    predictors = {
+        name: TimedPrediction(model, images, labels, options, False, clock)
+        for name, model in models.items()
     }
     best = {name: np.full(3, np.inf) for name in models}  # encoding, searching, a step
     right = dict.fromkeys(models, 0)
     with torch.inference_mode():
-        for number in range(passes + 1):  # in the first, kernels are made
+        for number in range(passes + 1):  # the first pass compiles kernels
             for name, model in models.items():
                 decoder: Any = model.recognizer.require_decoder()
                 counted = decoder.step = Counted(type(decoder).step.__get__(decoder))
-                found, encoding, searching = readers[name](batch)
+                found, encoding, searching = predictors[name](batch)
                 del decoder.step
                 if number:
                     spent = np.array([encoding, searching, searching / counted.count])
