@@ -182,12 +182,12 @@ DEFECTIVE = {
         r"\begin{aligned}[t]x\end{aligned}",
         r"\begin{aligned} { [ t ] x } \\ \end{aligned}",
     ),
-    r"\bm{x} as an argument was torn apart (\hat { \bm } { x })": (
+    r"\bm{x} as an argument was split (\hat { \bm } { x })": (
         r"\hat\bm{x}",
         r"\hat { \bm } { x }",
     ),
     "two minus signs behind ^ or _ both became the script": ("x^--1", "x ^ { -- } 1"),
-    r"\rule lost its head (ule)": (r"\rule{1cm}{2cm}", "ule { 1 cm } { 2 cm }"),
+    r"\rule lost its first letter (ule)": (r"\rule{1cm}{2cm}", "ule { 1 cm } { 2 cm }"),
     r"a second \hline was put into a cell": (
         r"\begin{array}{c}\hline\hline 1\end{array}",
         r"\begin{array} { c } \hline { \hline 1 } \\ \end{array}",
@@ -196,7 +196,7 @@ DEFECTIVE = {
         r"\substack{a\\b}",
         r"\substack { a \, b }",
     ),
-    r"\buildrel ... \over became a fraction of all that is around it": (
+    r"\buildrel ... \over became a fraction of everything around it": (
         r"a\buildrel b\over = c",
         r"\frac { a \buildrel b } { = c }",
     ),
@@ -205,7 +205,7 @@ DEFECTIVE = {
         r"\text{a $\bar x$}",
         r"\mathrm { a ~ \bar { ~ } x ~ }",
     ),
-    r"math inside text lost its borders (\textrm{$x$}, \text{\(x\)})": (
+    r"math inside text lost its delimiters (\textrm{$x$}, \text{\(x\)})": (
         r"\textrm{a $b_1$}",
         r"\textrm { a b _ 1 }",
     ),
