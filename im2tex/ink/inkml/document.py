@@ -51,8 +51,11 @@ _ANNOTATION = re.compile(
     r"([^<]*(?:<(?!/?(?:\w+:)?annotation[\s>])[^<]*)*)"
     r"(</(?:\w+:)?annotation\s*>)"
 )
-_SECTION = re.compile(r"<!--|<!\[CDATA\[|<!DOCTYPE")
-_IN_DOCTYPE = re.compile(r"<!--|[\"'\[\]>]")
+# The internal subset ends at the first `]>`. The rest of a declaration with `]>` in a string is no
+# XML, so it is refused.
+_DOCTYPE = re.compile(
+    r"""<!DOCTYPE(?:[^\[>"']|"[^"]*"|'[^']*'|["'])*+(?:\[.*?(?:\]\s*+>|\Z)|>|\Z)""", re.DOTALL
+)
 
 
 class InkmlError(Im2TexError):
@@ -95,7 +98,7 @@ def load_document(source: Path | str | bytes, name: str) -> ET.Element:
         InkmlError: if it cannot be read, is not well-formed XML even after repair, or exceeds a
             limit.
     """
-    data = source if isinstance(source, bytes) else _read(Path(source), name)
+    data = source if isinstance(source, bytes) else read_bytes(Path(source), name)
     if len(data) > MAX_BYTES:
         raise InkmlError(
             name,
@@ -114,12 +117,17 @@ def local_name(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def _read(path: Path, name: str) -> bytes:
+def read_bytes(path: Path, name: str, limit: int = MAX_BYTES + 1) -> bytes:
+    """The first `limit` bytes of a regular file.
+
+    Raises:
+        InkmlError: if it cannot be read, or is no regular file.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise InkmlError(name, "it is not a regular file, so it is not read")
         with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(limit)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise InkmlError(name, f"cannot be read: {error_reason(error)}") from error
 
@@ -169,7 +177,9 @@ def _parse(text: str, name: str) -> ET.Element:
         raise InkmlError(
             name, f"it has more than {_MAX_ELEMENTS} elements or attributes: it must be one formula"
         )
-    text = _remove_doctype(text)
+    text = _DOCTYPE.sub("", text)
+    if "<!DOCTYPE" in text:
+        raise InkmlError(name, "it has a document type declaration that cannot be removed")
     problem = ""
     for repair in (str, _escape_stray_markup, _remove_prefixes):
         text = repair(text)
@@ -188,34 +198,6 @@ def _remove_prefixes(text: str) -> str:
     """Removes namespace prefixes of elements and attributes."""
     text = re.sub(r"(</?)(?!xml:)[\w.-]+:", r"\1", text)
     return re.sub(r"\s(?!xml:|xmlns)[\w.-]+:([\w.-]+\s*=)", r" \1", text)
-
-
-def _remove_doctype(text: str) -> str:
-    """Removes the document type declaration, including its internal subset."""
-    at = 0
-    while (section := _SECTION.search(text, at)) and section[0] != "<!DOCTYPE":
-        at = text.find("-->" if section[0] == "<!--" else "]]>", section.end())
-        if at < 0:
-            return text
-    if section is None:
-        return text
-    start, at = section.span()
-    quote, brackets = "", 0
-    while mark := _IN_DOCTYPE.search(text, at):
-        at = mark.end()
-        if quote:
-            quote = "" if mark[0] == quote else quote
-        elif mark[0] == "<!--":
-            at = text.find("-->", at)
-            if at < 0:
-                break
-        elif mark[0] in "\"'":
-            quote = mark[0]
-        elif mark[0] in "[]":
-            brackets += 1 if mark[0] == "[" else -1
-        elif brackets <= 0:
-            return text[:start] + text[at:]
-    return text[:start]
 
 
 def _escape_stray_markup(text: str) -> str:

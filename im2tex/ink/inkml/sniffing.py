@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from im2tex.ink.inkml.contents import Inkml
-from im2tex.ink.inkml.document import HEAD, MAX_BYTES, is_inkml
+from im2tex.ink.inkml.document import HEAD, MAX_BYTES, InkmlError, is_inkml, read_bytes
 from im2tex.ink.inkml.reader import read_inkml
 
 
@@ -35,13 +35,9 @@ def read_if_inkml(source: Any) -> Inkml | None:
 
 
 def _read_head(path: Path) -> bytes:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return b""
-        with path.open("rb") as file:
-            return file.read(HEAD)
-    except (OSError, ValueError):
-        return b""
+    with suppress(InkmlError):
+        return read_bytes(path, str(path), HEAD)
+    return b""
 
 
 def _read_stream(source: Any) -> bytes:
