@@ -1,4 +1,4 @@
-"""Tests of printed formulas: image preprocessing, running text, statistics."""
+"""Tests of printed formulas: image preprocessing, running text, splits."""
 
 import io
 import time
@@ -8,10 +8,8 @@ import pytest
 from PIL import Image
 
 from im2tex.data.preparation.printed.paper_images import image_from_file, pad_and_downsample
-from im2tex.data.preparation.printed.rendering import SplitCounts
 from im2tex.data.preparation.printed.running_text import is_running_text
 from im2tex.data.preparation.printed.split_plan import split_of
-from im2tex.data.preparation.printed.statistics import statistics_lines
 from im2tex.errors import Im2TexError
 
 
@@ -98,17 +96,3 @@ def test_split_of_has_given_fractions():
     assert splits.count("test") / 20_000 == pytest.approx(0.1, abs=0.01)
     # Papers that are added later move no other paper.
     assert splits[:100] == [split_of(f"paper {i}", 0.09, 0.1) for i in range(100)]
-
-
-def test_statistics_are_beside_those_of_the_paper():
-    counts = SplitCounts(taken=4, characters=[41, 60, 70, 129], tokens=[10, 20, 30, 40])
-    counts.sizes = [(20, 100), (30, 200), (40, 300), (30, 200)]
-    counts.skipped["larger than 500 x 160 pixels"] = 1200
-    lines = list(statistics_lines({"train": counts}))
-    assert lines[0] == "train: 1,200 skipped: larger than 500 x 160 pixels"
-    assert lines[1].startswith("pairs       4; the paper: 103,556")
-    assert lines[2].startswith("characters  41 to 129, mean 75, median 65; the paper: 38 to 997")
-    assert lines[3].startswith(
-        "tokens      mean 25, 95 % within 38, at most 40; the paper: mean 58"
-    )
-    assert lines[4].startswith("images      mean 200 x 30 pixels")

@@ -30,7 +30,6 @@ from im2tex.data.preparation.printed.split_plan import (
     plan_splits,
     planned_candidates,
 )
-from im2tex.data.preparation.printed.statistics import statistics_lines
 from im2tex.data.preparation.printed.writing import publish_splits, with_labels
 from im2tex.data.preparation.resumable import StepCache, file_fingerprint
 from im2tex.data.source import SOURCES, PreparationReport, Source
@@ -137,8 +136,8 @@ class ArxivSource(Source):
             rendered.run()
         notes = list(plan_lines(planned))
         if not rendered.counts["train"].taken:
-            reasons = [*notes, *statistics_lines(rendered.counts)]
-            raise Im2TexError(f"{path} leaves no training samples: {'; '.join(reasons)}")
+            reasons = "; ".join([*notes, *rendered.report_lines()])
+            raise Im2TexError(f"{path} leaves no training samples: {reasons}")
         return publish_splits(rendered, folder, {"source": self.name, **fingerprint}, notes)
 
     def ensure(self, root: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from im2tex.data.preparation.printed.rendering import RenderProblem, SplitRenderer
-from im2tex.data.preparation.printed.statistics import statistics_lines
 from im2tex.data.preparation.publishing import PROBLEMS, stale_warnings, write_problems
 from im2tex.data.source import PreparationReport
 from im2tex.data.store import Split, write_split
@@ -40,7 +39,7 @@ def publish_splits(
     cache.publish()
     if cache.resumed:
         report.lines.append("resumed an earlier, interrupted preparation")
-    report.lines += [*notes, *statistics_lines(rendered.counts)]
+    report.lines += [*notes, *rendered.report_lines()]
     if rendered.problems:
         report.lines.append(f"formulas without an image, with reasons: {folder / PROBLEMS}")
     report.lines += stale_warnings(folder, report.splits)
