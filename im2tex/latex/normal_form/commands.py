@@ -6,9 +6,17 @@ arguments, and braces behind it are a group of their own, so that undefined macr
 
 from __future__ import annotations
 
+import tomllib
 from enum import Enum
+from pathlib import Path
 
 from im2tex.latex.cursor import END
+
+_TABLES = tomllib.loads(Path(__file__).with_name("commands.toml").read_text(encoding="utf-8"))
+
+
+def _commands(table: str) -> frozenset[str]:
+    return frozenset(_TABLES[table].split())
 
 
 class CommandRole(Enum):
@@ -38,14 +46,7 @@ OPENING = frozenset(["{", ROMAN_BRACE, ROMAN_ARGUMENT])
 TEXT = ("\\text", "\\mbox", "\\hbox")
 """Commands whose argument is text, in which spaces count."""
 
-
-TEXT_FONTS = frozenset(
-    "\\" + name
-    for name in (
-        *("fbox", "makebox", "framebox", "emph", "textrm", "textit", "textbf", "textsf"),
-        *("texttt", "textsl", "textsc", "textup", "textnormal", "textmd"),
-    )
-)
+TEXT_FONTS = _commands("text_fonts")
 """Commands that stay text in every form."""
 
 PROSE = TEXT_FONTS | {"\\raisebox", "\\colorbox", "\\fcolorbox"}
@@ -58,12 +59,7 @@ TEXT_ARGUMENTS = {
 }
 """Commands with an argument that TeX sets as text, and the number of arguments before it."""
 
-
-def _names(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-ACCENTS = _names(r"\acute \grave \ddot \tilde \bar \breve \check \hat \vec \dot")
+ACCENTS = _commands("accents")
 """Accents, printed with braces around their base."""
 
 WIDE_ACCENTS = frozenset(["\\widehat", "\\widetilde", "\\mathring", "\\dddot"])
@@ -72,65 +68,39 @@ WIDE_ACCENTS = frozenset(["\\widehat", "\\widetilde", "\\mathring", "\\dddot"])
 LINES = frozenset(["\\overline", "\\underline"])
 """Lines over and under, printed with braces of their own around the argument."""
 
-FONTS = _names(
-    r"\mathrm \mathit \mathbf \mathbb \mathcal \mathfrak \mathscr \mathsf \mathtt \mathnormal"
-    r" \Bbb \bold \frak \boldsymbol \bm \textrm \textit \textbf \textnormal \textup \textsf"
-    r" \texttt \textsl \textsc \operatorname \operatorname* \phantom"
-)
+FONTS = _commands("fonts")
 """Fonts and similar commands with one argument; without argument they are symbols."""
 
 STARRED = "\\operatorname *"
 r"""`\operatorname*` as it is usually written: in the reference the star is its own token."""
 
-STARS = _names(r"\operatorname \hspace \vspace")
+STARS = frozenset(["\\operatorname", "\\hspace", "\\vspace"])
 """Commands that a star may follow."""
 
 GROUPED = frozenset([*TEXT, "\\phantom"])
 """Commands printed with braces whether or not they were written."""
 
-SWITCHES = _names(
-    r"\bf \it \sf \tt \sl \cal \mit \tiny \scriptsize \footnotesize \small \normalsize"
-    r" \large \Large \LARGE \huge \Huge \displaystyle \textstyle \scriptstyle"
-    r" \scriptscriptstyle"
-)
+SWITCHES = _commands("switches")
 """Commands that change the rest of their group, and have no scripts themselves."""
 
-SPELLINGS = {
-    **dict.fromkeys(["\\dfrac", "\\tfrac", "\\cfrac", "\\over"], "\\frac"),
-    "\\operatornamewithlimits": STARRED,
-    "\\buildrel": "\\stackrel",
-    "\\root": "\\sqrt",
-    **dict.fromkeys(["\\dbinom", "\\tbinom", "\\choose"], "\\binom"),
-    **dict.fromkeys([*TEXT, ROMAN_BRACE], "\\mathrm"),
-}
+SPELLINGS: dict[str, str] = _TABLES["spellings"] | dict.fromkeys([*TEXT, ROMAN_BRACE], "\\mathrm")
 """Commands that differ from another in size or place only."""
 
 FRACTIONS = frozenset(["\\frac", "\\binom"])
 """Commands with one argument over the other, after `SPELLINGS`."""
 
-KEPT_INFIXES = {
-    **dict.fromkeys(["\\atop", "\\brace", "\\brack"], 0),
-    **dict.fromkeys(["\\overwithdelims", "\\atopwithdelims"], 2),
-    "\\above": 0,
-    "\\abovewithdelims": 2,
-}
+KEPT_INFIXES: dict[str, int] = _TABLES["kept_infixes"]
 """Infix commands without a prefix form, and the number of delimiters behind them."""
 
 INFIXES = ("\\over", "\\choose", *KEPT_INFIXES)
 """Infix commands: their arguments are the rest of the group on either side."""
 
-LENGTHS = _names(r"\kern \mkern \hskip \mskip \vskip \raise \lower \moveleft \moveright")
+LENGTHS = _commands("lengths")
 """Commands with a length behind them, without braces."""
 
 OPERATORS = {
-    **dict.fromkeys(
-        _names(
-            r"\arcsin \arccos \arctan \arg \cos \cosh \cot \coth \csc \deg \dim \exp \hom \ker"
-            r" \lg \ln \log \sec \sin \sinh \tan \tanh"
-        ),
-        False,
-    ),
-    **dict.fromkeys(_names(r"\det \gcd \inf \lim \liminf \limsup \max \min \Pr \sup"), True),
+    **dict.fromkeys(_commands("operators"), False),
+    **dict.fromkeys(_commands("operators_with_limits"), True),
 }
 """Functions named by words, and whether their scripts are above and below."""
 
@@ -156,41 +126,17 @@ r"""Environments that a position may follow, as in `\begin{array}[t]`."""
 PAIRED = frozenset(["aligned", "alignedat", "split"])
 """Environments whose every other column begins behind a relation sign."""
 
-DELIMITERS = _names(
-    r"( ) [ ] / | . < > \{ \} \| \langle \rangle \lbrace \rbrace \lbrack \rbrack \lvert \rvert"
-    r" \lVert \rVert \vert \Vert \lfloor \rfloor \lceil \rceil \backslash \uparrow \downarrow"
-    r" \Uparrow \Downarrow \updownarrow \Updownarrow \lgroup \rgroup \lmoustache \rmoustache"
-    r" \ulcorner \urcorner \llcorner \lrcorner \lt \gt"
-)
+DELIMITERS = _commands("delimiters")
 r"""Tokens allowed behind `\left` and `\right`."""
 
 CONSTRUCTS: dict[str, int] = {
-    **dict.fromkeys(
-        _names(
-            r"\underbrace \overbrace \overbracket \underbracket \overparen \underparen"
-            r" \overrightarrow \overleftarrow \overleftrightarrow \underrightarrow \underleftarrow"
-            r" \underleftrightarrow \underbar \ddddot \widecheck \boxed \fbox \framebox \makebox"
-            r" \xrightarrow \xleftarrow \hspace \vspace \mspace \smash \hphantom \vphantom \mathop"
-            r" \mathrel \mathbin \mathord \mathopen \mathclose \mathpunct \mathinner \rlap \llap"
-            r" \clap \mathrlap \mathllap \mathclap \ensuremath \lefteqn \pmb \emph \textmd \mathds"
-            r" \mathbbm \mathpzc \color \cancel \bcancel \xcancel \ref \eqref \pageref \cite \cline"
-            r" \hdotsfor \operatornamewithlimits \pmod \pod \substack"
-        ),
-        1,
-    ),
-    **dict.fromkeys(
-        _names(r"\stackrel \overset \underset \rule \raisebox \textcolor \colorbox \sideset"), 2
-    ),
-    **dict.fromkeys(_names(r"\multicolumn \fcolorbox"), 3),
-    "\\mathchoice": 4,
-    "\\genfrac": 6,
+    command: int(count)
+    for count, commands in _TABLES["constructs"].items()
+    for command in commands.split()
 }
 """Commands printed as written, with their number of arguments; without any, they are symbols."""
 
-BRACKETED = _names(
-    r"\sqrt \cfrac \xrightarrow \xleftarrow \smash \color \textcolor \rule \raisebox \makebox"
-    r" \framebox \colorbox \stackrel"
-)
+BRACKETED = _commands("bracketed")
 """Commands that an argument in square brackets may follow."""
 
 BRACKETED_TWICE = frozenset(["\\makebox", "\\framebox"])
@@ -202,7 +148,8 @@ BRACKETED_INSIDE = frozenset(["\\raisebox"])
 ARGUMENTS: dict[str, int] = {
     **dict.fromkeys([*ACCENTS, *WIDE_ACCENTS, *LINES, *FONTS, *TEXT, ROMAN_BRACE], 1),
     "\\sqrt": 1,
-    **dict.fromkeys(_names(r"\frac \dfrac \tfrac \cfrac \binom \dbinom \tbinom"), 2),
+    **dict.fromkeys(["\\frac", "\\dfrac", "\\tfrac", "\\cfrac"], 2),
+    **dict.fromkeys(["\\binom", "\\dbinom", "\\tbinom"], 2),
     **CONSTRUCTS,
 }
 """Numbers of arguments."""
