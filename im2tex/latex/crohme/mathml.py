@@ -12,25 +12,9 @@ from collections.abc import Iterable, Sequence
 
 from im2tex.latex.character_table import COMMANDS
 from im2tex.latex.crohme.canonical import CanonicalToken, CanonicalTokens
-from im2tex.latex.crohme.symbols import SYNONYMS
+from im2tex.latex.crohme.symbols import MATHML, MATHML_NAMES, SYNONYMS
 
 _ID = "{http://www.w3.org/XML/1998/namespace}id"
-
-# Names and characters other than a LaTeX name without its backslash or the table of characters.
-_NAMES = {
-    **{"infin": "\\infty", "rarr": "\\rightarrow", "hellip": "\\ldots", "ctdot": "\\cdots"},
-    **{"sdot": "\\cdot", "exist": "\\exists", "isin": "\\in", "plusmn": "\\pm", "minus": "-"},
-    **{"divide": "\\div", "{": "\\{", "}": "\\}", "COMMA": ","},
-    "im": "\\lim",  # MfrDB's export lost the l
-    **{"\u2212": "-", "\u2032": "\\prime", "\u03c6": "\\phi"},
-}
-_NAMES_OF_COMMANDS = (
-    "alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi pi rho sigma tau phi chi psi "
-    "omega Gamma Delta Theta Lambda Pi Sigma Phi Psi Omega infty int sum prod times div pm cdot "
-    "cdots ldots rightarrow leftarrow in notin forall exists prime leq geq neq le ge ne lt gt to "
-    "sin cos tan log lim sqrt frac"
-)
-_WORDS = frozenset(_NAMES_OF_COMMANDS.split())
 
 
 class MathMLError(ValueError):
@@ -47,17 +31,17 @@ def symbol_tokens(name: str) -> list[str]:
         One token; for a number or another word, a token for each character.
     """
     name = name.strip()
-    if name in _NAMES:
-        return [_NAMES[name]]
+    if name in MATHML:
+        return [MATHML[name]]
     if name.startswith("\\"):
         return [SYNONYMS.get(name, name)]
-    if name in _WORDS:
+    if name in MATHML_NAMES:
         return [SYNONYMS.get("\\" + name, "\\" + name)]
     return [_character(c) for c in name if not c.isspace()]
 
 
 def _character(character: str) -> str:
-    found = _NAMES.get(character) or COMMANDS.get(character, character)
+    found = MATHML.get(character) or COMMANDS.get(character, character)
     return SYNONYMS.get(found, found)
 
 

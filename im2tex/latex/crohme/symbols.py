@@ -49,3 +49,9 @@ TEXT_ACCENTS = _commands("text_accents")
 
 PLAIN_SYMBOLS = _commands("plain_symbols") | {*NEGATABLE, *OTHERS, *SPACES, *FUNCTIONS}
 """Commands that take no argument, so that braces behind them are a group of their own."""
+
+MATHML: dict[str, str] = _TABLES["mathml"]
+"""Tokens of MathML's names and characters that are neither in `MATHML_NAMES` nor in `COMMANDS`."""
+
+MATHML_NAMES = _commands("mathml_names")
+"""MathML's names that are those of LaTeX without the backslash."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from im2tex.latex.label_graph.names import NEGATABLE, OTHERS
+from im2tex.latex.label_graph.names import NEGATABLE, OTHERS, TABLES
 from im2tex.latex.label_graph.nodes import NodeKind, SymbolNode, compound
 from im2tex.latex.label_graph.symbol_tree import parse_symbol_tree
 from im2tex.latex.tokens import LatexError
@@ -66,20 +66,9 @@ def layout_tree(tokens: Sequence[str], *, strict: bool = False) -> LayoutTree:
     return LayoutTree(builder.labels, builder.parents, builder.relations, builder.extra)
 
 
-# Symbols whose label is their name; all others keep the character.
-_NAMED = (
-    *("div", "times", "pm", "sum", "pi", "int", "theta", "infty", "ldots", "beta", "rightarrow"),
-    *("leq", "geq", "lt", "gt", "sigma", "phi", "prime", "gamma", "mu", "lambda", "Delta"),
-    *("exists", "forall", "in", "partial", "neq", "alpha"),
-)
-# Names that get a backslash where they are written out, as by `\operatorname` or `\sin`.
-_WRITTEN = (
-    *("rightarrow", "sum", "int", "pi", "leq", "sin", "cos", "tan", "lim", "geq", "infty"),
-    *("prime", "times", "alpha", "beta", "pm", "log", "{", "}"),
-)
 _LABELS: dict[str, str] = {
-    **{(NEGATABLE | OTHERS)["\\" + name]: "\\" + name for name in _NAMED},
-    **{name: "\\" + name for name in _WRITTEN},
+    **{(NEGATABLE | OTHERS)[name]: name for name in TABLES["words"]["named"].split()},
+    **{name: "\\" + name for name in TABLES["words"]["written"].split()},
     ",": "COMMA",
     NEGATABLE[r"\Gamma"]: r"\gamma",
     OTHERS[r"\minus"]: "-",

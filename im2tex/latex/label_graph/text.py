@@ -7,27 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from im2tex.latex.label_graph.names import TABLES
 from im2tex.latex.label_graph.nodes import NodeKind, SymbolNode, compound, join, members
 from im2tex.latex.label_graph.reader import SymbolTreeReader
 
-FONTS = {
-    **dict.fromkeys((r"\mathrm", r"\mathup", r"\mathit"), ""),
-    **dict.fromkeys((r"\mathtt", r"\texttt"), "typewriter"),
-    **dict.fromkeys((r"\mathsf", r"\mathsfup", r"\mathsfit"), "sans"),
-    **dict.fromkeys((r"\mathbb", r"\mathds"), "blackboard"),
-    **dict.fromkeys((r"\mathcal", r"\mathscr"), "script"),
-    **dict.fromkeys((r"\mathbfscr", r"\mathbfcal"), "bold script"),
-    r"\mathfrak": "fraktur",
-    r"\mathbffrak": "bold fraktur",
-    **dict.fromkeys([r"\mathbf", r"\boldsymbol", r"\bm", r"\symbf", r"\mathbold", r"\pmb"], "bold"),
-    **dict.fromkeys([r"\mathbfup", r"\mathbfit", r"\mathbfsfup", r"\mathbfsfit"], "bold"),
-}
-TEXT_FONTS = {
-    **dict.fromkeys((r"\text", r"\textrm", r"\mbox", r"\textit"), ""),
-    r"\textbf": "bold",
-    r"\texttt": "typewriter",
-    r"\textsf": "sans",
-}
+FONTS: dict[str, str] = TABLES["fonts"]
+TEXT_FONTS: dict[str, str] = TABLES["text_fonts"]
 CLASSES = dict.fromkeys(
     (r"\mathop", r"\mathbin", r"\mathord", r"\mathopen", r"\mathclose", r"\mathpunct"),
     NodeKind.SYMBOL,
