@@ -25,7 +25,6 @@ def glyphs(
     *,
     out: Path,
     detexify: Path | None = None,
-    crohme: Path | None = None,
     root: Path = Path("data"),
     sheet: Path | None = None,
 ) -> None:
@@ -38,8 +37,8 @@ def glyphs(
         out: file of the bank, such as glyphs.parquet.
         detexify: samples of Detexify, the published dump, JSON lines of it, or a folder that
             contains one of these; detexify/ in the folder that IM2TEX_DATA names, if not given.
-        crohme: folder of prepared data that contains CROHME; --root if not given.
-        root: folder of the prepared data whose training formulas are counted for the coverage.
+        root: folder of the prepared data; contains CROHME, and the training formulas that are
+            counted for the coverage.
         sheet: PNG file for samples of every symbol.
 
     Raises:
@@ -58,7 +57,7 @@ def glyphs(
 
     started = time.monotonic()
     skipped: Counter[str] = Counter()
-    split = _open_crohme(crohme, root)
+    split = _open_crohme(root)
     samples = _find_detexify(detexify)
     stores = {path.parent.name: Split(path) for path in sorted(root.glob(f"*/{_TRAIN}"))}
     _check_writable(out, "--out")
@@ -107,24 +106,17 @@ def glyphs(
         print(sheet)
 
 
-def _open_crohme(given: Path | None, root: Path) -> Split | None:
-    """CROHME's training split; None if it is neither given nor in `root`.
+def _open_crohme(root: Path) -> Split | None:
+    """CROHME's training split; None if it is not in `root`.
 
     Raises:
-        Im2TexError: if it is given and does not exist, or is another split.
+        Im2TexError: if it is another split.
     """
     from im2tex.data.store import Split
 
-    folder = given or root
-    paths = [folder / "crohme" / _TRAIN, *([folder / _TRAIN] if given else [])]
-    path = next((path for path in paths if path.is_file()), None)
-    if path is None and given is None:
+    path = root / "crohme" / _TRAIN
+    if not path.is_file():
         return None
-    if path is None:
-        raise Im2TexError(
-            f"--crohme {given}: {paths[0]} does not exist. `im2tex data prepare crohme --root "
-            f"{given}` makes it."
-        )
     split = Split(path)
     source, name = split.metadata.get("source"), split.metadata.get("split")
     if (source, name) != ("crohme", "train"):

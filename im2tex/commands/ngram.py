@@ -14,6 +14,7 @@ from im2tex.commands.score import result_path
 from im2tex.errors import Im2TexError
 
 if TYPE_CHECKING:
+    from im2tex.evaluation.reports.table import SplitScores
     from im2tex.language import KneserNey
 
 Formulas = list[Sequence[str]]
@@ -48,6 +49,7 @@ def ngram(
             the result is not writable.
     """
     from im2tex.evaluation.environment import command_line
+    from im2tex.evaluation.reports.table import print_table
     from im2tex.evaluation.results import RunResult
     from im2tex.language import KneserNey
 
@@ -66,7 +68,7 @@ def ngram(
     names = _column_names(origins, source)
     figures = {names[name]: _figures(model, formulas[name]) for name in inputs}
     print(f"{order}-gram model of {train}, interpolated modified Kneser-Ney")
-    _print_table(figures)
+    print_table([_column(name, values) for name, values in figures.items()])
     print(
         f"Vocabulary: {len(model.vocabulary.ordinary)} tokens seen at least {min_count} "
         f"time{'s' if min_count > 1 else ''} in {train}, and <unk>."
@@ -137,18 +139,14 @@ def _figures(model: KneserNey, formulas: Formulas) -> dict[str, float]:
     }
 
 
-def _print_table(figures: Mapping[str, Mapping[str, float]]) -> None:
-    """Prints a column of figures for each split or file."""
-    rows = {
-        "perplexity": "perplexity",
-        "formulas": "formulas",
-        "tokens": "tokens, ends included",
-        "types": "different tokens",
-        "unknown": "tokens not in the vocabulary",
+def _column(name: str, figures: Mapping[str, float]) -> SplitScores:
+    """The column of a split or file in the printed table."""
+    from im2tex.evaluation.reports.table import SplitScores
+
+    counts = {
+        "tokens, ends included": f"{figures['tokens']:,}",
+        "different tokens": f"{figures['types']:,}",
+        "tokens not in the vocabulary": f"{figures['unknown']:,}",
     }
-    widths = {name: max(len(name), 12) for name in figures}
-    print(f"{'':28}", *(f"{name:>{width}}" for name, width in widths.items()), sep="  ")
-    for key, title in rows.items():
-        form = ",.3f" if key == "perplexity" else ","
-        cells = (f"{figures[name][key]:>{width}{form}}" for name, width in widths.items())
-        print(f"{title:28}", *cells, sep="  ")
+    metrics = {"perplexity": figures["perplexity"]}
+    return SplitScores(name, metrics, int(figures["formulas"]), conditions=counts)

@@ -9,13 +9,7 @@ from typing import Any, TypeAlias
 
 from im2tex.errors import Im2TexError
 from im2tex.utils.text_files import read_lines
-from im2tex.utils.untrusted_text import (
-    BadJsonError,
-    DuplicateNameError,
-    lines_of_key,
-    parse_json,
-    quote,
-)
+from im2tex.utils.untrusted_text import BadJsonError, DuplicateNameError, parse_json, quote
 
 Records: TypeAlias = list[tuple[str, Mapping[str, Any]]]
 """The place of each record, for messages, and its values by name."""
@@ -61,12 +55,12 @@ def _read_json(path: Path, lines: Sequence[str], first: str, names: Collection[s
     """Records of one JSON document, or of JSON lines, which can have the suffix .json, too."""
     first_is_complete = _is_json(first)
     if path.suffix == ".json" or not first_is_complete:
-        text = "\n".join(lines)
         try:
-            return _document_records(path, parse_json(text), names)
+            return _document_records(path, parse_json("\n".join(lines)), names)
         except BadJsonError as error:
             if not first_is_complete:
-                raise _explain(path, text, error) from None
+                where = str(path) if error.line is None else f"{path}, line {error.line}"
+                raise Im2TexError(f"{where}: no JSON, but {error}. Correct it.") from None
     records: Records = []
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -90,16 +84,6 @@ def _is_json(line: str) -> bool:
     except BadJsonError:
         return False
     return True
-
-
-def _explain(path: Path, text: str, error: BadJsonError) -> Im2TexError:
-    if isinstance(error, DuplicateNameError):
-        lines = ", and ".join(f"line {line}" for line in lines_of_key(text, error.name))
-        return Im2TexError(
-            f"{path} has the key {quote(error.name)} twice: {lines or 'escaped'}. Keep one of them."
-        )
-    where = str(path) if error.line is None else f"{path}, line {error.line}"
-    return Im2TexError(f"{where}: no JSON, but {error}. Correct it.")
 
 
 def _document_records(path: Path, document: object, names: Collection[str]) -> Records:

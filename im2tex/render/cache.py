@@ -192,22 +192,13 @@ def _to_row(key: bytes, item: Rendering) -> tuple[bytes | str | None, ...]:
 
 
 def _from_row(
-    key: object, png: object, cause: object, reason: object, checksum: object
+    key: bytes, png: bytes | None, cause: str | None, reason: str | None, checksum: bytes
 ) -> Rendering | None:
     """Returns the rendering of a row, or None if the row is damaged."""
     if checksum != _checksum(key, png, cause, reason):
         return None
-    if isinstance(png, bytes) and cause is None:
-        return Rendering(png)
-    if isinstance(cause, str) and isinstance(reason, str) and png is None:
-        return Rendering(None, Failure(Cause(cause), reason))
-    return None
+    return Rendering(png, Failure(Cause(cause), str(reason)) if cause else None)
 
 
-def _checksum(*values: object) -> bytes:
-    digest = sha256()
-    for value in values:
-        data = value if isinstance(value, bytes) else repr(value).encode()
-        digest.update(f"{type(value).__name__} {len(data)} ".encode())
-        digest.update(data)
-    return digest.digest()
+def _checksum(*values: bytes | str | None) -> bytes:
+    return sha256(repr(values).encode()).digest()

@@ -170,7 +170,7 @@ def test_read_formulas_surrogate_pair_is_one_character(tmp_path):
         (
             "p.json",
             '{"1": "x",\n"2": "y",\n"1": "z"}',
-            "the key '1' twice: line 1, and line 3. Keep",
+            "line 3: no JSON, but the key '1' twice",
         ),
         ("p.json", '[{"key": "1", "latex": "x"},\n{"key": NaN}]', "line 2: no JSON, but NaN"),
         ("p.json", '{"1": "x",\n"2" "y"}', "line 2: no JSON, but Expecting ':' delimiter"),

@@ -93,13 +93,6 @@ def test_glyphs_command_sheet_is_saved(tmp_path, stores, capsys):
     assert f"{tmp_path / 's.png'}\n" in capsys.readouterr().out
 
 
-def test_glyphs_command_crohme_accepts_store_or_its_parent(tmp_path, stores):
-    out = tmp_path / "bank.parquet"
-    for crohme in (stores, stores / "crohme"):
-        assert im2tex("data", "glyphs", "--out", out, "--crohme", crohme) == 0
-        assert GlyphBank.load(out).count("x") == 2
-
-
 @pytest.mark.parametrize("split", ["validation", "test_2014"])
 def test_glyphs_command_crohme_other_split_is_refused(tmp_path, stores, capsys, split):
     about = {"source": "crohme", "split": split}
@@ -111,7 +104,6 @@ def test_glyphs_command_crohme_other_split_is_refused(tmp_path, stores, capsys, 
 
 def test_glyphs_command_missing_input_is_an_error(tmp_path, capsys):
     out = ("--out", tmp_path / "b.parquet")
-    assert "does not exist" in error(capsys, *out, "--crohme", tmp_path)
     assert "does not exist" in error(capsys, *out, "--detexify", tmp_path / "none")
     assert "none of detexify_strokes.jsonl" in error(capsys, *out, "--detexify", tmp_path)
     assert "--out" in error(capsys)
@@ -124,7 +116,6 @@ def test_glyphs_command_error_creates_no_files(tmp_path, stores, capsys):
     before = sorted(tmp_path.rglob("*"))
     for wrong in (
         ("--detexify", tmp_path / "none"),
-        ("--crohme", tmp_path / "none"),
         ("--sheet", tmp_path / "more" / "l.txt"),
         ("--sheet", stores / "crohme" / "train.parquet" / "l.png"),
     ):

@@ -7,7 +7,6 @@ page gives the positions of the glyphs, the marked page their tokens (`markers`,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -23,8 +22,6 @@ from im2tex.render.tex import template
 from im2tex.render.tex.dvi import DviPage
 from im2tex.render.tex.engine import TexEngine
 from im2tex.render.tex.fonts import InkBox
-
-_WORD = re.compile(r"\S+")
 
 
 class _PreparedFormula(NamedTuple):
@@ -62,20 +59,15 @@ class TexLayouter(TexEngine[str | Sequence[str], _PreparedFormula, Layout]):
         """Yields the layout of each formula, or why it has none, in order.
 
         Args:
-            formulas: math markup without dollars around it, as tokens or as a string with one space
+            formulas: math markup without dollars around it, as tokens or as a string with spaces
                 between tokens: the positions of a layout's symbols are indices of these tokens.
         """
         return self.process(formulas)
 
     def _prepare(self, formula: str | Sequence[str]) -> _PreparedFormula:
-        tokens: Sequence[str]
-        if isinstance(formula, str):
-            words = list(_WORD.finditer(formula))
-            source, tokens = formula, [word[0] for word in words]
-            starts = [word.start() for word in words]
-        else:
-            source, tokens = " ".join(formula), formula
-            starts = list(accumulate((len(token) + 1 for token in tokens[:-1]), initial=0))
+        tokens = formula.split() if isinstance(formula, str) else formula
+        source = " ".join(tokens)
+        starts = list(accumulate((len(token) + 1 for token in tokens[:-1]), initial=0))
         if not source.isascii():
             raise RenderError(Cause.UNSUPPORTED, "characters beyond ASCII have no layout")
         pieces = markers.unify_braces_of_cases(sanitize_to_pieces(source))

@@ -7,6 +7,7 @@ every row.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from im2tex.latex.tokens import Token, TokenKind
 from im2tex.render.markup.argument_cursor import ArgumentCursor, LookaheadBudget
@@ -27,27 +28,21 @@ def column_work(columns: int) -> int:
     return columns + columns * columns // _PER_SQUARE
 
 
+@dataclass(frozen=True, slots=True)
 class ColumnSanitizer:
     """Sanitises one column specification.
 
-    Args:
+    Attributes:
         nesting: at the position of the specification.
         budget: of the formula.
         rows: how often its insertions may be typeset.
         sanitize_insertion: sanitises the content of an insertion, given the nesting around it.
     """
 
-    def __init__(
-        self,
-        nesting: Nesting,
-        budget: LookaheadBudget,
-        rows: int,
-        sanitize_insertion: Callable[[Sequence[Token], Nesting], str],
-    ) -> None:
-        self._nesting = nesting
-        self._budget = budget
-        self._rows = rows
-        self._sanitize_insertion = sanitize_insertion
+    nesting: Nesting
+    budget: LookaheadBudget
+    rows: int
+    sanitize_insertion: Callable[[Sequence[Token], Nesting], str]
 
     def sanitize(self, tokens: Sequence[Token]) -> str:
         """Returns the specification, written anew.
@@ -56,24 +51,24 @@ class ColumnSanitizer:
             RenderError: if its content is not allowed or exceeds a limit.
         """
         text, count = self._sanitize_part(tokens, 1, 0)
-        self._nesting.add_work(column_work(count))
+        self.nesting.add_work(column_work(count))
         return text
 
     def _sanitize_part(self, tokens: Sequence[Token], times: int, depth: int) -> tuple[str, int]:
         """Returns a part that is repeated, written anew, and the number of its columns."""
         if depth > 3:
             raise RenderError(Cause.LIMIT, "columns repeated within columns more than 3 deep")
-        cursor = ArgumentCursor(tokens, self._budget)
+        cursor = ArgumentCursor(tokens, self.budget)
         out: list[str] = []
         count = 0
         while cursor.at < len(tokens):
             token = tokens[cursor.at]
             text = cursor.take()
             if text in ("@", "p"):
-                around = Nesting(self._nesting.depth, self._nesting.times * times * self._rows)
-                content = self._sanitize_insertion(cursor.group(text), around)
+                around = Nesting(self.nesting.depth, self.nesting.times * times * self.rows)
+                content = self.sanitize_insertion(cursor.group(text), around)
                 out.append(f"{text}{{{content}}}")
-                self._nesting.add_work(around.work // self._nesting.times)
+                self.nesting.add_work(around.work // self.nesting.times)
                 count += 1
             elif text == "*":
                 number = cursor.numbers("* in a column specification")[0]

@@ -202,12 +202,8 @@ class TexEngine(ABC, Generic[F, P, R]):
     def _make_format(self) -> None:
         """Makes `im2tex.fmt`, the format that the runs start from."""
         (self.folder / "im2tex.tex").write_text(self.preamble, encoding="utf-8")
-        # Packages are found where TeX keeps them.
-        environment = {
-            name: value
-            for name, value in self._environment.items()
-            if name not in ("TEXINPUTS", "TEXFORMATS")
-        }
+        environment = dict(self._environment)
+        del environment["TEXINPUTS"], environment["TEXFORMATS"]  # packages: where TeX keeps them
         run = sandbox.run(
             [
                 *("latex", "-ini", "-interaction=nonstopmode", "-halt-on-error"),
