@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,3 +72,11 @@ class LabelledInk(Protocol):
     @property
     def tokens(self) -> tuple[str, ...]:
         """Its label in canonical form."""
+
+    @property
+    def key(self) -> str:
+        """Its name in the data set."""
+
+    @property
+    def extra(self) -> Mapping[str, str]:
+        """Further annotations; those of CROHME are `collection` and `writer`."""

@@ -6,12 +6,12 @@ the font and the letter together.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from im2tex.ink.glyphs.bank import GlyphBank
-from im2tex.ink.glyphs.names import glyph_token
+from im2tex.ink.glyphs.names import SIDED, glyph_token
 from im2tex.latex.label_graph.names import SPACES
 from im2tex.latex.normal_form.commands import (
     ACCENTS,
@@ -23,22 +23,13 @@ from im2tex.latex.normal_form.commands import (
     CommandRole,
 )
 
-_SIDED = re.compile(r"\\(?:left|right)(?![A-Za-z])(.+)")
 _VISIBLE = r"' \frac \sqrt \overrightarrow \overleftarrow"
 _VISIBLE_COMMANDS = frozenset([*ACCENTS, *WIDE_ACCENTS, *LINES, *_VISIBLE.split()])
 # Commands without ink that have no role in the parser, and those with an argument that is not math.
-_INVISIBLE = r"""
-\left \right \middle \kern \hskip \mkern \mskip \vskip \raise \lower \mathop \mathrel \mathbin
-\mathord \mathopen \mathclose \mathpunct \mathinner \big \Big \bigg \Bigg \bigl \Bigl \biggl
-\Biggl \bigr \Bigr \biggr \Biggr \bigm \Bigm \biggm \Biggm \stackrel \overset \underset \buildrel
-\atop \substack \xrightarrow \xleftarrow \smash \phantom \hphantom \vphantom \rlap \llap \protect
-\nonumber \notag \hline \cline \noalign \smallskip \medskip \bigskip \renewcommand \arraystretch
-\thinspace \enspace \enskip \boldmath \unboldmath \sb \sp \hfill \makebox \fbox \boxed \bmod \pmod
-\limits \nolimits \strut \mathstrut \relax \null \emph \lefteqn \ \- \/ \*
-"""
+_WITHOUT_INK = Path(__file__).with_name("without_ink.txt").read_text(encoding="utf-8")
 _SPACING = r"\hspace \vspace \hspace* \ref \label \raisebox \tag \begin{array} \begin{tabular}"
 _WITH_TEXT_ARGUMENT = frozenset(_SPACING.split())
-_MARKUP = frozenset(_INVISIBLE.split()) | _WITH_TEXT_ARGUMENT
+_MARKUP = frozenset(_WITHOUT_INK.split()) | _WITH_TEXT_ARGUMENT
 _ENVIRONMENT = ("\\begin", "\\end")
 
 
@@ -52,7 +43,7 @@ def is_drawn(token: str) -> bool:
         return True
     role = ROLES.get(token)
     if role is not None and role is not CommandRole.OPERATOR:
-        sided = _SIDED.fullmatch(token)
+        sided = SIDED.fullmatch(token)
         return sided is not None and sided[1] != "."
     return not (
         token in _MARKUP or token in SPACES or token.isspace() or token.startswith(_ENVIRONMENT)

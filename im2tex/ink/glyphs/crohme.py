@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Iterable, Iterator
 
 from im2tex.ink.glyphs.bank import GlyphSample
 from im2tex.ink.glyphs.names import glyph_token
@@ -19,19 +18,7 @@ LICENCE = (
 _SESSION = re.compile(r"(\d+-\d+)-\d+")
 
 
-class CrohmeSample(LabelledInk, Protocol):
-    """A sample of CROHME."""
-
-    @property
-    def key(self) -> str:
-        """Its name in the data set."""
-
-    @property
-    def extra(self) -> Mapping[str, str]:
-        """Further annotations: `collection` and `writer`."""
-
-
-def crohme_glyphs(samples: Iterable[CrohmeSample]) -> Iterator[GlyphSample]:
+def crohme_glyphs(samples: Iterable[LabelledInk]) -> Iterator[GlyphSample]:
     r"""Yields each symbol whose token is the same in the ink and in the label.
 
     The token of a fraction bar is `\frac`, not the minus sign of the InkML files.
@@ -52,7 +39,7 @@ def crohme_glyphs(samples: Iterable[CrohmeSample]) -> Iterator[GlyphSample]:
                 yield GlyphSample(glyph_token(token), strokes, SOURCE, writer)
 
 
-def _writer(sample: CrohmeSample) -> str:
+def _writer(sample: LabelledInk) -> str:
     """The writer's name with the collection, or "" if unknown."""
     name = sample.extra.get("writer", "")
     if not name and (session := _SESSION.fullmatch(sample.key)):

@@ -37,13 +37,8 @@ def read_names(file: str) -> dict[str, tuple[str, ...]]:
     return {token: tuple(others.split()) for token, others in pairs}
 
 
-_UPRIGHT = """alpha beta gamma delta zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
-upsilon chi psi omega vartheta varpi varrho varsigma"""
-_UPRIGHT_CAPITALS = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
-SPELLINGS: dict[str, str] = {
-    **{other: name for name, others in read_names("spellings.txt").items() for other in others},
-    **{f"\\up{name}": f"\\{name}" for name in _UPRIGHT.split()},
-    **{f"\\Up{name.lower()}": f"\\{name}" for name in _UPRIGHT_CAPITALS.split()},
+SPELLINGS = {
+    other: name for name, others in read_names("spellings.txt").items() for other in others
 }
 """Other names of a printed shape, and the name of its glyphs."""
 
@@ -55,7 +50,8 @@ _ALPHABET_LETTERS = {
     "\\mathbb": frozenset(f"{ascii_uppercase}1hk"),
 }
 _STYLED = re.compile(r"(\\[A-Za-z]+)\{(\\?\w+)\}")
-_SIDED = re.compile(r"\\(?:left|right)(?![A-Za-z])(.+)")
+SIDED = re.compile(r"\\(?:left|right)(?![A-Za-z])(.+)")
+"""A delimiter with its command, such as `\\left(`."""
 _ANGLES = {"<": "\\langle", ">": "\\rangle"}  # after \left and \right
 
 
@@ -67,7 +63,7 @@ def glyph_token(token: str, font: str | None = None) -> str:
             `\left(`.
         font: the font command around it, such as `\mathcal` or `\mathbf`, if any.
     """
-    sided = _SIDED.fullmatch(token)
+    sided = SIDED.fullmatch(token)
     if sided:
         token = _ANGLES.get(sided[1], sided[1])
     styled = _STYLED.fullmatch(token)
