@@ -105,11 +105,13 @@ class _Part(NamedTuple):
     Attributes:
         mask: (H, W).
         sides: fraction of the top, bottom, left and right side that it covers, (4,).
+        size: distances of its last row and column from the first, pixels.
         thickness: of its thickest place, pixels.
     """
 
     mask: _Mask
     sides: NDArray[np.float64]
+    size: tuple[int, int]
     thickness: float
 
 
@@ -121,7 +123,7 @@ def _surroundings_mask(grey: NDArray[np.uint8], paper: int, tolerance: int) -> _
         return None
     labels, count = ndimage.label(other, EIGHT_NEIGHBOURS)
     covered: NDArray[np.float64] = np.array(
-        [np.bincount(side, minlength=count + 1) / len(side) for side in _sides(labels)]
+        [np.bincount(side.ravel(), minlength=count + 1) / side.size for side in _sides(labels)]
     )  # (4, count + 1)
     at_border: _Mask = covered > 0
     at_border = at_border.any(axis=0) | (np.arange(count + 1) == 0)
@@ -131,19 +133,20 @@ def _surroundings_mask(grey: NDArray[np.uint8], paper: int, tolerance: int) -> _
         return None
     pen = stroke_width(np.pad(ink, 1))
     found = np.zeros(grey.shape, bool)
+    line_mask = np.zeros(grey.shape, bool)
     lines: list[_Part] = []
+    boxes = ndimage.find_objects(labels)
     for label in counting:
-        mask = labels == label
-        part = _Part(mask, covered[:, label], _thickness(mask))
+        mask, (rows, columns) = labels == label, boxes[label - 1]
+        size = (rows.stop - rows.start - 1, columns.stop - columns.start - 1)
+        part = _Part(mask, covered[:, label], size, _thickness(mask[rows, columns]))
         if _is_ring(part):
             found |= _ring_mask(mask)
         elif _is_edge(part, pen, grey, paper):
             found |= _thick_mask(mask, pen)
         elif _is_line(part, pen) or _is_corner(part):
             lines.append(part)
-    line_mask = np.zeros(grey.shape, bool)
-    for part in lines:
-        line_mask |= part.mask
+            line_mask |= mask
     large = at_border & (np.bincount(labels.ravel(), minlength=count + 1) >= pen**2)
     rest = large[labels] & other & ~found & ~line_mask
     if max(side.mean() for side in _sides(rest)) > _UNKNOWN_SIDE:
@@ -154,26 +157,13 @@ def _surroundings_mask(grey: NDArray[np.uint8], paper: int, tolerance: int) -> _
     return found if found.any() and _is_sheet(found, other, ink) else None
 
 
-def _sides(array: NDArray[Any], depth: int | None = None) -> tuple[np.ndarray, ...]:
-    """Top, bottom, left and right side, one pixel or `depth` pixels deep."""
-    if depth is None:
-        return array[0], array[-1], array[:, 0], array[:, -1]
+def _sides(array: NDArray[Any], depth: int = 1) -> tuple[NDArray[Any], ...]:
+    """Top, bottom, left and right side, `depth` pixels deep."""
     return array[:depth], array[-depth:], array[:, :depth], array[:, -depth:]
 
 
-def _box(mask: _Mask) -> tuple[slice, slice]:
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-
-
-def _box_size(mask: _Mask) -> tuple[int, int]:
-    """Distance of the last row and column from the first."""
-    rows, columns = _box(mask)
-    return rows.stop - rows.start - 1, columns.stop - columns.start - 1
-
-
 def _thickness(mask: _Mask) -> float:
-    return 2.0 * float(ndimage.distance_transform_cdt(np.pad(mask[_box(mask)], 1)).max())
+    return 2.0 * float(ndimage.distance_transform_cdt(np.pad(mask, 1)).max())
 
 
 def _is_ring(part: _Part) -> bool:
@@ -192,10 +182,9 @@ def _ring_mask(mask: _Mask) -> _Mask:
         inside = ~middle & (np.arange(len(middle))[:, None] >= middle.argmax(0))
         side[: int(np.median(inside.argmax(0))) + 2] = True
     corner = int(2 * _CORNER * min(mask.shape))
-    corners = np.zeros(mask.shape, bool)
-    for rows in (slice(0, corner), slice(-corner, None)):
-        for columns in (slice(0, corner), slice(-corner, None)):
-            corners[rows, columns] = True
+    positions = (np.arange(length) for length in mask.shape)
+    rows, columns = (np.minimum(at, at[::-1]) < corner for at in positions)
+    corners = rows[:, None] & columns
     if (mask & ~zone & ~corners).sum() > _ATTACHED * mask.sum():
         return mask & zone  # ruled lines end at the ring
     return mask & (zone | corners)
@@ -238,16 +227,14 @@ def _is_line(part: _Part, pen: float) -> bool:
     if part.sides.max() >= _LINE_SIDE:
         return bool(part.thickness <= thin)
     touched = (part.sides > 0).sum()
-    return bool(
-        part.sides.max() >= _EDGE_SIDE and touched > 1 and min(_box_size(part.mask)) <= thin
-    )
+    return bool(part.sides.max() >= _EDGE_SIDE and touched > 1 and min(part.size) <= thin)
 
 
 def _is_corner(part: _Part) -> bool:
     top, bottom, left, right = (part.sides > 0).tolist()
     if top == bottom or left == right:
         return False
-    return bool(max(_box_size(part.mask)) <= _CORNER * min(part.mask.shape))
+    return bool(max(part.size) <= _CORNER * min(part.mask.shape))
 
 
 def _is_clear(ink: _Mask, lines: list[_Part]) -> bool:
