@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from im2tex.ink.glyphs import GlyphBank, GlyphSample
-from im2tex.ink.glyphs.font import font_glyphs
+from im2tex.ink.glyphs.making import font_glyphs
 
 TAKEN = 20_000
 

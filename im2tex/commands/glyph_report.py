@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from im2tex.ink.glyphs import crohme, detexify, font, substitutes
+from im2tex.ink.glyphs import crohme, detexify, making, substitutes
 from im2tex.ink.glyphs.bank import GlyphBank
 from im2tex.ink.glyphs.coverage import glyph_kind
 from im2tex.ink.glyphs.making import BuildResult
@@ -16,7 +16,7 @@ LICENCES = {
     crohme.SOURCE: crohme.LICENCE,
     detexify.SOURCE: detexify.LICENCE,
     substitutes.SOURCE: "composed of drawings of other symbols; their licences",
-    font.SOURCE: "A. V. Hershey's fonts and strokes of our own; free for any use",
+    making.FONT_SOURCE: "A. V. Hershey's fonts and strokes of our own; free for any use",
 }
 """The licence of each source of glyphs, by its name."""
 

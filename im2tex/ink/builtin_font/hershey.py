@@ -22,7 +22,6 @@ from HersheyFonts import HersheyFonts
 from numpy.typing import NDArray
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.builtin_font.corners import round_corners
 from im2tex.ink.ink import Stroke
 
 AXIS = -0.36
@@ -32,6 +31,7 @@ _CAPITAL = 21.0  # the fonts' own units from baseline to capital height
 _BASELINE = 9.0
 _NAME_SPACING = 0.86  # factor on the distance of letters in a function name
 _BEARING = 0.09  # space on the left and right of our own glyphs
+_MIN_COSINE = np.cos(np.radians(50))  # corners with a larger change of direction are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +155,25 @@ def _glyph(strokes: Iterable[NDArray[np.float64]], width: float, *, smooth: bool
     done = tuple((round_corners(s) if smooth else s).astype(np.float32) for s in strokes)
     heights = np.concatenate(done)[:, 1]
     return Glyph(done, float(width), -float(heights.min()), float(heights.max()))
+
+
+def round_corners(points: NDArray[Any]) -> NDArray[Any]:
+    """Two rounds of Chaikin's corner cutting; the ends and sharp corners are kept.
+
+    Args:
+        points: of one line, (n, 2).
+    """
+    for _ in range(2):
+        if len(points) < 3:
+            return points
+        before, after = np.diff(points[:-1], axis=0), np.diff(points[1:], axis=0)
+        lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
+        gentle = (before * after).sum(axis=1) > _MIN_COSINE * np.maximum(lengths, 1e-12)
+        inner = points[1:-1]
+        cut = np.stack([inner - before / 4, inner + after / 4], axis=1)  # (n - 2, 2, 2)
+        kept = [
+            pair if soft else point[None]
+            for pair, point, soft in zip(cut, inner, gentle, strict=True)
+        ]
+        points = np.concatenate([points[:1], *kept, points[-1:]])
+    return points

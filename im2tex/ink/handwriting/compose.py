@@ -13,15 +13,18 @@ import numpy as np
 
 from im2tex.ink.glyphs.bank import GlyphBank
 from im2tex.ink.glyphs.names import glyph_token
-from im2tex.ink.handwriting.fitting import Points, fit_to_box, radical_bar_start, stretch_to_box
-from im2tex.ink.handwriting.overlaps import resolve_overlaps
-from im2tex.ink.handwriting.pieces import (
+from im2tex.ink.handwriting.fitting import (
     Box,
     Piece,
+    Points,
     RadicalStrokes,
     StretchedStrokes,
     SymbolStrokes,
+    fit_to_box,
+    radical_bar_start,
+    stretch_to_box,
 )
+from im2tex.ink.handwriting.overlaps import resolve_overlaps
 from im2tex.ink.handwriting.spacing import HorizontalSpacing, stroke_extents
 from im2tex.ink.handwriting.style import NATURAL, HandwritingStyle, WriterStyle
 from im2tex.ink.ink import Ink, Symbol

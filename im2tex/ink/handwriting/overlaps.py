@@ -12,8 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.ink.handwriting.fitting import Points
-from im2tex.ink.handwriting.pieces import Piece, RadicalStrokes, StretchedStrokes
+from im2tex.ink.handwriting.fitting import Piece, Points, RadicalStrokes, StretchedStrokes
 from im2tex.ink.handwriting.spacing import HorizontalSpacing, stroke_extents
 from im2tex.render.layout.layout import UNIT
 

@@ -6,13 +6,11 @@ contexts and their references (`contexts`), all value codings of section 3.2.1 (
 orientation and units of X and Y, continued and pen-up traces, `definitions`, trace groups and trace
 views (`reader`). Canvas transforms and channel mappings are ignored.
 
-`document` parses untrusted bytes, `outliers` finds points far away from the formula, `sniffing`
-recognises InkML among images.
+`document` parses untrusted bytes, `outliers` finds points far away from the formula.
 """
 
 from im2tex.ink.inkml.contents import Inkml, SymbolGroup
 from im2tex.ink.inkml.document import InkmlError, is_inkml
-from im2tex.ink.inkml.reader import read_inkml
-from im2tex.ink.inkml.sniffing import read_if_inkml
+from im2tex.ink.inkml.reader import read_if_inkml, read_inkml
 
 __all__ = ["Inkml", "InkmlError", "SymbolGroup", "is_inkml", "read_if_inkml", "read_inkml"]

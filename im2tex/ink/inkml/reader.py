@@ -1,11 +1,16 @@
-"""`read_inkml`: reads the strokes, symbols and labels of one InkML file."""
+"""`read_inkml`: reads the strokes, symbols and labels of one InkML file.
+
+`read_if_inkml` recognises InkML among images by content, whatever the name of the file.
+"""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +19,15 @@ from im2tex.ink.ink import Ink, Symbol
 from im2tex.ink.inkml.coding import CodingError, Points, decode_trace
 from im2tex.ink.inkml.contents import Inkml, SymbolGroup
 from im2tex.ink.inkml.contexts import DEFAULT, XML_ID, Contexts, TraceFormat
-from im2tex.ink.inkml.document import InkmlError, load_document, local_name
+from im2tex.ink.inkml.document import (
+    HEAD,
+    MAX_BYTES,
+    InkmlError,
+    is_inkml,
+    load_document,
+    local_name,
+    read_bytes,
+)
 from im2tex.ink.inkml.outliers import are_removable, far_points
 
 _LABELS = ("truth", "normalizedLabel", "label")  # CROHME's, then MathWriting's
@@ -41,6 +54,29 @@ def read_inkml(source: Path | str | bytes, name: str | None = None) -> Inkml:
     """
     name = name or ("<bytes>" if isinstance(source, bytes) else str(source))
     return _Reader(load_document(source, name), name).read()
+
+
+def read_if_inkml(source: Any) -> Inkml | None:
+    """Reads a source if it is InkML.
+
+    Args:
+        source: a path, the bytes of a file, a seekable binary file, or any other object.
+
+    Returns:
+        The InkML; None if the source is not InkML or cannot be opened. A file whose name ends with
+        `.inkml` is always read as InkML. The position of a file object that is not InkML is not
+        changed.
+
+    Raises:
+        InkmlError: if it is InkML without ink.
+    """
+    if isinstance(source, str | Path):
+        path = Path(source)
+        if path.suffix.lower() == ".inkml" or is_inkml(_read_head(path)):
+            return read_inkml(path)
+        return None
+    data = source if isinstance(source, bytes) else _read_stream(source)
+    return read_inkml(data, "the InkML") if is_inkml(data) else None
 
 
 @dataclass(slots=True)
@@ -273,3 +309,24 @@ class _Reader:
         if extent and float(np.abs(points).max()) > _MAX_OFFSET * extent:
             strokes = [stroke - low for stroke in strokes]
         return [stroke.astype(np.float32) for stroke in strokes]
+
+
+def _read_head(path: Path) -> bytes:
+    with suppress(InkmlError):
+        return read_bytes(path, str(path), HEAD)
+    return b""
+
+
+def _read_stream(source: Any) -> bytes:
+    """The contents of a file object from its position, if it is InkML."""
+    if not all(hasattr(source, name) for name in ("read", "seek", "tell")):
+        return b""
+    try:
+        position = source.tell()
+        head = source.read(HEAD)
+        source.seek(position)
+        if not isinstance(head, bytes) or not is_inkml(head):
+            return b""
+        return bytes(source.read(MAX_BYTES + 1))
+    except (OSError, ValueError):  # closed or not seekable
+        return b""

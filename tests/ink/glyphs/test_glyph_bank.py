@@ -11,7 +11,7 @@ import pytest
 from im2tex.errors import Im2TexError
 from im2tex.ink.flat import FlatStrokes
 from im2tex.ink.glyphs import GlyphBank, GlyphSample, built_in_bank
-from im2tex.ink.glyphs.simplify import simplify
+from im2tex.ink.glyphs.quantization import simplify
 
 
 def stroke(*points):

@@ -8,13 +8,15 @@ import pytest
 from im2tex.ink.glyphs import GlyphBank, GlyphSample, built_in_bank
 from im2tex.ink.handwriting import NATURAL, PAPER, Composer
 from im2tex.ink.handwriting.fitting import (
+    RadicalStrokes,
+    StretchedStrokes,
+    SymbolStrokes,
     fit_radical,
     fit_to_box,
     radical_bar_start,
     stretch_to_box,
 )
 from im2tex.ink.handwriting.overlaps import resolve_overlaps
-from im2tex.ink.handwriting.pieces import RadicalStrokes, StretchedStrokes, SymbolStrokes
 from im2tex.ink.handwriting.spacing import HorizontalSpacing
 from im2tex.ink.recombination.label_structure import symbol_box
 from im2tex.render.layout.layout import UNIT, Layout, PlacedSymbol, SymbolKind
