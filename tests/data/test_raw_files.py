@@ -188,6 +188,18 @@ def test_tar_lzma_alone_is_read(tmp_path):
     assert read(tmp_path, packed) == [("b.inkml", b"B", "")]
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("module", [gzip, bz2, lzma])
+def test_tar_bomb_is_refused_before_it_is_unpacked(tmp_path, module):
+    stream = io.BytesIO()
+    with module.open(stream, "wb") as packed:
+        packed.write(entry("skipped.bin", size=200 << 20))
+        for _ in range(20):
+            packed.write(bytes(1 << 20))
+    with pytest.raises(Im2TexError, match="unpacks to more bytes"):
+        read(tmp_path, stream.getvalue(), max_unpacked_bytes=10 << 20)
+
+
 def changed(data: bytes, number: int, offset: int, value: bytes) -> bytes:
     """The zip archive with bytes replaced in an entry of its central directory."""
     at = -1
@@ -247,6 +259,14 @@ def test_file_over_the_size_limit_is_reported(tmp_path):
     assert first[1] is None
     assert "999" in first[2]
     assert second[1] == b"B"
+
+
+def test_nested_bomb_is_refused(tmp_path):
+    # 20 MB of zeros make 20 KB of zip, and a zip of many such zips is smaller still.
+    bomb = zipped({f"{i}.inkml": bytes(1 << 20) for i in range(20)})
+    packed = zipped({f"{i}.zip": bomb for i in range(5)})
+    with pytest.raises(Im2TexError, match="unpacks to more bytes"):
+        read(tmp_path, packed, max_unpacked_bytes=30 << 20)
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz", "w:bz2"])
@@ -337,7 +357,7 @@ def test_fuzzed_archive_gives_files_or_one_error(tmp_path, kind):
                     data[at + 148 : at + 156] = b"%06o\0 " % total
             data = (bytes, gzip.compress, bz2.compress, lzma.compress)[trial % 4](bytes(data))
         try:
-            found = read(tmp_path, data, max_file_bytes=1 << 20)
+            found = read(tmp_path, data, max_unpacked_bytes=1 << 20)
         except Im2TexError:
             continue
         assert all((data is None) == bool(problem) for _, data, problem in found)

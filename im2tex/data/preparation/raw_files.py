@@ -11,12 +11,13 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import stat
 import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -34,6 +35,8 @@ _UNSUPPORTED = (".rar", ".7z", ".zipx", ".tar.zst", ".tzst", ".tar.lz", ".tar.z"
 _CHUNK = 1 << 16  # bytes
 _MAX_HEADER = 1 << 20  # bytes of an extended tar header
 _MAX_IN_MEMORY = 64 << 20  # bytes of a nested archive that is not copied to disk
+_MIN_UNPACKED = 1 << 30  # bytes that every archive may unpack to
+_MAX_RATIO = 200  # unpacked bytes for each byte of a larger archive; text and images are below 50
 _ENCRYPTED = 1  # bit of the flags of a zip entry
 
 
@@ -65,6 +68,7 @@ def iter_files(
     suffixes: tuple[str, ...] = (".inkml",),
     *,
     max_file_bytes: int = 64 << 20,
+    max_unpacked_bytes: int | None = None,
 ) -> Iterator[RawFile]:
     """Yields the files below a folder or in an archive, one at a time and in a fixed order.
 
@@ -77,18 +81,21 @@ def iter_files(
             single file.
         suffixes: lower-case endings of the wanted file names.
         max_file_bytes: larger files are yielded without data.
+        max_unpacked_bytes: most bytes that an archive may unpack to, nested archives included;
+            1 GiB or 200 times the size of the archive, whichever is larger, if not given.
 
     Yields:
         The wanted files. A file that cannot be read (damaged, encrypted, a link, too large) has no
         data and names the problem, as does a nested archive that cannot be read.
 
     Raises:
-        Im2TexError: if `raw_data` does not exist, is of an unknown kind, or is damaged as a whole.
+        Im2TexError: if `raw_data` does not exist, is of an unknown kind, is damaged as a whole, or
+            unpacks to more bytes than allowed.
     """
     if not (raw_data.is_dir() or raw_data.is_file()):
         problem = "is a pipe or a device" if raw_data.exists() else "does not exist"
         raise Im2TexError(f"{raw_data} {problem}. Pass a folder, an archive or a URL to --from.")
-    return _RawFileReader(suffixes, max_file_bytes).read(raw_data)
+    return _RawFileReader(suffixes, max_file_bytes, max_unpacked_bytes).read(raw_data)
 
 
 def open_tar(stream: ReadableStream) -> tarfile.TarFile:
@@ -138,9 +145,13 @@ class _RawEntry(NamedTuple):
 class _RawFileReader:
     """Reads folders and archives; the arguments are those of `iter_files`."""
 
-    def __init__(self, suffixes: tuple[str, ...], max_file_bytes: int) -> None:
+    def __init__(
+        self, suffixes: tuple[str, ...], max_file_bytes: int, max_unpacked_bytes: int | None
+    ) -> None:
         self.suffixes = suffixes
         self.max_file_bytes = max_file_bytes
+        self.max_unpacked_bytes = max_unpacked_bytes
+        self.remaining = 0  # bytes that the current outermost archive may still unpack to
 
     def read(self, path: Path) -> Iterator[RawFile]:
         name = PurePosixPath(path.resolve().name)
@@ -195,6 +206,8 @@ class _RawFileReader:
             file: IO[bytes]
             if isinstance(stream, io.BufferedReader) and isinstance(stream.raw, io.FileIO):
                 file = stream  # an archive in the file system
+                allowed = max(_MIN_UNPACKED, _MAX_RATIO * os.fstat(file.fileno()).st_size)
+                self.remaining = self.max_unpacked_bytes or allowed
             else:
                 file = stack.enter_context(tempfile.SpooledTemporaryFile(_MAX_IN_MEMORY))
                 while chunk := stream.read(_CHUNK):
@@ -207,9 +220,35 @@ class _RawFileReader:
             start = file.read(6)
             file.seek(0)
             if start.startswith(b"PK"):
-                yield from self._visit(_zip_entries(file), path)
+                yield from self._visit(self._zip_entries(file, path), path)
             else:
-                yield from self._visit(_tar_entries(_decompressed(file, start)), path)
+                yield from self._visit(self._tar_entries(_decompressed(file, start), path), path)
+
+    def _zip_entries(self, file: IO[bytes], name: PurePosixPath) -> Iterator[_RawEntry]:
+        with zipfile.ZipFile(file) as archive:
+            for info in archive.infolist():
+                if not info.is_dir():
+                    content = partial(self._open_zip_entry, archive, info, name)
+                    yield _RawEntry(archive_path(info.filename), content, _zip_problem(info))
+
+    @contextmanager
+    def _open_zip_entry(
+        self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: PurePosixPath
+    ) -> Iterator[ReadableStream]:
+        with archive.open(info) as stream:
+            yield _Counted(self, stream, name)
+
+    def _tar_entries(self, stream: ReadableStream, name: PurePosixPath) -> Iterator[_RawEntry]:
+        counted = _Counted(self, stream, name)
+        with open_tar(counted) as archive:
+            while (info := archive.next()) is not None:
+                archive.members.clear()  # type: ignore[attr-defined] # headers that were read
+                problem = "" if info.isreg() else "a link, a device or another special entry"
+                if not info.isdir():
+                    content = partial(_open_tar_entry, archive, info)
+                    yield _RawEntry(archive_path(info.name), content, problem)
+        while counted.read(_CHUNK):  # the end of a compressed archive has its checksum
+            pass
 
     def _content(self, stream: ReadableStream, path: PurePosixPath) -> RawFile:
         # In chunks, because some streams allocate the requested size at once.
@@ -225,6 +264,25 @@ class _RawFileReader:
         return name.lower().endswith(self.suffixes) and not name.startswith("._")
 
 
+class _Counted:
+    """A stream whose bytes are subtracted from what the outermost archive may unpack to."""
+
+    def __init__(self, reader: _RawFileReader, stream: ReadableStream, path: PurePosixPath) -> None:
+        self.reader = reader
+        self.stream = stream
+        self.path = path
+
+    def read(self, size: int, /) -> bytes:
+        data = self.stream.read(min(size, _CHUNK))
+        self.reader.remaining -= len(data)
+        if self.reader.remaining < 0:
+            raise Im2TexError(
+                f"{self.path} unpacks to more bytes than a data set of its size has. Unpack it "
+                "yourself if you trust it, and pass --from the folder."
+            )
+        return data
+
+
 def _folder_entries(folder: Path) -> Iterator[_RawEntry]:
     for file in walk(folder):
         yield _RawEntry(PurePosixPath(file.name), partial(_open, file.path), file.problem)
@@ -232,26 +290,6 @@ def _folder_entries(folder: Path) -> Iterator[_RawEntry]:
 
 def _open(path: Path) -> IO[bytes]:
     return path.open("rb")
-
-
-def _zip_entries(file: IO[bytes]) -> Iterator[_RawEntry]:
-    with zipfile.ZipFile(file) as archive:
-        for info in archive.infolist():
-            if not info.is_dir():
-                content = partial(archive.open, info)
-                yield _RawEntry(archive_path(info.filename), content, _zip_problem(info))
-
-
-def _tar_entries(stream: ReadableStream) -> Iterator[_RawEntry]:
-    with open_tar(stream) as archive:
-        while (info := archive.next()) is not None:
-            archive.members.clear()  # type: ignore[attr-defined] # headers that were read
-            problem = "" if info.isreg() else "a link, a device or another special entry"
-            if not info.isdir():
-                content = partial(_open_tar_entry, archive, info)
-                yield _RawEntry(archive_path(info.name), content, problem)
-    while stream.read(_CHUNK):  # the end of a compressed archive has its checksum
-        pass
 
 
 def _open_tar_entry(
