@@ -125,7 +125,7 @@ def current_arguments(
         new = names.get(old, old)
         if new != old:
             if new in arguments:
-                raise Im2TexError(_both(f"{kind} '{name}'", old, new))
+                raise Im2TexError(_both_names_error(f"{kind} '{name}'", old, new))
             changes.append((old, new))
         values = VALUES.get((kind, name, new), {})
         changed = values[value] if isinstance(value, str) and value in values else value
@@ -142,7 +142,7 @@ def current_components(content: Mapping[str, Any]) -> dict[str, Any]:
         content: nested settings with current names, see `current_settings`.
 
     Returns:
-        The settings; those of an unexpected type are left for whoever checks them.
+        The settings; those of an unexpected type are left to later checks.
     """
     result = dict(content)
     for group, kinds in _KINDS.items():
@@ -194,11 +194,11 @@ def _renamed(content: Mapping[str, Any], prefix: str, changes: list[Change]) -> 
             changes.append((old, new))
         last = new.rpartition(".")[2]
         if new != old and last in content:
-            raise Im2TexError(_both("a configuration", old, new))
+            raise Im2TexError(_both_names_error("a configuration", old, new))
         nested = isinstance(value, Mapping) and any(name.startswith(f"{old}.") for name in SETTINGS)
         result[last] = _renamed(value, f"{old}.", changes) if nested else value
     return result
 
 
-def _both(owner: str, old: str, new: str) -> str:
+def _both_names_error(owner: str, old: str, new: str) -> str:
     return f"{owner} has both {old} and {new}, which is its current name: remove {old}."

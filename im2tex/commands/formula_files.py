@@ -176,7 +176,7 @@ def _record(where: str, fields: Mapping[str, Any], side: Side) -> FormulaRecord:
     if not isinstance(latex, str | None):
         raise _wrong_value(where, "latex", latex, "text or null")
     key, extra = _key(where, fields), _extra(where, fields)
-    fault = _fault(fields[name])
+    fault = _formula_problem(fields[name])
     tokens = None if fault else _tokens(where, name, fields[name])
     return FormulaRecord(where, key, tokens, latex, extra, fault)
 
@@ -211,7 +211,7 @@ def _extra(where: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     return extra
 
 
-def _fault(formula: object) -> str | None:
+def _formula_problem(formula: object) -> str | None:
     """Why a formula cannot be used, although the rest of its file can."""
     parts = formula if isinstance(formula, list) else [formula]
     texts = [part for part in parts if isinstance(part, str)]

@@ -71,7 +71,7 @@ def normalize_lines(
     Raises:
         Im2TexError: if the lines begin as UTF-16 or UTF-32 and are not valid text of it.
     """
-    for source in _decoded(lines):
+    for source in _decode_lines(lines):
         result, reason = "", "nothing is left of it"
         try:
             result = normalize_formula(source, form)
@@ -80,7 +80,7 @@ def normalize_lines(
         yield result, reason if not result and source.strip(string.whitespace) else None
 
 
-def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
+def _decode_lines(lines: Iterable[bytes]) -> Iterator[str]:
     remaining = iter(lines)
     first = next(remaining, b"")
     if has_wide_bom(first):

@@ -39,13 +39,13 @@ def prepare(
     """
     from im2tex.data.source import SOURCES
 
-    settings = {**_configured(source, config), **parse_source_args(source_args)}
+    settings = {**_configured_arguments(source, config), **parse_source_args(source_args)}
     done = SOURCES.build(source, settings).prepare(root, raw_data, labels)
     counts = ", ".join(f"{split} {count:,}" for split, count in done.splits.items())
     print(f"{source} under {root / source}: {counts}", *done.lines, sep="\n")
 
 
-def _configured(source: str, config: Path | None) -> Mapping[str, Any]:
+def _configured_arguments(source: str, config: Path | None) -> Mapping[str, Any]:
     if config is None:
         return {}
     data = load_config(config).get("data") or {}

@@ -131,7 +131,7 @@ def _read_table(
 
 
 def _cell_value(name: str, cell: str) -> object:
-    """The value of a cell: text, but for the columns `finished` and `score`."""
+    """The value of a cell: text, except in the columns `finished` and `score`."""
     if name == "finished":
         return {"": None, "true": True, "false": False}.get(cell.strip().lower(), cell)
     if name == "score":

@@ -70,7 +70,7 @@ def score(
     path = None if out is None else result_path(out, (predictions, references))
     paired = pair_predictions(gold, predicted)
     _report_unpaired(paired, len(gold))
-    scored = score_samples([_normalized(sample, form) for sample in paired.samples], chosen)
+    scored = score_samples([_normalize_sample(sample, form) for sample in paired.samples], chosen)
     column = SplitScores(
         split=split,
         metrics=scored.metrics,
@@ -136,7 +136,7 @@ def result_path(out: Path, inputs: Sequence[str] = ()) -> Path:
     return path
 
 
-def _normalized(sample: SampleResult, form: str) -> SampleResult:
+def _normalize_sample(sample: SampleResult, form: str) -> SampleResult:
     """The sample with both sides in a normalisation form, where they can be parsed."""
     if form == _GIVEN:
         return sample

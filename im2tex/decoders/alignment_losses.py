@@ -1,7 +1,7 @@
 """Losses that need the alignment of strokes and tokens: guided attention and symbol loss.
 
 CROHME's training files assign strokes to symbols, as do the synthetic sources. A recurrent decoder
-without this supervision learns the few training labels by heart long before it uses the image. Two
+without this supervision memorises the few training labels long before it uses the image. Two
 additional losses, in training only:
 
 - *guided attention*: -log of the attention weight on the cells S_t of the token's symbol,

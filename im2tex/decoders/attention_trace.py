@@ -85,12 +85,12 @@ def trace_attention(
     ids = torch.tensor(list(tokens), device=log_p.device).unsqueeze(1)
     coarse = [one.coarse for one in traces if one.coarse is not None]
     return AttentionTrace(
-        fine=_numpy(_mean_map([one.fine for one in traces])),
-        coarse=_numpy(_mean_map(coarse)) if len(coarse) == len(traces) else None,
+        fine=_to_numpy(_mean_map([one.fine for one in traces])),
+        coarse=_to_numpy(_mean_map(coarse)) if len(coarse) == len(traces) else None,
         lookups=torch.stack([one.lookups for one in traces]).sum(0).cpu().numpy(),
-        log_probability=_numpy(log_p.gather(1, ids).squeeze(1)),
+        log_probability=_to_numpy(log_p.gather(1, ids).squeeze(1)),
         top_k=top.indices.cpu().numpy(),
-        top_k_log_probability=_numpy(top.values),
+        top_k_log_probability=_to_numpy(top.values),
     )
 
 
@@ -101,7 +101,7 @@ def _trace_member(decoder: Any, grid: Grid, tokens: Sequence[int]) -> _MemberTra
             f"{len(tokens)} tokens"
         )
     if not supports_attention_trace(decoder):
-        raise Im2TexError(_untraceable(decoder, "it does not predict one token at a time"))
+        raise Im2TexError(_untraceable_error(decoder, "it does not predict one token at a time"))
     state = decoder.start(grid)
     fine, coarse, lookups, log_p = [], [], [], []
     for previous in [BOS, *tokens[:-1]]:
@@ -109,7 +109,7 @@ def _trace_member(decoder: Any, grid: Grid, tokens: Sequence[int]) -> _MemberTra
         step_log_p, state = decoder.step(given, state)  # (1, 1, V)
         output = getattr(state, "attention_output", None)
         if output is None:
-            raise Im2TexError(_untraceable(decoder, "its steps return no attention weights"))
+            raise Im2TexError(_untraceable_error(decoder, "its steps return no attention weights"))
         fine.append(output.weights)
         if output.coarse_weights is not None:
             coarse.append(output.coarse_weights)
@@ -148,11 +148,11 @@ def _maps(weights: Sequence[Tensor], grid: Grid) -> Tensor:
     return torch.cat(list(weights), 1).float().reshape(-1, h, w)  # T x (1, 1, N) -> (T, h, w)
 
 
-def _numpy(values: Tensor) -> Maps:
+def _to_numpy(values: Tensor) -> Maps:
     return values.float().cpu().numpy()
 
 
-def _untraceable(decoder: Any, reason: str) -> str:
+def _untraceable_error(decoder: Any, reason: str) -> str:
     return (
         f"the attention of {type(decoder).__name__} cannot be shown: {reason}. Take a model whose "
         "decoder attends to the image step by step, such as `lstm`."

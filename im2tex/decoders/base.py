@@ -38,7 +38,7 @@ class Decoder(nn.Module, ABC):
 
     Attributes:
         attentions: names of the attentions it accepts; None for any; () for a decoder that takes
-            none, with which `model.attention` is left out and stored as `NO_ATTENTION`.
+            none, with which `model.attention` is not set and stored as `NO_ATTENTION`.
         vocabulary_parameters: names of the parameters that have one row for each token.
         inactive_when: arguments that have no effect while another argument has a certain value,
             as `{argument: (other argument, value)}`.

@@ -116,7 +116,7 @@ def beam_search(
     device: torch.device,
     lookups: Lookups | None = None,
 ) -> list[list[Hypothesis]]:
-    """Searches for the most likely token sequences.
+    """Searches for the most probable token sequences.
 
     A finished hypothesis stays in the beam with its score. An image leaves the batch as soon as
     none of its `n_best` can change, so that the batch shrinks while long formulas continue. This is

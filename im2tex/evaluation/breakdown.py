@@ -45,7 +45,7 @@ def token_differences(samples: Iterable[SampleResult]) -> dict[str, list[dict[st
     """The most frequent differences between references and predictions, token by token.
 
     Tokens are aligned with the fewest edits; where several alignments have as few, the choice is
-    rapidfuzz's. Braces, and samples without a prediction or a label, are left out.
+    rapidfuzz's. Braces, and samples without a prediction or a label, are skipped.
 
     Returns:
         `confused` (one token for another), `missing` and `added`, the most frequent first. Entries

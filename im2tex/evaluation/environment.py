@@ -28,8 +28,8 @@ def describe_environment() -> dict[str, Any]:
         (versions).
     """
     return {
-        "cpu": _cpu(),
-        "cores": _cores(),
+        "cpu": _cpu_name(),
+        "cores": _core_count(),
         "memory_gib": _memory_gib(),
         "gpus": _gpus(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -87,7 +87,7 @@ def current_commit() -> str | None:
         return None
 
 
-def _cpu() -> str:
+def _cpu_name() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
     except OSError:
@@ -99,7 +99,7 @@ def _cpu() -> str:
     return platform.processor() or platform.machine() or "unknown processor"
 
 
-def _cores() -> int:
+def _core_count() -> int:
     """Cores available to this process, by its affinity and the quota of its container."""
     try:
         cores = len(os.sched_getaffinity(0))

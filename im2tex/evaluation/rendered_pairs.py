@@ -102,7 +102,7 @@ def render_pairs(pairs: Sequence[Markup], engine: Engine) -> RenderedPairs:
     """Renders and compares formulas, each distinct one once.
 
     If the engine itself fails (a full disk, a broken installation), there are no images; the
-    returned engine says why, and the metrics that need no images are not lost.
+    returned engine gives the reason, and the metrics that need no images are not lost.
 
     Args:
         pairs: the formulas.

@@ -1,1 +1,1 @@
-"""Handwritten formulas as strokes and images: reading, rasterising, augmenting, composing."""
+"""Handwritten formulas as strokes and images: InkML, rasterisation, augmentation, composition."""

@@ -54,8 +54,7 @@ class Augmentation:
     symbol_shift: float = 0.06
     wobble: float = 0.04
 
-    # Wavelengths of the wobble in symbol sizes: shorter waves look like a tremor, longer ones like
-    # a rotation.
+    # Wavelengths of the wobble in symbol sizes; shorter waves are a tremor, longer a rotation.
     _WAVELENGTHS: ClassVar[tuple[float, float]] = (1.5, 5.0)
     _WAVES: ClassVar[int] = 4
 

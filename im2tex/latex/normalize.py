@@ -53,14 +53,14 @@ def normalize(source: str, form: NormalizationForm | str = NormalizationForm.NOR
         return " ".join(canonicalize(source + " "))
     found = source
     for _ in range(_PASSES):
-        again = _once(found, form)
+        again = _normalize_once(found, form)
         if again == found or all(map(_is_plain, again.split(" "))):
             return again
         found = again
     raise LatexError(f"no stable form after {_PASSES} passes", 0, source)
 
 
-def _once(source: str, form: NormalizationForm) -> str:
+def _normalize_once(source: str, form: NormalizationForm) -> str:
     norm = form is NormalizationForm.NORM
     formula = _parse(source, dollars=not norm and _DOLLARS.search(source) is not None)
     return " ".join(normal_form(formula) if norm else token_stream(formula))

@@ -56,7 +56,7 @@ class Predictor(nn.Module, ABC):
         return next(self.parameters()).device
 
     def search(self, batch: Batch, options: SearchOptions) -> list[list[Hypothesis]]:
-        """Searches for the most likely token sequences.
+        """Searches for the most probable token sequences.
 
         Args:
             batch: B images, on the model's device.

@@ -1,4 +1,4 @@
-"""Renderings kept between runs, by markup and by the signature of the renderer.
+"""Stores renderings between runs, by markup and signature of the renderer.
 
 If the file cannot be used, the renderer warns once and renders everything; it never repairs or
 removes the file, which may belong to another program. Each row has a checksum; a damaged row counts
@@ -30,14 +30,14 @@ _TABLE = (
 )
 _SIDE_FILES = ("", "-journal", "-wal", "-shm")  # files that SQLite opens for one path
 # ValueError: a path or a number that SQLite's interface does not take.
-_FAULTS = (OSError, sqlite3.Error, ValueError, OverflowError)
+_FILE_ERRORS = (OSError, sqlite3.Error, ValueError, OverflowError)
 
 
 def default_cache_path() -> Path | None:
     """Returns `$XDG_CACHE_HOME/im2tex/renderings.sqlite`, or None without a home folder."""
     try:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:  # neither $HOME nor an entry of this user
+    except RuntimeError:  # no $HOME, and no entry of this user
         return None
     return base / "im2tex/renderings.sqlite"
 
@@ -50,7 +50,7 @@ class CachedRenderer:
 
     Args:
         renderer: renders missing formulas.
-        path: of the file; it and its folder are made if missing.
+        path: the file; it is made if missing, with its folder.
         max_bytes: see `MAX_BYTES`.
     """
 
@@ -63,7 +63,7 @@ class CachedRenderer:
         self.signature = renderer.signature
         try:
             self._base = self._open()
-        except _FAULTS as error:
+        except _FILE_ERRORS as error:
             self._disable(error)
 
     def _open(self) -> sqlite3.Connection:
@@ -110,7 +110,7 @@ class CachedRenderer:
     def render(self, formulas: Iterable[str]) -> Iterator[Rendering]:
         """Yields a rendering of each formula, in order; see `Renderer`."""
         stream = iter(formulas)
-        # Looked up in blocks of several batches, which keep all workers of the renderer busy.
+        # A block has several batches, so that all workers of the renderer are busy.
         while block := list(islice(stream, 16 * BATCH_SIZE)):
             yield from self._render_block(block)
 
@@ -119,11 +119,11 @@ class CachedRenderer:
         known = self._load(set(keys))
         missing = {k: f for k, f in zip(keys, formulas, strict=True) if k not in known}
         rendered: dict[bytes, Rendering] = {}
-        fresh = zip(missing, self._renderer.render(list(missing.values())), strict=True)
+        renderings = zip(missing, self._renderer.render(list(missing.values())), strict=True)
         try:
             for key in keys:
                 while key not in known and key not in rendered:
-                    new, rendering = next(fresh)
+                    new, rendering = next(renderings)
                     rendered[new] = rendering
                 yield known.get(key) or rendered[key]
         finally:
@@ -137,16 +137,16 @@ class CachedRenderer:
         found: dict[bytes, Rendering] = {}
         if self._base is None:
             return found
-        waiting = iter(keys)
+        remaining = iter(keys)
         try:
-            while some := list(islice(waiting, 500)):
-                marks = ",".join("?" * len(some))
+            while chunk := list(islice(remaining, 500)):
+                marks = ",".join("?" * len(chunk))
                 query = f"SELECT * FROM renderings WHERE key IN ({marks})"
-                for key, *row in self._base.execute(query, some):
+                for key, *row in self._base.execute(query, chunk):
                     rendering = _from_row(key, *row)
                     if rendering is not None:
                         found[key] = rendering
-        except _FAULTS as error:
+        except _FILE_ERRORS as error:
             self._disable(error)
             return {}
         return found
@@ -165,7 +165,7 @@ class CachedRenderer:
                     "INSERT OR REPLACE INTO renderings VALUES (?, ?, ?, ?, ?)", rows
                 )
             self._shrink(self._base)
-        except _FAULTS as error:
+        except _FILE_ERRORS as error:
             self._disable(error)
 
     def _shrink(self, base: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""The engines by name."""
+"""`open_renderer`: opens an engine by its name."""
 
 from __future__ import annotations
 

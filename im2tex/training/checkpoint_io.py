@@ -29,7 +29,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """
         path = Path(path)
         advice = (
-            "The previous checkpoint is unchanged: make room, then resume from it with --ckpt_path."
+            "The previous checkpoint is unchanged: free disk space, then resume from it with "
+            "--ckpt_path."
         )
         # torch.save raises RuntimeError when its own writer fails.
         with (

@@ -1,4 +1,4 @@
-"""Reading of text files; a byte order mark determines the encoding."""
+"""Reads text files; a byte order mark determines the encoding."""
 
 from __future__ import annotations
 

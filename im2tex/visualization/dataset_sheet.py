@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from im2tex.render.rendering import GrayImage
 from im2tex.visualization.drawing import BLACK, LIGHT_GRAY, fit_image, font
 
-_CELL = (300, 110)  # pixels, as all of these
+_CELL = (300, 110)  # pixels; so are the constants below
 _MARGIN = 12
 _TITLE = 34
 _FONT = 18
@@ -21,7 +21,7 @@ def draw_dataset_sheet(groups: Mapping[str, Sequence[GrayImage]], columns: int =
     Args:
         groups: titles to images, uint8 (H, W), ink 255 on 0. An image larger than its cell is
             scaled down, a smaller one keeps its size.
-        columns: of a block.
+        columns: number of columns of a block.
     """
     most = max([1, *map(len, groups.values())])
     columns = min(columns, most)

@@ -1,4 +1,4 @@
-"""Text and images drawn with Pillow and its own font, so that they look alike on every machine."""
+"""Text and images drawn with Pillow and its own font, so that they are equal on every machine."""
 
 from __future__ import annotations
 

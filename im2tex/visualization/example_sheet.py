@@ -61,7 +61,7 @@ class Example(Protocol):
 def draw_examples(examples: Iterable[Example], title: str = "") -> Image.Image:
     """Draws all examples, one below the other.
 
-    A band on the left and a word indicate whether an example is right; differing tokens (in a
+    A coloured band and a word indicate whether an example is right; differing tokens (in a
     least-edit alignment) are coloured and underlined. Long formulas wrap.
 
     Args:
@@ -127,7 +127,7 @@ def _draw_card(example: Example) -> Image.Image:
     draw.rectangle((0, 1, _BAND - 1, height - 1), color)
     card.paste(image, (_BAND + _MARGIN, _MARGIN))
 
-    draw.text((_LEFT, _MARGIN), _verdict(example, edits), color, font(_FONT))
+    draw.text((_LEFT, _MARGIN), _result_text(example, edits), color, font(_FONT))
     y = _MARGIN + _LINE + _MARGIN // 2
     for label, words in texts.items():
         draw.text((_LEFT, y), label, GRAY, font(_FONT))
@@ -137,7 +137,7 @@ def _draw_card(example: Example) -> Image.Image:
     return card
 
 
-def _verdict(example: Example, edits: int) -> str:
+def _result_text(example: Example, edits: int) -> str:
     if example.prediction is None:
         words = "WRONG, no prediction"
     elif _is_right(example):

@@ -60,8 +60,8 @@ def explain_os_error(error: OSError) -> Im2TexError | None:
     if error.errno not in _UNUSABLE:
         return None
     return Im2TexError(
-        f"cannot use {error.filename or 'a file of the run'}: {error_reason(error)}. Make room "
-        "there or change its permissions, or choose another folder with "
+        f"cannot use {error.filename or 'a file of the run'}: {error_reason(error)}. Free "
+        "disk space there or change its permissions, or choose another folder with "
         "--trainer.default_root_dir. Resume a fit with --ckpt_path last."
     )
 
@@ -97,7 +97,7 @@ def explain_worker_error(error: Exception) -> Exception | None:
         )
     if "Bus error" in text or "shared memory" in text:
         return Im2TexError(
-            "the processes that load data found no room in shared memory (/dev/shm): enlarge it "
+            "the processes that load data found no space in shared memory (/dev/shm): enlarge it "
             "(docker: --shm-size), or set --data.num_workers 0."
         )
     return None
@@ -123,7 +123,7 @@ def explain_restore_error(error: BaseException, path: str | None) -> Im2TexError
     )
 
 
-def _stopped(message: str) -> StoppedBySignal:
+def _stopped_error(message: str) -> StoppedBySignal:
     signum = signal.SIGINT if "SIGINT" in message else signal.SIGTERM
     return StoppedBySignal(message, signum)
 
@@ -131,7 +131,7 @@ def _stopped(message: str) -> StoppedBySignal:
 _OWN_ERRORS: dict[str, Callable[[str], Exception]] = {
     "Im2TexError": Im2TexError,
     "DivergedError": DivergedError,
-    "StoppedBySignal": _stopped,
+    "StoppedBySignal": _stopped_error,
 }
 _PASSED_ON = re.compile(rf"^im2tex\.[\w.]*\b({'|'.join(_OWN_ERRORS)}): (.*)", re.MULTILINE)
 _DEAD_WORKER = re.compile(

@@ -143,7 +143,7 @@ def _columns(names: Sequence[str]) -> tuple[int, ...] | None:
 
 def _json_labels(file: Path, text: str) -> Iterator[Label]:
     """Yields the labels of an object by name, a list of records, or a record in each line."""
-    content = _parsed(text)
+    content = _parse_json(text)
     if isinstance(content, list):
         for number, record in enumerate(content, 1):
             yield _record(f"{file}, item {number}", record)
@@ -155,7 +155,7 @@ def _json_labels(file: Path, text: str) -> Iterator[Label]:
             yield _record(f"{file}, '{name}'", {**record, "file": name})
     else:
         for number, line in _lines(text):
-            yield _record(f"{file}, line {number}", _parsed(line))
+            yield _record(f"{file}, line {number}", _parse_json(line))
 
 
 class _Pairs(dict[str, Any]):
@@ -166,7 +166,7 @@ class _Pairs(dict[str, Any]):
         self.pairs = pairs
 
 
-def _parsed(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError):

@@ -41,7 +41,7 @@ def walk(folder: Path, *, hidden: bool = True) -> Iterator[WalkedFile]:
     while pending:
         start = pending.popleft()
         if top.startswith(os.path.realpath(start) + os.sep):
-            yield _walked(start, folder, "a link to a folder that holds this one")
+            yield _walked_file(start, folder, "a link to a folder that holds this one")
             continue
         for place, folders, names in os.walk(start, onerror=errors.append):
             real = os.path.realpath(place)
@@ -56,13 +56,15 @@ def walk(folder: Path, *, hidden: bool = True) -> Iterator[WalkedFile]:
                 if hidden or not name.startswith("."):
                     path = Path(place, name)
                     regular = os.path.isfile(path)
-                    yield _walked(path, folder, "" if regular else "a broken link or not a file")
+                    yield _walked_file(
+                        path, folder, "" if regular else "a broken link or not a file"
+                    )
     for error in errors:
         problem = f"a folder that cannot be read: {error.strerror}"
-        yield _walked(Path(error.filename), folder, problem)
+        yield _walked_file(Path(error.filename), folder, problem)
 
 
-def _walked(path: Path, folder: Path, problem: str) -> WalkedFile:
+def _walked_file(path: Path, folder: Path, problem: str) -> WalkedFile:
     name = path.relative_to(folder).as_posix()
     try:
         name.encode()

@@ -56,7 +56,7 @@ class TransformerState:
 class TransformerDecoder(AutoregressiveDecoder):
     """Transformer with coverage in both directions; the defaults are CoMER's sizes.
 
-    It has its own attention: `model.attention` is left out. CoMER searches with
+    It has its own attention: `model.attention` is not set. CoMER searches with
     `model.beam_size: 10` and `model.length_penalty: 1.0`.
 
     Args:

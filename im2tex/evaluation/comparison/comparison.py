@@ -255,7 +255,7 @@ def _pair_samples(
 def _split_record(split: SplitComparison) -> dict[str, Any]:
     metrics = {
         metric.name: {
-            name: _finite(value)
+            name: _finite_or_none(value)
             for name, value in {**asdict(metric), "difference": metric.difference}.items()
             if name != "name"
         }
@@ -278,9 +278,9 @@ def _prediction_record(sample: SampleResult) -> dict[str, Any]:
     return {
         "prediction": sample.prediction,
         "failed_at": sample.failed_at,
-        "score": _finite(sample.score),
+        "score": _finite_or_none(sample.score),
     }
 
 
-def _finite(value: Any) -> Any:
+def _finite_or_none(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -68,13 +68,13 @@ def print_comparisons(
 
 
 def _row(metric: MetricComparison) -> list[str]:
-    low, high = _signed(metric, metric.low), _signed(metric, metric.high)
+    low, high = _format_signed(metric, metric.low), _format_signed(metric, metric.high)
     star = " *" if metric.p_holm is not None and metric.p_holm < _SIGNIFICANT else ""
     return [
         metric.name,
         _value(metric, metric.a),
         _value(metric, metric.b),
-        _signed(metric, metric.difference),
+        _format_signed(metric, metric.difference),
         f"{low} .. {high}",
         NONE if metric.only_a is None else f"{metric.only_a:,}",
         NONE if metric.only_b is None else f"{metric.only_b:,}",
@@ -93,7 +93,7 @@ def _value(metric: MetricComparison, value: float) -> str:
     return f"{value:.{min(max(3 - whole, 0), 6)}f}"
 
 
-def _signed(metric: MetricComparison, value: float) -> str:
+def _format_signed(metric: MetricComparison, value: float) -> str:
     if math.isnan(value):
         return NONE
     size = _value(metric, abs(value)).removesuffix(" %")

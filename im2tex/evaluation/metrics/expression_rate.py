@@ -6,7 +6,7 @@ those of `im2tex.latex.label_graph`. Two variants:
 
 * `crohme2019`, for comparison with published values: what the CROHME 2019 tools give, as the CoMER
   repository runs them (LaTeX to symLG with pandoc 2.17.1.1, then lgeval), mistakes included. A
-  prediction that the tools cannot read is compared as an empty one, so that it is within 1 error
+  prediction that these tools cannot read is compared as an empty one, so that it is within 1 error
   of a reference of one symbol. A reference that they cannot read has no score.
 * `strict`, ours: a formula that cannot be read is wrong at every number of errors, unless
   prediction and reference are the same, token by token; upper and lower case differ, and the

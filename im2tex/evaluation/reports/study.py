@@ -87,7 +87,7 @@ def study_rows(
     """The rows of one split, the heading first.
 
     The cell of several runs is their mean, with the minimum and maximum in brackets. Metrics that
-    no run has are left out; a value that is not defined is a dash.
+    no run has are omitted; a value that is not defined is a dash.
     """
     tested = [e for e in entries if any(split in record["metrics"] for record in e.records)]
     measured = metric_names(tested, split)

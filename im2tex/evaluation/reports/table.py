@@ -63,7 +63,7 @@ class SplitScores:
         split: its name.
         metrics: values by name.
         samples: number of samples.
-        filter: which samples of the split were left out; `none` for the full split.
+        filter: the filter of the split's samples; `none` for the full split.
         conditions: further rows, ready to print.
     """
 
@@ -107,12 +107,12 @@ def format_value(name: str, value: float) -> str:
 
 def ordered(names: Iterable[str]) -> list[str]:
     """Names of metrics, each once, in the order of the table; unknown names come last."""
-    return [name for _, group in _grouped(names) for name in group]
+    return [name for _, group in _group_by_section(names) for name in group]
 
 
 def sections(scores: Sequence[SplitScores]) -> list[Section]:
     """The rows of the table; the last section holds the conditions."""
-    groups = _grouped(name for split in scores for name in split.metrics)
+    groups = _group_by_section(name for split in scores for name in split.metrics)
     results = [
         Section(title, [_metric_row(name, scores) for name in group]) for title, group in groups
     ]
@@ -234,7 +234,7 @@ def _split_table(scores: Sequence[SplitScores], title: str | None) -> Table:
     return rich_table(["", *(split.split for split in scores)], sections(scores), title)
 
 
-def _grouped(names: Iterable[str]) -> list[tuple[str, list[str]]]:
+def _group_by_section(names: Iterable[str]) -> list[tuple[str, list[str]]]:
     found = set(names)
     groups = [(title, [n for n in known if n in found]) for title, known in _GROUPS.items()]
     known = {name for _, group in groups for name in group}

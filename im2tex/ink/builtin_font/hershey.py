@@ -130,9 +130,9 @@ def glyph(token: str, cursive: bool = False) -> Glyph:
         ]
         return _glyph(moved, float(starts[-1]), smooth=False)
     if token[1:] in _GREEK and token[:1] == "\\":
-        return _hershey("greeks", _GREEK[token[1:]])
+        return _hershey_glyph("greeks", _GREEK[token[1:]])
     if token in _PRINT:
-        return _hershey("scripts" if cursive and token.islower() else "futural", token)
+        return _hershey_glyph("scripts" if cursive and token.islower() else "futural", token)
     known = " ".join(font_tokens())
     raise Im2TexError(f"the built-in font has no '{token}'. It has: {known}.")
 
@@ -144,7 +144,7 @@ def _font(name: str) -> dict[str, Any]:
     return dict(fonts.all_glyphs)
 
 
-def _hershey(font: str, character: str) -> Glyph:
+def _hershey_glyph(font: str, character: str) -> Glyph:
     shape = _font(font)[character]
     left, right = shape.char_box[0][0], shape.char_box[1][0]
     strokes = [np.array(points, dtype=np.float64) for points in shape.strokes]

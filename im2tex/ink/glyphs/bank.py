@@ -219,7 +219,7 @@ class GlyphBank:
             schema=_SCHEMA.with_metadata({_METADATA_KEY: json.dumps(metadata).encode()}),
         )
         with (
-            wrap_os_errors(f"write {path}", "Name another file, or make room there."),
+            wrap_os_errors(f"write {path}", "Name another file, or free disk space."),
             atomic_write(path) as part,
         ):
             pq.write_table(table, part, compression="zstd", compression_level=19)

@@ -38,27 +38,33 @@ def compose_symbols(found: Mapping[str, Sequence[GlyphSample]]) -> Iterator[Glyp
     dots: dict[str, GlyphSample] = {dot.writer: dot for dot in found.get(".", ())}
     for comma in found.get(",", ()):
         if dot := dots.get(comma.writer):
-            yield _composed(";", _semicolon(dot, comma), comma)
+            yield _composed_sample(";", _compose_semicolon(dot, comma), comma)
     pairs = zip(found.get(".", ())[::2], found.get(".", ())[1::2], strict=False)
     for left, right in pairs:
-        moved = [stroke + _vector(3, 0) for stroke in _normalised(right.strokes)]
-        yield _composed("\\ddot", [*_normalised(left.strokes), *moved], left)
+        moved = [stroke + _vector(3, 0) for stroke in _normalise(right.strokes)]
+        yield _composed_sample("\\ddot", [*_normalise(left.strokes), *moved], left)
     for bar in found.get("|", ()):
-        line = _normalised(bar.strokes)
+        line = _normalise(bar.strokes)
         second = [stroke + _vector(_BAR_DISTANCE, 0) for stroke in line]
-        yield _composed("\\|", [*line, *second], bar)
+        yield _composed_sample("\\|", [*line, *second], bar)
     for brace in found.get("\\{", ()):
         # The tip points to the left: rotated clockwise it points up, counter-clockwise down.
         swapped = [stroke[:, ::-1] for stroke in brace.strokes]
-        yield _composed("\\overbrace", [stroke * _vector(-1, 1) for stroke in swapped], brace)
-        yield _composed("\\underbrace", [stroke * _vector(1, -1) for stroke in swapped], brace)
+        yield _composed_sample(
+            "\\overbrace", [stroke * _vector(-1, 1) for stroke in swapped], brace
+        )
+        yield _composed_sample(
+            "\\underbrace", [stroke * _vector(1, -1) for stroke in swapped], brace
+        )
     for letter in found.get("\\mathbb{Q}", ()):
         if len(letter.strokes) == _Q_STROKES:
             stem = _most_vertical(letter.strokes)
-            yield _composed("Q", [s for i, s in enumerate(letter.strokes) if i != stem], letter)
+            yield _composed_sample(
+                "Q", [s for i, s in enumerate(letter.strokes) if i != stem], letter
+            )
 
 
-def _composed(token: str, strokes: Sequence[Stroke], sample: GlyphSample) -> GlyphSample:
+def _composed_sample(token: str, strokes: Sequence[Stroke], sample: GlyphSample) -> GlyphSample:
     return GlyphSample(token, tuple(strokes), SOURCE, sample.writer)
 
 
@@ -66,14 +72,14 @@ def _vector(x: float, y: float) -> NDArray[np.float32]:
     return np.array([x, y], dtype=np.float32)
 
 
-def _semicolon(dot: GlyphSample, comma: GlyphSample) -> list[Stroke]:
-    below = _normalised(comma.strokes)
+def _compose_semicolon(dot: GlyphSample, comma: GlyphSample) -> list[Stroke]:
+    below = _normalise(comma.strokes)
     width = max(float(stroke[:, 0].max()) for stroke in below)
-    above = [stroke + _vector(width / 2, -1) for stroke in _normalised(dot.strokes, _DOT)]
+    above = [stroke + _vector(width / 2, -1) for stroke in _normalise(dot.strokes, _DOT)]
     return [*above, *below]
 
 
-def _normalised(strokes: Sequence[Stroke], side: float = 1.0) -> list[Stroke]:
+def _normalise(strokes: Sequence[Stroke], side: float = 1.0) -> list[Stroke]:
     """Strokes relative to the top left corner of their box, scaled to a longer side of `side`."""
     points = np.concatenate(strokes)
     corner = points.min(axis=0)

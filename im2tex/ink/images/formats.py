@@ -49,7 +49,7 @@ def readable_formats() -> tuple[str, ...]:
 
 
 def unreadable_advice(data: bytes) -> str:
-    """Says why Pillow cannot identify a file, and what to do.
+    """Returns why Pillow cannot identify a file, and what to do.
 
     Args:
         data: the file's contents.

@@ -33,7 +33,7 @@ def thin(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
     candidates = np.flatnonzero(flat)  # pixels whose neighbours have changed
     while len(candidates):
         removed = []
-        for removable in _removable():
+        for removable in _removable_patterns():
             code = np.zeros(len(candidates), dtype=np.uint8)
             for bit, step in enumerate(steps):
                 code |= flat[candidates + step].astype(np.uint8) << np.uint8(bit)
@@ -48,7 +48,7 @@ def thin(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 @cache
-def _removable() -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _removable_patterns() -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """By the code of its neighbours, whether a pixel is removed, in each subiteration.
 
     Guo and Hall: its neighbours are one connected part (C = 1), it is neither a line end nor

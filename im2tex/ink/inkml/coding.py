@@ -1,7 +1,7 @@
 """Decodes the values of a trace (InkML, section 3.2.1) to points.
 
-A value is explicit (`!`), a first difference (`'`) or a second difference (`"`), as its own prefix
-or the last prefix of its channel says; it may be hexadecimal (`#1F`), boolean (`T`, `F`), repeated
+A value is explicit (`!`), a first difference (`'`) or a second difference (`"`), by its own prefix
+or the last prefix of its channel; it may be hexadecimal (`#1F`), boolean (`T`, `F`), repeated
 (`*`: the same value, velocity or acceleration again) or unknown (`?`). No space is needed between
 values that begin with a sign or a prefix.
 """
@@ -32,7 +32,7 @@ _MAX_SHOWN = 60  # characters of a point in a message
 
 
 class CodingError(Exception):
-    """A trace that cannot be decoded; the message says why."""
+    """A trace that cannot be decoded; the message gives the reason."""
 
 
 def decode_trace(text: str, form: TraceFormat) -> Points:

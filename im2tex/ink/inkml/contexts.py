@@ -181,7 +181,7 @@ def _parse_format(element: ET.Element, source: ET.Element | None) -> TraceFormat
         -1 if (channels[i].get("orientation") or "").strip().startswith("-") else 1 for i in (x, y)
     ]
     units = [
-        resolutions.get(name) or _unit((channels[i].get("units") or "").strip().lower())
+        resolutions.get(name) or _parse_unit((channels[i].get("units") or "").strip().lower())
         for name, i in (("X", x), ("Y", y))
     ]
     return TraceFormat(
@@ -202,11 +202,11 @@ def _parse_resolutions(source: ET.Element) -> dict[str, Unit]:
             continue
         per = (element.get("units") or "").strip().lower()
         per = "in" if per in ("dpi", "lpi") else per.removeprefix("1/").strip()
-        unit = _unit(per)
+        unit = _parse_unit(per)
         name = (element.get("channel") or "").strip().upper()
         found[name] = Unit(unit.size / steps, "m" if unit.of == "m" else f"1/{per}")
     return found
 
 
-def _unit(name: str) -> Unit:
+def _parse_unit(name: str) -> Unit:
     return Unit(_METRES[name], "m") if name in _METRES else Unit(1.0, name)

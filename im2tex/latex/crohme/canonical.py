@@ -67,10 +67,10 @@ def canonicalize(source: str, *, strict: bool = False) -> list[str]:
     """
     if (len(source) - len(source.rstrip("\\"))) % 2:
         raise LatexError("a backslash with nothing behind it", len(source) - 1, source)
-    return crohme_from_tree(parse_formula(_repaired(source), lenient=not strict))
+    return crohme_from_tree(parse_formula(_repair(source), lenient=not strict))
 
 
-def _repaired(source: str) -> str:
+def _repair(source: str) -> str:
     """Undoes what the tools that wrote CROHME's files did to their LaTeX."""
     # Some truths were escaped twice, with `&lt;` in their text.
     source = _ENTITY.sub(lambda match: html.unescape(match.group()), source)
@@ -92,7 +92,7 @@ def canonicalize_or_tokenize(source: str) -> list[str]:
     try:
         return canonicalize(source)
     except LatexError:
-        printable = "".join(c if c.isprintable() else " " for c in _repaired(source))
+        printable = "".join(c if c.isprintable() else " " for c in _repair(source))
         tokens = token_texts(_NULL_DELIMITER.sub(r"\1 ", printable.rstrip("\\")))
         return [SYNONYMS.get(t, t) for t in tokens if t not in DROPPED and t not in ("$", "~")]
 

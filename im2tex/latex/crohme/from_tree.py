@@ -44,10 +44,10 @@ def crohme_from_tree(formula: ParsedFormula) -> list[str]:
     Raises:
         LatexError: for markup that the form cannot represent.
     """
-    return _printed(formula.body)
+    return _print_nodes(formula.body)
 
 
-def _printed(nodes: list[Node]) -> list[str]:
+def _print_nodes(nodes: list[Node]) -> list[str]:
     out: list[str] = []
     _row(nodes, out)
     return out
@@ -66,7 +66,7 @@ def _row(nodes: list[Node], out: list[str]) -> None:
         elif not isinstance(node, str):
             _compound(node, out)
         elif node == "\\cal":
-            inside = _printed(nodes[at:])
+            inside = _print_nodes(nodes[at:])
             out += ["\\mathcal", "{", *inside, "}"] if inside else []
             return
         elif node == "\\middle":
@@ -93,7 +93,7 @@ def _compound(node: Node, out: list[str]) -> None:
     elif isinstance(node, Array):
         _array(node, out)
     elif isinstance(node, Verbatim) and node.tokens[0] not in symbols.VANISHING | symbols.DROPPED:
-        raise _refused(f"a label cannot contain {node.tokens[0]}")
+        raise _refused_error(f"a label cannot contain {node.tokens[0]}")
 
 
 def _symbol(token: str, follower: Node | None) -> list[str]:
@@ -108,16 +108,18 @@ def _symbol(token: str, follower: Node | None) -> list[str]:
     if token[0] != "\\":
         return [symbols.SYNONYMS.get(sign, sign) for sign in token]  # a dash may be two
     if token in symbols.NOT_IN_LABELS:
-        raise _refused(f"a label cannot contain {token}")
+        raise _refused_error(f"a label cannot contain {token}")
     if token in commands.ARGUMENTS and token not in commands.FONTS:
-        raise _refused(f"an argument of {token} is missing")
+        raise _refused_error(f"an argument of {token} is missing")
     if token in symbols.VANISHING:
         return []
     if token in commands.FONTS:
         return [symbols.RENAMED.get(token, token), "{", "}"]  # or it would take what follows
     base = follower.base if isinstance(follower, Scripts) else follower
     if isinstance(base, Group) and token not in _KNOWN:
-        raise _refused(f"{token} is not known, and may take the group behind it as its argument")
+        raise _refused_error(
+            f"{token} is not known, and may take the group behind it as its argument"
+        )
     return [symbols.SYNONYMS.get(token, token)]
 
 
@@ -137,13 +139,13 @@ def _text_accent(token: str, argument: Node | None, out: list[str]) -> None:
         accented = Command(symbols.RENAMED[token], [argument.base])
         _scripts(Scripts(accented, argument.marks), out)
     elif argument is None or isinstance(argument, Scripts):
-        raise _refused(f"an argument of {token} is missing")
+        raise _refused_error(f"an argument of {token} is missing")
     else:
         out += [symbols.RENAMED[token], *_braced(argument)]
 
 
 def _scripts(node: Scripts, out: list[str]) -> None:
-    base = [] if node.base is None else _printed([node.base])
+    base = [] if node.base is None else _print_nodes([node.base])
     lower: list[str] = []
     upper: list[str] = []
     for sign, script in node.marks:
@@ -222,7 +224,7 @@ def _last_script(tokens: list[str], end: int) -> int:
 def _command(node: Command, out: list[str]) -> None:
     name = node.name.partition(" ")[0]
     if name in symbols.POINTERS:
-        raise _refused(f"{name} refers to something outside the formula")
+        raise _refused_error(f"{name} refers to something outside the formula")
     if name in commands.KEPT_INFIXES:
         out += ["{", *_infix(node), "}"]
     elif name == "\\mathchoice":
@@ -232,11 +234,11 @@ def _command(node: Command, out: list[str]) -> None:
     elif name == "\\stackrel" and node.option is not None:
         # From the package of that name: its option is set below.
         above = Command(name, node.arguments)
-        out += ["\\underset", "{", *_printed(node.option), "}", *_braced(above)]
+        out += ["\\underset", "{", *_print_nodes(node.option), "}", *_braced(above)]
     elif name not in symbols.VANISHING:
         out.append(symbols.RENAMED.get(name, name))
         if node.option is not None and name not in symbols.RENAMED:
-            inside = _printed(node.option)
+            inside = _print_nodes(node.option)
             out += ["[", "{", *inside, "}", "]"] if "]" in inside else ["[", *inside, "]"]
         for argument in node.arguments:
             out += _braced(argument)
@@ -245,7 +247,7 @@ def _command(node: Command, out: list[str]) -> None:
 def _infix(node: Command) -> list[str]:
     above, below = node.arguments
     option = [token for token in node.option or [] if isinstance(token, str)]
-    return [*_printed([above]), node.name, *option, *_printed([below])]
+    return [*_print_nodes([above]), node.name, *option, *_print_nodes([below])]
 
 
 def _braced(node: Node) -> list[str]:
@@ -260,7 +262,7 @@ def _inside(node: Node) -> list[str]:
     only = body[0] if len(body) == 1 else None
     if isinstance(only, Command) and only.name in commands.KEPT_INFIXES:
         return _infix(only)
-    return _printed(body)
+    return _print_nodes(body)
 
 
 def _array(array: Array, out: list[str]) -> None:
@@ -277,7 +279,7 @@ def _array(array: Array, out: list[str]) -> None:
     elif name in commands.COLUMNED or name in ("cases", "smallmatrix"):
         name, columns = "matrix", []
     elif name not in _ENVIRONMENTS:
-        raise _refused(f"a label cannot contain the environment {name}")
+        raise _refused_error(f"a label cannot contain the environment {name}")
     out += _delimiter(left.removeprefix("\\left")) if left else []
     out.append(f"\\begin{{{name}}}")
     out += ["{", *columns, "}"] if columns else []
@@ -289,7 +291,7 @@ def _array(array: Array, out: list[str]) -> None:
 def _rows(array: Array) -> list[str]:
     out: list[str] = []
     for row in array.rows:
-        cells = [_printed(cell) for cell in row.cells]
+        cells = [_print_nodes(cell) for cell in row.cells]
         if cells == [[]] and not row.rules:
             continue  # a row of spacing
         if out:
@@ -304,5 +306,5 @@ def _rows(array: Array) -> list[str]:
     return out
 
 
-def _refused(reason: str) -> LatexError:
+def _refused_error(reason: str) -> LatexError:
     return LatexError(reason, 0, "")

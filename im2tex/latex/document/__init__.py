@@ -1,1 +1,1 @@
-"""A whole LaTeX document, and the formulas in it."""
+"""Extracts the formulas of whole LaTeX documents."""

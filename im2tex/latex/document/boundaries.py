@@ -1,7 +1,7 @@
-r"""The beginnings and ends of a document's formulas, by TeX's rules.
+r"""Finds the beginnings and ends of a document's formulas, by TeX's rules.
 
-A formula reaches from its opening sign to the matching closing sign: not to an escaped sign, and
-not to one within a brace that was opened since. An opening sign without partner, or with a blank
+A formula reaches from its opening sign to the matching closing sign; escaped signs and signs within
+braces that were opened since do not match. An opening sign without partner, or with a blank
 line before its partner, is counted and skipped; the search continues from there, so that the time
 is linear in the length of the document.
 """
@@ -97,7 +97,7 @@ def iter_formulas(text: str, rows: bool, skipped: Counter[str]) -> Iterator[Form
 
 
 def _formula_end(text: str, at: int, sign: str, name: str | None) -> tuple[int, int]:
-    """The end of the formula that begins at a position, and where to search for the next one.
+    """Returns the end of the formula that begins at `at`, and where to search for the next formula.
 
     The end is -1 for a formula without closing sign.
     """

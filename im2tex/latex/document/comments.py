@@ -1,4 +1,4 @@
-r"""Removal of comments, verbatim text and the text behind the end from a TeX file.
+r"""Removes comments, verbatim text and the text behind the end from a TeX file.
 
 A comment is removed with its line end and the next line's indent, as TeX does, so that a line with
 only a comment does not end a paragraph. Verbatim text is removed because a dollar in it begins no
@@ -12,8 +12,8 @@ import re
 _VERBATIM = r"verbatim|[BL]?Verbatim|SaveVerbatim|alltt|lstlisting|minted|comment|filecontents"
 _SHORT = 500  # maximum length of \verb, in characters
 
-# The sign of a comment, and constructs in which it begins none. A set of characters at the front
-# makes the search fast.
+# The sign of a comment, and constructs in which it does not begin a comment. A set of characters at
+# the front makes the search fast.
 _SIGN = re.compile(
     rf"[%\\](?:(?<=%)"
     rf"|(?<=\\)(?:verb(?:\*|(?![A-Za-z]))(?P<mark>[^\sA-Za-z*])[^\n]{{0,{_SHORT}}}?(?P=mark)"
@@ -31,7 +31,7 @@ _LONGEST_WORD = 64
 
 
 def strip_comments(source: str) -> str:
-    r"""The part of a file that TeX typesets.
+    r"""Returns the part of a file that TeX typesets.
 
     Args:
         source: a file's text.
@@ -45,7 +45,7 @@ def strip_comments(source: str) -> str:
     unclosed: set[str] = set()
     while match := _SIGN.search(source, at):
         at = match.end()
-        if _escaped(source, match.start()):
+        if _is_escaped(source, match.start()):
             at = match.start() + 1
             continue
         if match["end"]:
@@ -57,7 +57,7 @@ def strip_comments(source: str) -> str:
         if match["link"] or name in unclosed:
             continue
         if name:
-            end = _behind_block(source, at, match["verbatim"])
+            end = _find_block_end(source, at, match["verbatim"])
             if end < 0:
                 unclosed.add(name)
                 continue
@@ -71,8 +71,8 @@ def strip_comments(source: str) -> str:
     return "".join(kept)
 
 
-def _behind_block(source: str, at: int, name: str | None) -> int:
-    r"""The end of a verbatim environment, or of `\iffalse` at its `\else` or `\fi`; -1 for none."""
+def _find_block_end(source: str, at: int, name: str | None) -> int:
+    r"""Returns the end of a verbatim environment, or of `\iffalse` … `\else` or `\fi`; or -1."""
     if name:
         end = source.find(f"\\end{{{name}}}", at)
         return end if end < 0 else end + len(f"\\end{{{name}}}")
@@ -87,8 +87,8 @@ def _behind_block(source: str, at: int, name: str | None) -> int:
     return -1
 
 
-def _escaped(source: str, at: int) -> bool:
-    r"""Whether a character belongs to a backslash before it, as in `\%` but not `\\%`."""
+def _is_escaped(source: str, at: int) -> bool:
+    r"""Returns whether a character belongs to a backslash before it, as in `\%` but not `\\%`."""
     first = at
     while first > 0 and source[first - 1] == "\\":
         first -= 1

@@ -1,4 +1,4 @@
-r"""Readers of macro definitions: TeX's `\def` and `\let`, and LaTeX's commands.
+r"""Reads macro definitions: TeX's `\def` and `\let`, and LaTeX's commands.
 
 Groups are ignored: a definition holds from its position to the end of the document or to the next
 definition of the name. A macro is opaque if its body has internal commands (`\@…`) or conditions
@@ -42,7 +42,7 @@ def _def(stream: MacroStream, table: MacroTable) -> list[Definition]:
 
 def _edef(stream: MacroStream, table: MacroTable) -> list[Definition]:
     return [
-        # Its text is expanded with the definitions that hold now.
+        # The body is expanded with the current definitions.
         (name, macro(expand_all(value.text, table, stream.budget)))
         if value is not None and not value.parameters
         else (name, value)
@@ -54,8 +54,8 @@ def _let(stream: MacroStream, table: MacroTable) -> list[Definition]:
     name = _name(stream)
     if name is None:
         return []
-    stream.follows("=")
-    stream.spaces()
+    stream.accept("=")
+    stream.skip_spaces()
     token = _TOKEN.match(stream.text, stream.at)
     if token is None:
         return []
@@ -67,7 +67,7 @@ def _let(stream: MacroStream, table: MacroTable) -> list[Definition]:
 
 
 def _newcommand(stream: MacroStream, table: MacroTable) -> list[Definition]:
-    stream.follows("*")
+    stream.accept("*")
     name = _name(stream)
     parameters = _parameters(stream)
     body = stream.argument()
@@ -81,7 +81,7 @@ def _provide(stream: MacroStream, table: MacroTable) -> list[Definition]:
 
 
 def _environment(stream: MacroStream, table: MacroTable) -> list[Definition]:
-    stream.follows("*")
+    stream.accept("*")
     name = stream.argument()
     parameters = _parameters(stream)
     begin, end = stream.argument(), stream.argument()
@@ -94,7 +94,7 @@ def _environment(stream: MacroStream, table: MacroTable) -> list[Definition]:
 
 
 def _operator(stream: MacroStream, table: MacroTable) -> list[Definition]:
-    star = "*" if stream.follows("*") else ""
+    star = "*" if stream.accept("*") else ""
     name, body = _name(stream), stream.argument()
     if name is None or body is None:
         return []
@@ -102,7 +102,7 @@ def _operator(stream: MacroStream, table: MacroTable) -> list[Definition]:
 
 
 def _delimiters(stream: MacroStream, table: MacroTable) -> list[Definition]:
-    r"""`\DeclarePairedDelimiter` of mathtools: plain, with a star, with a size."""
+    r"""Reads `\DeclarePairedDelimiter` of mathtools: plain, with a star, with a size."""
     name, left, right = _name(stream), stream.argument(), stream.argument()
     if name is None or left is None or right is None:
         return []
@@ -115,7 +115,7 @@ def _delimiters(stream: MacroStream, table: MacroTable) -> list[Definition]:
 
 
 def _document_command(stream: MacroStream, table: MacroTable) -> list[Definition]:
-    """A command of xparse with arguments of LaTeX's usual kinds."""
+    """Reads a command of xparse with arguments of LaTeX's usual kinds."""
     name, kinds, body = _name(stream), stream.argument(), stream.argument()
     if name is None or kinds is None or body is None:
         return []
@@ -133,24 +133,24 @@ def _document_command(stream: MacroStream, table: MacroTable) -> list[Definition
 
 def _name(stream: MacroStream) -> str | None:
     """Reads a macro's name, in braces or without."""
-    braced = stream.follows("{")
+    braced = stream.accept("{")
     found = _NAME.match(stream.text, stream.at)
     if found is None:
         return None
     stream.at = found.end()
-    if braced and not stream.follows("}"):
+    if braced and not stream.accept("}"):
         return None
     return found.group().strip()
 
 
 def _parameters(stream: MacroStream) -> tuple[Parameter, ...] | None:
     """Reads `[2][default]` or nothing; None for another number of parameters."""
-    count = stream.bracket()
+    count = stream.optional_argument()
     if count is None:
         return ()
     if not re.fullmatch(r"\s*[0-9]\s*", count):
         return None
-    default = stream.bracket()
+    default = stream.optional_argument()
     first = () if default is None else (Parameter(default),)
     return first + (Parameter(),) * (int(count) - len(first))
 

@@ -1,4 +1,4 @@
-r"""Macros of a formula replaced by their texts."""
+r"""Expands the macros of a formula."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import re
 from collections.abc import Callable
 
 from im2tex.latex.document.macros import MacroTable
-from im2tex.latex.document.stream import COMMAND, ExpansionBudget, MacroStream, glue, iter_commands
+from im2tex.latex.document.stream import (
+    COMMAND,
+    ExpansionBudget,
+    MacroStream,
+    iter_commands,
+    join_markup,
+)
 
 FORMULA_BUDGET = 100_000
 """Characters that the macros of one formula may read and write."""
@@ -23,16 +29,16 @@ _TEST = re.compile(r"\s*(\\not(?![A-Za-z])|\\NOT(?![A-Za-z]))?\s*\\(equal|isempt
 
 
 def expand_macros(formula: str, table: MacroTable, budget: ExpansionBudget) -> str:
-    r"""A formula with all macros expanded, and without its number, label and colours.
+    r"""Expands all macros of a formula, and removes its number, label and colours.
 
     Args:
         formula: its markup.
-        table: the macros that hold there. Opaque ones, and those whose arguments do not fit, are
-            left as they are.
+        table: the current macros. Calls of opaque macros, and calls whose arguments do not match,
+            are not changed.
         budget: the budget of all formulas together; a single formula has `FORMULA_BUDGET`.
 
     Raises:
-        BudgetExceededError: if the macros do not come to an end.
+        BudgetExceededError: if the expansion exceeds the budget.
     """
     words = set(COMMAND.findall(formula))
     if words.isdisjoint(_SPECIAL) and table.keys().isdisjoint(words) and "\\begin" not in words:
@@ -41,7 +47,7 @@ def expand_macros(formula: str, table: MacroTable, budget: ExpansionBudget) -> s
 
 
 def expand_all(text: str, table: MacroTable, budget: ExpansionBudget) -> str:
-    """A text with all macros expanded; see `expand_macros`."""
+    """Expands all macros of a text; see `expand_macros`."""
     stream = MacroStream(text, budget)
     out: list[str] = []
     while True:
@@ -61,55 +67,55 @@ def expand_all(text: str, table: MacroTable, budget: ExpansionBudget) -> str:
                 replacement = special(stream, word)
             if replacement is None:
                 out.append(word)
-                stream.back(position)
+                stream.restore(position)
             elif value is not None and value.final:
                 out.append(replacement)
             else:
                 stream.push(replacement)
             break
         else:
-            return glue([*out, stream.text[stream.at :]])
+            return join_markup([*out, stream.text[stream.at :]])
 
 
-def _silent(stream: MacroStream, word: str) -> str | None:
+def _expand_silent(stream: MacroStream, word: str) -> str | None:
     if word == "\\tag":
-        stream.follows("*")
+        stream.accept("*")
     elif word in ("\\color", "\\textcolor"):
-        stream.bracket()
+        stream.optional_argument()
     missing = _SILENT[word] and stream.argument() is None
     return None if missing else ""
 
 
-def _number(stream: MacroStream, word: str) -> str:
-    """The number of a display, which reaches to its end."""
-    stream.end()
+def _expand_number(stream: MacroStream, word: str) -> str:
+    """Removes the number of a display, which reaches to the end of the formula."""
+    stream.skip_rest()
     return ""
 
 
-def _math_mode(stream: MacroStream, word: str) -> str | None:
+def _expand_ifmmode(stream: MacroStream, word: str) -> str | None:
     inside = stream.until("\\fi")
     return None if inside is None else inside.partition("\\else")[0]
 
 
-def _choice(stream: MacroStream, word: str) -> str | None:
-    r"""What `\ifthenelse` chooses, if its test is whether two arguments are equal."""
+def _expand_ifthenelse(stream: MacroStream, word: str) -> str | None:
+    r"""Returns the branch that `\ifthenelse` selects, if its test compares two arguments."""
     test, yes, no = (stream.argument() for _ in range(3))
     kind = _TEST.match(test or "")
     if test is None or yes is None or no is None or kind is None:
         return None
-    asked = MacroStream(test[kind.end() :], stream.budget)
-    first = asked.argument()
-    second = "" if kind[2] == "isempty" else asked.argument()
-    asked.spaces()
-    if first is None or second is None or asked.at < len(asked.text):
+    test_stream = MacroStream(test[kind.end() :], stream.budget)
+    first = test_stream.argument()
+    second = "" if kind[2] == "isempty" else test_stream.argument()
+    test_stream.skip_spaces()
+    if first is None or second is None or test_stream.at < len(test_stream.text):
         return None
-    alike = first.strip() == second.strip()
-    return yes if alike != bool(kind[1]) else no
+    equal = first.strip() == second.strip()
+    return yes if equal != bool(kind[1]) else no
 
 
 _SPECIAL: dict[str, Callable[[MacroStream, str], str | None]] = {
-    **dict.fromkeys(_SILENT, _silent),
-    **dict.fromkeys(["\\eqno", "\\leqno"], _number),
-    "\\ifmmode": _math_mode,
-    "\\ifthenelse": _choice,
+    **dict.fromkeys(_SILENT, _expand_silent),
+    **dict.fromkeys(["\\eqno", "\\leqno"], _expand_number),
+    "\\ifmmode": _expand_ifmmode,
+    "\\ifthenelse": _expand_ifthenelse,
 }

@@ -1,12 +1,12 @@
-r"""Extraction of a document's formulas, after section 4 of the IM2LATEX-100K paper.
+r"""Extracts a document's formulas, after section 4 of the IM2LATEX-100K paper.
 
 Displays are `equation` with and without star, `$$…$$` and `\[…\]`, inline formulas `$…$` and
 `\(…\)`, after expansion of the document's macros. The paper extracts with regular expressions and
-loses formulas; this module follows TeX's rules: escaped signs begin nothing, math in a formula's
-text belongs to the formula, an opening sign without its partner ends with its paragraph, and
+loses formulas; this module follows TeX's rules: escaped signs do not begin a formula,
+math in a formula's text belongs to the formula, an opening sign without its partner ends with its paragraph, and
 short-hands (`\be … \ee`) are expanded. Labels, equation numbers and colours are removed.
 
-Rows of `align` and its kin, which the paper does not extract, are an option.
+Rows of `align` and similar environments, which the paper does not extract, are an option.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Extraction:
 
 
 def extract_formulas(document: str, *, rows: bool = False) -> Extraction:
-    r"""The formulas of a document.
+    r"""Extracts the formulas of a document.
 
     >>> extract_formulas(r"\def\a{x} Let $\a^2$ be ...").formulas
     [ExtractedFormula(kind='i', latex='x^2')]

@@ -1,8 +1,8 @@
 r"""Macros of a paper: parameters and replacement text.
 
-They are data: a macro's call is replaced by its text, and nothing else ever happens. A definition
-that is more than a text with parameters (it looks at the next token, counts, or is built by other
-macros) is opaque: its name is known, and its calls are left as they stand.
+Macros are data: the only operation is to replace a call by the macro's text. A definition that is
+more than a text with parameters (it inspects the next token, counts, or is built by other macros)
+is opaque: its name is known, and its calls are not expanded.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from im2tex.latex.document.stream import MacroStream, glue
+from im2tex.latex.document.stream import MacroStream, join_markup
 
-_HOLE = re.compile(r"#([1-9#])")
+_PARAMETER = re.compile(r"#([1-9#])")
 _OPAQUE = re.compile(
     r"\\(?:[A-Za-z]*@|if(?!mmode|thenelse|f(?![A-Za-z]))|IfNoValue|IfBoolean|IfValue|"
     r"(?:csname|expandafter|futurelet|noexpand|number|loop|read|write|input|catcode|advance|the)"
@@ -38,7 +38,7 @@ class Parameter:
             return stream.until(self.delimiter)
         if self.default is None:
             return stream.argument()
-        argument = stream.bracket()
+        argument = stream.optional_argument()
         return self.default if argument is None else argument
 
 
@@ -47,10 +47,10 @@ class Macro:
     r"""The meaning of a name.
 
     Attributes:
-        parts: its text, cut at its parameters; each of these is an index, from 0.
+        parts: its text, split at the parameters; a parameter is its index, from 0.
         parameters: the parameters.
-        prefix: what has to stand between its name and its first parameter (`\def\p(#1){…}`).
-        final: its text is not expanded again: the old meaning that `\let` saved.
+        prefix: the text required between its name and its first parameter (`\def\p(#1){…}`).
+        final: whether its text is not expanded again, because `\let` has saved an old meaning.
         starred: the meaning with a star behind its name, if that differs.
     """
 
@@ -66,21 +66,21 @@ class Macro:
         return " ".join(part for part in self.parts if isinstance(part, str))
 
     def call(self, stream: MacroStream) -> str | None:
-        """Reads the arguments of a call and returns its expansion; None if they do not fit.
+        """Reads the arguments of a call and returns its expansion; None if they do not match.
 
         Raises:
             BudgetExceededError: if the stream's budget is spent.
         """
         start = stream.position()
-        result = self._expansion(stream)
+        result = self._expand(stream)
         if result is None:
-            stream.back(start)
+            stream.restore(start)
         return result
 
-    def _expansion(self, stream: MacroStream) -> str | None:
-        if self.starred is not None and stream.follows("*"):
+    def _expand(self, stream: MacroStream) -> str | None:
+        if self.starred is not None and stream.accept("*"):
             return self.starred.call(stream)
-        if self.prefix and not stream.follows(self.prefix):
+        if self.prefix and not stream.accept(self.prefix):
             return None
         arguments: list[str] = []
         for parameter in self.parameters:
@@ -90,16 +90,16 @@ class Macro:
             arguments.append(argument)
         pieces = [part if isinstance(part, str) else arguments[part] for part in self.parts]
         if arguments:
-            # Before they are joined: nine arguments may stand in a text many times.
+            # Charged before joining: a text may use each argument many times.
             stream.budget.spend(sum(map(len, pieces)))
-        return glue(pieces)
+        return join_markup(pieces)
 
 
 def macro(text: str, parameters: tuple[Parameter, ...] = (), prefix: str = "") -> Macro | None:
-    """A macro from its text as written; None if it is opaque or a parameter is not declared."""
+    """Makes a macro from its source; None if it is opaque or a parameter is not declared."""
     parts: list[str | int] = []
     at = 0
-    for hole in _HOLE.finditer(text):
+    for hole in _PARAMETER.finditer(text):
         parts.append(text[at : hole.start()])
         at = hole.end()
         if hole[1] == "#":

@@ -1,8 +1,8 @@
-r"""Documents in which each formula stands between its own signs.
+r"""Resolves a document: afterwards each formula stands between its own signs.
 
 Macros that begin or end formulas (`\be … \ee`) are expanded in the whole document; all others are
-left to `expand_macros`, which expands single formulas. So the text outside of formulas stays as it
-is, which limits the effect of a macro bomb.
+left to `expand_macros`, which expands single formulas. The text outside of formulas is not
+expanded, which limits the effect of a macro bomb.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from im2tex.latex.document.stream import (
     BudgetExceededError,
     ExpansionBudget,
     MacroStream,
-    glue,
     iter_commands,
+    join_markup,
 )
 
 _LINE_END = re.compile(r"[ \t]*\n?")
@@ -26,7 +26,7 @@ _DELIMITER = re.compile(
     r"|\\(?:begin|end)\s*\{(?:equation|displaymath|math|align|alignat|flalign|gather|eqnarray|"
     r"multline)\*?\}"
 )
-_MAX_CHAIN = 30  # macros that lead to one another before a formula begins
+_MAX_CHAIN = 30  # macros that call each other before a formula begins
 
 
 @dataclass
@@ -34,7 +34,7 @@ class ResolvedDocument:
     """A document in which each formula stands between its own signs.
 
     Attributes:
-        text: the document; definitions are taken out of it.
+        text: the document without its definitions.
         definitions: names and macros, each with the position in the text from which it holds.
         exhausted: whether macros were left unexpanded because the budget was spent.
     """
@@ -71,24 +71,24 @@ class _Resolver:
                 pass
         except BudgetExceededError:
             self.result.exhausted = True
-            self._put(self.stream.text[self.stream.at :])
+            self._append(self.stream.text[self.stream.at :])
         self.result.text = "".join(self.out)
         return self.result
 
-    def _put(self, text: str) -> None:
+    def _append(self, text: str) -> None:
         if text:
-            joined = glue((self.out[-1], text))[len(self.out[-1]) :] if self.out else text
+            joined = join_markup((self.out[-1], text))[len(self.out[-1]) :] if self.out else text
             self.out.append(joined)
             self.length += len(joined)
 
     def _step(self) -> bool:
-        """Copies up to the next definition or call, and reads that."""
+        """Copies text up to the next definition or call, and reads it; False at the end."""
         stream = self.stream
         text, copied = stream.text, stream.at
         for word, start, end in iter_commands(text, copied):
             if word not in COMMANDS and not (word in self.table and self._delimits(word)):
                 continue
-            self._put(text[copied:start])
+            self._append(text[copied:start])
             stream.at = end
             if word in COMMANDS:
                 self._define(word)
@@ -96,18 +96,18 @@ class _Resolver:
             value = self.table[word]
             replacement = None if value is None else value.call(stream)
             if replacement is None:
-                self._put(text[start:end])
+                self._append(text[start:end])
             else:
                 stream.push(replacement)
             return True
-        self._put(text[copied:])
+        self._append(text[copied:])
         return False
 
     def _define(self, command: str) -> None:
         start = self.stream.position()
         found = COMMANDS[command](self.stream, self.table)
         if not found:
-            self.stream.back(start)
+            self.stream.restore(start)
         for name, value in found:
             self.table[name] = value
             self.result.definitions.append((self.length, (name, value)))
@@ -116,7 +116,7 @@ class _Resolver:
         self.stream.at = line_end.end() if line_end else self.stream.at
 
     def _delimits(self, word: str, depth: int = 0) -> bool:
-        """Whether a macro, or another one that it leads to, begins or ends a formula."""
+        """Returns whether a macro, or a macro that it calls, begins or ends a formula."""
         known = self.delimiting.get(word)
         if known is not None:
             return known

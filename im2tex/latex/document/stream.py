@@ -1,4 +1,4 @@
-r"""Text that macros are expanded in, and the arguments they take from it, by TeX's rules.
+r"""`MacroStream`: a text in which macros are expanded, and their arguments by TeX's rules.
 
 The expansion of a macro is inserted in front of the rest of the text. All work is charged to an
 `ExpansionBudget`, so that a macro bomb takes seconds at most.
@@ -29,15 +29,15 @@ _COPIED = 400  # characters that are copied at the cost of reading one character
 
 
 class BudgetExceededError(Exception):
-    """The budget is spent: the macros do not come to an end in reasonable time."""
+    """Raised when the macros of a text cost more than the budget."""
 
 
 class ExpansionBudget:
     """The work that expansions may still do.
 
     Args:
-        characters: number of characters read or written by macros; each expansion costs some more.
-        parent: another budget, of which this one is a part.
+        characters: number of characters that macros read or write; an expansion costs `_STEP` more.
+        parent: a budget that this budget is a part of.
     """
 
     __slots__ = ("left", "parent")
@@ -50,7 +50,7 @@ class ExpansionBudget:
         """Charges a step.
 
         Raises:
-            BudgetExceededError: if the step costs more than what is left.
+            BudgetExceededError: if the step costs more than the rest of the budget.
         """
         self.left -= characters + _STEP
         if self.left < 0:
@@ -80,29 +80,29 @@ class MacroStream:
     def push(self, text: str) -> None:
         """Inserts a text in front of the rest."""
         self.budget.spend(len(text) + (len(self.text) - self.at) // _COPIED)
-        self.text = glue((text, self.text[self.at :]))
+        self.text = join_markup((text, self.text[self.at :]))
         self.at = 0
 
     def position(self) -> StreamPosition:
-        """The current position, for `back`."""
+        """Returns the current position, for `restore`."""
         return self.text, self.at
 
-    def back(self, position: StreamPosition) -> None:
+    def restore(self, position: StreamPosition) -> None:
         """Returns to a position."""
         self.text, self.at = position
 
-    def end(self) -> None:
+    def skip_rest(self) -> None:
         """Skips the rest of the text."""
         self.at = len(self.text)
 
-    def spaces(self) -> None:
-        """Reads over white space."""
+    def skip_spaces(self) -> None:
+        """Skips white space."""
         found = _SPACE.match(self.text, self.at)
         self.at = found.end() if found else self.at
 
-    def follows(self, sign: str) -> bool:
-        """Reads over white space and a sign; returns whether the sign was there."""
-        self.spaces()
+    def accept(self, sign: str) -> bool:
+        """Skips white space, and a sign if it follows; returns whether it does."""
+        self.skip_spaces()
         if not self.text.startswith(sign, self.at):
             return False
         self.at += len(sign)
@@ -110,24 +110,24 @@ class MacroStream:
 
     def argument(self) -> str | None:
         """Reads a group, returned without its braces, or a single token; None without either."""
-        self.spaces()
+        self.skip_spaces()
         if self.text.startswith("{", self.at):
-            return self._balanced(_BRACE, "}")
+            return self._read_balanced(_BRACE, "}")
         found = _TOKEN.match(self.text, self.at)
         if found is None:
             return None
         self.at = found.end()
         return found.group()
 
-    def bracket(self) -> str | None:
+    def optional_argument(self) -> str | None:
         """Reads an optional argument, returned without its brackets; None if it is missing."""
-        self.spaces()
+        self.skip_spaces()
         if self.text.startswith("[", self.at):
-            return self._balanced(_BRACKET, "]")
+            return self._read_balanced(_BRACKET, "]")
         return None
 
     def until(self, delimiter: str) -> str | None:
-        """Reads up to a delimiter outside of braces and over it; None if it is missing."""
+        """Reads up to and including a delimiter outside of braces; None if it is missing."""
         words = r"\s+".join(re.escape(part) for part in delimiter.split()) or r"\s"
         signs = re.compile(rf"(?P<delimiter>{words})|\\(?:[A-Za-z@]+|.)|[{{}}]", re.DOTALL)
         depth = 0
@@ -137,15 +137,15 @@ class MacroStream:
                 result = self.text[self.at : found.start()]
                 self.budget.spend(len(result))
                 self.at = found.end()
-                return _unbraced(result)
+                return _strip_braces(result)
             depth += {"{": 1, "}": -1}.get(found.group(), 0)
             if depth < 0:
                 break
         self.budget.spend(limit - self.at)
         return None
 
-    def _balanced(self, signs: re.Pattern[str], close: str) -> str | None:
-        """Reads from an opening sign to the sign that closes it; returns what is between."""
+    def _read_balanced(self, signs: re.Pattern[str], close: str) -> str | None:
+        """Reads from an opening sign to its closing sign; returns the text between them."""
         if close == "}" and (flat := _FLAT_GROUP.match(self.text, self.at)):
             self.at = flat.end()
             return flat[1]
@@ -166,7 +166,7 @@ class MacroStream:
 
 
 def iter_commands(text: str, at: int = 0) -> Iterator[tuple[str, int, int]]:
-    r"""Control sequences with their start and end; `\begin` and `\end` together with the name."""
+    r"""Yields control sequences with start and end; `\begin` and `\end` include the name."""
     for sign in COMMAND.finditer(text, at):
         word, end = sign.group(), sign.end()
         if word in ("\\begin", "\\end") and (name := _ENVIRONMENT.match(text, end)):
@@ -174,8 +174,8 @@ def iter_commands(text: str, at: int = 0) -> Iterator[tuple[str, int, int]]:
         yield word, sign.start(), end
 
 
-def glue(pieces: Iterable[str]) -> str:
-    """Joins pieces of markup, with a space where a word would run into the letter behind it."""
+def join_markup(pieces: Iterable[str]) -> str:
+    """Joins pieces of markup, with a space between a control word and a letter behind it."""
     result: list[str] = []
     last = ""
     for piece in pieces:
@@ -188,8 +188,8 @@ def glue(pieces: Iterable[str]) -> str:
     return "".join(result)
 
 
-def _unbraced(text: str) -> str:
-    """A delimited argument without the braces around it, if one pair encloses it."""
+def _strip_braces(text: str) -> str:
+    """Removes the braces around a delimited argument, if one pair encloses it."""
     if not (text.startswith("{") and text.endswith("}")):
         return text
     depth = 0

@@ -48,7 +48,7 @@ compares two graphs. The modules here compute what these programs output, slips 
 * Labels are LaTeX names for about forty symbols and the Unicode character for all others; `,` is
   `COMMA`. `\gamma` and `\Gamma` are both `\gamma`. Minus and fraction bar are both `-`.
 * A formula that is a single dropped construct, or has a symbol of Latin-1 beyond ASCII (the
-  bar of `\overline`, `\neg`, `\cdotp`), crashes the tools and has no tree.
+  bar of `\overline`, `\neg`, `\cdotp`), crashes the CROHME tools and has no tree.
 
 **Comparison** (`label_graph`). lgeval identifies a symbol by its position alone: the path of
 relations from the first symbol of the formula. Symbols are compared position by position without

@@ -173,7 +173,7 @@ def _errors(
 ) -> int:
     if guess == gold:
         return 0
-    differ = _differing if strict else _disjoint
+    differ = _count_differences if strict else _disjoint
     missing = gold.keys() - guess.keys()
     return sum(differ((), gold[key]) for key in missing) + sum(
         differ(labels, gold.get(key, ()))
@@ -186,7 +186,7 @@ def _disjoint(labels: tuple[str, ...], gold: tuple[str, ...]) -> int:
     return int(set(labels).isdisjoint(gold))
 
 
-def _differing(labels: tuple[str, ...], gold: tuple[str, ...]) -> int:
+def _count_differences(labels: tuple[str, ...], gold: tuple[str, ...]) -> int:
     if len(labels) < 2 and len(gold) < 2:
         return 1  # callers compare unequal labels only
     return max(len(labels), len(gold)) - (Counter(labels) & Counter(gold)).total()

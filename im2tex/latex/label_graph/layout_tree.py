@@ -46,7 +46,7 @@ def layout_tree(tokens: Sequence[str], *, strict: bool = False) -> LayoutTree:
 
     Raises:
         LatexError: for an empty formula, a formula that pandoc cannot read, and (without `strict`)
-            a formula that crashes the tools.
+            a formula that crashes the CROHME tools.
     """
     source = " ".join(tokens)
     # pandoc sees no formula where a dollar has a space on its inner side, or another dollar.

@@ -42,7 +42,7 @@ def text(reader: SymbolTreeReader) -> SymbolNode:
     node = join(_text_chunks(reader))
     if node.kind is NodeKind.ROW and not node.parts:
         node = SymbolNode(NodeKind.TEXT)
-    # The tools drop the font of a text before they drop the text.
+    # The CROHME tools drop the font of a text before they drop the text.
     visible = font and not reader.crohme_compatible
     return compound(NodeKind.STYLED, node, text=font) if visible else node
 
@@ -72,19 +72,19 @@ def operator_name(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\operatorname`, starred or not: one symbol."""
     reader.at += 1
     reader.take_if("*")
-    name = _spelled(members(reader.needed()))
+    name = _spell(members(reader.needed()))
     if name is None:
         raise reader.error("not the name of an operator")
     return SymbolNode(NodeKind.NAME, name)
 
 
-def _spelled(nodes: Sequence[SymbolNode], styled: bool = False) -> str | None:
+def _spell(nodes: Sequence[SymbolNode], styled: bool = False) -> str | None:
     r"""The characters of a name; None if the nodes are more than characters."""
     name = ""
     for kind, text, parts in nodes:
         part: str | None = None
         if kind is NodeKind.STYLED:
-            part = _spelled(parts, True)
+            part = _spell(parts, True)
         elif kind in _SPELLABLE:
             part = text if styled else _SPELLED.get(text, text)
         elif styled and kind in {NodeKind.NAME, NodeKind.TEXT, NodeKind.SPACE}:
@@ -103,4 +103,4 @@ def classed(reader: SymbolTreeReader) -> SymbolNode:
         return SymbolNode(CLASSES[command], nodes[0].text.strip())
     if command != r"\mathop":
         return join(nodes)
-    return SymbolNode(NodeKind.NAME, "".join(_spelled(members(part)) or "" for part in nodes))
+    return SymbolNode(NodeKind.NAME, "".join(_spell(members(part)) or "" for part in nodes))

@@ -45,7 +45,7 @@ def strip_display(source: str, *, dollars: bool) -> str:
     if "\\[" not in source and "\\(" not in source and "\\begin" not in source:
         return source
     for _ in range(_ROUNDS):
-        inside = _unwrapped(source)
+        inside = _unwrap(source)
         if inside is None:
             break
         source = inside
@@ -67,7 +67,7 @@ def _settle_dollars(source: str, *, dollars: bool) -> str:
     return "".join(out)
 
 
-def _unwrapped(source: str) -> str | None:
+def _unwrap(source: str) -> str | None:
     """The contents of a display around the whole source; None if there is no such display."""
     opening, closing = _OPEN.match(source), _CLOSED.search(source)
     if opening is None or closing is None or opening.end() > closing.start():

@@ -89,12 +89,12 @@ def lex(source: str, *, dollars: bool = False) -> LexedFormula:
         LatexError: for a control character, a character that LaTeX cannot draw, or an equation
             number without end.
     """
-    source = _prepared(source, dollars=dollars)
-    tokens = _tidy(_MATH.findall(source))
+    source = _prepare(source, dollars=dollars)
+    tokens = _tidy_tokens(_MATH.findall(source))
     printed = " ".join(tokens) == source.strip()
     if not printed:
         if _TEXT.search(source):
-            tokens = _tidy(_with_text(_WITH_SPACES.findall(source), dollars=dollars))
+            tokens = _tidy_tokens(_with_text(_WITH_SPACES.findall(source), dollars=dollars))
         if "\\operatorname* { " in source:
             tokens = [part for token in tokens for part in _STAR.split(token) if part]
     elif not dollars and "$" in tokens:
@@ -105,7 +105,7 @@ def lex(source: str, *, dollars: bool = False) -> LexedFormula:
     return LexedFormula(tokens, printed)
 
 
-def _prepared(source: str, *, dollars: bool) -> str:
+def _prepare(source: str, *, dollars: bool) -> str:
     """The formula alone, in ASCII, in the spelling that the token patterns expect."""
     if control := _CONTROL.search(source):
         raise LatexError(f"the control character {control[0]!r}", control.start(), source)
@@ -160,7 +160,7 @@ def _silence(match: re.Match[str]) -> str:
     return match[1] or (" " if match[0] in ("\\>", "\\~") else "")
 
 
-def _tidy(tokens: list[str]) -> list[str]:
+def _tidy_tokens(tokens: list[str]) -> list[str]:
     """Control spaces without their space."""
     return ["\\" if token == "\\ " else token for token in tokens]
 

@@ -1,13 +1,13 @@
 r"""The two token forms of the IM2LATEX paper, printed from a parsed formula.
 
-The normal form (section 3 of Deng et al. 2017) has one spelling for what looks the same, the one
-that the authors' script gives: the subscript before the superscript, each in braces; primes as
+The normal form (section 3 of Deng et al. 2017) has one spelling for formulas of the same appearance,
+that of the authors' script: the subscript before the superscript, each in braces; primes as
 superscripts; infix fractions as `\frac`; function names letter by letter; braces around every cell
 of an array and an end behind every row; text as `\mathrm` with a `~` for each space.
 
 Three properties serve agreement with the paper's labels only, and a renderer has to undo them:
 lengths are in single letters (`\hspace { 3 m m }`), `cases` has a brace in front besides its own,
-and a line break outside an array is a `\,`. Where the script changes what a formula says (see
+and a line break outside an array is a `\,`. Where the script changes the meaning of a formula (see
 `benchmarks.im2markup_defects`), this form differs from it.
 
 The token stream is the formula as written: nothing is reordered, braced or respelled, but labels,

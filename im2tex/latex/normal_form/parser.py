@@ -284,7 +284,7 @@ class _Parser(ConstructReader):
         if token in commands.GROUPED:
             command.arguments = [grouped(arguments)]
         elif self.printed and name in commands.LINES:
-            command.arguments = [_unwrapped(arguments[0])]
+            command.arguments = [_unwrap(arguments[0])]
         elif name in ("\\operatorname", "\\operatorname*"):
             word = _word(arguments[0])
             if f"\\{word}" in commands.OPERATORS:
@@ -327,7 +327,7 @@ class _Parser(ConstructReader):
         return "~" in ahead or "'" in ahead
 
 
-def _unwrapped(node: Node) -> Node:
+def _unwrap(node: Node) -> Node:
     """The only node of a group, for groups that a printer added."""
     return node.body[0] if isinstance(node, Group) and len(node.body) == 1 else node
 

@@ -165,9 +165,9 @@ def normalized_layout(tokens: Sequence[str], placed: Iterable[PlacedSymbol]) -> 
     top = min(symbol.box[1] for symbol in symbols)
     moved = [
         symbol._replace(
-            box=_moved(symbol.box, left, top),
+            box=_shift_box(symbol.box, left, top),
             baseline=symbol.baseline - top,
-            inner=symbol.inner and _moved(symbol.inner, left, top),
+            inner=symbol.inner and _shift_box(symbol.inner, left, top),
         )
         for symbol in symbols
     ]
@@ -178,7 +178,7 @@ def normalized_layout(tokens: Sequence[str], placed: Iterable[PlacedSymbol]) -> 
     return Layout(tuple(tokens), tuple(moved))
 
 
-def _moved(box: Box, left: int, top: int) -> Box:
+def _shift_box(box: Box, left: int, top: int) -> Box:
     return box[0] - left, box[1] - top, box[2] - left, box[3] - top
 
 

@@ -79,7 +79,9 @@ def build_layout(
         elif marker.token in commands.NAMES:
             placed += _name(marker, position, inks)
         else:
-            placed.append(_join(marker.token, position, _kind(marker, inks), marker.style, inks))
+            placed.append(
+                _join(marker.token, position, _symbol_kind(marker, inks), marker.style, inks)
+            )
     return normalized_layout(tokens, placed)
 
 
@@ -120,7 +122,7 @@ def _group_by_marker(
     return runs
 
 
-def _kind(marker: Marker, inks: list[_GlyphInk]) -> SymbolKind:
+def _symbol_kind(marker: Marker, inks: list[_GlyphInk]) -> SymbolKind:
     token = marker.token
     if token in commands.RADICALS:
         return SymbolKind.RADICAL

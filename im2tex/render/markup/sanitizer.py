@@ -85,7 +85,7 @@ def sanitize_to_pieces(markup: str) -> list[MarkupPiece]:
         # The line end behind a formula makes a space of a backslash at its end.
         tokens = tokenize(markup + "\n", spaces=True)
     except LatexError as error:
-        raise _unreadable(f"{error.reason} at character {error.position}") from None
+        raise _unreadable_error(f"{error.reason} at character {error.position}") from None
     sanitizer = _Sanitizer(spelling.strip_display(tokens))
     if not sanitizer.run():
         raise RenderError(Cause.BLANK, "there is no markup")
@@ -139,7 +139,7 @@ class _Sanitizer(ArgumentCursor):
             if text in ("\\(", "\\)") and self.nesting.end:
                 text = "$"  # math inside of text
             elif text not in allowlist.CONTROL_SYMBOLS:
-                raise _refused(text)
+                raise _refused_error(text)
             self._put(text)
             if text in allowlist.BRACKETED:
                 self._bracket(length=True)
@@ -152,12 +152,12 @@ class _Sanitizer(ArgumentCursor):
             self.nesting.leave("}", "a }")
             self._put("}")
         elif kind is TokenKind.SHIFT and not self.nesting.end:
-            raise _unreadable("a $ outside of text ends the formula")
+            raise _unreadable_error("a $ outside of text ends the formula")
         elif kind is TokenKind.PARAMETER:
-            raise _unreadable("a bare #")
+            raise _unreadable_error("a bare #")
         elif kind is TokenKind.SUPERSCRIPT and self._last().endswith("^"):
             # TeX reads ^^ as a way to spell any character.
-            raise _unreadable("^ directly behind ^")
+            raise _unreadable_error("^ directly behind ^")
         elif kind is not TokenKind.SPACE or not (
             self._is_between_primes() or self.at <= self.spelled_until
         ):
@@ -177,7 +177,7 @@ class _Sanitizer(ArgumentCursor):
         elif text in allowlist.CHARACTERS:
             self._put(allowlist.CHARACTERS[text])
         elif text not in allowlist.WORDS:
-            raise _refused(text)
+            raise _refused_error(text)
         else:
             self._command(text)
         if at:
@@ -370,9 +370,9 @@ def _check_length(markup: str) -> None:
         )
 
 
-def _refused(text: str) -> RenderError:
+def _refused_error(text: str) -> RenderError:
     return RenderError(Cause.REFUSED, f"{text[:40]} is not among the commands of formulas")
 
 
-def _unreadable(reason: str) -> RenderError:
+def _unreadable_error(reason: str) -> RenderError:
     return RenderError(Cause.UNREADABLE, reason)

@@ -127,7 +127,7 @@ class BestAndLastCheckpoint(ModelCheckpoint):
         Raises:
             Im2TexError: if the state is damaged.
         """
-        state = _validated(state_dict)
+        state = _validate_state(state_dict)
         old_folder = state["dirpath"]
         for key in ("best_model_path", "kth_best_model_path", "last_model_path"):
             state[key] = self._current_path(state[key], old_folder)
@@ -152,7 +152,7 @@ class BestAndLastCheckpoint(ModelCheckpoint):
         return next((os.path.normpath(one) for one in candidates if one.is_file()), path)
 
 
-def _validated(stored: dict[str, Any]) -> dict[str, Any]:
+def _validate_state(stored: dict[str, Any]) -> dict[str, Any]:
     """The stored state, with defaults for missing values.
 
     Raises:

@@ -25,7 +25,7 @@ class AttentionRecord:
         image: (H, W) uint8, the preprocessed image, ink 255 on 0.
         tokens: T tokens; the last token is `END` unless the prediction exceeds the length limit.
         log_probability: (T,) of each token after those before it, nats.
-        top_k: of each step the most likely tokens with their probability, the likeliest first.
+        top_k: the most probable tokens of each step with their probabilities, in falling order.
         fine: (T, h, w) weights of the fine cells.
         stride: pixels that a fine cell covers, (vertical, horizontal).
         lookups: (T, 2) number of coarse and of fine cells scored at each step.
@@ -61,7 +61,7 @@ class AttentionRecord:
 
     @property
     def chosen_coarse(self) -> list[int] | None:
-        """Index, in row-major order, of each step's most likely coarse cell; None without any."""
+        """Index, in row-major order, of each step's most probable coarse cell; None without any."""
         if self.coarse is None:
             return None
         cells: list[int] = self.coarse.reshape(len(self.coarse), -1).argmax(1).tolist()

@@ -1,7 +1,7 @@
 """Attention as one image for a paper: a panel for each token, with the token below it.
 
-On white, in the colours of the page: the weights of the fine cells lie over the ink like a marker
-pen, the coarse cells have frames as dark as their probability, the most likely cell a wider frame.
+On white, in the colours of the page: the weights of the fine cells are drawn over the ink in colour,
+the coarse cells have frames as dark as their probability, the most probable cell a wider frame.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _draw_panel(
 def _draw_frames(
     draw: ImageDraw.ImageDraw, record: AttentionRecord, step: int, size: tuple[int, int]
 ) -> None:
-    """Draws frames around the coarse cells, around the most likely cell last."""
+    """Draws frames around the coarse cells, around the most probable cell last."""
     if record.coarse is None or record.coarse_stride is None:
         return
     best = int(record.coarse[step].argmax())

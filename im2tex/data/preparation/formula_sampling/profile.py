@@ -90,14 +90,14 @@ class Profile:
             distinct=len(strings),
             skipped=given.total() - len(every.lengths),
             codec=codec,
-            lengths=_sorted(Counter(every.lengths.tolist())),
+            lengths=_sorted_counts(Counter(every.lengths.tolist())),
             tokens=tokens,
-            signs=_sorted(frequencies),
-            shapes={name: _sorted(Counter(n.tolist())) for name, n in every.shapes.items()},
+            signs=_sorted_counts(frequencies),
+            shapes={name: _sorted_counts(Counter(n.tolist())) for name, n in every.shapes.items()},
             pairs={divmod(pair, base): n for pair, n in sorted(pairs.items())},
             transitions=transition_counts(times),
         )
 
 
-def _sorted(counts: Counter[int]) -> dict[int, int]:
+def _sorted_counts(counts: Counter[int]) -> dict[int, int]:
     return dict(sorted(counts.items()))

@@ -1,6 +1,6 @@
-r"""The formulas of one paper, from its TeX files.
+r"""Extracts the formulas of one paper from its TeX files.
 
-Files that a document reads are looked up by name among the files of its own paper; no path of the
+Files that a document reads are found by name among the files of its own paper; no path of the
 file system is opened.
 """
 
@@ -75,7 +75,7 @@ def read_paper(
     Args:
         name: name of the paper.
         files: TeX files of the paper, local packages included, by path.
-        main: the file to begin with; all files that begin a document if not given.
+        main: the main file; if not given, all files that begin a document.
         lengths: minimum and maximum number of characters of a formula.
     """
     paper = Paper(name)
@@ -167,13 +167,13 @@ class _Sources:
     def document(self, main: str) -> str:
         """Returns the text of a file with the files that it reads inserted."""
         pieces: list[str] = []
-        self._assemble(main, main, (), pieces, LONGEST_DOCUMENT)
+        self._insert_files(main, main, (), pieces, LONGEST_DOCUMENT)
         return "".join(pieces)
 
-    def _assemble(
+    def _insert_files(
         self, path: str, main: str, parents: tuple[str, ...], pieces: list[str], budget: int
     ) -> int:
-        """Appends the text of a file to `pieces`; returns how many characters may still follow."""
+        """Appends the text of a file to `pieces`; returns the remaining budget in characters."""
         if path in parents or len(parents) >= _MAX_DEPTH:
             return budget
         text = self.text(path)
@@ -188,8 +188,8 @@ class _Sources:
                 pieces.append(text[at : match.start()])
                 at = match.end()
             for target in targets:
-                # A file also costs time, so an empty one counts as 100 characters.
-                budget = self._assemble(target, main, (*parents, path), pieces, budget - 100)
+                # Each file counts 100 characters more, because it costs time even if it is empty.
+                budget = self._insert_files(target, main, (*parents, path), pieces, budget - 100)
                 pieces.append("\n")
         pieces.append(text[at:])
         return budget
@@ -213,7 +213,7 @@ class _Sources:
                 if namesakes is None:
                     continue
                 paths = [posixpath.normpath(posixpath.join(at, name + ending)) for at in folders]
-                # A paper that was packed without its folders has the file name only.
+                # A paper that was packed without its folders has only the file name.
                 found.append(next((path for path in paths if path in namesakes), namesakes[0]))
                 break
         return found

@@ -31,7 +31,7 @@ from im2tex.errors import Im2TexError
 from im2tex.latex.document.boundaries import MAX_FORMULA_LENGTH
 
 _PACKAGE = ".gz"
-# Other gzipped files (figure.eps.gz, table.csv.gz) are no papers.
+# Other gzipped files (figure.eps.gz, table.csv.gz) are not papers.
 _PAPER_PACKAGE = re.compile(r"(?:\.(?:tar|tex|ltx|latex)|(?:^|/)[^/.]*|\.\d+(?:v\d+)?)\.gz$")
 # The name of a paper in arXiv can end in a digit, without an ending.
 _SUFFIXES = (*TEX, *READ_ALONG, _PACKAGE, *"0123456789")
@@ -67,17 +67,17 @@ def read_papers(
     Raises:
         Im2TexError: if the raw data cannot be read, or has no TeX file.
     """
-    jobs = _jobs(raw_data, lengths)
+    jobs = _iter_jobs(raw_data, lengths)
     workers = workers or os.cpu_count() or 1
     if workers == 1:
         for job in jobs:
-            yield from _read(job)
+            yield from _read_job(job)
         return
     waiting: deque[Future[list[Paper]]] = deque()
     pool = ProcessPoolExecutor(workers, initializer=ignore_interrupts)
     try:
         for job in jobs:
-            waiting.append(pool.submit(_read, job))
+            waiting.append(pool.submit(_read_job, job))
             if len(waiting) > _QUEUED * workers:
                 yield from waiting.popleft().result()
         while waiting:
@@ -86,16 +86,18 @@ def read_papers(
         pool.shutdown(cancel_futures=True)
 
 
-def _jobs(raw_data: Path, lengths: tuple[int, int]) -> Iterator[_Job]:
-    plan, missing = _plan(raw_data)
-    default_name = _stem(raw_data.resolve().name)
+def _iter_jobs(raw_data: Path, lengths: tuple[int, int]) -> Iterator[_Job]:
+    plan, missing = _plan_units(raw_data)
+    default_name = _strip_endings(raw_data.resolve().name)
     open_jobs: dict[PaperUnit, _Job] = {}
-    for path, file in _files(raw_data):
+    for path, file in _iter_paper_files(raw_data):
         unit = plan.get(path)
         if unit is None:
             continue
         if unit not in open_jobs:
-            open_jobs[unit] = _Job(_stem(unit.name) or default_name, unit.separate, lengths)
+            open_jobs[unit] = _Job(
+                _strip_endings(unit.name) or default_name, unit.separate, lengths
+            )
         job = open_jobs[unit]
         if file.data is None:
             job.problems[f"a file that cannot be read: {file.problem}"] += 1
@@ -109,7 +111,7 @@ def _jobs(raw_data: Path, lengths: tuple[int, int]) -> Iterator[_Job]:
     yield from open_jobs.values()
 
 
-def _plan(raw_data: Path) -> tuple[dict[str, PaperUnit], Counter[PaperUnit]]:
+def _plan_units(raw_data: Path) -> tuple[dict[str, PaperUnit], Counter[PaperUnit]]:
     """Returns the unit of each file, and the number of files of each unit.
 
     Raises:
@@ -118,7 +120,7 @@ def _plan(raw_data: Path) -> tuple[dict[str, PaperUnit], Counter[PaperUnit]]:
     files: dict[str, bool] = {}
     units: dict[str, PaperUnit] = {}
     paths: Counter[str] = Counter()  # an archive can have a file twice: the last one counts
-    for path, file in _files(raw_data):
+    for path, file in _iter_paper_files(raw_data):
         paths[path] += 1
         if path.lower().endswith(_PACKAGE):
             units[path] = PaperUnit(path)
@@ -136,7 +138,7 @@ def _plan(raw_data: Path) -> tuple[dict[str, PaperUnit], Counter[PaperUnit]]:
     return units, sizes
 
 
-def _files(raw_data: Path) -> Iterator[tuple[str, RawFile]]:
+def _iter_paper_files(raw_data: Path) -> Iterator[tuple[str, RawFile]]:
     """Yields the files that can belong to a paper, with their paths below the raw data."""
     for file in iter_files(raw_data, _SUFFIXES):
         parts = file.path.parts
@@ -150,7 +152,7 @@ def _files(raw_data: Path) -> Iterator[tuple[str, RawFile]]:
             yield path, file
 
 
-def _stem(path: str) -> str:
+def _strip_endings(path: str) -> str:
     """Returns a path without the ending of a package, an archive or a TeX file."""
     for ending in (*TEX, *sorted(ARCHIVE_SUFFIXES, key=len, reverse=True), _PACKAGE):
         if path.lower().endswith(ending):
@@ -158,7 +160,7 @@ def _stem(path: str) -> str:
     return path
 
 
-def _read(job: _Job) -> list[Paper]:
+def _read_job(job: _Job) -> list[Paper]:
     files = job.files
     if job.package is not None:
         try:
@@ -175,7 +177,7 @@ def _read(job: _Job) -> list[Paper]:
         return [Paper(job.name, skipped=+job.problems)]
     if job.separate:
         mains = [path for path in sorted(files) if begins_document(path, files[path])]
-        papers = [read_paper(_stem(m), files, main=m, lengths=job.lengths) for m in mains]
+        papers = [read_paper(_strip_endings(m), files, main=m, lengths=job.lengths) for m in mains]
     else:
         papers = [read_paper(job.name, files, lengths=job.lengths)]
     if papers:

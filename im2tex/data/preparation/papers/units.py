@@ -2,8 +2,8 @@
 
 - A package of arXiv is a paper.
 - A folder with files that begin a document is a paper, with all files below it.
-- A folder with more than `MAX_DOCUMENTS` such files holds papers: each of these files is one.
-- The given folder or archive also holds papers if all of its files begin a document.
+- A folder with more than `MAX_DOCUMENTS` such files contains papers: each of these files is one.
+- The given folder or archive also contains papers if all of its files begin a document.
 - If no file begins a document, each folder is a paper.
 """
 
@@ -40,7 +40,7 @@ def paper_units(files: Mapping[str, bool]) -> dict[str, PaperUnit]:
     documents: Counter[str] = Counter()
     for path, begins in files.items():
         documents[posixpath.dirname(path)] += begins
-    homes = {path: _home(path, documents) for path in files}
+    homes = {path: _paper_folder(path, documents) for path in files}
     others = Counter(homes[path] for path, begins in files.items() if not begins)
     units: dict[str, PaperUnit] = {}
     for path, home in homes.items():
@@ -54,7 +54,7 @@ def paper_units(files: Mapping[str, bool]) -> dict[str, PaperUnit]:
     return units
 
 
-def _home(path: str, documents: Mapping[str, int]) -> str | None:
+def _paper_folder(path: str, documents: Mapping[str, int]) -> str | None:
     """Returns the outermost folder with a document; the top folder ("") comes last."""
     parts = path.split("/")[:-1]
     folders = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]

@@ -30,7 +30,7 @@ _DAMAGE = (OSError, EOFError, zlib.error, ValueError, OverflowError, tarfile.Tar
 
 
 class RefusedError(Exception):
-    """Raised for a package that is not read, with the reason."""
+    """Raised with the reason for a package that is not read."""
 
 
 def unpack(data: bytes) -> dict[str, bytes]:
@@ -57,7 +57,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
 
 
 def may_be_read_by_tex(name: str) -> bool:
-    """Whether TeX may read a file of that name, as a document or from one."""
+    """Returns whether TeX may read a file of that name, as a document or from a document."""
     name = PurePosixPath(name).name
     return not name.startswith("._") and (
         "." not in name or name.lower().endswith((*TEX, *READ_ALONG))

@@ -50,12 +50,12 @@ def split_of(path: PurePosixPath) -> str | None:
         if stem in _NAMED:
             return _NAMED[stem]
         if _TEST.search(stem):
-            year = _year(folders, i)
+            year = _find_year(folders, i)
             return f"test_{year}" if year else None
         if _TRAIN.search(stem) or stem in _LOWER:
             return "train"
         if _VALID.search(stem):
-            year = _year(folders, i)
+            year = _find_year(folders, i)
             return f"validation_{year}" if year else None
     return None
 
@@ -92,7 +92,7 @@ _UI = (
 )
 
 
-def _year(folders: list[str], at: int) -> str | None:
+def _find_year(folders: list[str], at: int) -> str | None:
     """Returns the year nearest to a folder: in its name, then below it, then above it."""
     for folder in (*folders[at:], *reversed(folders[:at])):
         if match := _YEAR.search(folder):
