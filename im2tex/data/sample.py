@@ -33,7 +33,7 @@ class Sample:
     """One formula.
 
     At most one of `ink`, `image` and `layout` is set. If none is, the formula could not be rendered
-    and `extra["failed"]` gives the reason: training drops the sample, evaluation counts it as wrong.
+    and `extra["failed"]` gives the reason: training drops it, evaluation counts it as wrong.
 
     Example:
         >>> Sample("id-1", "x^2", ("x", "^", "2"), image=Path("formula.png").read_bytes())

@@ -2,9 +2,9 @@ r"""Extracts a document's formulas, after section 4 of the IM2LATEX-100K paper.
 
 Displays are `equation` with and without star, `$$…$$` and `\[…\]`, inline formulas `$…$` and
 `\(…\)`, after expansion of the document's macros. The paper extracts with regular expressions and
-loses formulas; this module follows TeX's rules: escaped signs do not begin a formula,
-math in a formula's text belongs to the formula, an opening sign without its partner ends with its paragraph, and
-short-hands (`\be … \ee`) are expanded. Labels, equation numbers and colours are removed.
+loses formulas; this module follows TeX's rules: escaped signs do not begin a formula, math in a
+formula's text belongs to the formula, an opening sign without its partner ends with its paragraph,
+and short-hands (`\be … \ee`) are expanded. Labels, equation numbers and colours are removed.
 
 Rows of `align` and similar environments, which the paper does not extract, are an option.
 """

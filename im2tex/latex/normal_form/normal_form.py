@@ -1,6 +1,6 @@
 r"""The two token forms of the IM2LATEX paper, printed from a parsed formula.
 
-The normal form (section 3 of Deng et al. 2017) has one spelling for formulas of the same appearance,
+The normal form (section 3 of Deng et al. 2017) has one spelling for formulas that appear the same,
 that of the authors' script: the subscript before the superscript, each in braces; primes as
 superscripts; infix fractions as `\frac`; function names letter by letter; braces around every cell
 of an array and an end behind every row; text as `\mathrm` with a `~` for each space.

@@ -5,8 +5,8 @@ wider formula as it does there. Only the display's box is shipped out, its left 
 origin, so that the position of a formula among the pixels does not depend on its width. The number
 of a page is that of its formula.
 
-The paper states that amsmath was loaded, but the authors' images show that it was not:
-delimiters of `\left` and `\big`, sums and braces have LaTeX's own sizes, of 10 pt instead of 12 pt, and
+The paper states that amsmath was loaded, but the authors' images show that it was not: delimiters
+of `\left` and `\big`, sums and braces have LaTeX's own sizes, of 10 pt instead of 12 pt, and
 `\cases` has text in its second column. So LaTeX's own commands stay here, and amsmath, amssymb and
 mathrsfs add others. One difference remains: text in scripts (`\textrm`, `\textbf`) has the script's
 size, as with amsmath. By `benchmarks/render_calibration.py`, 99 of 100 images have the size of the

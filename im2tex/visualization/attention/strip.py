@@ -1,7 +1,7 @@
 """Attention as one image for a paper: a panel for each token, with the token below it.
 
-On white, in the colours of the page: the weights of the fine cells are drawn over the ink in colour,
-the coarse cells have frames as dark as their probability, the most probable cell a wider frame.
+On white, in the colours of the page: the weights of the fine cells are drawn over the ink, the
+coarse cells have frames as dark as their probability, the most probable cell a wider frame.
 """
 
 from __future__ import annotations
