@@ -89,40 +89,29 @@ class Augmentation:
         """
         width_factor = _log_uniform(self.stroke_width, rng)
         scale_factor = _log_uniform(self.scale, rng)
-        lengths = [len(stroke) for stroke in ink.strokes]
-        starts = np.cumsum([0, *lengths[:-1]])
+        starts = np.cumsum([0, *map(len, ink.strokes[:-1])])
         points = np.concatenate(ink.strokes).astype(np.float64)  # (n, 2)
         low = np.minimum.reduceat(points, starts)
         high = np.maximum.reduceat(points, starts)  # (strokes, 2)
         size = _symbol_size(low, high)
-        changed = False
+        original = points
         if ink.symbols and (self.symbol_resize > 1 or self.symbol_rotation or self.symbol_shift):
-            points = self._vary_symbols(ink, points, lengths=lengths, low=low, high=high, rng=rng)
-            changed = True
+            points = self._vary_symbols(ink, points, low, high, rng)
         if self.wobble:
             points = points + self._displacement(points / size, rng) * size
-            changed = True
         if self.rotation or self.slant or self.stretch > 1:
             points = points @ self._matrix(rng)
-            changed = True
-        if not changed:
+        if points is original:
             return ink, width_factor, scale_factor
         strokes = np.split(points.astype(np.float32), starts[1:])
         return Ink(tuple(strokes), ink.symbols), width_factor, scale_factor
 
     def _vary_symbols(
-        self,
-        ink: Ink,
-        points: Points,
-        *,
-        lengths: list[int],
-        low: Points,
-        high: Points,
-        rng: np.random.Generator,
+        self, ink: Ink, points: Points, low: Points, high: Points, rng: np.random.Generator
     ) -> Points:
         size = _symbol_size(low, high)
         count = len(ink.symbols)
-        owner = np.full(len(lengths), count)  # the last row is for strokes of no symbol
+        owner = np.full(len(ink.strokes), count)  # the last row is for strokes of no symbol
         box = np.zeros((2, count + 1, 2))
         for i, symbol in enumerate(ink.symbols):
             chosen = list(symbol.strokes)
@@ -141,7 +130,7 @@ class Augmentation:
         reach[count] = 0.0
         shift = (draws[2:] * reach).T  # (count + 1, 2)
         cos, sin = factor * np.cos(angle), factor * np.sin(angle)
-        of = np.repeat(owner, lengths)  # (n,)
+        of = np.repeat(owner, list(map(len, ink.strokes)))  # (n,)
         centre = (box[0] + box[1])[of] / 2
         x, y = (points - centre).T
         rotated = np.stack([cos[of] * x - sin[of] * y, sin[of] * x + cos[of] * y], axis=1)

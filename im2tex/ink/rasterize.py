@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -153,13 +154,8 @@ def _decimate(
     keep[ends[:-1]] = True
     kept = np.cumsum(keep)[ends - 1]
     flat = points[keep].ravel().tolist()
-    out = []
-    start = 0
-    for stop in kept.tolist():
-        line = flat[2 * start : 2 * stop]
-        out.append(line if stop - start > 1 else line + line)
-        start = stop
-    return out
+    lines = [flat[2 * start : 2 * stop] for start, stop in pairwise([0, *kept.tolist()])]
+    return [line if len(line) > 2 else line + line for line in lines]
 
 
 @lru_cache(maxsize=64)
@@ -195,10 +191,7 @@ def _dilate(fine: NDArray[np.uint8], pen: int) -> NDArray[np.uint8]:
             run, length = longer, length + step
         for row, column in shifts:
             offset = row * columns + column - back
-            if offset >= 0:
-                view = out[offset:]
-                np.maximum(view, run[: len(run) - offset], out=view)
-            else:
-                view = out[:offset]
-                np.maximum(view, run[-offset:], out=view)
+            first, size = max(0, offset), len(out) - abs(offset)
+            view = out[first : first + size]
+            np.maximum(view, run[first - offset : first - offset + size], out=view)
     return out.reshape(fine.shape)

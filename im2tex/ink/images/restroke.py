@@ -66,9 +66,6 @@ def thin_line_skeleton(image: NDArray[np.uint8], scale: float, pen: float) -> Sk
 
 def _block_maxima(image: NDArray[np.uint8], block: int) -> NDArray[np.uint8]:
     """The maxima of blocks of `block` x `block` pixels."""
-    down, right = (-n % block for n in image.shape)
-    padded = np.pad(image, ((0, down), (0, right)))
-    height, width = padded.shape
-    blocks = padded.reshape(height // block, block, width // block, block)
-    maxima: NDArray[np.uint8] = blocks.max((1, 3))
-    return maxima
+    for axis, length in enumerate(image.shape):
+        image = np.maximum.reduceat(image, np.arange(0, length, block), axis=axis)
+    return image
