@@ -95,15 +95,11 @@ def attention(
         if split
         else _load_files(predictor, images)
     )
-    records: list[AttentionRecord] = []
-    failures = 0
-    for image_or_error in loaded:
-        if isinstance(image_or_error, str):
-            _report(image_or_error)
-            failures += 1
-        else:
-            name, image, gold = image_or_error
-            records.append(predict_with_attention(predictor, image, name, gold, options))
+    images_or_none = list(loaded)
+    records = [
+        predict_with_attention(predictor, image, name, gold, options)
+        for name, image, gold in filter(None, images_or_none)
+    ]
     if not records:
         raise Im2TexError("none of the images can be read; there is nothing to show.")
     facts = _model_facts(stored, str(ckpt_path or model)) | {"beam": str(beam_size)}
@@ -118,7 +114,7 @@ def attention(
             name = re.sub(r"[^\w.-]+", "_", Path(record.name).stem)[:_MAX_NAME]
             save_png(strip / f"{number:03d}-{name}.png", attention_strip(record))
         print(f"{strip}: one PNG file per image.")
-    return failures
+    return images_or_none.count(None)
 
 
 def _report(message: str) -> None:
@@ -139,8 +135,8 @@ def _model_facts(stored: StoredModel, name: str) -> dict[str, str]:
     return facts
 
 
-def _load_files(model: Predictor, images: Sequence[str]) -> Iterator[_LoadedImage | str]:
-    """Yields the images of files; for an unreadable file, the error message."""
+def _load_files(model: Predictor, images: Sequence[str]) -> Iterator[_LoadedImage | None]:
+    """Yields the images of files; reports an unreadable file and yields None."""
     from im2tex.model.prediction import preprocess_image
 
     for name in images:
@@ -150,7 +146,8 @@ def _load_files(model: Predictor, images: Sequence[str]) -> Iterator[_LoadedImag
                 content = sys.stdin.buffer.read() if name == "-" else name
                 image = preprocess_image(content, model.preprocessing)
         except Im2TexError as error:
-            yield str(error)
+            _report(str(error))
+            yield None
             continue
         for warning in caught:
             _report(f"{name}: {warning.message}")
@@ -164,8 +161,8 @@ def _load_samples(
     limit: int,
     data: Mapping[str, Any],
     root: Path | None,
-) -> Iterator[_LoadedImage | str]:
-    """Yields the images of samples; for an unreadable sample, the error message.
+) -> Iterator[_LoadedImage | None]:
+    """Yields the images of samples; reports an unreadable sample and yields None.
 
     Args:
         model: gives the preprocessing.
@@ -199,7 +196,8 @@ def _load_samples(
         batch = dataset[(0, [index])]
         key, gold = batch.keys[0], batch.tokens[0] or None
         if batch.failed:
-            yield f"{split}, '{key}': {batch.failed[0]}"
+            _report(f"{split}, '{key}': {batch.failed[0]}")
+            yield None
         else:
             yield key, batch.images[0, 0].numpy(), gold
 

@@ -72,26 +72,18 @@ class TexRenderer(TexEngine[str, str, bytes]):
     def _convert(
         self, group: Mapping[int, str], pages: Mapping[int, Sequence[DviPage]], job: Path
     ) -> dict[int, bytes | Failure]:
-        results: dict[int, bytes | Failure] = {}
-        for number, (page,) in pages.items():
-            failure = self._check(page)
-            if failure is not None:
-                results[number] = failure
+        checked = {number: self._check(page) for number, (page,) in pages.items()}
+        results: dict[int, bytes | Failure] = {n: found for n, found in checked.items() if found}
         sound = [number for number in pages if number not in results]
-        groups = [sound] if sound else []
-        while groups:
-            numbers = groups.pop()
-            finished, run = self._rasterise(numbers, job)
-            results |= finished
-            rest = [number for number in numbers if number not in finished]
-            if rest and len(numbers) == 1:
-                reason = "dvipng took too much time or memory"
-                if not run.killed:
-                    last = run.output.strip().rpartition("\n")[2]
-                    reason = f"dvipng drew nothing: {last[-200:]}"
-                results[rest[0]] = Failure(Cause.LIMIT, reason)
-            else:
-                groups += [[number] for number in rest]
+        if sound:
+            results |= self._rasterise(sound, job)[0]
+        for number in [number for number in sound if number not in results]:  # alone
+            finished, run = self._rasterise([number], job)
+            reason = "dvipng took too much time or memory"
+            if not run.killed:
+                last = run.output.strip().rpartition("\n")[2]
+                reason = f"dvipng drew nothing: {last[-200:]}"
+            results |= finished or {number: Failure(Cause.LIMIT, reason)}
         return results
 
     def _check(self, page: DviPage) -> Failure | None:

@@ -17,8 +17,6 @@ from im2tex.visualization.drawing import BLACK, GRAY, LIGHT_GRAY, font, printabl
 
 DEFAULT_WIDTH = 1600
 """Of a strip, pixels."""
-MIN_WIDTH = 200
-"""Width of a strip in which a token can be read, pixels."""
 
 # All in pixels.
 _GAP = 16
@@ -54,7 +52,7 @@ def attention_strip(
         An RGB image, at most `width` pixels wide.
 
     Raises:
-        ValueError: if there is no such step, or a number is out of range.
+        ValueError: if there is no such step.
 
     Example:
         >>> attention_strip(record, steps=range(5)).save("strip.png")  # doctest: +SKIP
@@ -63,11 +61,6 @@ def attention_strip(
     chosen = list(range(count) if steps is None else steps)
     if not chosen or not all(0 <= step < count for step in chosen):
         raise ValueError(f"steps must be indices from 0 to {count - 1}, got {chosen}.")
-    if width < MIN_WIDTH or (columns is not None and columns < 1):
-        raise ValueError(
-            f"a strip must be at least {MIN_WIDTH} pixels and one column wide, got {width} and "
-            f"{columns}."
-        )
     scale, columns = _scale_and_columns(record.image.shape[1], width, columns, len(chosen))
     heatmap = np.nan_to_num(record.heatmap).astype(np.float64)
     panels = [_draw_panel(record, step, heatmap[step], scale) for step in chosen]
