@@ -12,23 +12,15 @@ from typing import Any
 import pyarrow as pa
 
 from im2tex.data.preparation.printed.formulas import Candidate, ignore_interrupts
-from im2tex.data.preparation.printed.paper_images import EncodedImage, image_from_file
-from im2tex.data.preparation.printed.rendering import RenderFn, RenderResult
+from im2tex.data.preparation.printed.paper_images import image_from_file
+from im2tex.data.preparation.printed.rendering import RESULT_SCHEMA, RenderFn, RenderResult
 from im2tex.data.preparation.raw_files import RawFile, iter_files
 from im2tex.data.preparation.resumable import StepCache
 from im2tex.errors import Im2TexError
 from im2tex.utils.progress import progress_bar
 
 _CHUNK = 1000  # images in memory, and between two writes to the cache
-_SCHEMA = pa.schema(
-    [
-        ("name", pa.string()),
-        ("image", pa.binary()),
-        ("height", pa.int32()),
-        ("width", pa.int32()),
-        ("reason", pa.string()),
-    ]
-)
+_SCHEMA = pa.schema([("name", pa.string()), *RESULT_SCHEMA])
 
 
 def images_by_name(cache: StepCache, raw_data: Path, names: Collection[str]) -> RenderFn:
@@ -44,8 +36,9 @@ def images_by_name(cache: StepCache, raw_data: Path, names: Collection[str]) -> 
     def find(candidates: Sequence[Candidate]) -> Iterator[RenderResult]:
         for candidate in candidates:
             name = candidate.extra["image"]
-            missing = RenderResult(None, "the image does not exist", f"{name} in {raw_data.name}")
-            yield found.get(name, missing)
+            yield found.get(name) or RenderResult(
+                reason="the image does not exist", detail=f"{name} in {raw_data.name}"
+            )
 
     return find
 
@@ -65,23 +58,18 @@ def _read(
                 return pa.Table.from_pylist(list(pool.map(_row, chunk, chunksize=20)), _SCHEMA)
 
             for row in cache.step(f"images-{number:05d}", compute).to_pylist():
-                yield row["name"], _result(row)
+                yield row.pop("name"), RenderResult(**row)
             number += 1
             shown.advance(len(chunk))
 
 
 def _row(file: RawFile) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": file.path.stem, "reason": file.problem}
+    problem = file.problem
     if file.data is not None:
         try:
-            image = image_from_file(file.data)
-            row |= {"image": image.png, "height": image.height, "width": image.width}
+            image = RenderResult(*image_from_file(file.data))
+            return {"name": file.path.stem, **image._asdict()}
         except Im2TexError as error:
-            row["reason"] = str(error)
-    return row
-
-
-def _result(row: dict[str, Any]) -> RenderResult:
-    if row["image"] is None:
-        return RenderResult(None, "the image cannot be read", row["reason"])
-    return RenderResult(EncodedImage(row["image"], row["height"], row["width"]))
+            problem = str(error)
+    failure = RenderResult(reason="the image cannot be read", detail=problem)
+    return {"name": file.path.stem, **failure._asdict()}

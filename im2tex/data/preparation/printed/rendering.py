@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from im2tex.data.preparation.printed.formulas import Candidate
-from im2tex.data.preparation.printed.paper_images import EncodedImage, pad_and_downsample
+from im2tex.data.preparation.printed.paper_images import pad_and_downsample
 from im2tex.data.preparation.resumable import StepCache
 from im2tex.data.sample import Sample
 from im2tex.render import CAUSES, Renderer
@@ -46,17 +46,32 @@ class RenderResult(NamedTuple):
     """The image of a candidate, or why it has none.
 
     Attributes:
-        image: the image as stored.
+        image: the image as stored, a PNG file.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
         reason: class of the failure, in words.
         detail: details of the failure.
     """
 
-    image: EncodedImage | None = None
+    image: bytes | None = None
+    height: int | None = None
+    width: int | None = None
     reason: str = ""
     detail: str = ""
 
 
 RenderFn = Callable[[Sequence[Candidate]], Iterator[RenderResult]]
+
+RESULT_SCHEMA = pa.schema(
+    [
+        ("image", pa.binary()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+"""The columns of cached results."""
 
 
 @dataclass
@@ -90,19 +105,13 @@ def render_candidates(renderer: Renderer) -> RenderFn:
     def render(candidates: Sequence[Candidate]) -> Iterator[RenderResult]:
         for rendering in renderer.render([one.latex for one in candidates]):
             if rendering.failure is not None:
-                yield RenderResult(None, CAUSES[rendering.failure.cause], rendering.failure.reason)
+                cause = CAUSES[rendering.failure.cause]
+                yield RenderResult(reason=cause, detail=rendering.failure.reason)
             else:
                 assert rendering.pixels is not None
-                yield RenderResult(pad_and_downsample(rendering.pixels))
+                yield RenderResult(*pad_and_downsample(rendering.pixels))
 
     return render
-
-
-class _Chunk(NamedTuple):
-    """Indices of the candidates of a chunk, and the positions in it that were taken."""
-
-    indices: Sequence[int]
-    taken: Sequence[int]
 
 
 class SplitRenderer:
@@ -135,7 +144,8 @@ class SplitRenderer:
         self.chunk_size = chunk_size
         self.counts = {split: SplitCounts() for split in limits}
         self.problems: list[RenderProblem] = []
-        self._chunks: list[_Chunk] = []
+        # For each chunk, the indices of its candidates and the positions in it that were taken.
+        self._chunks: list[tuple[list[int], list[int]]] = []
 
     def run(self) -> None:
         """Renders until every split has its number of samples, or no candidate is left."""
@@ -192,21 +202,11 @@ class SplitRenderer:
 
         def compute() -> pa.Table:
             results = self.render_fn([self.candidates[index] for index in indices])
-            rows = [
-                {
-                    "image": image and image.png,
-                    "height": image and image.height,
-                    "width": image and image.width,
-                    "reason": reason,
-                    "detail": detail,
-                }
-                for _, (image, reason, detail) in zip(indices, results, strict=True)
-            ]
-            return pa.Table.from_pylist(rows, schema=_SCHEMA)
+            return pa.Table.from_pylist([one._asdict() for one in results], schema=RESULT_SCHEMA)
 
         return self.cache.step(f"part-{k:05d}", compute)
 
-    def _take(self, indices: Sequence[int]) -> int:
+    def _take(self, indices: list[int]) -> int:
         """Takes or skips each candidate of the next chunk; returns the number taken."""
         rows = _without_images(self._rendered(len(self._chunks), indices))
         taken: list[int] = []
@@ -224,7 +224,7 @@ class SplitRenderer:
                 failure = row["reason"], row["detail"]
                 problem = RenderProblem(candidate.split, candidate.key, *failure, candidate.latex)
                 self.problems.append(problem)
-        self._chunks.append(_Chunk(indices, taken))
+        self._chunks.append((indices, taken))
         return len(taken)
 
     def _skip_reason(self, candidate: Candidate, row: Mapping[str, Any]) -> str:
@@ -235,17 +235,6 @@ class SplitRenderer:
         if not limits.keep_oversized and (row["height"] > MAX_HEIGHT or row["width"] > MAX_WIDTH):
             return f"larger than {MAX_WIDTH} x {MAX_HEIGHT} pixels"
         return _BEYOND_LIMIT if self._is_full(candidate.split) else ""
-
-
-_SCHEMA = pa.schema(
-    [
-        ("image", pa.binary()),
-        ("height", pa.int32()),
-        ("width", pa.int32()),
-        ("reason", pa.string()),
-        ("detail", pa.string()),
-    ]
-)
 
 
 def _without_images(table: pa.Table) -> list[dict[str, Any]]:
