@@ -77,7 +77,7 @@ def stand_in(name, arguments):
     if name != "arxiv":
         return {"source": name}
     # As if the papers had given no more than this.
-    settings = ArxivSettings(limits={"train": 10**6, "validation": 10**6}).resolved()
+    settings = ArxivSettings(limit=10**6, limit_validation=10**6).resolved()
     return {"source": name, "version": arxiv.VERSION, "settings": settings}
 
 

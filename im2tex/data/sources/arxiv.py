@@ -88,10 +88,7 @@ class ArxivSource(Source):
     ) -> None:
         self.labels = labels
         self.settings = ArxivSettings(
-            limits={"train": limit, "validation": limit_validation, "test": limit_test},
-            max_tokens=max_tokens,
-            validation=validation,
-            test=test,
+            limit, limit_validation, limit_test, max_tokens, validation, test
         )
 
     def prepare(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import yaml
@@ -21,6 +21,7 @@ PAPER = {
 """The paper's settings (sections 3 and 4 of Deng et al. 2017)."""
 
 _FIXED = ("validation", "test")  # cannot be narrowed later
+_LIMITS = {"train": "limit", "validation": "limit_validation", "test": "limit_test"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class ArxivSettings:
     """Settings of a data set, None if not given; see `ArxivSource` for their meaning.
 
     Attributes:
-        limits: maximum number of samples, by split.
+        limit: maximum number of samples in `train`.
+        limit_validation: maximum number of samples in `validation`.
+        limit_test: maximum number of samples in `test`.
         max_tokens: length of the longest label in training and validation.
         validation: fraction of the papers in `validation`.
         test: fraction of the papers in `test`.
@@ -37,13 +40,16 @@ class ArxivSettings:
         Im2TexError: if a value is out of range.
     """
 
-    limits: Mapping[str, int | None] = field(default_factory=dict)
+    limit: int | None = None
+    limit_validation: int | None = None
+    limit_test: int | None = None
     max_tokens: int | None = None
     validation: float | None = None
     test: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value in {**self._named_limits(), "max_tokens": self.max_tokens}.items():
+        for name in (*_LIMITS.values(), "max_tokens"):
+            value = getattr(self, name)
             if value is not None and value < 1:
                 raise Im2TexError(f"source_args: {name} must be >= 1, got {value}.")
         resolved = self.resolved()
@@ -56,24 +62,18 @@ class ArxivSettings:
 
     def resolved(self) -> dict[str, Any]:
         """Returns all settings, with the paper's values and proportional limits as defaults."""
-        given = {name: value for name, value in asdict(self).items() if value is not None}
-        resolved = {**PAPER, **given}
-        limits, train = dict(self.limits), self.limits.get("train")
-        if train is not None:
+        resolved = {**PAPER, **self._given()}
+        limits = {split: resolved.pop(name, None) for split, name in _LIMITS.items()}
+        if (train := limits["train"]) is not None:
             rest = 1 - resolved["validation"] - resolved["test"]
             for split in ("validation", "test"):
-                if limits.get(split) is None:
+                if limits[split] is None:
                     limits[split] = max(1, round(train * resolved[split] / rest))
         return {**resolved, "limits": limits}
 
     def to_yaml(self) -> str:
         """Returns the given settings as a YAML mapping on one line, "" if none is given."""
-        rest = {name: value for name, value in asdict(self).items() if name != "limits"}
-        given = {
-            name: value
-            for name, value in (self._named_limits() | rest).items()
-            if value is not None
-        }
+        given = self._given()
         text: str = yaml.safe_dump(given, default_flow_style=True, sort_keys=False, width=10_000)
         return text.strip() if given else ""
 
@@ -99,7 +99,7 @@ class ArxivSettings:
             Im2TexError: if the store was made with a limit and has too few matching samples.
         """
         stored = split.metadata["settings"]
-        limit = self.limits.get(name)
+        limit = getattr(self, _LIMITS[name]) if name in _LIMITS else None
         longest = self.max_tokens if name != "test" else None
         if longest is not None and longest >= stored["max_tokens"]:
             longest = None
@@ -112,7 +112,7 @@ class ArxivSettings:
             # A store below its own limit has all samples of the raw data.
             if most is not None and len(indices) < limit and len(split) >= most:
                 raise Im2TexError(
-                    f"source_args: {_limit_name(name)}={limit}, but {split.path} was made with at "
+                    f"source_args: {_LIMITS[name]}={limit}, but {split.path} was made with at "
                     f"most {most} samples, of which {len(indices)} match the other settings. "
                     "Prepare it again with these settings, or reduce the limit."
                 )
@@ -124,9 +124,5 @@ class ArxivSettings:
             indices, {"selection": {key: value for key, value in chosen.items() if value}}
         )
 
-    def _named_limits(self) -> dict[str, int | None]:
-        return {_limit_name(split): limit for split, limit in self.limits.items()}
-
-
-def _limit_name(split: str) -> str:
-    return "limit" if split == "train" else f"limit_{split}"
+    def _given(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
