@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.profile_distance import differences
+from benchmarks.profile_distance import differences, token_counts
 from im2tex.data.preparation.formula_sampling import Profile, sample_formulas
 from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError
@@ -55,9 +55,10 @@ def draw(target: Profile, sample: Profile, path: Path) -> None:
         of = fractions(profile.lengths)
         length.step(range(1, 81), [of.get(n, 0) for n in range(1, 81)], color=colour, label=name)
     length.set(xlabel="tokens", ylabel="fraction of formulas", title="length")
-    order = sorted(target.tokens, key=lambda token: -target.tokens[token])
+    tokens = token_counts(target)
+    order = sorted(tokens, key=lambda token: -tokens[token])
     for (name, profile, colour), mark in zip(sides, "_.", strict=True):
-        of = fractions(profile.tokens)
+        of = fractions(token_counts(profile))
         token.plot([of.get(t, 0) for t in order], mark, color=colour, label=name)
     token.set(yscale="log", ylabel="fraction of tokens", title="tokens in order of frequency")
     token.set_xticks(range(len(order)), [t.replace("$", "") for t in order], rotation=90, size=5)

@@ -33,7 +33,7 @@ def differences(target: Profile, sample: Profile) -> dict[str, Difference]:
     """
     result = {
         "length": difference(target.lengths, sample.lengths),
-        "token": difference(target.tokens, sample.tokens),
+        "token": difference(token_counts(target), token_counts(sample)),
         "pair": difference(_named(target), _named(sample)),
     }
     for name, counts in target.shapes.items():
@@ -53,6 +53,15 @@ def difference(target: Mapping[Value, int], sample: Mapping[Value, int]) -> Diff
         q_smooth = (b + 0.5) / (q + 0.5 * len(values))
         divergence += p_smooth * math.log(p_smooth / q_smooth)
     return Difference(variation, divergence)
+
+
+def token_counts(profile: Profile) -> Counter[str]:
+    """Frequency of each canonical token."""
+    counts: Counter[str] = Counter()
+    for code, n in profile.signs.items():
+        for token in profile.codec.tokens(chr(code)) if code else ():
+            counts[token] += n
+    return counts
 
 
 def _named(profile: Profile) -> Counter[tuple[str, str]]:

@@ -26,17 +26,15 @@ from im2tex.errors import Im2TexError
 class Profile:
     """The statistics of labels.
 
-    Lengths, tokens, signs and shapes are counted over all labels. Pairs and transitions are counted
+    Lengths, signs and shapes are counted over all labels. Pairs and transitions are counted
     over distinct labels, because thirty writers each wrote a few of CROHME's formulas, whose
     peculiarities would otherwise dominate.
 
     Attributes:
         labels: number of labels.
         distinct: number of distinct labels.
-        skipped: number of labels that cannot be counted, because they are empty or unsupported.
         codec: codec of the signs that occur.
         lengths: number of labels by their number of tokens.
-        tokens: frequency of each token.
         signs: frequency of each sign by its code; 0 is the end of a label.
         shapes: number of labels by their number of each structure, see `sign_codec.SHAPES`.
         pairs: frequency of pairs of neighbouring signs by their codes; 0 is the beginning and end.
@@ -45,10 +43,8 @@ class Profile:
 
     labels: int
     distinct: int
-    skipped: int
     codec: SignCodec
     lengths: Mapping[int, int]
-    tokens: Mapping[str, int]
     signs: Mapping[int, int]
     shapes: Mapping[str, Mapping[int, int]]
     pairs: Mapping[tuple[int, int], int]
@@ -56,7 +52,7 @@ class Profile:
 
     @classmethod
     def of(cls, labels: Iterable[Sequence[str]]) -> Profile:
-        """Counts labels.
+        """Counts labels, without those that are empty or unsupported.
 
         Args:
             labels: canonical tokens of each label, as from `Split.tokens`.
@@ -79,25 +75,14 @@ class Profile:
         every = FormulaCounts(codec, np.repeat(strings, list(times.values())).tolist())
         once = FormulaCounts(codec, strings)
         base = len(codec) + 1
-        frequencies = Counter(every.codes[1:].tolist())
-        tokens: Counter[str] = Counter()
-        for code, n in frequencies.items():
-            for token in codec.tokens(chr(code)) if code else ():
-                tokens[token] += n
         pairs = Counter((once.codes[:-1] * base + once.codes[1:]).tolist())
         return cls(
             labels=len(every.lengths),
             distinct=len(strings),
-            skipped=given.total() - len(every.lengths),
             codec=codec,
-            lengths=_sorted_counts(Counter(every.lengths.tolist())),
-            tokens=tokens,
-            signs=_sorted_counts(frequencies),
-            shapes={name: _sorted_counts(Counter(n.tolist())) for name, n in every.shapes.items()},
-            pairs={divmod(pair, base): n for pair, n in sorted(pairs.items())},
+            lengths=Counter(every.lengths.tolist()),
+            signs=Counter(every.codes[1:].tolist()),
+            shapes={name: Counter(n.tolist()) for name, n in every.shapes.items()},
+            pairs={divmod(pair, base): n for pair, n in pairs.items()},
             transitions=transition_counts(times),
         )
-
-
-def _sorted_counts(counts: Counter[int]) -> dict[int, int]:
-    return dict(sorted(counts.items()))

@@ -46,13 +46,10 @@ class SampledFormulas(NamedTuple):
     Attributes:
         formulas: canonical tokens of each formula, in random order.
         cut: number of formulas that were cut from the pool; the grammar made the others.
-        unreadable: number of formulas of the pool that cannot be parsed or have more than 20,000
-            characters.
     """
 
     formulas: list[tuple[str, ...]]
     cut: int
-    unreadable: int
 
 
 def sample_formulas(
@@ -118,7 +115,6 @@ def sample_formulas(
     return SampledFormulas(
         [profile.codec.tokens(strings[i]) for i in chosen],
         int((order[chosen] < cut).sum()),
-        candidates.unreadable,
     )
 
 
@@ -131,12 +127,10 @@ class _Candidates:
 
     Attributes:
         strings: string of each formula.
-        unreadable: number of formulas that cannot be read.
     """
 
     def __init__(self, profile: Profile, excluded: Collection[str | None]) -> None:
         self.strings: list[str] = []
-        self.unreadable = 0
         self._profile = profile
         self._codec = profile.codec
         self._max_tokens = max(profile.lengths)
@@ -149,13 +143,11 @@ class _Candidates:
         for index in order:
             if len(self.strings) >= most:
                 break
-            markup = pool[index]
+            if len(pool[index]) > _MAX_MARKUP:
+                continue
             try:
-                if len(markup) > _MAX_MARKUP:
-                    raise LatexError("too long", _MAX_MARKUP, markup)
-                signs = structural_tokens(parse_formula(markup).body)
+                signs = structural_tokens(parse_formula(pool[index]).body)
             except LatexError:
-                self.unreadable += 1
                 continue
             spans = [
                 (start, end)
