@@ -26,6 +26,7 @@ from im2tex.errors import Im2TexError
 RENAMED_OPTIONS: dict[str, dict[str, str]] = {
     "chain": {"--out": "--folder"},
     "compare": {"--verdict": "--metrics", "--out": "--changed"},
+    "data glyphs": {"--left_out": "--outlier_sheet", "--all": "--list_all"},
     "export": {"--out": "--folder", "--views": "--scales"},
     "normalize": {"--mode": "--form"},
     "render": {"--no-cache": "--no_cache"},

@@ -10,7 +10,8 @@ from im2tex.ink.glyphs import crohme, detexify, making, substitutes
 from im2tex.ink.glyphs.bank import GlyphBank
 from im2tex.ink.glyphs.coverage import glyph_kind
 from im2tex.ink.glyphs.making import BuildResult
-from im2tex.ink.glyphs.sheet import SheetRow, spread_indices
+from im2tex.ink.glyphs.sheet import SheetRow, draw_sheet, spread_indices
+from im2tex.utils.png import save_png
 
 LICENCES = {
     crohme.SOURCE: crohme.LICENCE,
@@ -76,3 +77,19 @@ def glyph_rows(bank: GlyphBank, tokens: Iterable[str]) -> Iterator[SheetRow]:
         others = " ".join(bank.substitutes.get(token, ()))
         text = f"{token}\n{count} {glyph_kind(bank, token)} {others}"
         yield text, [bank.strokes(token, i) for i in spread_indices(count)]
+
+
+def outlier_rows(result: BuildResult) -> Iterator[SheetRow]:
+    """A row of outliers for each symbol that has some."""
+    for token, samples in sorted(result.outliers.items()):
+        yield f"{token}\n{len(samples)} outliers", [sample.strokes for sample in samples]
+
+
+def save_sheet(path: Path, rows: Iterable[SheetRow]) -> None:
+    """Draws rows of samples to a PNG file, and prints its path."""
+    listed = list(rows)
+    if not listed:
+        print(f"{path}: not written, there is nothing to draw")
+        return
+    save_png(path, draw_sheet(listed))
+    print(path)

@@ -25,8 +25,11 @@ def glyphs(
     *,
     out: Path,
     detexify: Path | None = None,
+    crohme: Path | None = None,
     root: Path = Path("data"),
     sheet: Path | None = None,
+    outlier_sheet: Path | None = None,
+    list_all: bool = False,
 ) -> None:
     """Collects handwritten symbols from Detexify and CROHME's training split, without outliers.
 
@@ -37,9 +40,11 @@ def glyphs(
         out: file of the bank, such as glyphs.parquet.
         detexify: samples of Detexify, the published dump, JSON lines of it, or a folder that
             contains one of these; detexify/ in the folder that IM2TEX_DATA names, if not given.
-        root: folder of the prepared data; contains CROHME, and the training formulas that are
-            counted for the coverage.
+        crohme: folder of prepared data that contains CROHME; --root if not given.
+        root: folder of the prepared data whose training formulas are counted for the coverage.
         sheet: PNG file for samples of every symbol.
+        outlier_sheet: PNG file for the outliers.
+        list_all: list every symbol, not only those without drawings of their own.
 
     Raises:
         Im2TexError: if given data does not exist or is not CROHME's training split, or if a file
@@ -52,17 +57,16 @@ def glyphs(
     from im2tex.ink.glyphs.detexify import read_detexify
     from im2tex.ink.glyphs.making import make_bank
     from im2tex.ink.glyphs.names import SPELLINGS
-    from im2tex.ink.glyphs.sheet import draw_sheet
-    from im2tex.utils.png import save_png
 
     started = time.monotonic()
     skipped: Counter[str] = Counter()
-    split = _open_crohme(root)
+    split = _open_crohme(crohme, root)
     samples = _find_detexify(detexify)
     stores = {path.parent.name: Split(path) for path in sorted(root.glob(f"*/{_TRAIN}"))}
     _check_writable(out, "--out")
-    if sheet is not None:
-        _check_writable(sheet, "--sheet", ".png")
+    for file, flag in ((sheet, "--sheet"), (outlier_sheet, "--outlier_sheet")):
+        if file is not None:
+            _check_writable(file, flag, ".png")
     if split is None:
         print(
             f"CROHME: {root / 'crohme' / _TRAIN} does not exist, so letters and digits are those "
@@ -93,30 +97,39 @@ def glyphs(
         report.print_summary(name, bank, counts)
     if not stores:
         print(
-            f"There is no prepared store under {root} whose formulas show which symbols are needed."
+            f"There is no prepared store under {root} whose formulas say which symbols are "
+            "needed; --list_all lists the bank's symbols."
         )
     known = {token for token in bank.tokens if token not in SPELLINGS}
     symbols = sorted({*known, *uses}, key=lambda token: (-uses[token], token))
     missing = [token for token in symbols if token in uses and glyph_kind(bank, token) != "own"]
-    if missing:
-        print("Symbols without drawings of their own:")
-        report.print_table(bank, missing, uses)
+    if list_all or missing:
+        print("Every symbol:" if list_all else "Symbols without drawings of their own:")
+        report.print_table(bank, symbols if list_all else missing, uses)
     if sheet is not None:
-        save_png(sheet, draw_sheet(report.glyph_rows(bank, symbols)))
-        print(sheet)
+        report.save_sheet(sheet, report.glyph_rows(bank, symbols))
+    if outlier_sheet is not None:
+        report.save_sheet(outlier_sheet, report.outlier_rows(result))
 
 
-def _open_crohme(root: Path) -> Split | None:
-    """CROHME's training split; None if it is not in `root`.
+def _open_crohme(given: Path | None, root: Path) -> Split | None:
+    """CROHME's training split; None if it is neither given nor in `root`.
 
     Raises:
-        Im2TexError: if it is another split.
+        Im2TexError: if it is given and does not exist, or is another split.
     """
     from im2tex.data.store import Split
 
-    path = root / "crohme" / _TRAIN
-    if not path.is_file():
+    folder = given or root
+    paths = [folder / "crohme" / _TRAIN, *([folder / _TRAIN] if given else [])]
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None and given is None:
         return None
+    if path is None:
+        raise Im2TexError(
+            f"--crohme {given}: {paths[0]} does not exist. `im2tex data prepare crohme --root "
+            f"{given}` makes it."
+        )
     split = Split(path)
     source, name = split.metadata.get("source"), split.metadata.get("split")
     if (source, name) != ("crohme", "train"):

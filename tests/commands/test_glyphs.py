@@ -76,21 +76,31 @@ def test_glyphs_command_with_both_sources_reports_contents(tmp_path, stores, det
 
 def test_glyphs_command_without_data_uses_built_in_font(tmp_path, capsys):
     out = tmp_path / "bank.parquet"
-    assert im2tex("data", "glyphs", "--out", out, "--root", tmp_path) == 0
+    assert im2tex("data", "glyphs", "--out", out, "--root", tmp_path, "--list_all") == 0
     text = capsys.readouterr().out
     assert "im2tex data prepare crohme" in text
     assert "no prepared store" in text
+    assert "Every symbol:" in text
     assert "kirel/detexify-data" in text
     assert "BY-NC-SA" not in text
     bank = GlyphBank.load(out)
     assert {bank.source(token, 0) for token in bank.tokens} <= {"built-in", "composed"}
 
 
-def test_glyphs_command_sheet_is_saved(tmp_path, stores, capsys):
+def test_glyphs_command_sheets_are_saved_if_not_empty(tmp_path, stores, capsys):
     flags = ("--out", tmp_path / "b.parquet", "--root", stores, "--sheet", tmp_path / "s.png")
-    assert im2tex("data", "glyphs", *flags) == 0
+    assert im2tex("data", "glyphs", *flags, "--outlier_sheet", tmp_path / "l.png") == 0
     assert np.asarray(Image.open(tmp_path / "s.png")).min() == 0
-    assert f"{tmp_path / 's.png'}\n" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert f"{tmp_path / 's.png'}\n" in text
+    assert "l.png: not written" in text
+
+
+def test_glyphs_command_crohme_accepts_store_or_its_parent(tmp_path, stores):
+    out = tmp_path / "bank.parquet"
+    for crohme in (stores, stores / "crohme"):
+        assert im2tex("data", "glyphs", "--out", out, "--crohme", crohme) == 0
+        assert GlyphBank.load(out).count("x") == 2
 
 
 @pytest.mark.parametrize("split", ["validation", "test_2014"])
@@ -104,6 +114,7 @@ def test_glyphs_command_crohme_other_split_is_refused(tmp_path, stores, capsys, 
 
 def test_glyphs_command_missing_input_is_an_error(tmp_path, capsys):
     out = ("--out", tmp_path / "b.parquet")
+    assert "does not exist" in error(capsys, *out, "--crohme", tmp_path)
     assert "does not exist" in error(capsys, *out, "--detexify", tmp_path / "none")
     assert "none of detexify_strokes.jsonl" in error(capsys, *out, "--detexify", tmp_path)
     assert "--out" in error(capsys)
@@ -116,8 +127,9 @@ def test_glyphs_command_error_creates_no_files(tmp_path, stores, capsys):
     before = sorted(tmp_path.rglob("*"))
     for wrong in (
         ("--detexify", tmp_path / "none"),
-        ("--sheet", tmp_path / "more" / "l.txt"),
-        ("--sheet", stores / "crohme" / "train.parquet" / "l.png"),
+        ("--crohme", tmp_path / "none"),
+        ("--outlier_sheet", tmp_path / "more" / "l.txt"),
+        ("--outlier_sheet", stores / "crohme" / "train.parquet" / "l.png"),
     ):
         error(capsys, *flags, *wrong)
         assert sorted(tmp_path.rglob("*")) == before, wrong
