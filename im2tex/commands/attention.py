@@ -39,6 +39,7 @@ def attention(
     root: Path | None = None,
     out: Path = Path("attention.html"),
     strip: Path | None = None,
+    strip_width: int = 1600,
     beam_size: int = 5,
     engine: str = "auto",
 ) -> int:
@@ -59,6 +60,7 @@ def attention(
         root: folder of the prepared data; that of the checkpoint, or data, if not given.
         out: HTML file to write.
         strip: folder for PNG files as well, one per image with one panel per token.
+        strip_width: width of these in pixels.
         beam_size: beam size of the search.
         engine: renderer of the predictions: tex, builtin, none, or auto, the first that is
             installed.
@@ -78,13 +80,14 @@ def attention(
     from im2tex.utils.png import save_png
     from im2tex.visualization.attention.page import attention_page
     from im2tex.visualization.attention.predict import predict_with_attention, require_attention
-    from im2tex.visualization.attention.strip import attention_strip
+    from im2tex.visualization.attention.strip import MIN_WIDTH, attention_strip
 
     if bool(images) == bool(split):
         raise Im2TexError("give the images either with --images or with --split.")
     if keys and not split:
         raise Im2TexError("--keys names samples of a split: give --split, too.")
     check_minimum(1, limit=limit)
+    check_minimum(MIN_WIDTH, strip_width=strip_width)
     options = SearchOptions(beam_size=beam_size)
     renderer = choose_engine(engine)
     stored = read_stored(ckpt_path or model)
@@ -112,7 +115,7 @@ def attention(
     if strip is not None:
         for number, record in enumerate(records, 1):
             name = re.sub(r"[^\w.-]+", "_", Path(record.name).stem)[:_MAX_NAME]
-            save_png(strip / f"{number:03d}-{name}.png", attention_strip(record))
+            save_png(strip / f"{number:03d}-{name}.png", attention_strip(record, strip_width))
         print(f"{strip}: one PNG file per image.")
     return images_or_none.count(None)
 

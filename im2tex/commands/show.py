@@ -15,8 +15,10 @@ def show(
     *,
     out: Path = Path("samples.png"),
     count: int = 40,
+    columns: int = 4,
     root: Path = Path("data"),
     source_args: str | None = None,
+    symbol_size: float = 24.0,
     seed: int = 0,
 ) -> None:
     """Draws random samples of each split on one sheet, preprocessed as for a model.
@@ -27,8 +29,10 @@ def show(
         splits: prepared splits, such as handwriting:train crohme:train.
         out: PNG file to write.
         count: samples per split.
+        columns: columns of samples per split.
         root: folder of the prepared data.
         source_args: settings of the first split's source, such as '{style: paper}'.
+        symbol_size: size of a handwritten symbol in pixels; images keep their scale.
         seed: seed of the random choice.
 
     Raises:
@@ -43,9 +47,9 @@ def show(
     from im2tex.utils.png import save_png
     from im2tex.visualization.dataset_sheet import draw_dataset_sheet
 
-    check_minimum(1, count=count)
+    check_minimum(1, count=count, columns=columns)
     settings = parse_source_args(source_args)
-    preprocessing = Preprocessing(symbol_size=24.0, stroke_width=0.1)
+    preprocessing = Preprocessing(symbol_size=symbol_size, stroke_width=0.1)
     groups: dict[str, list[GrayImage]] = {}
     for number, name in enumerate(splits):
         source_name, colon, part = name.partition(":")
@@ -64,5 +68,5 @@ def show(
             height, width = sample.sizes[0].tolist()
             images.append(sample.images[0, 0, :height, :width].numpy())
         groups[name] = images
-    save_png(out, draw_dataset_sheet(groups))
+    save_png(out, draw_dataset_sheet(groups, columns))
     print(f"{out}: {', '.join(f'{len(shown)} of {name}' for name, shown in groups.items())}")

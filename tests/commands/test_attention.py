@@ -191,6 +191,7 @@ def test_attention_command_renders_predictions(checkpoint, picture, tmp_path, mo
         (("--split", "nothing:test"), "nothing"),
         (("--images", "."), ". is a folder: name its images, such as *.png"),
         (("--images", "a", "--limit", "0"), "--limit must be >= 1, got 0"),
+        (("--images", "a", "--strip_width", "5"), "--strip_width must be >= 200, got 5"),
         (("--images", "a", "--beam_size", "0"), "beam_size must be >= 1, got 0"),
         (("--images", "a", "--engine", "pencil"), "no engine 'pencil'"),
         (("--images", "a", "--model", "none_such"), "there is no model 'none_such'"),

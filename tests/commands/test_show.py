@@ -28,7 +28,7 @@ def show(root, out, *arguments):
 
 
 def test_show_draws_samples_chosen_by_seed(root, tmp_path, capsys):
-    arguments = ["grammar:train", "--count", "6", "--source_args", SIZES]
+    arguments = ["grammar:train", "--count", "6", "--columns", "3", "--source_args", SIZES]
     paths = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
     for path, seed in zip(paths, (0, 0, 1), strict=True):
         assert show(root, path, *arguments, "--seed", str(seed)) == 0
