@@ -26,6 +26,7 @@ _LoadedImage = tuple[str, "NDArray[np.uint8]", tuple[str, ...] | None]
 """Name, image and reference."""
 
 _MAX_NAME = 40  # characters of an image's name in the name of its strip
+_MIN_STRIP_WIDTH = 200  # pixels
 
 
 def attention(
@@ -80,14 +81,14 @@ def attention(
     from im2tex.utils.png import save_png
     from im2tex.visualization.attention.page import attention_page
     from im2tex.visualization.attention.predict import predict_with_attention, require_attention
-    from im2tex.visualization.attention.strip import MIN_WIDTH, attention_strip
+    from im2tex.visualization.attention.strip import attention_strip
 
     if bool(images) == bool(split):
         raise Im2TexError("give the images either with --images or with --split.")
     if keys and not split:
         raise Im2TexError("--keys names samples of a split: give --split, too.")
     check_minimum(1, limit=limit)
-    check_minimum(MIN_WIDTH, strip_width=strip_width)
+    check_minimum(_MIN_STRIP_WIDTH, strip_width=strip_width)
     options = SearchOptions(beam_size=beam_size)
     renderer = choose_engine(engine)
     stored = read_stored(ckpt_path or model)
