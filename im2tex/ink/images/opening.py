@@ -20,10 +20,9 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from im2tex.errors import Im2TexError
-from im2tex.ink.images.arrays import image_from_array
+from im2tex.ink.images.conversion import image_from_array, shrink_to
 from im2tex.ink.images.files import check_size, read_file_bytes, read_stream_bytes
 from im2tex.ink.images.formats import readable_formats, unreadable_advice
-from im2tex.ink.images.shrinking import shrink_to
 
 WORKING_PIXELS = 12_600_000
 """Pixels to which an image is downscaled; a photograph of 12 megapixels is not changed."""

@@ -26,19 +26,17 @@ HEAD = 1 << 16
 _INK_TAG = re.compile(r"<(?:[\w.-]+:)?ink[\s/>]")
 _XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 _ENCODING = re.compile(rb"""\s*<\?xml[^>]*?\sencoding\s*=\s*["']([\w.-]{1,40})["']""", re.ASCII)
-_BOMS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_WITHOUT_BOM = (
-    (b"<\0\0\0", "utf-32-le"),
-    (b"\0\0\0<", "utf-32-be"),
-    (b"<\0", "utf-16-le"),
-    (b"\0<", "utf-16-be"),
-)
+_STARTS = {  # byte order marks, then the first `<` without one
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    b"<\0\0\0": "utf-32-le",
+    b"\0\0\0<": "utf-32-be",
+    b"<\0": "utf-16-le",
+    b"\0<": "utf-16-be",
+}
 # Python's encodings that are no character set, or whose decoders take quadratic time.
 _NO_CHARACTER_SET = ("idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape")
 
@@ -134,7 +132,7 @@ def read_bytes(path: Path, name: str, limit: int = MAX_BYTES + 1) -> bytes:
 
 def _find_encoding(data: bytes) -> str:
     """The encoding by the byte order mark, by the zeros in the first `<`, or as declared."""
-    for start, encoding in (*_BOMS, *_WITHOUT_BOM):
+    for start, encoding in _STARTS.items():
         if data.startswith(start):
             return encoding
     declared = _ENCODING.match(data)

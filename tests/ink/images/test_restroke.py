@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from im2tex.ink.images.thinning import thin
+from im2tex.ink.images.restroke import thin
 from im2tex.ink.rasterize import draw
 
 EIGHT = np.ones((3, 3), dtype=bool)
