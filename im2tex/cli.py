@@ -20,7 +20,7 @@ TRAINER_COMMANDS = {
     "test": "measure a checkpoint on the test splits and print the table",
     "predict": "write the predictions for a data set as JSON lines; for a few images, use `read`",
 }
-"""What the commands of LightningCLI do."""
+"""Help texts of the commands of LightningCLI."""
 
 COMMANDS = {
     "data prepare": "read the raw data of a source into Parquet files",
@@ -38,7 +38,7 @@ COMMANDS = {
     "chain": "train several configurations in a row, then test",
     "ngram": "measure the perplexity of formulas under an n-gram model",
 }
-"""What the other commands do; the last word is the name of the module and of its function."""
+"""Help texts of the other commands; the last word of a command names its module and function."""
 
 _GROUPS = {"data": "prepare and inspect data sets", "report": "write reports on models and results"}
 

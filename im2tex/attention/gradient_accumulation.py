@@ -69,7 +69,7 @@ class AccumulatedGradient:
 
 
 class PendingGradients:
-    """What the steps of one backward pass have stored.
+    """The values that the steps of one backward pass have stored.
 
     A backward pass that does not need the features' gradient leaves its steps here. The next pass
     drops them: the identity of the running pass is stored with them.

@@ -126,7 +126,7 @@ def _report(message: str) -> None:
 
 
 def _model_facts(stored: StoredModel, name: str) -> dict[str, str]:
-    """What the page states about the model."""
+    """Returns the lines about the model on the page."""
     from im2tex.decoders.base import NO_ATTENTION
     from im2tex.model.ensemble import EnsembleOptions
 

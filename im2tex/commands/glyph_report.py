@@ -1,4 +1,4 @@
-"""What `im2tex data glyphs` reports of a bank: contents, coverage, sheets of samples."""
+"""The report of `im2tex data glyphs` on a bank: contents, coverage, sheets of samples."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Batch:
 
 
 Request = tuple[int, list[int]]
-"""What a sampler yields: the epoch, and the indices of the samples of a batch."""
+"""The items of a sampler: the epoch, and the indices of the samples of a batch."""
 
 
 class FormulaDataset(Dataset[Batch]):

@@ -86,7 +86,7 @@ def write_split(
 
     pending = rows()
     with (
-        wrap_os_errors(f"write {path}", "Choose another folder with --root, or make room there."),
+        wrap_os_errors(f"write {path}", "Choose another folder with --root, or free disk space."),
         atomic_write(path) as part,
         pq.ParquetWriter(part, schema, compression="zstd", write_page_checksum=True) as writer,
     ):

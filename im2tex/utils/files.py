@@ -47,7 +47,7 @@ def error_reason(error: Exception) -> str:
 
 
 def write_text_atomic(
-    path: Path, text: str, advice: str = "Choose another folder, or make room there."
+    path: Path, text: str, advice: str = "Choose another folder, or free disk space."
 ) -> None:
     """Writes text as UTF-8; after an error the earlier file is unchanged. Creates folders.
 

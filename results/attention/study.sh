@@ -1,7 +1,7 @@
 #!/bin/sh
 # The five attentions of the paper on CROHME, at a size that 2 cores can train: 9 epochs each, from
-# scratch; the hard one 6 as the hierarchical one that it starts from, and 3 by REINFORCE. Repeated
-# after an interruption, it goes on where it stopped.
+# scratch; hard attention 6 epochs as hierarchical, then 3 by REINFORCE. Started again after an
+# interruption, the script resumes.
 #
 #   im2tex data prepare crohme --from PATH
 #   sh results/attention/study.sh
@@ -21,7 +21,7 @@ im2tex chain "$config --trainer.max_epochs=6 $coarse=hierarchical" \
 mkdir -p results/attention
 cp $runs/*/results/*.json $runs/*/results/*.md results/attention/
 im2tex report study results/attention --out results/attention/README.md
-# What a step of each takes, in turns, by the processor time of one thread:
+# Processor time of a decoding step of each model, with one thread:
 best() { # NAME=CHECKPOINT of the last continuation of a run's part
     for found in "$runs/$1/$2"-crohme_small/version_*/checkpoints/best.ckpt; do :; done
     echo "$1=$found"

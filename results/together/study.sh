@@ -1,8 +1,8 @@
 #!/bin/sh
-# Which models and sizes of the pictures read together in the package's `handwritten_small`: chosen
-# on CROHME's validation split, then tested once and exported. The models are those of
-# results/transfer, of the same size and data but for seed, manner and number of synthetic formulas.
-# Repeated after an interruption, it goes on where it stopped.
+# Selects the models and image scales of the packaged ensemble `handwritten_small` on CROHME's
+# validation split, tests it once and exports it. The models are from results/transfer: the same size
+# and data, other seeds, styles and numbers of synthetic formulas. Started again after an
+# interruption, the script resumes.
 #
 #   sh results/transfer/study.sh
 #   sh results/together/study.sh

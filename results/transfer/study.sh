@@ -1,6 +1,6 @@
 #!/bin/sh
 # The study of pretraining on synthetic handwriting, as a queue: every line is a chain that ends
-# with a test of 2013 and 2014. Repeated after an interruption, it goes on where it stopped.
+# with a test of 2013 and 2014. Started again after an interruption, the script resumes.
 #
 #   im2tex data prepare crohme --from PATH
 #   im2tex data glyphs --out data/glyphs/bank.parquet
@@ -8,7 +8,7 @@
 #   sh results/transfer/study.sh
 #
 # The results here were trained at commit 13b09ce. Natural handwriting has changed since, at 322c2f7:
-# its symbols have the room they need.
+# symbols are spaced so that they do not touch.
 set -eu
 synthetic=configs/synthetic_small.yaml
 crohme=configs/crohme_small.yaml

@@ -99,7 +99,9 @@ def test_write_split_full_disk_keeps_earlier_split(path, monkeypatch):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(store.pq, "ParquetWriter", Full)
-    with pytest.raises(Im2TexError, match=r"train\.parquet: No space left on device.*make room"):
+    with pytest.raises(
+        Im2TexError, match=r"train\.parquet: No space left on device.*free disk space"
+    ):
         write_split(path, SAMPLES, {})
     monkeypatch.undo()
     assert os.listdir(path.parent) == ["train.parquet"]

@@ -23,7 +23,7 @@ _UNUSABLE = (
 
 
 def explain_parser_error(error: Exception, subcommand: str) -> Im2TexError:
-    """What is wrong with the command line or a configuration.
+    """Explains an error of the command line or a configuration.
 
     Args:
         error: of jsonargparse; its message has the expected types and the value in several lines.
@@ -56,7 +56,7 @@ def _readable_types(kind: str) -> list[str]:
 
 
 def explain_os_error(error: OSError) -> Im2TexError | None:
-    """What to do about a folder that is not writable, or a full disk."""
+    """Explains a folder that is not writable, or a full disk."""
     if error.errno not in _UNUSABLE:
         return None
     return Im2TexError(
@@ -67,7 +67,7 @@ def explain_os_error(error: OSError) -> Im2TexError | None:
 
 
 def explain_worker_error(error: Exception) -> Exception | None:
-    """What ended another process, or this one while it waited for another.
+    """Explains the end of another process, or of this process while it waited for another.
 
     Args:
         error: of a process of a device or of a data loader. The error of the other process may
@@ -104,7 +104,7 @@ def explain_worker_error(error: Exception) -> Exception | None:
 
 
 def explain_restore_error(error: BaseException, path: str | None) -> Im2TexError | None:
-    """What to do about a checkpoint that a trainer cannot restore.
+    """Explains a checkpoint that a trainer cannot restore.
 
     Args:
         error: that ended the command.

@@ -146,7 +146,7 @@ def _read_model_folder(subcommand: str, path: str, layers: Sequence[ConfigLayer]
 
 
 def _explain(error: BaseException, subcommand: str) -> Exception | None:
-    """What to raise in place of an error that ended a command; None for an unexpected error."""
+    """Returns the error for the user that replaces an error; None for an unexpected error."""
     cause = (
         explain_worker_error(error) if isinstance(error, RuntimeError | ProcessException) else error
     )

@@ -39,7 +39,7 @@ from im2tex.render import open_renderer
 from im2tex.utils.progress import progress_bar
 
 VERSION = 1
-"""Version of what is made from the same formulas; stores of another version are made again."""
+"""Version of the preparation; stores of another version are made again."""
 
 FORMULAS = "arxiv/formulas.tsv.xz"
 """The list of formulas below the folder that `IM2TEX_DATA` names."""

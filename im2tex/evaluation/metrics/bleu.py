@@ -33,7 +33,7 @@ def bleu_names(name: str = "bleu") -> tuple[str, ...]:
 def bleu_counts(
     prediction: Sequence[str] | None, reference: Sequence[str], name: str = "bleu"
 ) -> dict[str, int]:
-    """What one sample adds to the counts of corpus BLEU.
+    """Returns the counts that one sample adds to corpus BLEU.
 
     Args:
         prediction: the predicted tokens; None counts as an empty prediction.
@@ -74,7 +74,7 @@ def bleu_value(sums: Mapping[str, int], name: str = "bleu") -> float:
 
 
 def bleu_signature() -> str:
-    """What makes the value comparable with others, as sacrebleu writes it."""
+    """The signature of the metric, as sacrebleu writes it."""
     bleu = BLEU(tokenize="none", smooth_method="none", force=True)
     bleu.num_refs = 1  # sacrebleu sets it when it scores a corpus
     return str(bleu.get_signature())

@@ -39,7 +39,7 @@ SIGNATURES = {
     "|unread-gold:out",
     "expression_rate_strict": "label-graph:strict|unread:wrong-unless-same",
 }
-"""What makes a value comparable with others, by the metric's name."""
+"""Signature by metric: values with the same signature are comparable."""
 
 
 def graph_scores(

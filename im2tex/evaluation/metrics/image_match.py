@@ -34,7 +34,7 @@ INK_THRESHOLD = 128
 """Pixels up to this value are ink."""
 
 MAX_COLUMN_DISTANCE = 4
-"""Columns that differ in at most so many pixels are equal."""
+"""Number of pixels in which two equal columns may differ at most."""
 
 MIN_MISMATCH_COLUMNS = 5
 """Columns that a difference must span to be a mismatch."""

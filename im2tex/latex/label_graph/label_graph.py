@@ -61,7 +61,7 @@ class GraphComparison:
         return self.node_errors + self.edge_errors
 
     def within(self, errors: int) -> bool:
-        """Whether there are at most so many label errors; False if not comparable."""
+        """Whether there are at most this number of label errors; False if not comparable."""
         return self.comparable and self.errors <= errors
 
 

@@ -50,7 +50,7 @@ OPERATORS: dict[str, str] = {
 }
 RELATION_OPERATORS: dict[str, str] = {character: character for character in (*":<>=", ":=")}
 
-# What a relation turns into behind `\not`; everything else gets the combining stroke.
+# Relations and their names behind `\not`; other symbols get the combining stroke.
 NEGATED: dict[str, str] = dict(
     zip(
         "≈≅=≡≥>≳∈≤<≲∋∥≺≼≃⊑⊒⊂⊆≻≽⊃⊇",
@@ -62,7 +62,7 @@ STROKE = "\u0338"
 
 SPACES = frozenset({"~", *(f"\\{name}" for name in (*",;:!> ", "quad", "qquad"))})
 
-# What may follow `\left`, `\middle`, `\right` and `\big`.
+# Delimiters that may follow `\left`, `\middle`, `\right` and `\big`.
 DELIMITERS: dict[str, str] = {
     **{character: character for character in "()[]|"},
     **_table(r"{ { } } | ∥ Vert ‖"),

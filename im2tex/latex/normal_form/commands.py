@@ -20,7 +20,7 @@ def _commands(table: str) -> frozenset[str]:
 
 
 class CommandRole(Enum):
-    """What a token means to the parser; a token without a role is a symbol."""
+    """The role of a token in the parser; a token without a role is a symbol."""
 
     STOP = "ends what is being read"
     CELL = "ends a cell or a row"

@@ -20,11 +20,11 @@ MAX_COLUMNS = 200
 MAX_MATRIX_COLUMNS = 30
 """Columns of `matrix` and its like; `MaxMatrixCols` of the template."""
 
-_PER_SQUARE = 8  # so many squared columns take as long as a token
+_PER_SQUARE = 8  # squared columns that take as long as one token
 
 
 def column_work(columns: int) -> int:
-    """Returns the number of tokens that take as long as a specification of so many columns."""
+    """Returns the number of tokens that take as long as a specification of `columns` columns."""
     return columns + columns * columns // _PER_SQUARE
 
 
@@ -45,7 +45,7 @@ class ColumnSanitizer:
     sanitize_insertion: Callable[[Sequence[Token], Nesting], str]
 
     def sanitize(self, tokens: Sequence[Token]) -> str:
-        """Returns the specification, written anew.
+        """Returns the specification, printed from its parsed parts.
 
         Raises:
             RenderError: if its content is not allowed or exceeds a limit.
@@ -55,7 +55,7 @@ class ColumnSanitizer:
         return text
 
     def _sanitize_part(self, tokens: Sequence[Token], times: int, depth: int) -> tuple[str, int]:
-        """Returns a part that is repeated, written anew, and the number of its columns."""
+        """Returns a repeated part, printed from its parsed parts, and the number of its columns."""
         if depth > 3:
             raise RenderError(Cause.LIMIT, "columns repeated within columns more than 3 deep")
         cursor = ArgumentCursor(tokens, self.budget)

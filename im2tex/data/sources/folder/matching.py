@@ -1,8 +1,8 @@
 """Matches the names in a labels file with the files of a folder.
 
-Names are compared in ever looser ways, and the first way with a matching file counts: exactly; in
-Unicode's composed form (NFC; macOS decomposes names); ignoring case; ignoring the ending; and
-ignoring the folders. A file matched in one way is not matched again in a looser way.
+Names are compared by a sequence of rules, each less strict, and the first rule with a match counts:
+exactly; in Unicode's composed form (NFC; macOS decomposes names); ignoring case; ignoring the
+ending; and ignoring the folders. A file matched in one way is not matched again in a looser way.
 """
 
 from __future__ import annotations

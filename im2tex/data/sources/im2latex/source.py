@@ -30,7 +30,7 @@ from im2tex.data.store import Split
 from im2tex.render import open_renderer
 from im2tex.utils.progress import progress_bar
 
-_VERSION = 1  # of what is made from the same files; stores of another version are made again
+_VERSION = 1  # of the preparation; stores of another version are made again
 _MAX_TOKENS = 150
 _HINT = """IM2LATEX-100K is at https://zenodo.org/records/56198. Put im2latex_formulas.lst, the
 lists of the three splits and, if wanted, formula_images.tar.gz into a folder, then:
