@@ -12,7 +12,7 @@ from im2tex.utils.text_files import read_lines
 from im2tex.utils.untrusted_text import BadJsonError, DuplicateNameError, parse_json, quote
 
 Records: TypeAlias = list[tuple[str, Mapping[str, Any]]]
-"""The place of each record, for messages, and its values by name."""
+"""The position of each record, for messages, and its values by name."""
 
 _JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 _JSON_OBJECT = re.compile(r'\s*\{\s*"[^"]*"\s*:')  # no formula begins like this

@@ -1,4 +1,4 @@
-"""Selection of training samples, and what became of the samples of a split."""
+"""Selects training samples, and counts the used and the dropped samples of a split."""
 
 from __future__ import annotations
 

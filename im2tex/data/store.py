@@ -174,7 +174,7 @@ class Split(Sequence[Sample]):
         )
 
     def tokens(self) -> Iterator[list[str]]:
-        """The tokens of each sample, read without the inks."""
+        """The tokens of each sample, read without the strokes."""
         for tokens in self._table.column("tokens"):
             yield tokens.as_py()
 
@@ -212,7 +212,7 @@ class Split(Sequence[Sample]):
 
 @contextmanager
 def _explain_damage(path: Path, row: int | None = None) -> Iterator[None]:
-    """Turns what the libraries raise for a damaged file into one message.
+    """Replaces the errors of the libraries for a damaged file by one message.
 
     Raises:
         Im2TexError: if the file is missing or damaged.

@@ -1,4 +1,4 @@
-"""Checks of `fit`, `validate`, `test` and `predict` that need no torch, and so answer at once.
+"""Checks of `fit`, `validate`, `test` and `predict` that need no torch and therefore take no time.
 
 Importing torch and Lightning takes seconds. All checks are repeated later: a check here may be
 incomplete, but must not refuse a valid command.

@@ -51,7 +51,7 @@ from im2tex.utils.stopping import (
     wait_for_launcher_exit,
 )
 
-# Warnings of Lightning that state nothing wrong, and advertisements.
+# Warnings of Lightning without a problem, and advertisements.
 _IGNORED_WARNINGS = (
     ".*does not have many workers.*",
     ".*Precision .* is not supported by the model summary.*",

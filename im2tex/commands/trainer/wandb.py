@@ -11,7 +11,7 @@ from im2tex.errors import Im2TexError
 
 
 def set_save_dir(logger: Any, folder: str) -> None:
-    """Sets the folder of a W&B logger, and with it of the run's own files, if it has none.
+    """Sets the folder of a W&B logger, and of the run's own files, if it is not set.
 
     The default is the working directory, where `--ckpt_path last` does not search.
 

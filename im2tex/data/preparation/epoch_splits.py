@@ -1,4 +1,4 @@
-"""Makes a new training split for each epoch, in a process beside the training.
+"""Makes a new training split for each epoch, in a process that runs during training.
 
 While epoch `n` is trained, a subprocess prepares the split of epoch `n + 1`.
 """

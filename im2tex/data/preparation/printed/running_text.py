@@ -1,4 +1,4 @@
-r"""Detects running text between dollars that do not pair as they seem to.
+r"""Detects running text that stands between the dollars of two different formulas.
 
 Cutting formulas from papers also yields text-only "formulas"; IM2LATEX-100K has some. Among the
 inline formulas of 2022-23 arXiv sources these are 1 in 14, among the displays 1 in 1,000.

@@ -19,7 +19,7 @@ TRAIN_FILES = {
 """Training samples by collection; MfrDB has one more file, MfrDB3088, which is empty."""
 
 TESTS = {"test_2013": 671, "test_2014": 986, "test_2016": 1147, "test_2019": 1199}
-"""Inks of each test split."""
+"""Number of samples of each test split."""
 
 _EXPECTED = ("test_2013", "test_2014")  # part of every package since 2014
 _HINT = (

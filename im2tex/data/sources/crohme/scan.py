@@ -47,7 +47,7 @@ class InkRecord:
 
     @property
     def fingerprints(self) -> set[bytes | str]:
-        """Values of which two files of the same ink share at least one."""
+        """Identifying values: two files of the same ink have at least one in common."""
         return {self.digest, self.ui} if self.ui else {self.digest}
 
 

@@ -1,4 +1,4 @@
-"""Finds the images, inks and labels files below a user's folder."""
+"""Finds the images, InkML files and labels files below a user's folder."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class FolderFiles:
 
 @cache
 def sample_endings() -> frozenset[str]:
-    """Returns the endings of images and inks, in lower case with their dot."""
+    """Returns the endings of images and InkML files, in lower case with their dot."""
     readable = readable_formats()
     known = (ending for ending, name in Image.registered_extensions().items() if name in readable)
     return frozenset((*known, *_OTHER_IMAGES, INK))

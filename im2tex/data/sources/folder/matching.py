@@ -2,7 +2,7 @@
 
 Names are compared by a sequence of rules, each less strict, and the first rule with a match counts:
 exactly; in Unicode's composed form (NFC; macOS decomposes names); ignoring case; ignoring the
-ending; and ignoring the folders. A file matched in one way is not matched again in a looser way.
+ending; and ignoring the folders. A file matched by one rule is not matched again by a later rule.
 """
 
 from __future__ import annotations
