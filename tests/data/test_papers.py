@@ -152,13 +152,6 @@ def test_papers_of_one_folder_share_files(tmp_path):
     assert found(tmp_path) == {str(n): ["x", str(n)] for n in range(6)}
 
 
-def test_formulas_outside_lengths_are_counted(tmp_path):
-    put(tmp_path, {"a.tex": document("a", "abc", "abcde")})
-    (paper,) = read_papers(tmp_path, lengths=(2, 4), workers=1)
-    assert [latex for _, latex in paper.formulas] == ["abc"]
-    assert paper.skipped == {"fewer than 2 characters": 1, "more than 4 characters": 1}
-
-
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
@@ -263,7 +256,7 @@ def test_real_papers_match_reference_formulas():
             reference[number].add(formula)
             where[formula] = number
     wanted = equal = 0
-    for paper in read_papers(data / "tex_sample.tar.xz", lengths=(41, 1023)):
+    for paper in read_papers(data / "tex_sample.tar.xz"):
         ours = {latex.replace(" ", "") for _, latex in paper.formulas}
         numbers = Counter(where[latex] for latex in ours if latex in where)
         if numbers and max(numbers.values()) > 1:

@@ -180,9 +180,8 @@ def _plan(path: Path, settings: Mapping[str, Any], excluded: set[str]) -> pa.Tab
         if path.is_file() and is_list(path):
             yield from read_list(path)
             return
-        lengths = settings["min_characters"] + 1, settings["max_characters"] - 1
         with progress_bar("reading papers") as shown:
-            for paper in read_papers(path, lengths=lengths):
+            for paper in read_papers(path):
                 shown.advance()
                 counts[PAPERS] += 1
                 counts.update(paper.skipped)

@@ -12,7 +12,6 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from im2tex.latex.document.boundaries import MAX_FORMULA_LENGTH
 from im2tex.latex.document.comments import strip_comments
 from im2tex.latex.document.extraction import ExtractedFormula, extract_formulas
 
@@ -58,13 +57,7 @@ class Paper:
     skipped: Counter[str] = field(default_factory=Counter)
 
 
-def read_paper(
-    name: str,
-    files: Mapping[str, bytes],
-    *,
-    main: str | None = None,
-    lengths: tuple[int, int] = (1, MAX_FORMULA_LENGTH),
-) -> Paper:
+def read_paper(name: str, files: Mapping[str, bytes], *, main: str | None = None) -> Paper:
     r"""Extracts the formulas of a paper.
 
     Example::
@@ -76,7 +69,6 @@ def read_paper(
         name: name of the paper.
         files: TeX files of the paper, local packages included, by path.
         main: the main file; if not given, all files that begin a document.
-        lengths: minimum and maximum number of characters of a formula.
     """
     paper = Paper(name)
     sources = _Sources(files)
@@ -86,13 +78,7 @@ def read_paper(
     for file in mains:
         extracted = extract_formulas(sources.document(file))
         paper.skipped.update(extracted.skipped)
-        for formula in extracted.formulas:
-            if len(formula.latex) < lengths[0]:
-                paper.skipped[f"fewer than {lengths[0]} characters"] += 1
-            elif len(formula.latex) > lengths[1]:
-                paper.skipped[f"more than {lengths[1]} characters"] += 1
-            else:
-                paper.formulas.append(formula)
+        paper.formulas += extracted.formulas
     if sources.oversized:
         paper.skipped["files beyond a document's size"] += sources.oversized
     return paper

@@ -28,7 +28,6 @@ from im2tex.data.preparation.papers.unpacking import LARGEST_FILE, READ_ALONG, R
 from im2tex.data.preparation.printed.formulas import ignore_interrupts
 from im2tex.data.preparation.raw_files import ARCHIVE_SUFFIXES, RawFile, iter_files
 from im2tex.errors import Im2TexError
-from im2tex.latex.document.boundaries import MAX_FORMULA_LENGTH
 
 _PACKAGE = ".gz"
 # Other gzipped files (figure.eps.gz, table.csv.gz) are not papers.
@@ -44,30 +43,23 @@ class _Job:
 
     name: str
     separate: bool
-    lengths: tuple[int, int]
     files: dict[str, bytes] = field(default_factory=dict)
     package: bytes | None = None
     problems: Counter[str] = field(default_factory=Counter)
 
 
-def read_papers(
-    raw_data: Path,
-    *,
-    lengths: tuple[int, int] = (1, MAX_FORMULA_LENGTH),
-    workers: int | None = None,
-) -> Iterator[Paper]:
+def read_papers(raw_data: Path, *, workers: int | None = None) -> Iterator[Paper]:
     """Yields the papers of LaTeX sources in a fixed order, including those without formulas.
 
     Args:
         raw_data: a folder or an archive (see `iter_files`) of TeX files, of folders of TeX files,
             or of arXiv's packages (see `unpack`); or a single file of these kinds.
-        lengths: minimum and maximum number of characters of a formula; the paper: 41 to 1023.
         workers: number of processes; the number of cores if not given.
 
     Raises:
         Im2TexError: if the raw data cannot be read, or has no TeX file.
     """
-    jobs = _iter_jobs(raw_data, lengths)
+    jobs = _iter_jobs(raw_data)
     workers = workers or os.cpu_count() or 1
     if workers == 1:
         for job in jobs:
@@ -86,7 +78,7 @@ def read_papers(
         pool.shutdown(cancel_futures=True)
 
 
-def _iter_jobs(raw_data: Path, lengths: tuple[int, int]) -> Iterator[_Job]:
+def _iter_jobs(raw_data: Path) -> Iterator[_Job]:
     plan, missing = _plan_units(raw_data)
     default_name = _strip_endings(raw_data.resolve().name)
     open_jobs: dict[PaperUnit, _Job] = {}
@@ -95,9 +87,7 @@ def _iter_jobs(raw_data: Path, lengths: tuple[int, int]) -> Iterator[_Job]:
         if unit is None:
             continue
         if unit not in open_jobs:
-            open_jobs[unit] = _Job(
-                _strip_endings(unit.name) or default_name, unit.separate, lengths
-            )
+            open_jobs[unit] = _Job(_strip_endings(unit.name) or default_name, unit.separate)
         job = open_jobs[unit]
         if file.data is None:
             job.problems[f"a file that cannot be read: {file.problem}"] += 1
@@ -177,9 +167,9 @@ def _read_job(job: _Job) -> list[Paper]:
         return [Paper(job.name, skipped=+job.problems)]
     if job.separate:
         mains = [path for path in sorted(files) if begins_document(path, files[path])]
-        papers = [read_paper(_strip_endings(m), files, main=m, lengths=job.lengths) for m in mains]
+        papers = [read_paper(_strip_endings(m), files, main=m) for m in mains]
     else:
-        papers = [read_paper(job.name, files, lengths=job.lengths)]
+        papers = [read_paper(job.name, files)]
     if papers:
         papers[0].skipped.update(job.problems)
     return papers
