@@ -54,14 +54,15 @@ def glyphs(
     from im2tex.data.store import Split
     from im2tex.ink.glyphs.coverage import count_symbols, glyph_kind
     from im2tex.ink.glyphs.crohme import crohme_glyphs
-    from im2tex.ink.glyphs.detexify import read_detexify
+    from im2tex.ink.glyphs.detexify import find_detexify, read_detexify
     from im2tex.ink.glyphs.making import make_bank
     from im2tex.ink.glyphs.names import SPELLINGS
 
     started = time.monotonic()
     skipped: Counter[str] = Counter()
     split = _open_crohme(crohme, root)
-    samples = _find_detexify(detexify)
+    folder = detexify or raw_data_folder("detexify")
+    samples = find_detexify(folder) if folder and (detexify or folder.is_dir()) else None
     stores = {path.parent.name: Split(path) for path in sorted(root.glob(f"*/{_TRAIN}"))}
     _check_writable(out, "--out")
     for file, flag in ((sheet, "--sheet"), (outlier_sheet, "--outlier_sheet")):
@@ -139,15 +140,6 @@ def _open_crohme(given: Path | None, root: Path) -> Split | None:
             "into the training."
         )
     return split
-
-
-def _find_detexify(given: Path | None) -> Path | None:
-    from im2tex.ink.glyphs.detexify import find_detexify
-
-    if given is not None:
-        return find_detexify(given)
-    folder = raw_data_folder("detexify")
-    return find_detexify(folder) if folder and folder.is_dir() else None
 
 
 def _check_writable(path: Path, flag: str, suffix: str = "") -> None:

@@ -50,8 +50,7 @@ def pair_predictions(
         if len(references) != len(predictions):
             raise Im2TexError(
                 f"{len(predictions):,} predictions against {len(references):,} references, and "
-                f"not both have keys to pair them by ({_describe_first(predictions)}; "
-                f"{_describe_first(references)}). Give both a key, or a line each."
+                "not both have keys to pair them by. Give both a key, or a line each."
             )
         by_key = dict(zip(keys, predictions, strict=True))
     else:
@@ -105,24 +104,16 @@ def _stem(key: str) -> str:
 
 
 def _sample(key: str, reference: FormulaRecord, prediction: FormulaRecord | None) -> SampleResult:
-    tokens = None if prediction is None else prediction.tokens
-    fault = None if prediction is None else prediction.fault
-    extra = {} if prediction is None else prediction.extra
+    found = prediction or FormulaRecord("", key, tokens=None, latex=None, extra={})
+    is_missing = found.tokens is None
     return SampleResult(
         key=key,
         gold=reference.tokens or [],
-        prediction=tokens,
-        metrics={"finished": extra["finished"]} if "finished" in extra else {},
-        score=extra.get("score"),
+        prediction=found.tokens,
+        metrics={"finished": found.extra["finished"]} if "finished" in found.extra else {},
+        score=found.extra.get("score"),
         latex=reference.latex,
         collection=reference.extra.get("collection"),
-        failed_at="read" if tokens is None else None,
-        reason=(fault or "no prediction") if tokens is None else reference.fault,
+        failed_at="read" if is_missing else None,
+        reason=(found.fault or "no prediction") if is_missing else reference.fault,
     )
-
-
-def _describe_first(records: Sequence[FormulaRecord]) -> str:
-    if not records:
-        return "no predictions"
-    key = records[0].key
-    return f"{records[0].where}: {'no key' if key is None else f'key {quote(key)}'}"

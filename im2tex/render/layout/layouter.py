@@ -25,12 +25,13 @@ from im2tex.render.tex.fonts import InkBox
 
 
 class _PreparedFormula(NamedTuple):
-    """A sanitised formula: its tokens, their positions in the source, and its two pages."""
+    """A sanitised formula: its tokens, their positions in the source, its two pages, markers."""
 
     tokens: Sequence[str]
     starts: list[int]
     plain: str
-    marked: markers.MarkedFormula
+    marked: str
+    markers: Sequence[markers.Marker]
 
 
 class TexLayouter(TexEngine[str | Sequence[str], _PreparedFormula, Layout]):
@@ -72,10 +73,10 @@ class TexLayouter(TexEngine[str | Sequence[str], _PreparedFormula, Layout]):
             raise RenderError(Cause.UNSUPPORTED, "characters beyond ASCII have no layout")
         pieces = markers.unify_braces_of_cases(sanitize_to_pieces(source))
         plain = "".join(piece.text for piece in pieces).lstrip(" ")
-        return _PreparedFormula(tokens, starts, plain, markers.insert_markers(pieces))
+        return _PreparedFormula(tokens, starts, plain, *markers.insert_markers(pieces))
 
     def _markup(self, formula: _PreparedFormula) -> Sequence[str]:
-        return formula.plain, formula.marked.markup
+        return formula.plain, formula.marked
 
     def _convert(
         self,
@@ -101,7 +102,7 @@ def _to_layout(
         return Failure(Cause.BLANK, "it draws no ink")
     try:
         glyphs = match_glyphs(plain.items, marked.items)
-        layout = build_layout(formula.tokens, formula.starts, formula.marked.markers, glyphs, boxes)
+        layout = build_layout(formula.tokens, formula.starts, formula.markers, glyphs, boxes)
     except UnmatchedGlyphError as error:
         return Failure(Cause.UNSUPPORTED, str(error))
     return layout or Failure(Cause.LIMIT, "larger than a layout can be")

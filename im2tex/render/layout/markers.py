@@ -66,31 +66,21 @@ class Marker:
     base: MarkupPiece | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MarkedFormula:
-    """A formula with markers.
-
-    Attributes:
-        markup: for a format with `DEFINITIONS`.
-        markers: by number.
-    """
-
-    markup: str
-    markers: tuple[Marker, ...]
-
-
-def insert_markers(pieces: Sequence[MarkupPiece]) -> MarkedFormula:
+def insert_markers(pieces: Sequence[MarkupPiece]) -> tuple[str, list[Marker]]:
     """Inserts a marker in front of everything that draws.
 
     Args:
         pieces: a sanitised formula.
+
+    Returns:
+        The markup for a format with `DEFINITIONS`, and the markers by number.
 
     Raises:
         RenderError: if it is nested too deep.
     """
     inserter = _MarkerInserter(pieces)
     texts = inserter.row(frozenset())
-    return MarkedFormula(join_tokens([text for text in texts if text]), tuple(inserter.markers))
+    return join_tokens([text for text in texts if text]), inserter.markers
 
 
 def unify_braces_of_cases(pieces: Sequence[MarkupPiece]) -> list[MarkupPiece]:
