@@ -97,7 +97,9 @@ def read_formulas(path: Path, side: Side) -> list[FormulaRecord]:
             of the wrong type, only some records have a key, or a key occurs twice.
     """
     names = (*_EITHER, *_OWN["predictions"], *_OWN["references"])
-    records = [_record(where, fields, side) for where, fields in read_records(path, KEYS, names)]
+    records = [
+        _make_record(where, fields, side) for where, fields in read_records(path, KEYS, names)
+    ]
     _check_keys(path, records)
     return records
 
@@ -164,7 +166,7 @@ def _is_token(word: str) -> bool:
         return False
 
 
-def _record(where: str, fields: Mapping[str, Any], side: Side) -> FormulaRecord:
+def _make_record(where: str, fields: Mapping[str, Any], side: Side) -> FormulaRecord:
     names = (*_OWN[side], *_EITHER, *_OWN[_OTHER[side]])
     name = next((name for name in names if name in fields), None)
     if name is None:

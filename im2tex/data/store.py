@@ -194,16 +194,16 @@ class Split(Sequence[Sample]):
 
     def take(self, indices: Sequence[int], metadata: Mapping[str, Any]) -> Split:
         """A split of the samples at `indices`, in that order; `metadata` is added to its own."""
-        return self._replaced(self._table.take(pa.array(indices, pa.int64())), metadata)
+        return self._replace(self._table.take(pa.array(indices, pa.int64())), metadata)
 
     def relabel(self, labels: Iterable[Sequence[str]], metadata: Mapping[str, Any]) -> Split:
         """A split of the same samples with other tokens; `metadata` is added to its own."""
         column = self._table.schema.get_field_index("tokens")
         field = self._table.schema.field(column)
         tokens = pa.chunked_array([pa.array(map(list, labels), field.type)])
-        return self._replaced(self._table.set_column(column, field, tokens), metadata)
+        return self._replace(self._table.set_column(column, field, tokens), metadata)
 
-    def _replaced(self, table: pa.Table, metadata: Mapping[str, Any]) -> Split:
+    def _replace(self, table: pa.Table, metadata: Mapping[str, Any]) -> Split:
         other = copy(self)
         other._table = table.combine_chunks()
         other.metadata = {**self.metadata, **metadata}

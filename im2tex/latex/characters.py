@@ -126,7 +126,7 @@ class _AsciiConverter:
         return "".join(self.out)
 
     def _put(self, markup: str) -> None:
-        if markup[:2] == "^{" and (self._script_sign() == "^" or self._raised()):
+        if markup[:2] == "^{" and (self._script_sign() == "^" or self._is_in_primes()):
             markup = f"{markup[2:-1]} "  # the degree sign
         alone = len(markup) == 1 or re.fullmatch(r"\\[A-Za-z]+ ", markup)
         self.out.append(markup if alone or not self._script_sign() else f"{{{markup}}}")
@@ -136,7 +136,7 @@ class _AsciiConverter:
         before = "".join(self.out[-4:]).rstrip()
         return before[-1:] if before[-1:] in ("^", "_") and before[-2:-1] != "\\" else ""
 
-    def _raised(self) -> bool:
+    def _is_in_primes(self) -> bool:
         """Whether a superscript is open whose contents so far are primes."""
         return bool(_RAISED.search("".join(self.out[-_RAISED_PIECES:])))
 
@@ -152,12 +152,12 @@ class _AsciiConverter:
                 end += 1
         run = [piece.text for piece in found[start:end]]
         sign = self._script_sign()
-        raised = self._raised()
+        raised = self._is_in_primes()
         if kind == "'" and not sign and not raised:
             self.out.append("'" * sum(table.PRIMES[character] for character in run))
             return end
         inside = "".join(
-            "\\prime " * table.PRIMES[c] if c in table.PRIMES else self._expanded(c) for c in run
+            "\\prime " * table.PRIMES[c] if c in table.PRIMES else self._expand(c) for c in run
         )
         if raised and kind != "_":
             self.out.append(inside)
@@ -197,7 +197,7 @@ class _AsciiConverter:
             return base
         kind = _script_kind(character)
         if not marks and kind in ("^", "_"):
-            markup = f"{kind}{{{self._expanded(character).strip()}}}"
+            markup = f"{kind}{{{self._expand(character).strip()}}}"
         else:
             markup = self._accented(character, marks).strip()
         return markup if re.fullmatch(r"[A-Za-z0-9 .,;:!?/()\[\]*+=-]+", markup) else f"${markup}$"
@@ -225,9 +225,9 @@ class _AsciiConverter:
     def _character(self, character: str) -> str:
         """The markup of one character in math."""
         known = character in _MARKUP or character.isascii()
-        return _MARKUP.get(character, character) if known else self._expanded(character)
+        return _MARKUP.get(character, character) if known else self._expand(character)
 
-    def _expanded(self, character: str) -> str:
+    def _expand(self, character: str) -> str:
         """The markup of a character by its Unicode decomposition."""
         kind, _, codes = unicodedata.decomposition(character).partition(" ")
         parts = [chr(int(code, 16)) for code in codes.split()]

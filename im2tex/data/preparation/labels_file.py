@@ -146,16 +146,16 @@ def _json_labels(file: Path, text: str) -> Iterator[Label]:
     content = _parse_json(text)
     if isinstance(content, list):
         for number, record in enumerate(content, 1):
-            yield _record(f"{file}, item {number}", record)
+            yield _parse_record(f"{file}, item {number}", record)
     elif isinstance(content, _Pairs) and _columns(list(content)) is not None:
-        yield _record(str(file), content)
+        yield _parse_record(str(file), content)
     elif isinstance(content, _Pairs):
         for name, value in content.pairs:
             record = value if isinstance(value, Mapping) else {"latex": value}
-            yield _record(f"{file}, '{name}'", {**record, "file": name})
+            yield _parse_record(f"{file}, '{name}'", {**record, "file": name})
     else:
         for number, line in _lines(text):
-            yield _record(f"{file}, line {number}", _parse_json(line))
+            yield _parse_record(f"{file}, line {number}", _parse_json(line))
 
 
 class _Pairs(dict[str, Any]):
@@ -173,7 +173,7 @@ def _parse_json(text: str) -> Any:
         return None
 
 
-def _record(where: str, record: Any) -> Label:
+def _parse_record(where: str, record: Any) -> Label:
     if isinstance(record, Mapping):
         name = next((record[key] for key in _FILE if key in record), None)
         found = [record[key] for key in _LABEL if key in record]

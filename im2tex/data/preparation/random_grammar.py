@@ -82,7 +82,7 @@ class RandomGrammar:
             (1.0 * ("\\sqrt" in known), self._root),
             (0.8 * bool(self.brackets), self._bracket),
             (0.6 * bool(self.functions), self._function),
-            (0.5 * bool(self.large), self._large),
+            (0.5 * bool(self.large), self._large_operator),
         ]
 
     def formula(self, rng: np.random.Generator) -> tuple[str, ...] | None:
@@ -154,7 +154,7 @@ class RandomGrammar:
             return [name, opening, *self._sum(rng, depth - 1), closing]
         return [name, *self._factor(rng, 0)]
 
-    def _large(self, rng: np.random.Generator, depth: int) -> _Tokens:
+    def _large_operator(self, rng: np.random.Generator, depth: int) -> _Tokens:
         name = _choose(rng, self.large)
         if not self.letters or rng.random() < 0.1:
             return [name, *self._factor(rng, 0)]

@@ -48,7 +48,7 @@ class StepCache:
         text = json.dumps(settings, sort_keys=True, indent=1)
         note = self.folder / _SETTINGS
         self.resumed = False
-        with self._writing():
+        with self._wrap_write_errors():
             if note.exists() and note.read_text(encoding="utf-8") == text:
                 self.resumed = any(self.folder.glob("*.parquet"))
             else:
@@ -70,7 +70,7 @@ class StepCache:
         except (pa.ArrowException, OSError):
             path.unlink(missing_ok=True)  # a damaged file is computed again
         table = compute()
-        with self._writing(), atomic_write(path) as part:
+        with self._wrap_write_errors(), atomic_write(path) as part:
             pq.write_table(table, part, compression="zstd")
         return table
 
@@ -88,7 +88,7 @@ class StepCache:
         move_files(self.staged, self.folder.parent)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _writing(self) -> AbstractContextManager[None]:
+    def _wrap_write_errors(self) -> AbstractContextManager[None]:
         return wrap_os_errors(
             f"write to {self.folder}",
             "Choose another folder with --root, or free space there; the preparation resumes where "

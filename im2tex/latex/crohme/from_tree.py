@@ -64,7 +64,7 @@ def _row(nodes: list[Node], out: list[str]) -> None:
             # Raised, unlike the sign \prime, which stands on the line.
             _scripts(Scripts(None, [("'", Group([]))]), out)
         elif not isinstance(node, str):
-            _compound(node, out)
+            _print_compound(node, out)
         elif node == "\\cal":
             inside = _print_nodes(nodes[at:])
             out += ["\\mathcal", "{", *inside, "}"] if inside else []
@@ -78,7 +78,7 @@ def _row(nodes: list[Node], out: list[str]) -> None:
             out += _symbol(node, _behind_bracket(nodes, at))
 
 
-def _compound(node: Node, out: list[str]) -> None:
+def _print_compound(node: Node, out: list[str]) -> None:
     """A node that is neither a leaf nor has scripts."""
     if isinstance(node, Group):
         _row(node.body, out)

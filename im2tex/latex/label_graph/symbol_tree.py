@@ -102,14 +102,14 @@ def _maybe_fenced(reader: SymbolTreeReader) -> SymbolNode:
     return fenced(opening, nodes, closing)
 
 
-def _left(reader: SymbolTreeReader) -> SymbolNode:
+def _read_left(reader: SymbolTreeReader) -> SymbolNode:
     reader.at += 1
     opening = reader.delimiter()
     nodes = reader.contents("")
     return fenced(opening, nodes, reader.delimiter() if reader.take_if(r"\right") else "")
 
 
-def _sized(reader: SymbolTreeReader) -> SymbolNode:
+def _read_sized(reader: SymbolTreeReader) -> SymbolNode:
     reader.at += 1
     word = reader.peek()
     if word in {"'", ":"}:
@@ -126,7 +126,7 @@ def _sized(reader: SymbolTreeReader) -> SymbolNode:
 def _refused_size(reader: SymbolTreeReader) -> SymbolNode:
     if reader.crohme_compatible:
         raise reader.error(f"unknown to pandoc: {reader.peek()}")
-    return _sized(reader)
+    return _read_sized(reader)
 
 
 def _fraction(reader: SymbolTreeReader) -> SymbolNode:
@@ -137,7 +137,7 @@ def _fraction(reader: SymbolTreeReader) -> SymbolNode:
     return fraction if command == r"\frac" else compound(NodeKind.STYLED, fraction)
 
 
-def _stacked(reader: SymbolTreeReader) -> SymbolNode:
+def _read_stacked(reader: SymbolTreeReader) -> SymbolNode:
     kind = NodeKind.UNDER if reader.take() == r"\underset" else NodeKind.OVER
     limit = reader.needed()
     return compound(kind, reader.needed(), limit)
@@ -170,7 +170,7 @@ def _accent(reader: SymbolTreeReader) -> SymbolNode:
     return compound(kind, reader.needed(), SymbolNode(NodeKind.SYMBOL, drawn))
 
 
-def _negated(reader: SymbolTreeReader) -> SymbolNode:
+def _read_negated(reader: SymbolTreeReader) -> SymbolNode:
     if reader.tokens[reader.at + 1] == "{":
         return _accent(reader)
     reader.at += 1
@@ -199,7 +199,7 @@ def _length(reader: SymbolTreeReader) -> SymbolNode:
     return SPACE
 
 
-def _ensured(reader: SymbolTreeReader) -> SymbolNode:
+def _read_ensuremath(reader: SymbolTreeReader) -> SymbolNode:
     reader.at += 1
     return reader.group()
 
@@ -315,15 +315,15 @@ CONSTRUCTS = {
     **dict.fromkeys("^_", _bare_script),
     **dict.fromkeys((*DIGITS, "."), _number),
     **dict.fromkeys(CLOSING, _maybe_fenced),
-    r"\left": _left,
-    **dict.fromkeys(_SIZES, _sized),
+    r"\left": _read_left,
+    **dict.fromkeys(_SIZES, _read_sized),
     **dict.fromkeys(_REFUSED_SIZES, _refused_size),
     **dict.fromkeys((r"\frac", r"\dfrac", r"\tfrac", r"\binom"), _fraction),
-    **dict.fromkeys((r"\overset", r"\underset", r"\stackrel"), _stacked),
+    **dict.fromkeys((r"\overset", r"\underset", r"\stackrel"), _read_stacked),
     **dict.fromkeys((r"\xleftarrow", r"\xrightarrow"), _arrow),
     **dict.fromkeys((r"\sqrt", r"\surd"), _root),
     **_ACCENTS,
-    r"\not": _negated,
+    r"\not": _read_negated,
     **dict.fromkeys(text.FONTS, text.styled),
     **dict.fromkeys(text.TEXT_FONTS, text.text),
     r"\texttt": text.typewriter,
@@ -332,7 +332,7 @@ CONSTRUCTS = {
     **_MODULO,
     **dict.fromkeys(_ARGUMENT_KINDS, _with_argument),
     **dict.fromkeys(_LENGTHS, _length),
-    r"\ensuremath": _ensured,
+    r"\ensuremath": _read_ensuremath,
     r"\begin": _environment,
     r"\substack": _substack,
 }

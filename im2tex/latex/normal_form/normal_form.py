@@ -168,7 +168,7 @@ def _operator(node: Operator, out: list[str]) -> None:
     out += ["\\operatorname*" if node.limits else "\\operatorname", "{", *node.name, "}"]
 
 
-def _fenced(node: Fenced, out: list[str]) -> None:
+def _print_fenced(node: Fenced, out: list[str]) -> None:
     out.append(node.left)
     _nodes(node.body, out)
     out.append(node.right)
@@ -216,7 +216,7 @@ _PRINTERS: dict[type, Callable[[Any, list[str]], None]] = {
     Scripts: _scripts,
     Command: _command,
     Operator: _operator,
-    Fenced: _fenced,
+    Fenced: _print_fenced,
     Array: _array,
     Verbatim: _verbatim,
 }

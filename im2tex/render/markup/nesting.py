@@ -152,7 +152,7 @@ class Nesting:
             RenderError: if so.
         """
         if self.end:
-            raise RenderError(Cause.UNREADABLE, f"ends before {self._shown()}")
+            raise RenderError(Cause.UNREADABLE, f"ends before {self._expected_end()}")
 
     def _push(self, level: _Level) -> None:
         if self.depth >= MAX_DEPTH:
@@ -160,7 +160,7 @@ class Nesting:
         self._levels.append(level)
 
     def _unexpected(self, closer: str) -> RenderError:
-        return RenderError(Cause.UNREADABLE, f"{closer} where {self._shown()} should be")
+        return RenderError(Cause.UNREADABLE, f"{closer} where {self._expected_end()} should be")
 
-    def _shown(self) -> str:
+    def _expected_end(self) -> str:
         return f"the {self.end}" if self.end != "}" else "the closing brace"

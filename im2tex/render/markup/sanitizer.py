@@ -140,28 +140,28 @@ class _Sanitizer(ArgumentCursor):
                 text = "$"  # math inside of text
             elif text not in allowlist.CONTROL_SYMBOLS:
                 raise _refused_error(text)
-            self._put(text)
+            self._append(text)
             if text in allowlist.BRACKETED:
-                self._bracket(length=True)
+                self._read_bracket(length=True)
         elif kind is TokenKind.OPEN:
             if self.nesting.end.startswith("\\end{"):
                 self._lines_of_table()
             self.nesting.enter("}")
-            self._put("{")
+            self._append("{")
         elif kind is TokenKind.CLOSE:
             self.nesting.leave("}", "a }")
-            self._put("}")
+            self._append("}")
         elif kind is TokenKind.SHIFT and not self.nesting.end:
             raise _unreadable_error("a $ outside of text ends the formula")
         elif kind is TokenKind.PARAMETER:
             raise _unreadable_error("a bare #")
-        elif kind is TokenKind.SUPERSCRIPT and self._last().endswith("^"):
+        elif kind is TokenKind.SUPERSCRIPT and self._last_piece().endswith("^"):
             # TeX reads ^^ as a way to spell any character.
             raise _unreadable_error("^ directly behind ^")
         elif kind is not TokenKind.SPACE or not (
             self._is_between_primes() or self.at <= self.spelled_until
         ):
-            self._put(text)
+            self._append(text)
 
     def _word(self, text: str) -> None:
         # The tokenizer counts @ among the letters, as inside of a package.
@@ -173,15 +173,15 @@ class _Sanitizer(ArgumentCursor):
             for _ in range(allowlist.DROPPED.get(text, 1)):
                 self.argument(text)
             if text in allowlist.REFERENCES:
-                self._put("\\imreference")
+                self._append("\\imreference")
         elif text in allowlist.CHARACTERS:
-            self._put(allowlist.CHARACTERS[text])
+            self._append(allowlist.CHARACTERS[text])
         elif text not in allowlist.WORDS:
             raise _refused_error(text)
         else:
             self._command(text)
         if at:
-            self._put(at + rest)
+            self._append(at + rest)
 
     def _command(self, text: str) -> None:
         if text == "\\left":
@@ -194,9 +194,9 @@ class _Sanitizer(ArgumentCursor):
             self.nesting.repeat_arguments(allowlist.REPEATING[text])
         # The star of \vspace keeps the space at the top of a page, which a formula does not have.
         starred = text in ("\\vspace", "\\tag") and self._take_star()
-        self._put(("\\imtags" if starred else "\\imtag") if text == "\\tag" else text)
+        self._append(("\\imtags" if starred else "\\imtag") if text == "\\tag" else text)
         if text in allowlist.BRACKETED:
-            self._bracket(length=text in allowlist.LENGTHS or text == "\\makebox")
+            self._read_bracket(length=text in allowlist.LENGTHS or text == "\\makebox")
         if text in allowlist.TEXTUAL:
             end = spelling.spelled_text_end(self.source, self.at)
             self.spelled_until = max(self.spelled_until, end)
@@ -204,16 +204,16 @@ class _Sanitizer(ArgumentCursor):
         if text in allowlist.COUNTED:
             self._count(text)
         if text == "\\multicolumn":
-            self._put("{" + self._columns(self.argument(text), rows=1) + "}")
+            self._append("{" + self._columns(self.argument(text), rows=1) + "}")
         if text == "\\genfrac":
             self._fraction()
         for _ in range(allowlist.LENGTHS.get(text, 0)):
-            self._length()
+            self._read_length()
         if text in allowlist.BARE_LENGTHS:
             length = self.bare_length()
             if length:
                 self.skip_spaces()
-                self._put(length + " ")
+                self._append(length + " ")
 
     def _take_star(self) -> bool:
         """Reads a star that may come next."""
@@ -232,13 +232,13 @@ class _Sanitizer(ArgumentCursor):
             factor = self._text_up_to(end)
             if not factor.replace(".", "", 1).isdecimal() or len(factor) > 4:
                 raise RenderError(Cause.REFUSED, f"[{factor[:40]}] behind {owner}")
-            self._put(f"[{factor}]")
+            self._append(f"[{factor}]")
             self.at = end + 1
         numbers = self.numbers(owner)
         if max(numbers) > columns.MAX_COLUMNS:
             raise RenderError(Cause.LIMIT, f"more than {columns.MAX_COLUMNS} columns")
         self.nesting.add_work(max(numbers))
-        self._put("{" + "-".join(map(str, numbers)) + "}")
+        self._append("{" + "-".join(map(str, numbers)) + "}")
 
     def _fraction(self) -> None:
         r"""Reads the arguments of `\genfrac` in front of numerator and denominator."""
@@ -246,12 +246,12 @@ class _Sanitizer(ArgumentCursor):
             delimiter = join_solid(self.argument("\\genfrac"))
             if delimiter and delimiter not in allowlist.DELIMITERS:
                 raise RenderError(Cause.REFUSED, f"{delimiter[:40]} as a delimiter")
-            self._put(f"{{{delimiter}}}")
+            self._append(f"{{{delimiter}}}")
         thickness, style = self.argument("\\genfrac"), self.argument("\\genfrac")
         length, number = as_length(thickness), join_solid(style)
         if number not in ("", "0", "1", "2", "3") or (not length and join_solid(thickness)):
             raise RenderError(Cause.REFUSED, "\\genfrac needs a length and a style from 0 to 3")
-        self._put(f"{{{length}}}{{{number}}}")
+        self._append(f"{{{length}}}{{{number}}}")
 
     def _environment(self, text: str) -> None:
         given = join_solid(self.group(text))
@@ -262,18 +262,18 @@ class _Sanitizer(ArgumentCursor):
             )
         if text == "\\end":
             self.nesting.leave(f"\\end{{{given}}}", f"an \\end{{{given}}}")
-            self._put(f"\\end{{{name}}}")
+            self._append(f"\\end{{{name}}}")
             return
         begin = f"\\begin{{{name}}}"
         self.nesting.enter(f"\\end{{{given}}}")
-        self._put(begin)
+        self._append(begin)
         if name in allowlist.POSITIONED:
             self._vertical_position(name)
         if given.rstrip("*") == "eqnarray":
-            self._put("{rcl}")
+            self._append("{rcl}")
         elif name in allowlist.COLUMNED:
             specification = self._columns(self.group(begin), rows=self.rows)
-            self._put("{" + (specification or _UNKNOWN_COLUMNS) + "}")
+            self._append("{" + (specification or _UNKNOWN_COLUMNS) + "}")
         elif name == "alignedat":
             self._count(begin)
         elif name[1:] == "matrix" or name == "matrix":
@@ -290,13 +290,13 @@ class _Sanitizer(ArgumentCursor):
         position = self._text_up_to(end)
         columned = name in allowlist.COLUMNED
         if position in ("t", "c", "b", "") or (columned and position in _OTHER_POSITIONS):
-            self._put(f"[{position}]")
+            self._append(f"[{position}]")
             self.at = end + 1
         elif columned:
             raise RenderError(Cause.REFUSED, f"[{position[:40]}] behind \\begin{{{name}}}")
         else:
             # A bracket that belongs to the first cell must not be read as a position.
-            self._put("{}")
+            self._append("{}")
 
     def _columns(self, tokens: Sequence[Token], *, rows: int) -> str:
         """Returns a sanitised column specification."""
@@ -313,53 +313,53 @@ class _Sanitizer(ArgumentCursor):
         """Moves the lines of a table out of the group that begins here, to before it."""
         while self.peek_solid() == "\\hline":
             self.take_solid()
-            self._put("\\hline")
+            self._append("\\hline")
 
     def _is_between_primes(self) -> bool:
         """Whether a space here separates a prime from the prime or exponent behind it."""
-        return self._last() == "'" and self.peek() in ("'", "^")
+        return self._last_piece() == "'" and self.peek() in ("'", "^")
 
     def _text_up_to(self, end: int) -> str:
         """Returns the content of the bracket that comes next and closes at an index."""
         return "".join(self.tokens[self.at + 1 : end]).strip()
 
-    def _last(self) -> str:
+    def _last_piece(self) -> str:
         return self.out[-1].text if self.out else ""
 
-    def _put(self, text: str) -> None:
+    def _append(self, text: str) -> None:
         # A control word must not run into letters that stood apart from it.
-        last = self._last()
+        last = self._last_piece()
         if text[:1].isalpha() and last[:1] == "\\" and last[-1].isalpha():
             self.out.append(MarkupPiece(" ", self.start))
         self.out.append(MarkupPiece(text, self.start))
 
-    def _put_star(self) -> None:
+    def _append_star(self) -> None:
         self.skip_spaces()
         if self.take_if("*"):
-            self._put("*")
+            self._append("*")
             self.skip_spaces()
 
-    def _bracket(self, *, length: bool) -> None:
+    def _read_bracket(self, *, length: bool) -> None:
         """Reads a bracket that may come next: makes sure that it closes, joins a length inside."""
-        self._put_star()
+        self._append_star()
         if self.peek() != "[":
             return
         end = self.closing("]", "[")
         joined = as_length(self.source[self.at + 1 : end]) if length else ""
         if joined:
-            self._put(f"[{joined}]")
+            self._append(f"[{joined}]")
             self.at = end + 1
         elif not length:
             self.nesting.enter_bracket(end)
 
-    def _length(self) -> None:
+    def _read_length(self) -> None:
         """Joins a length in braces that may come next; anything else is left to TeX."""
-        self._put_star()
+        self._append_star()
         if self.peek() == "{":
             end = self.closing("}", "a length")
             joined = as_length(self.source[self.at + 1 : end])
             if joined:
-                self._put(f"{{{joined}}}")
+                self._append(f"{{{joined}}}")
                 self.at = end + 1
 
 

@@ -75,7 +75,7 @@ class AttentionRecord:
         is not divided among the fine cells: a coarse cell at the edge of the image has fewer of
         them, which would then look likelier than they are.
         """
-        scored = self._scored
+        scored = self._scored_weights
         if scored is self.fine or self.coarse_stride is None:
             return self.fine
         down, right = (c // f for c, f in zip(self.coarse_stride, self.stride, strict=True))
@@ -89,13 +89,13 @@ class AttentionRecord:
         1 for a step that attends to one cell alone, h w for uniform attention. Counts coarse cells
         if no fine cell was scored.
         """
-        flat = np.nan_to_num(self._scored).reshape(len(self.fine), -1).astype(np.float64)
+        flat = np.nan_to_num(self._scored_weights).reshape(len(self.fine), -1).astype(np.float64)
         p = flat / np.maximum(flat.sum(1, keepdims=True), 1e-12)
         entropy = -(p * np.log(np.maximum(p, 1e-300))).sum(1)
         perplexity: Maps = np.exp(entropy).astype(np.float32)
         return perplexity
 
     @property
-    def _scored(self) -> Maps:
+    def _scored_weights(self) -> Maps:
         """The weights of the scored cells: of coarse cells if no fine cell was scored."""
         return self.fine if self.coarse is None or self.lookups[:, 1].any() else self.coarse

@@ -146,15 +146,15 @@ def held_out_labels(root: Path) -> list[tuple[str, ...]]:
 
 def formula_digest(tokens: Sequence[str]) -> str:
     """Returns a hash of a formula, by which formulas are ordered and named."""
-    return sha256(_salted(tokens).encode()).hexdigest()
+    return sha256(_salted_text(tokens).encode()).hexdigest()
 
 
 def is_held_out(tokens: Sequence[str], fraction: float) -> bool:
     """Returns whether a formula belongs to the validation split, by its hash."""
-    return hash_fraction(_salted(tokens)) < fraction
+    return hash_fraction(_salted_text(tokens)) < fraction
 
 
-def _salted(tokens: Sequence[str]) -> str:
+def _salted_text(tokens: Sequence[str]) -> str:
     return f"{_SALT}\n{' '.join(tokens)}"
 
 

@@ -31,7 +31,7 @@ def images_by_name(cache: StepCache, raw_data: Path, names: Collection[str]) -> 
         raw_data: folder or archive of the images.
         names: names of the wanted images, without ending.
     """
-    found = dict(_read(cache, raw_data, names))
+    found = dict(_read_images(cache, raw_data, names))
 
     def find(candidates: Sequence[Candidate]) -> Iterator[RenderResult]:
         for candidate in candidates:
@@ -43,7 +43,7 @@ def images_by_name(cache: StepCache, raw_data: Path, names: Collection[str]) -> 
     return find
 
 
-def _read(
+def _read_images(
     cache: StepCache, raw_data: Path, names: Collection[str]
 ) -> Iterator[tuple[str, RenderResult]]:
     files = (file for file in iter_files(raw_data, (".png",)) if file.path.stem in names)

@@ -165,7 +165,7 @@ class SplitRenderer:
     def samples(self, split: str) -> Iterator[Sample]:
         """Yields the samples of a split after `run`."""
         for k, (indices, taken) in enumerate(self._chunks):
-            table = self._rendered(k, indices)
+            table = self._render_chunk(k, indices)
             rows, images = _without_images(table), table.column("image")
             for position in taken:
                 candidate = self.candidates[indices[position]]
@@ -197,7 +197,7 @@ class SplitRenderer:
             start += 1
         return indices, start
 
-    def _rendered(self, k: int, indices: Sequence[int]) -> pa.Table:
+    def _render_chunk(self, k: int, indices: Sequence[int]) -> pa.Table:
         """Returns the results of a chunk, from the cache or rendered now."""
 
         def compute() -> pa.Table:
@@ -208,7 +208,7 @@ class SplitRenderer:
 
     def _take(self, indices: list[int]) -> int:
         """Takes or skips each candidate of the next chunk; returns the number taken."""
-        rows = _without_images(self._rendered(len(self._chunks), indices))
+        rows = _without_images(self._render_chunk(len(self._chunks), indices))
         taken: list[int] = []
         for position, (index, row) in enumerate(zip(indices, rows, strict=True)):
             candidate = self.candidates[index]

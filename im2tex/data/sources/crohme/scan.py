@@ -102,7 +102,7 @@ def collect(files: Iterable[RawFile], captions: Captions | None) -> CollectedInk
                 found.problems.append((error.file, error.reason, "skipped"))
                 continue
             found.problems += [(name, note, "kept") for note in inkml.notes]
-            by_name[split, file.path.stem].append(_record(inkml, file.path, split, captions))
+            by_name[split, file.path.stem].append(_make_record(inkml, file.path, split, captions))
     splits: defaultdict[str, list[InkRecord]] = defaultdict(list)
     for (split, _), records in by_name.items():
         kept = _without_duplicates(records)
@@ -119,7 +119,9 @@ def _relative(path: PurePosixPath) -> str:
     return str(PurePosixPath(*path.parts[1:])) if len(path.parts) > 1 else str(path)
 
 
-def _record(inkml: Inkml, path: PurePosixPath, split: str, captions: Captions | None) -> InkRecord:
+def _make_record(
+    inkml: Inkml, path: PurePosixPath, split: str, captions: Captions | None
+) -> InkRecord:
     truth = own_truth(inkml)
     label, label_source = truth.label, truth.source
     strokes = inkml.ink.strokes
