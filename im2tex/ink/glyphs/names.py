@@ -16,19 +16,6 @@ from string import ascii_letters, ascii_uppercase
 
 from im2tex.latex.normal_form.commands import FONTS, SWITCHES
 
-ALPHABETS = {
-    "\\mathcal": "\\mathcal",
-    "\\cal": "\\mathcal",
-    "\\mathscr": "\\mathscr",
-    "\\mathfrak": "\\mathfrak",
-    "\\frak": "\\mathfrak",
-    "\\mathbb": "\\mathbb",
-    "\\Bbb": "\\mathbb",
-    "\\mathds": "\\mathbb",
-    "\\mathbbm": "\\mathbb",
-}
-"""Fonts whose letters have shapes of their own in handwriting, and their names."""
-
 
 def read_names(file: str) -> dict[str, tuple[str, ...]]:
     """The lines `TOKEN : TOKENS` of a text file of this package."""
@@ -49,6 +36,14 @@ _ALPHABET_LETTERS = {
     "\\mathfrak": frozenset(ascii_letters),
     "\\mathbb": frozenset(f"{ascii_uppercase}1hk"),
 }
+ALPHABETS = {name: name for name in _ALPHABET_LETTERS} | {
+    "\\cal": "\\mathcal",
+    "\\frak": "\\mathfrak",
+    "\\Bbb": "\\mathbb",
+    "\\mathds": "\\mathbb",
+    "\\mathbbm": "\\mathbb",
+}
+"""Fonts whose letters have shapes of their own in handwriting, and their names."""
 _STYLED = re.compile(r"(\\[A-Za-z]+)\{(\\?\w+)\}")
 SIDED = re.compile(r"\\(?:left|right)(?![A-Za-z])(.+)")
 """A delimiter with its command, such as `\\left(`."""

@@ -44,7 +44,6 @@ _SPARSE = 8  # points: fewer are far apart on any device
 # Dots, and straight lines along the axes.
 _ANY_RESOLUTION = frozenset([*".,:;!+-=|", "\\cdot", "\\prime", "\\vdots", "\\ddots", "\\frac"])
 _DOT_ROWS = frozenset(["\\ldots", "\\cdots"])
-_BLOCK = 1024  # drawings compared with all others at a time
 
 
 def inlier_mask(token: str, drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.bool_]:
@@ -83,16 +82,13 @@ def outlier_score(drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.float32]:
     """Mean distance of each drawing to its nearest neighbours, relative to the median: (n,)."""
     features = stroke_features(drawings)
     squares = (features**2).sum(axis=1)
-    near = np.empty(len(features), np.float32)
+    apart = squares[:, None] + squares - 2 * features @ features.T  # (n, n)
+    np.fill_diagonal(apart, np.inf)
     nearest = min(NEIGHBOURS, len(features) - 1)
-    for first in range(0, len(features), _BLOCK):
-        block = features[first : first + _BLOCK]
-        apart = squares[first : first + _BLOCK, None] + squares - 2 * block @ features.T
-        rows = np.arange(len(block))
-        apart[rows, first + rows] = np.inf
-        closest = np.partition(apart, nearest - 1, axis=1)[:, :nearest]
-        near[first : first + len(block)] = np.sqrt(np.maximum(closest, 0)).mean(axis=1)
-    return near / max(float(np.median(near)), _MIN_MEDIAN)
+    closest = np.partition(apart, nearest - 1, axis=1)[:, :nearest]
+    near: NDArray[np.float32] = np.sqrt(np.maximum(closest, 0)).mean(axis=1)
+    scores: NDArray[np.float32] = near / max(float(np.median(near)), _MIN_MEDIAN)
+    return scores
 
 
 def stroke_features(drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.float32]:

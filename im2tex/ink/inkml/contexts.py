@@ -16,12 +16,7 @@ from im2tex.ink.inkml.document import local_name
 
 XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 
-_REFERENCES = {
-    "contextRef": "context",
-    "traceFormatRef": "traceFormat",
-    "inkSourceRef": "inkSource",
-}
-_KINDS = tuple(_REFERENCES.values())
+_KINDS = ("context", "traceFormat", "inkSource")
 _DEFAULT_CONTEXT = "#DefaultContext"
 _MAX_LINKS = 16  # contexts that refer to one another
 _METRES = {
@@ -95,13 +90,13 @@ class Contexts:
     """
 
     def __init__(self, root: ET.Element) -> None:
-        self._elements: dict[tuple[str, str], ET.Element] = {}
+        self._elements: dict[str, ET.Element] = {}
         self._formats: dict[ET.Element, TraceFormat | None] = {}
         self.missing: dict[str, None] = {}
         for element in root.iter():
             identity = element.get(XML_ID) or element.get("id")
             if identity and local_name(element.tag) in _KINDS:
-                self._elements.setdefault((local_name(element.tag), identity), element)
+                self._elements.setdefault(identity, element)
         definitions = [child for child in root if local_name(child.tag) == "definitions"]
         declared = {
             self.format_of(element)
@@ -130,12 +125,10 @@ class Contexts:
         reference = (element.get(attribute) or "").strip()
         if not reference or reference == _DEFAULT_CONTEXT:
             return None
-        for kind in (_REFERENCES[attribute], *_KINDS):
-            found = self._elements.get((kind, reference.removeprefix("#")))
-            if found is not None:
-                return found
-        self.missing[reference] = None
-        return None
+        found = self._elements.get(reference.removeprefix("#"))
+        if found is None:
+            self.missing[reference] = None
+        return found
 
     def _resolve(self, element: ET.Element) -> TraceFormat | None:
         """Follows contexts to the trace format, and to the ink source with its resolution."""
