@@ -79,8 +79,8 @@ def test_pairs_match_and_test_split_keeps_every_formula(renderer, release, tmp_p
     assert unreadable.tokens[:3] == ("{{{a_{4}", "\\alpha^{10}", "+")  # the label is the markup
     report = "\n".join(prepared.lines)
     for line in (
-        "train: 4 of the release's 83,884 formulas are available",
-        "test: 4 of the release's 10,355 formulas are available",
+        "train: 4 of the release's 83,884 formulas",
+        "test: 4 of the release's 10,355 formulas",
         "train: skipped, cannot be read: 1",
         "test: kept, but cannot be read: 1",
         "test: 1 without an image, which count as wrong",
@@ -137,7 +137,7 @@ def test_normal_forms_alone_make_their_splits(renderer, release, tmp_path):
         ("image6", other),
         ("image2", one),
     ]
-    assert "test: 2 of the release's 10,355 formulas are available" in prepared.lines
+    assert "test: 2 of the release's 10,355 formulas" in prepared.lines
     assert "warning: there are no formulas of train and validation" in prepared.lines
     with pytest.raises(Im2TexError, match="has no split 'train'"):
         SOURCES.build("im2latex").split(tmp_path, "train")

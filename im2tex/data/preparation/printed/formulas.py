@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -50,20 +49,13 @@ class Candidate:
     extra: dict[str, str] = field(default_factory=dict)
 
 
-def normalize_both(
-    formulas: Iterable[str], workers: int | None = None
-) -> Iterator[tuple[str, str] | None]:
+def normalize_both(formulas: Iterable[str]) -> Iterator[tuple[str, str] | None]:
     """Yields the normal form and the token stream of each formula, or None if it is unreadable.
 
     Args:
         formulas: markup of each formula.
-        workers: number of processes; the number of cores if not given.
     """
-    workers = workers or os.cpu_count() or 1
-    if workers == 1:
-        yield from map(_both_forms, formulas)
-        return
-    with ProcessPoolExecutor(workers, initializer=ignore_interrupts) as pool:
+    with ProcessPoolExecutor(initializer=ignore_interrupts) as pool:
         yield from pool.map(_both_forms, formulas, chunksize=_BLOCK)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
@@ -48,7 +47,7 @@ def _read_images(
 ) -> Iterator[tuple[str, RenderResult]]:
     files = (file for file in iter_files(raw_data, (".png",)) if file.path.stem in names)
     with (
-        ProcessPoolExecutor(os.cpu_count(), initializer=ignore_interrupts) as pool,
+        ProcessPoolExecutor(initializer=ignore_interrupts) as pool,
         progress_bar("reading", len(names)) as shown,
     ):
         number = 0

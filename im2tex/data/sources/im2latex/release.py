@@ -146,11 +146,7 @@ def _from_tables(paths: list[Path], rows: dict[str, list[list[str]]]) -> Release
 
 def _count_lines(release: Release) -> Iterator[str]:
     for split, formulas in release.splits.items():
-        expected = RELEASED[split]
-        if len(formulas) == expected:
-            yield f"{split}: all {expected:,} formulas of the release"
-        else:
-            yield f"{split}: {len(formulas):,} of the release's {expected:,} formulas are available"
+        yield f"{split}: {len(formulas):,} of the release's {RELEASED[split]:,} formulas"
     missing = [split for split in RELEASED if split not in release.splits]
     if missing:
         yield f"warning: there are no formulas of {' and '.join(missing)}"
