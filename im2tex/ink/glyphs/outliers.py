@@ -87,8 +87,7 @@ def outlier_score(drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.float32]:
     nearest = min(NEIGHBOURS, len(features) - 1)
     closest = np.partition(apart, nearest - 1, axis=1)[:, :nearest]
     near: NDArray[np.float32] = np.sqrt(np.maximum(closest, 0)).mean(axis=1)
-    scores: NDArray[np.float32] = near / max(float(np.median(near)), _MIN_MEDIAN)
-    return scores
+    return near / max(float(np.median(near)), _MIN_MEDIAN)
 
 
 def stroke_features(drawings: Sequence[Sequence[Stroke]]) -> NDArray[np.float32]:
