@@ -31,24 +31,15 @@ from im2tex.evaluation.sample_scores import image_scores, score_sample
 from im2tex.latex.normalize import NormalizationForm, normalize_or_none
 from im2tex.render import Failure
 
-STAGES = (
-    "read",
-    "draw",
-    "decode",
-    "render",
-    "score",
-    "reference_render",
-    "reference_score",
-)
-"""Where a sample can fail. Without a prediction: it could not be read, its ink could not be drawn,
-or nothing was decoded. Else one of the two formulas has no image (`render`), or no label graph or
-no label (`score`). A sample can fail at several stages."""
-
 _STAGE_ROWS = {
     "failed to read / draw / decode": ("read", "draw", "decode"),
     "failed to render / score": ("render", "score"),
     "references failed likewise": ("reference_render", "reference_score"),
 }
+STAGES = tuple(stage for stages in _STAGE_ROWS.values() for stage in stages)
+"""Where a sample can fail. Without a prediction: it could not be read, its ink could not be drawn,
+or nothing was decoded. Else one of the two formulas has no image (`render`), or no label graph or
+no label (`score`). A sample can fail at several stages."""
 
 
 @dataclass(frozen=True)

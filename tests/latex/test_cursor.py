@@ -2,8 +2,7 @@
 
 import pytest
 
-from im2tex.latex.cursor import END, TokenCursor
-from im2tex.latex.tokens import LatexError
+from im2tex.latex.tokens import END, LatexError, TokenCursor
 
 
 def test_cursor_take_at_the_end_returns_end():

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from im2tex.latex.document.boundaries import WITHOUT_PARTNER
 from im2tex.latex.document.comments import strip_comments
-from im2tex.latex.document.extraction import extract_formulas
+from im2tex.latex.document.extraction import WITHOUT_PARTNER, extract_formulas
 
 
 def formulas(document: str, **options) -> list[str]:

@@ -22,10 +22,10 @@ from im2tex.evaluation.comparison.paired import (
     Pair,
     available_metrics,
     compare_metrics,
+    holm,
     scores_of,
     table_name,
 )
-from im2tex.evaluation.comparison.significance import holm
 from im2tex.evaluation.reports.table import ordered
 from im2tex.evaluation.results import SampleResult
 from im2tex.utils.untrusted_text import clip, quote

@@ -3,43 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-_CARD = """# {name}
 
-Converts images of formulas to LaTeX. A model of im2tex: encoder `{encoder}`, attention
-`{attention}`, decoder `{decoder}`, {parameters:.2f} M parameters, a vocabulary of {tokens} tokens.
-The weights are stored in half precision.{ensemble}
-
-```bash
-im2tex read IMAGE --model {name}
-```
-
-```python
-from im2tex import Im2Tex
-
-print(Im2Tex.from_pretrained("{name}").transcribe("formula.png")[0].latex)
-```
-
-## Trained on
-
-{sources}
-
-The weights are distributed under the terms of the licences of these data, see
-[LICENSE](LICENSE).
-
-## Scores
-
-{scores}
-
-## Limits
-
-An image must hold exactly one formula. The model predicts a formula for any image, with the
-symbols below only; a low score (`--json`) indicates an image without a formula, but is not
-calibrated. Accuracy is lower for symbols that are rare in the training data, and for long formulas.
-
-Symbols: {symbols}
-"""
+def _template(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def model_card(
@@ -61,7 +30,7 @@ def model_card(
         sources: training data, each with its licence.
         tests: results with their tables in Markdown.
     """
-    return _CARD.format(
+    return _template("model_card.txt").format(
         name=name,
         encoder=settings["encoder"],
         attention=settings["attention"],
@@ -69,7 +38,7 @@ def model_card(
         parameters=parameters / 1e6,
         ensemble=f"\n{ensemble}" if ensemble else "",
         tokens=len(settings["vocabulary"]),
-        sources="\n".join(f"- {source}" for source in sources),
+        sources=_listed(sources),
         scores="\n\n".join(_scores(*test) for test in tests) or "Not measured.",
         symbols=" ".join(f"`{token}`" for token in sorted(settings["vocabulary"])),
     )
@@ -77,16 +46,11 @@ def model_card(
 
 def licence(sources: Sequence[str]) -> str:
     """The licence of the weights, which is that of the training data."""
-    lines = "\n".join(f"- {source}" for source in sources)
-    return (
-        "This licence is that of the files in this folder, not of the software that reads them.\n\n"
-        "The weights were trained on the following data. They may be used, changed and\n"
-        "distributed under the terms of the licences of these data, with attribution:\n\n"
-        f"{lines}\n\n"
-        "CC BY-NC-SA 3.0: https://creativecommons.org/licenses/by-nc-sa/3.0/\n"
-        "Not for commercial use; derived works must be distributed under the same licence.\n"
-        "ODbL: https://opendatacommons.org/licenses/odbl/1-0/\n"
-    )
+    return _template("licence.txt").format(sources=_listed(sources))
+
+
+def _listed(sources: Sequence[str]) -> str:
+    return "\n".join(f"- {source}" for source in sources)
 
 
 def _scores(result: Mapping[str, Any], table: str) -> str:

@@ -1,10 +1,15 @@
 """A study: the results of a folder as one table, runs that differ only by their seed as one row.
 
-Published results on the same splits are below ours.
+Published results on the same splits are below ours, under the names of the same metrics.
+`published.tsv` has a line for each system and split, its rates in percent. From Deng et al. 2017
+come table 2 (CROHME and IM2LATEX-100K), 3 and 4. Their "Match" is that of their released script, so
+`image_match_released`; the expression rates of later systems compare label graphs. The split `test`
+is that of IM2LATEX-100K: full in Deng et al. 2017, usually filtered in later work.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.published import published_results
 from im2tex.evaluation.reports.table import NONE, Section, format_value, markdown_table
 from im2tex.evaluation.results import read_result
+
+_PERCENT = ("image_match", "expression_rate")
+_TEXT_COLUMNS = ("data", "system", "publication", "split")
 
 METRICS = (
     "expression_rate",
@@ -97,11 +104,12 @@ def study_rows(
         cells = [_mean_and_range(name, entry.values(split, name)) for name in columns]
         rows.append([entry.name, str(len(entry.records)), *cells])
     sources = {str(record["data"].get("source")) for e in tested for record in e.records}
-    for system in (system for source in sorted(sources) for system in published_results(source)):
-        known = system.metrics.get(split, {})
-        if not known.keys().isdisjoint(columns):
-            cells = [format_value(n, known[n]) if n in known else NONE for n in columns]
-            rows.append([f"{system.system} ({system.source})", "", *cells])
+    for source in sorted(sources):
+        for (system, publication), of_system in _published_metrics(source).items():
+            known = of_system.get(split, {})
+            if not known.keys().isdisjoint(columns):
+                cells = [format_value(n, known[n]) if n in known else NONE for n in columns]
+                rows.append([f"{system} ({publication})", "", *cells])
     return rows
 
 
@@ -154,3 +162,18 @@ def _mean_and_range(name: str, found: Sequence[float | None]) -> str:
         return mean
     low, high = (format_value(name, one).removesuffix(" %") for one in (min(values), max(values)))
     return f"{mean} ({low} to {high})"
+
+
+def _published_metrics(data: str) -> dict[tuple[str, str], dict[str, dict[str, float]]]:
+    """Published metrics on a data source, by system and publication, split, and metric."""
+    systems: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+    with Path(__file__).with_name("published.tsv").open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines, delimiter="\t"):
+            if row["data"] == data:
+                values = {
+                    name: float(cell) / (100 if name.startswith(_PERCENT) else 1)
+                    for name, cell in row.items()
+                    if cell and name not in _TEXT_COLUMNS
+                }
+                systems.setdefault((row["system"], row["publication"]), {})[row["split"]] = values
+    return systems

@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from im2tex.latex.document.expansion import expand_all
-from im2tex.latex.document.macros import Macro, MacroTable, Parameter, macro
+from im2tex.latex.document.macros import Macro, MacroTable, Parameter, expand_all, macro
 from im2tex.latex.document.stream import MacroStream
 
 _NAME = re.compile(r"\s*\\(?:[A-Za-z@]+|[^A-Za-z@\s])")

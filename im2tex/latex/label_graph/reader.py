@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Final
 
-from im2tex.latex.cursor import TokenCursor
 from im2tex.latex.label_graph import names
 from im2tex.latex.label_graph.nodes import (
     ARGUMENTS,
@@ -18,7 +17,7 @@ from im2tex.latex.label_graph.nodes import (
     join,
     members,
 )
-from im2tex.latex.tokens import LatexError
+from im2tex.latex.tokens import LatexError, TokenCursor
 
 MAX_DEPTH: Final = 100
 """Levels of nesting read; handwritten formulas have about six."""

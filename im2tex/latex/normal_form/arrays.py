@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 
-from im2tex.latex.cursor import END, TokenCursor
 from im2tex.latex.normal_form.commands import COLUMNED, OPENING, PAIRED, POSITIONED
 from im2tex.latex.normal_form.lexer import LexedFormula
 from im2tex.latex.normal_form.tree import Array, Group, Node, Row, Scripts
-from im2tex.latex.tokens import LatexError
+from im2tex.latex.tokens import END, LatexError, TokenCursor
 
 MAX_DEPTH = 100
 """Levels of braces, arguments, delimiters and arrays; formulas of papers have about twelve."""

@@ -10,7 +10,7 @@ import tomllib
 from enum import Enum
 from pathlib import Path
 
-from im2tex.latex.cursor import END
+from im2tex.latex.tokens import END
 
 _TABLES = tomllib.loads(Path(__file__).with_name("commands.toml").read_text(encoding="utf-8"))
 

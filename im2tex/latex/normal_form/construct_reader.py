@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 
-from im2tex.latex.cursor import END
 from im2tex.latex.normal_form.arrays import ArrayReader
 from im2tex.latex.normal_form.commands import DELIMITERS, INFIXES, KEPT_INFIXES, SPELLINGS
 from im2tex.latex.normal_form.tree import Command, Fenced, Group, Node, Verbatim
+from im2tex.latex.tokens import END
 
 _UNITS = frozenset(["pt", "mm", "cm", "in", "ex", "em", "bp", "pc", "dd", "cc", "sp", "mu"])
 _LONGEST = 20  # tokens of a number

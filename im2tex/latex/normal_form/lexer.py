@@ -12,10 +12,9 @@ import re
 from typing import NamedTuple
 
 from im2tex.latex.characters import to_ascii
-from im2tex.latex.cursor import END, TokenCursor
 from im2tex.latex.normal_form.commands import ARGUMENTS, OPENING, TEXT
-from im2tex.latex.normal_form.display import strip_display
-from im2tex.latex.tokens import LatexError
+from im2tex.latex.normal_form.text_mode import strip_display
+from im2tex.latex.tokens import END, LatexError, TokenCursor
 
 # Comments and labels; `\>` and `\~` are removed as in the paper's script. A backslash is matched
 # with the next character, so that `\%` begins no comment.

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from im2tex.latex.cursor import END
 from im2tex.latex.normal_form import commands
 from im2tex.latex.normal_form.commands import INFIXES, ROLES, CommandRole
 from im2tex.latex.normal_form.construct_reader import ConstructReader, grouped
@@ -27,6 +26,7 @@ from im2tex.latex.normal_form.tree import (
     Scripts,
     Verbatim,
 )
+from im2tex.latex.tokens import END
 
 _AFTER_BASE = frozenset(["_", "^", "'", "\\limits", "\\nolimits"])
 # With a delimiter or name behind it, the lexer would have made it one token.

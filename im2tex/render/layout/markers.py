@@ -18,8 +18,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from im2tex.latex.cursor import END, TokenCursor
-from im2tex.latex.tokens import join_tokens
+from im2tex.latex.tokens import END, TokenCursor, join_tokens
 from im2tex.render.layout import commands
 from im2tex.render.markup import allowlist
 from im2tex.render.markup.sanitizer import MarkupPiece

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from im2tex.latex.cursor import TokenCursor
-from im2tex.latex.tokens import Token, TokenKind
+from im2tex.latex.tokens import Token, TokenCursor, TokenKind
 from im2tex.render.rendering import Cause, RenderError
 
 MAX_LENGTH = 24  # characters of a length without braces

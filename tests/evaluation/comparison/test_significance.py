@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from im2tex.evaluation.comparison import significance
-from im2tex.evaluation.comparison.significance import (
+from im2tex.evaluation.comparison import paired
+from im2tex.evaluation.comparison.paired import (
     holm,
     intervals,
     mcnemar_exact,
@@ -123,7 +123,7 @@ def test_resampled_ratios_depend_on_the_seed_alone(monkeypatch):
     assert not np.array_equal(draws, resampled_ratios(values, ones, resamples=1001, seed=5))
     alone = resampled_ratios(values[:, 1:2], ones[:, 1:2], resamples=1001, seed=4)
     assert np.allclose(draws[:, 1:2], alone, rtol=0, atol=1e-14)
-    monkeypatch.setattr(significance, "_MAX_DRAWS", 50 * 10)
+    monkeypatch.setattr(paired, "_MAX_DRAWS", 50 * 10)
     few_at_once = resampled_ratios(values, ones, resamples=1001, seed=4)
     assert np.allclose(draws, few_at_once, rtol=0, atol=1e-14)
 
