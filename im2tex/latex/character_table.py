@@ -44,3 +44,9 @@ ESCAPED: dict[str, str] = _TABLES["escaped"]
 """Markup of ASCII characters that are markup themselves, for their full-width twins."""
 
 DOTLESS: dict[str, str] = {"\u0131": "i", "\u0237": "j"}
+
+ROOTS: dict[str, str] = _TABLES["roots"]
+"""Radical signs."""
+
+FONTS: list[list[str]] = _TABLES["fonts"]
+"""Parts of Unicode's names of letters, their font commands, and the letters in these fonts."""

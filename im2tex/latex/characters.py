@@ -18,24 +18,8 @@ from im2tex.latex.tokens import LatexError
 
 _NO_INK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 _STROKE = "\u0338"  # the combining stroke of a negation
-_ROOTS = {"\u221a": "\\sqrt", "\u221b": "\\sqrt[3]", "\u221c": "\\sqrt[4]"}
 _RADICAND = re.compile(r"\s*(?=\{)|([0-9]+|[^\W\d_])")
 _KINDS = frozenset(["<font>", "<wide>", "<narrow>", "<compat>", "<noBreak>", "<small>"])
-# Parts of Unicode's names of letters, their fonts, and the letters in these fonts.
-_ANY = re.compile(r"[A-Za-z0-9]")
-_LETTER = re.compile(r"[A-Za-z]")
-_CAPITAL = re.compile(r"[A-Z]")
-_FONTS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
-    ("DOUBLE-STRUCK ITALIC", "", _LETTER),
-    ("FRAKTUR", "\\mathfrak", _LETTER),
-    ("BLACK-LETTER", "\\mathfrak", _LETTER),
-    ("DOUBLE-STRUCK", "\\mathbb", _CAPITAL),
-    ("SCRIPT", "\\mathcal", _CAPITAL),
-    ("MONOSPACE", "\\mathtt", _ANY),
-    ("SANS-SERIF", "\\mathsf", _ANY),
-    ("BOLD ITALIC", "\\boldsymbol", _ANY),
-    ("BOLD", "\\mathbf", _ANY),
-)
 
 
 def to_ascii(source: str) -> str:
@@ -118,7 +102,7 @@ class _AsciiConverter:
                 self._put(self._in_text(piece.text, marks))
             elif not marks and (kind := _script_kind(piece.text)):
                 after = self._script(found, number, kind)
-            elif not marks and piece.text in _ROOTS:
+            elif not marks and piece.text in table.ROOTS:
                 after = self._root(found, number)
             else:
                 self._put(self._accented(piece.text, marks))
@@ -172,18 +156,18 @@ class _AsciiConverter:
         sign = found[start].text
         match = _RADICAND.match(self.source, self.at + 1)
         if match is None:
-            if _ROOTS[sign] != "\\sqrt":
+            if table.ROOTS[sign] != "\\sqrt":
                 self._refuse(sign)
             self._put("\\surd ")
             return start + 1
         if match[1] is None:
-            self._put(_ROOTS[sign])
+            self._put(table.ROOTS[sign])
             return start + 1
         end = start + 1
         while end < len(found) and found[end].start < match.end():
             end += 1
         inside = "".join(self._accented(piece.text, []) for piece in found[start + 1 : end])
-        self._put(f"{_ROOTS[sign]}{{{inside.strip()}}}")
+        self._put(f"{table.ROOTS[sign]}{{{inside.strip()}}}")
         return end
 
     def _in_text(self, character: str, marks: list[str]) -> str:
@@ -249,9 +233,9 @@ class _AsciiConverter:
 
     def _in_font(self, character: str, letter: str, markup: str) -> str:
         name = unicodedata.name(character, "")
-        for part, font, letters in _FONTS:
+        for part, font, letters in table.FONTS:
             if part in name:
-                if letter.isascii() and not letters.fullmatch(letter):
+                if letter.isascii() and not re.fullmatch(f"[{letters}]", letter):
                     self._refuse(character)
                 bold = "\\boldsymbol" if "BOLD" in name else ""
                 command = font if letter.isascii() else bold

@@ -51,11 +51,8 @@ def parse_symbol_tree(tokens: Sequence[str], *, crohme_compatible: bool = True) 
     return tree
 
 
-_SIZES = (
-    *(r"\big", r"\Big", r"\bigg", r"\Bigg", r"\bigl", r"\biggl", r"\Biggl"),
-    *(r"\bigr", r"\Bigr", r"\biggr", r"\Biggr"),
-)
-_REFUSED_SIZES = (r"\Bigl", r"\bigm", r"\Bigm", r"\biggm", r"\Biggm")
+_SIZES = names.TABLES["words"]["sizes"].split()
+_REFUSED_SIZES = names.TABLES["words"]["refused_sizes"].split()
 _LENGTHS = {r"\hspace": re.compile(r"\d+(em|pt|in|cm)"), r"\mspace": re.compile(r"\d+mu")}
 _NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d*")
 _ACCENT_SIGNS = names.ACCENTS_ABOVE | names.ACCENTS_BELOW
@@ -205,21 +202,7 @@ def _read_ensuremath(reader: SymbolTreeReader) -> SymbolNode:
 
 
 # Environments that draw a grid, with their delimiters.
-_GRIDS = {
-    **dict.fromkeys(
-        [
-            *("array", "matrix", "smallmatrix", "split", "multline", "gather", "gathered"),
-            *("eqnarray", "align", "aligned", "alignat", "alignedat", "flalign", "flaligned"),
-        ],
-        ("", ""),
-    ),
-    "cases": ("{", ""),
-    "pmatrix": ("(", ")"),
-    "bmatrix": ("[", "]"),
-    "Bmatrix": ("{", "}"),
-    "vmatrix": ("∣", "∣"),  # noqa: RUF001 - pandoc's character, not the bar of the keyboard
-    "Vmatrix": ("∥", "∥"),
-}
+_GRIDS: dict[str, list[str]] = names.TABLES["grids"]
 _NOT_AMS = frozenset({"array", "eqnarray"})
 _MAY_BE_EMPTY = frozenset({"multline", "gather", "gathered"})
 _HLINE = r"\hline"

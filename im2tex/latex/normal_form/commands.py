@@ -107,14 +107,7 @@ OPERATORS = {
 PLAIN_MATRICES = frozenset(["\\matrix", "\\pmatrix", "\\cases"])
 r"""Plain TeX's arrays, in braces, rows ending with `\cr`."""
 
-MATRIX_FENCES = {
-    "pmatrix": ("\\left(", "matrix", "\\right)"),
-    "bmatrix": ("\\left[", "matrix", "\\right]"),
-    "Bmatrix": ("\\left\\{", "matrix", "\\right\\}"),
-    "vmatrix": ("\\left|", "matrix", "\\right|"),
-    "Vmatrix": ("\\left\\Vert", "matrix", "\\right\\Vert"),
-    "cases": ("\\left\\{", "cases", "\\right."),
-}
+MATRIX_FENCES: dict[str, list[str]] = _TABLES["matrix_fences"]
 """Environments with delimiters: these, and the environment without them."""
 
 COLUMNED = frozenset(["array", "tabular", "subarray"])

@@ -75,12 +75,7 @@ def _argument(node: Node, out: list[str]) -> None:
 
 def _braced(node: Node, out: list[str]) -> None:
     """A node with braces around it, if it has none."""
-    if type(node) is Group:
-        _group(node, out)
-    else:
-        out.append("{")
-        _nodes([node], out)
-        out.append("}")
+    _group(node if type(node) is Group else Group([node]), out)
 
 
 def _group(group: Group, out: list[str]) -> None:
@@ -139,14 +134,11 @@ def _command(node: Command, out: list[str]) -> None:
         _nodes(node.option, out)
         out.append("]")
     for argument in node.arguments:
-        if name in commands.ACCENTS:
-            _braced(argument, out)
-        elif name in commands.LINES:
-            out.append("{")
-            _argument(argument, out)
-            out.append("}")
-        elif name in commands.FRACTIONS and isinstance(argument, Command):
-            # `\frac\mathrm{d}{t}` is no LaTeX: the command would lose its own argument.
+        # `\frac\mathrm{d}{t}` is no LaTeX: the command would lose its own argument.
+        loses_argument = name in commands.FRACTIONS and isinstance(argument, Command)
+        if name in commands.LINES:
+            _group(Group([argument]), out)
+        elif name in commands.ACCENTS or loses_argument:
             _braced(argument, out)
         else:
             _argument(argument, out)
