@@ -127,7 +127,7 @@
     context.drawImage(small, 0, 0, columns * right * scale, rows * down * scale);
     const ratio = window.devicePixelRatio || 1;
     if (step === WHOLE || spread > FEW || right * scale >= SMALL * ratio) return;
-    // A few cells of a large image are easily overlooked: a ring around the largest weight.
+    // A few cells of a large image are hardly visible: a ring around the largest weight.
     const best = map.indexOf(peak);
     const middle = [((best % columns) + 0.5) * right * scale, (Math.floor(best / columns) + 0.5) * down * scale];
     context.strokeStyle = `rgba(${colour}, 0.7)`;
@@ -203,13 +203,13 @@
       const rows = [
         ["probability", percent(probability(total))],
         ["log p", nats(total, 2)],
-        ["look-ups a step", lookups(record, [0, 1].map((k) => mean(record.lookups.map((one) => one[k]))))],
+        ["look-ups per step", lookups(record, [0, 1].map((k) => mean(record.lookups.map((one) => one[k]))))],
         ["mean spread of attention", cells(record, mean(record.effective_cells))],
       ];
       if (least >= 0) rows.push(["least certain token", `${shown(record.tokens[least])}, step ${least + 1}`]);
       panel.replaceChildren(
         make("h3", `The whole prediction, ${plural(record.tokens.length, "step")}`), facts(rows),
-        make("p", "Each cell shows its largest weight over all steps.", "likely"));
+        make("p", "Each cell shows its largest weight over all steps.", "top-k"));
       return;
     }
     const rows = [
@@ -225,14 +225,14 @@
       rows.push(["coarse cell", `row ${Math.floor(cell / columns) + 1}, column ${(cell % columns) + 1}, `
         + percent(weight(record.coarse, step, cell))]);
     }
-    const likely = make("p", undefined, "likely");
-    likely.append(make("span", "most likely tokens:"));
+    const topK = make("p", undefined, "top-k");
+    topK.append(make("span", "most probable tokens:"));
     for (const [token, p] of record.top_k[step].filter(([, one], k) => k === 0 || one >= 0.001)) {
       const one = make("span");
       one.append(make("code", shown(token)), ` ${percent(p)}`);
-      likely.append(one);
+      topK.append(one);
     }
-    panel.replaceChildren(make("h3", shown(record.tokens[step])), facts(rows), likely);
+    panel.replaceChildren(make("h3", shown(record.tokens[step])), facts(rows), topK);
   }
 
   function lookups(record, [coarse, fine]) {
@@ -255,7 +255,7 @@
     get("list").children[number].scrollIntoView({ block: "nearest", inline: "nearest" });
     get("name").textContent = record.name;
     showScore(get("score"), record, true);
-    const image = get("picture");
+    const image = get("image");
     image.src = record.image;
     image.alt = `The preprocessed image, predicted as ${record.prediction}`;
     get("slider").max = record.tokens.length;
