@@ -6,7 +6,6 @@ report of a preparation lists counts, labels and splits, which a result on the s
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -79,8 +78,11 @@ class CrohmeSource(Source):
                     (record.sample for record in records),
                     {**metadata, "split": split, "samples": len(records)},
                 )
-            rows = sorted(Counter(found.problems) | _unknown_folders(found))
-            write_problems(staged / PROBLEMS, ("file", "reason", "outcome"), rows)
+            rows = {*found.problems} | {
+                (folder, f"{count} InkML files of an unknown split", "skipped")
+                for folder, count in found.unknown_split.items()
+            }
+            write_problems(staged / PROBLEMS, ("file", "reason", "outcome"), sorted(rows))
             report.lines += [
                 *report_lines(found, splits, captions),
                 *stale_warnings(folder, splits),
@@ -147,10 +149,3 @@ def _separate_validation(found: CollectedInks) -> dict[str, list[InkRecord]]:
         splits["validation" if is_held_out else "train"].append(record)
     splits.update((split, rest) for split, rest in found.splits.items() if split != "train")
     return splits
-
-
-def _unknown_folders(found: CollectedInks) -> Counter[tuple[str, str, str]]:
-    return Counter(
-        (folder, f"{count} InkML files of an unknown split", "skipped")
-        for folder, count in found.unknown_split.items()
-    )
