@@ -60,7 +60,7 @@ def searching(
         query = torch.randn(batch, 1, WIDTH, device=at.device, dtype=at.dtype)
         # The states of an untrained LSTM are a tenth as large as these queries.
         scale(decoder.attention, query / 10, grid)
-    found = [one[0] for one in decoder.search(grid, options)]
+    found = [hypothesis[0] for hypothesis in decoder.search(grid, options)]
     coarse, fine = (
         statistics.mean(one.lookups[level] / one.steps for one in found) for level in (0, 1)
     )

@@ -224,7 +224,11 @@ def main() -> None:
 
 def _starts(only: str) -> set[str]:
     """Returns the combinations that those with a word in their name start from."""
-    return {one.start for one in combinations() if only in one.name and one.start}
+    return {
+        combination.start
+        for combination in combinations()
+        if only in combination.name and combination.start
+    }
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def main() -> int:
         decoder.zero_grad()
         loss, _ = decoder.loss(grid, targets)
         torch.autograd.backward(loss)
-        return torch.cat([one.grad.flatten() for one in decoder.parameters()])  # type: ignore[union-attr]
+        return torch.cat([parameter.grad.flatten() for parameter in decoder.parameters()])  # type: ignore[union-attr]
 
     def search() -> Tensor:
         return torch.tensor([best[0].log_probability for best in decoder.search(grid, options)])

@@ -55,7 +55,9 @@ def step(encoder: DenseNet, images: Tensor, mask: Tensor) -> tuple[Tensor, int]:
     torch.autograd.backward(features.square().mean())
     if images.device.type == "cuda":
         torch.cuda.synchronize()
-    gradients = [one.grad.flatten() for one in encoder.parameters() if one.grad is not None]
+    gradients = [
+        parameter.grad.flatten() for parameter in encoder.parameters() if parameter.grad is not None
+    ]
     return torch.cat(gradients), sum(kept.values())
 
 

@@ -45,8 +45,10 @@ def main() -> None:
     options = parser.parse_args()
     bank = GlyphBank.load(options.bank) if options.bank else built_in_bank()
     samples, size = read(options.store, options.count) if options.store else ([], 0.0)
-    layouts = [one.layout.layout for one in samples if one.layout] or made_up(options.count)
-    symbols = sum(len(one.placed) for one in layouts) / len(layouts)
+    layouts = [sample.layout.layout for sample in samples if sample.layout] or made_up(
+        options.count
+    )
+    symbols = sum(len(layout.placed) for layout in layouts) / len(layouts)
     print(f"{len(layouts)} formulas of {symbols:.1f} symbols, {len(bank):,} glyphs")
     inks: list[Ink] = []
     for name, style in (("paper", PAPER), ("natural", NATURAL)):

@@ -39,7 +39,7 @@ def made_up(count: int) -> list[str]:
 def processor() -> float:
     """Returns the processor time of this process and its finished children, seconds."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def one_by_one(layouter: TexLayouter, formulas: Sequence[str], workers: int) -> float:
@@ -88,8 +88,8 @@ def main() -> None:
     for reason, times in causes.most_common(20):
         print(f"  {times:,} {reason}")
     if layouts:
-        pieces = statistics.mean(len(one.placed) for one in layouts)
-        bytes_ = statistics.mean(len(one.to_bytes()) for one in layouts)
+        pieces = statistics.mean(len(layout.placed) for layout in layouts)
+        bytes_ = statistics.mean(len(layout.to_bytes()) for layout in layouts)
         print(f"{pieces:.1f} pieces and {bytes_:.0f} bytes each, before compression")
     unit = 1024 if sys.platform == "linux" else 1024 * 1024
     for who, name in ((resource.RUSAGE_SELF, "python"), (resource.RUSAGE_CHILDREN, "TeX")):

@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--single", type=int, default=20, help="formulas rendered one by one")
     options = parser.parse_args()
     if options.formulas:
-        formulas = [one.latex for one in islice(read_list(options.formulas), options.count)]
+        formulas = [formula.latex for formula in islice(read_list(options.formulas), options.count)]
     else:
         formulas = made_up(options.count)
     with tempfile.TemporaryDirectory() as folder:

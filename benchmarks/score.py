@@ -54,7 +54,9 @@ def files(options: argparse.Namespace) -> Iterator[tuple[Path, Path]]:
 
 def obvious(samples: list[SampleResult]) -> float:
     """Returns the pairs per second, each rendered and compared singly."""
-    formulas = [" ".join(side) for one in samples for side in (one.gold, one.prediction or ())]
+    formulas = [
+        " ".join(side) for sample in samples for side in (sample.gold, sample.prediction or ())
+    ]
     drawing_seconds = len(formulas) / one_by_one(formulas, WORKERS)
     started = time.perf_counter()
     for one in samples:

@@ -93,7 +93,9 @@ def measure(pairs: list[Pair], engine: str) -> dict[str, Any]:
     return {
         "test": min(test),
         "validation": min(validation),
-        "scores": [dict(getattr(one, "metrics", None) or one.verdicts) for one in scored.samples],
+        "scores": [
+            dict(getattr(sample, "metrics", None) or sample.verdicts) for sample in scored.samples
+        ],
         "metrics": dict(scored.metrics),
     }
 

@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--beam", type=int, nargs="+", default=[1, 5])
     parser.add_argument("--passes", type=int, default=2)
     args = begin(parser)
-    paths = dict(one.partition("=")[::2] for one in args.models)
+    paths = dict(argument.partition("=")[::2] for argument in args.models)
     models = {
         name: Im2Tex.load_from_checkpoint(path, map_location="cpu").to(args.device).eval()
         for name, path in paths.items()
@@ -55,7 +55,7 @@ def main() -> int:
     drawn, labels = inks(args.store, args.images)
     first = next(iter(models.values()))
     images = [first.preprocessing.rasterize(ink).image for ink in drawn]
-    if any(one.preprocessing != first.preprocessing for one in models.values()):
+    if any(model.preprocessing != first.preprocessing for model in models.values()):
         parser.error("the models have different preprocessing and cannot be compared")
     height, width = np.array([image.shape for image in images]).mean(0)
     print(

@@ -92,7 +92,9 @@ class FormulaDataset(Dataset[Batch]):
     def __getitem__(self, request: Request) -> Batch:
         epoch, indices = request
         samples = [self._with_ink(self.samples[index], epoch) for index in indices]
-        augmented = [None if one.ink is None else self.augment(one, epoch) for one in samples]
+        augmented = [
+            None if sample.ink is None else self.augment(sample, epoch) for sample in samples
+        ]
         drawn: list[RasterizedFormula] = []
         failed: dict[int, str] = {}
         for row, (index, sample, one) in enumerate(zip(indices, samples, augmented, strict=True)):
@@ -110,7 +112,7 @@ class FormulaDataset(Dataset[Batch]):
             tokens=tokens,
             boxes=self._boxes(drawn, augmented, 1 + max(map(len, tokens))),
             failed=failed,
-            **stack([one.image for one in drawn], self.buckets),
+            **stack([sample.image for sample in drawn], self.buckets),
         )
 
     def augment(self, sample: Sample, epoch: int) -> AugmentedSample:

@@ -79,15 +79,15 @@ def trace_attention(
         ValueError: if there is no token, or more than one image.
     """
     traces = [_trace_member(decoder, grid, tokens) for decoder, grid in members]
-    log_p = torch.stack([one.log_p for one in traces]).logsumexp(0) - math.log(len(traces))
+    log_p = torch.stack([trace.log_p for trace in traces]).logsumexp(0) - math.log(len(traces))
     special = torch.tensor([PAD, BOS], device=log_p.device)
     top = log_p.index_fill(1, special, float("-inf")).topk(min(top_k, log_p.shape[1] - 2))
     ids = torch.tensor(list(tokens), device=log_p.device).unsqueeze(1)
-    coarse = [one.coarse for one in traces if one.coarse is not None]
+    coarse = [trace.coarse for trace in traces if trace.coarse is not None]
     return AttentionTrace(
-        fine=_to_numpy(_mean_map([one.fine for one in traces])),
+        fine=_to_numpy(_mean_map([trace.fine for trace in traces])),
         coarse=_to_numpy(_mean_map(coarse)) if len(coarse) == len(traces) else None,
-        lookups=torch.stack([one.lookups for one in traces]).sum(0).cpu().numpy(),
+        lookups=torch.stack([trace.lookups for trace in traces]).sum(0).cpu().numpy(),
         log_probability=_to_numpy(log_p.gather(1, ids).squeeze(1)),
         top_k=top.indices.cpu().numpy(),
         top_k_log_probability=_to_numpy(top.values),

@@ -165,7 +165,7 @@ def rank_jointly(
             one.log_p[reverse] = value
     ranked = []
     for pool in pools:
-        found = [_hypothesis(one, options.length_penalty) for one in pool]
+        found = [_hypothesis(candidate, options.length_penalty) for candidate in pool]
         found.sort(key=lambda one: -one.score)  # stable: those found forwards come first
         ranked.append(found[: options.n_best])
     return ranked

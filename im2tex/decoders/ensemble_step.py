@@ -67,7 +67,7 @@ class EnsembleStep:
     @property
     def is_bidirectional(self) -> bool:
         """See `SearchableDecoder.is_bidirectional`: whether all members are."""
-        return all(one.is_bidirectional for one in self.members)
+        return all(member.is_bidirectional for member in self.members)
 
     def right_to_left(self, state: list[Any]) -> list[Any]:
         """See `SearchableDecoder.right_to_left`."""

@@ -154,8 +154,12 @@ class LSTMDecoder(AutoregressiveDecoder):
         smoothing = self.label_smoothing if self.training else 0.0
         loss = smoothed_nll(log_p, gold_log_p, mask, smoothing) / paths
         if reinforce is not None:
-            coarse_probs = [one.coarse_weights for one in outputs if one.coarse_weights is not None]
-            sampled = [one.log_probability for one in outputs if one.log_probability is not None]
+            coarse_probs = [
+                output.coarse_weights for output in outputs if output.coarse_weights is not None
+            ]
+            sampled = [
+                output.log_probability for output in outputs if output.log_probability is not None
+            ]
             reinforce_loss, more = reinforce(
                 gold_log_p, mask.squeeze(1), torch.stack(sampled, 2), torch.stack(coarse_probs, 2)
             )
@@ -165,7 +169,9 @@ class LSTMDecoder(AutoregressiveDecoder):
         if self.training:
 
             def guided_loss(cells: Tensor) -> Tensor:
-                weights = torch.cat([one.supervised_weights for one in outputs], 1)  # (B, T, N)
+                weights = torch.cat(
+                    [output.supervised_weights for output in outputs], 1
+                )  # (B, T, N)
                 return guided_attention_loss(weights, cells)
 
             aligned, more = alignment_loss(
@@ -178,7 +184,7 @@ class LSTMDecoder(AutoregressiveDecoder):
     def teacher_forcing(self, grid: Grid, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """See `AutoregressiveDecoder.teacher_forcing`."""
         logits, outputs = self._run(grid, tokens, 1)
-        return logits.squeeze(1), torch.cat([one.weights for one in outputs], 1)
+        return logits.squeeze(1), torch.cat([output.weights for output in outputs], 1)
 
     def _run(self, grid: Grid, tokens: Tensor, paths: int) -> tuple[Tensor, list[AttentionOutput]]:
         """Logits (B, K, T, V) and attention outputs of T steps, along K paths of each image."""

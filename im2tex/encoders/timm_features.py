@@ -144,7 +144,9 @@ class TimmFeatures(Encoder):
                 "for a transformer, try model_args: {dynamic_img_size: true} or "
                 "{strict_img_size: false}"
             )
-        parameters = [one for one in self.network.parameters() if one.requires_grad]
+        parameters = [
+            parameter for parameter in self.network.parameters() if parameter.requires_grad
+        ]
         gradients = torch.autograd.grad(features.sum(), parameters, allow_unused=True)
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.requires_grad_(gradient is not None)

@@ -78,7 +78,7 @@ def score_samples(samples: Sequence[SampleResult], engine: Engine) -> ScoredSpli
             scores.
         engine: the engine that renders the formulas.
     """
-    rendered = render_pairs([_markup(one) for one in samples], engine)
+    rendered = render_pairs([_markup(sample) for sample in samples], engine)
     form_counts = _FormCounts()
     failed = Counter(dict.fromkeys(STAGES, 0))
     totals = ScoreTotals()

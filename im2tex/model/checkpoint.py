@@ -117,7 +117,7 @@ def read_file(path: Path) -> Any:
             raise Im2TexError(f"{path} cannot be read as a checkpoint: it is no regular file.")
         # torch does not compress: a file that would expand is not its own.
         with zipfile.ZipFile(path) as archive:
-            if sum(one.file_size for one in archive.infolist()) > path.stat().st_size:
+            if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
                 raise zipfile.BadZipFile("it would expand")
         return torch.load(path, map_location="cpu", weights_only=True)
     except Im2TexError:

@@ -243,7 +243,7 @@ _FACTORIES = frozenset(["empty", "zeros", "ones", "full", "rand", "randn", "empt
 def _count_new_elements(func: Any, args: Any) -> int:
     name = func.overloadpacket.__name__
     if name == "arange":
-        return int(sum(abs(one) for one in args if isinstance(one, int | float)))
+        return int(sum(abs(number) for number in args if isinstance(number, int | float)))
     if name not in _FACTORIES or not args:
         return 0
     return math.prod(args[0]) if isinstance(args[0], list | tuple) else int(args[0]) ** 2

@@ -70,9 +70,9 @@ class Prediction(NamedTuple):
     @classmethod
     def of(cls, hypotheses: Sequence[Hypothesis], vocabulary: Vocabulary) -> Prediction:
         """The prediction of the hypotheses of one image, best first."""
-        tokens = [vocabulary.decode(one.tokens) for one in hypotheses]
-        scores = [one.score for one in hypotheses]
-        texts = [" ".join(one) for one in tokens]
+        tokens = [vocabulary.decode(hypothesis.tokens) for hypothesis in hypotheses]
+        scores = [hypothesis.score for hypothesis in hypotheses]
+        texts = [" ".join(prediction) for prediction in tokens]
         n_best = list(zip(texts, scores, strict=True))
         return cls(texts[0], tokens[0], scores[0], hypotheses[0].finished, n_best)
 

@@ -119,7 +119,9 @@ class Predictor(nn.Module, ABC):
         vocabulary = self.require_vocabulary()
         predictions: dict[int, Prediction] = {}
         with evaluation_mode(self):
-            for indices, batch in image_batches([one.image for one in prepared], batch_size):
+            for indices, batch in image_batches(
+                [image_input.image for image_input in prepared], batch_size
+            ):
                 found = self.search(batch.to(self.device), options)
                 for index, hypotheses in zip(indices, found, strict=True):
                     prediction = Prediction.of(hypotheses, vocabulary)

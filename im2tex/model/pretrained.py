@@ -198,6 +198,6 @@ def _require_ensemble(ensemble: Any, folder: Path) -> None:
                 f"{path}: the ensemble has {members} further models, but {member(folder, index)} "
                 f"holds no {CONFIG}. {_AGAIN}"
             )
-    numbers = isinstance(scales, list) and all(type(one) in (int, float) for one in scales)
+    numbers = isinstance(scales, list) and all(type(scale) in (int, float) for scale in scales)
     if not numbers or len(scales) > _MAX_MEMBERS:
         raise Im2TexError(f"{path}: `scales` must be a list of factors, such as [1.0]. {_AGAIN}")

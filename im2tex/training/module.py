@@ -268,7 +268,7 @@ class Im2Tex(BaseModule):
         greedy = SearchOptions(beam_size=1, max_length=self.search_options.max_length)
         best = [found[0] for found in decoder.search(grid, greedy)]
         vocabulary = self.recognizer.require_vocabulary()
-        predictions = [vocabulary.decode(one.tokens) for one in best]
+        predictions = [vocabulary.decode(hypothesis.tokens) for hypothesis in best]
         self.val_metrics.update(
             score_sample(None if row in batch.failed else predictions[row], gold)
             for row, gold in enumerate(batch.tokens)

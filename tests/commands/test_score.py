@@ -53,7 +53,7 @@ def test_score_writes_result_and_samples(tmp_path, references, capsys):
         "".join(json.dumps({"id": k, "pred": v}) + "\n" for k, v in given.items())
     )
     result, samples = scored(tmp_path, predictions, references)
-    assert [one.key for one in samples] == list(GOLD)  # in the order of the references
+    assert [sample.key for sample in samples] == list(GOLD)  # in the order of the references
     # Right: a and c, however they are typed. One label wrong in b; d is missing.
     assert result["metrics"]["gold"]["expression_rate"] == 2 / 4
     assert result["metrics"]["gold"]["expression_rate_1_strict"] == 3 / 4
@@ -134,7 +134,7 @@ def test_score_of_lines_without_keys_pairs_by_line(tmp_path):
         (tmp_path / name).write_text(text)
     result, samples = scored(tmp_path, tmp_path / "p.txt", tmp_path / "g.txt")
     assert result["metrics"]["g"]["token_exact"] == pytest.approx(1 / 3)
-    assert [one.failed_at for one in samples] == [None, "read", None]
+    assert [sample.failed_at for sample in samples] == [None, "read", None]
 
 
 def test_score_matches_file_names_without_folder_and_suffix(tmp_path, references):
@@ -256,7 +256,7 @@ def test_score_of_real_predictions_equals_crohme2019_tools(tmp_path):
     for allowed in (1, 2, 3):
         within = sum(int(row["n_label_errors"]) <= allowed for row in rows)
         assert metrics[f"expression_rate_{allowed}"] == pytest.approx(within / len(rows))
-    assert [one.metrics["expression_errors"] for one in samples] == [
+    assert [sample.metrics["expression_errors"] for sample in samples] == [
         int(row["n_label_errors"]) for row in rows
     ]
     assert len(lines(tmp_path / "out" / "theirs.gold.samples.jsonl")) == len(rows)

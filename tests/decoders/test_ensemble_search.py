@@ -52,7 +52,9 @@ def test_the_best_is_the_best_there_is_by_the_mean_of_probabilities():
                 ((together(members, one), one) for one in enumerated(WORDS, LONGEST)), reverse=True
             )
             best = whole(found[image])
-            assert [one.tokens for one in best] == [one for _, one in ranked[: len(best)]]
+            assert [hypothesis.tokens for hypothesis in best] == [
+                hypothesis for _, hypothesis in ranked[: len(best)]
+            ]
             assert len(best) > 3
             for one, (log_p, _) in zip(best, ranked, strict=False):
                 assert one.log_probability == pytest.approx(log_p, abs=1e-9)
@@ -72,7 +74,9 @@ def test_members_of_both_directions_rank_jointly_what_each_direction_finds():
                 ranked.append((sum(ways) / 2, tokens))
             ranked.sort(reverse=True)
             best = whole(found[image])
-            assert [one.tokens for one in best] == [one for _, one in ranked[: len(best)]]
+            assert [hypothesis.tokens for hypothesis in best] == [
+                hypothesis for _, hypothesis in ranked[: len(best)]
+            ]
             assert len(best) > 3
             for one, (log_p, _) in zip(best, ranked, strict=False):
                 assert one.log_probability == pytest.approx(log_p, abs=1e-6)

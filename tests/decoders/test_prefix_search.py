@@ -123,8 +123,10 @@ def test_a_narrow_beam_is_at_least_the_textbook_s(beam):
     found = prefix_search(log_p, torch.full((4,), 7), SearchOptions(beam, n_best=beam), BARRED)
     for image, hypotheses in enumerate(found):
         expected = textbook(log_p[image], beam)
-        assert [one.tokens for one in hypotheses] == [prefix for prefix, _ in expected]
-        assert [one.log_probability for one in hypotheses] == pytest.approx(
+        assert [hypothesis.tokens for hypothesis in hypotheses] == [
+            prefix for prefix, _ in expected
+        ]
+        assert [hypothesis.log_probability for hypothesis in hypotheses] == pytest.approx(
             [log_p for _, log_p in expected]
         )
 

@@ -114,7 +114,7 @@ def test_compare_and_study_damaged_results_are_compared_or_named(tmp_path, seed,
         (folder / "a.test.samples.jsonl").write_text("\n".join(map(json.dumps, samples)))
     good = 0
     for _ in range(ROUNDS):
-        changed, lines = copy.deepcopy(record), [json.dumps(one) for one in samples]
+        changed, lines = copy.deepcopy(record), [json.dumps(sample) for sample in samples]
         if rng.random() < 0.5:
             changed = damaged_value(changed, rng)
         else:

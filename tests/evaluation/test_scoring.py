@@ -64,10 +64,10 @@ def test_score_samples_planted_errors_have_their_values():
         "reference_render": 0,
         "reference_score": 0,
     }
-    assert [one.failed_at for one in scored.samples] == [None] * 4 + ["score", "read"]
-    errors = [one.metrics.get("expression_errors") for one in scored.samples]
+    assert [sample.failed_at for sample in scored.samples] == [None] * 4 + ["score", "read"]
+    errors = [sample.metrics.get("expression_errors") for sample in scored.samples]
     assert errors == [0, 1, 2, 4, 5, 1]
-    strict = [one.metrics.get("expression_errors_strict") for one in scored.samples]
+    strict = [sample.metrics.get("expression_errors_strict") for sample in scored.samples]
     assert strict == [0, 1, 2, 4, None, None]  # nothing to compare in the last two
     assert not any(name.startswith("image") for name in scored.metrics)
 
@@ -100,7 +100,7 @@ def test_score_samples_metrics_equal_formula_metrics():
         guess = [rng.choice(words) if rng.random() < 0.1 else token for token in gold]
         samples.append(SampleResult(str(number), gold, None if number % 9 == 0 else guess, {}))
     metrics = FormulaMetrics()
-    metrics.update([score_sample(one.prediction, one.gold) for one in samples])
+    metrics.update([score_sample(sample.prediction, sample.gold) for sample in samples])
     expected = {name: pytest.approx(float(value)) for name, value in metrics.compute().items()}
     found = score_samples(samples, NO_PICTURES).metrics
     assert {name: found[name] for name in expected} == expected
@@ -141,7 +141,7 @@ def test_score_samples_image_metrics_and_failures(monkeypatch):
     assert scored.metrics["image_edit_score"] == pytest.approx(1 - 150 / 350)
     assert scored.metrics["image_edit_score_released"] == pytest.approx(1 - 100 / 300)
     assert (scored.failed["render"], scored.failed["reference_render"]) == (1, 1)
-    assert [one.reason for one in scored.samples[2:]] == [
+    assert [sample.reason for sample in scored.samples[2:]] == [
         "prediction: Missing } (tex)",
         "reference: Double superscript (tex)",
     ]

@@ -78,11 +78,11 @@ def wrong(metrics, image):
 
 def test_score_every_formula_against_itself_is_right_without_images(tmp_path):
     scored = score_samples(itself(tmp_path, FORMULAS), Engine("none"))
-    assert {one.key: wrong(one.metrics, False) for one in scored.samples} == {
+    assert {sample.key: wrong(sample.metrics, False) for sample in scored.samples} == {
         str(number): set() for number in range(1, len(FORMULAS) + 1)
     }
-    assert {one.metrics["token_edits"] for one in scored.samples} == {0}
-    assert all(one.metrics.get("expression_errors", 0) == 0 for one in scored.samples)
+    assert {sample.metrics["token_edits"] for sample in scored.samples} == {0}
+    assert all(sample.metrics.get("expression_errors", 0) == 0 for sample in scored.samples)
     metrics = dict(scored.metrics)
     assert metrics.pop("token_error_rate") == 0
     for name in ("bleu", "bleu_norm", "bleu_tok"):
@@ -103,7 +103,7 @@ def test_score_rendered_formula_matches_itself(tmp_path):
     if engine.name == "none":
         pytest.skip(engine.why)
     scored = score_samples(itself(tmp_path, FORMULAS), engine)
-    drawn = [one for one in scored.samples if one.failed_at != "render"]
+    drawn = [sample for sample in scored.samples if sample.failed_at != "render"]
     assert len(drawn) > len(FORMULAS) // 2
     assert {one.key: wrong(one.metrics, True) for one in drawn} == {one.key: set() for one in drawn}
-    assert {one.metrics["image_edits"] for one in drawn} == {0}
+    assert {sample.metrics["image_edits"] for sample in drawn} == {0}

@@ -57,7 +57,9 @@ def test_a_test_reads_together_and_says_so(checkpoint, second, tmp_path, capsys)
     # Six parts look at more than six times the cells of one, a fourth to twice as many each.
     def looked(name):
         samples = lines(tmp_path / "s" / f"{name}.test.samples.jsonl")
-        return sum(one["metrics"]["lookups_fine"] / one["metrics"]["steps"] for one in samples)
+        return sum(
+            sample["metrics"]["lookups_fine"] / sample["metrics"]["steps"] for sample in samples
+        )
 
     assert looked("together") > 6 * looked("alone")
     perplexities = [one["metrics"]["test"]["perplexity"] for one in (alone, together)]

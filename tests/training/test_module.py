@@ -254,8 +254,8 @@ def test_test_report_counts_failed_and_unlabelled_samples_as_wrong(
     )
     assert status == 0
     records = {one["key"]: one for one in lines(tmp_path / "crohme/test.test_2014.samples.jsonl")}
-    assert list(records) == [one.key for one in samples]
-    assert not any(one["metrics"]["token_exact"] for one in records.values())
+    assert list(records) == [sample.key for sample in samples]
+    assert not any(record["metrics"]["token_exact"] for record in records.values())
     assert records["broken"]["prediction"] is None
     assert records["broken"]["failed_at"] == "draw"
     assert records["unlabelled"]["prediction"] == []

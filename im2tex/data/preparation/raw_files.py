@@ -108,7 +108,7 @@ def open_tar(stream: ReadableStream) -> tarfile.TarFile:
 
 def archive_path(name: str) -> PurePosixPath:
     """Returns the name of a member as a relative path without `..` and unprintable characters."""
-    printable = "".join(one if one.isprintable() else "\ufffd" for one in name)
+    printable = "".join(character if character.isprintable() else "\ufffd" for character in name)
     parts = PurePosixPath(printable.replace("\\", "/")).parts
     return PurePosixPath(*(part for part in parts if part not in ("/", "..", ".")))
 

@@ -106,7 +106,11 @@ def _probability(p: float) -> str:
 
 def _counts(split: SplitComparison, letters: tuple[str, str]) -> list[str]:
     """Numbers of samples that the table does not give, a line each."""
-    fewer = [f"{one.name} {one.samples:,}" for one in split.metrics if one.samples < split.samples]
+    fewer = [
+        f"{metric.name} {metric.samples:,}"
+        for metric in split.metrics
+        if metric.samples < split.samples
+    ]
     lines = [f"Over the samples that have it in both: {', '.join(fewer)}"] if fewer else []
     for letter, keys in zip(letters, (split.only_in_a, split.only_in_b), strict=True):
         if keys:

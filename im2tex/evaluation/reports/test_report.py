@@ -53,7 +53,7 @@ def scoring_conditions(scored: ScoredSplit) -> dict[str, str]:
     """The rows of the table that give the engine, and how many samples failed or were cut off."""
     samples = scored.samples
     missing = sum(sample.prediction is None for sample in samples)
-    finished = [one.metrics["finished"] for one in samples if "finished" in one.metrics]
+    finished = [sample.metrics["finished"] for sample in samples if "finished" in sample.metrics]
     short = sum(0 < len(sample.gold) < MAX_NGRAM_ORDER for sample in samples)
     rows = {"without a prediction": f"{missing:,}"}
     if finished:
@@ -91,7 +91,9 @@ def _breakdown_tables(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[
     for name, title in _GROUPS.items():
         groups = found.get(name)
         if groups:
-            metrics = [one for one in MAIN_METRICS if any(one in group for group in groups)]
+            metrics = [
+                metric for metric in MAIN_METRICS if any(metric in group for group in groups)
+            ]
             rows = [
                 [str(group["group"]), f"{group['samples']:,}"]
                 + [format_value(one, group.get(one, math.nan)) for one in metrics]
@@ -109,6 +111,6 @@ def _breakdown_tables(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[
     for name, side in (("missing", "gold"), ("added", "prediction")):
         entries = found.get(name)
         if entries:
-            listed = ", ".join(f"`{one[side]}` {one['count']:,}" for one in entries)
+            listed = ", ".join(f"`{entry[side]}` {entry['count']:,}" for entry in entries)
             tables.append(f"Symbols {name}: {listed}.\n")
     return tables

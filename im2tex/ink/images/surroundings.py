@@ -269,7 +269,7 @@ def _is_sheet(surroundings: _Mask, other: _Mask, ink: _Mask) -> bool:
     """Whether the rest is a rectangle of paper with thin ink on it."""
     sheet = ~surroundings
     fractions = (sheet.mean(axis) for axis in (1, 0))
-    rows, columns = (np.flatnonzero(one > 0.3 * one.max()) for one in fractions)
+    rows, columns = (np.flatnonzero(fraction > 0.3 * fraction.max()) for fraction in fractions)
     if not len(rows) or not len(columns):
         return False
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

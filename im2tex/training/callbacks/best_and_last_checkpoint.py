@@ -149,7 +149,9 @@ class BestAndLastCheckpoint(ModelCheckpoint):
         if not path or not old_folder or folder is None or Path(path).is_file():
             return path
         candidates = [folder / os.path.relpath(path, old_folder), folder / Path(path).name]
-        return next((os.path.normpath(one) for one in candidates if one.is_file()), path)
+        return next(
+            (os.path.normpath(candidate) for candidate in candidates if candidate.is_file()), path
+        )
 
 
 def _validate_state(stored: dict[str, Any]) -> dict[str, Any]:

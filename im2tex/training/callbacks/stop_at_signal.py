@@ -103,7 +103,7 @@ class StopAtSignal(Callback):
 def is_stop_agreed(trainer: Trainer) -> bool:
     """Whether the fit stops after the current step."""
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
-    return any(isinstance(one, StopAtSignal) and one.is_agreed for one in callbacks)
+    return any(isinstance(callback, StopAtSignal) and callback.is_agreed for callback in callbacks)
 
 
 def is_validation_due(trainer: Trainer, batch_idx: int) -> bool:

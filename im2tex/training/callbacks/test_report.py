@@ -110,14 +110,14 @@ class TestReport(Callback):
             config={"model": _settings(module.hparams), "data": dict(data.hparams)},
             data={
                 "source": data.source.name,
-                "splits": {one.split: one.samples for one in columns},
-                "filter": {one.split: one.filter for one in columns},
+                "splits": {column.split: column.samples for column in columns},
+                "filter": {column.split: column.filter for column in columns},
                 "failed": {name: one.failed for name, one in scored.items()},
                 "engine": {name: one.engine for name, one in scored.items()},
                 "stores": {name: data.split(name).metadata for name in module.tests},
             },
             seed=data.hparams["seed"],
-            metrics={one.split: one.metrics for one in columns},
+            metrics={column.split: column.metrics for column in columns},
             wall_time_s=round(time.monotonic() - self._started, 1),
             signatures={k: v for one in scored.values() for k, v in one.signatures.items()}
             | {
@@ -162,8 +162,10 @@ def _column(
     """
     samples = scored.samples
     total = statistics.total
-    unlabelled = sum(not one.gold for one in samples)
-    unknown = sum(any(token not in module.vocabulary for token in one.gold) for one in samples)
+    unlabelled = sum(not sample.gold for sample in samples)
+    unknown = sum(
+        any(token not in module.vocabulary for token in sample.gold) for sample in samples
+    )
     conditions = {"beam": str(module.search_options.beam_size)} | scoring_conditions(scored)
     conditions |= {
         "without a label": str(unlabelled),

@@ -56,7 +56,7 @@ class ValidateResumeState(Callback):
         for optimizer, state in zip(trainer.optimizers, states, strict=True):
             _check_optimizer(optimizer, state, where)
         where = f"{trainer.ckpt_path}: lr_schedulers"
-        schedules = [one.scheduler for one in trainer.lr_scheduler_configs]
+        schedules = [config.scheduler for config in trainer.lr_scheduler_configs]
         states = _require_list(checkpoint, "lr_schedulers", len(schedules), where)
         for schedule, state in zip(schedules, states, strict=True):
             check_same_structure(schedule.state_dict(), state, where)

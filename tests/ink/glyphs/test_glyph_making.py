@@ -162,9 +162,13 @@ def test_crohme_glyphs_have_writer_and_fraction_bar():
     )
     named = {"collection": "HAMEX", "writer": "Ann"}
     drawn = list(crohme_glyphs([Sample("k", tokens, Ink(strokes, symbols), named)]))
-    assert [(one.token, len(one.strokes)) for one in drawn] == [("\\frac", 1), ("a", 2), ("-", 1)]
-    assert {one.writer for one in drawn} == {"HAMEX/Ann"}
-    assert {one.source for one in drawn} == {"crohme"}
+    assert [(sample.token, len(sample.strokes)) for sample in drawn] == [
+        ("\\frac", 1),
+        ("a", 2),
+        ("-", 1),
+    ]
+    assert {sample.writer for sample in drawn} == {"HAMEX/Ann"}
+    assert {sample.source for sample in drawn} == {"crohme"}
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def crohme_like(pool: Path, root: Path, count: int, seed: int, max_tokens: int) 
         profile = builtin_profile()
         model = "those of the built-in grammar, because crohme is not prepared under this root"
     held_out = held_out_labels(root)
-    markup = [one.latex for one in read_list(pool)]
+    markup = [formula.latex for formula in read_list(pool)]
     step = max(1, len(markup) // (_POOL_FACTOR * count))
     sampled = sample_formulas(markup[::step], profile, count, seed=seed, exclude=held_out)
     return FormulaSelection(
@@ -78,7 +78,7 @@ def from_list(
         max_tokens: length of the longest formula.
         epoch: 0 takes the first `count` formulas, 1 the next, and so on, cyclically.
     """
-    markup = (one.latex for one in read_list(source))
+    markup = (formula.latex for formula in read_list(source))
     labelled = map(_crohme_label, markup) if labels == "crohme" else _norm_labels(markup)
     held_out = set(held_out_labels(root))
     counts: Counter[str] = Counter()

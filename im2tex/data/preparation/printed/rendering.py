@@ -103,7 +103,7 @@ def render_candidates(renderer: Renderer) -> RenderFn:
     """Returns a function that renders the markup of candidates with the paper's settings."""
 
     def render(candidates: Sequence[Candidate]) -> Iterator[RenderResult]:
-        for rendering in renderer.render([one.latex for one in candidates]):
+        for rendering in renderer.render([candidate.latex for candidate in candidates]):
             if rendering.failure is not None:
                 cause = CAUSES[rendering.failure.cause]
                 yield RenderResult(reason=cause, detail=rendering.failure.reason)
@@ -149,7 +149,7 @@ class SplitRenderer:
 
     def run(self) -> None:
         """Renders until every split has its number of samples, or no candidate is left."""
-        available = Counter(one.split for one in self.candidates)
+        available = Counter(candidate.split for candidate in self.candidates)
         expected = sum(
             min(available[split], limits.limit or available[split])
             for split, limits in self.limits.items()
@@ -202,7 +202,9 @@ class SplitRenderer:
 
         def compute() -> pa.Table:
             results = self.render_fn([self.candidates[index] for index in indices])
-            return pa.Table.from_pylist([one._asdict() for one in results], schema=RESULT_SCHEMA)
+            return pa.Table.from_pylist(
+                [result._asdict() for result in results], schema=RESULT_SCHEMA
+            )
 
         return self.cache.step(f"part-{k:05d}", compute)
 

@@ -141,7 +141,7 @@ def _check_training(found: CollectedInks, raw_data: Path) -> None:
 
 def _separate_validation(found: CollectedInks) -> dict[str, list[InkRecord]]:
     records = found.splits["train"]
-    labels = [(one.sample.extra["collection"], one.sample.tokens) for one in records]
+    labels = [(record.sample.extra["collection"], record.sample.tokens) for record in records]
     validation = held_out(labels)
     splits: dict[str, list[InkRecord]] = {"train": [], "validation": []}
     for record in records:

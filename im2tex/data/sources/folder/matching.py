@@ -84,7 +84,7 @@ def _match_once(
         label = own[0]
         matched.labels[key] = label.latex
         if any(other.latex != label.latex for other in own):
-            names = ", ".join(f"'{one.name}' ({one.where})" for one in own[:3])
+            names = ", ".join(f"'{match.name}' ({match.where})" for match in own[:3])
             matched.problems.append((key, f"has several labels: {names}"))
             matched.labels[key] = ""
         elif not label.latex:

@@ -51,7 +51,7 @@ class FolderProblem(NamedTuple):
 
     def __str__(self) -> str:
         line = " ".join(f"{self.file}: {self.reason}".split())
-        return "".join(one if one.isprintable() else "\ufffd" for one in line)
+        return "".join(character if character.isprintable() else "\ufffd" for character in line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class FolderSource(Source):
         labels = labels or self.labels
         used = labels_file(folder, files, labels)
         matched = _matched_labels(folder, files, used)
-        problems = [FolderProblem(*one, _SKIPPED) for one in files.problems]
+        problems = [FolderProblem(*problem, _SKIPPED) for problem in files.problems]
         problems += [
             FolderProblem(*one, _UNLABELLED if one[0] in files.samples else _UNUSED)
             for one in matched.problems
@@ -211,7 +211,10 @@ class FolderSource(Source):
         """Returns what a store depends on; a store with other settings is made again."""
         labels_files = list(files.labels.values()) if labels is None else [labels]
         digest = hashlib.sha256()
-        for file in [*files.samples.values(), *(one for one in labels_files if one.exists())]:
+        for file in [
+            *files.samples.values(),
+            *(path for path in labels_files if path.exists()),
+        ]:
             status = file.stat()
             digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
         return {

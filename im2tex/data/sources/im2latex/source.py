@@ -96,7 +96,7 @@ class Im2LatexSource(Source):
 
         if release.images is not None:
             cache = StepCache(folder, fingerprint)
-            names = {one.extra["image"] for one in candidates}
+            names = {candidate.extra["image"] for candidate in candidates}
             rendered = render(cache, images_by_name(cache, release.images, names))
             images = f"images: {release.images.name}"
         else:
