@@ -1,4 +1,4 @@
-"""Models and views that read together, from the command line to an exported folder."""
+"""Ensembles and test-time scales, from the command line to an exported folder."""
 
 import json
 
