@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from im2tex.evaluation.metrics.image_match import ImageComparison, compare_images
+from im2tex.evaluation.metrics.image_match import compare_images
 from im2tex.render import open_renderer
 from im2tex.render.rendering import GrayImage
 
@@ -92,7 +92,7 @@ def main() -> None:
         options.differing.mkdir(parents=True, exist_ok=True)
     counts: Counter[str] = Counter()
     apart: Counter[int] = Counter()
-    found: list[ImageComparison] = []
+    found: list[dict[str, bool | int]] = []
     with open_renderer("tex") as renderer:
         print(renderer.signature)
         for name, rendering in zip(formulas, renderer.render(formulas.values()), strict=True):
@@ -110,19 +110,21 @@ def main() -> None:
             found.append(compared)
             off = max(abs(a - b) for a, b in zip(ours.shape, theirs.shape, strict=True))
             apart[off] += 1
-            if options.differing and (off > 1 or not compared.match):
+            if options.differing and (off > 1 or not compared["image_match"]):
                 stack_images(theirs, ours).save(options.differing / f"{off:04d}_{name}.png")
     total = len(found)
     print(f"{len(formulas)} formulas, {total} rendered by both; {dict(counts)}")
     for limit in (0, 1, 2):
         same = sum(count for off, count in apart.items() if off <= limit)
         line(f"height and width within {limit} pixels", same, total)
-    line("match, symmetric", sum(item.match for item in found), total)
-    line("match, symmetric, without white space", sum(item.match_no_space for item in found), total)
-    line("match, released", sum(item.match_released for item in found), total)
-    released = sum(item.match_no_space_released for item in found)
+    line("match, symmetric", sum(item["image_match"] for item in found), total)
+    symmetric = sum(item["image_match_no_space"] for item in found)
+    line("match, symmetric, without white space", symmetric, total)
+    line("match, released", sum(item["image_match_released"] for item in found), total)
+    released = sum(item["image_match_no_space_released"] for item in found)
     line("match, released, without white space", released, total)
-    edits = 1 - sum(item.edits for item in found) / sum(item.width for item in found)
+    columns = sum(item["image_columns"] for item in found)
+    edits = 1 - sum(item["image_edits"] for item in found) / columns
     print(f"edit score over all columns{'':22} {100 * edits:6.2f} %")
 
 

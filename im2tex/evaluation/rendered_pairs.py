@@ -7,13 +7,13 @@ in the table with the values.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 from im2tex.errors import Im2TexError
-from im2tex.evaluation.metrics.image_match import ImageComparison, compare_images
+from im2tex.evaluation.metrics.image_match import compare_images, equal_image_scores
 from im2tex.render import ENGINES, Cause, Failure, Renderer, Rendering, open_renderer
 from im2tex.render.cache import default_cache_path
 
@@ -45,12 +45,12 @@ class RenderedPair:
     """A sample's two formulas, rendered and compared.
 
     Attributes:
-        comparison: of the two images.
+        scores: of the two images, see `compare_images`.
         prediction: why the prediction has no image.
         reference: why the reference has no image.
     """
 
-    comparison: ImageComparison
+    scores: Mapping[str, bool | int]
     prediction: Failure | None = None
     reference: Failure | None = None
 
@@ -143,10 +143,10 @@ def _compare(pairs: Sequence[Markup], renderer: Renderer) -> Iterator[RenderedPa
                 rendered.update([next(arriving)])
         guess, gold = rendered.get(prediction, _BLANK), rendered.get(reference, _BLANK)
         if guess is gold and gold.width is not None:
-            comparison = ImageComparison.of_equal_images(gold.width)
+            scores = equal_image_scores(gold.width)
         else:
-            comparison = compare_images(guess.pixels, gold.pixels)
-        yield RenderedPair(comparison, None if prediction is None else guess.failure, gold.failure)
+            scores = compare_images(guess.pixels, gold.pixels)
+        yield RenderedPair(scores, None if prediction is None else guess.failure, gold.failure)
 
 
 @contextmanager

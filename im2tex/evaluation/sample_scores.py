@@ -1,4 +1,4 @@
-"""Every score of one sample, computed in one place.
+"""The scores of one sample that need no images; `metrics.image_match` has those of the images.
 
 A metric of a table is the mean of the scores of its name, or a ratio of their sums, over the
 samples that have the score: see `metrics.totals`.
@@ -12,7 +12,6 @@ from rapidfuzz.distance import Levenshtein
 
 from im2tex.evaluation.metrics.bleu import bleu_counts
 from im2tex.evaluation.metrics.expression_rate import VARIANTS, graph_scores
-from im2tex.evaluation.metrics.image_match import ImageComparison
 from im2tex.evaluation.metrics.totals import SampleScores
 
 
@@ -50,28 +49,3 @@ def score_sample(prediction: Sequence[str] | None, reference: Sequence[str]) -> 
     for variant in VARIANTS:
         scores |= graph_scores(prediction, reference, variant)
     return scores | bleu_counts(prediction, reference)
-
-
-def image_scores(comparison: ImageComparison) -> SampleScores:
-    """The scores of two rendered formulas.
-
-    Names that end in `_released` follow the released script of Deng et al., which goes by the
-    images of the references: a sample whose reference has no image lacks them. The others count
-    such a sample as wrong.
-    """
-    exact = comparison.has_prediction and comparison.has_reference and not comparison.edits
-    scores: SampleScores = {
-        "image_exact": exact,
-        "image_match": comparison.match,
-        "image_match_no_space": comparison.match_no_space,
-        "image_edits": comparison.edits,
-        "image_columns": comparison.width,
-    }
-    if comparison.has_reference:
-        scores |= {
-            "image_match_released": comparison.match_released,
-            "image_match_no_space_released": comparison.match_no_space_released,
-            "image_edits_released": comparison.edits,
-            "image_columns_released": comparison.width,
-        }
-    return scores

@@ -27,7 +27,7 @@ from im2tex.evaluation.metrics.expression_rate import SIGNATURES
 from im2tex.evaluation.metrics.totals import ScoreTotals
 from im2tex.evaluation.rendered_pairs import Engine, Markup, RenderedPair, render_pairs
 from im2tex.evaluation.results import SampleResult
-from im2tex.evaluation.sample_scores import image_scores, score_sample
+from im2tex.evaluation.sample_scores import score_sample
 from im2tex.latex.normalize import NormalizationForm, normalize_or_none
 from im2tex.render import Failure
 
@@ -88,7 +88,7 @@ def score_samples(samples: Sequence[SampleResult], engine: Engine) -> ScoredSpli
         if "token_exact" not in scores:
             scores |= score_sample(sample.prediction, sample.gold)
         if pair is not None:
-            scores |= image_scores(pair.comparison)
+            scores |= pair.scores
         scores |= form_counts(sample)
         totals.add(scores)
         failures = list(_failures(sample, scores, pair))

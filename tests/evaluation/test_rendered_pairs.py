@@ -57,18 +57,14 @@ def test_render_pairs_renders_each_formula_once(bars):
     found = render_pairs(pairs, Engine("tex"))
     assert sorted(bars.drawn) == sorted({"xx", "x", "{"})
     assert found.signature == "bars"
-    images = [one.comparison for one in found.pairs]
-    assert [one.match for one in images] == [True] + [False] * 5
-    assert [(one.has_prediction, one.has_reference) for one in images] == [
-        (True, True),
-        (True, True),
-        (False, True),
-        (False, True),
-        (True, False),
-        (False, True),
-    ]
+    images = [one.scores for one in found.pairs]
+    assert [one["image_match"] for one in images] == [True] + [False] * 5
+    assert [one["image_exact"] for one in images] == [True] + [False] * 5
+    with_reference = ["image_match_released" in one for one in images]
+    assert with_reference == [True, True, True, True, False, True]
     # Of a wide bar and one half as wide half the columns are edits; a missing picture costs all.
-    assert [(one.edits, one.width) for one in images] == [(0, 20), (10, 20), *[(10, 10)] * 4]
+    edits = [(one["image_edits"], one["image_columns"]) for one in images]
+    assert edits == [(0, 20), (10, 20), *[(10, 10)] * 4]
     reasons = [
         tuple(part and part.reason for part in (one.prediction, one.reference))
         for one in found.pairs

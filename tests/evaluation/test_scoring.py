@@ -2,11 +2,12 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from im2tex.evaluation import scoring
 from im2tex.evaluation.metrics.formula_metrics import FormulaMetrics
-from im2tex.evaluation.metrics.image_match import ImageComparison
+from im2tex.evaluation.metrics.image_match import compare_images, equal_image_scores
 from im2tex.evaluation.rendered_pairs import Engine, RenderedPair, RenderedPairs
 from im2tex.evaluation.results import SampleResult
 from im2tex.evaluation.sample_scores import score_sample
@@ -120,17 +121,17 @@ def test_score_samples_bleu_in_three_forms():
 
 
 def test_score_samples_image_metrics_and_failures(monkeypatch):
+    paper = np.full((12, 100), 255, np.uint8)
+    extra = np.hstack([paper, np.zeros((12, 20), np.uint8)])
     compared = [
-        RenderedPair(ImageComparison(True, True, True, True, 0, 100)),
+        RenderedPair(equal_image_scores(100)),
         # Extra ink, which the released script lets pass: 20 of 120 columns.
-        RenderedPair(ImageComparison(False, False, True, True, 20, 120)),
+        RenderedPair(compare_images(extra, paper)),
         RenderedPair(
-            ImageComparison(False, False, False, False, 80, 80, has_prediction=False),
-            prediction=Failure(Cause.TEX, "Missing }"),
+            compare_images(None, paper[:, :80]), prediction=Failure(Cause.TEX, "Missing }")
         ),
         RenderedPair(
-            ImageComparison(False, False, False, False, 50, 50, has_reference=False),
-            reference=Failure(Cause.TEX, "Double superscript"),
+            compare_images(paper[:, :50], None), reference=Failure(Cause.TEX, "Double superscript")
         ),
     ]
     drawings = RenderedPairs(Engine("tex"), "tex:1", compared)

@@ -22,7 +22,6 @@ python-Levenshtein's, whose later versions are rapidfuzz too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,58 +42,39 @@ _MAX_TABLE_COLUMNS = 4096  # up to here all distances are computed at once, in 1
 _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(axis=1, dtype=np.uint8)
 
 
-@dataclass(frozen=True, slots=True)
-class ImageComparison:
-    """The result of comparing two images.
-
-    Attributes:
-        match: whether they match by the symmetric rule.
-        match_no_space: the same without blank columns.
-        match_released: whether they match by the released script's rule.
-        match_no_space_released: the same without blank columns.
-        edits: column edits; the whole width where one image is missing.
-        width: columns of the wider image.
-        has_prediction: whether the prediction has an image.
-        has_reference: whether the reference has an image.
-    """
-
-    match: bool
-    match_no_space: bool
-    match_released: bool
-    match_no_space_released: bool
-    edits: int
-    width: int
-    has_prediction: bool = True
-    has_reference: bool = True
-
-    @classmethod
-    def of_equal_images(cls, width: int) -> ImageComparison:
-        """The comparison of an image with itself."""
-        return cls(True, True, True, True, edits=0, width=width)
-
-
-def compare_images(prediction: GrayImage | None, reference: GrayImage | None) -> ImageComparison:
+def compare_images(
+    prediction: GrayImage | None, reference: GrayImage | None
+) -> dict[str, bool | int]:
     """Compares the image of a prediction with that of its reference.
 
     Example:
         >>> bar = np.zeros((20, 8), np.uint8)
-        >>> compare_images(bar, bar[:, :4]).edits
+        >>> compare_images(bar, bar[:, :4])["image_edits"]
         4
 
     Args:
         prediction: (H, W) uint8, 0 for ink to 255 for paper, or None for a missing image.
         reference: likewise; heights and widths may differ.
+
+    Returns:
+        `image_exact`; `image_match` by the symmetric rule and `image_match_no_space`, the same
+        without blank columns; `image_edits`, the column edits (the whole width where one image is
+        missing); `image_columns`, the width of the wider image. The last four with
+        `_released` follow the released script, which goes by the images of the references: a sample
+        whose reference has no image lacks them. The others count such a sample as wrong.
     """
     if prediction is None or reference is None:
         image = reference if prediction is None else prediction
         width = 0 if image is None else image.shape[1]
-        available = prediction is not None, reference is not None
-        return ImageComparison(False, False, False, False, width, width, *available)
+        scores = {"image_exact": False} | _scores(False, False, width, width)
+        if reference is not None:
+            scores |= _scores(False, False, width, width, "_released")
+        return scores
     columns, gold, guess = _column_indices(reference, prediction)
     width = max(len(gold), len(guess))
     edits = Levenshtein.distance(gold, guess)
     if not edits:
-        return ImageComparison.of_equal_images(width)
+        return equal_image_scores(width)
     blank = next((i for i, column in enumerate(columns.words) if not column.any()), None)
     inked = [i for i in gold if i != blank], [i for i in guess if i != blank]
     order = list(range(len(columns.words)))
@@ -107,14 +87,32 @@ def compare_images(prediction: GrayImage | None, reference: GrayImage | None) ->
         order = list(dict.fromkeys(guess + gold))
         symmetric = columns.letters(order, None), columns.letters(order, blank)
         pairs = (guess, gold), (inked[1], inked[0])
-    return ImageComparison(
-        _is_match(*pairs[0], symmetric[0], symmetric=True),
-        _is_match(*pairs[1], symmetric[1], symmetric=True),
-        _is_match(gold, guess, released[0], symmetric=False),
-        _is_match(*inked, released[1], symmetric=False),
-        edits,
-        width,
+    match = _is_match(*pairs[0], symmetric[0], symmetric=True)
+    no_space = _is_match(*pairs[1], symmetric[1], symmetric=True)
+    match_released = _is_match(gold, guess, released[0], symmetric=False)
+    no_space_released = _is_match(*inked, released[1], symmetric=False)
+    return (
+        {"image_exact": False}
+        | _scores(match, no_space, edits, width)
+        | _scores(match_released, no_space_released, edits, width, "_released")
     )
+
+
+def equal_image_scores(width: int) -> dict[str, bool | int]:
+    """The scores of `compare_images` for two equal images of `width` columns."""
+    scores = {"image_exact": True} | _scores(True, True, 0, width)
+    return scores | _scores(True, True, 0, width, "_released")
+
+
+def _scores(
+    match: bool, no_space: bool, edits: int, width: int, suffix: str = ""
+) -> dict[str, bool | int]:
+    return {
+        f"image_match{suffix}": match,
+        f"image_match_no_space{suffix}": no_space,
+        f"image_edits{suffix}": edits,
+        f"image_columns{suffix}": width,
+    }
 
 
 class _Columns:
