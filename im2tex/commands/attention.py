@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from im2tex.commands.command_parser import check_minimum
 from im2tex.errors import Im2TexError
+from im2tex.utils.checks import check_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,8 +87,8 @@ def attention(
         raise Im2TexError("give the images either with --images or with --split.")
     if keys and not split:
         raise Im2TexError("--keys names samples of a split: give --split, too.")
-    check_minimum(1, limit=limit)
-    check_minimum(_MIN_STRIP_WIDTH, strip_width=strip_width)
+    check_settings("--", 1, limit=limit)
+    check_settings("--", _MIN_STRIP_WIDTH, strip_width=strip_width)
     options = SearchOptions(beam_size=beam_size)
     renderer = choose_engine(engine)
     stored = read_stored(ckpt_path or model)

@@ -159,14 +159,3 @@ def _add_argument(parser: Parser, parameter: inspect.Parameter, kind: Any, text:
         settings["action"] = "extend"
     option = _OPTIONS.get(parameter.name, f"--{parameter.name}")
     parser.add_argument(option, dest=parameter.name, required=required, **settings)
-
-
-def check_minimum(minimum: int, **options: int) -> None:
-    """Checks that no option is below a minimum.
-
-    Raises:
-        Im2TexError: if a value is below it.
-    """
-    for name, value in options.items():
-        if value < minimum:
-            raise Im2TexError(f"--{name} must be >= {minimum}, got {value}.")

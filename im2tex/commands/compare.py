@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from im2tex.commands.command_parser import check_minimum
 from im2tex.errors import Im2TexError
+from im2tex.utils.checks import check_settings
 from im2tex.utils.files import write_text_atomic
 from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.untrusted_text import strip_control
@@ -50,8 +50,8 @@ def compare(
     from im2tex.evaluation.comparison.loading import load_test_result
     from im2tex.evaluation.comparison.terminal import print_comparisons
 
-    check_minimum(0, seed=seed)
-    check_minimum(1, resamples=resamples)
+    check_settings("--", 0, seed=seed)
+    check_settings("--", 1, resamples=resamples)
     if changed is not None and changed.suffix != ".jsonl":
         raise Im2TexError(f"--changed must be a .jsonl file, got {changed}.")
     compared = compare_tests(

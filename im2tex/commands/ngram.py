@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from im2tex.commands.command_parser import check_minimum
 from im2tex.commands.formula_files import FormulaRecord, read_split_or_file
 from im2tex.commands.score import result_path
 from im2tex.errors import Im2TexError
+from im2tex.utils.checks import check_settings
 
 if TYPE_CHECKING:
     from im2tex.evaluation.reports.table import SplitScores
@@ -55,7 +55,7 @@ def ngram(
 
     started = time.monotonic()
     path = None if out is None else result_path(out)
-    check_minimum(1, order=order, min_count=min_count)
+    check_settings("--", 1, order=order, min_count=min_count)
     inputs = list(dict.fromkeys([train, *test]))
     read = {name: read_split_or_file(name, "references", root) for name in inputs}
     formulas = {name: _token_lists(records) for name, (_, records, _) in read.items()}

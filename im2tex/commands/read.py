@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from im2tex.commands.command_parser import check_minimum
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.files import MAX_BYTES
 from im2tex.latex.tokens import join_tokens
 from im2tex.model.folders import locate
+from im2tex.utils.checks import check_settings
 
 if TYPE_CHECKING:
     from im2tex.model.prediction import Prediction
@@ -49,7 +49,7 @@ def read(
     Raises:
         Im2TexError: if there is no such model, or a number is out of range.
     """
-    check_minimum(1, beam_size=beam_size)
+    check_settings("--", 1, beam_size=beam_size)
     if not 1 <= n_best <= beam_size:
         raise Im2TexError(f"--n_best must be from 1 to --beam_size ({beam_size}), got {n_best}.")
     if not Path(model).is_file():

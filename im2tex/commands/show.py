@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from im2tex.commands.command_parser import check_minimum
 from im2tex.commands.prepare import parse_source_args
 from im2tex.errors import Im2TexError
+from im2tex.utils.checks import check_settings
 
 
 def show(
@@ -47,7 +47,7 @@ def show(
     from im2tex.utils.png import save_png
     from im2tex.visualization.dataset_sheet import draw_dataset_sheet
 
-    check_minimum(1, count=count, columns=columns)
+    check_settings("--", 1, count=count, columns=columns)
     settings = parse_source_args(source_args)
     preprocessing = Preprocessing(symbol_size=symbol_size, stroke_width=0.1)
     groups: dict[str, list[GrayImage]] = {}

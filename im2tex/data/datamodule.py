@@ -25,6 +25,7 @@ from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
 from im2tex.ink.recombination.recombine import SwapBank
 from im2tex.registry import check_arguments
+from im2tex.utils.checks import check_settings
 
 _MINIMUM = {
     "batch_size": 1,
@@ -359,9 +360,7 @@ def _check_ranges(hparams: Any) -> None:
         Im2TexError: if one is out of range.
     """
     for name, minimum in _MINIMUM.items():
-        value = hparams[name]
-        if value is not None and value < minimum:
-            raise Im2TexError(f"data.{name} must be >= {minimum}, got {value}.")
+        check_settings("data.", minimum, **{name: hparams[name]})
     for name in _PROBABILITIES:
         if not 0 <= hparams[name] <= 1:
             raise Im2TexError(f"data.{name} must be in [0, 1], got {hparams[name]}.")

@@ -22,6 +22,7 @@ from im2tex.ink.images.restroke import Skeleton, thin_line_skeleton
 from im2tex.ink.ink import Ink
 from im2tex.ink.rasterize import draw, draw_skeleton, raster_size, skeleton_size
 from im2tex.ink.scale import image_symbol_size, ink_size, symbol_size
+from im2tex.utils.checks import check_settings
 
 Pixels = NDArray[np.uint8]
 _UNSCALED_SYMBOL_SIZE = 24.0  # pixels; for ink, and for the pen, where `symbol_size` is 0
@@ -87,9 +88,7 @@ class Preprocessing:
         for name in ("stroke_width", "max_height", "max_width"):
             if getattr(self, name) <= 0:
                 raise Im2TexError(f"preprocessing: {name} must be > 0, got {getattr(self, name)}.")
-        for name in ("symbol_size", "padding"):
-            if getattr(self, name) < 0:
-                raise Im2TexError(f"preprocessing: {name} must be >= 0, got {getattr(self, name)}.")
+        check_settings("preprocessing: ", 0, symbol_size=self.symbol_size, padding=self.padding)
         minimum = math.ceil(2 * self.padding + self._pen(1.0) + 2)
         for name, limit in zip(("max_height", "max_width"), self._limits(), strict=True):
             if limit < minimum:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
+from im2tex.utils.checks import check_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,7 @@ class SearchOptions:
     n_best: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("beam_size", "max_length"):
-            if getattr(self, name) < 1:
-                raise Im2TexError(f"{name} must be >= 1, got {getattr(self, name)}.")
+        check_settings("", 1, beam_size=self.beam_size, max_length=self.max_length)
         if self.length_penalty < 0 or not math.isfinite(self.length_penalty):
             raise Im2TexError(f"length_penalty must be >= 0, got {self.length_penalty}.")
         if not 1 <= self.n_best <= self.beam_size:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink
+from im2tex.utils.checks import check_settings
 
 Points = NDArray[np.float64]
 
@@ -66,15 +67,10 @@ class Augmentation:
                     f"augmentation: {name} must be [low, high] with 0 < low <= high, "
                     f"got {[low, high]}."
                 )
-        minima = dict.fromkeys(("stretch", "symbol_resize"), 1)
-        minima |= dict.fromkeys(
-            ("rotation", "slant", "symbol_rotation", "symbol_shift", "wobble"), 0
-        )
-        for name, minimum in minima.items():
-            if getattr(self, name) < minimum:
-                raise Im2TexError(
-                    f"augmentation: {name} must be >= {minimum}, got {getattr(self, name)}."
-                )
+        factors = {name: getattr(self, name) for name in ("stretch", "symbol_resize")}
+        check_settings("augmentation: ", 1, **factors)
+        limits = ("rotation", "slant", "symbol_rotation", "symbol_shift", "wobble")
+        check_settings("augmentation: ", 0, **{name: getattr(self, name) for name in limits})
 
     def apply(self, ink: Ink, rng: np.random.Generator) -> tuple[Ink, float, float]:
         """Varies an ink.

@@ -1,8 +1,10 @@
-"""Range checks for the numeric arguments of component constructors."""
+"""Range checks for the numeric arguments of components, and for settings and options."""
 
 from __future__ import annotations
 
 import math
+
+from im2tex.errors import Im2TexError
 
 
 def check_fractions(**fractions: float) -> None:
@@ -36,3 +38,23 @@ def check_at_least(minimum: int, **values: float) -> None:
     for name, value in values.items():
         if not value >= minimum:
             raise ValueError(f"{name} must be >= {minimum}, got {value}")
+
+
+def check_settings(prefix: str, minimum: int, /, **settings: float | None) -> None:
+    """Checks that no setting is below `minimum`; NaN is refused, None accepted.
+
+    Example:
+        >>> check_settings("--", 1, beam_size=beam_size, limit=limit)
+
+    Args:
+        prefix: of the settings' names in messages, such as "model.".
+        minimum: the smallest value.
+        **settings: values by name.
+
+    Raises:
+        Im2TexError: if a value is smaller.
+    """
+    try:
+        check_at_least(minimum, **{k: v for k, v in settings.items() if v is not None})
+    except ValueError as error:
+        raise Im2TexError(f"{prefix}{error}.") from None

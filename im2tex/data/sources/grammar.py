@@ -21,6 +21,7 @@ from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
 from im2tex.ink.builtin_font.typeset import typeset
 from im2tex.ink.ink import Ink
+from im2tex.utils.checks import check_settings
 
 _VERSION = 1  # of the formulas and the handwriting; stores of another version are made again
 _DEFAULT = (
@@ -85,17 +86,14 @@ class GrammarSource(Source):
         seed: int = 0,
     ) -> None:
         self.sizes = {"train": size_train, "validation": size_validation, "test": size_test}
-        for split, size in self.sizes.items():
-            if size < 1:
-                raise Im2TexError(f"source 'grammar': size_{split} must be >= 1, got {size}.")
+        sizes = {f"size_{split}": size for split, size in self.sizes.items()}
+        check_settings("source 'grammar': ", 1, **sizes)
         if not 1 <= min_tokens <= max_tokens:
             raise Im2TexError(
                 f"source 'grammar': min_tokens must be from 1 to max_tokens={max_tokens}, got "
                 f"{min_tokens}."
             )
-        for setting, value in {"depth": depth, "seed": seed}.items():
-            if value < 0:
-                raise Im2TexError(f"source 'grammar': {setting} must be >= 0, got {value}.")
+        check_settings("source 'grammar': ", 0, depth=depth, seed=seed)
         self.grammar = RandomGrammar(symbols, depth, min_tokens, max_tokens)
         self.seed = seed
         self.settings: dict[str, Any] = {

@@ -33,6 +33,7 @@ from im2tex.errors import Im2TexError
 from im2tex.ink.glyphs import GlyphBank, built_in_bank
 from im2tex.ink.handwriting import NATURAL, PAPER, Composer
 from im2tex.render.layout.layouter import TexLayouter
+from im2tex.utils.checks import check_settings
 
 _VERSION = 1
 _BUILT_IN = "built-in"
@@ -94,12 +95,9 @@ class HandwritingSource(Source):
         formulas_per_epoch_from: str | None = None,
         epoch: int = 0,
     ) -> None:
-        minimum = {"count": (count, 2), "epoch": (epoch, 0), "max_tokens": (max_tokens, 1)}
-        for setting, (value, least) in minimum.items():
-            if value < least:
-                raise Im2TexError(
-                    f"source 'handwriting': {setting} must be >= {least}, got {value}."
-                )
+        check_settings("source 'handwriting': ", 2, count=count)
+        check_settings("source 'handwriting': ", 0, epoch=epoch)
+        check_settings("source 'handwriting': ", 1, max_tokens=max_tokens)
         if not 0 < validation < 1:
             raise Im2TexError(
                 f"source 'handwriting': validation must be between 0 and 1, got {validation}."

@@ -13,11 +13,11 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 
-from im2tex.errors import Im2TexError
 from im2tex.model.checkpoint import ENDED
 from im2tex.training.callbacks.stop_at_nan import require_finite
 from im2tex.training.callbacks.stop_at_signal import is_stop_agreed, is_validation_due
 from im2tex.training.callbacks.validate_resume_state import check_same_structure
+from im2tex.utils.checks import check_settings
 
 
 class BestAndLastCheckpoint(ModelCheckpoint):
@@ -58,10 +58,7 @@ class BestAndLastCheckpoint(ModelCheckpoint):
         every_n_train_steps: int = 0,
         dirpath: str | None = None,
     ) -> None:
-        if every_n_train_steps < 0:
-            raise Im2TexError(
-                f"checkpoint.every_n_train_steps must be >= 0, got {every_n_train_steps}."
-            )
+        check_settings("checkpoint.", 0, every_n_train_steps=every_n_train_steps)
         super().__init__(
             dirpath=dirpath,
             filename=filename,

@@ -10,6 +10,7 @@ import yaml
 
 from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
+from im2tex.utils.checks import check_settings
 
 PAPER = {
     "max_tokens": 150,
@@ -48,10 +49,8 @@ class ArxivSettings:
     test: float | None = None
 
     def __post_init__(self) -> None:
-        for name in (*_LIMITS.values(), "max_tokens"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise Im2TexError(f"source_args: {name} must be >= 1, got {value}.")
+        counts = {name: getattr(self, name) for name in (*_LIMITS.values(), "max_tokens")}
+        check_settings("source_args: ", 1, **counts)
         resolved = self.resolved()
         fractions = resolved["validation"], resolved["test"]
         if min(fractions) < 0 or sum(fractions) >= 1:
