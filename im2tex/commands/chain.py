@@ -20,10 +20,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from im2tex.errors import Im2TexError
-from im2tex.utils.files import wrap_os_errors, write_text_atomic
+from im2tex.utils.files import newest_file, wrap_os_errors, write_text_atomic
 from im2tex.utils.stopping import STOP_REQUEST, StoppedBySignal
 
 _DONE = "done"
+_LAST, _BEST = "**/checkpoints/last.ckpt", "**/checkpoints/best.ckpt"
 _RESUME = "repeat the same command to resume."
 
 
@@ -73,7 +74,7 @@ def _run_steps(commands: Sequence[Sequence[str]], folder: Path) -> Path:
         else:
             (step / _DONE).unlink(missing_ok=True)
             start = ["--model.init_from", str(best)] if best else []
-            resume = ["--ckpt_path", "last"] if _newest(step, "last.ckpt") else []
+            resume = ["--ckpt_path", "last"] if newest_file(step, _LAST) else []
             _run(
                 *("fit", "--config", config, *flags, *start),
                 *("--trainer.default_root_dir", str(step), *resume),
@@ -84,7 +85,7 @@ def _run_steps(commands: Sequence[Sequence[str]], folder: Path) -> Path:
                     f"end; {_RESUME}"
                 )
             (step / _DONE).touch()
-        best = _newest(step, "best.ckpt")
+        best = newest_file(step, _BEST)
         if best is None:
             raise Im2TexError(f"{step} holds no best.ckpt: does its configuration validate?")
     assert best is not None
@@ -140,16 +141,11 @@ def _lock_folder(folder: Path, commands: Sequence[Sequence[str]]) -> Iterator[No
         yield
 
 
-def _newest(step: Path, name: str) -> Path | None:
-    paths = step.glob(f"**/checkpoints/{name}")
-    return max(paths, key=lambda path: path.stat().st_mtime, default=None)
-
-
 def _fit_ended(step: Path) -> bool:
     """Whether the newest fit of a step ended; true without a checkpoint that states it."""
     from im2tex.model.checkpoint import ENDED, read_checkpoint
 
-    last = _newest(step, "last.ckpt")
+    last = newest_file(step, _LAST)
     return last is None or bool(read_checkpoint(last).get(ENDED, True))
 
 

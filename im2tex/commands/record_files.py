@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from im2tex.errors import Im2TexError
 from im2tex.utils.text_files import read_lines
-from im2tex.utils.untrusted_text import BadJsonError, DuplicateNameError, parse_json, quote
+from im2tex.utils.untrusted_text import BadJsonError, parse_json, quote
 
 Records: TypeAlias = list[tuple[str, Mapping[str, Any]]]
 """The position of each record, for messages, and its values by name."""
@@ -79,10 +79,8 @@ def _is_json(line: str) -> bool:
     """Whether a line is a JSON value by itself, even one that `parse_json` refuses."""
     try:
         parse_json(line)
-    except DuplicateNameError:
-        return True
-    except BadJsonError:
-        return False
+    except BadJsonError as error:
+        return error.is_repetition
     return True
 
 

@@ -102,3 +102,8 @@ def _is_running(pid: int) -> bool:
     except OSError:  # a process of another user
         return True
     return True
+
+
+def newest_file(folder: Path, pattern: str) -> Path | None:
+    """The file below a folder that matches a glob pattern and was modified last."""
+    return max(folder.glob(pattern), key=lambda path: path.stat().st_mtime, default=None)

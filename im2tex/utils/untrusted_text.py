@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from itertools import islice
 from typing import Any
 
 _MAX_DIGITS = 300  # of an integer; one with more than 308 digits is no float
@@ -18,21 +19,21 @@ class BadJsonError(ValueError):
     Args:
         reason: the error.
         line: its line, counted from 1; None if unknown.
-        literal: the invalid number, as in the file.
+        pattern: a regular expression of the invalid part.
+        is_repetition: whether the part is invalid because an earlier one matches the pattern, too.
     """
 
-    def __init__(self, reason: str, line: int | None = None, literal: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        line: int | None = None,
+        pattern: str = "",
+        is_repetition: bool = False,
+    ) -> None:
         self.line = line
-        self.literal = literal
+        self.pattern = pattern
+        self.is_repetition = is_repetition
         super().__init__(reason)
-
-
-class DuplicateNameError(BadJsonError):
-    """An object with two values for one name."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        super().__init__(f"the key {quote(name)} twice in one object")
 
 
 def strip_control(text: object, *, keep: str = "") -> str:
@@ -95,47 +96,37 @@ def parse_json(text: str) -> Any:
         )
     except json.JSONDecodeError as error:
         raise BadJsonError(f"{error.msg} (column {error.colno})", error.lineno) from None
-    except DuplicateNameError as error:
-        lines = lines_of_key(text, error.name)
-        error.line = lines[1] if len(lines) > 1 else None
-        raise
     except BadJsonError as error:
-        position = text.find(error.literal or "")
-        error.line = text.count("\n", 0, position) + 1 if position >= 0 else None
+        matches = islice(re.finditer(error.pattern, text), int(error.is_repetition), None)
+        error.line = next((text.count("\n", 0, found.start()) + 1 for found in matches), None)
         raise
     except RecursionError:
         raise BadJsonError("lists or objects are nested too deeply") from None
-
-
-def lines_of_key(text: str, name: str) -> list[int]:
-    """The lines of a JSON text that contain a name of an object, counted from 1."""
-    spellings = {json.dumps(name), json.dumps(name, ensure_ascii=False)}
-    pattern = "|".join(map(re.escape, spellings))
-    matches = re.finditer(rf"(?:{pattern})\s*:", text)
-    return [text.count("\n", 0, match.start()) + 1 for match in matches]
 
 
 def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     parsed: dict[str, Any] = {}
     for name, value in pairs:
         if name in parsed:
-            raise DuplicateNameError(name)
+            spellings = {json.dumps(name), json.dumps(name, ensure_ascii=False)}
+            pattern = rf"(?:{'|'.join(map(re.escape, spellings))})\s*:"
+            raise BadJsonError(f"the key {quote(name)} twice in one object", None, pattern, True)
         parsed[name] = value
     return parsed
 
 
 def _parse_integer(digits: str) -> int:
     if len(digits) > _MAX_DIGITS:
-        raise BadJsonError(f"a number of {len(digits):,} digits", literal=digits)
+        raise BadJsonError(f"a number of {len(digits):,} digits", pattern=digits)
     return int(digits)
 
 
 def _parse_float(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise BadJsonError(f"{quote(digits)}, a number too large", literal=digits)
+        raise BadJsonError(f"{quote(digits)}, a number too large", pattern=re.escape(digits))
     return value
 
 
 def _reject_constant(name: str) -> float:
-    raise BadJsonError(f"{name}, which is no number of JSON (write null)", literal=name)
+    raise BadJsonError(f"{name}, which is no number of JSON (write null)", pattern=name)

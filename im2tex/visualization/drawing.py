@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -35,6 +36,11 @@ def shorten(text: str, width: int, size: int) -> str:
     while text and font(size).getlength(text + "...") > width:
         text = text[:-1]
     return text + "..."
+
+
+def stack(images: Iterable[Image.Image]) -> Image.Image:
+    """Joins images of equal width and mode, one below the other."""
+    return Image.fromarray(np.vstack([np.asarray(image) for image in images]))
 
 
 def fit_image(image: GrayImage, box: tuple[int, int], max_scale: float) -> Image.Image:

@@ -18,6 +18,7 @@ from im2tex.visualization.drawing import (
     font,
     printable,
     shorten,
+    stack,
 )
 
 # All in pixels.
@@ -78,13 +79,9 @@ def draw_examples(examples: Iterable[Example], title: str = "") -> Image.Image:
     cards = [_draw_card(example) for example in shown]
     header = f"{sum(map(_is_right, shown))} of {len(shown)} right"
     header = f"{title}: {header}" if title else header
-    top = _LINE + 2 * _MARGIN
-    sheet = Image.new("RGB", (_WIDTH, top + sum(card.height for card in cards)), "white")
-    ImageDraw.Draw(sheet).text((_MARGIN, _MARGIN), header, BLACK, font(_FONT + 4))
-    for card in cards:
-        sheet.paste(card, (0, top))
-        top += card.height
-    return sheet
+    top = Image.new("RGB", (_WIDTH, _LINE + 2 * _MARGIN), "white")
+    ImageDraw.Draw(top).text((_MARGIN, _MARGIN), header, BLACK, font(_FONT + 4))
+    return stack([top, *cards])
 
 
 def differences(

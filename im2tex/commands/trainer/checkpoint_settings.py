@@ -11,6 +11,7 @@ from im2tex.commands.trainer.config_layers import ConfigLayer
 from im2tex.decoders.base import NO_ATTENTION
 from im2tex.errors import Im2TexError
 from im2tex.model.pretrained import StoredModel
+from im2tex.utils.files import newest_file
 
 _MODEL_COMPONENTS = ("encoder", "attention", "decoder")
 _TRAINING_COMPONENTS = ("optimizer", "schedule")
@@ -29,8 +30,7 @@ def find_checkpoint(path: str, folder: str) -> str:
     """
     if path != "last":
         return path
-    paths = Path(folder).glob("**/checkpoints/last.ckpt")
-    newest = max(paths, key=lambda file: file.stat().st_mtime, default=None)
+    newest = newest_file(Path(folder), "**/checkpoints/last.ckpt")
     if newest is None:
         raise Im2TexError(
             f"--ckpt_path last: there is no checkpoints/last.ckpt below {folder}. Give the path of "

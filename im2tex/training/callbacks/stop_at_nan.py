@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from im2tex.errors import Im2TexError
+from im2tex.training.callbacks.stop_at_signal import find_last_checkpoint
 
 _NEVER = 2**62
 
@@ -118,12 +118,9 @@ def _first_bad_weight(module: LightningModule) -> str | None:
 
 
 def _restart_advice(trainer: Trainer) -> str:
-    checkpoints = trainer.checkpoint_callback
-    if isinstance(checkpoints, ModelCheckpoint):
-        for path in (checkpoints.last_model_path, checkpoints.best_model_path):
-            if path and Path(path).is_file():
-                return (
-                    "The last checkpoint with finite weights is kept: start from it with "
-                    f"--model.init_from {path}"
-                )
-    return "No checkpoint was written before: start again"
+    best = getattr(trainer.checkpoint_callback, "best_model_path", "")
+    path = find_last_checkpoint(trainer, best)
+    if path is None:
+        return "No checkpoint was written before: start again"
+    kept = "The last checkpoint with finite weights is kept: start from it with"
+    return f"{kept} --model.init_from {path}"

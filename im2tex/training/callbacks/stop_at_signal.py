@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 
 from im2tex.utils.stopping import STOP_REQUEST, StoppedBySignal
@@ -121,10 +121,14 @@ def resume_advice(trainer: Trainer) -> str:
     message = f"stopped by {STOP_REQUEST.name}"
     if trainer.state.fn != TrainerFn.FITTING:
         return f"{message} before its end: repeat the same command."
-    checkpoints = trainer.checkpoint_callback
-    last = checkpoints.last_model_path if isinstance(checkpoints, ModelCheckpoint) else ""
     message += f" at step {trainer.global_step}"
-    for path in (last, str(trainer.ckpt_path or "")):
-        if path and Path(path).is_file():
-            return f"{message}: resume with the same command and --ckpt_path {path}"
-    return f"{message}, before a checkpoint was written: repeat the same command."
+    path = find_last_checkpoint(trainer, str(trainer.ckpt_path or ""))
+    if path is None:
+        return f"{message}, before a checkpoint was written: repeat the same command."
+    return f"{message}: resume with the same command and --ckpt_path {path}"
+
+
+def find_last_checkpoint(trainer: Trainer, substitute: str) -> str | None:
+    """The path of the last checkpoint of a fit, or a substitute; None if neither file exists."""
+    last = getattr(trainer.checkpoint_callback, "last_model_path", "")
+    return next((path for path in (last, substitute) if path and Path(path).is_file()), None)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from im2tex.visualization.attention.record import END, AttentionRecord
-from im2tex.visualization.drawing import BLACK, GRAY, LIGHT_GRAY, font, printable, shorten
+from im2tex.visualization.drawing import BLACK, GRAY, LIGHT_GRAY, font, printable, shorten, stack
 
 DEFAULT_WIDTH = 1600
 """Of a strip, pixels."""
@@ -92,7 +92,8 @@ def attention_sheet(
         width: pixels.
         limit: steps shown of each: an untrained model predicts up to the length limit.
     """
-    parts: list[tuple[str, Image.Image | None]] = [(title, None)] if title else []
+    margin = Image.new("RGB", (width, _GAP // 2), "white")
+    parts = [margin, *([_draw_titled(title, None, width)] if title else [])]
     for record in records:
         count = len(record.tokens)
         text = "" if count <= limit else f"first {limit} of {count} steps, "
@@ -101,19 +102,19 @@ def attention_sheet(
         text += printable(" ".join(record.prediction))
         columns = max(1, width // max(_MIN_PANEL, record.image.shape[1] // 2))
         steps = range(min(limit, count))
-        parts.append((text, attention_strip(record, width - 2 * _GAP, steps, columns)))
-    heights = [_TITLE_LINE + (0 if strip is None else strip.height + _GAP) for _, strip in parts]
-    sheet = Image.new("RGB", (width, sum(heights) + _GAP), "white")
-    draw = ImageDraw.Draw(sheet)
-    top = _GAP // 2
-    for (text, strip), height in zip(parts, heights, strict=True):
-        middle = _GAP, top + _TITLE_LINE / 2
-        shown = shorten(text, width - 2 * _GAP, _FONT)
-        draw.text(middle, shown, BLACK, font(_FONT), anchor="lm")
-        if strip is not None:
-            sheet.paste(strip, (_GAP, top + _TITLE_LINE))
-        top += height
-    return sheet
+        strip = attention_strip(record, width - 2 * _GAP, steps, columns)
+        parts.append(_draw_titled(text, strip, width))
+    return stack([*parts, margin])
+
+
+def _draw_titled(title: str, strip: Image.Image | None, width: int) -> Image.Image:
+    height = _TITLE_LINE + (0 if strip is None else strip.height + _GAP)
+    part = Image.new("RGB", (width, height), "white")
+    shown = shorten(title, width - 2 * _GAP, _FONT)
+    ImageDraw.Draw(part).text((_GAP, _TITLE_LINE / 2), shown, BLACK, font(_FONT), anchor="lm")
+    if strip is not None:
+        part.paste(strip, (_GAP, _TITLE_LINE))
+    return part
 
 
 def _scale_and_columns(
