@@ -1,9 +1,10 @@
-"""Atomic writes, and one-line messages for errors of the file system."""
+"""Reading of regular files, atomic writes, and one-line messages for errors of the file system."""
 
 from __future__ import annotations
 
 import glob
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -44,6 +45,32 @@ def error_reason(error: Exception) -> str:
     """The first line of the reason, without the file name that OSError adds."""
     reason = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0]
     return str(reason).rstrip(".") or type(error).__name__
+
+
+def read_regular_file(path: str | os.PathLike[str], limit: int) -> bytes:
+    """Reads at most `limit` bytes from the start of a regular file; links are followed.
+
+    Named pipes and devices are refused, because a pipe without a writer would block forever.
+
+    Raises:
+        OSError: if it does not exist, is not a regular file, or cannot be read.
+        ValueError: for a NUL in the path.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        if not os.path.islink(path):
+            raise
+        target = os.readlink(path)
+        raise FileNotFoundError(f"it is a link to {target}, which does not exist") from None
+    if not stat.S_ISREG(mode):
+        pipe_or_device = "a named pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+        kind = "a folder" if stat.S_ISDIR(mode) else pipe_or_device
+        raise OSError(f"it is {kind}, not a regular file")
+    # Non-blocking, in case a pipe has replaced the file since.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        return file.read(limit)
 
 
 def write_text_atomic(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import stat
 from pathlib import Path
 
 from im2tex.errors import Im2TexError
-from im2tex.utils.files import wrap_os_errors
+from im2tex.utils.files import read_regular_file, wrap_os_errors
 
 MAX_BYTES = 1 << 30
 """Largest size of a text file in bytes."""
@@ -113,14 +112,11 @@ def read_bytes(path: Path) -> bytes:
         Im2TexError: if it cannot be opened, is no regular file, or is larger than `MAX_BYTES`.
     """
     with wrap_os_errors(f"read {path}", errors=(OSError, ValueError)):  # ValueError: NUL in a name
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise Im2TexError(f"{path} is a folder; a text file was expected.")
-        # A named pipe without a writer would block forever; those of a shell have a writer.
-        if not stat.S_ISREG(mode) and not str(path).startswith(("/dev/fd/", "/dev/stdin")):
-            raise Im2TexError(f"{path} is a pipe or a device; a text file was expected.")
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+        if str(path).startswith(("/dev/fd/", "/dev/stdin")):  # a shell's pipe, which has a writer
+            with path.open("rb") as file:
+                raw = file.read(MAX_BYTES + 1)
+        else:
+            raw = read_regular_file(path, MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
         raise Im2TexError(f"{path} is larger than {MAX_BYTES} bytes, the limit for a text file.")
     return raw

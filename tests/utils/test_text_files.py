@@ -60,9 +60,9 @@ def test_read_text_what_is_no_regular_file_is_refused_at_once(tmp_path):
     (tmp_path / "loop.txt").symlink_to("loop.txt")
     (tmp_path / "broken.txt").symlink_to("nowhere")
     for name, message in [
-        ("pipe.txt", "a pipe or a device"),
+        ("pipe.txt", "it is a named pipe"),
         ("loop.txt", "symbolic links"),
-        ("broken.txt", "No such file"),
+        ("broken.txt", "a link to nowhere, which does not exist"),
         ("", "a folder"),
         ("nul\0.txt", "cannot read"),
     ]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import Any
 
 from im2tex.errors import Im2TexError
-from im2tex.utils.files import error_reason
+from im2tex.utils.files import read_regular_file, wrap_os_errors
 
 MAX_BYTES = 256 * 2**20
 """Size of the largest file that is read, bytes."""
@@ -21,23 +20,12 @@ def read_file_bytes(path: str | os.PathLike[str]) -> bytes:
 
     Raises:
         Im2TexError: if it does not exist, is not a regular file, cannot be read, is empty, or is
-            larger than `MAX_BYTES`; the message begins with the path.
+            larger than `MAX_BYTES`; the message names the path.
     """
-    try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            raise Im2TexError(f"{path} is {_file_type(mode)}: only regular files are read.")
-        # Non-blocking, in case a pipe has replaced the file since.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(path, flags), "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        name = os.fspath(path)
-        reason = error_reason(error)
-        if isinstance(error, FileNotFoundError) and os.path.islink(path):
-            reason = f"it is a link to {os.readlink(path)}, which does not exist"
-        shown = name if name and name.isprintable() else repr(name)
-        raise Im2TexError(f"cannot open {shown}: {reason}.") from None
+    name = os.fspath(path)
+    shown = name if name and name.isprintable() else repr(name)
+    with wrap_os_errors(f"open {shown}", errors=(OSError, ValueError)):
+        data = read_regular_file(path, MAX_BYTES + 1)
     try:
         check_size(data)
     except Im2TexError as error:
@@ -79,9 +67,3 @@ def check_size(data: bytes) -> None:
         raise Im2TexError("the image cannot be read: it is empty (0 bytes).")
     if len(data) > MAX_BYTES:
         raise Im2TexError(f"this file is too large: images have at most {MAX_BYTES // 2**20} MiB.")
-
-
-def _file_type(mode: int) -> str:
-    if stat.S_ISDIR(mode):
-        return "a folder"
-    return "a named pipe (FIFO)" if stat.S_ISFIFO(mode) else "a device or a socket"

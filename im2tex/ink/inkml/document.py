@@ -9,12 +9,11 @@ from __future__ import annotations
 import codecs
 import html
 import re
-import stat
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from im2tex.errors import Im2TexError
-from im2tex.utils.files import error_reason
+from im2tex.utils.files import error_reason, read_regular_file
 
 MAX_BYTES = 8 << 20
 """Size of the largest file: half a million points with a time each."""
@@ -96,7 +95,10 @@ def load_document(source: Path | str | bytes, name: str) -> ET.Element:
         InkmlError: if it cannot be read, is not well-formed XML even after repair, or exceeds a
             limit.
     """
-    data = source if isinstance(source, bytes) else read_bytes(Path(source), name)
+    try:
+        data = source if isinstance(source, bytes) else read_regular_file(source, MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise InkmlError(name, f"cannot be read: {error_reason(error)}") from error
     if len(data) > MAX_BYTES:
         raise InkmlError(
             name,
@@ -113,21 +115,6 @@ def load_document(source: Path | str | bytes, name: str) -> ET.Element:
 def local_name(tag: str) -> str:
     """An element's name without its namespace."""
     return tag.rpartition("}")[2]
-
-
-def read_bytes(path: Path, name: str, limit: int = MAX_BYTES + 1) -> bytes:
-    """The first `limit` bytes of a regular file.
-
-    Raises:
-        InkmlError: if it cannot be read, or is no regular file.
-    """
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InkmlError(name, "it is not a regular file, so it is not read")
-        with path.open("rb") as file:
-            return file.read(limit)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise InkmlError(name, f"cannot be read: {error_reason(error)}") from error
 
 
 def _find_encoding(data: bytes) -> str:

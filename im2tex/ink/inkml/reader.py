@@ -26,9 +26,9 @@ from im2tex.ink.inkml.document import (
     is_inkml,
     load_document,
     local_name,
-    read_bytes,
 )
 from im2tex.ink.inkml.outliers import are_removable, far_points
+from im2tex.utils.files import read_regular_file
 
 _LABELS = ("truth", "normalizedLabel", "label")  # CROHME's, then MathWriting's
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -312,8 +312,8 @@ class _Reader:
 
 
 def _read_head(path: Path) -> bytes:
-    with suppress(InkmlError):
-        return read_bytes(path, str(path), HEAD)
+    with suppress(OSError, ValueError):
+        return read_regular_file(path, HEAD)
     return b""
 
 

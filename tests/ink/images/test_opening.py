@@ -75,7 +75,7 @@ def test_open_image_of_a_named_pipe_does_not_wait(tmp_path):
     os.mkfifo(tmp_path / "a.png")
     (tmp_path / "b.png").symlink_to("a.png")
     for name in ("a.png", "b.png"):
-        with pytest.raises(Im2TexError, match=rf"{name} is a named pipe"):
+        with pytest.raises(Im2TexError, match=rf"{name}: it is a named pipe"):
             open_image(tmp_path / name)
 
 
@@ -91,7 +91,7 @@ def test_open_image_of_other_file_types_is_refused(tmp_path):
         "missing.png": r"cannot open .*missing\.png: ",
         "empty.png": r"empty\.png: .* empty \(0 bytes\)",
         "short.png": r"short\.png: .*truncated\. Copy or save it again\.$",
-        "": r"is a folder: only regular files",
+        "": r"it is a folder, not a regular file",
         "nul\0.png": r"cannot open ",
     }.items():
         with pytest.raises(Im2TexError, match=reason) as caught:
