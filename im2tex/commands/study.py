@@ -24,7 +24,8 @@ def study(folder: Path, *, metrics: Sequence[str] = (), out: Path | None = None)
     Raises:
         Im2TexError: if there are no results, no result has a metric, or the file is not writable.
     """
-    from im2tex.evaluation.reports.study import METRICS, metric_names, read_study, study_markdown
+    from im2tex.evaluation.metrics.names import STUDY_METRICS
+    from im2tex.evaluation.reports.study import metric_names, read_study, study_markdown
 
     entries = read_study(folder)
     known = metric_names(entries)
@@ -34,7 +35,7 @@ def study(folder: Path, *, metrics: Sequence[str] = (), out: Path | None = None)
                 f"no result in {folder} has the metric '{name}'. There are: "
                 f"{', '.join(sorted(known))}."
             )
-    page = study_markdown(folder, entries, metrics or METRICS)
+    page = study_markdown(folder, entries, metrics or STUDY_METRICS)
     if out is None:
         with ignore_broken_pipe():
             print(strip_control(page, keep="\n"), end="")

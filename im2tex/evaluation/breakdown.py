@@ -9,17 +9,9 @@ from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
+from im2tex.evaluation.metrics.names import MAIN_METRICS
 from im2tex.evaluation.metrics.totals import ScoreTotals
 from im2tex.evaluation.results import SampleResult
-
-MAIN_METRICS = (
-    "expression_rate",
-    "expression_rate_1",
-    "expression_rate_2",
-    "image_match",
-    "token_exact",
-)
-"""Metrics that are given for each group of samples."""
 
 _EDGES = (5, 10, 20, 40, 80)  # longest reference of a group, in tokens
 _Difference = tuple[str | None, str | None]

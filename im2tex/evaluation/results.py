@@ -19,7 +19,7 @@ from typing import Any
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.environment import current_commit, describe_environment
 from im2tex.evaluation.metrics.bleu import bleu_names
-from im2tex.evaluation.metrics.totals import BLEUS
+from im2tex.evaluation.metrics.names import BLEUS
 from im2tex.evaluation.result_checks import check_result, check_sample
 from im2tex.evaluation.sample_scores import score_sample
 from im2tex.renames import current_components, current_settings

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
+from im2tex.evaluation.metrics.names import RATES
 from im2tex.latex.label_graph.label_graph import (
     GraphComparison,
     compare_label_graphs,
@@ -27,10 +28,9 @@ from im2tex.latex.label_graph.label_graph import (
 Variant: TypeAlias = Literal["crohme2019", "strict"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 _SUFFIXES: dict[Variant, str] = {"crohme2019": "", "strict": "_strict"}
-_RATES = ("expression_rate", "expression_rate_1", "expression_rate_2", "expression_rate_3")
 
 GRAPH_SCORES = tuple(
-    f"{name}{suffix}" for suffix in _SUFFIXES.values() for name in (*_RATES, "structure_rate")
+    f"{name}{suffix}" for suffix in _SUFFIXES.values() for name in (*RATES, "structure_rate")
 )
 """Names of the true-or-false scores of `graph_scores`."""
 
@@ -80,7 +80,7 @@ def graph_scores(
     if comparison is None and not strict:
         return scores
     suffix = _SUFFIXES[variant]
-    for errors, name in enumerate(_RATES):
+    for errors, name in enumerate(RATES):
         scores[name + suffix] = comparison is not None and comparison.within(errors)
     scores[f"structure_rate{suffix}"] = comparison is not None and comparison.structure_exact
     if comparison is not None and comparison.comparable:

@@ -10,7 +10,8 @@ from torchmetrics import Metric
 
 from im2tex.evaluation.metrics.bleu import bleu_names
 from im2tex.evaluation.metrics.expression_rate import GRAPH_SCORES
-from im2tex.evaluation.metrics.totals import TOKEN_SCORES, ScoreTotals
+from im2tex.evaluation.metrics.names import TOKEN_SCORES
+from im2tex.evaluation.metrics.totals import ScoreTotals
 
 _SCORES = (*TOKEN_SCORES, *GRAPH_SCORES, "token_edits", "reference_tokens", *bleu_names())
 

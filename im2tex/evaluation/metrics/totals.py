@@ -14,19 +14,10 @@ from typing import NamedTuple, TypeAlias
 
 from im2tex.evaluation.metrics.bleu import bleu_names, bleu_value
 from im2tex.evaluation.metrics.expression_rate import GRAPH_SCORES
+from im2tex.evaluation.metrics.names import BLEUS, IMAGE_SCORES, TOKEN_SCORES
 
 SampleScores: TypeAlias = dict[str, bool | float]
 """The scores of one sample by name; a score that is not defined for the sample is absent."""
-
-BLEUS = ("bleu", "bleu_norm", "bleu_tok")
-TOKEN_SCORES = ("token_exact", "token_within_1", "token_within_2", "token_within_3")
-IMAGE_SCORES = (
-    "image_match",
-    "image_match_no_space",
-    "image_exact",
-    "image_match_released",
-    "image_match_no_space_released",
-)
 
 
 class Ratio(NamedTuple):
@@ -46,9 +37,7 @@ class Ratio(NamedTuple):
 RATIOS = {
     "token_error_rate": Ratio("token_edits", "reference_tokens"),
     "image_edit_score": Ratio("image_edits", "image_columns", complement=True),
-    "image_edit_score_released": Ratio(
-        "image_edits_released", "image_columns_released", complement=True
-    ),
+    "image_edit_score_released": Ratio("image_edits_released", "image_columns_released", True),
     "lookups_coarse": Ratio("lookups_coarse", "steps"),
     "lookups_fine": Ratio("lookups_fine", "steps"),
 }

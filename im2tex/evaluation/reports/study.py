@@ -17,25 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from im2tex.errors import Im2TexError
+from im2tex.evaluation.metrics.names import FRACTIONS, STUDY_METRICS
 from im2tex.evaluation.reports.table import NONE, Section, format_value, markdown_table
 from im2tex.evaluation.results import read_result
 
-_PERCENT = ("image_match", "expression_rate")
 _TEXT_COLUMNS = ("data", "system", "publication", "split")
-
-METRICS = (
-    "expression_rate",
-    "expression_rate_1",
-    "expression_rate_2",
-    "image_match",
-    "image_match_released",
-    "token_exact",
-    "bleu_norm",
-    "perplexity",
-    "lookups_coarse",
-    "lookups_fine",
-)
-"""Columns of a study by default."""
 
 _SEED = re.compile(r"_seed\d+$")
 
@@ -89,7 +75,7 @@ def metric_names(entries: Iterable[StudyEntry], split: str | None = None) -> set
 
 
 def study_rows(
-    entries: Sequence[StudyEntry], split: str, metrics: Sequence[str] = METRICS
+    entries: Sequence[StudyEntry], split: str, metrics: Sequence[str] = STUDY_METRICS
 ) -> list[list[str]]:
     """The rows of one split, the heading first.
 
@@ -128,7 +114,7 @@ def describe_run(record: Mapping[str, Any]) -> str:
 
 
 def study_markdown(
-    folder: Path, entries: Sequence[StudyEntry], metrics: Sequence[str] = METRICS
+    folder: Path, entries: Sequence[StudyEntry], metrics: Sequence[str] = STUDY_METRICS
 ) -> str:
     """The study as a page in Markdown."""
     parts = [f"# {folder.resolve().name}\n"]
@@ -171,7 +157,7 @@ def _published_metrics(data: str) -> dict[tuple[str, str], dict[str, dict[str, f
         for row in csv.DictReader(lines, delimiter="\t"):
             if row["data"] == data:
                 values = {
-                    name: float(cell) / (100 if name.startswith(_PERCENT) else 1)
+                    name: float(cell) / (100 if name in FRACTIONS else 1)
                     for name, cell in row.items()
                     if cell and name not in _TEXT_COLUMNS
                 }

@@ -18,39 +18,9 @@ from rich.table import Table
 from rich.text import Text
 from sacrebleu.metrics.bleu import MAX_NGRAM_ORDER
 
+from im2tex.evaluation.metrics.names import DECIMALS, FRACTIONS, GROUPS
 from im2tex.utils.untrusted_text import strip_control
 
-_RATES = ("expression_rate", "expression_rate_1", "expression_rate_2", "expression_rate_3")
-_IMAGES = ("image_match", "image_match_no_space", "image_edit_score")
-_GROUPS: dict[str, tuple[str, ...]] = {
-    "": (*_RATES[:3], "image_match", "token_exact", "bleu_norm", "perplexity"),
-    "label graphs, as the CROHME 2019 tools compare them": (_RATES[3], "structure_rate"),
-    "label graphs, strict": tuple(f"{name}_strict" for name in (*_RATES, "structure_rate")),
-    "images": (*_IMAGES[1:], "image_exact"),
-    "images, as the script of Deng et al. compares them": tuple(
-        f"{name}_released" for name in _IMAGES
-    ),
-    "tokens": (
-        "token_within_1",
-        "token_within_2",
-        "token_within_3",
-        "token_error_rate",
-        "bleu",
-        "bleu_tok",
-    ),
-    "attention: cells scored in a decoding step": ("lookups_coarse", "lookups_fine"),
-}
-_FRACTIONS = (
-    "expression_rate",
-    "structure_rate",
-    "image_match",
-    "image_exact",
-    "image_edit_score",
-    "token_exact",
-    "token_within",
-    "token_error_rate",
-    "unfinished",
-)
 NONE = "-"
 """The cell of a value that is missing or not defined."""
 
@@ -97,9 +67,9 @@ def format_value(name: str, value: float) -> str:
     name = name.rsplit("/", 1)[-1]
     if math.isnan(value):
         return NONE
-    if name.startswith(_FRACTIONS):
+    if name in FRACTIONS:
         return f"{100 * value:.2f} %"
-    for prefix, decimals in (("bleu", 2), ("perplexity", 3), ("lookups", 1)):
+    for prefix, decimals in DECIMALS.items():
         if name.startswith(prefix):
             return f"{value:.{decimals}f}"
     return f"{value:.4g}"
@@ -236,7 +206,7 @@ def _split_table(scores: Sequence[SplitScores], title: str | None) -> Table:
 
 def _group_by_section(names: Iterable[str]) -> list[tuple[str, list[str]]]:
     found = set(names)
-    groups = [(title, [n for n in known if n in found]) for title, known in _GROUPS.items()]
+    groups = [(title, [n for n in known if n in found]) for title, known in GROUPS.items()]
     known = {name for _, group in groups for name in group}
     groups.append(("others", sorted(found - known)))
     return [(title, group) for title, group in groups if group]

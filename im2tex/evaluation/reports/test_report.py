@@ -9,8 +9,8 @@ from typing import Any
 
 from sacrebleu.metrics.bleu import MAX_NGRAM_ORDER
 
-from im2tex.evaluation.breakdown import MAIN_METRICS
 from im2tex.evaluation.environment import environment_line
+from im2tex.evaluation.metrics.names import MAIN_METRICS
 from im2tex.evaluation.reports.table import (
     Section,
     SplitScores,
