@@ -38,6 +38,8 @@ KNOWN = [
     r"{\cal F}_1{\Bbb R}",
     r"\substack{a\\b\\}",
     r"\bf_1\bf^2",
+    r"\hat{{\rm a\atop a}}",
+    r"x^{{a\atop b}\,}",
 ]
 
 

@@ -259,10 +259,19 @@ def _inside(node: Node) -> list[str]:
     body = [node]
     while len(body) == 1 and isinstance(body[0], Group):
         body = body[0].body
-    only = body[0] if len(body) == 1 else None
-    if isinstance(only, Command) and only.name in commands.KEPT_INFIXES:
-        return _infix(only)
-    return _print_nodes(body)
+    tokens = _print_nodes(body)
+    return tokens[1:-1] if _is_braced_infix(tokens) else tokens
+
+
+def _is_braced_infix(tokens: list[str]) -> bool:
+    r"""Whether the tokens are one pair of braces around an infix, such as `{ a \atop b }`."""
+    depth, infix = 0, False
+    for at, token in enumerate(tokens):
+        depth += (token == "{") - (token == "}")
+        infix |= depth == 1 and token in commands.KEPT_INFIXES
+        if depth == 0:
+            return infix and at == len(tokens) - 1
+    return False
 
 
 def _array(array: Array, out: list[str]) -> None:
