@@ -25,6 +25,7 @@ TRAINER_COMMANDS = {
 COMMANDS = {
     "data prepare": "read the raw data of a source into Parquet files",
     "data glyphs": "make a bank of handwritten symbols for synthetic data",
+    "data pack": "pack prepared data into one file for another machine",
     "data show": "draw samples of prepared splits on one sheet",
     "components": "list what can be chosen by name, with arguments",
     "normalize": "bring formulas to a normal form, line by line",

@@ -177,6 +177,7 @@ def _load_samples(
         root: folder of the prepared data; that of `data` if None.
     """
     from im2tex.data.dataset import FormulaDataset
+    from im2tex.data.pack import open_root
     from im2tex.data.source import SOURCES
 
     name, colon, part = split.rpartition(":")
@@ -187,7 +188,7 @@ def _load_samples(
         )
     own = not colon or name == data.get("source")
     source = SOURCES.build(name or data["source"], data.get("source_args") if own else None)
-    stored = source.split(root or Path(data.get("root", "data")), part)
+    stored = source.split(open_root(root or Path(data.get("root", "data"))), part)
     known = stored.all_keys()
     unknown = sorted(set(keys) - set(known))
     if unknown:

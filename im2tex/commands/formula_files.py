@@ -112,7 +112,7 @@ def read_split_or_file(
     Args:
         name: `SOURCE:SPLIT` or the path of a file.
         side: as for `read_formulas`.
-        root: folder of the prepared data.
+        root: folder of the prepared data, or a pack of them.
 
     Returns:
         The name of the split or the stem of the file, the formulas, and the split's metadata.
@@ -128,10 +128,11 @@ def read_split_or_file(
             f"there is no file {name}; a prepared split is written SOURCE:SPLIT, such as "
             "crohme:train."
         )
+    from im2tex.data.pack import open_root
     from im2tex.data.source import SOURCES
 
     # Opened as prepared: preparing it here, with default settings, could change it.
-    stored = SOURCES.build(source).split(root, split)
+    stored = SOURCES.build(source).split(open_root(root), split)
     columns = (stored.all_keys(), stored.tokens(), stored.latex(), stored.extras("collection"))
     records = [
         FormulaRecord(f"{name}, '{key}'", key, tokens, latex, {"collection": collection or None})

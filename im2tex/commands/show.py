@@ -41,12 +41,14 @@ def show(
     import numpy as np
 
     from im2tex.data.dataset import FormulaDataset
+    from im2tex.data.pack import open_root
     from im2tex.data.preprocessing import Preprocessing
     from im2tex.data.source import SOURCES
     from im2tex.render.rendering import GrayImage
     from im2tex.utils.png import save_png
     from im2tex.visualization.dataset_sheet import draw_dataset_sheet
 
+    root = open_root(root)
     check_settings("--", 1, count=count, columns=columns)
     settings = parse_source_args(source_args)
     preprocessing = Preprocessing(symbol_size=symbol_size, stroke_width=0.1)

@@ -15,6 +15,7 @@ from im2tex.data.augmentation import TrainingAugmentation
 from im2tex.data.bucketing import BatchLimits
 from im2tex.data.dataset import Batch, FormulaDataset
 from im2tex.data.fixed_sizes import Buckets
+from im2tex.data.pack import Pack, is_pack
 from im2tex.data.preparation.epoch_splits import EpochSplitBuilder
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.samplers import EvaluationSampler, TrainingSampler
@@ -75,7 +76,8 @@ class FormulaDataModule(LightningDataModule):
     Args:
         source: registered name of the source.
         source_args: arguments of the source.
-        root: folder of the prepared stores.
+        root: folder of the prepared stores, or a file of `im2tex data pack`, which is unpacked to
+            the user's cache folder.
         train_split: split to train on; the source's own if not given.
         validation_split: split to validate on; the source's own if not given.
         test_splits: split or splits to test on; the source's own if not given.
@@ -134,7 +136,8 @@ class FormulaDataModule(LightningDataModule):
             self.hparams["seed"] = int(os.environ.get("PL_GLOBAL_SEED", "0"))
         self.source: Source = SOURCES.build(source, source_args)
         self.hparams["source_args"] = self.source.portable(source_args)
-        self.root = Path(root)
+        self._pack = Pack(Path(root)) if is_pack(Path(root)) else None
+        self.root = Path(root) if self._pack is None else self._pack.folder
         _check_ranges(self.hparams)
         if buckets is not None:
             Buckets(buckets)  # raises for a wrong value before data are read
@@ -187,7 +190,9 @@ class FormulaDataModule(LightningDataModule):
     # ---------------------------------------------------------------- hooks
 
     def prepare_data(self) -> None:
-        """Makes the store if the source can do so by itself; called on one process."""
+        """Unpacks a pack, and makes the store if the source can; called on one process."""
+        if self._pack is not None:
+            self._pack.unpack()
         self.source.ensure(self.root)
 
     def setup(self, stage: str) -> None:

@@ -43,6 +43,8 @@ class Source(ABC):
         train: name of the training split.
         validation: name of the validation split.
         tests: names of the splits that `im2tex test` evaluates by default, in this order.
+        shared_files: files of other folders below the data root that the splits need, if they
+            exist; packed with the splits.
         epoch_splits: builds a training split for each epoch; None if all epochs use the same one.
     """
 
@@ -50,6 +52,7 @@ class Source(ABC):
     train: ClassVar[str] = "train"
     validation: ClassVar[str] = "validation"
     tests: ClassVar[tuple[str, ...]] = ("test",)
+    shared_files: ClassVar[tuple[str, ...]] = ()
     epoch_splits: EpochSplitBuilder | None = None
 
     @abstractmethod

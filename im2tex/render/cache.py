@@ -7,7 +7,6 @@ as missing.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import warnings
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from im2tex.render.parallel import BATCH_SIZE
 from im2tex.render.rendering import Cause, Failure, Renderer, Rendering
+from im2tex.utils.cache_folder import user_cache_folder
 
 MAX_BYTES = 2 << 30
 """Size of a file at which the oldest third of its rows is removed."""
@@ -35,11 +35,8 @@ _FILE_ERRORS = (OSError, sqlite3.Error, ValueError, OverflowError)
 
 def default_cache_path() -> Path | None:
     """Returns `$XDG_CACHE_HOME/im2tex/renderings.sqlite`, or None without a home folder."""
-    try:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:  # no $HOME, and no entry of this user
-        return None
-    return base / "im2tex/renderings.sqlite"
+    folder = user_cache_folder()
+    return None if folder is None else folder / "renderings.sqlite"
 
 
 class CachedRenderer:

@@ -37,6 +37,7 @@ from im2tex.utils.checks import check_settings
 
 _VERSION = 1
 _BUILT_IN = "built-in"
+_BANK = "glyphs/bank.parquet"
 _STYLES = {"natural": NATURAL, "paper": PAPER}
 _SEED_STEP = 1_000_003  # between the seeds of two epochs, so that those of two runs differ
 _MAX_REASONS = 10  # reasons for skipping formulas in a report
@@ -80,6 +81,7 @@ class HandwritingSource(Source):
 
     name: ClassVar[str] = "handwriting"
     tests: ClassVar[tuple[str, ...]] = ("validation",)
+    shared_files: ClassVar[tuple[str, ...]] = (_BANK,)
 
     def __init__(
         self,
@@ -249,7 +251,7 @@ class HandwritingSource(Source):
     def _bank(self, root: Path) -> GlyphBank:
         if self.glyphs == _BUILT_IN:
             return built_in_bank()
-        path = Path(self.glyphs) if self.glyphs else root / "glyphs" / "bank.parquet"
+        path = Path(self.glyphs) if self.glyphs else root / _BANK
         if not path.exists():
             raise Im2TexError(
                 f"the glyph bank {path} does not exist: make it with `im2tex data glyphs --out "
