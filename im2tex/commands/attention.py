@@ -141,7 +141,7 @@ def _model_facts(stored: StoredModel, name: str) -> dict[str, str]:
 
 def _load_files(model: Predictor, images: Sequence[str]) -> Iterator[_LoadedImage | None]:
     """Yields the images of files; reports an unreadable file and yields None."""
-    from im2tex.model.prediction import preprocess_image
+    from im2tex.model.image_input import preprocess_image
 
     for name in images:
         title = "standard input" if name == "-" else Path(name).name

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.files import MAX_BYTES
@@ -19,6 +19,9 @@ from im2tex.utils.checks import check_settings
 if TYPE_CHECKING:
     from im2tex.model.prediction import Prediction
 
+_MANY_IMAGES = 20  # from here on, workers save more than the 0.2 s that each needs to start
+_MAX_WORKERS = 4  # each holds a decoded image
+
 
 def read(
     images: Sequence[str],
@@ -27,6 +30,7 @@ def read(
     beam_size: int = 5,
     n_best: int = 1,
     as_json: bool = False,
+    workers: int | None = None,
 ) -> int:
     """Prints the LaTeX of each image: one formula per image, dark on light or light on dark.
 
@@ -41,7 +45,10 @@ def read(
         model: a model of the package, a folder written by `im2tex export`, or a checkpoint.
         beam_size: beam size of the search.
         n_best: predictions to print for each image.
-        as_json: print one JSON object per image, with scores and warnings.
+        as_json: print one JSON object per image, with scores and warnings; "error" is the only
+            other value of an image that cannot be read.
+        workers: processes that prepare images during the search; if not given, as many as pay for
+            the number of images.
 
     Returns:
         How many images could not be read.
@@ -54,40 +61,52 @@ def read(
         raise Im2TexError(f"--n_best must be from 1 to --beam_size ({beam_size}), got {n_best}.")
     if not Path(model).is_file():
         locate(model)
+    check_settings("--", 0, workers=workers)
     if not any(name == "-" or os.path.lexists(name) for name in images):
-        for name in images:
-            _report(f"cannot open {name}: there is no such file.")
+        for name in images:  # without the seconds to load a model
+            _print_failure(name, f"cannot open {name}: {os.strerror(errno.ENOENT)}.", as_json)
         return len(images)
-    from im2tex.model.prediction import ImageWarning
     from im2tex.model.recognizer import Recognizer
 
     recognizer = Recognizer.from_pretrained(model)
+    predictions = recognizer.predict_each(
+        (sys.stdin.buffer.read(MAX_BYTES + 1) if name == "-" else name for name in images),
+        beam_size=beam_size,
+        n_best=n_best,
+        batch_size=1,  # each prediction is printed when it is made
+        num_workers=_default_workers(len(images)) if workers is None else workers,
+    )
     failures = 0
-    for name in images:
-        try:
-            image = sys.stdin.buffer.read(MAX_BYTES + 1) if name == "-" else name
-            with warnings.catch_warnings(record=True) as caught:
-                prediction = recognizer.predict(image, beam_size=beam_size, n_best=n_best)[0]
-        except Im2TexError as error:
-            _report(f"standard input: {error}" if name == "-" else error)  # others name the file
+    for name, prediction in zip(images, predictions, strict=True):
+        if isinstance(prediction, Im2TexError):
             failures += 1
+            _print_failure(name, prediction, as_json)
             continue
-        notes = [
-            str(warning.message)
-            for warning in caught
-            if not issubclass(warning.category, ImageWarning)
-        ]
-        notes += prediction.notes
+        notes = prediction.notes
         if not prediction.finished:
-            notes.append("the prediction is incomplete: is this one formula?")
+            notes = (*notes, "the prediction is incomplete: is this one formula?")
         for note in notes:
             _report(f"{name}: {note}")
         _print_prediction(name, prediction, several=len(images) > 1, as_json=as_json)
     return failures
 
 
+def _default_workers(images: int) -> int:
+    """The number of worker processes for a number of images; 0 for few images, or on one core."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores or 1, _MAX_WORKERS) if images >= _MANY_IMAGES and cores != 1 else 0
+
+
 def _report(message: object) -> None:
     print(f"im2tex read: {message}", file=sys.stderr)
+
+
+def _print_failure(name: str, error: object, as_json: bool) -> None:
+    """Reports an image that cannot be read; other errors than those of "-" name the file."""
+    message = f"standard input: {error}" if name == "-" else str(error)
+    _report(message)
+    if as_json:
+        _print_record({"file": name, "error": message})
 
 
 def _print_prediction(name: str, prediction: Prediction, *, several: bool, as_json: bool) -> None:
@@ -100,7 +119,11 @@ def _print_prediction(name: str, prediction: Prediction, *, several: bool, as_js
             "n_best": [{"latex": latex, "score": score} for latex, score in n_best],
             "warnings": list(prediction.notes),
         }
-        print(json.dumps(record, ensure_ascii=False), flush=True)
+        _print_record(record)
         return
     for latex, _ in n_best:
         print(f"{name}\t{latex}" if several else latex, flush=True)
+
+
+def _print_record(record: Mapping[str, Any]) -> None:
+    print(json.dumps(record, ensure_ascii=False), flush=True)

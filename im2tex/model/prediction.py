@@ -1,38 +1,15 @@
-"""Input and output of a prediction: `ImageInput`, `prepare_image`, `Prediction`."""
+"""`Prediction`, the result for one image, and the batches of images to predict."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from im2tex.data.dataset import Batch, stack
-from im2tex.data.preprocessing import Preprocessing, RasterizedFormula
 from im2tex.decoders import Hypothesis
-from im2tex.errors import Im2TexError
-from im2tex.ink.images.files import read_file_bytes
-from im2tex.ink.inkml import read_if_inkml
 from im2tex.latex.vocabulary import Vocabulary
-
-
-@runtime_checkable
-class BinaryFile(Protocol):
-    """An open binary file, such as `io.BytesIO`."""
-
-    def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes."""
-        ...
-
-
-ImageInput = str | Path | bytes | bytearray | memoryview | BinaryFile | Image.Image | np.ndarray
-"""A path of an image or InkML file, an encoded image as bytes or as an open binary file such as
-`io.BytesIO`, a PIL image, or an array (H, W[, C])."""
-
-_SINGLE = (str, Path, bytes, bytearray, memoryview, Image.Image, np.ndarray, BinaryFile)
 
 
 class ImageWarning(UserWarning):
@@ -56,7 +33,7 @@ class Prediction(NamedTuple):
         score: the value it is ranked by: log p in nats, divided by a power of the length if a
             length penalty is set.
         finished: whether it has an end within the length limit.
-        n_best: the best hypotheses with their scores, best first.
+        n_best: the best hypotheses with their scores, best first; the first is that of `latex`.
         notes: reasons why it may be wrong, such as several lines in the image.
     """
 
@@ -75,54 +52,6 @@ class Prediction(NamedTuple):
         texts = [" ".join(prediction) for prediction in tokens]
         n_best = list(zip(texts, scores, strict=True))
         return cls(texts[0], tokens[0], scores[0], hypotheses[0].finished, n_best)
-
-
-def as_list(images: ImageInput | Sequence[ImageInput]) -> list[ImageInput]:
-    """A single image as a list of one; a sequence of images as a list.
-
-    Raises:
-        Im2TexError: if it is neither.
-    """
-    if isinstance(images, _SINGLE):
-        return [images]
-    try:
-        return list(images)
-    except TypeError:
-        raise Im2TexError(
-            f"expected an image or a list of images, got a {type(images).__name__}."
-        ) from None
-
-
-def preprocess_image(image: ImageInput, preprocessing: Preprocessing) -> np.ndarray:
-    """The input of a model for an image, (H, W) uint8, ink 255 on 0; see `prepare_image`.
-
-    Raises:
-        Im2TexError: if it cannot be opened or is blank; the message names it.
-    """
-    return prepare_image(image, preprocessing).image
-
-
-def prepare_image(image: ImageInput, preprocessing: Preprocessing) -> RasterizedFormula:
-    """The input of a model for an image, with notes for the user.
-
-    InkML is recognised by its content.
-
-    Raises:
-        Im2TexError: if it cannot be opened or is blank; the message names it.
-    """
-    inkml = read_if_inkml(image)
-    if inkml is not None:
-        rasterized = preprocessing.rasterize(inkml.ink)
-        return replace(rasterized, notes=(*inkml.notes, *rasterized.notes))
-    if not isinstance(image, str | Path):
-        return preprocessing.load_image(image, with_warnings=True)
-    if Path(image).is_dir():
-        raise Im2TexError(f"{image} is a folder: name its images, such as {Path(image) / '*.png'}.")
-    data = read_file_bytes(image)
-    try:
-        return preprocessing.load_image(data, with_warnings=True)
-    except Im2TexError as error:
-        raise Im2TexError(f"{image}: {error}") from error
 
 
 def image_batches(images: Sequence[np.ndarray], size: int) -> Iterator[tuple[list[int], Batch]]:

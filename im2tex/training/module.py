@@ -23,8 +23,9 @@ from im2tex.evaluation.split_evaluator import SplitEvaluator
 from im2tex.latex.vocabulary import Vocabulary
 from im2tex.model.checkpoint_contents import NOT_HYPERPARAMETERS
 from im2tex.model.ensemble import EnsembleOptions
+from im2tex.model.image_input import ImageInput
 from im2tex.model.initialization import initialize
-from im2tex.model.prediction import ImageInput, Prediction
+from im2tex.model.prediction import Prediction
 from im2tex.model.predictor import Predictor
 from im2tex.model.recognizer import Recognizer, combine
 from im2tex.model.unused_options import unused_options

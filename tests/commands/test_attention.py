@@ -15,7 +15,7 @@ from im2tex.decoders import SearchOptions
 from im2tex.errors import Im2TexError
 from im2tex.evaluation import rendered_pairs
 from im2tex.latex.tokens import join_tokens
-from im2tex.model.prediction import preprocess_image
+from im2tex.model.image_input import preprocess_image
 from im2tex.render import Cause, Failure, Rendering
 from im2tex.training.module import Im2Tex
 from im2tex.visualization.attention.predict import predict_with_attention

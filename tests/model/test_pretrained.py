@@ -92,10 +92,37 @@ def test_read_prints_what_the_model_reads(folder, picture, tmp_path, capsys):
     assert str(missing) in printed.err
 
 
+def test_read_json_has_one_object_per_image_also_of_failed_ones(folder, picture, tmp_path, capsys):
+    missing = tmp_path / "none.png"
+    for images, failures in (([missing, picture], 1), ([missing], 1)):  # alone: no model is loaded
+        assert im2tex("read", *images, "--model", folder, "--json") == failures
+        first, *others = map(json.loads, capsys.readouterr().out.splitlines())
+        assert first == {
+            "file": str(missing),
+            "error": f"cannot open {missing}: No such file or directory.",
+        }
+        assert [one["file"] for one in others] == [str(path) for path in images[1:]]
+        assert all("error" not in one for one in others)
+
+
+def test_read_with_workers_prints_the_same_as_with_one_process(folder, picture, tmp_path, capsys):
+    (tmp_path / "text.png").write_text("no image")
+    images = [picture, tmp_path / "none.png", tmp_path / "text.png", *[picture] * 20]
+    command = ("read", *images, "--model", folder, "--beam_size", "1", "--json")
+    printed = []
+    for workers in ((), ("--workers", "0"), ("--workers", "2")):
+        assert im2tex(*command, *workers) == 1
+        printed.append(capsys.readouterr())
+    assert printed[0] == printed[1] == printed[2]
+    assert len(printed[0].out.splitlines()) == 23
+    assert im2tex(*command, "--workers", "-1") == 2
+    assert "--workers must be >= 0, got -1" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("finished", [True, False])
 def test_read_says_when_a_reading_did_not_end(folder, picture, capsys, monkeypatch, finished):
     reading = Prediction("1 1", ["1", "1"], -1.0, finished, [("1 1", -1.0)])
-    monkeypatch.setattr(Recognizer, "predict", lambda *_, **__: [reading])
+    monkeypatch.setattr(Recognizer, "predict_each", lambda *_, **__: iter([reading]))
     assert im2tex("read", picture, "--model", folder) == 0
     printed = capsys.readouterr()
     assert printed.out == "11\n"

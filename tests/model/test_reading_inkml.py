@@ -10,7 +10,7 @@ from tiny_run import im2tex
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.errors import Im2TexError
 from im2tex.ink.inkml import read_if_inkml
-from im2tex.model.prediction import prepare_image, preprocess_image
+from im2tex.model.image_input import prepare_image, preprocess_image
 
 RULE = Preprocessing()
 INK = '<ink xmlns="http://www.w3.org/2003/InkML"><trace>0 0, 50 20, 10 20</trace></ink>'

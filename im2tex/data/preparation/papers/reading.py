@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,16 +24,15 @@ from im2tex.data.preparation.papers.paper import (
 )
 from im2tex.data.preparation.papers.units import PaperUnit, paper_units
 from im2tex.data.preparation.papers.unpacking import LARGEST_FILE, READ_ALONG, RefusedError, unpack
-from im2tex.data.preparation.printed.formulas import ignore_interrupts
 from im2tex.data.preparation.raw_files import ARCHIVE_SUFFIXES, RawFile, iter_files
 from im2tex.errors import Im2TexError
+from im2tex.utils.processes import lazy_map
 
 _PACKAGE = ".gz"
 # Other gzipped files (figure.eps.gz, table.csv.gz) are not papers.
 _PAPER_PACKAGE = re.compile(r"(?:\.(?:tar|tex|ltx|latex)|(?:^|/)[^/.]*|\.\d+(?:v\d+)?)\.gz$")
 # The name of a paper in arXiv can end in a digit, without an ending.
 _SUFFIXES = (*TEX, *READ_ALONG, _PACKAGE, *"0123456789")
-_QUEUED = 4  # papers that wait for each process
 
 
 @dataclass
@@ -61,21 +59,8 @@ def read_papers(raw_data: Path, *, workers: int | None = None) -> Iterator[Paper
     """
     jobs = _iter_jobs(raw_data)
     workers = workers or os.cpu_count() or 1
-    if workers == 1:
-        for job in jobs:
-            yield from _read_job(job)
-        return
-    waiting: deque[Future[list[Paper]]] = deque()
-    pool = ProcessPoolExecutor(workers, initializer=ignore_interrupts)
-    try:
-        for job in jobs:
-            waiting.append(pool.submit(_read_job, job))
-            if len(waiting) > _QUEUED * workers:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for papers in lazy_map(_read_job, jobs, workers if workers > 1 else 0):
+        yield from papers
 
 
 def _iter_jobs(raw_data: Path) -> Iterator[_Job]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from im2tex.latex.normalize import normalize_or_none
+from im2tex.utils.processes import initialize_worker
 
 _BLOCK = 400  # formulas passed to a process at a time
 
@@ -55,18 +55,13 @@ def normalize_both(formulas: Iterable[str]) -> Iterator[tuple[str, str] | None]:
     Args:
         formulas: markup of each formula.
     """
-    with ProcessPoolExecutor(initializer=ignore_interrupts) as pool:
+    with ProcessPoolExecutor(initializer=initialize_worker) as pool:
         yield from pool.map(_both_forms, formulas, chunksize=_BLOCK)
 
 
 def norm_digest(norm: str) -> str:
     """Returns a key of a formula that depends on its normal form alone."""
     return sha256(norm.encode()).hexdigest()[:16]
-
-
-def ignore_interrupts() -> None:
-    """Leaves the handling of Ctrl-C to the main process; an initializer of worker processes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _both_forms(latex: str) -> tuple[str, str] | None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from im2tex.data.preparation.printed.formulas import Candidate, ignore_interrupts
+from im2tex.data.preparation.printed.formulas import Candidate
 from im2tex.data.preparation.printed.paper_images import image_from_file
 from im2tex.data.preparation.printed.rendering import RESULT_SCHEMA, RenderFn, RenderResult
 from im2tex.data.preparation.raw_files import RawFile, iter_files
 from im2tex.data.preparation.resumable import StepCache
 from im2tex.errors import Im2TexError
+from im2tex.utils.processes import initialize_worker
 from im2tex.utils.progress import progress_bar
 
 _CHUNK = 1000  # images in memory, and between two writes to the cache
@@ -47,7 +48,7 @@ def _read_images(
 ) -> Iterator[tuple[str, RenderResult]]:
     files = (file for file in iter_files(raw_data, (".png",)) if file.path.stem in names)
     with (
-        ProcessPoolExecutor(initializer=ignore_interrupts) as pool,
+        ProcessPoolExecutor(initializer=initialize_worker) as pool,
         progress_bar("reading", len(names)) as shown,
     ):
         number = 0
