@@ -62,7 +62,8 @@ def searching(
         scale(decoder.attention, query / 10, grid)
     found = [hypothesis[0] for hypothesis in decoder.search(grid, options)]
     coarse, fine = (
-        statistics.mean(one.lookups[level] / one.steps for one in found) for level in (0, 1)
+        statistics.mean((best.lookups or (0, 0))[level] / best.steps for best in found)
+        for level in (0, 1)
     )
     return at.best(partial(decoder.search, grid, options)) / batch, coarse, fine
 

@@ -158,7 +158,7 @@ def learn(model: Im2Tex, batch: Batch, limit: int, early: dict[str, Any]) -> tup
                 model.recognizer.encode(batch), model.recognizer.targets(batch)
             )
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimizer.step()
             step += 1
@@ -196,12 +196,10 @@ def main() -> None:
                 continue
             torch.manual_seed(0)
             model = build(one, words)
-            settings = {
-                "symbol_size": 14,
-                "stroke_width": 0.12,
-                "stride": model.recognizer.encoder.stride,
-            }
-            batch = FormulaDataset(split, Preprocessing(**settings))[0, list(range(FORMULAS))]
+            preprocessing = Preprocessing(
+                symbol_size=14, stroke_width=0.12, stride=model.recognizer.encoder.stride
+            )
+            batch = FormulaDataset(split, preprocessing)[0, list(range(FORMULAS))]
             if one.start is not None:
                 model.load_state_dict(states[one.start], strict=False)
             begun = time.process_time()

@@ -34,7 +34,7 @@ class Plain(CoverageAttention):
     def _coverage(self, state: Tensor, memory: CoverageMemory) -> Tensor:
         b, k, cells = state.shape
         maps = self.window(state.reshape(b * k, 1, *memory.size))  # (B K, q, h, w)
-        mixed = self.past(maps.flatten(2).transpose(1, 2))  # (B K, h w, A)
+        mixed: Tensor = self.past(maps.flatten(2).transpose(1, 2))  # (B K, h w, A)
         return mixed.transpose(1, 2).reshape(b, k, -1, cells)
 
 

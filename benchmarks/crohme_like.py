@@ -22,7 +22,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.profile_distance import differences, token_counts
+from profile_distance import differences, token_counts
+
 from im2tex.data.preparation.formula_sampling import Profile, sample_formulas
 from im2tex.data.source import SOURCES
 from im2tex.errors import Im2TexError

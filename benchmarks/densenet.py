@@ -20,7 +20,7 @@ import torch
 from header import begin
 from torch import Tensor
 
-from im2tex.encoders.densenet import DenseBlock, DenseNet
+from im2tex.encoders.densenet import Bottleneck, DenseBlock, DenseNet
 
 
 class Plain(DenseBlock):
@@ -29,6 +29,7 @@ class Plain(DenseBlock):
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """See `DenseBlock.forward`."""
         for layer in self.layers:
+            assert isinstance(layer, Bottleneck)
             found = layer.norm1(layer.conv1(features)).mul_(mask.unsqueeze(1)).relu_()
             found = layer.norm2(layer.conv2(found)).relu_()
             features = torch.cat([features, found], 1)

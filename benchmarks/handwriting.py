@@ -53,10 +53,11 @@ def main() -> None:
     inks: list[Ink] = []
     for name, style in (("paper", PAPER), ("natural", NATURAL)):
         composer = Composer(bank, style)
-        inks, rate = timed(
-            lambda one, number, by=composer: by.compose(one, np.random.default_rng(number)),
-            layouts,
-        )
+
+        def compose(layout: Layout, number: int, composer: Composer = composer) -> Ink:
+            return composer.compose(layout, np.random.default_rng(number))
+
+        inks, rate = timed(compose, layouts)
         print(f"composed, {name:9} {rate:9,.0f} formulas/s")
     preprocessing = Preprocessing(symbol_size=16, stroke_width=0.12)
     _, rate = timed(lambda one, _: preprocessing.rasterize(one), inks)

@@ -14,6 +14,7 @@ import io
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def preprocess(image: Image.Image, rule: Preprocessing) -> np.ndarray:
 PENS = [(15, 1), (15, 1.5), (20, 1.5), (40, 1), (40, 2.5), (40, 4), (40, 6), (40, 8), (120, 3)]
 PENS += [(120, 5), (120, 15), (250, 5)]
 CONDITIONS: dict[str, Callable[[Ink], Image.Image]] = {
-    f"{size} pixels per symbol, pen of {pen}": lambda ink, size=size, pen=pen: page(ink, size, pen)
+    f"{size} pixels per symbol, pen of {pen}": partial(page, size=size, pen=pen)
     for size, pen in PENS
 }
 CONDITIONS |= {

@@ -46,7 +46,8 @@ def _floats(text: str) -> NDArray[np.float32]:
 def with_minidom(data: bytes) -> Strokes:
     """Parses with the DOM of the standard library; strokes, truth and symbols by tag."""
     document = minidom.parseString(data)
-    strokes = [_floats(e.firstChild.data) for e in document.getElementsByTagName("trace")]
+    traces = document.getElementsByTagName("trace")
+    strokes = [_floats(str(getattr(trace.firstChild, "data", ""))) for trace in traces]
     for annotation in document.getElementsByTagName("annotation"):
         annotation.getAttribute("type")
     for group in document.getElementsByTagName("traceGroup"):

@@ -21,7 +21,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.layout_draw import draw_layout
+from layout_draw import draw_layout
+
 from im2tex.render import Failure, open_renderer
 from im2tex.render.layout.layout import Layout
 from im2tex.render.layout.layouter import TexLayouter

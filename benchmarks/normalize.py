@@ -5,7 +5,7 @@
 FOLDER (default: the environment's IM2TEX_DATA) contains arxiv/formulas.tsv.xz and
 im2latex100k/{sample_1200_raw,formulas_val_test}.tsv.xz: formulas as written, and as normalised by
 the authors' script. Pairs in which that script changed the meaning of a formula are counted by
-defect and excluded (`benchmarks.im2markup_defects`). Papers with odd numbers were held out while
+defect and excluded (`im2markup_defects.py`). Papers with odd numbers were held out while
 the rules were written.
 """
 
@@ -20,9 +20,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
-from benchmarks.im2markup_defects import DEFECTS, defects
+from im2markup_defects import DEFECTS, defects
+
 from im2tex.latex.normalize import NormalizationForm, normalize_or_none
 from im2tex.latex.tokens import LatexError, tokenize
 
@@ -89,8 +91,8 @@ def agreement(name: str, pairs: Iterable[Pair], show: int) -> None:
 def speed(formulas: list[str], repeats: int = 3) -> None:
     tasks: dict[str, Callable[[str], object]] = {"im2tex.latex.tokens alone": _cut}
     tasks |= {
-        f"normalize --form {mode}": lambda formula, mode=mode: normalize_or_none(formula, mode)
-        for mode in NormalizationForm
+        f"normalize --form {form}": partial(normalize_or_none, form=form)
+        for form in NormalizationForm
     }
     for name, task in tasks.items():
         best = min(_seconds(task, formulas) for _ in range(repeats))

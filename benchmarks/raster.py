@@ -16,12 +16,14 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from im2tex.data.preparation.random_grammar import RandomGrammar
+from im2tex.data.sample import Sample
 from im2tex.data.sources.grammar import synthesize_ink
 from im2tex.data.store import Split
 from im2tex.ink import rasterize
@@ -67,7 +69,7 @@ def agg() -> Draw | None:
     def draw(ink: Ink, scale: float) -> NDArray[np.uint8]:
         height, width = rasterize.raster_size(ink.strokes, scale, PEN, PADDING)
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-        canvas = FigureCanvasAgg(figure)
+        canvas: Any = FigureCanvasAgg(figure)
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
         axes.set_xlim(0, width)
@@ -122,11 +124,6 @@ def inks(store: Path | None, count: int) -> tuple[list[Ink], list[tuple[str, ...
     return [synthesize_ink(tokens, rng) for tokens in labels], labels
 
 
-class _Sample:
-    def __init__(self, ink: Ink, tokens: tuple[str, ...]) -> None:
-        self.ink, self.tokens = ink, tokens
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("store", type=Path, nargs="?", help="a split with ink")
@@ -162,9 +159,13 @@ def main() -> int:
 
         speed = rate(work, len(drawn), args.seconds)
         first = first or speed
-        print(f"{name:<24}{speed:>10,.0f}{first / speed:>9.1f}x{peak(work, 50) + canvas:>9.1f}")
+        memory = peak(work, len(drawn)) + canvas
+        print(f"{name:<24}{speed:>10,.0f}{first / speed:>9.1f}x{memory:>9.1f}")
     images = [ours(ink, scale) for ink, scale in zip(drawn, scales, strict=True)]
-    bank = SwapBank.from_samples(_Sample(i, t) for i, t in zip(drawn, labels, strict=True))
+    bank = SwapBank.from_samples(
+        Sample(str(index), "", tokens, ink=ink)
+        for index, (ink, tokens) in enumerate(zip(drawn, labels, strict=True))
+    )
     augmentation = Augmentation()
     print(f"\n{'other steps':<24}{'per second':>12}")
     steps: list[tuple[str, Callable[[int], object]]] = [

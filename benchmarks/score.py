@@ -13,6 +13,7 @@ Memory is that of this process; `render.py` measures TeX's.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import resource
 import sys
@@ -82,7 +83,7 @@ def main() -> None:
     imported = peak()
     with files(options) as (predictions, references), tempfile.TemporaryDirectory() as cache:
         for name in ("none", "tex"):
-            rendered_pairs.default_cache_path = lambda: Path(cache, "renderings.sqlite")
+            os.environ["XDG_CACHE_HOME"] = cache
             started = time.perf_counter()
             gold = read_formulas(references, "references")
             paired = pair_predictions(gold, read_formulas(predictions, "predictions"))

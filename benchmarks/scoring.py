@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import importlib
 import json
 import os
 import random
@@ -94,7 +95,8 @@ def measure(pairs: list[Pair], engine: str) -> dict[str, Any]:
         "test": min(test),
         "validation": min(validation),
         "scores": [
-            dict(getattr(sample, "metrics", None) or sample.verdicts) for sample in scored.samples
+            dict(getattr(sample, "metrics", None) or getattr(sample, "verdicts", {}))
+            for sample in scored.samples
         ],
         "metrics": dict(scored.metrics),
     }
@@ -113,9 +115,7 @@ def _metrics() -> tuple[Any, Any]:
     try:
         from im2tex.evaluation.metrics.formula_metrics import FormulaMetrics  # noqa: PLC0415
     except ImportError:
-        from im2tex.evaluation.metrics import FormulaMetrics  # noqa: PLC0415
-
-        old = FormulaMetrics()
+        old = importlib.import_module("im2tex.evaluation.metrics").FormulaMetrics()
         return (
             lambda samples: old.update([s.prediction for s in samples], [s.gold for s in samples])
         ), old.compute
@@ -182,10 +182,9 @@ def main() -> None:
     for phase in ("test", "validation"):
         seconds = {name: min(one[phase] for one in found) for name, found in results.items()}
         listed = ", ".join(f"{name} {value:.3f} s" for name, value in seconds.items())
-        ratio = f"; ours / baseline {seconds['ours'] / seconds['baseline']:.2f}" * (
-            len(folders) > 1
-        )
-        print(f"{phase}, {options.count} samples, engine {options.engine}: {listed}{ratio}")
+        print(f"{phase}, {options.count} samples, engine {options.engine}: {listed}")
+        if options.baseline:
+            print(f"ours / baseline {seconds['ours'] / seconds['baseline']:.2f}")
     if options.baseline:
         compare(results["ours"][0], results["baseline"][0])
 

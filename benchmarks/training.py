@@ -104,7 +104,7 @@ def _train(model: Im2Tex, optimizer: Any, batches: list[Batch], bf16: bool) -> f
             loss, _ = model.recognizer.require_decoder().loss(
                 model.recognizer.encode(batch), model.recognizer.targets(batch)
             )
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         optimizer.zero_grad()
         images += len(batch.keys)

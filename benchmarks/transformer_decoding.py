@@ -29,6 +29,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -45,6 +46,8 @@ from im2tex.decoders.bidirectional_search import rank_jointly, reverse_indices
 from im2tex.decoders.transformer.decoder import TransformerDecoder
 from im2tex.grid import Grid
 from im2tex.latex.vocabulary import PAD
+
+T = TypeVar("T")
 
 
 class Plain:
@@ -246,13 +249,15 @@ def decoding(
     compared = len(batches) if args.compared is None else args.compared
     among = set(torch.randperm(len(batches))[:compared].tolist())  # batches are sorted by size
     took = {name: np.full(len(batches), np.inf) for name in ways}
-    peak, predictions = dict.fromkeys(ways, 0.0), {name: {} for name in ways}
+    peak = dict.fromkeys(ways, 0.0)
+    predictions: dict[str, dict[str, list[int]]] = {name: {} for name in ways}
     encoding, count = 0.0, sum(len(batch.keys) for batch in batches)
     cells = 0
     with torch.inference_mode():
         for number, batch in enumerate(batches):
             grids: list[Grid] = []
-            encoding += costs(lambda b=batch, g=grids: g.append(model.recognizer.encode(b)))[0]
+            encode = partial(model.recognizer.encode, batch)
+            encoding += costs(partial(_call_into, grids, encode))[0]
             (grid,) = grids
             cells += int(grid.mask.sum())
             ends = torch.tensor([len(label) for label in batch.tokens], device=model.device)
@@ -261,20 +266,20 @@ def decoding(
                 for name, way in ways.items():
                     if "cached" in way and number not in among:
                         continue
-                    found: list[list[Hypothesis]] = []
+                    found: list[list[list[Hypothesis]]] = []
                     run = partial(search, decoder, grid, ends, options, **way)
-                    seconds, held = costs(lambda f=found, r=run: f.extend(r()))
+                    seconds, held = costs(partial(_call_into, found, run))
                     took[name][number] = min(took[name][number], seconds)
                     peak[name] = max(peak[name], held)
-                    for key, one in zip(batch.keys, found, strict=True):
-                        predictions[name][key] = one[0].tokens
+                    for key, hypotheses in zip(batch.keys, found[0], strict=True):
+                        predictions[name][key] = hypotheses[0].tokens
     print(f"{cells / count:.0f} cells per image; encoded {count / encoding:.1f} images per second")
     print(f"{'searched':<20}{'images/s':>16}{'peak MB':>9}")
     sizes = np.array([len(batch.keys) for batch in batches])
-    for name, seconds in took.items():
-        read = np.isfinite(seconds)
+    for name, times in took.items():
+        read = np.isfinite(times)
         if read.any():
-            speed = sizes[read].sum() / seconds[read].sum()
+            speed = sizes[read].sum() / times[read].sum()
             print(f"{name:<20}{speed:>16.2f}{peak[name]:>9.0f}")
     plain, ours, left = took.values()
     print(f"both directions take {ours.sum() / left.sum():.1f} times as long as one")
@@ -285,6 +290,11 @@ def decoding(
         print(f"caches: {ratio:.1f}x as fast; {same} of {len(texts)} predictions are equal")
     minutes = 986 * (ours.sum() + encoding) / count / 60
     print(f"986 images, as many as in CROHME 2014, encoding too: {minutes:.1f} minutes\n")
+
+
+def _call_into(results: list[T], function: Callable[[], T]) -> None:
+    """Appends the result of a function to a list."""
+    results.append(function())
 
 
 def training(
@@ -306,7 +316,7 @@ def training(
         return decoder.loss(model.recognizer.encode(batch), model.recognizer.targets(batch))[0]
 
     def step(loss: Callable[[Batch], Tensor], batch: Batch) -> None:
-        loss(batch).backward()
+        torch.autograd.backward(loss(batch))
         model.zero_grad()
 
     def left(batch: Batch) -> Tensor:
