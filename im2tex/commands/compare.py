@@ -62,7 +62,7 @@ def compare(
         seed=seed,
     )
     if changed is not None:
-        records = [json.dumps(one, ensure_ascii=False) for one in changed_records(compared)]
+        records = [json.dumps(record, ensure_ascii=False) for record in changed_records(compared)]
         write_text_atomic(changed, "".join(f"{record}\n" for record in records))
         message = f"{len(records):,} samples that only one has right: {changed}"
         print(strip_control(message), file=sys.stderr)

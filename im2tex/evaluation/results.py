@@ -81,7 +81,7 @@ class SampleResult:
     def to_json(self) -> dict[str, Any]:
         """The sample in JSON's types, without the counts that only totals need."""
         stored = {name: value for name, value in self.metrics.items() if name not in _NOT_STORED}
-        return _jsonable(replace(self, metrics=stored))  # type: ignore[no-any-return]
+        return to_jsonable(replace(self, metrics=stored))  # type: ignore[no-any-return]
 
     @classmethod
     def from_json(cls, where: str, record: object) -> SampleResult:
@@ -174,7 +174,7 @@ class RunResult:
         for split, of_split in (samples or {}).items():
             names[split] = f"{path.stem}.{_file_part(split)}.samples.jsonl"
             write_samples(path.with_name(names[split]), of_split)
-        record = {"format": FORMAT} | _jsonable(self) | {"samples": names}
+        record = {"format": FORMAT} | to_jsonable(self) | {"samples": names}
         write_text_atomic(
             path, json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         )
@@ -256,22 +256,22 @@ def read_samples(path: Path) -> Iterator[SampleResult]:
         yield SampleResult.from_json(where, record)
 
 
-def _file_part(name: str) -> str:
-    return re.sub(r"[^\w.+=-]", "_", name)
-
-
-def _jsonable(value: Any) -> Any:
-    """Converts to JSON's types: nan and inf become null, other unknown values their `str`."""
+def to_jsonable(value: Any) -> Any:
+    """Converts to JSON's types: nan and inf become null, unknown values their `str`."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
-            part.name: _jsonable(getattr(value, part.name)) for part in dataclasses.fields(value)
+            part.name: to_jsonable(getattr(value, part.name)) for part in dataclasses.fields(value)
         }
     if isinstance(value, Mapping):
-        return {str(key): _jsonable(part) for key, part in value.items()}
+        return {str(key): to_jsonable(part) for key, part in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_jsonable(part) for part in value]
+        return [to_jsonable(part) for part in value]
     if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:  # a scalar of numpy or torch
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if isinstance(value, str | bool | int | float | None) else str(value)
+
+
+def _file_part(name: str) -> str:
+    return re.sub(r"[^\w.+=-]", "_", name)

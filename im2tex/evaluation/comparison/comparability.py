@@ -28,25 +28,37 @@ def differing_conditions(
     notes += _inconsistencies(letter, b, list(splits.values()))
     if a.record is None or b.record is None:
         return notes
-    data_a, data_b = _object(a.record, "data"), _object(b.record, "data")
-    conditions = [("data source", data_a.get("source"), data_b.get("source"))]
-    for split, other in splits.items():
-        filters = _of_split(data_a, "filter", split), _of_split(data_b, "filter", other)
-        conditions.append((f"left out of {split}", *filters))
-        store_a, store_b = _object(data_a, "stores", split), _object(data_b, "stores", other)
-        for name in sorted(store_a.keys() & store_b.keys() - _NOT_COMPARED_OF_STORE):
-            conditions.append((f"{name} of {split}", store_a[name], store_b[name]))
-    signatures_a, signatures_b = _object(a.record, "signatures"), _object(b.record, "signatures")
-    for name, signature in sorted(signatures_a.items()):
-        if not name.startswith(_NOT_COMPARED):
-            title = "search" if name == "beam" else f"signature of {name}"
-            conditions.append((title, signature, signatures_b.get(name)))
-    for title, of_a, of_b in conditions:
+    of_a = _conditions(a.record, {split: split for split in splits})
+    of_b = _conditions(b.record, {other: split for split, other in splits.items()})
+    for title, value in of_a.items():
         # A condition that one result does not record, as that of `im2tex score`, is no difference.
-        if of_a is not None and of_b is not None and of_a != of_b:
-            parts_a, parts_b = _differing_parts(of_a, of_b)
-            notes.append(f"{title}: {parts_a} in A, {parts_b} in {letter}")
+        other = of_b.get(title)
+        if value is not None and other is not None and value != other:
+            part_a, part_b = _differing_parts(value, other)
+            notes.append(f"{title}: {part_a} in A, {part_b} in {letter}")
     return notes
+
+
+def _conditions(record: Mapping[str, Any], splits: Mapping[str, str]) -> dict[str, Any]:
+    """The conditions of a result by title; None for one that is not recorded.
+
+    Args:
+        record: the content of the result.
+        splits: names of splits, with their names in titles.
+    """
+    data, signatures = record["data"], record["signatures"]
+    conditions = {"data source": data.get("source")}
+    for split, title in splits.items():
+        filters = data.get("filter")
+        by_split = filters.get(split) if isinstance(filters, Mapping) else filters
+        conditions[f"filter of {title}"] = by_split
+        for name, value in sorted(data.get("stores", {}).get(split, {}).items()):
+            if name not in _NOT_COMPARED_OF_STORE:
+                conditions[f"{name} of {title}"] = value
+    for name, signature in sorted(signatures.items()):
+        if not name.startswith(_NOT_COMPARED):
+            conditions["search" if name == "beam" else f"signature of {name}"] = signature
+    return conditions
 
 
 def _inconsistencies(letter: str, test: TestResult, splits: list[str]) -> list[str]:
@@ -58,14 +70,14 @@ def _inconsistencies(letter: str, test: TestResult, splits: list[str]) -> list[s
     notes = []
     for split in splits:
         samples = test.splits[split].values()
-        counted = _object(test.record, "data", "splits").get(split)
-        if isinstance(counted, int) and counted != len(samples):
+        counted = test.record["data"].get("splits", {}).get(split, len(samples))
+        if counted != len(samples):
             notes.append(
                 f"{letter} has {len(samples):,} samples of {split}, and its result is over "
                 f"{counted:,}: they are of different runs"
             )
             continue
-        recorded = as_number(_object(test.record, "metrics", split).get("token_exact"))
+        recorded = as_number(test.record["metrics"].get(split, {}).get("token_exact"))
         exact = [as_number(sample.metrics.get("token_exact")) for sample in samples]
         known = [score for score in exact if score is not None]
         # Half a sample is more than rounding, and less than the difference between two runs.
@@ -88,21 +100,5 @@ def _differing_parts(a: Any, b: Any) -> tuple[str, str]:
 
 def _parts(value: Any) -> list[str]:
     """The parts of `nrefs:1|case:mixed` or `SearchOptions(beam_size=5, ...)`; else the text."""
-    text = str(value)
-    if "|" in text:
-        return text.split("|")
-    call = re.fullmatch(r"\w+\((.*)\)", text)
-    return call[1].split(", ") if call else [text]
-
-
-def _of_split(data: Mapping[str, Any], name: str, split: str) -> Any:
-    """A value that is recorded by split, or once for all splits."""
-    value = data.get(name)
-    return value.get(split) if isinstance(value, Mapping) else value
-
-
-def _object(record: Any, *names: str) -> Mapping[str, Any]:
-    """The object under these names; empty if there is none."""
-    for name in names:
-        record = record.get(name) if isinstance(record, Mapping) else None
-    return record if isinstance(record, Mapping) else {}
+    call = re.fullmatch(r"\w+\((.*)\)", str(value))
+    return call[1].split(", ") if call else str(value).split("|")

@@ -8,10 +8,9 @@ corrected instead.
 
 from __future__ import annotations
 
-import math
 import string
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from im2tex.errors import Im2TexError
@@ -27,7 +26,7 @@ from im2tex.evaluation.comparison.paired import (
     table_name,
 )
 from im2tex.evaluation.reports.table import ordered
-from im2tex.evaluation.results import SampleResult
+from im2tex.evaluation.results import SampleResult, to_jsonable
 from im2tex.utils.untrusted_text import clip, quote
 
 TESTED = ("expression_rate", "image_match", "token_exact")
@@ -43,22 +42,18 @@ class SplitComparison:
     Attributes:
         split: its name in the first test.
         samples: number of samples in both tests.
-        only_in_a: keys of samples that only the first test has.
-        only_in_b: keys of samples that only the second has.
+        only_in: keys of the samples that only the first test has, and of those of the second.
         metrics: in the order of the table of a test.
         by: the yes-or-no metric that decides which samples are right; None without any.
-        right_in_a: samples that only the first test has right, in its order.
-        right_in_b: samples that only the second has right.
+        right: samples that only the first test has right, in its order, and those of the second.
     """
 
     split: str
     samples: int
-    only_in_a: Sequence[str]
-    only_in_b: Sequence[str]
+    only_in: Sequence[Sequence[str]]
     metrics: Sequence[MetricComparison]
     by: str | None
-    right_in_a: Sequence[Pair]
-    right_in_b: Sequence[Pair]
+    right: Sequence[Sequence[Pair]]
 
 
 @dataclass(frozen=True)
@@ -66,16 +61,16 @@ class Comparison:
     """The comparison of two tests.
 
     Attributes:
-        a: the first test.
+        a: the first test, A.
         b: the second, whose difference from the first is given.
-        letters: names of the two; the first is `A`.
+        letter: of the second.
         splits: those that both tests have.
         notes: differing conditions, and metrics that only one test has.
     """
 
     a: TestResult
     b: TestResult
-    letters: tuple[str, str]
+    letter: str
     splits: Sequence[SplitComparison]
     notes: Sequence[str]
 
@@ -118,8 +113,7 @@ def compare_tests(
         _compare(first, other, letter, only, resamples=resamples, seed=seed)
         for letter, other in zip(string.ascii_uppercase[1:], others, strict=False)
     ]
-    metrics = [metric for one in compared for split in one.splits for metric in split.metrics]
-    tests = [(metric, metric.p) for metric in metrics if metric.p is not None]
+    tests = [(metric, metric.p) for metric in all_metrics(compared) if metric.p is not None]
     main = [(metric, p) for metric, p in tests if metric.name in TESTED]
     family = tests if only or not main else main
     for (metric, _), p in zip(family, holm([p for _, p in family]), strict=True):
@@ -131,20 +125,21 @@ def comparison_record(
     comparisons: Sequence[Comparison], resamples: int, seed: int
 ) -> dict[str, Any]:
     """The comparisons in JSON's types; values that are not defined are null."""
-    return {
+    record = {
         "format": 1,
         "results": {letter: str(test.path) for letter, test in legend(comparisons)},
         "bootstrap": {"resamples": resamples, "seed": seed, "level": 0.95},
         "comparisons": [
             {
-                "a": one.letters[0],
-                "b": one.letters[1],
-                "notes": list(one.notes),
-                "splits": {split.split: _split_record(split) for split in one.splits},
+                "a": "A",
+                "b": comparison.letter,
+                "notes": comparison.notes,
+                "splits": {split.split: _split_record(split) for split in comparison.splits},
             }
-            for one in comparisons
+            for comparison in comparisons
         ],
     }
+    return dict(to_jsonable(record))
 
 
 def changed_records(comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any]]:
@@ -153,25 +148,30 @@ def changed_records(comparisons: Sequence[Comparison]) -> Iterator[dict[str, Any
     Names: `split`, `key`, `by` (the metric that decides), `right` (the letter of the test), `gold`,
     and under each test's letter its `prediction`, `failed_at` and `score`.
     """
-    for one in comparisons:
-        for split in one.splits:
-            sides = (split.right_in_a, split.right_in_b)
-            for letter, pairs in zip(one.letters, sides, strict=True):
-                for a, b in pairs:
+    for comparison in comparisons:
+        letters = ("A", comparison.letter)
+        for split in comparison.splits:
+            for letter, pairs in zip(letters, split.right, strict=True):
+                for pair in pairs:
                     yield {
                         "split": split.split,
-                        "key": a.key,
+                        "key": pair[0].key,
                         "by": split.by,
                         "right": letter,
-                        "gold": list(a.gold),
-                        one.letters[0]: _prediction_record(a),
-                        one.letters[1]: _prediction_record(b),
+                        "gold": list(pair[0].gold),
+                        **dict(zip(letters, map(_prediction_record, pair), strict=True)),
                     }
 
 
 def legend(comparisons: Sequence[Comparison]) -> list[tuple[str, TestResult]]:
     """The letter of each test, the first test's first."""
-    return [("A", comparisons[0].a), *((one.letters[1], one.b) for one in comparisons)]
+    return [("A", comparisons[0].a), *((each.letter, each.b) for each in comparisons)]
+
+
+def all_metrics(comparisons: Sequence[Comparison]) -> list[MetricComparison]:
+    """The metrics of all comparisons and splits."""
+    splits = [split for comparison in comparisons for split in comparison.splits]
+    return [metric for split in splits for metric in split.metrics]
 
 
 def _compare(
@@ -192,28 +192,19 @@ def _compare(
             )
         metrics = compare_metrics(pairs, only or shared, resamples=resamples, seed=seed)
         by = next((metric.name for metric in metrics if metric.kind == "rate"), None)
-        right = [scores_of(pair, by, yes_or_no=True) for pair in pairs] if by else []
-        splits.append(
-            SplitComparison(
-                name,
-                len(pairs),
-                [key for key in of_a if key not in of_b],
-                [key for key in of_b if key not in of_a],
-                metrics,
-                by,
-                [pair for pair, scores in zip(pairs, right, strict=False) if scores == (1, 0)],
-                [pair for pair, scores in zip(pairs, right, strict=False) if scores == (0, 1)],
-            )
-        )
-        if not only:
-            notes += [
-                f"{name}: only {test} has {', '.join(ordered(more))}"
-                for test, more in (("A", known[0] - known[1]), (letter, known[1] - known[0]))
-                if more
-            ]
+        scores = [scores_of(pair, by, yes_or_no=True) if by else None for pair in pairs]
+        right = [
+            [pair for pair, score in zip(pairs, scores, strict=True) if score == expected]
+            for expected in ((1, 0), (0, 1))
+        ]
+        only_in = [[key for key in x if key not in y] for x, y in ((of_a, of_b), (of_b, of_a))]
+        splits.append(SplitComparison(name, len(pairs), only_in, metrics, by, right))
+        for test, more in (("A", known[0] - known[1]), (letter, known[1] - known[0])):
+            if more and not only:
+                notes.append(f"{name}: only {test} has {', '.join(ordered(more))}")
         if len(pairs) < _MIN_SAMPLES:
             notes.append(f"{name}: intervals of {len(pairs)} samples are too narrow; p is exact")
-    return Comparison(a, b, ("A", letter), splits, notes)
+    return Comparison(a, b, letter, splits, notes)
 
 
 def _common_splits(a: TestResult, b: TestResult) -> dict[str, str]:
@@ -240,47 +231,26 @@ def _pair_samples(
             f"{split}: none of the {len(a):,} and {len(b):,} samples have a key in common. "
             "Compare tests on the same data."
         )
-    differing = [(one, other) for one, other in pairs if list(one.gold) != list(other.gold)]
+    differing = [(x, y) for x, y in pairs if list(x.gold) != list(y.gold)]
     if differing:
-        one, other = differing[0]
+        x, y = differing[0]
         raise Im2TexError(
             f"{split}: {len(differing):,} of {len(pairs):,} samples have different references, "
-            f"such as {quote(one.key)}: `{clip(' '.join(one.gold))}` and "
-            f"`{clip(' '.join(other.gold))}`. Compare tests on the same data, with labels in "
-            "the same form."
+            f"such as {quote(x.key)}: `{clip(' '.join(x.gold))}` and `{clip(' '.join(y.gold))}`. "
+            "Compare tests on the same data, with labels in the same form."
         )
     return pairs
 
 
 def _split_record(split: SplitComparison) -> dict[str, Any]:
+    record: dict[str, Any] = {"samples": split.samples, "by": split.by}
+    record |= dict(zip(("only_in_a", "only_in_b"), split.only_in, strict=True))
     metrics = {
-        metric.name: {
-            name: _finite_or_none(value)
-            for name, value in {**asdict(metric), "difference": metric.difference}.items()
-            if name != "name"
-        }
-        for metric in split.metrics
+        metric.name: vars(metric) | {"difference": metric.difference} for metric in split.metrics
     }
-    return {
-        "samples": split.samples,
-        "only_in_a": list(split.only_in_a),
-        "only_in_b": list(split.only_in_b),
-        "metrics": metrics,
-        "by": split.by,
-        "changed": {
-            "a": [a.key for a, _ in split.right_in_a],
-            "b": [a.key for a, _ in split.right_in_b],
-        },
-    }
+    changed = [[pair[0].key for pair in pairs] for pairs in split.right]
+    return record | {"metrics": metrics, "changed": dict(zip("ab", changed, strict=True))}
 
 
 def _prediction_record(sample: SampleResult) -> dict[str, Any]:
-    return {
-        "prediction": sample.prediction,
-        "failed_at": sample.failed_at,
-        "score": _finite_or_none(sample.score),
-    }
-
-
-def _finite_or_none(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return {name: getattr(sample, name) for name in ("prediction", "failed_at", "score")}

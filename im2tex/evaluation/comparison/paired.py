@@ -13,6 +13,7 @@ the difference. Ratios of sums (`RATIOS`) are compared as such, other numbers by
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -55,12 +56,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
         The corrected values in the same order, at most 1. With values below 0.05 called
         significant, the probability of any error in the family is at most 0.05.
     """
-    corrected = [0.0] * len(p_values)
-    smallest = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        smallest = max(smallest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        corrected[index] = smallest
-    return corrected
+    order = np.argsort(p_values, kind="stable")
+    factors = np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.maximum.accumulate(np.minimum(factors * np.array(p_values)[order], 1))
+    return [float(p) for p in corrected]
 
 
 def resampled_ratios(
@@ -116,12 +116,8 @@ def intervals(draws: Values, level: float = 0.95) -> Values:
         (2, M): lower and upper ends; nan for a column of nan only.
     """
     ends = ((1 - level) / 2, (1 + level) / 2)
-    result = np.full((2, draws.shape[1]), np.nan)
-    for index, column in enumerate(draws.T):
-        known = column[~np.isnan(column)]
-        if len(known):
-            result[:, index] = np.quantile(known, ends)
-    return result
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # a column of nan only
+        return np.asarray(np.nanquantile(draws, ends, axis=0))
 
 
 Pair: TypeAlias = tuple[SampleResult, SampleResult]
@@ -166,25 +162,6 @@ class MetricComparison:
         return self.b - self.a
 
 
-@dataclass(frozen=True)
-class _Column:
-    """A metric on every pair, as a ratio of sums.
-
-    Attributes:
-        name: as in the table of a test.
-        kind: as in `MetricComparison`.
-        parts: (N, 2), each side's summand of the numerator; zero if one side has no score.
-        wholes: (N, 2), summand of the denominator: 1 for rates and means.
-        samples: number of pairs in which both sides have a score.
-    """
-
-    name: str
-    kind: Kind
-    parts: Values
-    wholes: Values
-    samples: int
-
-
 def compare_metrics(
     pairs: Sequence[Pair], names: Sequence[str], *, resamples: int, seed: int
 ) -> list[MetricComparison]:
@@ -200,18 +177,32 @@ def compare_metrics(
         A comparison each, in the order of `names`; without the metrics that no sample has on both
         sides, and without ratios whose denominator is zero.
     """
-    columns = [_column(pairs, name) for name in names]
-    columns = [column for column in columns if column.wholes.any(axis=0).all()]
-    if not columns:
+    if not names:
         return []
+    kinds = [_kind(pairs, name) for name in names]
+    scores = [_summands(pairs, *metric) for metric in zip(names, kinds, strict=True)]
+    summands = np.stack(scores, axis=-1)  # (2, N, 2, M): numerators and denominators
+    known = ~np.isnan(summands.sum(axis=(0, 2)))  # (N, M)
+    parts, wholes = np.where(known[:, None], summands, 0)  # (N, 2, M) each
     draws = resampled_ratios(
-        np.concatenate([column.parts for column in columns], axis=1),  # (N, 2 columns)
-        np.concatenate([column.wholes for column in columns], axis=1),
+        parts.reshape(len(pairs), -1),
+        wholes.reshape(len(pairs), -1),
         resamples=resamples,
         seed=seed,
-    )
-    ends = intervals(draws[:, 1::2] - draws[:, ::2]).T.tolist()
-    return [_compare(column, *interval) for column, interval in zip(columns, ends, strict=True)]
+    ).reshape(resamples, 2, -1)  # (R, 2, M)
+    ends = intervals(draws[:, 1] - draws[:, 0])  # (2, M)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = parts.sum(axis=0) / wholes.sum(axis=0)  # (2, M)
+    only_a, only_b = ((parts[:, a] > parts[:, 1 - a]).sum(axis=0).tolist() for a in (0, 1))
+    result = []
+    for m in np.flatnonzero(wholes.any(axis=0).all(axis=0)).tolist():
+        (a, b), (low, high) = values[:, m].tolist(), ends[:, m].tolist()
+        metric = MetricComparison(names[m], kinds[m], int(known[:, m].sum()), a, b, low, high)
+        if metric.kind == "rate":
+            metric.only_a, metric.only_b = only_a[m], only_b[m]
+            metric.p = mcnemar_exact(only_a[m], only_b[m])
+        result.append(metric)
+    return result
 
 
 def available_metrics(pairs: Sequence[Pair], side: int) -> set[str]:
@@ -246,41 +237,29 @@ def scores_of(pair: Pair, name: str, *, yes_or_no: bool) -> tuple[float, float]:
     has a yes-or-no score.
     """
     a, b = (as_number(sample.metrics.get(name)) for sample in pair)
-    if yes_or_no:
-        if a is None and b is not None and pair[0].prediction is None:
-            a = 0.0
-        if b is None and a is not None and pair[1].prediction is None:
-            b = 0.0
+    if yes_or_no and pair[0].prediction is None and b is not None:
+        a = a or 0.0
+    if yes_or_no and pair[1].prediction is None and a is not None:
+        b = b or 0.0
     return math.nan if a is None else a, math.nan if b is None else b
 
 
-def _column(pairs: Sequence[Pair], name: str) -> _Column:
-    def scores(name: str, *, yes_or_no: bool = False) -> Values:
-        return np.array([scores_of(pair, name, yes_or_no=yes_or_no) for pair in pairs])  # (N, 2)
-
-    kind: Kind
+def _kind(pairs: Sequence[Pair], name: str) -> Kind:
     if name in RATIOS:
-        kind, ratio = "ratio", RATIOS[name]
-        parts, wholes = scores(ratio.part), scores(ratio.whole)
-        if ratio.complement:
-            parts = wholes - parts
-    else:
-        found = (sample.metrics.get(name) for pair in pairs for sample in pair)
-        kind = "rate" if all(isinstance(value, bool | None) for value in found) else "mean"
-        parts = scores(name, yes_or_no=kind == "rate")
-        wholes = np.ones_like(parts)
-    known = ~np.isnan(parts + wholes).any(axis=1, keepdims=True)  # (N, 1)
-    return _Column(
-        name, kind, np.where(known, parts, 0), np.where(known, wholes, 0), int(known.sum())
-    )
+        return "ratio"
+    values = (sample.metrics.get(name) for pair in pairs for sample in pair)
+    return "rate" if all(isinstance(value, bool | None) for value in values) else "mean"
 
 
-def _compare(column: _Column, low: float, high: float) -> MetricComparison:
-    with np.errstate(divide="ignore", invalid="ignore"):  # sums of negative numbers too
-        a, b = (column.parts.sum(axis=0) / column.wholes.sum(axis=0)).tolist()
-    result = MetricComparison(column.name, column.kind, column.samples, a, b, low, high)
-    if column.kind == "rate":
-        result.only_a = int((column.parts[:, 0] > column.parts[:, 1]).sum())
-        result.only_b = int((column.parts[:, 0] < column.parts[:, 1]).sum())
-        result.p = mcnemar_exact(result.only_a, result.only_b)
-    return result
+def _summands(pairs: Sequence[Pair], name: str, kind: Kind) -> Values:
+    """Summands (2, N, 2) of a metric's numerator and denominator; nan for a missing score."""
+
+    def scores(score: str) -> Values:
+        return np.array([scores_of(pair, score, yes_or_no=kind == "rate") for pair in pairs])
+
+    if kind != "ratio":
+        parts = scores(name)
+        return np.stack([parts, np.ones_like(parts)])
+    ratio = RATIOS[name]
+    parts, wholes = scores(ratio.part), scores(ratio.whole)
+    return np.stack([wholes - parts if ratio.complement else parts, wholes])

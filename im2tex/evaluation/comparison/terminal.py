@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from rich.console import Console
-from rich.text import Text
+from rich.table import Table
 
-from im2tex.evaluation.comparison.comparison import Comparison, SplitComparison, legend
+from im2tex.evaluation.comparison.comparison import (
+    Comparison,
+    SplitComparison,
+    all_metrics,
+    legend,
+)
 from im2tex.evaluation.comparison.paired import MetricComparison
-from im2tex.evaluation.reports.table import NONE, Section, format_value, rich_table
-from im2tex.utils.untrusted_text import strip_control
+from im2tex.evaluation.reports.table import (
+    NONE,
+    Section,
+    format_value,
+    open_console,
+    print_at_once,
+    rich_table,
+)
 
 _MAX_KEYS = 5  # keys of a list that are printed
 _SIGNIFICANT = 0.05
@@ -35,36 +44,22 @@ def print_comparisons(
         seed: of the bootstrap.
         file: where to print; standard output by default.
     """
-    file = file or sys.stdout
-    console = Console(file=file, width=None if file.isatty() else 120, highlight=False)
-
-    def line(text: str, style: str = "") -> None:
-        console.print(Text(strip_control(text, keep="\n"), style), soft_wrap=True)
-
-    # Written at once, so that only this call can meet a closed pipe (`| head`).
-    with console.capture() as captured:
-        for letter, test in legend(comparisons):
-            line(f"{letter}  {strip_control(test.path)}")
-        for comparison in comparisons:
-            a, b = comparison.letters
-            if len(comparisons) > 1:
-                line(f"\n{b} against {a}", "bold")
-            for note in comparison.notes:
-                line(f"note: {strip_control(note)}", "yellow")
-            for split in comparison.splits:
-                head = ["", a, b, f"{b} - {a}", "95 % interval", f"only {a}", f"only {b}", "p"]
-                table = rich_table(
-                    head,
-                    [Section("", [_row(metric) for metric in split.metrics])],
-                    f"{split.split}: {split.samples:,} samples in both",
-                    padding=int(console.width >= _WIDE),
-                )
-                console.print("", table, "", sep="\n", end="")
-                for count in _counts(split, comparison.letters):
-                    line(strip_control(count))
-        console.print()
-        console.print(Text(_method(comparisons, resamples, seed), "dim"))
-    file.write(captured.get())
+    console = open_console(file, 120)
+    parts: list[Table | tuple[str, str]] = [
+        (f"{letter}  {test.path}", "") for letter, test in legend(comparisons)
+    ]
+    for comparison in comparisons:
+        letter = comparison.letter
+        if len(comparisons) > 1:
+            parts.append((f"\n{letter} against A", "bold"))
+        parts += [(f"note: {note}", "yellow") for note in comparison.notes]
+        head = ["", "A", letter, f"{letter} - A", "95 % interval", "only A", f"only {letter}", "p"]
+        for split in comparison.splits:
+            rows = Section("", [_row(metric) for metric in split.metrics])
+            title = f"{split.split}: {split.samples:,} samples in both"
+            table = rich_table(head, [rows], title, padding=int(console.width >= _WIDE))
+            parts += [("", ""), table, *((count, "") for count in _counts(split, letter))]
+    print_at_once(console, [*parts, ("\n" + _method(comparisons, resamples, seed), "dim")])
 
 
 def _row(metric: MetricComparison) -> list[str]:
@@ -104,7 +99,7 @@ def _probability(p: float) -> str:
     return f"{p:.4f}" if p >= 0.0001 else f"{p:.0e}"
 
 
-def _counts(split: SplitComparison, letters: tuple[str, str]) -> list[str]:
+def _counts(split: SplitComparison, letter: str) -> list[str]:
     """Numbers of samples that the table does not give, a line each."""
     fewer = [
         f"{metric.name} {metric.samples:,}"
@@ -112,28 +107,26 @@ def _counts(split: SplitComparison, letters: tuple[str, str]) -> list[str]:
         if metric.samples < split.samples
     ]
     lines = [f"Over the samples that have it in both: {', '.join(fewer)}"] if fewer else []
-    for letter, keys in zip(letters, (split.only_in_a, split.only_in_b), strict=True):
+    for test, keys in zip(("A", letter), split.only_in, strict=True):
         if keys:
             more = ", ..." if len(keys) > _MAX_KEYS else ""
             lines.append(
-                f"{len(keys):,} samples only in {letter}: {', '.join(keys[:_MAX_KEYS])}{more}"
+                f"{len(keys):,} samples only in {test}: {', '.join(keys[:_MAX_KEYS])}{more}"
             )
     if split.by is None:
         return [*lines, "No yes-or-no metric is compared that says which samples are right"]
-    a, b = len(split.right_in_a), len(split.right_in_b)
-    right = f"By {split.by}: {a:,} right in {letters[0]} alone, {b:,} in {letters[1]} alone"
-    return [*lines, right]
+    a, b = map(len, split.right)
+    return [*lines, f"By {split.by}: {a:,} right in A alone, {b:,} in {letter} alone"]
 
 
 def _method(comparisons: Sequence[Comparison], resamples: int, seed: int) -> str:
     """How the differences were computed and tested."""
-    metrics = [m for one in comparisons for split in one.splits for m in split.metrics]
-    tested = [metric.name for metric in metrics if metric.p_holm is not None]
+    tested = [metric.name for metric in all_metrics(comparisons) if metric.p_holm is not None]
     corrected = (
         f"; * below {_SIGNIFICANT} after Holm's correction for the {len(tested)} tests of "
         f"{', '.join(dict.fromkeys(tested))}"
     )
-    return strip_control(
+    return (
         "Differences of rates are in percentage points. Intervals: paired bootstrap over samples, "
         f"{resamples:,} resamples, seed {seed}. p: McNemar's exact test, two-sided"
         f"{corrected if tested else ''}."

@@ -162,20 +162,43 @@ def print_table(
         title: printed above.
         file: where to print; standard output by default.
     """
-    file = file or sys.stdout
-    width = None if file.isatty() else 60 + 30 * len(scores)
-    console = Console(file=file, width=width)
+    console = open_console(file, 60 + 30 * len(scores))
     table = _split_table(scores, title)
     unlimited = console.options.update(max_width=1_000)
     fits = console.measure(table, options=unlimited).maximum <= console.width
-    # Written at once, so that only this call can meet a closed pipe (`| head`).
-    with console.capture() as text:
-        for one in [table] if fits else [_split_table([split], title) for split in scores]:
-            console.print(one)
-        note = bleu_note(scores)
-        if note is not None:
-            console.print(Text(strip_control(note)), soft_wrap=True)
-    file.write(text.get())
+    tables = [table] if fits else [_split_table([split], title) for split in scores]
+    note = bleu_note(scores)
+    print_at_once(console, [*tables, *([(note, "")] if note else [])])
+
+
+def open_console(file: TextIO | None, width: int) -> Console:
+    """A console that prints to a terminal in its width, and to a file or a pipe in another.
+
+    Args:
+        file: where to print; None for standard output.
+        width: columns of lines that are not printed to a terminal.
+    """
+    file = file or sys.stdout
+    return Console(file=file, width=None if file.isatty() else width, highlight=False)
+
+
+def print_at_once(console: Console, parts: Iterable[Table | tuple[str, str]]) -> None:
+    """Prints tables and texts below each other, without cutting lines.
+
+    They are written at once, so that only this call can meet a closed pipe (`| head`).
+
+    Args:
+        console: see `open_console`.
+        parts: tables, and texts with their styles.
+    """
+    with console.capture() as captured:
+        for part in parts:
+            if isinstance(part, Table):
+                console.print(part)
+            else:
+                text, style = part
+                console.print(Text(strip_control(text, keep="\n"), style), soft_wrap=True)
+    console.file.write(captured.get())
 
 
 def markdown_table(head: Sequence[str], parts: Iterable[Section], text_columns: int = 1) -> str:

@@ -35,7 +35,7 @@ def metrics(split):
 
 def right(split):
     """Keys of the samples that only the first test has right, and those of the second."""
-    return [a.key for a, _ in split.right_in_a], [a.key for a, _ in split.right_in_b]
+    return tuple([a.key for a, _ in pairs] for pairs in split.right)
 
 
 # ---------------------------------------------------------------- figures
@@ -46,7 +46,7 @@ def test_compare_tests_planted_differences_have_their_values(compare):
     (split,) = comparison.splits
     assert (split.split, split.samples, split.by) == ("test", 6, "token_exact")
     assert right(split) == (["lost-1", "lost-2"], ["gained"])
-    assert all(a.key == b.key for a, b in split.right_in_a)
+    assert all(a.key == b.key for a, b in split.right[0])
     exact, rate = split.metrics
     assert (exact.name, exact.kind, exact.samples) == ("token_exact", "rate", 6)
     assert (exact.a, exact.b) == (pytest.approx(4 / 6), pytest.approx(3 / 6))
@@ -183,8 +183,8 @@ def test_compare_tests_p_values_are_corrected_over_splits_and_tests(tmp_path):
         )
 
     one, other = compare_tests(result("a", 1), [result("b", 9), result("c", 7)])
-    assert one.letters == ("A", "B")
-    assert other.letters == ("A", "C")
+    assert one.letter == "B"
+    assert other.letter == "C"
     tests = [metrics(split)["token_exact"] for both in (one, other) for split in both.splits]
     # 8 and 6 samples that only the other has right, in two splits each.
     assert [test.p for test in tests] == pytest.approx([2 / 2**8] * 2 + [2 / 2**6] * 2)
@@ -213,7 +213,7 @@ def test_compare_tests_p_values_of_main_or_chosen_metrics_are_corrected(compare)
 def test_compare_tests_samples_of_one_test_only_are_left_out(compare):
     comparison = compare(OF_A, [*OF_B[1:], sample("more", "u", "u")])
     (split,) = comparison.splits
-    assert (split.only_in_a, split.only_in_b, split.samples) == (["same"], ["more"], 5)
+    assert (split.only_in, split.samples) == ([["same"], ["more"]], 5)
     assert metrics(split)["token_exact"].a == pytest.approx(3 / 5)
 
 
@@ -268,8 +268,8 @@ def test_differing_conditions_same_conditions_give_no_note(tmp_path):
             {"signatures": {"image_match": "engine:builtin|dpi:200"}},
             "signature of image_match: engine:tex in A, engine:builtin in B",
         ),
-        ({"filter": {"test": "first 6 of 9"}}, "left out of test: none in A, first 6 of 9 in B"),
-        ({"filter": "long ones"}, "left out of test: none in A, long ones in B"),
+        ({"filter": {"test": "first 6 of 9"}}, "filter of test: none in A, first 6 of 9 in B"),
+        ({"filter": "long ones"}, "filter of test: none in A, long ones in B"),
         ({"source": "crohme"}, "data source: grammar in A, crohme in B"),
         (
             {"stores": {"test": {"origin": "two.zip", "split": "all"}}},
