@@ -6,13 +6,16 @@ uninterrupted one.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-Sizes = NDArray[np.int64]
+Indices: TypeAlias = NDArray[np.int64]
+Sizes: TypeAlias = NDArray[np.int64]
 """(n, 3): image height and width in pixels, and label length in tokens, of each sample."""
 
 
@@ -30,26 +33,18 @@ class BatchLimits:
     pixels: int = 600_000
     tokens: int = 2_000
 
-    def allow(self, count: int, height: int, width: int, length: int) -> bool:
-        """Whether a batch of `count` samples padded to these sizes is within the limits."""
-        return (
-            count <= self.samples
-            and count * height * width <= self.pixels
-            and count * length <= self.tokens
-        )
-
 
 def bucket_by_size(
-    order: Sequence[int],
+    order: ArrayLike,
     sizes: Sizes,
     limits: BatchLimits,
     band: int = 16,
     same_size: bool = False,
-) -> list[list[int]]:
+) -> list[Indices]:
     """Splits samples into batches of similar size.
 
     Args:
-        order: sample indices; samples of equal size keep this order.
+        order: (m,) sample indices; samples of equal size keep this order.
         sizes: of all samples, by index.
         limits: of a batch.
         band: heights are sorted in bands of this many pixels.
@@ -58,29 +53,32 @@ def bucket_by_size(
     Returns:
         The batches, from small to large images. Each sample of `order` is in exactly one batch.
     """
-    heights = sizes[:, 0] if same_size else -(-sizes[:, 0] // band)
+    order = np.asarray(order, dtype=np.int64)
+    heights = sizes[order, 0] if same_size else -(-sizes[order, 0] // band)
     # The order of the widths alternates between bands, so that a batch with samples of two bands
     # has similar widths.
-    widths = np.where(heights % 2 == 0, sizes[:, 1], -sizes[:, 1])
-    batches: list[list[int]] = []
-    batch: list[int] = []
-    largest = np.zeros(3, dtype=np.int64)
-    for i in sorted(order, key=lambda i: (heights[i], widths[i], sizes[i, 2])):
-        grown = np.maximum(largest, sizes[i])
-        fits = limits.allow(len(batch) + 1, *(int(n) for n in grown))
-        if batch and same_size and (sizes[i, :2] != sizes[batch[0], :2]).any():
-            fits = False
-        if batch and not fits:
-            batches.append(batch)
-            batch, grown = [], sizes[i]
-        batch.append(i)
-        largest = grown
-    if batch:
-        batches.append(batch)
+    widths = np.where(heights % 2 == 0, sizes[order, 1], -sizes[order, 1])
+    order = order[np.lexsort((sizes[order, 2], widths, heights))]
+    table = sizes[order]
+    batches = []
+    start = 0
+    while start < len(order):
+        part = table[start : start + limits.samples]
+        largest = np.maximum.accumulate(part)
+        count = np.arange(1, len(part) + 1)
+        exceeds = (count * largest[:, 0] * largest[:, 1] > limits.pixels) | (
+            count * largest[:, 2] > limits.tokens
+        )
+        if same_size:
+            exceeds |= (part[:, :2] != part[0, :2]).any(axis=1)
+        exceeds[0] = False
+        end = start + (int(exceeds.argmax()) or len(part))
+        batches.append(order[start:end])
+        start = end
     return batches
 
 
-def rebalance(batches: list[list[int]], sizes: Sizes, count: int) -> list[list[int]]:
+def rebalance(batches: Sequence[Indices], sizes: Sizes, count: int) -> list[Indices]:
     """Distributes the same samples over exactly `count` batches.
 
     Lightning needs the same number of batches in every epoch, whereas augmentation changes the
@@ -91,26 +89,39 @@ def rebalance(batches: list[list[int]], sizes: Sizes, count: int) -> list[list[i
         sizes: of all samples, by index.
         count: from 1 to the number of samples.
     """
-    batches = [list(batch) for batch in batches]
-
-    def pixels(batch: list[int]) -> int:
-        height, width, _ = sizes[batch].max(0)
-        return int(len(batch) * height * width)
-
-    while len(batches) < count:
-        splittable = [k for k, batch in enumerate(batches) if len(batch) > 1]
-        k = max(splittable, key=lambda k: pixels(batches[k]))
-        half = len(batches[k]) // 2
-        batches[k : k + 1] = [batches[k][:half], batches[k][half:]]
+    batches = list(batches)
     while len(batches) > count:
-        k = min(range(len(batches) - 1), key=lambda k: pixels(batches[k] + batches[k + 1]))
-        batches[k : k + 2] = [batches[k] + batches[k + 1]]
-    return batches
+        largest = np.array([sizes[batch].max(axis=0) for batch in batches])  # (batches, 3)
+        samples = np.array([len(batch) for batch in batches])
+        height, width = np.maximum(largest[1:, :2], largest[:-1, :2]).T
+        k = int(((samples[1:] + samples[:-1]) * height * width).argmin())
+        batches[k : k + 2] = [np.concatenate(batches[k : k + 2])]
+
+    def entry(position: tuple[int, ...], batch: Indices) -> tuple[int, tuple[int, ...], Indices]:
+        height, width = sizes[batch, :2].max(axis=0).tolist()
+        return -len(batch) * height * width, position, batch
+
+    if len(batches) == count:
+        return batches
+    heap = [entry((k,), batch) for k, batch in enumerate(batches)]
+    single = [item for item in heap if len(item[2]) == 1]
+    heap = [item for item in heap if len(item[2]) > 1]
+    heapq.heapify(heap)
+    while len(heap) + len(single) < count:
+        _, position, batch = heapq.heappop(heap)
+        half = len(batch) // 2
+        for n, part in enumerate((batch[:half], batch[half:])):
+            item = entry((*position, n), part)
+            if len(part) > 1:
+                heapq.heappush(heap, item)
+            else:
+                single.append(item)
+    return [batch for _, _, batch in sorted(heap + single, key=lambda item: item[1])]
 
 
 def shard_batches(
-    batches: list[list[int]], world_size: int, rng: np.random.Generator
-) -> list[list[list[int]]]:
+    batches: Sequence[Indices], world_size: int, rng: np.random.Generator
+) -> list[list[Indices]]:
     """Shuffles batches and distributes them over the processes of a distributed run.
 
     The batches of one step have similar sizes, so that no process waits long for the others.
@@ -124,15 +135,15 @@ def shard_batches(
         The batches of each process, the same number for all.
     """
     steps = [batches[k : k + world_size] for k in range(0, len(batches), world_size)]
-    order = rng.permutation(len(steps))
-    shifts = rng.integers(world_size, size=len(steps))
+    order = rng.permutation(len(steps)).tolist()
+    shifts = rng.integers(world_size, size=len(steps)).tolist()
     return [
         [steps[k][(rank + shifts[k]) % world_size] for k in order] for rank in range(world_size)
     ]
 
 
 def padding_ratio(
-    batches: Sequence[Sequence[int]], sizes: Sizes, padded_sizes: Sizes | None = None
+    batches: Sequence[ArrayLike], sizes: Sizes, padded_sizes: Sizes | None = None
 ) -> float:
     """Pixels of the padded batches divided by pixels of the images.
 
@@ -142,6 +153,8 @@ def padding_ratio(
         padded_sizes: smallest sizes to pad each image to; its own size if not given.
     """
     shapes = sizes if padded_sizes is None else padded_sizes
-    padded = sum(len(b) * int(np.prod(shapes[list(b), :2].max(0))) for b in batches)
-    true = sum(int(sizes[list(b), :2].prod(1).sum()) for b in batches)
+    padded = true = 0
+    for batch in map(np.asarray, batches):
+        padded += len(batch) * int(shapes[batch, :2].max(axis=0).prod())
+        true += int(sizes[batch, :2].prod(axis=1).sum())
     return padded / true

@@ -63,5 +63,7 @@ class Buckets:
 
     def fit_all(self, sizes: Sizes) -> Sizes:
         """Replaces the heights and widths in (n, 3) sizes by those of `fit`."""
-        fitted = [(*self.fit(int(h), int(w)), n) for h, w, n in sizes]
-        return np.array(fitted, dtype=np.int64).reshape(-1, 3)
+        shapes = np.array(self.sizes, dtype=np.int64)  # (buckets, 2)
+        fits = (sizes[:, None, :2] <= shapes).all(axis=2)  # (n, buckets)
+        fitted = np.where(fits.any(axis=1)[:, None], shapes[fits.argmax(axis=1)], sizes[:, :2])
+        return np.concatenate([fitted, sizes[:, 2:]], axis=1)
