@@ -29,7 +29,7 @@ from im2tex.data.store import Split
 from im2tex.ink import rasterize
 from im2tex.ink.augment import Augmentation
 from im2tex.ink.ink import Ink
-from im2tex.ink.recombination.recombine import SwapBank, crop, swap
+from im2tex.ink.recombination.recombine import SwapBank, crop_candidates, swap
 from im2tex.ink.scale import ink_size, symbol_size
 
 PIXELS, PEN, PADDING = 24.0, 2.4, 4
@@ -173,7 +173,7 @@ def main() -> int:
         ("symbol_size", lambda i: symbol_size(images[i])),
         ("augmentation", lambda i: augmentation.apply(drawn[i], np.random.default_rng(i))),
         ("swap", lambda i: swap(drawn[i], labels[i], bank, np.random.default_rng(i))),
-        ("crop", lambda i: crop(drawn[i], labels[i], np.random.default_rng(i))),
+        ("crop_candidates", lambda i: crop_candidates(drawn[i], labels[i])),
     ]
     for name, step in steps:
         print(f"{name:<24}{rate(step, len(drawn), args.seconds):>10,.0f}")

@@ -1,48 +1,50 @@
-"""Training augmentation of ink: symbol swaps, sub-formula crops and geometric distortion.
+"""Training augmentation of ink: sub-formula crops, symbol swaps and geometric distortion.
 
-The result depends on (seed, epoch, key) alone, so that the order of loading, the number of workers
-and interruptions do not change it.
+The result depends on (seed, epoch, index of the sample) alone, so that the order of loading, the
+number of workers and interruptions do not change it. The numbers that determine the size of the
+image are drawn for many samples at once, by the planner of the batches and again by the worker that
+loads a sample; all others come from a generator of the sample.
 """
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from im2tex.data.sample import Sample
-from im2tex.ink.augment import Augmentation
+from im2tex.data.geometry import Geometry
+from im2tex.ink.augment import Augmentation, PlannedVariation
 from im2tex.ink.ink import Ink
 from im2tex.ink.recombination.recombine import SwapBank, crop, swap
+from im2tex.utils.philox import philox_uniform
+
+_NO_CROP = -1
 
 
-@dataclass(frozen=True, slots=True)
-class AugmentedSample:
-    """Ink and label of a sample in one epoch.
+class AugmentationPlan(NamedTuple):
+    """What happens to samples in an epoch, as far as it determines their sizes.
 
     Attributes:
-        ink: the strokes.
-        tokens: the label of the strokes.
-        scale_factor: factor on the scale of the image.
-        stroke_width_factor: factor on the stroke width.
-        is_cropped: whether the ink is a sub-formula, so that its scale must be measured again.
+        crop: (n,) index of the sub-formula in the geometry's candidates; -1 for the whole formula.
+        swap: (n,) whether symbols are swapped.
+        variation: scale, stroke width and matrix of each sample.
     """
 
-    ink: Ink
-    tokens: tuple[str, ...]
-    scale_factor: float = 1.0
-    stroke_width_factor: float = 1.0
-    is_cropped: bool = False
+    crop: NDArray[np.int64]
+    swap: NDArray[np.bool_]
+    variation: PlannedVariation
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingAugmentation:
-    """Augments a sample for one epoch.
+    """Augments samples for one epoch.
 
     Example:
         >>> augment = TrainingAugmentation(seed=0, augmentation=Augmentation())
-        >>> augment(sample, epoch=3).ink
+        >>> plan = augment.plan(geometry, np.array([5, 9]), epoch=3)
+        >>> ink, tokens = augment(split[9].ink, split[9].tokens, plan, 1, geometry, rng)
 
     Attributes:
         seed: seed of the run.
@@ -66,17 +68,62 @@ class TrainingAugmentation:
         random = self.swap_fraction or self.subformula_crop_prob
         return self.augmentation is not None or bool(random)
 
-    def __call__(self, sample: Sample, epoch: int) -> AugmentedSample:
-        """Augments a sample, which must have ink, for an epoch."""
-        assert sample.ink is not None
-        rng = np.random.default_rng([self.seed, epoch, zlib.crc32(sample.key.encode())])
-        ink, tokens = sample.ink, sample.tokens
-        if self.subformula_crop_prob and rng.random() < self.subformula_crop_prob:
-            ink, tokens = crop(ink, tokens, rng)
-        is_cropped = ink is not sample.ink
-        if self.bank is not None and rng.random() < self.swap_fraction:
+    def plan(self, geometry: Geometry, indices: NDArray[np.int64], epoch: int) -> AugmentationPlan:
+        """Draws what determines the sizes of samples.
+
+        Args:
+            geometry: of all samples.
+            indices: (n,) samples.
+            epoch: index of the epoch.
+        """
+        draws = philox_uniform(self.seed, epoch, indices, 3 + Augmentation.PLANNED_DRAWS)
+        chosen = np.full(len(indices), _NO_CROP)
+        if self.subformula_crop_prob:
+            counts = np.diff(geometry.crop_offsets)[indices]
+            cropped = (draws[:, 0] < self.subformula_crop_prob) & (counts > 0)
+            # The keys of a sample's candidates are its index plus their cumulative probability.
+            found = np.searchsorted(geometry.crop_key, indices[cropped] + draws[cropped, 1])
+            last = geometry.crop_offsets[indices[cropped] + 1] - 1
+            chosen[cropped] = np.minimum(found, last)
+        swapped = (draws[:, 2] < self.swap_fraction) & geometry.aligned[indices]
+        return AugmentationPlan(
+            chosen, swapped & (self.bank is not None), self._variation(draws[:, 3:])
+        )
+
+    def __call__(
+        self,
+        ink: Ink,
+        tokens: tuple[str, ...],
+        plan: AugmentationPlan,
+        row: int,
+        geometry: Geometry,
+        rng: np.random.Generator,
+    ) -> tuple[Ink, tuple[str, ...]]:
+        """Augments the ink of one sample.
+
+        Args:
+            ink: the strokes of the sample.
+            tokens: its label.
+            plan: of the epoch.
+            row: of the sample in the plan.
+            geometry: of all samples.
+            rng: source of the random numbers that are not in the plan.
+
+        Returns:
+            The ink and its label.
+        """
+        candidate = int(plan.crop[row])
+        if candidate != _NO_CROP:
+            start, end = int(geometry.crop_start[candidate]), int(geometry.crop_end[candidate])
+            ink, tokens = crop(ink, tokens, start, end)
+        if self.bank is not None and plan.swap[row]:
             ink, tokens = swap(ink, tokens, self.bank, rng, self.swap_probability)
-        if self.augmentation is None:
-            return AugmentedSample(ink, tokens, is_cropped=is_cropped)
-        ink, stroke_width, scale = self.augmentation.apply(ink, rng)
-        return AugmentedSample(ink, tokens, scale, stroke_width, is_cropped)
+        if self.augmentation is not None:
+            ink = self.augmentation.apply(ink, rng, plan.variation.matrix[row])
+        return ink, tokens
+
+    def _variation(self, draws: NDArray[np.float64]) -> PlannedVariation:
+        if self.augmentation is not None:
+            return self.augmentation.plan(draws)
+        ones = np.ones(len(draws))
+        return PlannedVariation(ones, ones, np.tile(np.eye(2), (len(draws), 1, 1)))

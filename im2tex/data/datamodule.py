@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader
 
 from im2tex.data.augmentation import TrainingAugmentation
@@ -18,7 +20,7 @@ from im2tex.data.fixed_sizes import Buckets
 from im2tex.data.pack import Pack, is_pack
 from im2tex.data.preparation.epoch_splits import EpochSplitBuilder
 from im2tex.data.preprocessing import Preprocessing
-from im2tex.data.samplers import EvaluationSampler, TrainingSampler
+from im2tex.data.samplers import PLAN_VERSION, EvaluationSampler, TrainingSampler
 from im2tex.data.selection import SplitStatistics, select_training_samples
 from im2tex.data.source import SOURCES, Source
 from im2tex.data.store import Split
@@ -149,6 +151,8 @@ class FormulaDataModule(LightningDataModule):
         )
         self.statistics: dict[str, SplitStatistics] = {}
         self._splits: dict[str, Split] = {}
+        self._plan_version = 0  # of the checkpoint that a run resumes from
+        self._first_epoch: int | None = None  # of a run
 
     @property
     def train_split(self) -> str:
@@ -206,6 +210,14 @@ class FormulaDataModule(LightningDataModule):
         if self._epoch_splits is not None:
             self._epoch_splits.close()
 
+    def state_dict(self) -> dict[str, Any]:
+        """The version of the batches, for `load_state_dict`."""
+        return {"plan_version": PLAN_VERSION}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Determines whether training can resume within an epoch."""
+        self._plan_version = state_dict.get("plan_version", 0)
+
     def train_dataloader(self) -> DataLoader[Batch]:
         """Batches of the training split, augmented and shuffled for each epoch."""
         name, seed = self.train_split, self.hparams["seed"]
@@ -220,9 +232,9 @@ class FormulaDataModule(LightningDataModule):
         )
         dataset = FormulaDataset(split, preprocessing, augmentation, buckets)
         indices, statistics = select_training_samples(
-            dataset, self.hparams["max_length"], self.hparams["train_samples"], seed
+            dataset.planner, self.hparams["max_length"], self.hparams["train_samples"], seed
         )
-        if not indices:
+        if not len(indices):
             reasons = ", ".join(f"{n} {reason}" for reason, n in statistics.dropped.items())
             raise Im2TexError(
                 f"nothing is left to train on in split '{name}' of source '{self.source.name}' "
@@ -230,18 +242,16 @@ class FormulaDataModule(LightningDataModule):
                 "model.preprocessing's limits, or prepare the data again."
             )
         sampler = TrainingSampler(
-            dataset,
+            dataset.planner,
             indices,
             self.limits,
             seed=seed,
             rank=self._rank,
             world_size=self._world_size,
-            measure_ahead=self.hparams["num_workers"] > 0 and self._epoch_splits is None,
             position=self._position,
             buckets=buckets,
             first_epoch=epoch,
         )
-        sampler.plan(epoch)
         statistics.padding_ratio = sampler.padding_ratio
         self.statistics[name] = statistics
         return self._loader(dataset, sampler)
@@ -283,10 +293,8 @@ class FormulaDataModule(LightningDataModule):
         preprocessing = self._preprocessing()
         buckets = self._buckets(preprocessing)
         dataset = FormulaDataset(split, preprocessing, buckets=buckets)
-        sizes = np.array([_size_or_blank(dataset, index) for index in range(len(split))])
-        max_size = (preprocessing.max_height, preprocessing.max_width)
-        downscaled = int((sizes[:, :2] > max_size).any(1).sum())
-        sizes[:, :2] = np.minimum(sizes[:, :2], max_size)
+        sizes = dataset.planner.sizes(np.arange(len(split)), 0)
+        downscaled = int(dataset.planner.exceed_limits().sum())
         factor = self.hparams["eval_batch_factor"]
         limits = BatchLimits(
             int(self.limits.samples * factor), int(self.limits.pixels * factor), tokens=1_000_000
@@ -355,7 +363,20 @@ class FormulaDataModule(LightningDataModule):
         if self.trainer is None:
             return 0, 0
         loop: Any = self.trainer.fit_loop
-        return loop.epoch_progress.current.processed, loop.epoch_loop.batch_progress.current.ready
+        epoch, consumed = (
+            loop.epoch_progress.current.processed,
+            loop.epoch_loop.batch_progress.current.ready,
+        )
+        if self._first_epoch is None:
+            self._first_epoch = epoch
+        resumed = self.trainer.ckpt_path is not None and epoch == self._first_epoch
+        if resumed and consumed and self._plan_version != PLAN_VERSION:
+            rank_zero_warn(
+                f"the checkpoint was written in the middle of epoch {epoch} by a version of im2tex "
+                "with other batches: training resumes at the next epoch."
+            )
+            return epoch, sys.maxsize
+        return epoch, consumed
 
 
 def _check_ranges(hparams: Any) -> None:
@@ -369,14 +390,6 @@ def _check_ranges(hparams: Any) -> None:
     for name in _PROBABILITIES:
         if not 0 <= hparams[name] <= 1:
             raise Im2TexError(f"data.{name} must be in [0, 1], got {hparams[name]}.")
-
-
-def _size_or_blank(dataset: FormulaDataset, index: int) -> tuple[int, int, int]:
-    """The size of a sample to evaluate; that of a blank image if it cannot be loaded."""
-    try:
-        return dataset.unaugmented_size(index)
-    except Im2TexError:
-        return (*dataset.preprocessing.stride, 0)
 
 
 def _as_list(names: Sequence[str] | str | None) -> list[str]:

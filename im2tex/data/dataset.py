@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from im2tex.data.augmentation import AugmentedSample, TrainingAugmentation
+from im2tex.data.augmentation import TrainingAugmentation
+from im2tex.data.epoch_plan import EpochPlanner, SamplePlan
 from im2tex.data.fixed_sizes import Buckets
+from im2tex.data.geometry import Geometry
 from im2tex.data.handwriting_synthesizer import HandwritingSynthesizer
 from im2tex.data.preprocessing import Preprocessing, RasterizedFormula
 from im2tex.data.sample import Sample
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink
+from im2tex.utils.philox import sample_generator
 
 
 @dataclass
@@ -30,7 +34,10 @@ class Batch:
         tokens: the labels; empty for a sample without one.
         boxes: (B, T, 4) float, with T the longest label plus one: left, top, right, bottom of each
             token's symbol in pixels, right < left where unknown. None outside training.
-        failed: why the image of a row could not be loaded; such an image is blank.
+        failed: why the image of a row could not be loaded, in evaluation; such an image is blank.
+        replaced: why a sample of the batch could not be loaded, by its key, in training; its row
+            repeats another sample.
+        downscaled: number of images reduced to fit the size that was planned for the batch.
     """
 
     keys: list[str]
@@ -39,6 +46,8 @@ class Batch:
     tokens: list[tuple[str, ...]]
     boxes: Tensor | None = None
     failed: dict[int, str] = field(default_factory=dict)
+    replaced: dict[str, str] = field(default_factory=dict)
+    downscaled: int = 0
 
     def to(self, device: torch.device) -> Batch:
         """Copies the tensors to a device."""
@@ -53,8 +62,26 @@ class Batch:
         return replace(self, images=function(self.images), sizes=function(self.sizes), boxes=boxes)
 
 
-Request = tuple[int, list[int]]
-"""The items of a sampler: the epoch, and the indices of the samples of a batch."""
+class Request(NamedTuple):
+    """An item of a sampler: a batch to load.
+
+    Attributes:
+        epoch: index of the epoch.
+        indices: samples of the batch.
+        limits: largest height and width of an image in pixels; those of the preprocessing if not
+            given.
+    """
+
+    epoch: int
+    indices: Sequence[int]
+    limits: tuple[int, int] | None = None
+
+
+class _Loaded(NamedTuple):
+    key: str
+    tokens: tuple[str, ...]
+    drawn: RasterizedFormula
+    ink: Ink | None = None
 
 
 class FormulaDataset(Dataset[Batch]):
@@ -62,13 +89,16 @@ class FormulaDataset(Dataset[Batch]):
 
     Example:
         >>> dataset = FormulaDataset(split, Preprocessing())
-        >>> dataset[(0, [3, 5])].images.shape
+        >>> dataset[Request(epoch=0, indices=[3, 5])].images.shape
 
     Args:
         samples: the samples to load.
         preprocessing: makes the images.
         augmentation: for training; None loads every sample unchanged.
         buckets: sizes to pad batches to; without them a batch is padded to its largest image.
+
+    Attributes:
+        planner: plans the samples of an epoch.
     """
 
     def __init__(
@@ -83,126 +113,81 @@ class FormulaDataset(Dataset[Batch]):
         self.augmentation = augmentation
         self.buckets = buckets
         self.synthesizer: HandwritingSynthesizer | None = getattr(samples, "synthesizer", None)
-        self._scales: dict[int, float] = {}
-        self._image_sizes: dict[int, tuple[int, int]] = {}
+        geometry = getattr(samples, "geometry", None) or Geometry.of(samples)
+        self.planner = EpochPlanner(geometry, preprocessing, augmentation, self.synthesizer)
 
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getitem__(self, request: Request) -> Batch:
-        epoch, indices = request
-        samples = [self._with_ink(self.samples[index], epoch) for index in indices]
-        augmented = [
-            None if sample.ink is None else self.augment(sample, epoch) for sample in samples
-        ]
-        drawn: list[RasterizedFormula] = []
+    def __getitem__(self, request: Request | tuple[int, Sequence[int]]) -> Batch:
+        request = Request(*request)
+        indices = np.asarray(request.indices, dtype=np.int64)
+        plan = self.planner.plan(indices, request.epoch)
+        rows: list[_Loaded] = []
         failed: dict[int, str] = {}
-        for row, (index, sample, one) in enumerate(zip(indices, samples, augmented, strict=True)):
+        for row, index in enumerate(indices.tolist()):
+            blank = _Loaded(f"row {index}", (), self.preprocessing.blank())
             try:
-                drawn.append(self._load(index, sample, one))
+                sample = self.samples[index]
+                blank = blank._replace(key=sample.key, tokens=sample.tokens)
+                rows.append(self._load(sample, index, request, plan, row))
             except Im2TexError as error:
                 failed[row] = str(error)
-                drawn.append(self.preprocessing.blank())
-        tokens = [
-            sample.tokens if one is None else one.tokens
-            for sample, one in zip(samples, augmented, strict=True)
-        ]
+                rows.append(blank)
+        replaced: dict[str, str] = {}
+        if self.augmentation is not None and failed:
+            replaced = {rows[row].key: reason for row, reason in failed.items()}
+            rows, failed = _replace(rows, failed), {}
+        tokens = [loaded.tokens for loaded in rows]
+        limited = self.augmentation is not None and request.limits is not None
         return Batch(
-            keys=[sample.key for sample in samples],
+            keys=[loaded.key for loaded in rows],
             tokens=tokens,
-            boxes=self._boxes(drawn, augmented, 1 + max(map(len, tokens))),
+            boxes=self._boxes(rows, 1 + max(map(len, tokens))),
             failed=failed,
-            **stack([sample.image for sample in drawn], self.buckets),
+            replaced=replaced,
+            downscaled=sum(loaded.drawn.downscaled for loaded in rows) if limited else 0,
+            **stack([loaded.drawn.image for loaded in rows], self.buckets),
         )
 
-    def augment(self, sample: Sample, epoch: int) -> AugmentedSample:
-        """A sample with ink, as it is in an epoch."""
-        if self.augmentation is not None:
-            return self.augmentation(sample, epoch)
-        assert sample.ink is not None
-        return AugmentedSample(sample.ink, sample.tokens)
-
-    def scale(self, index: int, one: AugmentedSample) -> float:
-        """Pixels per unit of an augmented ink.
-
-        The scale of the unaugmented ink is measured once and used in every epoch, because
-        measuring takes longer than drawing. A cropped ink is measured itself.
-        """
-        if one.is_cropped:
-            return self.preprocessing.scale_of(one.ink) * one.scale_factor
-        if index not in self._scales:
-            sample = self.samples[index]
-            if sample.layout is not None:
-                self._scales[index] = self.preprocessing.scale_for(sample.layout.ink_size)
-            else:
-                assert sample.ink is not None
-                self._scales[index] = self.preprocessing.scale_of(sample.ink)
-        return self._scales[index] * one.scale_factor
-
-    def unaugmented_size(self, index: int) -> tuple[int, int, int]:
-        """As `size`, without augmentation.
+    def _load(
+        self, sample: Sample, index: int, request: Request, plan: SamplePlan, row: int
+    ) -> _Loaded:
+        """Reads and draws a sample, augmented in training.
 
         Raises:
-            Im2TexError: if the image cannot be decoded, or the ink has no stroke.
+            Im2TexError: if it cannot be drawn.
         """
-        sample = self._with_outline(self.samples[index])
-        if sample.ink is None:
-            if index not in self._image_sizes:
-                self._image_sizes[index] = self.preprocessing.loaded_size(_image(sample))
-            return (*self._image_sizes[index], len(sample.tokens))
-        _require_strokes(sample.ink)
-        scale = self.scale(index, AugmentedSample(sample.ink, sample.tokens))
-        return (*self.preprocessing.rasterized_size(sample.ink, scale), len(sample.tokens))
-
-    def size(self, index: int, epoch: int) -> tuple[int, int, int]:
-        """Height and width in pixels, without the limits, and label length of a sample.
-
-        The size of a sample with a layout is an estimate: its ink is not synthesised.
-        """
-        if self.augmentation is None:
-            return self.unaugmented_size(index)
-        sample = self._with_outline(self.samples[index], epoch)
-        if sample.ink is None:
-            return self.unaugmented_size(index)
-        one = self.augment(sample, epoch)
-        size = self.preprocessing.rasterized_size(one.ink, self.scale(index, one))
-        return (*size, len(one.tokens))
-
-    def _load(self, index: int, sample: Sample, one: AugmentedSample | None) -> RasterizedFormula:
-        if one is None:
-            return self.preprocessing.load_image(_image(sample))
-        _require_strokes(one.ink)
-        return self.preprocessing.rasterize(
-            one.ink, scale=self.scale(index, one), stroke_width_factor=one.stroke_width_factor
+        ink, tokens = sample.ink, sample.tokens
+        rng = None
+        if self.augmentation is not None:
+            rng = sample_generator(self.augmentation.seed, request.epoch, index)
+        if sample.layout is not None:
+            if self.synthesizer is None:
+                raise Im2TexError(
+                    "these samples are layouts of handwriting: open them through their source."
+                )
+            if plan.writers is None or rng is None:
+                ink = self.synthesizer(sample)
+            else:
+                ink = self.synthesizer.compose(sample, rng, plan.writers.writer(row))
+        if ink is None:
+            drawn = self.preprocessing.load_image(_image(sample))
+            return _Loaded(sample.key, tokens, drawn)
+        if not ink.strokes:
+            raise Im2TexError("there is no stroke to draw.")
+        if self.augmentation is not None and plan.augmentation is not None and rng is not None:
+            geometry = self.planner.geometry
+            ink, tokens = self.augmentation(ink, tokens, plan.augmentation, row, geometry, rng)
+        drawn = self.preprocessing.rasterize(
+            ink,
+            scale=float(plan.scale[row]),
+            stroke_width_factor=float(plan.stroke_width[row]),
+            limits=request.limits,
         )
+        return _Loaded(sample.key, tokens, drawn, ink)
 
-    def _with_ink(self, sample: Sample, epoch: int) -> Sample:
-        """The sample, with synthesised ink if it has a layout."""
-        if sample.layout is None:
-            return sample
-        if self.synthesizer is None:
-            raise Im2TexError(
-                "these samples are layouts of handwriting: open them through their source."
-            )
-        ink = self.synthesizer(sample, None if self.augmentation is None else epoch)
-        return replace(sample, ink=ink)
-
-    def _with_outline(self, sample: Sample, epoch: int | None = None) -> Sample:
-        """The sample, with a rectangle of about the ink's size for ink if it has a layout."""
-        if sample.layout is None:
-            return sample
-        right, bottom = sample.layout.width, sample.layout.height
-        if self.synthesizer is not None:
-            right, bottom = self.synthesizer.extent(sample, epoch)
-        corners = np.array([(0, 0), (right, 0), (right, bottom), (0, bottom)], np.float32)
-        return replace(sample, ink=Ink((corners,)))
-
-    def _boxes(
-        self,
-        drawn: Sequence[RasterizedFormula],
-        augmented: Sequence[AugmentedSample | None],
-        length: int,
-    ) -> Tensor | None:
+    def _boxes(self, rows: Sequence[_Loaded], length: int) -> Tensor | None:
         """The symbol boxes of a training batch, also if all are unknown.
 
         Without boxes, parameters of a loss would get no gradient in some steps, for which
@@ -210,11 +195,25 @@ class FormulaDataset(Dataset[Batch]):
         """
         if self.augmentation is None:
             return None
-        boxes = np.tile(np.array([0, 0, -1, -1], dtype=np.float32), (len(drawn), length, 1))
-        for row, image, one in zip(boxes, drawn, augmented, strict=True):
-            if one is not None:
-                row[: len(one.tokens)] = self.preprocessing.boxes(image, one.ink, len(one.tokens))
+        boxes = np.tile(np.array([0, 0, -1, -1], dtype=np.float32), (len(rows), length, 1))
+        for row, loaded in zip(boxes, rows, strict=True):
+            if loaded.ink is not None:
+                count = len(loaded.tokens)
+                row[:count] = self.preprocessing.boxes(loaded.drawn, loaded.ink, count)
         return torch.from_numpy(boxes)
+
+
+def _replace(rows: Sequence[_Loaded], failed: Mapping[int, str]) -> list[_Loaded]:
+    """Replaces the samples that could not be loaded by others of the batch.
+
+    If none could be loaded, they remain blank images with an empty label.
+    """
+    loaded = [row for number, row in enumerate(rows) if number not in failed]
+    if not loaded:
+        return [row._replace(tokens=()) for row in rows]
+    return [
+        loaded[number % len(loaded)] if number in failed else row for number, row in enumerate(rows)
+    ]
 
 
 def _image(sample: Sample) -> bytes:
@@ -226,11 +225,6 @@ def _image(sample: Sample) -> bytes:
     if sample.image is None:
         raise Im2TexError(sample.extra.get("failed") or "there is no image.")
     return sample.image
-
-
-def _require_strokes(ink: Ink) -> None:
-    if not ink.strokes:
-        raise Im2TexError("there is no stroke to draw.")
 
 
 def stack(images: Sequence[np.ndarray], buckets: Buckets | None = None) -> dict[str, Tensor]:

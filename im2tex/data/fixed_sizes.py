@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from im2tex.data.bucketing import Sizes
 from im2tex.errors import Im2TexError
@@ -64,6 +65,7 @@ class Buckets:
     def fit_all(self, sizes: Sizes) -> Sizes:
         """Replaces the heights and widths in (n, 3) sizes by those of `fit`."""
         shapes = np.array(self.sizes, dtype=np.int64)  # (buckets, 2)
-        fits = (sizes[:, None, :2] <= shapes).all(axis=2)  # (n, buckets)
-        fitted = np.where(fits.any(axis=1)[:, None], shapes[fits.argmax(axis=1)], sizes[:, :2])
+        fits: NDArray[np.bool_] = np.all(sizes[:, None, :2] <= shapes, axis=2)  # (n, buckets)
+        fits_any = np.any(fits, axis=1, keepdims=True)
+        fitted = np.where(fits_any, shapes[fits.argmax(axis=1)], sizes[:, :2])
         return np.concatenate([fitted, sizes[:, 2:]], axis=1)

@@ -1,4 +1,4 @@
-"""Composes synthetic handwriting when a sample is loaded: a function of (seed, key, epoch)."""
+"""Composes synthetic handwriting when a sample is loaded."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from im2tex.data.sample import Sample
+from im2tex.errors import Im2TexError
 from im2tex.ink.handwriting import Composer
+from im2tex.ink.handwriting.style import HandwritingStyle, WriterStyle, WriterStyles
 from im2tex.ink.ink import Ink
+from im2tex.utils.philox import philox_uniform
+
+_STREAM = 1  # of the random numbers of a sample in an epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +25,9 @@ class HandwritingSynthesizer:
     Example::
 
         synthesizer = HandwritingSynthesizer(Composer(built_in_bank(), NATURAL), seed=0)
-        ink = synthesizer(sample, epoch=3)
+        ink = synthesizer(sample)  # of validation and tests
+        writers = synthesizer.writers(np.array([7]), epoch=3)
+        ink = synthesizer.compose(sample, np.random.default_rng(0), writers.writer(0))
 
     Attributes:
         composer: composes ink from a layout.
@@ -31,31 +39,63 @@ class HandwritingSynthesizer:
     seed: int = 0
     resample_strokes: bool = True
 
-    def __call__(self, sample: Sample, epoch: int | None = None) -> Ink:
-        """Returns the ink of a sample.
+    def __call__(self, sample: Sample) -> Ink:
+        """The ink of a sample in validation and tests: a function of seed and key."""
+        return self.compose(sample, self._first_generator(sample.key), None)
+
+    def compose(self, sample: Sample, rng: np.random.Generator, writer: WriterStyle | None) -> Ink:
+        """New ink of a sample.
 
         Args:
             sample: a sample with a layout.
-            epoch: training epoch; None for the ink of validation and tests.
+            rng: source of randomness.
+            writer: style of the writer; drawn with `rng` if not given.
+
+        Raises:
+            Im2TexError: if the glyph bank lacks a symbol of the sample.
         """
         assert sample.layout is not None
-        return self.composer.compose(sample.layout.layout, self._rng(sample, epoch))
+        try:
+            return self.composer.compose(sample.layout.layout, rng, writer)
+        except KeyError as error:
+            raise Im2TexError(
+                f"sample {sample.key}: the glyph bank has no {error.args[0]}. Prepare the data "
+                "again with this bank."
+            ) from None
 
-    def extent(self, sample: Sample, epoch: int | None = None) -> tuple[float, float]:
-        """Returns the approximate width and height of the ink, in units of the layout.
+    def writers(self, indices: NDArray[np.int64], epoch: int) -> WriterStyles:
+        """Writer styles of samples in an epoch.
 
-        Scales the stored extent of the sample's first ink by the ratio of the writer styles of
-        both inks; the variation of single symbols is ignored.
+        Args:
+            indices: (n,) samples.
+            epoch: index of the epoch.
         """
-        assert sample.layout is not None
-        width, height = sample.layout.width, sample.layout.height
-        styles = [self.composer.style.sample_writer(self._rng(sample, e)) for e in (None, epoch)]
-        first, now = styles
-        width *= now.horizontal_scale / first.horizontal_scale
-        upright = max(height - abs(first.slope) * width, 0.5 * height)
-        height = upright * now.vertical_scale / first.vertical_scale
-        return width, height + abs(now.slope) * width
+        count = HandwritingStyle.WRITER_DRAWS
+        draws = philox_uniform(self.seed, epoch, indices, count, _STREAM)
+        return self.composer.style.writers(draws)
 
-    def _rng(self, sample: Sample, epoch: int | None) -> np.random.Generator:
-        stream = 0 if epoch is None or not self.resample_strokes else epoch + 1
-        return np.random.default_rng([self.seed, zlib.crc32(sample.key.encode()), stream])
+    def extents(self, widths: NDArray[np.float64], writers: WriterStyles) -> NDArray[np.float64]:
+        """Estimated widths of inks by other writers.
+
+        The stored widths are those of one ink, whose writer is taken for the average one. The
+        variation of single symbols is ignored.
+
+        Args:
+            widths: (n, directions) widths of the stored inks in equally spaced directions.
+            writers: (n,) styles.
+
+        Returns:
+            (n, directions).
+        """
+        count = widths.shape[1]
+        style = self.composer.style
+        spacing = max(style.spacing_mean, style.spacing_min)
+        width = widths[:, 0] * writers.horizontal_scale / np.exp(spacing)
+        height = widths[:, count // 2] * writers.vertical_scale / np.exp(0.5 * spacing)
+        height = height + np.abs(writers.slope) * width
+        angles = np.arange(count) * np.pi / count
+        boxes: NDArray[np.float64] = np.outer(width, np.abs(np.cos(angles)))
+        return boxes + np.outer(height, np.abs(np.sin(angles)))
+
+    def _first_generator(self, key: str) -> np.random.Generator:
+        return np.random.default_rng([self.seed, zlib.crc32(key.encode()), 0])

@@ -17,10 +17,10 @@ from PIL import Image
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.image_warnings import image_warnings
-from im2tex.ink.images.ink_image import load_ink_image, read_ink_image
+from im2tex.ink.images.ink_image import read_ink_image
 from im2tex.ink.images.restroke import Skeleton, thin_line_skeleton
 from im2tex.ink.ink import Ink
-from im2tex.ink.rasterize import draw, draw_skeleton, raster_size, skeleton_size
+from im2tex.ink.rasterize import draw, draw_skeleton
 from im2tex.ink.scale import image_symbol_size, ink_size, symbol_size
 from im2tex.utils.checks import check_settings
 
@@ -90,7 +90,7 @@ class Preprocessing:
                 raise Im2TexError(f"preprocessing: {name} must be > 0, got {getattr(self, name)}.")
         check_settings("preprocessing: ", 0, symbol_size=self.symbol_size, padding=self.padding)
         minimum = math.ceil(2 * self.padding + self._pen(1.0) + 2)
-        for name, limit in zip(("max_height", "max_width"), self._limits(), strict=True):
+        for name, limit in zip(("max_height", "max_width"), self.limits, strict=True):
             if limit < minimum:
                 raise Im2TexError(
                     f"preprocessing: {name} must be >= {minimum}, rounded up to the stride, with "
@@ -105,12 +105,13 @@ class Preprocessing:
         """Pixels per unit of an ink with the characteristic symbol size `size`."""
         return (self.symbol_size or _UNSCALED_SYMBOL_SIZE) / size
 
-    def fits(self, height: int, width: int) -> bool:
-        """Whether an image of this size is within the limits."""
-        return height <= self.max_height and width <= self.max_width
-
     def rasterize(
-        self, ink: Ink, *, scale: float | None = None, stroke_width_factor: float = 1.0
+        self,
+        ink: Ink,
+        *,
+        scale: float | None = None,
+        stroke_width_factor: float = 1.0,
+        limits: tuple[int, int] | None = None,
     ) -> RasterizedFormula:
         """Draws strokes.
 
@@ -118,11 +119,15 @@ class Preprocessing:
             ink: has at least one stroke.
             scale: pixels per unit; `scale_of(ink)` if not given.
             stroke_width_factor: factor on the stroke width.
+            limits: largest height and width of the image in pixels, multiples of the stride; those
+                of the preprocessing if not given.
         """
         scale = self.scale_of(ink) if scale is None else scale
         left, top, right, bottom = ink.bounds
         pen = self._pen(stroke_width_factor)
-        limit = self._largest_scale(bottom - top, right - left, 2 * self.padding + pen + 1)
+        # A planned image may have exactly the size of its limits.
+        margin = 2 * self.padding + pen + (1 if limits is None else 1e-3)
+        limit = self._largest_scale(bottom - top, right - left, margin, limits or self.limits)
         image = draw(ink.strokes, min(scale, limit), pen, self.padding)
         return RasterizedFormula(
             image=self._pad_to_stride(image),
@@ -132,9 +137,46 @@ class Preprocessing:
             downscaled=scale > limit,
         )
 
-    def rasterized_size(self, ink: Ink, scale: float) -> tuple[int, int]:
-        """Height and width of the ink drawn at a scale, in pixels, without the limits."""
-        return self._round_up(*raster_size(ink.strokes, scale, self._pen(1.0), self.padding))
+    def scales(self, units: NDArray[np.float64], has_ink: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Scales of many samples.
+
+        Args:
+            units: (n,) characteristic symbol sizes of the inks or images.
+            has_ink: (n,) whether a sample is an ink; others are images.
+
+        Returns:
+            (n,) pixels per unit of an ink or per pixel of an image, without the limits.
+        """
+        scaled = (self.symbol_size or _UNSCALED_SYMBOL_SIZE) / units
+        return scaled if self.symbol_size else np.where(has_ink, scaled, 1.0)
+
+    def sizes(
+        self,
+        extents: NDArray[np.float64],
+        scales: NDArray[np.float64],
+        stroke_width_factors: NDArray[np.float64],
+        has_ink: NDArray[np.bool_],
+    ) -> NDArray[np.int64]:
+        """Sizes of many images, without the limits.
+
+        Exact for inks, and at most a stroke width too large for images.
+
+        Args:
+            extents: (n, 2) height and width of the ink or the image's ink.
+            scales: (n,) pixels per unit.
+            stroke_width_factors: (n,) factors on the stroke width.
+            has_ink: (n,) whether a sample is an ink.
+
+        Returns:
+            (n, 2) height and width in pixels.
+        """
+        pen = (self.symbol_size or _UNSCALED_SYMBOL_SIZE) * self.stroke_width
+        pens = np.maximum(1.0, pen * stroke_width_factors)
+        if not self._redraws:
+            pens = np.where(has_ink, pens, 0.0)
+        pixels = np.ceil(extents * scales[:, None] + pens[:, None]) + 2 * self.padding
+        rounded: NDArray[np.int64] = (-(-pixels // self.stride) * self.stride).astype(np.int64)
+        return rounded
 
     def load_image(self, source: Any, *, with_warnings: bool = False) -> RasterizedFormula:
         """Decodes an image, finds the ink and scales it.
@@ -172,21 +214,6 @@ class Preprocessing:
             downscaled=wanted > limit,
             notes=notes,
         )
-
-    def loaded_size(self, source: Any) -> tuple[int, int]:
-        """Height and width of `load_image(source)` in pixels, without the limits.
-
-        Raises:
-            Im2TexError: if the image cannot be decoded or has no ink.
-        """
-        ink = load_ink_image(source)
-        scale, limit = self._image_scales(ink, self._measured_symbol_size(ink))
-        skeleton = self._thin_lines(ink, scale) if scale <= limit else None
-        if skeleton is not None:
-            height, width = skeleton_size(skeleton.cells, self._pen(1.0), self.padding)
-        else:
-            height, width = (n + 2 * self.padding for n in _scaled_shape(ink, scale))
-        return self._round_up(height, width)
 
     def blank(self) -> RasterizedFormula:
         """The smallest image, without ink; replaces an image that cannot be decoded."""
@@ -230,23 +257,34 @@ class Preprocessing:
         wanted = self.symbol_size / measured if measured else 1.0
         margin = 2 * self.padding + (self._pen(1.0) + 1 if self._redraws else 0)
         height, width = ink.shape
-        return wanted, self._largest_scale(height, width, margin)
+        return wanted, self._largest_scale(height, width, margin, self.limits)
 
-    def _largest_scale(self, height: float, width: float, margin: float) -> float:
+    @staticmethod
+    def _largest_scale(
+        height: float, width: float, margin: float, limits: tuple[int, int]
+    ) -> float:
         """The largest scale at which the ink and a margin in pixels are within the limits."""
-        max_height, max_width = self._limits()
         return min(
-            (max_height - margin) / max(height, 1e-9), (max_width - margin) / max(width, 1e-9)
+            (limits[0] - margin) / max(height, 1e-9), (limits[1] - margin) / max(width, 1e-9)
         )
 
     def _pen(self, factor: float) -> float:
         """The stroke width in pixels."""
         return max(1.0, (self.symbol_size or _UNSCALED_SYMBOL_SIZE) * self.stroke_width * factor)
 
-    def _limits(self) -> tuple[int, int]:
+    @property
+    def limits(self) -> tuple[int, int]:
         """`max_height` and `max_width`, rounded down to multiples of the stride."""
         vertical, horizontal = self.stride
         return self.max_height // vertical * vertical, self.max_width // horizontal * horizontal
+
+    def clip_size(self, height: float, width: float) -> tuple[int, int]:
+        """The closest size of an image that is no larger, within the limits, and has ink."""
+        smallest = math.ceil(2 * self.padding + self._pen(2.0) + 2)
+        sizes = []
+        for size, step, limit in zip((height, width), self.stride, self.limits, strict=True):
+            sizes.append(min(max(int(size // step), -(-smallest // step)) * step, limit))
+        return sizes[0], sizes[1]
 
     def _round_up(self, height: int, width: int) -> tuple[int, int]:
         vertical, horizontal = self.stride

@@ -1,7 +1,7 @@
-"""Samplers that yield whole batches as `(epoch, indices)`.
+"""Samplers that yield whole batches as `Request`s.
 
-Bucketing needs the image sizes of an epoch before it starts. A separate process measures those of
-the next epoch while the current one runs.
+Batches of similar sizes need the sizes of the samples in advance. `EpochPlanner` computes them from
+stored numbers; an epoch is planned in windows, so that its first batch waits for one window only.
 
 The samplers are passed to a loader as `sampler` with `batch_size=None`. They derive from PyTorch's
 `DistributedSampler` so that Lightning does not replace them in a distributed run.
@@ -9,44 +9,54 @@ The samplers are passed to a loader as `sampler` with `batch_size=None`. They de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from torch.utils.data import DistributedSampler
 
 from im2tex.data.bucketing import (
     BatchLimits,
+    Indices,
     Sizes,
     bucket_by_size,
     padding_ratio,
     rebalance,
     shard_batches,
 )
-from im2tex.data.dataset import FormulaDataset, Request
+from im2tex.data.dataset import Request
+from im2tex.data.epoch_plan import EpochPlanner
 from im2tex.data.fixed_sizes import Buckets
 from im2tex.errors import Im2TexError
 
+PLAN_VERSION = 1
+"""Version of the plan of an epoch. A run can only resume within an epoch of the same version."""
+_WINDOW = 16_384  # samples that are planned together
 _EXTRA_BATCHES = 0.03  # fraction; augmentation makes the batches of some epochs larger
+_EXCESS = 1.1  # largest factor between the pixels of a loaded batch and the limit
 
 
 class TrainingSampler(DistributedSampler[Any]):
     """The batches of an epoch, of equal number in all epochs and on all ranks.
 
     Args:
-        dataset: knows the size of each sample in each epoch.
-        indices: samples to train on.
+        planner: knows the sizes of the samples in each epoch.
+        indices: (n,) samples to train on.
         limits: of a batch.
         seed: seed of the order and of the distribution over ranks.
         rank: rank of this process.
         world_size: number of processes.
-        measure_ahead: whether to measure the next epoch's sizes in a separate process.
         position: returns the current epoch and its number of consumed batches; called at the start
             of each iteration.
         buckets: sizes that images are padded to; a batch then holds images of one of them.
-        first_epoch: the epoch whose sizes determine the number of batches.
+        first_epoch: the epoch whose first window determines the number of batches.
+        window: largest number of samples that are planned together.
+
+    Attributes:
+        steps: number of batches of each window.
+        padding_ratio: pixels of padded batches divided by pixels of images, in the first window.
 
     Raises:
         Im2TexError: if there are fewer samples than processes.
@@ -54,79 +64,85 @@ class TrainingSampler(DistributedSampler[Any]):
 
     def __init__(
         self,
-        dataset: FormulaDataset,
-        indices: Sequence[int],
+        planner: EpochPlanner,
+        indices: ArrayLike,
         limits: BatchLimits,
         *,
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
-        measure_ahead: bool = False,
         position: Callable[[], tuple[int, int]] = lambda: (0, 0),
         buckets: Buckets | None = None,
         first_epoch: int = 0,
+        window: int = _WINDOW,
     ) -> None:
-        self.formulas = dataset
-        self.indices = np.asarray(indices, dtype=np.int64)
+        self.planner = planner
+        self.indices: Indices = np.asarray(indices, dtype=np.int64)
         self.limits = limits
         self.seed = seed
         self.rank, self.world_size = rank, world_size
-        self.measure_ahead = measure_ahead
         self.position = position
         self.buckets = buckets
-        self._sizes_change = dataset.augmentation is not None and dataset.augmentation.is_active
-        self._measured: tuple[int, Sizes] | None = None
-        self._next: Future[Sizes] | None = None
+        self._permutation: tuple[int, Indices] | None = None
         _require_sample_per_process(len(self.indices), world_size)
-        order = range(len(self.indices))
-        minimum = len(_make_batches(order, self._sizes(first_epoch), limits, buckets)[0])
-        wanted = minimum
-        if self._sizes_change:
+        self.windows = -(-len(self.indices) // max(window, world_size))
+        sizes, batches, padded = self._batches(first_epoch, 0)
+        self.padding_ratio = padding_ratio(batches, sizes, padded)
+        wanted = minimum = len(batches)
+        if planner.varies or self.windows > 1:
             wanted = max(minimum + 1, int(minimum * (1 + _EXTRA_BATCHES)))
         self.steps = min(
-            max(wanted // world_size, -(-minimum // world_size)), len(self.indices) // world_size
+            max(wanted // world_size, -(-minimum // world_size)),
+            len(self.indices) // self.windows // world_size,
         )
-        self.padding_ratio = float("nan")
 
     def __len__(self) -> int:
-        return self.steps
+        return self.windows * self.steps
 
     def __iter__(self) -> Iterator[Request]:
         epoch, consumed = self.position()
-        batches = self.plan(epoch)
-        if self.measure_ahead and self._sizes_change and self._next is None:
-            pool = ProcessPoolExecutor(1, mp_context=get_context("fork"))
-            self._next = pool.submit(measure, self.formulas, self.indices, epoch + 1)
-            pool.shutdown(wait=False)
-        for indices in batches[consumed:]:
-            yield epoch, indices
+        window, skipped = divmod(consumed, self.steps)
+        for k in range(window, self.windows):
+            yield from self.plan(epoch, k)[skipped if k == window else 0 :]
 
-    def plan(self, epoch: int) -> list[list[int]]:
-        """This rank's batches in an epoch."""
-        sizes = self._sizes(epoch)
-        order = np.random.default_rng([self.seed, epoch, 0]).permutation(len(self.indices))
-        batches, padded = _make_batches(order.tolist(), sizes, self.limits, self.buckets)
+    def plan(self, epoch: int, window: int = 0) -> list[Request]:
+        """This rank's batches of a window of an epoch."""
+        _, batches, padded = self._batches(epoch, window)
+        order = self._order(epoch, window)
         batches = rebalance(batches, padded, self.steps * self.world_size)
-        self.padding_ratio = padding_ratio(batches, sizes, padded)
-        rng = np.random.default_rng([self.seed, epoch, 1])
-        shard = shard_batches(batches, self.world_size, rng)[self.rank]
-        return [[int(self.indices[i]) for i in batch] for batch in shard]
+        rng = np.random.default_rng([self.seed, epoch, 1, window])
+        return [
+            Request(epoch, order[batch].tolist(), self._image_limits(padded[batch]))
+            for batch in shard_batches(batches, self.world_size, rng)[self.rank]
+        ]
 
-    def _sizes(self, epoch: int) -> Sizes:
-        """Sizes of the samples in an epoch; measured once per epoch."""
-        if self._measured is None or (self._sizes_change and self._measured[0] != epoch):
-            future, self._next = self._next, None
-            if self._measured is not None and future and epoch == self._measured[0] + 1:
-                sizes = future.result()
-            else:
-                sizes = measure(self.formulas, self.indices, epoch)
-            self._measured = epoch, sizes
-        return self._measured[1]
+    def _order(self, epoch: int, window: int) -> Indices:
+        """The samples of a window of an epoch, shuffled."""
+        if self._permutation is None or self._permutation[0] != epoch:
+            rng = np.random.default_rng([self.seed, epoch, 0])
+            self._permutation = epoch, rng.permutation(self.indices)
+        first, end = (len(self.indices) * k // self.windows for k in (window, window + 1))
+        return self._permutation[1][first:end]
 
+    def _batches(self, epoch: int, window: int) -> tuple[Sizes, list[Indices], Sizes]:
+        """Sizes of the samples in a window, batches of positions in it, and padded sizes."""
+        order = self._order(epoch, window)
+        sizes = self.planner.sizes(order, epoch)
+        return sizes, *_make_batches(np.arange(len(order)), sizes, self.limits, self.buckets)
 
-def measure(dataset: FormulaDataset, indices: Iterable[int], epoch: int) -> Sizes:
-    """Sizes (n, 3) of samples in an epoch."""
-    return np.array([dataset.size(int(index), epoch) for index in indices])
+    def _image_limits(self, sizes: Sizes) -> tuple[int, int] | None:
+        """Largest height and width of the images of a batch.
+
+        Planned sizes are estimates. Larger images are reduced, so that a batch has at most
+        `_EXCESS` times the pixels of the limit, and fits its bucket. A single image has no limit.
+        """
+        height, width = sizes[:, :2].max(axis=0).tolist()
+        if self.buckets is not None:
+            return height, width
+        if len(sizes) == 1:
+            return None
+        factor = math.sqrt(_EXCESS * self.limits.pixels / (len(sizes) * height * width))
+        return self.planner.preprocessing.clip_size(height * factor, width * factor)
 
 
 class EvaluationSampler(DistributedSampler[Any]):
@@ -156,7 +172,7 @@ class EvaluationSampler(DistributedSampler[Any]):
         buckets: Buckets | None = None,
     ) -> None:
         _require_sample_per_process(len(sizes), world_size)
-        batches, padded = _make_batches(range(len(sizes)), sizes, limits, buckets)
+        batches, padded = _make_batches(np.arange(len(sizes)), sizes, limits, buckets)
         steps = min(-(-len(batches) // world_size), len(sizes) // world_size)
         batches = rebalance(batches, padded, steps * world_size)
         self.padding_ratio = padding_ratio(batches, sizes, padded)
@@ -168,12 +184,12 @@ class EvaluationSampler(DistributedSampler[Any]):
 
     def __iter__(self) -> Iterator[Request]:
         for indices in self.batches:
-            yield 0, indices
+            yield Request(0, indices.tolist())
 
 
 def _make_batches(
-    order: Sequence[int], sizes: Sizes, limits: BatchLimits, buckets: Buckets | None
-) -> tuple[list[list[int]], Sizes]:
+    order: Indices, sizes: Sizes, limits: BatchLimits, buckets: Buckets | None
+) -> tuple[list[Indices], Sizes]:
     """The batches, and the smallest sizes that their images are padded to."""
     if buckets is None:
         return bucket_by_size(order, sizes, limits), sizes

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from im2tex.data.dataset import FormulaDataset
-from im2tex.errors import Im2TexError
+from im2tex.data.bucketing import Indices
+from im2tex.data.epoch_plan import EpochPlanner
+from im2tex.data.geometry import SampleKind
 
 
 @dataclass
@@ -30,12 +31,12 @@ class SplitStatistics:
 
 
 def select_training_samples(
-    dataset: FormulaDataset, max_length: int, max_samples: int | None, seed: int
-) -> tuple[list[int], SplitStatistics]:
+    planner: EpochPlanner, max_length: int, max_samples: int | None, seed: int
+) -> tuple[Indices, SplitStatistics]:
     """Selects the samples that can be trained on.
 
     Args:
-        dataset: of the training split.
+        planner: of the unaugmented samples of the training split.
         max_length: longest label in tokens.
         max_samples: number of samples to draw at random; all if not given.
         seed: seed of the draw.
@@ -43,32 +44,22 @@ def select_training_samples(
     Returns:
         Their indices in ascending order, and the counts.
     """
-    statistics = SplitStatistics(len(dataset))
-    indices = []
-    for index in range(len(dataset)):
-        reason = _drop_reason(dataset, index, max_length)
-        if reason is None:
-            indices.append(index)
-        else:
-            statistics.dropped[reason] = statistics.dropped.get(reason, 0) + 1
+    geometry = planner.geometry
+    statistics = SplitStatistics(len(geometry))
+    remaining = np.ones(len(geometry), dtype=bool)
+    for reason, applies in (
+        ("unreadable", geometry.kind == SampleKind.NONE),
+        ("without label", geometry.length == 0),
+        (f"longer than {max_length} tokens", geometry.length > max_length),
+        ("larger than the image limits", planner.exceed_limits()),
+    ):
+        if dropped := int((remaining & applies).sum()):
+            statistics.dropped[reason] = dropped
+        remaining &= ~applies
+    indices = np.flatnonzero(remaining)
     if max_samples is not None and max_samples < len(indices):
         statistics.dropped["beyond train_samples"] = len(indices) - max_samples
         rng = np.random.default_rng([seed, 2])
-        indices = sorted(rng.permutation(indices)[:max_samples].tolist())
+        indices = np.sort(rng.permutation(indices)[:max_samples])
     statistics.used = len(indices)
     return indices, statistics
-
-
-def _drop_reason(dataset: FormulaDataset, index: int, max_length: int) -> str | None:
-    """Why a sample cannot be trained on; None if it can."""
-    try:
-        height, width, length = dataset.unaugmented_size(index)
-    except Im2TexError:
-        return "unreadable"
-    if length == 0:
-        return "without label"
-    if length > max_length:
-        return f"longer than {max_length} tokens"
-    if not dataset.preprocessing.fits(height, width):
-        return "larger than the image limits"
-    return None

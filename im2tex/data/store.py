@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import asdict
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from im2tex.data.geometry import Geometry
 from im2tex.data.handwriting_synthesizer import HandwritingSynthesizer
 from im2tex.data.sample import Sample, StoredLayout
 from im2tex.errors import Im2TexError
@@ -172,6 +174,11 @@ class Split(Sequence[Sample]):
             layout=layout,
             extra=dict(row["extra"].as_py() or ()),
         )
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """Sizes of the samples, for the planner of an epoch."""
+        return Geometry.of(self)
 
     def tokens(self) -> Iterator[list[str]]:
         """The tokens of each sample, read without the strokes."""

@@ -9,7 +9,7 @@ width and size. Each step is one array operation on all points.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +21,33 @@ from im2tex.utils.checks import check_settings
 Points = NDArray[np.float64]
 
 
+class PlannedVariation(NamedTuple):
+    """The part of the variation of many inks that determines the sizes of their images.
+
+    Attributes:
+        scale: (n,) factors on the rasterised size.
+        stroke_width: (n,) factors on the stroke width.
+        matrix: (n, 2, 2) slant, stretch and rotation, for row vectors on the left.
+    """
+
+    scale: NDArray[np.float64]
+    stroke_width: NDArray[np.float64]
+    matrix: NDArray[np.float64]
+
+
 @dataclass(frozen=True, slots=True)
 class Augmentation:
     """Ranges of the random variation. Zero, or (1, 1) for a range, switches a part off.
 
     Example:
-        >>> augmentation = Augmentation(rotation=0.0)
-        >>> ink, width_factor, scale_factor = augmentation.apply(ink, np.random.default_rng(0))
+        >>> augmentation, rng = Augmentation(rotation=0.0), np.random.default_rng(0)
+        >>> plan = augmentation.plan(rng.random((1, Augmentation.PLANNED_DRAWS)))
+        >>> ink = augmentation.apply(ink, rng, plan.matrix[0])
 
     Attributes:
-        scale: range of the factor on the rasterised size, log-uniform. It is returned for the
-            rasterisation, since the size of the ink itself is normalised.
-        stroke_width: range of the factor on the stroke width, log-uniform, returned as well.
+        scale: range of the factor on the rasterised size, log-uniform; for the rasterisation, since
+            the size of the ink itself is normalised.
+        stroke_width: range of the factor on the stroke width, log-uniform.
         rotation: maximum rotation of the formula, degrees.
         slant: maximum shear, tangent of the angle.
         stretch: maximum factor between width and height, log-uniform.
@@ -55,6 +70,9 @@ class Augmentation:
     symbol_shift: float = 0.06
     wobble: float = 0.04
 
+    PLANNED_DRAWS: ClassVar[int] = 5
+    """Random numbers of each ink for `plan`."""
+
     # Wavelengths of the wobble in symbol sizes; shorter waves are a tremor, longer a rotation.
     _WAVELENGTHS: ClassVar[tuple[float, float]] = (1.5, 5.0)
     _WAVES: ClassVar[int] = 4
@@ -72,19 +90,42 @@ class Augmentation:
         limits = ("rotation", "slant", "symbol_rotation", "symbol_shift", "wobble")
         check_settings("augmentation: ", 0, **{name: getattr(self, name) for name in limits})
 
-    def apply(self, ink: Ink, rng: np.random.Generator) -> tuple[Ink, float, float]:
+    def plan(self, draws: NDArray[np.float64]) -> PlannedVariation:
+        """Determines what changes the sizes of images.
+
+        Args:
+            draws: (n, PLANNED_DRAWS) uniform random numbers in [0, 1).
+        """
+        rotation_draw, slant_draw, stretch_draw = (2 * draws[:, 2:] - 1).T
+        angle = np.radians(self.rotation) * rotation_draw
+        half = np.exp(0.5 * np.log(self.stretch) * stretch_draw)
+        cos, sin, zero, one = (
+            np.cos(angle),
+            np.sin(angle),
+            np.zeros(len(draws)),
+            np.ones(len(draws)),
+        )
+        slant = _matrices(one, zero, -self.slant * slant_draw, one)
+        stretch = _matrices(half, zero, zero, 1 / half)
+        return PlannedVariation(
+            _log_uniform(self.scale, draws[:, 0]),
+            _log_uniform(self.stroke_width, draws[:, 1]),
+            slant @ stretch @ _matrices(cos, sin, -sin, cos),
+        )
+
+    def apply(
+        self, ink: Ink, rng: np.random.Generator, matrix: NDArray[np.float64] | None = None
+    ) -> Ink:
         """Varies an ink.
 
         Args:
             ink: at least one stroke; its symbols are varied if they are known.
             rng: source of randomness.
+            matrix: (2, 2) of the plan; drawn with `rng` if not given.
 
         Returns:
-            The new ink with the same strokes and symbols in the same order, the factor on the
-            stroke width, and the factor on the rasterised size.
+            The new ink with the same strokes and symbols in the same order.
         """
-        width_factor = _log_uniform(self.stroke_width, rng)
-        scale_factor = _log_uniform(self.scale, rng)
         starts = np.cumsum([0, *map(len, ink.strokes[:-1])])
         points = np.concatenate(ink.strokes).astype(np.float64)  # (n, 2)
         low = np.minimum.reduceat(points, starts)
@@ -96,11 +137,13 @@ class Augmentation:
         if self.wobble:
             points = points + self._displacement(points / size, rng) * size
         if self.rotation or self.slant or self.stretch > 1:
-            points = points @ self._matrix(rng)
+            if matrix is None:
+                matrix = self.plan(np.concatenate([np.zeros(2), rng.random(3)])[None]).matrix[0]
+            points = points @ matrix
         if points is original:
-            return ink, width_factor, scale_factor
+            return ink
         strokes = np.split(points.astype(np.float32), starts[1:])
-        return Ink(tuple(strokes), ink.symbols), width_factor, scale_factor
+        return Ink(tuple(strokes), ink.symbols)
 
     def _vary_symbols(
         self, ink: Ink, points: Points, low: Points, high: Points, rng: np.random.Generator
@@ -144,21 +187,16 @@ class Augmentation:
         field: Points = np.sin(phase) @ amplitude  # (n, 2)
         return field
 
-    def _matrix(self, rng: np.random.Generator) -> Points:
-        """Slant, stretch and rotation of the formula: (2, 2), for row vectors on its left."""
-        rotation_draw, slant_draw, stretch_draw = rng.uniform(-1, 1, 3)
-        angle = np.radians(self.rotation) * rotation_draw
-        half = np.exp(0.5 * np.log(self.stretch) * stretch_draw)
-        slant = np.array([[1.0, 0.0], [-self.slant * slant_draw, 1.0]])
-        stretch = np.diag([half, 1 / half])
-        rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-        matrix: Points = slant @ stretch @ rotation
-        return matrix
+
+def _matrices(*entries: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Matrices of the entries in the order of rows, (n, 2, 2)."""
+    return np.stack(entries, axis=1).reshape(-1, 2, 2)
 
 
-def _log_uniform(bounds: tuple[float, float], rng: np.random.Generator) -> float:
+def _log_uniform(bounds: tuple[float, float], draws: NDArray[np.float64]) -> NDArray[np.float64]:
     low, high = bounds
-    return float(low * (high / low) ** rng.random())
+    factors: NDArray[np.float64] = low * (high / low) ** draws
+    return factors
 
 
 def _symbol_size(low: Points, high: Points) -> float:

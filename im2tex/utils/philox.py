@@ -8,6 +8,8 @@ vectorised over samples; NumPy's own generates one stream at a time.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -47,16 +49,16 @@ def philox_uniform(
     ]
     words = philox4x32(counter, np.random.SeedSequence([seed, epoch]).generate_state(2))
     bits = np.stack(words, axis=2).reshape(shape[0], -1)[:, :count]  # (n, count)
-    uniforms: NDArray[np.float64] = (bits + 0.5) * 2.0**-32
+    uniforms: NDArray[np.float64] = (bits.astype(np.float64) + 0.5) * 2.0**-32
     return uniforms
 
 
-def philox4x32(counter: list[Words], key: NDArray[np.uint32]) -> list[Words]:
+def philox4x32(counter: list[Words], key: NDArray[Any]) -> list[Words]:
     """Encrypts counters of four 32-bit words with a key of two.
 
     Args:
         counter: four arrays of one shape.
-        key: (2,).
+        key: (2,) unsigned.
 
     Returns:
         Four arrays of random 32-bit words, of the same shape.

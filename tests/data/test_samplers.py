@@ -16,6 +16,7 @@ from im2tex.ink.augment import Augmentation
 
 COUNT = 60
 BUDGET = BatchLimits(samples=5, pixels=60_000, tokens=60)
+WINDOWS = [16_384, 20, 7]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def samples():
     return [row("x" * int(rng.integers(1, 12)), key=f"s{i}") for i in range(COUNT)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def dataset(samples):
     return FormulaDataset(
         samples, Preprocessing(), TrainingAugmentation(augmentation=Augmentation())
@@ -32,75 +33,101 @@ def dataset(samples):
 
 
 def sampler(dataset, **options):
-    return TrainingSampler(dataset, range(COUNT), BUDGET, **options)
+    return TrainingSampler(dataset.planner, range(COUNT), BUDGET, **options)
 
 
+def epoch_of(sampler, epoch):
+    return [request for k in range(sampler.windows) for request in sampler.plan(epoch, k)]
+
+
+def batches(sampler, epoch):
+    return [request.indices for request in epoch_of(sampler, epoch)]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_training_sampler_yields_every_sample_once_per_epoch(dataset, ranks):
-    samplers = [sampler(dataset, rank=rank, world_size=ranks) for rank in range(ranks)]
+def test_training_sampler_yields_every_sample_once_per_epoch(dataset, ranks, window):
+    samplers = [sampler(dataset, rank=r, world_size=ranks, window=window) for r in range(ranks)]
     for epoch in range(3):
-        plans = [one.plan(epoch) for one in samplers]
-        assert Counter(i for plan in plans for batch in plan for i in batch) == Counter(
-            range(COUNT)
-        )
+        seen = Counter(i for one in samplers for batch in batches(one, epoch) for i in batch)
+        assert seen == Counter(range(COUNT))
 
 
+@pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_training_sampler_has_equal_number_of_batches(dataset, ranks):
-    samplers = [sampler(dataset, rank=rank, world_size=ranks) for rank in range(ranks)]
-    lengths = {len(one.plan(epoch)) for one in samplers for epoch in range(4)}
+def test_training_sampler_has_equal_number_of_batches(dataset, ranks, window):
+    samplers = [sampler(dataset, rank=r, world_size=ranks, window=window) for r in range(ranks)]
+    lengths = {len(epoch_of(one, epoch)) for one in samplers for epoch in range(4)}
     assert lengths == {len(samplers[0])}
 
 
 def test_training_sampler_batches_differ_between_epochs(dataset):
     one = sampler(dataset)
-    assert one.plan(0) != one.plan(1)
-    assert sorted(map(sorted, one.plan(0))) != sorted(map(sorted, one.plan(1)))
+    assert batches(one, 0) != batches(one, 1)
+    assert sorted(map(sorted, batches(one, 0))) != sorted(map(sorted, batches(one, 1)))
 
 
 def test_training_sampler_plan_depends_on_seed_and_epoch(dataset):
-    plans = [sampler(dataset).plan(epoch) for epoch in (0, 1, 2)]
+    plans = [batches(sampler(dataset), epoch) for epoch in (0, 1, 2)]
     one = sampler(dataset)
     for epoch in (2, 0, 1):
-        assert one.plan(epoch) == plans[epoch]
-    assert sampler(dataset, seed=1).plan(0) != plans[0]
+        assert batches(one, epoch) == plans[epoch]
+    assert batches(sampler(dataset, seed=1), 0) != plans[0]
 
 
-def test_training_sampler_measuring_ahead_gives_same_batches(dataset):
-    epoch = [0]
-    ahead = sampler(dataset, measure_ahead=True, position=lambda: (epoch[0], 0))
-    for expected in range(3):
-        epoch[0] = expected
-        requests = list(ahead)
-        assert [number for number, _ in requests] == [expected] * len(ahead)
-        assert [batch for _, batch in requests] == sampler(dataset).plan(expected)
-
-
-def test_training_sampler_starts_at_position(dataset):
-    whole = sampler(dataset).plan(2)
-    resumed = sampler(dataset, position=lambda: (2, 3))
-    assert list(resumed) == [(2, batch) for batch in whole[3:]]
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("consumed", [0, 3, 11])
+def test_training_sampler_starts_at_position(dataset, window, consumed):
+    whole = epoch_of(sampler(dataset, window=window), 2)
+    resumed = sampler(dataset, window=window, position=lambda: (2, consumed))
+    assert list(resumed) == whole[consumed:]
     assert len(resumed) == len(whole)
+
+
+def test_training_sampler_plans_only_the_windows_it_yields(dataset, monkeypatch):
+    one = sampler(
+        dataset, window=20, position=lambda: (0, 2 * len(sampler(dataset, window=20)) // 3)
+    )
+    planned = []
+    plan = TrainingSampler.plan
+    monkeypatch.setattr(
+        TrainingSampler, "plan", lambda self, *args: planned.append(args) or plan(self, *args)
+    )
+    next(iter(one))
+    assert planned == [(0, 2)]
 
 
 def test_training_sampler_yields_given_indices_only(dataset):
     kept = [3, 5, 8, 13, 21]
-    one = TrainingSampler(dataset, kept, BUDGET)
-    assert sorted(i for batch in one.plan(0) for i in batch) == kept
+    one = TrainingSampler(dataset.planner, kept, BUDGET)
+    assert sorted(i for batch in batches(one, 0) for i in batch) == kept
 
 
 def test_training_sampler_without_augmentation_adds_no_batch(samples):
     dataset = FormulaDataset(samples, Preprocessing(), TrainingAugmentation())
     one = sampler(dataset)
-    sizes = {tuple(sorted(map(tuple, map(sorted, one.plan(epoch))))) for epoch in range(3)}
+    sizes = {tuple(sorted(map(tuple, map(sorted, batches(one, epoch))))) for epoch in range(3)}
     assert {len(plan) for plan in sizes} == {len(one)}
-    orders = [one.plan(epoch) for epoch in range(3)]
+    orders = [batches(one, epoch) for epoch in range(3)]
     assert orders[0] != orders[1]
+
+
+def test_training_sampler_loaded_batches_keep_pixel_limit(dataset):
+    limits = BatchLimits(samples=50, pixels=40_000, tokens=1_000)
+    one = TrainingSampler(dataset.planner, range(COUNT), limits)
+    several = 0
+    for epoch in range(5):
+        for request in one.plan(epoch):
+            batch = dataset[request]
+            if len(batch.keys) > 1:
+                several += 1
+                assert batch.images.numel() <= 1.1 * limits.pixels
+    assert several > 20
 
 
 def test_samplers_fewer_samples_than_processes_raise(dataset):
     with pytest.raises(Im2TexError, match=r"2 samples .* 3 processes.*--trainer\.devices"):
-        TrainingSampler(dataset, [0, 1], BUDGET, world_size=3)
+        TrainingSampler(dataset.planner, [0, 1], BUDGET, world_size=3)
     with pytest.raises(Im2TexError, match=r"2 samples .* 3 processes"):
         EvaluationSampler(np.ones((2, 3), dtype=np.int64), BUDGET, world_size=3)
 
@@ -116,7 +143,7 @@ def test_evaluation_sampler_shards_are_disjoint_and_complete(ranks, count):
     shards = [
         EvaluationSampler(sizes, BUDGET, rank=rank, world_size=ranks) for rank in range(ranks)
     ]
-    numbers = Counter(i for shard in shards for _, batch in shard for i in batch)
+    numbers = Counter(i for shard in shards for request in shard for i in request.indices)
     assert numbers == Counter(range(count))
     assert len({len(shard) for shard in shards}) == 1
     assert all(len(list(shard)) == len(shard) for shard in shards)
@@ -124,6 +151,6 @@ def test_evaluation_sampler_shards_are_disjoint_and_complete(ranks, count):
 
 def test_evaluation_sampler_starts_with_largest():
     sizes = np.array([(8 * k, 8 * k, 3) for k in range(1, 31)])
-    batches = [batch for _, batch in EvaluationSampler(sizes, BUDGET)]
+    batches = [request.indices for request in EvaluationSampler(sizes, BUDGET)]
     bands = [-(-int(sizes[batch, 0].max()) // 16) for batch in batches]  # see `group`
     assert bands == sorted(bands, reverse=True)

@@ -37,23 +37,25 @@ INK = Ink(
 )
 
 
+KEPT = {"symbol_resize": 1.0, "symbol_rotation": 0.0, "symbol_shift": 0.0, "wobble": 0.0}
+
+
 def test_augmentation_off_is_identity():
-    assert OFF.apply(INK, np.random.default_rng(0)) == (INK, 1.0, 1.0)
+    assert OFF.apply(INK, np.random.default_rng(0)) is INK
 
 
 def test_augmentation_is_deterministic_and_pure():
     before = [s.copy() for s in INK.strokes]
-    one, *factors = Augmentation().apply(INK, np.random.default_rng(5))
-    two, *again = Augmentation().apply(INK, np.random.default_rng(5))
-    other, *_ = Augmentation().apply(INK, np.random.default_rng(6))
-    assert factors == again
+    one = Augmentation().apply(INK, np.random.default_rng(5))
+    two = Augmentation().apply(INK, np.random.default_rng(5))
+    other = Augmentation().apply(INK, np.random.default_rng(6))
     assert all(np.array_equal(a, b) for a, b in zip(one.strokes, two.strokes, strict=True))
     assert not np.array_equal(one.strokes[0], other.strokes[0])
     assert all(np.array_equal(a, b) for a, b in zip(INK.strokes, before, strict=True))
 
 
 def test_augmentation_keeps_order_and_type():
-    ink, *_ = Augmentation().apply(INK, np.random.default_rng(1))
+    ink = Augmentation().apply(INK, np.random.default_rng(1))
     assert ink.symbols == INK.symbols
     assert [s.shape for s in ink.strokes] == [(2, 2), (2, 2), (2, 2), (1, 2)]
     assert all(s.dtype == np.float32 and np.isfinite(s).all() for s in ink.strokes)
@@ -61,14 +63,30 @@ def test_augmentation_keeps_order_and_type():
 
 def test_augmentation_factors_are_log_uniform():
     augmentation = Augmentation(scale=(0.5, 2.0), stroke_width=(0.25, 4.0))
-    drawn = np.log2([augmentation.apply(INK, np.random.default_rng(i))[1:] for i in range(400)])
-    assert abs(drawn).max(axis=0) == pytest.approx([2, 1], abs=0.05)
+    plan = augmentation.plan(np.random.default_rng(0).random((400, Augmentation.PLANNED_DRAWS)))
+    drawn = np.log2([plan.stroke_width, plan.scale])
+    assert abs(drawn).max(axis=1) == pytest.approx([2, 1], abs=0.05)
     # The means of 400 scatter by 0.06 and 0.03.
-    assert drawn.mean(axis=0) == pytest.approx([0, 0], abs=0.25)
+    assert drawn.mean(axis=1) == pytest.approx([0, 0], abs=0.25)
+
+
+def test_augmentation_planned_matrix_is_slant_times_stretch_times_rotation():
+    augmentation = Augmentation(rotation=10.0, slant=0.5, stretch=1.5)
+    draws = np.array([[0.0, 0.0, 1.0, 0.25, 0.75]])  # rotation by 10, slant -0.25, half a stretch
+    angle, half = np.radians(10), 1.5**0.25
+    expected = (
+        np.array([[1, 0], [0.25, 1]])
+        @ np.diag([half, 1 / half])
+        @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    )
+    matrix = augmentation.plan(draws).matrix[0]
+    assert matrix == pytest.approx(expected)
+    ink = replace(augmentation, **KEPT).apply(INK, np.random.default_rng(0), matrix)
+    assert ink.strokes[0] == pytest.approx(INK.strokes[0] @ expected, rel=1e-5)
 
 
 def test_augmentation_rotation_keeps_lengths():
-    ink, *_ = replace(OFF, rotation=10.0).apply(INK, np.random.default_rng(3))
+    ink = replace(OFF, rotation=10.0).apply(INK, np.random.default_rng(3))
     old = INK.strokes[2][1] - INK.strokes[2][0]
     new = ink.strokes[2][1] - ink.strokes[2][0]
     assert np.hypot(*new) == pytest.approx(np.hypot(*old), rel=1e-5)
@@ -76,7 +94,7 @@ def test_augmentation_rotation_keeps_lengths():
 
 
 def test_augmentation_slant_changes_vertical_lines_only():
-    ink, *_ = replace(OFF, slant=0.5).apply(INK, np.random.default_rng(3))
+    ink = replace(OFF, slant=0.5).apply(INK, np.random.default_rng(3))
     level = ink.strokes[2][1] - ink.strokes[2][0]
     assert level == pytest.approx([15, 0])
     leaning = (ink.strokes[0][1] - ink.strokes[0][0])[0] - 10
@@ -84,14 +102,14 @@ def test_augmentation_slant_changes_vertical_lines_only():
 
 
 def test_augmentation_stretch_keeps_area():
-    ink, *_ = replace(OFF, stretch=1.5).apply(INK, np.random.default_rng(3))
+    ink = replace(OFF, stretch=1.5).apply(INK, np.random.default_rng(3))
     wide, high = ink.strokes[0][1] - ink.strokes[0][0]
     assert wide * high == pytest.approx(200, rel=1e-4)
     assert wide != pytest.approx(10, rel=1e-3)
 
 
 def test_augmentation_moves_symbols_as_a_whole():
-    ink, *_ = replace(OFF, symbol_resize=1.3, symbol_rotation=20, symbol_shift=0.2).apply(
+    ink = replace(OFF, symbol_resize=1.3, symbol_rotation=20, symbol_shift=0.2).apply(
         INK, np.random.default_rng(2)
     )
     assert np.array_equal(ink.strokes[3], INK.strokes[3])
@@ -107,7 +125,7 @@ def test_augmentation_moves_symbols_as_a_whole():
 def test_augmentation_wobble_is_smooth():
     line = np.linspace((0, 0), (100, 0), 500, dtype=np.float32)
     ink = Ink((line, stroke((0, 10), (0, 20)), stroke((50, 10), (50, 20))))
-    out, *_ = replace(OFF, wobble=0.1).apply(ink, np.random.default_rng(0))
+    out = replace(OFF, wobble=0.1).apply(ink, np.random.default_rng(0))
     moved = out.strokes[0] - line
     assert 0 < abs(moved).max() < 5
     assert abs(np.diff(moved, axis=0)).max() < 0.5
@@ -115,7 +133,7 @@ def test_augmentation_wobble_is_smooth():
 
 def test_augmentation_single_dot():
     ink = Ink((stroke((3, 3)),), (Symbol(".", (0,), 0),))
-    out, *_ = Augmentation().apply(ink, np.random.default_rng(0))
+    out = Augmentation().apply(ink, np.random.default_rng(0))
     assert np.isfinite(out.strokes[0]).all()
 
 

@@ -182,4 +182,5 @@ def synthesize_ink(tokens: tuple[str, ...], rng: np.random.Generator) -> Ink:
         Im2TexError: for a token without a glyph, or tokens that are not canonical.
     """
     ink = typeset(tokens, cursive=bool(rng.random() < 0.4))
-    return HANDWRITING.apply(ink, rng)[0]
+    rng.random(2)  # unused; the data of earlier versions depend on the order of the numbers
+    return HANDWRITING.apply(ink, rng)

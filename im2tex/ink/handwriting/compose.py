@@ -68,12 +68,15 @@ class Composer:
         }
         return [name for name in names if name not in self.bank]
 
-    def compose(self, layout: Layout, rng: np.random.Generator) -> Ink:
+    def compose(
+        self, layout: Layout, rng: np.random.Generator, writer_style: WriterStyle | None = None
+    ) -> Ink:
         """Composes a formula.
 
         Args:
             layout: at least one symbol; each has a glyph in the bank (`missing`).
             rng: source of randomness.
+            writer_style: style of the writer; drawn with `rng` if not given.
 
         Returns:
             Strokes in the layout's unit, and their symbols, in the order of the tokens.
@@ -81,7 +84,8 @@ class Composer:
         Raises:
             KeyError: for a symbol without a glyph.
         """
-        writer_style = self.style.sample_writer(rng)
+        if writer_style is None:
+            writer_style = self.style.sample_writer(rng)
         writers = self._writers
         writer = writers[int(rng.integers(len(writers)))] if writers else ""
         sampler = _GlyphSampler(self.bank, self.style.same_writer_prob, writer, rng)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,34 @@ class HandwritingStyle:
     max_stretch: float = 1.5
     widening: float = 0.0
     straight_above: float = math.inf
+
+    WRITER_DRAWS: ClassVar[int] = 8
+    """Random numbers of each writer for `writers`."""
+
+    def writers(self, draws: NDArray[np.float64]) -> WriterStyles:
+        """Determines the styles of many writers, distributed as those of `sample_writer`.
+
+        Args:
+            draws: (n, WRITER_DRAWS) uniform random numbers in (0, 1).
+        """
+        # The method of Box and Muller makes two normal numbers of two uniform ones.
+        radius, angle = np.sqrt(-2 * np.log(draws[:, :3])), 2 * np.pi * draws[:, 3:6]
+        horizontal, script, slope = (radius * np.cos(angle)).T
+        vertical, slant, amplitude = (radius * np.sin(angle)).T
+        spacing = [
+            np.maximum(self.spacing_mean + self.spacing_std * normal, self.spacing_min)
+            for normal in (horizontal, vertical)
+        ]
+        return WriterStyles(
+            np.exp(spacing[0]),
+            np.exp(0.5 * spacing[1]),
+            np.exp(self.script_std * script),
+            self.slant_std * slant,
+            self.slope_std * slope,
+            self.drift_std * amplitude,
+            4.0 + 8.0 * draws[:, 6],
+            2 * np.pi * draws[:, 7],
+        )
 
     def sample_writer(self, rng: np.random.Generator) -> WriterStyle:
         """Draws the style of one writer in one formula."""
@@ -138,3 +168,20 @@ class WriterStyle:
         phase = 2 * np.pi * x / (self.wavelength * em) + self.phase
         wave = self.amplitude * em * np.sin(phase)
         return np.stack([x - self.slant * y, y + self.slope * x + wave], axis=1)  # (n, 2)
+
+
+class WriterStyles(NamedTuple):
+    """Styles of many writers: the attributes of `WriterStyle` as arrays, (n,) each."""
+
+    horizontal_scale: NDArray[np.float64]
+    vertical_scale: NDArray[np.float64]
+    script_scale: NDArray[np.float64]
+    slant: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    amplitude: NDArray[np.float64]
+    wavelength: NDArray[np.float64]
+    phase: NDArray[np.float64]
+
+    def writer(self, row: int) -> WriterStyle:
+        """The style of one writer."""
+        return WriterStyle(*(float(values[row]) for values in self))

@@ -3,8 +3,7 @@ r"""New labelled samples of annotated ones: `swap` exchanges symbols, `crop` cut
 CROHME has 8,835 handwritten training samples but only about 4,800 labels, and a model memorises
 labels before it learns from images. An exchanged symbol keeps the position of the old one: layout
 and writer are real while the label is new. A sub-formula is a real formula of its own. Ink and
-label of the result are completely aligned; a sample that is not aligned is returned unchanged. For
-training only.
+label of the result are completely aligned. For training only.
 
 Related: Le, Indurkhya and Nakagawa (2019) decompose and interchange sub-formulas between labels;
 here single symbols are exchanged, and the boxes of the strokes decide which symbols fit.
@@ -15,12 +14,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations_with_replacement
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from im2tex.ink.ink import Ink, Stroke, Symbol
-from im2tex.ink.recombination.label_structure import aligned_structure, is_balanced, symbol_box
+from im2tex.ink.recombination.label_structure import (
+    Row,
+    aligned_structure,
+    is_balanced,
+    symbol_box,
+)
 from im2tex.ink.recombination.swap_bank import CLASS_OF, NOT_SWAPPABLE, SwapBank, anchor
 
 __all__ = ["SwapBank", "crop", "swap"]
@@ -34,6 +40,8 @@ _MIN_SQUEEZE = 0.7  # factor on a symbol's width
 _HEIGHT_RATIO = (0.4, 2.5)  # between two symbols of the same token
 _MAX_ASPECT_DIFFERENCE = 0.25  # radians, between the diagonals of two boxes
 _TRIES = 3
+_MAX_ITEMS = 100  # of a row; longer ones belong to labels that are too long to train on
+_MAX_CANDIDATES = 200
 _SINGLE_REFUSED = 0.6  # probability; otherwise half of all sub-formulas would be one symbol
 
 
@@ -53,7 +61,7 @@ def swap(
         >>> ink, tokens = swap(sample.ink, sample.tokens, bank, np.random.default_rng(0))
 
     Args:
-        ink: with symbols aligned to the tokens.
+        ink: completely aligned to the tokens (`aligned_structure`).
         tokens: its label in canonical form.
         bank: source of the new symbols.
         rng: source of randomness.
@@ -61,11 +69,9 @@ def swap(
         relabel_probability: that an exchange also changes the token, for another of its class.
 
     Returns:
-        The new ink and its label; the arguments if they are not completely aligned.
+        The new ink and its label; the arguments if no symbol was exchanged.
     """
     tokens = tuple(tokens)
-    if aligned_structure(ink, tokens) is None:
-        return ink, tokens
     boxes = np.array([symbol_box(ink, symbol) for symbol in ink.symbols])  # (n, 4)
     gaps = _free_gaps(boxes)
     uses = Counter(symbol.position for symbol in ink.symbols)
@@ -88,39 +94,68 @@ def swap(
     return _replace_symbols(ink, replaced, label), tuple(label)
 
 
-def crop(ink: Ink, tokens: Sequence[str], rng: np.random.Generator) -> tuple[Ink, tuple[str, ...]]:
-    """Cuts out a sub-formula: consecutive items of a row with their scripts, brackets balanced.
+class CropCandidates(NamedTuple):
+    """The sub-formulas that `crop` can cut out of a sample.
+
+    Attributes:
+        start: (n,) index of the first token.
+        end: (n,) index after the last token.
+        probability: (n,) that a random crop is this one; the sum is 1.
+    """
+
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    probability: NDArray[np.float64]
+
+
+def crop_candidates(ink: Ink, tokens: Sequence[str]) -> CropCandidates:
+    """Lists sub-formulas: consecutive items of a row with their scripts, brackets balanced.
+
+    The probabilities are those of a random row, weighted by its number of items, and a random first
+    and last item; most sub-formulas of one symbol are refused.
 
     Args:
         ink: with symbols aligned to the tokens.
         tokens: its label in canonical form.
-        rng: source of randomness.
 
     Returns:
-        The sub-formula's ink and label; the arguments if they are not completely aligned, or if no
-        smaller formula can be cut.
+        Up to 200 sub-formulas in the order of their tokens; none if ink and label are not
+        completely aligned.
     """
     tokens = tuple(tokens)
+    found: dict[tuple[int, int], float] = {}
+    for row in _rows_to_crop(ink, tokens):
+        if len(row) > _MAX_ITEMS:
+            continue
+        for first, last in combinations_with_replacement(range(len(row)), 2):
+            start, end = row[first][0], row[last][1]
+            while start < end and tokens[start] in _NOT_FIRST:
+                start += 1
+            while start < end and tokens[end - 1] in _NOT_LAST:
+                end -= 1
+            weight = (2 if last > first else 1) / len(row)
+            if end - start == 1:
+                weight *= 1 - _SINGLE_REFUSED
+            if 0 < end - start < len(tokens) and is_balanced(tokens[start:end]):
+                found[start, end] = found.get((start, end), 0.0) + weight
+    kept = sorted(found)[:: -(-len(found) // _MAX_CANDIDATES) or 1]
+    spans = np.array(kept, dtype=np.int64).reshape(-1, 2)
+    weights = np.array([found[span] for span in kept])
+    return CropCandidates(spans[:, 0], spans[:, 1], weights / weights.sum())
+
+
+def _rows_to_crop(ink: Ink, tokens: Sequence[str]) -> Sequence[Row]:
     structure = aligned_structure(ink, tokens)
     if structure is None or len(structure.written) < 2:
-        return ink, tokens
-    if len({i for s in ink.symbols for i in s.strokes}) < len(ink.strokes):
-        return ink, tokens  # a stroke without a symbol may belong to any part
-    rows = [row for row in structure.rows if row]
-    weights = np.array([len(row) for row in rows], dtype=np.float64)
-    for _ in range(2 * _TRIES):
-        row = rows[rng.choice(len(rows), p=weights / weights.sum())]
-        first, last = sorted(rng.integers(0, len(row), 2))
-        start, end = row[first][0], row[last][1]
-        while start < end and tokens[start] in _NOT_FIRST:
-            start += 1
-        while start < end and tokens[end - 1] in _NOT_LAST:
-            end -= 1
-        if end - start == 1 and rng.random() < _SINGLE_REFUSED:
-            continue
-        if 0 < end - start < len(tokens) and is_balanced(tokens[start:end]):
-            return _select_symbols(ink, start, end), tokens[start:end]
-    return ink, tokens
+        return ()
+    if len({i for symbol in ink.symbols for i in symbol.strokes}) < len(ink.strokes):
+        return ()  # a stroke without a symbol may belong to any part
+    return structure.rows
+
+
+def crop(ink: Ink, tokens: Sequence[str], start: int, end: int) -> tuple[Ink, tuple[str, ...]]:
+    """Cuts out the sub-formula of the tokens `start` to `end`."""
+    return _select_symbols(ink, start, end), tuple(tokens[start:end])
 
 
 def _select_symbols(ink: Ink, start: int, end: int) -> Ink:

@@ -21,12 +21,15 @@ _TIMED_STEPS = 20
 class RunSummary(Callback):
     """Prints parameters, vocabulary, used and dropped samples, and padding at the start of a run.
 
-    After 25 training steps it prints the estimated time of an epoch and the memory in use.
+    After 25 training steps it prints the estimated time of an epoch and the memory in use; after an
+    epoch the number of samples that were replaced or downscaled, if any.
     """
 
     def __init__(self) -> None:
         self._start = 0.0
         self._steps = 0
+        self._replaced: dict[str, str] = {}  # reasons by key
+        self._downscaled = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints the summary of model and training data."""
@@ -40,7 +43,9 @@ class RunSummary(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Times the first steps."""
+        """Times the first steps; counts replaced and downscaled samples."""
+        self._replaced.update(getattr(batch, "replaced", {}))
+        self._downscaled += getattr(batch, "downscaled", 0)
         self._steps += 1
         if self._steps == _WARMUP_STEPS:
             self._start = time.monotonic()
@@ -52,6 +57,23 @@ class RunSummary(Callback):
                 f"{step:.2f} s each), {_format_memory(pl_module.device)}",
                 flush=True,
             )
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Prints the number of replaced and downscaled samples of all processes."""
+        counts = torch.tensor(
+            [len(self._replaced), self._downscaled], device=pl_module.device, dtype=torch.float32
+        )
+        replaced, downscaled = (int(n) for n in trainer.strategy.reduce(counts, reduce_op="sum"))
+        if trainer.is_global_zero and (replaced or downscaled):
+            parts = [f"  epoch {trainer.current_epoch}:"]
+            if replaced:
+                parts.append(f"{replaced:,} unreadable samples replaced by others")
+                parts += [f"({key}: {why})" for key, why in list(self._replaced.items())[:1]]
+            if downscaled:
+                parts.append(f"{'and ' if replaced else ''}{downscaled:,} images downscaled")
+                parts.append("to the size planned for their batch")
+            print(" ".join(parts), flush=True)
+        self._replaced, self._downscaled = {}, 0
 
     def _print_summary(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         if not trainer.is_global_zero or trainer.sanity_checking:

@@ -7,8 +7,8 @@ import pytest
 
 from im2tex.data.sample import Sample
 from im2tex.ink.ink import Ink, Symbol
-from im2tex.ink.recombination.label_structure import is_balanced, parse_structure
-from im2tex.ink.recombination.recombine import SwapBank, crop, swap
+from im2tex.ink.recombination.label_structure import aligned_structure, is_balanced, parse_structure
+from im2tex.ink.recombination.recombine import SwapBank, crop, crop_candidates, swap
 
 # Each token is written so that it can be read back: as many strokes as its number here, in a box
 # as tall as a digit.
@@ -108,23 +108,42 @@ def test_swap_without_relabelling_keeps_label():
     assert ink is not sample.ink
 
 
-@pytest.mark.parametrize("seed", range(60))
+def crops(sample):
+    found = crop_candidates(sample.ink, sample.tokens)
+    return [
+        crop(sample.ink, sample.tokens, start, end)
+        for start, end in zip(found.start.tolist(), found.end.tolist(), strict=True)
+    ]
+
+
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.key)
-def test_crop_strokes_and_label_agree(sample, seed):
-    ink, tokens = crop(sample.ink, sample.tokens, np.random.default_rng(seed))
-    assert read_tokens(ink) == drawn_tokens(tokens)
-    assert parse_structure(tokens) is not None
-    assert is_balanced(tokens)
-    text = " ".join(tokens)
-    assert text in sample.latex
-    assert sum(len(s.strokes) for s in ink.symbols) == len(ink.strokes)
+def test_crop_strokes_and_label_agree(sample):
+    for ink, tokens in crops(sample):
+        assert read_tokens(ink) == drawn_tokens(tokens)
+        assert parse_structure(tokens) is not None
+        assert is_balanced(tokens)
+        assert " ".join(tokens) in sample.latex
+        assert len(tokens) < len(sample.tokens)
+        assert sum(len(s.strokes) for s in ink.symbols) == len(ink.strokes)
 
 
-def test_crop_includes_contents_of_groups():
-    cuts = {" ".join(crop(SAMPLES[0].ink, SAMPLES[0].tokens, np.random.default_rng(i))[1])
-            for i in range(300)}  # fmt: skip
+def test_crop_candidates_include_contents_of_groups():
+    cuts = {" ".join(tokens) for _, tokens in crops(SAMPLES[0])}
     assert {"x + 1", "\\sqrt { y }", "( 2 - x ) ^ { 2 }", "| z |"} <= cuts
     assert not any(c.startswith("=") or c.endswith("=") for c in cuts)
+
+
+def test_crop_candidates_probabilities_are_those_of_random_items():
+    # Rows of 2 and 1 items: y and its exponent. Of 1 + y: parts are 1, y _ { 2 }, and the whole.
+    found = crop_candidates(SAMPLES[2].ink, SAMPLES[2].tokens)
+    names = [" ".join(SAMPLES[2].tokens[a:b]) for a, b in zip(found.start, found.end, strict=True)]
+    weights = dict(zip(names, found.probability.tolist(), strict=True))
+    # The row of 3 items: 1 from (1), (1 +); y _ { 2 } from (y), (+ y); the row of 1 item: 2.
+    one, both, inner = 0.4 * (1 + 2) / 3, (1 + 2) / 3, 0.4
+    total = one + both + inner
+    assert weights == pytest.approx(
+        {"1": one / total, "y _ { 2 }": both / total, "2": inner / total}
+    )
 
 
 def unaligned():
@@ -140,11 +159,10 @@ def unaligned():
 
 
 @pytest.mark.parametrize("ink", [pytest.param(i, id=n) for n, i in unaligned()])
-def test_swap_and_crop_unaligned_sample_is_unchanged(ink):
+def test_crop_candidates_unaligned_sample_has_none(ink):
     tokens = SAMPLES[2].tokens
-    for seed in range(5):
-        assert swap(ink, tokens, BANK, np.random.default_rng(seed), 1.0) == (ink, tokens)
-        assert crop(ink, tokens, np.random.default_rng(seed)) == (ink, tokens)
+    assert aligned_structure(ink, tokens) is None
+    assert len(crop_candidates(ink, tokens).start) == 0
     assert len(SwapBank.from_samples([Sample("k", "", tokens, ink)])) == 0
 
 

@@ -1,0 +1,161 @@
+"""`EpochPlanner`: sizes and augmentation of the samples of an epoch, from stored numbers alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from im2tex.data.augmentation import AugmentationPlan, TrainingAugmentation
+from im2tex.data.bucketing import Indices, Sizes
+from im2tex.data.geometry import DIRECTIONS, Geometry, SampleKind, box_widths
+from im2tex.data.handwriting_synthesizer import HandwritingSynthesizer
+from im2tex.data.preprocessing import Preprocessing
+from im2tex.ink.handwriting.style import WriterStyles
+
+_CHUNK = 16_384
+_ANGLE = np.pi / DIRECTIONS  # between two directions
+
+
+class SamplePlan(NamedTuple):
+    """How samples are drawn in an epoch.
+
+    Attributes:
+        sizes: (n, 3) height and width in pixels within the limits of the preprocessing, and label
+            length.
+        scale: (n,) pixels per unit of the ink or per pixel of the image.
+        stroke_width: (n,) factor on the stroke width.
+        downscaled: (n,) whether the image exceeds the limits of the preprocessing.
+        augmentation: crops, swaps and variation; None if samples are not augmented.
+        writers: styles of synthesised handwriting; None if samples have no new ink in each epoch.
+    """
+
+    sizes: Sizes
+    scale: NDArray[np.float64]
+    stroke_width: NDArray[np.float64]
+    downscaled: NDArray[np.bool_]
+    augmentation: AugmentationPlan | None
+    writers: WriterStyles | None
+
+
+@dataclass(frozen=True, slots=True)
+class EpochPlanner:
+    """Plans samples without reading them.
+
+    The size of a sample is that of its image, except that the ink of a layout and the variation of
+    single symbols are estimated.
+
+    Example:
+        >>> planner = EpochPlanner(split.geometry, Preprocessing())
+        >>> planner.plan(np.array([3, 5]), epoch=0).sizes
+
+    Attributes:
+        geometry: of all samples.
+        preprocessing: makes the images.
+        augmentation: for training; None for evaluation.
+        synthesizer: composes the ink of layouts.
+    """
+
+    geometry: Geometry
+    preprocessing: Preprocessing
+    augmentation: TrainingAugmentation | None = None
+    synthesizer: HandwritingSynthesizer | None = None
+
+    @property
+    def varies(self) -> bool:
+        """Whether sizes differ between epochs."""
+        return self.augmentation is not None and (
+            self.augmentation.is_active or self._resamples_strokes
+        )
+
+    def plan(self, indices: Indices, epoch: int) -> SamplePlan:
+        """Plans samples for an epoch.
+
+        Args:
+            indices: (n,) samples.
+            epoch: index of the epoch.
+        """
+        geometry = self.geometry
+        widths = geometry.widths[indices].astype(np.float64)  # (n, DIRECTIONS)
+        unit, length = geometry.unit[indices].astype(np.float64), geometry.length[indices]
+        kind = geometry.kind[indices]
+        has_ink = (kind == SampleKind.INK) | (kind == SampleKind.LAYOUT)
+        stroke_width = np.ones(len(indices))
+        factor = np.ones(len(indices))
+        matrix = np.tile(np.eye(2), (len(indices), 1, 1))
+        plan = writers = None
+        if self.augmentation is not None:
+            plan = self.augmentation.plan(geometry, indices, epoch)
+            if self._resamples_strokes and self.synthesizer is not None:
+                writers = self.synthesizer.writers(indices, epoch)
+                composed = kind == SampleKind.LAYOUT
+                widths[composed] = self.synthesizer.extents(widths, writers)[composed]
+            cropped = plan.crop >= 0
+            candidates = plan.crop[cropped]
+            widths[cropped] = box_widths(
+                geometry.crop_width[candidates], geometry.crop_height[candidates]
+            )
+            unit[cropped] = geometry.crop_unit[candidates]
+            length[cropped] = geometry.crop_end[candidates] - geometry.crop_start[candidates]
+            factor, stroke_width = (
+                np.where(has_ink, values, 1.0)
+                for values in (plan.variation.scale, plan.variation.stroke_width)
+            )
+            matrix[has_ink] = plan.variation.matrix[has_ink]
+        extents = np.stack([_project(widths, matrix[:, :, axis]) for axis in (1, 0)], axis=1)
+        scale = self.preprocessing.scales(unit, has_ink) * factor
+        sizes = self.preprocessing.sizes(extents, scale, stroke_width, has_ink)
+        sizes[kind == SampleKind.NONE] = self.preprocessing.stride
+        largest = self.preprocessing.max_height, self.preprocessing.max_width
+        limited = np.minimum(sizes, self.preprocessing.limits)
+        downscaled: NDArray[np.bool_] = np.any(sizes > largest, axis=1)
+        return SamplePlan(
+            np.concatenate([limited, length[:, None]], axis=1),
+            scale,
+            stroke_width,
+            downscaled,
+            plan,
+            writers,
+        )
+
+    def sizes(self, indices: Indices, epoch: int) -> Sizes:
+        """Heights, widths and label lengths of samples in an epoch, (n, 3), in bounded memory."""
+        chunks = np.array_split(indices, max(1, -(-len(indices) // _CHUNK)))
+        return np.concatenate([self.plan(chunk, epoch).sizes for chunk in chunks])
+
+    def exceed_limits(self) -> NDArray[np.bool_]:
+        """Whether each image exceeds the limits of the preprocessing without augmentation, (n,)."""
+        plain = replace(self, augmentation=None)
+        chunks = np.array_split(
+            np.arange(len(self.geometry)), max(1, -(-len(self.geometry) // _CHUNK))
+        )
+        return np.concatenate([plain.plan(chunk, 0).downscaled for chunk in chunks])
+
+    @property
+    def _resamples_strokes(self) -> bool:
+        return self.synthesizer is not None and self.synthesizer.resample_strokes
+
+
+def _project(widths: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Extents of inks along vectors.
+
+    The width of an ink in direction u is h(u) = max p.u - min p.u over its points p. h is
+    sublinear, so for v = a u_k + b u_(k+1) with a, b >= 0, the bound a h(u_k) + b h(u_(k+1)) is
+    never too small, and exact if the same points are extreme in both directions.
+
+    Args:
+        widths: (n, DIRECTIONS) h of each direction.
+        vectors: (n, 2).
+
+    Returns:
+        (n,) h of each vector.
+    """
+    angle = np.arctan2(vectors[:, 1], vectors[:, 0]) % np.pi
+    k = np.minimum((angle / _ANGLE).astype(np.int64), DIRECTIONS - 1)
+    a, b = np.sin((k + 1) * _ANGLE - angle), np.sin(angle - k * _ANGLE)
+    row = np.arange(len(widths))
+    bound = a * widths[row, k] + b * widths[row, (k + 1) % DIRECTIONS]
+    extents: NDArray[np.float64] = bound * (np.hypot(*vectors.T) / np.sin(_ANGLE))
+    return extents

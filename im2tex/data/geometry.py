@@ -1,0 +1,200 @@
+"""`Geometry`: what the planner of an epoch must know of each sample, as columns of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from im2tex.data.sample import Sample, StoredLayout
+from im2tex.errors import Im2TexError
+from im2tex.ink.images.ink_image import load_ink_image
+from im2tex.ink.ink import Ink, Stroke, Symbol
+from im2tex.ink.recombination.label_structure import aligned_structure
+from im2tex.ink.recombination.recombine import crop, crop_candidates
+from im2tex.ink.scale import image_symbol_size, ink_size, typical_size
+
+DIRECTIONS = 16
+"""Directions in which the width of an ink is stored: k * pi / 16, from horizontal to vertical."""
+_ANGLES = np.arange(DIRECTIONS) * (np.pi / DIRECTIONS)
+_UNIT_VECTORS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])  # (2, DIRECTIONS)
+
+
+class SampleKind(IntEnum):
+    """Kind of a sample."""
+
+    NONE = 0
+    """Nothing to draw: no strokes, or an image that cannot be decoded."""
+    INK = 1
+    IMAGE = 2
+    LAYOUT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Sizes of n samples and of their m sub-formulas.
+
+    Lengths are in units of the ink, or in pixels of the original image.
+
+    Example:
+        >>> geometry = Geometry.of(split)
+        >>> geometry.widths[:, 0] / geometry.unit  # widths in symbol sizes
+
+    Attributes:
+        kind: (n,) int8, a `SampleKind`.
+        length: (n,) int32 tokens of the label.
+        unit: (n,) float64 characteristic symbol size (`im2tex.ink.scale`).
+        widths: (n, DIRECTIONS) float32 widths of the ink. For an image or a layout, those of the
+            box around it.
+        aligned: (n,) bool, whether every symbol is aligned to a token, for swaps.
+        crop_offsets: (n + 1,) int64 bounds of each sample's sub-formulas in the arrays below.
+        crop_start: (m,) int32 index of the first token.
+        crop_end: (m,) int32 index after the last token.
+        crop_unit: (m,) float64 characteristic symbol size of the sub-formula.
+        crop_width: (m,) float32 width of its box.
+        crop_height: (m,) float32 height of its box.
+        crop_key: (m,) float64 index of the sample, plus the cumulative probability of its
+            sub-formulas: ascending, so that `np.searchsorted` draws one.
+    """
+
+    kind: NDArray[np.int8]
+    length: NDArray[np.int32]
+    unit: NDArray[np.float64]
+    widths: NDArray[np.float32]
+    aligned: NDArray[np.bool_]
+    crop_offsets: NDArray[np.int64]
+    crop_start: NDArray[np.int32]
+    crop_end: NDArray[np.int32]
+    crop_unit: NDArray[np.float64]
+    crop_width: NDArray[np.float32]
+    crop_height: NDArray[np.float32]
+    crop_key: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, samples: Iterable[Sample], first: int = 0) -> Geometry:
+        """Measures samples.
+
+        Args:
+            samples: in order.
+            first: index of the first of them in its split.
+        """
+        rows = [_measure(sample) for sample in samples]
+        crops = [row.crops for row in rows]
+        counts = [len(found) for found in crops]
+        table = np.concatenate([np.zeros((0, 6)), *crops])  # (m, 6)
+        index = np.repeat(np.arange(first, first + len(rows)), counts)
+        return cls(
+            np.array([row.kind for row in rows], np.int8),
+            np.array([row.length for row in rows], np.int32),
+            np.array([row.unit for row in rows], np.float64),
+            np.array([row.widths for row in rows], np.float32).reshape(-1, DIRECTIONS),
+            np.array([row.aligned for row in rows], np.bool_),
+            np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
+            table[:, 0].astype(np.int32),
+            table[:, 1].astype(np.int32),
+            table[:, 2],
+            table[:, 3].astype(np.float32),
+            table[:, 4].astype(np.float32),
+            index + table[:, 5],
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Geometry]) -> Geometry:
+        """Joins the geometry of consecutive samples."""
+        columns: dict[str, Any] = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(cls)
+        }
+        counts = [np.diff(part.crop_offsets) for part in parts]
+        columns["crop_offsets"] = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+        return cls(**columns)
+
+    def __len__(self) -> int:
+        return len(self.length)
+
+
+def box_widths(width: ArrayLike, height: ArrayLike) -> NDArray[np.float64]:
+    """Widths of boxes in all directions, (..., DIRECTIONS)."""
+    horizontal, vertical = np.abs(_UNIT_VECTORS)
+    widths: NDArray[np.float64] = np.multiply.outer(width, horizontal)
+    widths += np.multiply.outer(height, vertical)
+    return widths
+
+
+class _Row(NamedTuple):
+    kind: SampleKind
+    length: int
+    unit: float = 1.0
+    widths: NDArray[np.float64] = np.zeros(DIRECTIONS)
+    aligned: bool = False
+    crops: NDArray[np.float64] = np.zeros((0, 6))  # start, end, unit, width, height, cumulative
+
+
+def _measure(sample: Sample) -> _Row:
+    length = len(sample.tokens)
+    if sample.layout is not None:
+        return _measure_layout(sample.layout, length)
+    if sample.ink is not None and sample.ink.strokes:
+        points = np.concatenate(sample.ink.strokes).astype(np.float64)
+        return _Row(
+            SampleKind.INK,
+            length,
+            ink_size(sample.ink),
+            np.ptp(points @ _UNIT_VECTORS, axis=0),
+            aligned_structure(sample.ink, sample.tokens) is not None,
+            _measure_crops(sample.ink, sample.tokens, ink_size),
+        )
+    if sample.image is not None:
+        try:
+            image = load_ink_image(sample.image)
+        except Im2TexError:
+            return _Row(SampleKind.NONE, length)
+        height, width = image.shape
+        widths = box_widths(width, height)
+        return _Row(SampleKind.IMAGE, length, image_symbol_size(image), widths)
+    return _Row(SampleKind.NONE, length)
+
+
+def _measure_layout(stored: StoredLayout, length: int) -> _Row:
+    """Measures a layout by the boxes of its symbols, since its ink is composed in training."""
+    symbols: dict[int, list[int]] = {}
+    for index, part in enumerate(stored.layout.placed):
+        symbols.setdefault(part.position, []).append(index)
+    ink = Ink(
+        tuple(_rectangle(part.box) for part in stored.layout.placed),
+        tuple(
+            Symbol(stored.layout.tokens[position], tuple(strokes), position)
+            for position, strokes in symbols.items()
+        ),
+    )
+    ratio = stored.ink_size / typical_size(ink)
+    return _Row(
+        SampleKind.LAYOUT,
+        length,
+        stored.ink_size,
+        box_widths(stored.width, stored.height),
+        aligned_structure(ink, stored.layout.tokens) is not None,
+        _measure_crops(ink, stored.layout.tokens, lambda part: ratio * typical_size(part)),
+    )
+
+
+def _measure_crops(
+    ink: Ink, tokens: tuple[str, ...], measure: Callable[[Ink], float]
+) -> NDArray[np.float64]:
+    candidates = crop_candidates(ink, tokens)
+    cumulative = np.cumsum(candidates.probability)
+    rows = []
+    for start, end, key in zip(candidates.start, candidates.end, cumulative, strict=True):
+        part, _ = crop(ink, tokens, int(start), int(end))
+        left, top, right, bottom = part.bounds
+        rows.append((start, end, measure(part), right - left, bottom - top, key))
+    return np.array(rows, dtype=np.float64).reshape(-1, 6)
+
+
+def _rectangle(box: tuple[int, int, int, int]) -> Stroke:
+    left, top, right, bottom = box
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
