@@ -163,7 +163,8 @@ class TimedPrediction:
     def batches(self, size: int) -> list[list[int]]:
         """Returns the indices of the images of each batch."""
         budget = BatchLimits(size, pixels=1_200_000, tokens=1_000_000)  # the pixels of a test
-        return bucket_by_size(range(len(self.images)), self.sizes, budget)
+        batches = bucket_by_size(range(len(self.images)), self.sizes, budget)
+        return [batch.tolist() for batch in batches]
 
     def _now(self) -> float:
         if self.model.device.type == "cuda":

@@ -26,7 +26,7 @@ from im2tex.commands.trainer.config_layers import load_config
 from im2tex.data.augmentation import TrainingAugmentation
 from im2tex.data.bucketing import BatchLimits, padding_ratio
 from im2tex.data.dataset import Batch, FormulaDataset
-from im2tex.data.samplers import TrainingSampler, measure
+from im2tex.data.samplers import TrainingSampler
 from im2tex.data.source import SOURCES
 from im2tex.data.store import Split
 from im2tex.ink.augment import Augmentation
@@ -55,14 +55,16 @@ def main() -> None:
         data.get("seed", 0), Augmentation(**data.get("augmentation") or {})
     )
     dataset = FormulaDataset(split, model.preprocessing, variation)
-    numbers = list(range(min(options.samples, len(split))))
+    numbers = np.arange(min(options.samples, len(split)))
     size = options.batch or int(data["batch_size"])
     budget = BatchLimits(size, data.get("batch_pixels", 600_000), data.get("batch_tokens", 2_000))
-    ours = TrainingSampler(dataset, numbers, budget).plan(0)
+    ours = [
+        request.indices for request in TrainingSampler(dataset.planner, numbers, budget).plan(0)
+    ]
     rng = np.random.default_rng(0)
     mixed = rng.permutation(numbers).tolist()
     plain = [mixed[k : k + size] for k in range(0, len(mixed), size)]
-    sizes = measure(dataset, numbers, 0)
+    sizes = dataset.planner.sizes(numbers, 0)
     # A random choice of whole batches has the same samples on average in both orders.
     ways = {
         name: [plan[k] for k in rng.permutation(len(plan))[: options.steps]]
