@@ -117,17 +117,23 @@ def combinations() -> list[Combination]:
     return found
 
 
-def build(one: Combination, words: list[str]) -> Im2Tex:
-    encoder = {**ENCODERS[one.encoder], **({"coarse": True, "block": 2} if one.coarse else {})}
-    without_attention = one.attention == "none"
+def build(combination: Combination, words: list[str]) -> Im2Tex:
+    encoder = {
+        **ENCODERS[combination.encoder],
+        **({"coarse": True, "block": 2} if combination.coarse else {}),
+    }
+    without_attention = combination.attention == "none"
     return Im2Tex(
         vocabulary=words,
-        encoder=one.encoder,
+        encoder=combination.encoder,
         encoder_args=encoder,
-        attention=one.attention,
-        attention_args={} if without_attention else one.arguments,
-        decoder=one.decoder,
-        decoder_args={**DECODERS[one.decoder], **(one.arguments if without_attention else {})},
+        attention=combination.attention,
+        attention_args={} if without_attention else combination.arguments,
+        decoder=combination.decoder,
+        decoder_args={
+            **DECODERS[combination.decoder],
+            **(combination.arguments if without_attention else {}),
+        },
         preprocessing={"symbol_size": 14, "stroke_width": 0.12},
     )
 
@@ -136,7 +142,9 @@ def wrong_predictions(model: Im2Tex, batch: Batch) -> list[str]:
     """Returns a line for each formula that greedy search predicts wrongly."""
     with torch.no_grad():
         found = model(batch, SearchOptions(beam_size=1, max_length=30))
-    texts = [model.recognizer.require_vocabulary().decode(one[0].tokens) for one in found]
+    texts = [
+        model.recognizer.require_vocabulary().decode(hypotheses[0].tokens) for hypotheses in found
+    ]
     return [
         f"{' '.join(gold)}: {' '.join(text) or 'nothing'}"
         for text, gold in zip(texts, batch.tokens, strict=True)
@@ -191,26 +199,29 @@ def main() -> None:
         print(f"{'combination':43} {'parameters':>10} {'right':>6} {'steps':>6} {'seconds':>8}")
         failed = 0
         states: dict[str, dict[str, Any]] = {}
-        for one in combinations():
-            if options.only not in one.name and one.name not in _starts(options.only):
+        for combination in combinations():
+            if options.only not in combination.name and combination.name not in _starts(
+                options.only
+            ):
                 continue
             torch.manual_seed(0)
-            model = build(one, words)
+            model = build(combination, words)
             preprocessing = Preprocessing(
                 symbol_size=14, stroke_width=0.12, stride=model.recognizer.encoder.stride
             )
             batch = FormulaDataset(split, preprocessing)[0, list(range(FORMULAS))]
-            if one.start is not None:
-                model.load_state_dict(states[one.start], strict=False)
+            if combination.start is not None:
+                model.load_state_dict(states[combination.start], strict=False)
             begun = time.process_time()
-            states[one.name] = {}
-            steps, wrong = learn(model, batch, options.steps, states[one.name])
+            states[combination.name] = {}
+            steps, wrong = learn(model, batch, options.steps, states[combination.name])
             failed += bool(wrong)
             right = FORMULAS - len(wrong)
             size = sum(parameter.numel() for parameter in model.parameters())
             taken = time.process_time() - begun
             print(
-                f"{one.name:43} {size:10,} {right:3}/{FORMULAS} {steps:6} {taken:8.1f}", flush=True
+                f"{combination.name:43} {size:10,} {right:3}/{FORMULAS} {steps:6} {taken:8.1f}",
+                flush=True,
             )
             for line in wrong:
                 print(f"    wrong: {line}")

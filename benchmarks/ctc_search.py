@@ -45,9 +45,9 @@ def emissions(images: int, steps: int, vocabulary: int, tokens: int) -> Tensor:
     return logits.log_softmax(2)
 
 
-def add(one: float, other: float) -> float:
+def add(first: float, other: float) -> float:
     """Returns the logarithm of the sum of two probabilities, from their logarithms."""
-    high, low = max(one, other), min(one, other)
+    high, low = max(first, other), min(first, other)
     return high if low == NEVER else high + math.log1p(math.exp(low - high))
 
 
@@ -67,7 +67,7 @@ def textbook(log_p: list[list[float]], beam: int) -> list[int]:
                 old = grown.get(longer, (NEVER, NEVER))
                 before = blank if prefix and prefix[-1] == token else total
                 grown[longer] = old[0], add(old[1], before + p)
-        beams = dict(sorted(grown.items(), key=lambda one: add(*one[1]), reverse=True)[:beam])
+        beams = dict(sorted(grown.items(), key=lambda item: add(*item[1]), reverse=True)[:beam])
     return list(next(iter(beams)))
 
 

@@ -34,14 +34,14 @@ def made_up(samples: int) -> GlyphBank:
     font = font_glyphs()
     drawn = []
     for _ in range(samples):
-        one = font[int(rng.integers(len(font)))]
+        glyph = font[int(rng.integers(len(font)))]
         strokes = (
             np.stack([np.interp(np.linspace(0, len(s) - 1, 30), range(len(s)), s[:, i])
                       for i in (0, 1)], 1) + rng.normal(0, 0.01, (30, 2))
-            for s in one.strokes
+            for s in glyph.strokes
         )  # fmt: skip
         drawn.append(
-            GlyphSample(one.token, tuple(s.astype(np.float32) for s in strokes), "built-in")
+            GlyphSample(glyph.token, tuple(s.astype(np.float32) for s in strokes), "built-in")
         )
     return GlyphBank.of(drawn)
 

@@ -60,25 +60,27 @@ def main() -> None:
         inks, rate = timed(compose, layouts)
         print(f"composed, {name:9} {rate:9,.0f} formulas/s")
     preprocessing = Preprocessing(symbol_size=16, stroke_width=0.12)
-    _, rate = timed(lambda one, _: preprocessing.rasterize(one), inks)
+    _, rate = timed(lambda ink, _: preprocessing.rasterize(ink), inks)
     print(f"drawn                {rate:9,.0f} formulas/s, 16 pixels per symbol")
     composer = Composer(bank, NATURAL)
 
-    def both(one: Layout, number: int) -> None:
-        preprocessing.rasterize(composer.compose(one, np.random.default_rng(number)))
+    def both(layout: Layout, number: int) -> None:
+        preprocessing.rasterize(composer.compose(layout, np.random.default_rng(number)))
 
     _, ours = timed(both, layouts)
     print(f"composed and drawn   {ours:9,.0f} formulas/s")
     tracemalloc.start()
-    for number, one in enumerate(layouts[:200]):
-        both(one, number)
+    for number, layout in enumerate(layouts[:200]):
+        both(layout, number)
     print(f"memory               {tracemalloc.get_traced_memory()[1] / 1e6:9.1f} MB at most")
     tracemalloc.stop()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "train.parquet"
         write_split(path, kept(inks, layouts), {})
         stored = Split(path)
-        _, plain = timed(lambda one, _: preprocessing.rasterize(stored[one].ink), range(len(inks)))
+        _, plain = timed(
+            lambda index, _: preprocessing.rasterize(stored[index].ink), range(len(inks))
+        )
         bytes_each = path.stat().st_size / len(inks)
     print(f"stored strokes, drawn {plain:7,.0f} formulas/s, {bytes_each:,.0f} bytes each")
     print(f"composing takes {plain / ours:.2f}x the time of stored strokes", end="")
@@ -107,7 +109,7 @@ def kept(inks: Sequence[Ink], layouts: Sequence[Layout]) -> Iterable[Sample]:
 def timed(action: Callable[[Any, int], Any], over: Sequence[Any]) -> tuple[list[Any], float]:
     """Returns the results of an action, and its number of items per second of processor time."""
     begun = time.process_time()
-    results = [action(one, number) for number, one in enumerate(over)]
+    results = [action(item, number) for number, item in enumerate(over)]
     return results, len(over) / (time.process_time() - begun)
 
 

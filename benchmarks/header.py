@@ -30,9 +30,9 @@ class Clock:
     """
 
     def __init__(self, device: torch.device, threads: int) -> None:
-        one = device.type == "cpu" and threads == 1
-        self.name = "processor time" if one else "wall time"
-        self.now: Callable[[], float] = time.process_time if one else time.perf_counter
+        single = device.type == "cpu" and threads == 1
+        self.name = "processor time" if single else "wall time"
+        self.now: Callable[[], float] = time.process_time if single else time.perf_counter
 
 
 def begin(parser: argparse.ArgumentParser) -> argparse.Namespace:

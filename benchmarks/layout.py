@@ -83,7 +83,7 @@ def main() -> None:
         )
         obvious = one_by_one(layouter, lines[: options.single], options.workers)
         print(f"{'one by one':12} {obvious:7.1f} per second")
-    layouts = [one for one in found if isinstance(one, Layout)]
+    layouts = [layout for layout in found if isinstance(layout, Layout)]
     causes = Counter(f"{item.cause}: {item.reason}" for item in found if isinstance(item, Failure))
     print(f"{len(layouts):,} of {len(found):,} laid out")
     for reason, times in causes.most_common(20):

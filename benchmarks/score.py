@@ -60,8 +60,8 @@ def obvious(samples: list[SampleResult]) -> float:
     ]
     drawing_seconds = len(formulas) / one_by_one(formulas, WORKERS)
     started = time.perf_counter()
-    for one in samples:
-        graph_scores(one.prediction, one.gold)
+    for sample in samples:
+        graph_scores(sample.prediction, sample.gold)
     return len(samples) / (drawing_seconds + time.perf_counter() - started)
 
 

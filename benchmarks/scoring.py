@@ -88,7 +88,9 @@ def measure(pairs: list[Pair], engine: str) -> dict[str, Any]:
         started = time.process_time()
         samples = score_batches()
         validation.append(time.process_time() - started)
-        as_found = [replace(one, latex=pair[2]) for one, pair in zip(samples, pairs, strict=True)]
+        as_found = [
+            replace(sample, latex=pair[2]) for sample, pair in zip(samples, pairs, strict=True)
+        ]
         scored = score_samples(as_found, Engine(engine))
         test.append(time.process_time() - started)
     return {
@@ -180,7 +182,7 @@ def main() -> None:
             for name, folder in folders.items():
                 results[name].append(run(folder, pairs, options.engine))
     for phase in ("test", "validation"):
-        seconds = {name: min(one[phase] for one in found) for name, found in results.items()}
+        seconds = {name: min(run[phase] for run in found) for name, found in results.items()}
         listed = ", ".join(f"{name} {value:.3f} s" for name, value in seconds.items())
         print(f"{phase}, {options.count} samples, engine {options.engine}: {listed}")
         if options.baseline:

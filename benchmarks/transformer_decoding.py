@@ -204,8 +204,8 @@ def main() -> None:
     sizes = np.array([(*image.shape, n) for image, n in zip(images, lengths, strict=True)])
     height, width, tokens = sizes.mean(0)
     millions = [
-        sum(p.numel() for p in one.parameters()) / 1e6
-        for one in (model.recognizer.encoder, decoder)
+        sum(p.numel() for p in module.parameters()) / 1e6
+        for module in (model.recognizer.encoder, decoder)
     ]
     costs = Costs(device, args.clock)
     print(
@@ -341,11 +341,11 @@ def training(
                 seconds[number], peak = min(seconds[number], took), max(peak, held)
         print(f"{name:<20}{count / seconds.sum():>16.2f}{peak:>9.0f}", flush=True)
         spent[name] = seconds.sum()
-    alone, one, plainly, both = spent.values()
+    alone, single, plainly, both = spent.values()
     print(
         f"one grid for both is {plainly / both:.2f}x as fast as a grid per direction, "
         f"{(plainly - alone) / (both - alone):.2f}x without the encoder; both directions take "
-        f"{both / one:.2f} times as long as one"
+        f"{both / single:.2f} times as long as one"
     )
 
 

@@ -120,7 +120,7 @@ class Registry(Generic[T]):
         Raises:
             Im2TexError: as `check`.
         """
-        defaults = {key: one.default for key, one in self.parameters(name).items()}
+        defaults = {key: parameter.default for key, parameter in self.parameters(name).items()}
         return defaults | self.check(name, arguments)
 
     def build(self, name: str, arguments: Mapping[str, Any] | None = None, **injected: Any) -> T:
@@ -226,7 +226,7 @@ def _named_parameters(cls: type) -> dict[str, inspect.Parameter]:
     """The named parameters of a constructor."""
     parameters = inspect.signature(cls).parameters
     catch_all = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return {key: one for key, one in parameters.items() if one.kind not in catch_all}
+    return {name: value for name, value in parameters.items() if value.kind not in catch_all}
 
 
 def _qualified_name(cls: type) -> str:

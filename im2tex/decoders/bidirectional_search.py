@@ -147,26 +147,26 @@ def rank_jointly(
     """
     pools = [_pool(*found) for found in zip(forwards, backwards, strict=True)]
     unscored = [
-        (image, one, reverse)
+        (image, candidate, reverse)
         for image, pool in enumerate(pools)
-        for one in pool
+        for candidate in pool
         for reverse in (False, True)
-        if reverse not in one.log_p
+        if reverse not in candidate.log_p
     ]
     unscored.sort(key=lambda item: -item[1].steps)
     for chunk in _chunks(unscored, cells):
         images = torch.tensor([image for image, _, _ in chunk], device=device)
-        targets = [one.target(reverse) for _, one, reverse in chunk]
+        targets = [candidate.target(reverse) for _, candidate, reverse in chunk]
         tokens = torch.nn.utils.rnn.pad_sequence(targets, batch_first=True, padding_value=PAD)
         tokens = tokens.unsqueeze(1).to(device)  # (B', 1, T)
         directions = torch.tensor([[reverse] for _, _, reverse in chunk], device=device)
         log_p = likelihood(images, tokens, directions).masked_fill(tokens == PAD, 0)
-        for (_, one, reverse), value in zip(chunk, log_p.sum((1, 2)).tolist(), strict=True):
-            one.log_p[reverse] = value
+        for (_, candidate, reverse), value in zip(chunk, log_p.sum((1, 2)).tolist(), strict=True):
+            candidate.log_p[reverse] = value
     ranked = []
     for pool in pools:
         found = [_hypothesis(candidate, options.length_penalty) for candidate in pool]
-        found.sort(key=lambda one: -one.score)  # stable: those found forwards come first
+        found.sort(key=lambda candidate: -candidate.score)  # stable: forwards first
         ranked.append(found[: options.n_best])
     return ranked
 
@@ -175,12 +175,12 @@ def _pool(forwards: Sequence[Hypothesis], backwards: Sequence[Hypothesis]) -> li
     """The distinct candidates of an image."""
     pool: dict[tuple[tuple[int, ...], bool], _Candidate] = {}
     for reverse, found in ((False, forwards), (True, backwards)):
-        for one in found:
-            tokens = one.tokens[::-1] if reverse else one.tokens
-            candidate = pool.setdefault(
-                (tuple(tokens), one.finished), _Candidate(tokens, one.finished, one.lookups)
-            )
-            candidate.log_p[reverse] = one.log_probability
+        for hypothesis in found:
+            tokens = hypothesis.tokens[::-1] if reverse else hypothesis.tokens
+            finished = hypothesis.finished
+            candidate = _Candidate(tokens, finished, hypothesis.lookups)
+            candidate = pool.setdefault((tuple(tokens), finished), candidate)
+            candidate.log_p[reverse] = hypothesis.log_probability
     return list(pool.values())
 
 

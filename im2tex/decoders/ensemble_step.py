@@ -43,24 +43,24 @@ class EnsembleStep:
 
     def start(self, grids: Sequence[Grid]) -> list[Any]:
         """The state before the first step from left to right, with one grid for each member."""
-        return [one.start(grid) for one, grid in self._zip_members(grids)]
+        return [decoder.start(grid) for decoder, grid in self._zip_members(grids)]
 
     def step(self, tokens: Tensor, state: list[Any]) -> tuple[Tensor, list[Any]]:
         """See `StepwiseDecoder.step`."""
-        steps = [one.step(tokens, own) for one, own in self._zip_members(state)]
+        steps = [decoder.step(tokens, own) for decoder, own in self._zip_members(state)]
         return _mean([log_p for log_p, _ in steps]), [own for _, own in steps]
 
     def reorder(self, state: list[Any], parents: Tensor) -> list[Any]:
         """See `StepwiseDecoder.reorder`."""
-        return [one.reorder(own, parents) for one, own in self._zip_members(state)]
+        return [decoder.reorder(own, parents) for decoder, own in self._zip_members(state)]
 
     def select(self, state: list[Any], images: Tensor) -> list[Any]:
         """See `StepwiseDecoder.select`."""
-        return [one.select(own, images) for one, own in self._zip_members(state)]
+        return [decoder.select(own, images) for decoder, own in self._zip_members(state)]
 
     def lookups(self, state: list[Any]) -> tuple[Tensor, Tensor]:
         """See `SearchableDecoder.lookups`; the sum over members."""
-        each = [one.lookups(own) for one, own in self._zip_members(state)]
+        each = [decoder.lookups(own) for decoder, own in self._zip_members(state)]
         coarse, fine = (torch.stack(cells).sum(0) for cells in zip(*each, strict=True))
         return coarse, fine
 
@@ -71,14 +71,14 @@ class EnsembleStep:
 
     def right_to_left(self, state: list[Any]) -> list[Any]:
         """See `SearchableDecoder.right_to_left`."""
-        return [one.right_to_left(own) for one, own in self._zip_members(state)]
+        return [decoder.right_to_left(own) for decoder, own in self._zip_members(state)]
 
     def score_tokens(
         self, state: list[Any], images: Tensor, tokens: Tensor, reverse: Tensor
     ) -> Tensor:
         """See `SearchableDecoder.score_tokens`."""
         each = self._zip_members(state)
-        return _mean([one.score_tokens(own, images, tokens, reverse) for one, own in each])
+        return _mean([decoder.score_tokens(own, images, tokens, reverse) for decoder, own in each])
 
 
 @torch.no_grad()
@@ -125,8 +125,8 @@ def likelihood(members: Sequence[EnsembleMember], targets: Targets) -> dict[str,
         return decoder.loss(grid, targets)[1]
     tokens = targets.tokens
     each = []
-    for one, (_, grid) in zip(_require_autoregressive(members), members, strict=True):
-        log_p = log_softmax(one.teacher_forcing(grid, tokens)[0])  # (B, T, V)
+    for decoder, (_, grid) in zip(_require_autoregressive(members), members, strict=True):
+        log_p = log_softmax(decoder.teacher_forcing(grid, tokens)[0])  # (B, T, V)
         each.append(log_p.gather(2, tokens.unsqueeze(2)).squeeze(2))  # (B, T)
     mask = tokens != PAD
     return {"nll": -_mean(each).masked_fill(~mask, 0).sum(), "tokens": mask.sum()}

@@ -81,7 +81,7 @@ def test_split_markdown():
         "| *others* |  |  |\n"
         "| zeta | 1235 | - |\n"
         "| samples | 671 | 12,986 |\n"
-        "| left out | none | over 500x160 |\n"
+        "| filter | none | over 500x160 |\n"
         "| beam | 10 | 1 |\n"
         "| unfinished | 1.23 % | - |\n"
         "| images/s | - | 12.3 |\n"

@@ -146,7 +146,9 @@ def _mean_and_range(name: str, found: Sequence[float | None]) -> str:
     mean = format_value(name, sum(values) / len(values))
     if len(values) == 1:
         return mean
-    low, high = (format_value(name, one).removesuffix(" %") for one in (min(values), max(values)))
+    low, high = (
+        format_value(name, value).removesuffix(" %") for value in (min(values), max(values))
+    )
     return f"{mean} ({low} to {high})"
 
 

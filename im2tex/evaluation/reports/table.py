@@ -88,7 +88,7 @@ def sections(scores: Sequence[SplitScores]) -> list[Section]:
     ]
     conditions = [
         ["samples", *(f"{split.samples:,}" for split in scores)],
-        ["left out", *(split.filter for split in scores)],
+        ["filter", *(split.filter for split in scores)],
     ]
     for name in dict.fromkeys(name for split in scores for name in split.conditions):
         conditions.append([name, *(split.conditions.get(name, NONE) for split in scores)])

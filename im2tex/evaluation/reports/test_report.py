@@ -96,15 +96,19 @@ def _breakdown_tables(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[
             ]
             rows = [
                 [str(group["group"]), f"{group['samples']:,}"]
-                + [format_value(one, group.get(one, math.nan)) for one in metrics]
+                + [format_value(metric, group.get(metric, math.nan)) for metric in metrics]
                 for group in groups
             ]
             tables.append(markdown_table([title, "samples", *metrics], [Section("", rows)]))
     confused = found.get("confused")
     if confused:
         rows = [
-            [f"`{one['gold']}`", f"`{one['prediction']}`", *(f"{one[name]:,}" for name in _COUNTS)]
-            for one in confused
+            [
+                f"`{entry['gold']}`",
+                f"`{entry['prediction']}`",
+                *(f"{entry[name]:,}" for name in _COUNTS),
+            ]
+            for entry in confused
         ]
         head = ["symbol", "predicted as", "times", "in samples", "of"]
         tables.append(markdown_table(head, [Section("", rows)], text_columns=2))

@@ -102,8 +102,8 @@ class AttentionImages(Callback):
         rows = np.linspace(len(examples) - 1, 0, min(self.count, len(examples)))
         try:
             records = [
-                predict_with_attention(pl_module.recognizer, one.image, gold=one.gold)
-                for one in (examples[round(row)] for row in rows)
+                predict_with_attention(pl_module.recognizer, example.image, gold=example.gold)
+                for example in (examples[round(row)] for row in rows)
             ]
         except Im2TexError as error:
             self._is_unsupported = True

@@ -91,7 +91,7 @@ class RunSummary(Callback):
             rare = [token for tokens in labels for token in tokens if token not in vocabulary]
             lines.append(f"  {len(set(rare))} rarer tokens, {len(rare)} occurrences, became <unk>")
         statistics = getattr(data, "statistics", {})
-        lines += [f"  {name}: {_format_split(one)}" for name, one in statistics.items()]
+        lines += [f"  {name}: {_format_split(split)}" for name, split in statistics.items()]
         print("\n".join(lines), flush=True)
 
 

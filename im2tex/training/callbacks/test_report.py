@@ -112,21 +112,21 @@ class TestReport(Callback):
                 "source": data.source.name,
                 "splits": {column.split: column.samples for column in columns},
                 "filter": {column.split: column.filter for column in columns},
-                "failed": {name: one.failed for name, one in scored.items()},
-                "engine": {name: one.engine for name, one in scored.items()},
+                "failed": {name: split.failed for name, split in scored.items()},
+                "engine": {name: split.engine for name, split in scored.items()},
                 "stores": {name: data.split(name).metadata for name in module.tests},
             },
             seed=data.hparams["seed"],
             metrics={column.split: column.metrics for column in columns},
             wall_time_s=round(time.monotonic() - self._started, 1),
-            signatures={k: v for one in scored.values() for k, v in one.signatures.items()}
+            signatures={k: v for split in scored.values() for k, v in split.signatures.items()}
             | {
                 "beam": module.search_signature,
                 "checkpoint": str(module.loaded_from or trainer.ckpt_path),
             },
-            breakdown={name: one.breakdown for name, one in scored.items()},
+            breakdown={name: split.breakdown for name, split in scored.items()},
         )
-        save_report(path, result, columns, {name: one.samples for name, one in scored.items()})
+        save_report(path, result, columns, {name: split.samples for name, split in scored.items()})
         print(f"Result, breakdown and predictions: {path.with_suffix('')}.json, .md, .*.jsonl")
 
     def _path(self, own: Path, source: str) -> Path:

@@ -78,8 +78,8 @@ def check_same_structure(expected: Any, stored: Any, where: str) -> None:
                 check_same_structure(expected[name], stored[name], f"{where}, {name}")
     elif isinstance(expected, list | tuple):
         is_good = isinstance(stored, list | tuple) and len(stored) == len(expected)
-        for one, other in zip(expected, stored, strict=True) if is_good else ():
-            check_same_structure(one, other, where)
+        for value, other in zip(expected, stored, strict=True) if is_good else ():
+            check_same_structure(value, other, where)
     elif isinstance(expected, bool):
         is_good = isinstance(stored, bool)
     elif isinstance(expected, int):
@@ -107,7 +107,7 @@ def _check_optimizer(optimizer: torch.optim.Optimizer, stored: Any, where: str) 
     if not isinstance(stored, dict) or not isinstance(stored.get("state"), dict):
         raise Im2TexError(f"{where} has no state. {_ADVICE}")
     check_same_structure(optimizer.state_dict()["param_groups"], stored.get("param_groups"), where)
-    parameters = [one for group in optimizer.param_groups for one in group["params"]]
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     indices = [index for group in stored["param_groups"] for index in group.get("params", ())]
     for index, parameter in zip(indices, parameters, strict=False):
         values = stored["state"].get(index, {})

@@ -31,7 +31,7 @@ def publish_splits(
     report = PreparationReport()
     for split, counts in rendered.counts.items():
         if counts.taken:
-            split_metadata = {**metadata, "split": split, "left_out": dict(counts.skipped)}
+            split_metadata = {**metadata, "split": split, "skipped": dict(counts.skipped)}
             report.splits[split] = write_split(
                 cache.staged / f"{split}.parquet", rendered.samples(split), split_metadata
             )
