@@ -8,7 +8,7 @@ import yaml
 HERE = Path(__file__).parents[1]
 
 
-def test_the_versions_of_python_named_are_those_that_ci_runs():
+def test_python_versions_of_metadata_are_those_of_ci():
     project = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]
     named = {
         words[-1]

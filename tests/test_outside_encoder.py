@@ -98,7 +98,7 @@ def test_plugin_encoder_example_is_short(example):
     assert len([line for line in example.code.splitlines() if line.strip()]) <= 20
 
 
-def test_a_script_registers_it_and_it_learns_sixteen_formulas_by_heart(registered):
+def test_outside_encoder_registered_by_a_script_overfits_16_samples(registered):
     """By a decoder that sees where it has looked: the cells themselves do not say where they lie.
 
     Without that, which of a formula's cells comes first is a guess that not every seed makes.
@@ -146,7 +146,7 @@ def test_plugin_encoder_features_do_not_depend_on_batch(registered):
     torch.testing.assert_close(found, alone.features[0], rtol=0, atol=1e-9)
 
 
-def test_the_registry_knows_it_by_its_entry_point(installed, capsys):
+def test_outside_encoder_is_registered_by_its_entry_point(installed, capsys):
     assert installed.name in ENCODERS.names()
     assert list(ENCODERS.parameters(installed.name)) == ["width"]
     with pytest.raises(

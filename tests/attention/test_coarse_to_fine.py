@@ -93,7 +93,7 @@ def paper(kind, attention, query, cells, block=BLOCK):
 
 @pytest.mark.usefixtures("either")
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_mixture_is_the_paper_s_sum_at_ragged_edges_and_under_masks(kind):
+def test_coarse_to_fine_mixture_with_masks_is_the_sum_of_the_paper(kind):
     attention, cells, query = build(kind), grid(), queries()
     with torch.no_grad():
         attended = attention(query, attention.prepare(cells), None)
@@ -144,7 +144,7 @@ def test_gathering_chosen_blocks_equals_reading_all_of_them(kind, spread):
 
 @pytest.mark.usefixtures("either")
 @pytest.mark.parametrize("kind", [*KINDS, "coarse_only"])
-def test_an_image_does_not_depend_on_its_batch(kind):
+def test_coarse_to_fine_image_does_not_depend_on_its_batch(kind):
     attention = build(kind, coarse_width=D)
     cells, query = grid(coarse_width=D), queries()
     with torch.no_grad():
@@ -162,7 +162,7 @@ def test_an_image_does_not_depend_on_its_batch(kind):
 
 
 @pytest.mark.usefixtures("either")
-def test_a_step_s_look_ups_are_counted_as_in_the_paper_s_table_4():
+def test_lookups_of_a_step_are_counted_as_in_table_4():
     cells, query = grid(), queries()
     found = {}
     with torch.no_grad():
@@ -189,7 +189,7 @@ def test_hierarchical_attention_looks_at_cells_whose_block_is_as_good_as_impossi
     assert attended.fine_lookups.tolist() == [[15, 15], [3, 3], [8, 8]]
 
 
-def test_a_block_as_large_as_the_grid_makes_hierarchical_attention_standard():
+def test_hierarchical_attention_with_one_block_is_standard_attention():
     standard = StandardAttention(Q, D).double()
     cells, query = grid(block=7), queries()
     expected = standard(query, standard.prepare(cells), None)
@@ -270,7 +270,7 @@ def test_in_training_hard_attention_draws_from_p_and_knows_the_probability():
     assert attention.eval()(query, attention.prepare(cells), None).log_probability is None
 
 
-def test_a_masked_coarse_cell_is_never_drawn(monkeypatch):
+def test_hard_attention_never_samples_a_masked_coarse_cell(monkeypatch):
     given = []
     draw = hard.sample_categorical
     monkeypatch.setattr(hard, "sample_categorical", lambda p: given.append(p) or draw(p))
@@ -300,7 +300,7 @@ def test_coarse_only_by_hand():
     assert (attended.coarse_lookups.item(), attended.fine_lookups.item()) == (2, 0)
 
 
-def test_a_shared_weight_scores_both_levels():
+def test_shared_score_weight_is_used_at_both_levels():
     attention = build("hierarchical", coarse_width=D, share_projection=True)
     assert [name for name, _ in attention.named_parameters()] == ["project.weight"]
     cells, query = grid(coarse_width=D), queries()
@@ -331,7 +331,7 @@ def test_coarse_to_fine_bad_arguments_raise(kind, arguments, message):
         build(kind, **arguments)
 
 
-def test_a_batch_of_wide_supports_is_read_as_a_whole(monkeypatch):
+def test_sparsemax_with_wide_supports_reads_the_whole_grid(monkeypatch):
     taken = []
     gather = sparse.gathered_attention
     monkeypatch.setattr(
@@ -358,9 +358,7 @@ def test_many_blocks_are_taken_out_in_pieces(kind, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["sparsemax", "hard"])
-def test_no_more_features_are_taken_out_at_a_time_than_standard_attention_has_scores(
-    kind, monkeypatch
-):
+def test_gathered_features_are_at_most_as_many_as_standard_scores(kind, monkeypatch):
     taken = []
     rows = FlatGrid.rows
     monkeypatch.setattr(

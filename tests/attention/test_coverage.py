@@ -59,7 +59,7 @@ def follow(model, cells, steps):
     return found
 
 
-def test_a_step_is_the_equations_of_wap():
+def test_coverage_step_follows_the_equations_of_wap():
     model, cells = attention(), only(grid(), 1)
     steps = queries(3, b=1)
     past = torch.zeros(2, 3, dtype=torch.float64)
@@ -128,7 +128,7 @@ def test_hypotheses_of_an_image_share_its_memory_and_have_their_own_past():
             torch.testing.assert_close(one.weights[:, k], other.weights[:, 0], rtol=0, atol=1e-12)
 
 
-def test_a_step_looks_at_every_true_cell():
+def test_coverage_step_counts_every_true_cell():
     (attended,) = follow(attention(), grid(), queries(1, k=2))
     assert attended.fine_lookups.tolist() == [[12.0] * 2, [6.0] * 2]
     assert attended.coarse_lookups.tolist() == [[0.0] * 2] * 2
@@ -136,7 +136,7 @@ def test_a_step_looks_at_every_true_cell():
     torch.testing.assert_close(attended.weights.sum(2), torch.ones(2, 2, dtype=torch.float64))
 
 
-def test_a_memory_is_selected_by_image():
+def test_coverage_memory_select_takes_images():
     model, cells = attention(), grid()
     memory, images = model.prepare(cells), torch.tensor([1])
     query, state = queries(1, k=2)[0], torch.rand(2, 2, 12).double()
@@ -249,7 +249,7 @@ def build(**arguments):
     return ATTENTIONS.build("coverage", arguments, query_width=6, width=D, coarse_width=None)
 
 
-def test_the_sizes_are_those_of_dense_wap_unless_given():
+def test_coverage_sizes_default_to_those_of_densewap():
     model = build()
     assert model.window.weight.shape == (512, 1, 11, 11)
     assert model.past.weight.shape == (6, 512)

@@ -96,7 +96,7 @@ def test_cells_outside_of_the_mask_get_no_weight_and_no_gradient():
     assert (features.grad[MASK] != 0).all()
 
 
-def test_a_graph_can_be_run_backwards_again():
+def test_backward_of_a_retained_graph_gives_the_same_gradients():
     features, queries = inputs()
     loss = objective(*steps(features, queries, accumulate=True))
     first = torch.autograd.grad(loss, [features, queries], retain_graph=True)
@@ -117,7 +117,7 @@ def test_two_losses_of_one_grid_add_up():
     torch.testing.assert_close(features.grad, expected, rtol=0, atol=1e-12)
 
 
-def test_a_pass_that_did_not_ask_for_the_features_leaves_nothing_to_the_next():
+def test_backward_without_features_does_not_affect_the_next():
     _, expected, expected_queries = gradients(False)
     features, queries = inputs()
     loss = objective(*steps(features, queries, accumulate=True))
@@ -127,7 +127,7 @@ def test_a_pass_that_did_not_ask_for_the_features_leaves_nothing_to_the_next():
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
-def test_the_features_may_be_used_beside_attention_and_queries_may_need_no_gradient():
+def test_backward_with_other_uses_of_features_and_frozen_queries_is_exact():
     found = []
     for accumulate in (True, False):
         features, queries = inputs()
@@ -171,7 +171,7 @@ def test_under_bfloat16_autocast_it_works_and_is_close(dtype):
         assert (found - exact).norm() < 0.02 * exact.norm()
 
 
-def test_a_pass_run_under_autocast_works_too():
+def test_backward_under_autocast_works():
     _, expected, _ = gradients(False)
     features, queries = inputs(torch.float32)
     with torch.autocast("cpu", torch.bfloat16):
@@ -242,7 +242,7 @@ def test_rows_alone_have_a_gradient_as_large_as_the_features():
     assert torch.equal(features.grad.flatten(0, 1), expected.unsqueeze(1).expand(-1, D))
 
 
-def test_a_pass_that_did_not_ask_for_the_features_leaves_no_rows_to_the_next():
+def test_backward_without_features_leaves_no_rows():
     features, queries = inputs()
     loss = ENDS["all of it"](*ends(features, queries, True))
     torch.autograd.grad(loss, [queries], retain_graph=True)
@@ -273,7 +273,7 @@ def test_accumulated_gradient_only_where_the_grid_needs_one():
         assert attention.prepare(learning).cells.accumulated_gradient is None
 
 
-def test_the_weights_of_the_score_learn_the_same_from_a_frozen_grid():
+def test_score_weights_with_a_frozen_grid_have_the_same_gradients():
     query = torch.randn(2, 3, 3, dtype=torch.float64)
     outcomes = []
     for requires_grad in (True, False):

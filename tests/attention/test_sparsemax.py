@@ -41,7 +41,7 @@ def test_sparsemax_is_the_projection_on_the_simplex(spread, width):
         assert row.sum().item() == pytest.approx(1.0, abs=1e-12)
 
 
-def test_a_support_of_just_as_many_as_are_sorted_first(monkeypatch):
+def test_sparsemax_support_of_the_sorted_size_is_exact(monkeypatch):
     monkeypatch.setattr(module, "INITIAL_TOP_K", 3)
     for support in (2, 3, 4):
         scores = [5.0] * support + [0.0] * (9 - support)

@@ -21,7 +21,7 @@ def both(**sizes):
     return [StandardAttention(**sizes, score=score).double() for score in ("bilinear", "additive")]
 
 
-def test_the_bilinear_score_by_hand():
+def test_bilinear_score_has_hand_computed_values():
     attention = StandardAttention(query_width=1, width=2).double()
     attention.project.weight.data = torch.tensor([[1.0], [2.0]], dtype=torch.float64)
     features = torch.tensor([[[[math.log(3), 0.0], [0.0, 0.0]]]], dtype=torch.float64)
@@ -32,7 +32,7 @@ def test_the_bilinear_score_by_hand():
     assert attended.context.tolist()[0][0] == pytest.approx([0.75 * math.log(3), 0.0], abs=1e-12)
 
 
-def test_the_additive_score_by_hand():
+def test_additive_score_has_hand_computed_values():
     attention = StandardAttention(
         query_width=1, width=1, score="additive", attention_dim=1
     ).double()
@@ -78,7 +78,7 @@ def test_padding_gets_no_weight_and_changes_nothing():
         assert weights[:, 1:].sum() == weights[:, 0, 2:].sum() == 0
 
 
-def test_a_step_looks_at_every_true_cell():
+def test_standard_attention_step_counts_every_true_cell():
     attention = StandardAttention(query_width=3, width=4)
     memory = attention.prepare(grid(torch.randn(2, 3, 3, 4), [[3, 3], [1, 2]]))
     attended = attention(torch.randn(2, 4, 3), memory, None)
@@ -88,7 +88,7 @@ def test_a_step_looks_at_every_true_cell():
     torch.testing.assert_close(attended.weights.sum(2), torch.ones(2, 4))
 
 
-def test_a_memory_is_selected_by_image():
+def test_standard_memory_select_takes_images():
     torch.manual_seed(0)
     query = torch.randn(3, 1, 3, dtype=torch.float64)
     images = torch.tensor([2, 0])
@@ -102,7 +102,7 @@ def test_a_memory_is_selected_by_image():
         torch.testing.assert_close(some.fine_lookups, every.fine_lookups[images])
 
 
-def test_the_softmax_of_half_precision_scores_is_made_in_float32():
+def test_softmax_of_half_precision_scores_is_computed_in_float32():
     cells = grid(torch.zeros(1, 20, 35, 4, dtype=torch.bfloat16))
     query = torch.zeros(1, 1, 3, dtype=torch.bfloat16)
     for attention in both(query_width=3, width=4):
@@ -113,7 +113,7 @@ def test_the_softmax_of_half_precision_scores_is_made_in_float32():
         assert attended.weights.sum().item() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_the_width_of_the_additive_score_is_the_query_s_unless_given():
+def test_additive_score_width_defaults_to_the_query_size():
     def build(**arguments):
         return ATTENTIONS.build(
             "standard", {"score": "additive"} | arguments, query_width=6, width=4, coarse_width=None

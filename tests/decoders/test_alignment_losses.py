@@ -43,7 +43,7 @@ def test_guided_attention_stays_finite_where_the_attention_underflows():
     assert scores.grad.isfinite().all()
 
 
-def test_the_symbol_loss_by_hand():
+def test_symbol_loss_has_hand_computed_value():
     loss = SymbolLoss(width=1, vocabulary_size=2).double()
     loss.classify.weight.data = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
     loss.classify.bias.data.zero_()
@@ -57,7 +57,7 @@ def test_the_symbol_loss_by_hand():
     assert found.item() == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_cells_of_a_symbol_are_in_row_major_order():
+def test_symbol_cells_are_in_row_major_order():
     mask = size_mask(torch.tensor([[2, 2]]), 2, 3)
     boxes = torch.tensor([[[9.0, 9.0, 10.0, 10.0], [0.0, 0.0, 24.0, 7.0], [0.0, 0.0, -1.0, -1.0]]])
     found = symbol_cells(grid(torch.zeros(1, 2, 3, 1), mask), boxes)
@@ -77,7 +77,7 @@ def test_without_known_symbols_both_are_0_and_their_gradients_finite():
         assert (one.grad == 0).all()
 
 
-def test_the_symbol_loss_reaches_the_encoder():
+def test_symbol_loss_has_encoder_gradients():
     torch.manual_seed(0)
     encoder = RowCNN([4, 4], ["2x2", "2x2"], [True, True], row_hidden_size=4, residual=True)
     images = torch.rand(1, 1, 8, 16)
@@ -90,7 +90,7 @@ def test_the_symbol_loss_reaches_the_encoder():
     assert first.weight.grad.abs().sum() > 0
 
 
-def test_the_classifier_is_made_in_float32_under_autocast():
+def test_symbol_classifier_under_autocast_is_float32():
     torch.manual_seed(0)
     symbols = SymbolLoss(width=8, vocabulary_size=50)
     features, cells = torch.randn(2, 3, 4, 8), torch.rand(2, 5, 12) < 0.4

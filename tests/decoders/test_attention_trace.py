@@ -51,7 +51,7 @@ def test_attention_trace_equals_teacher_forcing():
     assert found.coarse is None
 
 
-def test_the_most_likely_tokens_of_each_step():
+def test_attention_trace_has_the_most_likely_tokens_of_each_step():
     decoder, one = lstm(), grid()
     tokens = [4, 7, EOS]
     found = trace_attention([(decoder, one)], tokens, top_k=2)
@@ -135,7 +135,7 @@ def test_coarse_to_fine(attention):
     assert (found.lookups[:, 0] == 6).all()
 
 
-def test_a_transformer():
+def test_attention_trace_of_a_transformer_has_the_weights_of_the_last_layer():
     torch.manual_seed(0)
     sizes = {
         "d_model": 8,
@@ -153,7 +153,7 @@ def test_a_transformer():
     np.testing.assert_allclose(found.log_probability, log_p, atol=1e-5)
 
 
-def test_a_decoder_without_steps_is_refused():
+def test_attention_trace_of_a_decoder_without_steps_raises():
     assert supports_attention_trace(lstm())
     assert not supports_attention_trace(torch.nn.Linear(1, 1))
     assert not supports_attention_trace(DECODERS.get("ctc"))

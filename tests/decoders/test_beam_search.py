@@ -78,7 +78,7 @@ def plain_search(toy, beam, max_length, penalty):
 
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("ordinary", [1, 2, 3])
-def test_a_beam_with_room_for_every_prefix_finds_what_brute_force_finds(ordinary, penalty):
+def test_beam_search_with_full_beam_equals_brute_force(ordinary, penalty):
     length = 4
     # Readings that ended with 0 to 3 tokens, and those cut off at 4.
     readings = sum(ordinary**k for k in range(length + 1))
@@ -94,7 +94,7 @@ def test_a_beam_with_room_for_every_prefix_finds_what_brute_force_finds(ordinary
 
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize(("beam", "n_best"), [(1, 1), (2, 1), (2, 2), (3, 2), (5, 1), (5, 5)])
-def test_a_narrow_beam_finds_what_a_plain_search_without_early_exit_finds(beam, n_best, penalty):
+def test_beam_search_with_narrow_beam_equals_plain_search(beam, n_best, penalty):
     for seed in range(6):
         toy = Toy(images=4, ordinary=3, seed=seed, end=1.0)
         found = search(toy, beam_size=beam, n_best=n_best, max_length=9, length_penalty=penalty)
@@ -132,7 +132,7 @@ def test_leaving_the_batch_early_changes_nothing(penalty):
         close(together[image], search(toy.only(image), **options)[0])
 
 
-def test_a_beam_of_two_finds_what_greed_misses():
+def test_beam_search_with_two_beams_beats_greedy_search():
     toy = Scripted({"": {"a": 0.6, "b": 0.4}, "a": {".": 0.5, "c": 0.5}, "b": {".": 1.0}})
     a, b = 4, 5
     (greedy,) = search(toy, images=1, beam_size=1)[0]
@@ -143,7 +143,7 @@ def test_a_beam_of_two_finds_what_greed_misses():
     assert best.finished
 
 
-def test_a_finished_hypothesis_keeps_its_score_while_others_go_on():
+def test_beam_search_finished_hypothesis_keeps_its_score():
     table = {
         "": {".": 0.4, "a": 0.6},
         "a": {"a": 0.9, ".": 0.1},
@@ -158,7 +158,7 @@ def test_a_finished_hypothesis_keeps_its_score_while_others_go_on():
     assert second.score == second.log_probability
 
 
-def test_a_length_penalty_favours_the_longer_one():
+def test_beam_search_length_penalty_favours_longer_hypotheses():
     table = {"": {".": 0.5, "a": 0.5}, "a": {"a": 0.8, ".": 0.2}, "aa": {".": 1.0}}
     # log 0.5 = -0.69 over 1 token; log (0.5 x 0.8) = -0.92 over 3 tokens, the end included.
     (plain,) = search(Scripted(table), images=1, beam_size=3)[0]
@@ -170,7 +170,7 @@ def test_a_length_penalty_favours_the_longer_one():
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
-def test_a_search_stops_once_no_live_hypothesis_can_win(penalty):
+def test_beam_search_stops_when_no_live_hypothesis_can_win(penalty):
     table = {"": {".": 0.999, "a": 0.001}} | {"a" * n: {"a": 0.5, "b": 0.5} for n in range(1, 200)}
     # After the first step `a` has log p -6.9. Without a penalty it can only fall. Divided by the
     # longest length, 100, it could reach -0.069 at best; the finished one has -0.001.
@@ -180,7 +180,7 @@ def test_a_search_stops_once_no_live_hypothesis_can_win(penalty):
     assert toy.calls == 1
 
 
-def test_a_search_goes_on_where_a_penalty_lets_a_live_hypothesis_win():
+def test_beam_search_with_length_penalty_continues_while_one_can_win():
     table = {"": {".": 0.6, "a": 0.4}} | {"a" * n: {"a": 1.0} for n in range(1, 9)}
     # Eight sure `a` and a sure end: log 0.4 / 9 = -0.10 beats log 0.6 = -0.51.
     table["a" * 8] = {".": 1.0}
@@ -189,7 +189,7 @@ def test_a_search_goes_on_where_a_penalty_lets_a_live_hypothesis_win():
     assert best.score == pytest.approx(math.log(0.4) / 9)
 
 
-def test_the_length_limit_counts_the_end_and_is_reported():
+def test_beam_search_length_limit_counts_the_end():
     table = {"": {"a": 1.0}, "a": {"b": 1.0}, "ab": {".": 1.0}}
     for limit, tokens, finished in [(3, [4, 5], True), (2, [4, 5], False), (1, [4], False)]:
         (best,) = search(Scripted(table), images=1, beam_size=2, max_length=limit)[0]
@@ -213,14 +213,14 @@ def test_padding_start_and_unknown_are_never_produced():
         assert all(one.log_probability > float("-inf") for image in found for one in image)
 
 
-def test_a_beam_larger_than_the_vocabulary_fills_up_as_prefixes_do():
+def test_beam_search_beam_larger_than_the_vocabulary_fills_up():
     toy = Toy(images=2, ordinary=1, seed=1)
     # With one token there are three readings of up to two tokens: none, one, two cut off.
     found = search(toy, beam_size=50, n_best=50, max_length=2)
     assert [sorted(one.tokens for one in image) for image in found] == [[[], [4], [4, 4]]] * 2
 
 
-def test_a_vocabulary_without_tokens_has_one_reading_and_is_done_at_once():
+def test_beam_search_of_an_empty_vocabulary_ends_at_once():
     toy = Toy(images=2, ordinary=0)
     found = search(toy, beam_size=3, n_best=3, max_length=50)
     assert [[one.tokens for one in image] for image in found] == [[[]], [[]]]
@@ -241,7 +241,7 @@ def test_log_p_is_summed_in_at_least_float32(dtype):
     assert best.log_probability == pytest.approx(total, rel=1e-5)
 
 
-def test_the_decoder_s_own_log_p_is_left_alone():
+def test_beam_search_does_not_change_the_log_p_of_the_decoder():
     toy = Toy(images=1, ordinary=2)
     given = []
 

@@ -44,7 +44,7 @@ def collapsed(path):
 
 
 @pytest.mark.parametrize("arguments", KINDS[:1] + KINDS[2:], ids=str)
-def test_a_likelihood_is_the_sum_over_all_alignments(arguments):
+def test_ctc_likelihood_is_the_sum_over_all_alignments(arguments):
     model, cells = decoder(**arguments), grid()
     labels = [[5, 5], [4]]
     tokens = torch.tensor([[5, 5, EOS], [4, EOS, PAD]])
@@ -101,7 +101,7 @@ def test_ctc_too_long_label_is_skipped_counted_and_impossible():
     assert math.isfinite(logs["nll"].item())
 
 
-def test_a_batch_in_which_no_label_fits_teaches_nothing():
+def test_ctc_loss_of_labels_that_do_not_fit_has_no_gradient():
     model = decoder().train()
     with pytest.warns(UserWarning, match="2 of 2"):
         loss, logs = model.loss(grid(), Targets(torch.tensor([[4, 4, 4, EOS], [5, 5, 5, EOS]])))
@@ -190,7 +190,7 @@ def test_ctc_bad_arguments_raise(arguments, message):
         DECODERS.build("ctc", arguments, vocabulary_size=V, grid_width=D)
 
 
-def test_a_model_with_it_has_no_attention():
+def test_ctc_model_has_no_attention():
     model = Im2Tex(vocabulary=["x", "1"], decoder="ctc", decoder_args={"hidden_size": 8})
     assert model.hparams["attention"] == "none"
     with pytest.raises(Im2TexError, match="takes no attention"):

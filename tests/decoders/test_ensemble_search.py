@@ -41,7 +41,7 @@ def whole(found):
     return [one for one in found if one.finished]
 
 
-def test_the_best_is_the_best_there_is_by_the_mean_of_probabilities():
+def test_ensemble_search_ranks_by_mean_probabilities():
     first, second = lstm(1), lstm(2)
     cells, others = grid(seed=1), grid(((3, 2), (2, 2)), seed=2)  # another size for the second
     with torch.no_grad():
@@ -84,7 +84,7 @@ def test_members_of_both_directions_rank_jointly_what_each_direction_finds():
                 assert one.lookups == (0, 2 * 3 * seen * one.steps)  # both ways, three layers
 
 
-def test_a_decoder_of_both_directions_reads_with_one_of_a_single_one_from_left_to_right():
+def test_ensemble_of_mixed_directions_searches_left_to_right():
     both, left = (
         decoder(words=WORDS, seed=4),
         decoder(words=WORDS, seed=5, directions="left_to_right"),
@@ -98,7 +98,7 @@ def test_a_decoder_of_both_directions_reads_with_one_of_a_single_one_from_left_t
 
 
 @pytest.mark.parametrize("model", [lstm(1), decoder(words=WORDS)], ids=["lstm", "transformer"])
-def test_a_decoder_reads_with_itself_as_it_does_alone(model):
+def test_ensemble_of_a_decoder_with_itself_equals_the_decoder(model):
     cells, options = grid(), SearchOptions(4, 9, n_best=4)
     with torch.no_grad():
         for one, two in zip(
@@ -128,7 +128,7 @@ def test_ensemble_likelihood_ignores_padding(monkeypatch):
     assert found == pytest.approx(expected + excluded, abs=1e-9)
 
 
-def test_the_likelihood_of_labels_is_that_of_the_search():
+def test_ensemble_likelihood_equals_that_of_the_search():
     parts = [(lstm(1), grid(seed=1)), (lstm(2), grid(seed=2))]
     labels = [[5, 4], [6]]
     targets = Targets(torch.tensor([[5, 4, EOS], [6, EOS, PAD]]))
@@ -144,7 +144,7 @@ def test_the_likelihood_of_labels_is_that_of_the_search():
     assert not math.isclose(single, expected)
 
 
-def test_a_decoder_that_does_not_step_reads_alone_only():
+def test_ensemble_with_a_non_autoregressive_decoder_raises():
     ctc, cells = (
         CTCDecoder(WORDS, 6, hidden_size=8).double().eval(),
         random_grid([(2, 4)], 6, torch.float64),

@@ -32,7 +32,7 @@ def test_look_ups_are_summed_along_the_reading_and_stop_with_it():
     assert long.lookups == (0 + 1 + 2 + 3, 0 + 0 + 10 + 10)
 
 
-def test_a_decoder_that_does_not_say_has_none():
+def test_lookups_of_a_decoder_without_them_are_none():
     toy = Toy()
     assert beam_search(toy, toy.start(), 1, SearchOptions(), CPU)[0][0].lookups is None
 

@@ -39,7 +39,7 @@ TOKENS = torch.tensor([[5, 7, 4, EOS], [6, EOS, PAD, PAD]])
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_a_step_is_the_paper_s_equations(score):
+def test_lstm_step_follows_the_equations_of_the_paper(score):
     model, cells = decoder(score=score), grid()
     tokens = torch.tensor([[BOS, 5, 7, 4], [BOS, 6, 8, 8]])
     state = model.start(cells)
@@ -86,7 +86,7 @@ def test_hypotheses_of_an_image_are_stepped_as_they_would_be_alone():
             torch.testing.assert_close(together[:, k : k + 1], log_p, rtol=0, atol=1e-9)
 
 
-def test_a_likelihood_is_that_of_the_tokens_and_not_of_the_padding():
+def test_lstm_likelihood_ignores_padding():
     model, cells = decoder(), grid()
     loss, logs = model.loss(cells, Targets(TOKENS))
     logits, _ = model.teacher_forcing(cells, TOKENS)
@@ -100,7 +100,7 @@ def test_a_likelihood_is_that_of_the_tokens_and_not_of_the_padding():
     assert by_token.item() == pytest.approx(nll / 6, abs=1e-9)
 
 
-def test_an_untrained_model_that_knows_nothing_has_log_v_nats_a_token():
+def test_lstm_likelihood_of_uniform_predictions_is_log_v_per_token():
     model = decoder(spread=0.0)
     loss, logs = model.loss(grid(), Targets(TOKENS))
     assert logs["nll"].item() == pytest.approx(6 * math.log(V))
@@ -183,7 +183,7 @@ def test_lstm_beam_score_equals_likelihood():
             assert one.log_probability == pytest.approx(-logs["nll"].item(), abs=1e-9)
 
 
-def test_a_search_leaves_no_graph_behind():
+def test_lstm_search_keeps_no_autograd_graph():
     model, cells = decoder(score="additive"), grid()
     cells = replace(cells, features=cells.features.requires_grad_())
     states = []
@@ -227,7 +227,7 @@ def test_lstm_bad_arguments_raise(arguments, message):
         )  # fmt: skip
 
 
-def test_an_attention_that_needs_a_coarse_grid_is_refused_with_the_line_to_add(monkeypatch):
+def test_attention_that_needs_a_coarse_grid_without_one_names_the_setting(monkeypatch):
     class Hierarchical(StandardAttention):
         needs_coarse = True
 

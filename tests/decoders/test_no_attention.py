@@ -48,7 +48,7 @@ def test_nothing_has_to_be_said_of_attention(settings):
         ({"attention_args": {"score": "additive"}}, "'standard' with {'score': 'additive'}"),
     ],
 )
-def test_an_attention_that_would_not_be_used_is_refused(settings, given):
+def test_unused_attention_raises(settings, given):
     with pytest.raises(Im2TexError) as error:
         Im2Tex(decoder="alone", **ENCODER, **settings)
     assert str(error.value) == (
@@ -57,12 +57,12 @@ def test_an_attention_that_would_not_be_used_is_refused(settings, given):
     )
 
 
-def test_a_decoder_that_needs_an_attention_says_so():
+def test_decoder_that_needs_attention_without_one_raises():
     with pytest.raises(Im2TexError, match=r"'lstm' takes attention .*standard.*, not 'none'"):
         Im2Tex(decoder="lstm", attention="none", **ENCODER)
 
 
-def test_a_decoder_may_choose_its_attentions(monkeypatch):
+def test_decoder_restricts_its_attentions(monkeypatch):
     monkeypatch.setattr(Alone, "attentions", ("coarse", "fine"))
     with pytest.raises(Im2TexError, match="takes attention coarse or fine, not 'standard'"):
         Im2Tex(decoder="alone", **ENCODER)

@@ -38,7 +38,7 @@ def enumerated(log_p):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_wide_beam_finds_every_label_with_all_of_its_probability(seed):
+def test_prefix_search_with_wide_beam_sums_all_alignments(seed):
     log_p = emissions(seed=seed, steps=5, letters=2)
     lengths = torch.tensor([5, 3, 1])
     searched = prefix_search(log_p, lengths, SearchOptions(WIDE, n_best=WIDE), BARRED)
@@ -66,7 +66,7 @@ def test_only_a_blank_makes_a_token_twice_of_a_token_that_lasts():
     assert twice[0].log_probability == 0
 
 
-def test_the_best_label_need_not_be_that_of_the_best_alignment():
+def test_prefix_search_finds_a_better_label_than_the_best_alignment():
     # Two blanks are the best alignment, but the three that read a have more between them.
     p = torch.zeros(1, 2, V, dtype=torch.float64)
     p[0, :, PAD], p[0, :, 4] = 0.6, 0.4
@@ -77,7 +77,7 @@ def test_the_best_label_need_not_be_that_of_the_best_alignment():
 
 
 @pytest.mark.parametrize("beam", [1, 2, 3, 6])
-def test_a_narrow_beam_never_says_more_than_is_true(beam):
+def test_prefix_search_with_narrow_beam_does_not_overestimate(beam):
     log_p = emissions(batch=6, steps=6, seed=7)
     lengths = torch.full((6,), 6)
     narrow = prefix_search(log_p, lengths, SearchOptions(beam, n_best=beam), BARRED)
@@ -118,7 +118,7 @@ def textbook(log_p, beam):
 
 
 @pytest.mark.parametrize("beam", [1, 3])
-def test_a_narrow_beam_is_at_least_the_textbook_s(beam):
+def test_prefix_search_with_narrow_beam_is_at_least_the_textbook_algorithm(beam):
     log_p = emissions(batch=4, steps=7, seed=3)
     found = prefix_search(log_p, torch.full((4,), 7), SearchOptions(beam, n_best=beam), BARRED)
     for image, hypotheses in enumerate(found):
@@ -131,7 +131,7 @@ def test_a_narrow_beam_is_at_least_the_textbook_s(beam):
         )
 
 
-def test_an_image_is_searched_as_it_would_be_alone():
+def test_prefix_search_of_an_image_does_not_depend_on_its_batch():
     log_p = emissions(batch=4, steps=6, seed=1)
     lengths = torch.tensor([2, 6, 1, 4])
     options = SearchOptions(3, n_best=3)
@@ -155,14 +155,14 @@ def test_barred_tokens_are_never_read_however_likely():
     assert {token for one in found for token in one.tokens} == {4, 5, 6}
 
 
-def test_a_model_that_has_diverged_still_reads_something():
+def test_prefix_search_of_nan_scores_returns_a_hypothesis():
     log_p = torch.full((2, 3, V), math.nan)
     found = prefix_search(log_p, torch.tensor([3, 1]), SearchOptions(2), BARRED)
     assert [len(image) for image in found] == [1, 1]
     assert all(math.isnan(image[0].log_probability) for image in found)
 
 
-def test_a_label_of_the_longest_length_does_not_count_as_finished():
+def test_prefix_search_label_of_maximum_length_is_unfinished():
     log_p = torch.full((1, 4, V), -9.0, dtype=torch.float64)
     for step, token in enumerate((4, 5, 6, 4)):
         log_p[0, step, token] = -0.1
@@ -175,7 +175,7 @@ def test_a_label_of_the_longest_length_does_not_count_as_finished():
     assert {one.finished for one in cut if len(one.tokens) < 2} <= {True}
 
 
-def test_a_length_penalty_orders_what_is_left_by_log_p_a_token():
+def test_prefix_search_length_penalty_orders_by_log_p_per_token():
     log_p = emissions(steps=5, seed=2)
     options = SearchOptions(20, n_best=20, length_penalty=0.8)
     for found in prefix_search(log_p, torch.full((3,), 5), options, BARRED):

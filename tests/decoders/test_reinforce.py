@@ -134,7 +134,7 @@ def test_many_samples_come_near_it(drawing, monkeypatch):
     assert logs["tokens"].item() == 3
 
 
-def test_a_loss_of_several_samples_is_the_mean_of_theirs(drawing):
+def test_reinforce_loss_of_several_samples_is_their_mean(drawing):
     one, two = torch.tensor([0, 1, 1]), torch.tensor([1, 0, 1])
     singly = []
     for path in (one, two):
@@ -150,7 +150,7 @@ def test_a_loss_of_several_samples_is_the_mean_of_theirs(drawing):
     assert logs["nll"].item() == pytest.approx((singly[0][1] + singly[1][1]) / 2, abs=1e-12)
 
 
-def test_the_loss_and_what_is_logged_by_hand(drawing):
+def test_reinforce_loss_and_logs_have_hand_computed_values(drawing):
     model = decoder(reward_scale=2.0, entropy=0.3)
     path = torch.tensor([1, 0, 1]).reshape(3, 1, 1)
     tokens, choices = (part.tolist() for part in likelihoods(model, path, drawing))
@@ -171,7 +171,7 @@ def test_the_loss_and_what_is_logged_by_hand(drawing):
     assert logs["advantage_squared"].item() == pytest.approx(squares, abs=1e-6)
 
 
-def test_the_reward_is_scaled(drawing):
+def test_reinforce_reward_is_scaled(drawing):
     path = torch.tensor([1, 0, 1]).reshape(3, 1, 1)
     found = []
     for scale in (0.0, 1.0, 2.0):
@@ -209,7 +209,7 @@ def test_padding_is_neither_rewarded_nor_paid():
     assert logs == pytest.approx(other_logs, abs=1e-12)
 
 
-def test_no_choice_that_cannot_be_made_breaks_the_entropy():
+def test_reinforce_entropy_with_impossible_choices_is_finite():
     module = Reinforce(ReinforceOptions(entropy=1.0))
     scores = torch.tensor([[[[0.0, 200.0, float("-inf")]]]], requires_grad=True)
     choices = scores.softmax(3)
@@ -251,7 +251,7 @@ def paid(module, rewards, lengths):
     return (-gradient).flatten().tolist()
 
 
-def test_the_baseline_is_moved_after_it_was_used_by_the_real_steps():
+def test_reinforce_baseline_is_updated_after_use_by_unpadded_steps():
     module = Reinforce(ReinforceOptions(samples=2, discount=0.0, baseline_rate=0.25))
     # Two images, two paths, two steps; the second image has one token.
     rewards = [[[-1.0, -2.0], [-3.0, -6.0]], [[-4.0, -50.0], [-4.0, -50.0]]]
@@ -278,7 +278,7 @@ def test_cast_to_half_precision_the_baseline_still_moves(dtype):
     assert module.baseline[0].item() == pytest.approx(-4 * (1 - 0.99**300), rel=1e-5)
 
 
-def test_the_baseline_is_cast_up_and_not_down_and_comes_through_a_cast_unrounded():
+def test_reinforce_baseline_is_cast_up_only_and_not_rounded():
     model = decoder()
     model.reinforce.baseline[0] = 1 / 3  # float64
     for cast in (model.bfloat16, model.half, model.float):
@@ -290,7 +290,7 @@ def test_the_baseline_is_cast_up_and_not_down_and_comes_through_a_cast_unrounded
     assert model.to("meta").reinforce.baseline.device.type == "meta"
 
 
-def test_a_model_built_in_half_precision_keeps_its_baseline_in_float32():
+def test_reinforce_baseline_of_a_half_precision_model_is_float32():
     """As Lightning builds one under `--trainer.precision bf16-true`."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)
@@ -323,7 +323,7 @@ def test_processes_agree_on_the_baseline(monkeypatch):
     assert module.baseline[0].item() == pytest.approx(0.1 * -16 / 4)
 
 
-def test_the_baseline_is_in_the_checkpoint():
+def test_reinforce_baseline_is_in_the_checkpoint():
     model = decoder()
     other = decoder()
     other.reinforce.baseline.zero_()

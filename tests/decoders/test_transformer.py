@@ -122,7 +122,7 @@ def test_transformer_teacher_forcing_equals_steps(kind, reverse):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_search_with_caches_is_a_search_without(kind):
+def test_transformer_search_with_caches_equals_search_without(kind):
     class Whole:
         """Keeps what was read, and reads it all again at every step."""
 
@@ -167,7 +167,7 @@ def test_a_search_with_caches_is_a_search_without(kind):
                 assert a.log_probability == pytest.approx(b.log_probability, abs=1e-9)
 
 
-def test_a_state_may_be_stepped_twice():
+def test_transformer_state_can_be_stepped_twice():
     model, cells = decoder(), grid()
     with torch.no_grad():
         _, state = model.step(torch.full((2, 1), BOS), model.start(cells))
@@ -211,7 +211,7 @@ def test_transformer_prediction_does_not_depend_on_batch(dtype):
 
 
 @pytest.mark.parametrize("reduction", ["tokens", "images"])
-def test_the_loss_is_the_mean_of_both_directions_and_likelihood_that_of_one(reduction):
+def test_transformer_loss_is_the_mean_of_both_directions(reduction):
     model, cells = decoder(reduction=reduction), grid()
     loss, logs = model.loss(cells, Targets(TOKENS))
     mirror = torch.tensor([[4, 4, 7, 5, EOS], [6, EOS, PAD, PAD, PAD]])
@@ -232,7 +232,7 @@ def test_the_loss_is_the_mean_of_both_directions_and_likelihood_that_of_one(redu
     assert "nll_backwards" not in logs
 
 
-def test_the_other_direction_keeps_ends_and_padding_in_their_places():
+def test_reverse_targets_keep_ends_and_padding():
     tokens = torch.tensor([[5, 7, 4, EOS], [6, EOS, PAD, PAD], [EOS, PAD, PAD, PAD]])
     found = tokens.gather(1, reverse_indices(tokens))
     assert found.tolist() == [[4, 7, 5, EOS], [6, EOS, PAD, PAD], [EOS, PAD, PAD, PAD]]
@@ -332,7 +332,7 @@ def test_transformer_attention_can_be_traced():
     assert found.lookups.tolist() == [[0, 3 * 6]] * 5  # three layers, 2 x 3 cells
 
 
-def test_a_search_leaves_no_graph_behind():
+def test_transformer_search_keeps_no_autograd_graph():
     model, cells = decoder(), grid()
     cells = replace(cells, features=cells.features.requires_grad_())
     states = []

@@ -42,7 +42,7 @@ def checkpoint(folder):
     return folder / "runs/version_0/checkpoints/last.ckpt"
 
 
-def test_a_fit_learns_in_both_directions_and_is_validated(folder, checkpoint):
+def test_transformer_fit_learns_both_directions_and_validates(folder, checkpoint):
     logged = folder / "runs/version_0"
     both = steps(logged, "train/nll", "train/nll_backwards", "train/guided_attention")
     assert len(both) == 10  # 40 formulas in batches of 8, twice
@@ -64,13 +64,13 @@ def test_transformer_test_reports_lookups(checkpoint, tmp_path, capsys):
     assert "attention: cells scored" in capsys.readouterr().out
 
 
-def test_the_configuration_of_a_run_goes_with_its_checkpoint(folder, checkpoint, tmp_path):
+def test_transformer_run_configuration_is_in_its_checkpoint(folder, checkpoint, tmp_path):
     saved = folder / "runs/version_0/config.yaml"
     given = ("--config", saved, "--ckpt_path", checkpoint)
     assert im2tex("validate", *given, "--trainer.default_root_dir", tmp_path) == 0
 
 
-def test_an_attention_it_would_not_use_is_refused(checkpoint, capsys):
+def test_transformer_with_unused_attention_raises(checkpoint, capsys):
     given = ("--ckpt_path", checkpoint, "--trainer.accelerator", "cpu")
     assert im2tex("test", *given, "--model.attention", "hierarchical") == 2
     said = capsys.readouterr().err.splitlines()[-1]

@@ -56,7 +56,7 @@ def test_cnn_equals_row_cnn_without_row_encoder():
 
 @pytest.mark.parametrize("positions", ["none", "sinusoidal"])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_an_image_s_features_do_not_depend_on_its_batch(positions, dtype):
+def test_cnn_features_do_not_depend_on_the_batch(positions, dtype):
     torch.manual_seed(0)
     assert_alone_as_in_a_batch(settled(CNN(**SMALL, positions=positions), dtype), dtype)
 
@@ -78,7 +78,7 @@ def test_every_parameter_learns():
     assert_every_parameter_learns(CNN(**SMALL))
 
 
-def test_a_checkpoint_restores_it(tmp_path):
+def test_cnn_encoder_is_restored_from_a_checkpoint(tmp_path):
     settings = SMALL | {"positions": "sinusoidal"}
     assert_a_checkpoint_restores_it(tmp_path / "cnn.ckpt", "cnn", **settings)
 

@@ -35,7 +35,7 @@ def encoder(dtype=torch.float64, **arguments):
     )
 
 
-def test_the_layers_are_the_paper_s():
+def test_coarse_branch_has_the_layers_of_the_paper():
     torch.manual_seed(0)
     branch = shaken(CoarseBranch(4, row_hidden_size=6, num_row_embeddings=2, block=2))
     features = torch.rand(1, 4, 3, 5, dtype=torch.float64)
@@ -84,7 +84,7 @@ def test_every_fine_cell_of_a_ragged_grid_has_its_coarse_cell(height, width, blo
     ],
     ids=str,
 )
-def test_an_image_s_coarse_features_do_not_depend_on_its_batch(dtype, arguments):
+def test_coarse_features_do_not_depend_on_the_batch(dtype, arguments):
     model = encoder(dtype, **arguments)
     images = [torch.rand(size, dtype=dtype) for size in [(4, 20), (28, 8), (8, 4), (12, 36)]]
 
@@ -94,7 +94,7 @@ def test_an_image_s_coarse_features_do_not_depend_on_its_batch(dtype, arguments)
     assert_cells_alone_as_in_a_batch(coarse, images, 32, 44, 4 * model.coarse.block)
 
 
-def test_the_fine_grid_is_the_one_of_an_encoder_without_the_branch():
+def test_coarse_branch_does_not_change_the_fine_grid():
     model = encoder()
     images = batch_of([torch.rand(16, 24).double()], 16, 24, 0.0)
     with torch.no_grad():
@@ -116,7 +116,7 @@ def test_without_it_there_is_no_coarse_grid():
 @pytest.mark.parametrize(
     ("size", "stride"), [((2, 2), (32, 32)), ((3, 4), (32, 32)), ((2, 3), (32, 30))]
 )
-def test_a_coarse_grid_that_does_not_cover_the_fine_one_is_refused(size, stride):
+def test_coarse_grid_that_does_not_cover_the_fine_grid_raises(size, stride):
     # 8 x 9 cells of 8 pixels, blocks of 4: 2 x 3 coarse cells of 32 pixels.
     coarse = Grid(torch.zeros(1, *size, 1), torch.ones(1, *size, dtype=torch.bool), stride)
     grid = Grid(torch.zeros(1, 8, 9, 1), torch.ones(1, 8, 9, dtype=torch.bool), (8, 8), coarse)
@@ -139,7 +139,7 @@ def test_every_parameter_learns_in_channels_last_as_well():
         assert parameter.grad.any(), name
 
 
-def test_the_memory_layout_changes_nothing():
+def test_coarse_branch_in_channels_last_is_equal():
     model = encoder()
     images, mask = batch_of([torch.rand(16, 24).double()], 16, 24, 0.0)
     with torch.no_grad():

@@ -64,7 +64,7 @@ def parameters(model):
     ],
     ids=str,
 )
-def test_an_image_s_features_do_not_depend_on_its_batch(dtype, arguments):
+def test_densenet_features_do_not_depend_on_the_batch(dtype, arguments):
     if arguments.get("out_channels") == 0 or "reduction" in arguments:
         arguments = arguments | {"positions": "none"}
     model = small(dtype, **arguments)
@@ -161,7 +161,7 @@ def test_every_parameter_learns():
     assert_every_parameter_learns(small())
 
 
-def test_a_checkpoint_restores_it(tmp_path):
+def test_densenet_encoder_is_restored_from_a_checkpoint(tmp_path):
     assert_a_checkpoint_restores_it(tmp_path / "dense.ckpt", "densenet", **SMALL)
 
 

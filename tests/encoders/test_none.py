@@ -41,7 +41,7 @@ def test_every_picture_is_one_cell_of_nothing():
         ENCODERS.build("none", {"width": 3})
 
 
-def test_no_encoder_learns_label_frequencies():
+def test_none_encoder_learns_label_frequencies():
     # "x" three times, "x + 1" once: the best that can be known without a picture.
     labels = [[4]] * 3 + [[4, 5, 6]]
     tokens = torch.tensor([[*label, EOS] + [PAD] * (3 - len(label)) for label in labels])
@@ -64,7 +64,7 @@ def test_no_encoder_learns_label_frequencies():
     assert found() == [known] * 4
 
 
-def test_no_encoder_fits_and_tests_from_the_command_line(tmp_path, monkeypatch):
+def test_none_encoder_fits_and_tests_from_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = changed(TINY, model={"encoder": "none", "encoder_args": {}})
     assert im2tex("fit", "--config", config(tmp_path, settings)) == 0

@@ -9,7 +9,7 @@ from im2tex.encoders.positional_encoding import PositionalEncoding2d, sinusoidal
 from im2tex.grid import size_mask
 
 
-def test_a_cell_is_told_its_column_and_its_row_as_shares_of_the_image():
+def test_positional_encoding_depends_on_the_fraction_of_width_and_height():
     h, w = 3, 4
     found = sinusoidal(size_mask(torch.tensor([[h, w]]), h, w), 8)[0]
     for i in range(h):
@@ -32,7 +32,7 @@ def test_positional_encoding_does_not_depend_on_padding():
         assert torch.equal(together[row, :h, :w], alone[0])
 
 
-def test_no_two_cells_of_a_large_grid_are_told_the_same():
+def test_positional_encodings_of_a_large_grid_are_distinct():
     cells = sinusoidal(size_mask(torch.tensor([[20, 80]]), 20, 80), 64).flatten(0, 2)
     assert torch.pdist(cells).min() > 0.01
 

@@ -74,7 +74,7 @@ def test_row_cnn_default_stride_is_8_by_8():
     assert grid.coarse is None
 
 
-def test_the_row_encoder_is_a_bidirectional_lstm_over_each_row():
+def test_row_encoder_is_a_bidirectional_lstm_over_each_row():
     torch.manual_seed(0)
     rows = RowEncoder(inputs=5, width=6, num_row_embeddings=2).double()
     nn.init.normal_(rows.row_embedding)

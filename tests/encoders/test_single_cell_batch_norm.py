@@ -39,7 +39,7 @@ def encoder(request):
     return settled(made, torch.float32).train()
 
 
-def test_a_lone_cell_is_normalised_as_in_use_and_a_pair_by_itself():
+def test_batch_norm_of_a_single_cell_uses_running_statistics():
     layer = settled(nn.Sequential(nn.BatchNorm2d(3)), torch.float32)
     use_running_stats_for_single_values(layer)
     one = torch.randn(1, 3, 1, 1)
@@ -66,7 +66,7 @@ def test_single_cell_batch_gives_gradients(encoder):
     assert not any(layer.training for layer in normed(twin))
 
 
-def test_the_last_normalisation_keeps_its_statistics_there_and_moves_them_elsewhere(encoder):
+def test_batch_norm_of_a_single_cell_keeps_running_statistics(encoder):
     down, right = encoder.stride
     image = torch.rand(down, right)
     last = normed(encoder)[-1]

@@ -32,7 +32,7 @@ SMALL = {"model": "test_resnet", "stride": 4, "out_channels": 16}
         ("swin_tiny_patch4_window7_224", 4, {"strict_img_size": False, "depths": [1, 1, 1, 1]}),
     ],
 )
-def test_a_network_is_cut_at_its_stride_and_projected(model, stride, model_args):
+def test_timm_network_is_cut_at_its_stride_and_projected(model, stride, model_args):
     torch.manual_seed(0)
     encoder = TimmFeatures(model, stride, out_channels=12, model_args=model_args).eval()
     images, mask = batch_of([torch.rand(2 * stride, 4 * stride)] * 2, 3 * stride, 5 * stride)
@@ -66,7 +66,7 @@ def built(monkeypatch):
     ("model", "stride", "place"),
     [("test_resnet", 16, 3), ("test_convnext", 4, 0), ("test_efficientnet", 2, 0)],
 )
-def test_a_network_is_built_once_and_cut_behind_its_last_map_of_the_stride(
+def test_timm_network_is_built_once_and_cut_after_its_last_map_of_the_stride(
     built, model, stride, place
 ):
     encoder = TimmFeatures(model, stride)
@@ -76,7 +76,7 @@ def test_a_network_is_built_once_and_cut_behind_its_last_map_of_the_stride(
     assert encoder.network.feature_info.reduction() == [stride]
 
 
-def test_a_map_where_few_networks_have_it_is_found():
+def test_timm_feature_map_of_an_unusual_network_is_found():
     # All maps of a transformer have one stride: the last is taken, though 16 is often last but one.
     encoder = TimmFeatures("test_vit", 16, out_channels=0, model_args={"dynamic_img_size": True})
     whole = timm.create_model("test_vit", features_only=True, in_chans=1)
@@ -138,7 +138,7 @@ def test_elsewhere_padding_tells_and_images_of_one_size_do_not(model, stride, mo
     assert 1e-3 < error < most
 
 
-def test_a_checkpoint_restores_it(tmp_path):
+def test_timm_encoder_is_restored_from_a_checkpoint(tmp_path):
     assert_a_checkpoint_restores_it(tmp_path / "timm.ckpt", "timm", **SMALL)
 
 
@@ -173,7 +173,7 @@ def test_pretrained_weights_out_of_reach_are_an_error_with_the_way_out(hub):
     )
 
 
-def test_a_checkpoint_of_a_pretrained_network_needs_no_network(hub, tmp_path):
+def test_timm_checkpoint_of_a_pretrained_network_needs_no_download(hub, tmp_path):
     model, other = restored(tmp_path / "timm.ckpt", "timm", **SMALL, pretrained=True)
     images, mask = batch_of([torch.rand(8, 16)], 8, 16)
     model.recognizer.encoder._download_error = ""
@@ -220,7 +220,7 @@ def test_timm_bad_arguments_raise(arguments, message):
         ENCODERS.build("timm", SMALL | arguments)
 
 
-def test_a_network_without_pretrained_weights_says_so():
+def test_timm_network_without_pretrained_weights_raises():
     bare = next(
         name
         for name in timm.list_models("*resnet*")

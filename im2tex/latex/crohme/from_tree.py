@@ -49,20 +49,20 @@ def crohme_from_tree(formula: ParsedFormula) -> list[str]:
 
 def _print_nodes(nodes: list[Node]) -> list[str]:
     out: list[str] = []
-    _row(nodes, out)
+    _print_row(nodes, out)
     return out
 
 
-def _row(nodes: list[Node], out: list[str]) -> None:
+def _print_row(nodes: list[Node], out: list[str]) -> None:
     at = 0
     while at < len(nodes):
         node = nodes[at]
         at += 1
         if isinstance(node, Scripts):
-            _scripts(node, out)
+            _print_scripts(node, out)
         elif isinstance(node, Group) and node.body == ["'"] and len(nodes) > 1:
             # Raised, unlike the sign \prime, which stands on the line.
-            _scripts(Scripts(None, [("'", Group([]))]), out)
+            _print_scripts(Scripts(None, [("'", Group([]))]), out)
         elif not isinstance(node, str):
             _print_compound(node, out)
         elif node == "\\cal":
@@ -72,31 +72,31 @@ def _row(nodes: list[Node], out: list[str]) -> None:
         elif node == "\\middle":
             at += nodes[at : at + 1] == ["."]
         elif node in symbols.TEXT_ACCENTS:
-            _text_accent(node, nodes[at] if at < len(nodes) else None, out)
+            _print_text_accent(node, nodes[at] if at < len(nodes) else None, out)
             at += 1
         else:
-            out += _symbol(node, _behind_bracket(nodes, at))
+            out += _print_symbol(node, _find_follower(nodes, at))
 
 
 def _print_compound(node: Node, out: list[str]) -> None:
     """A node that is neither a leaf nor has scripts."""
     if isinstance(node, Group):
-        _row(node.body, out)
+        _print_row(node.body, out)
     elif isinstance(node, Command):
-        _command(node, out)
+        _print_command(node, out)
     elif isinstance(node, Operator):
         out.append(f"\\{node.name}")
     elif isinstance(node, Fenced):
-        out += _delimiter(node.left.removeprefix("\\left"))
-        _row(node.body, out)
-        out += _delimiter(node.right.removeprefix("\\right"))
+        out += _print_delimiter(node.left.removeprefix("\\left"))
+        _print_row(node.body, out)
+        out += _print_delimiter(node.right.removeprefix("\\right"))
     elif isinstance(node, Array):
-        _array(node, out)
+        _print_array(node, out)
     elif isinstance(node, Verbatim) and node.tokens[0] not in symbols.VANISHING | symbols.DROPPED:
         raise _refused_error(f"a label cannot contain {node.tokens[0]}")
 
 
-def _symbol(token: str, follower: Node | None) -> list[str]:
+def _print_symbol(token: str, follower: Node | None) -> list[str]:
     """The tokens of a leaf.
 
     Args:
@@ -123,41 +123,41 @@ def _symbol(token: str, follower: Node | None) -> list[str]:
     return [symbols.SYNONYMS.get(token, token)]
 
 
-def _behind_bracket(nodes: list[Node], at: int) -> Node | None:
+def _find_follower(nodes: list[Node], at: int) -> Node | None:
     """The node at an index; the node behind the square brackets if they begin there."""
     if at < len(nodes) and nodes[at] == "[" and "]" in nodes[at:]:
         at = nodes.index("]", at) + 1
     return nodes[at] if at < len(nodes) else None
 
 
-def _delimiter(token: str) -> list[str]:
+def _print_delimiter(token: str) -> list[str]:
     return [] if token == "." else [symbols.SYNONYMS.get(token, token)]
 
 
-def _text_accent(token: str, argument: Node | None, out: list[str]) -> None:
+def _print_text_accent(token: str, argument: Node | None, out: list[str]) -> None:
     if isinstance(argument, Scripts) and argument.base is not None:
         accented = Command(symbols.RENAMED[token], [argument.base])
-        _scripts(Scripts(accented, argument.marks), out)
+        _print_scripts(Scripts(accented, argument.marks), out)
     elif argument is None or isinstance(argument, Scripts):
         raise _refused_error(f"an argument of {token} is missing")
     else:
-        out += [symbols.RENAMED[token], *_braced(argument)]
+        out += [symbols.RENAMED[token], *_print_in_braces(argument)]
 
 
-def _scripts(node: Scripts, out: list[str]) -> None:
+def _print_scripts(node: Scripts, out: list[str]) -> None:
     base = [] if node.base is None else _print_nodes([node.base])
     lower: list[str] = []
     upper: list[str] = []
     for sign, script in node.marks:
         if sign != "'":
-            (lower if sign == "_" else upper).extend(_inside(script))
+            (lower if sign == "_" else upper).extend(_print_argument(script))
         elif node.base == "'":
             base.append("\\prime")
         else:
             upper.append("\\prime")
-    end, found = _scripts_at_end(base, len(base)) if lower or upper else (0, {})
+    end, found = _find_scripts(base, len(base)) if lower or upper else (0, {})
     free = not (lower and "_" in found) and not (upper and "^" in found)
-    if end and found and free and _last_script(base, end) < 0:
+    if end and found and free and _find_last_script(base, end) < 0:
         base = base[:end]
         lower, upper = found.get("_", lower), found.get("^", upper)
     elif found:
@@ -166,15 +166,15 @@ def _scripts(node: Scripts, out: list[str]) -> None:
         base = ["{", *anchor, *base, "}"]
     elif lower and upper and not base and (not out or _is_second(node)):
         base, lower = ["{", "_", "{", *lower, "}", "}"], []
-    tokens = [*base, *_script("_", lower), *_script("^", upper)]
+    tokens = [*base, *_print_script("_", lower), *_print_script("^", upper)]
     if out and tokens[:1] in (["_"], ["^"]):
-        end, found = _scripts_at_end(out, len(out))
+        end, found = _find_scripts(out, len(out))
         if not (_is_second(node) and tokens[0] in found):
             # The scripts have no base; the symbol in front of them is not their base.
             out += ["{", "}"] if found or out[-1] in _LARGE else []
         else:
-            last = _last_script(out, len(out))
-            follows_second = out[last] in _scripts_at_end(out, last)[1]
+            last = _find_last_script(out, len(out))
+            follows_second = out[last] in _find_scripts(out, last)[1]
             if end == 0 or follows_second:
                 # The parser takes the script in front of this one as its base.
                 start = last if follows_second else 0
@@ -189,7 +189,7 @@ def _is_second(node: Scripts) -> bool:
     return node.again
 
 
-def _script(sign: str, inside: list[str]) -> list[str]:
+def _print_script(sign: str, inside: list[str]) -> list[str]:
     return [sign, "{", *inside, "}"] if inside else []
 
 
@@ -203,16 +203,16 @@ def _is_accented(tokens: list[str]) -> bool:
     return False
 
 
-def _scripts_at_end(tokens: list[str], end: int) -> tuple[int, dict[str, list[str]]]:
+def _find_scripts(tokens: list[str], end: int) -> tuple[int, dict[str, list[str]]]:
     """The scripts in front of an index: the index of the first, and their contents by sign."""
     found: dict[str, list[str]] = {}
-    while (at := _last_script(tokens, end)) >= 0 and tokens[at] not in found:
+    while (at := _find_last_script(tokens, end)) >= 0 and tokens[at] not in found:
         found[tokens[at]] = tokens[at + 2 : end - 1]
         end = at
     return end, found
 
 
-def _last_script(tokens: list[str], end: int) -> int:
+def _find_last_script(tokens: list[str], end: int) -> int:
     """The index of the sign of the script in front of an index; -1 if there is no script."""
     at, depth = end, 0
     while at and (depth or at == end):
@@ -221,40 +221,40 @@ def _last_script(tokens: list[str], end: int) -> int:
     return at - 1 if at and end - at > 1 and tokens[at - 1] in ("_", "^") else -1
 
 
-def _command(node: Command, out: list[str]) -> None:
+def _print_command(node: Command, out: list[str]) -> None:
     name = node.name.partition(" ")[0]
     if name in symbols.POINTERS:
         raise _refused_error(f"{name} refers to something outside the formula")
     if name in commands.KEPT_INFIXES:
-        out += ["{", *_infix(node), "}"]
+        out += ["{", *_print_infix(node), "}"]
     elif name == "\\mathchoice":
-        _row(node.arguments[:1], out)
+        _print_row(node.arguments[:1], out)
     elif name in symbols.CONTENTS:
-        _row(node.arguments[-1:], out)
+        _print_row(node.arguments[-1:], out)
     elif name == "\\stackrel" and node.option is not None:
         # From the package of that name: its option is set below.
         above = Command(name, node.arguments)
-        out += ["\\underset", "{", *_print_nodes(node.option), "}", *_braced(above)]
+        out += ["\\underset", "{", *_print_nodes(node.option), "}", *_print_in_braces(above)]
     elif name not in symbols.VANISHING:
         out.append(symbols.RENAMED.get(name, name))
         if node.option is not None and name not in symbols.RENAMED:
             inside = _print_nodes(node.option)
             out += ["[", "{", *inside, "}", "]"] if "]" in inside else ["[", *inside, "]"]
         for argument in node.arguments:
-            out += _braced(argument)
+            out += _print_in_braces(argument)
 
 
-def _infix(node: Command) -> list[str]:
+def _print_infix(node: Command) -> list[str]:
     above, below = node.arguments
     option = [token for token in node.option or [] if isinstance(token, str)]
     return [*_print_nodes([above]), node.name, *option, *_print_nodes([below])]
 
 
-def _braced(node: Node) -> list[str]:
-    return ["{", *_inside(node), "}"]
+def _print_in_braces(node: Node) -> list[str]:
+    return ["{", *_print_argument(node), "}"]
 
 
-def _inside(node: Node) -> list[str]:
+def _print_argument(node: Node) -> list[str]:
     """The tokens between the braces of an argument."""
     body = [node]
     while len(body) == 1 and isinstance(body[0], Group):
@@ -274,11 +274,11 @@ def _is_braced_infix(tokens: list[str]) -> bool:
     return False
 
 
-def _array(array: Array, out: list[str]) -> None:
+def _print_array(array: Array, out: list[str]) -> None:
     """Prints an array as it is handwritten: with its delimiters and its lines."""
     left, name, right = commands.MATRIX_FENCES.get(array.name, ("", array.name, ""))
     if name in ("substack", "subarray"):
-        out += ["\\substack", "{", *_rows(array), "}"]
+        out += ["\\substack", "{", *_print_rows(array), "}"]
         return
     columns = ["c" if letter != "|" else "|" for letter in array.columns or []]
     if name == "alignedat":
@@ -289,15 +289,15 @@ def _array(array: Array, out: list[str]) -> None:
         name, columns = "matrix", []
     elif name not in _ENVIRONMENTS:
         raise _refused_error(f"a label cannot contain the environment {name}")
-    out += _delimiter(left.removeprefix("\\left")) if left else []
+    out += _print_delimiter(left.removeprefix("\\left")) if left else []
     out.append(f"\\begin{{{name}}}")
     out += ["{", *columns, "}"] if columns else []
-    out += _rows(array)
+    out += _print_rows(array)
     out.append(f"\\end{{{name}}}")
-    out += _delimiter(right.removeprefix("\\right")) if right else []
+    out += _print_delimiter(right.removeprefix("\\right")) if right else []
 
 
-def _rows(array: Array) -> list[str]:
+def _print_rows(array: Array) -> list[str]:
     out: list[str] = []
     for row in array.rows:
         cells = [_print_nodes(cell) for cell in row.cells]

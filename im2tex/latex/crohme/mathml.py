@@ -37,10 +37,10 @@ def symbol_tokens(name: str) -> list[str]:
         return [SYNONYMS.get(name, name)]
     if name in MATHML_NAMES:
         return [SYNONYMS.get("\\" + name, "\\" + name)]
-    return [_character(c) for c in name if not c.isspace()]
+    return [_character_token(c) for c in name if not c.isspace()]
 
 
-def _character(character: str) -> str:
+def _character_token(character: str) -> str:
     found = MATHML.get(character) or COMMANDS.get(character, character)
     return SYNONYMS.get(found, found)
 
@@ -58,14 +58,14 @@ def canonical_from_mathml(math: ET.Element) -> CanonicalTokens:
         MathMLError: for an element that is not known or has another number of children, or a
             character that LaTeX has no command for.
     """
-    return _row(list(math))
+    return _read_row(list(math))
 
 
-def _row(elements: Iterable[ET.Element]) -> CanonicalTokens:
-    return [token for element in elements for token in _element(element)]
+def _read_row(elements: Iterable[ET.Element]) -> CanonicalTokens:
+    return [token for element in elements for token in _read_element(element)]
 
 
-def _element(element: ET.Element) -> CanonicalTokens:
+def _read_element(element: ET.Element) -> CanonicalTokens:
     name = element.tag.rpartition("}")[2].rpartition(":")[2]
     identity = element.get(_ID)
     if name in _LEAVES:
@@ -77,19 +77,19 @@ def _element(element: ET.Element) -> CanonicalTokens:
     if name in _EMPTY:
         return []
     if name in _ROWS:
-        return _row(element)
+        return _read_row(element)
     if name == "msqrt":
-        return _filled("\\sqrt { 0 }", [_row(element)], identity)
+        return _fill_template("\\sqrt { 0 }", [_read_row(element)], identity)
     if name not in _TEMPLATES:
         raise MathMLError(f"<{name}> is not supported")
     template = _TEMPLATES[name]
     needed = sum(word.isdigit() for word in template.split())
     if len(element) != needed:
         raise MathMLError(f"<{name}> must have {needed} children, got {len(element)}")
-    return _filled(template, [_element(child) for child in element], identity)
+    return _fill_template(template, [_read_element(child) for child in element], identity)
 
 
-def _filled(
+def _fill_template(
     template: str, parts: Sequence[CanonicalTokens], identity: str | None
 ) -> CanonicalTokens:
     """A template's tokens, with parts in place of their numbers; an empty script is none."""

@@ -81,7 +81,7 @@ def label_graph(tokens: Sequence[str], *, strict: bool = False) -> LabelGraph:
     Raises:
         LatexError: where it has none; see `layout_tree`.
     """
-    graph = _label_graph(" ".join(tokens), strict)
+    graph = _cached_graph(" ".join(tokens), strict)
     if isinstance(graph, LatexError):
         raise graph.with_traceback(None)
     return graph
@@ -94,18 +94,18 @@ _STRICT_DIFFERS = re.compile(
 
 
 @lru_cache(maxsize=1024)
-def _label_graph(source: str, strict: bool) -> LabelGraph | LatexError:
+def _cached_graph(source: str, strict: bool) -> LabelGraph | LatexError:
     if strict and not _STRICT_DIFFERS.search(source):
-        graph = _label_graph(source, False)
+        graph = _cached_graph(source, False)
         if isinstance(graph, LabelGraph):
             return graph
     try:
-        return _graph(layout_tree([source], strict=strict))
+        return _build_graph(layout_tree([source], strict=strict))
     except LatexError as error:
         return error
 
 
-def _graph(tree: LayoutTree) -> LabelGraph:
+def _build_graph(tree: LayoutTree) -> LabelGraph:
     nodes: dict[str, tuple[str, ...]] = {}
     edges: dict[tuple[str, str], tuple[str, ...]] = {}
     positions: list[str] = []
@@ -135,7 +135,7 @@ def _graph(tree: LayoutTree) -> LabelGraph:
 
 def try_label_graph(tokens: Sequence[str] | None, *, strict: bool = False) -> LabelGraph | None:
     """The label graph of a formula; None for a formula without graph, and for None."""
-    graph = None if tokens is None else _label_graph(" ".join(tokens), strict)
+    graph = None if tokens is None else _cached_graph(" ".join(tokens), strict)
     return graph if isinstance(graph, LabelGraph) else None
 
 
@@ -157,8 +157,8 @@ def compare_label_graphs(
     """
     guess = prediction or _EMPTY
     return GraphComparison(
-        _errors(guess.nodes, reference.nodes, strict),
-        _errors(guess.edges, reference.edges, strict),
+        _count_errors(guess.nodes, reference.nodes, strict),
+        _count_errors(guess.edges, reference.edges, strict),
         guess.nodes.keys() == reference.nodes.keys()
         and guess.edges.keys() == reference.edges.keys(),
         prediction is not None or not strict,
@@ -168,12 +168,12 @@ def compare_label_graphs(
 _Key = TypeVar("_Key", str, tuple[str, str])
 
 
-def _errors(
+def _count_errors(
     guess: dict[_Key, tuple[str, ...]], gold: dict[_Key, tuple[str, ...]], strict: bool
 ) -> int:
     if guess == gold:
         return 0
-    differ = _count_differences if strict else _disjoint
+    differ = _count_differences if strict else _differ
     missing = gold.keys() - guess.keys()
     return sum(differ((), gold[key]) for key in missing) + sum(
         differ(labels, gold.get(key, ()))
@@ -182,7 +182,7 @@ def _errors(
     )
 
 
-def _disjoint(labels: tuple[str, ...], gold: tuple[str, ...]) -> int:
+def _differ(labels: tuple[str, ...], gold: tuple[str, ...]) -> int:
     return int(set(labels).isdisjoint(gold))
 
 

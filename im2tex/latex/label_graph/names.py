@@ -16,7 +16,7 @@ from typing import Any
 from im2tex.latex.normal_form.commands import OPERATORS as OPERATOR_NAMES
 
 
-def _table(text: str) -> dict[str, str]:
+def _parse_table(text: str) -> dict[str, str]:
     words = text.split()
     return {"\\" + name: drawn for name, drawn in zip(words[::2], words[1::2], strict=True)}
 
@@ -31,10 +31,10 @@ TABLES: dict[str, Any] = tomllib.loads(
 FUNCTIONS: dict[str, str] = {command: command[1:] for command in OPERATOR_NAMES}
 
 # Letters and relations: `\not` strikes them through.
-NEGATABLE: dict[str, str] = _table(_NEGATABLE)
+NEGATABLE: dict[str, str] = _parse_table(_NEGATABLE)
 
 # All other symbols: a `\not` before one of them makes the formula unreadable.
-OTHERS: dict[str, str] = _table(_OTHERS) | {
+OTHERS: dict[str, str] = _parse_table(_OTHERS) | {
     **{"\\" + character: character for character in "#%&^_{}$"},
     "\\|": "∥",
 }
@@ -65,12 +65,12 @@ SPACES = frozenset({"~", *(f"\\{name}" for name in (*",;:!> ", "quad", "qquad"))
 # Delimiters that may follow `\left`, `\middle`, `\right` and `\big`.
 DELIMITERS: dict[str, str] = {
     **{character: character for character in "()[]|"},
-    **_table(r"{ { } } | ∥ Vert ‖"),
+    **_parse_table(r"{ { } } | ∥ Vert ‖"),
     **{name: (NEGATABLE | OTHERS)[name] for name in TABLES["words"]["delimiters"].split()},
 }
 
 # As an argument without braces a delimiter is another character, or none that pandoc accepts.
-AS_ARGUMENT: dict[str, str] = _table(
+AS_ARGUMENT: dict[str, str] = _parse_table(
     "langle \u2329 rangle \u232a llbracket 〚 rrbracket 〛 | ‖ sqrt √"
 )
 NEVER_ARGUMENT = frozenset({"\\{", "\\lvert", "\\rvert", "\\lVert", "\\rVert"})

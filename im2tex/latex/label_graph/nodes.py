@@ -81,7 +81,7 @@ def fenced(opening: str, nodes: Sequence[SymbolNode], closing: str) -> SymbolNod
     return compound(NodeKind.FENCED, *left, *nodes, *right)
 
 
-def _leaves() -> dict[str, SymbolNode]:
+def _read_leaves() -> dict[str, SymbolNode]:
     leaves = {c: SymbolNode(NodeKind.LETTER, c) for c in map(chr, range(128)) if c.isalpha()}
     for table in (names.NEGATABLE, names.RELATION_OPERATORS):
         for word, drawn in table.items():
@@ -93,7 +93,7 @@ def _leaves() -> dict[str, SymbolNode]:
     return leaves | dict.fromkeys(names.SPACES, SPACE)
 
 
-_ALL_LEAVES = _leaves()
+_ALL_LEAVES = _read_leaves()
 LEAVES = {word: leaf for word, leaf in _ALL_LEAVES.items() if word not in (*"([|':.",)}
 """Expressions of one word that do not depend on the next word."""
 

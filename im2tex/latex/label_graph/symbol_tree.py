@@ -59,11 +59,11 @@ _ACCENT_SIGNS = names.ACCENTS_ABOVE | names.ACCENTS_BELOW
 _ARGUMENT_KINDS = {r"\phantom": NodeKind.PHANTOM, r"\boxed": NodeKind.BOXED}
 
 
-def _bare_script(reader: SymbolTreeReader) -> SymbolNode:
+def _read_bare_script(reader: SymbolTreeReader) -> SymbolNode:
     return reader.scripted(EMPTY)
 
 
-def _number(reader: SymbolTreeReader) -> SymbolNode:
+def _read_number(reader: SymbolTreeReader) -> SymbolNode:
     start = reader.at
     number = reader.take()
     if reader.glued(*DIGITS, "."):
@@ -75,7 +75,7 @@ def _number(reader: SymbolTreeReader) -> SymbolNode:
     return SymbolNode(NodeKind.SYMBOL if number == "." else NodeKind.NUMBER, number)
 
 
-def _primes(reader: SymbolTreeReader) -> SymbolNode:
+def _read_primes(reader: SymbolTreeReader) -> SymbolNode:
     start = reader.at
     reader.at += 1
     while reader.at - start < 4 and reader.glued("'"):
@@ -83,14 +83,14 @@ def _primes(reader: SymbolTreeReader) -> SymbolNode:
     return SymbolNode(NodeKind.SYMBOL, names.OPERATORS["'" * (reader.at - start)])
 
 
-def _colon(reader: SymbolTreeReader) -> SymbolNode:
+def _read_colon(reader: SymbolTreeReader) -> SymbolNode:
     reader.at += 1
     equals = reader.glued("=")
     reader.at += equals
     return SymbolNode(NodeKind.RELATION, ":=" if equals else ":")
 
 
-def _maybe_fenced(reader: SymbolTreeReader) -> SymbolNode:
+def _read_maybe_fenced(reader: SymbolTreeReader) -> SymbolNode:
     opening = reader.take()
     closing = CLOSING[opening]
     nodes = reader.contents_if_closed(closing)
@@ -120,13 +120,13 @@ def _read_sized(reader: SymbolTreeReader) -> SymbolNode:
     raise reader.error("a delimiter is missing")
 
 
-def _refused_size(reader: SymbolTreeReader) -> SymbolNode:
+def _refuse_size(reader: SymbolTreeReader) -> SymbolNode:
     if reader.crohme_compatible:
         raise reader.error(f"unknown to pandoc: {reader.peek()}")
     return _read_sized(reader)
 
 
-def _fraction(reader: SymbolTreeReader) -> SymbolNode:
+def _read_fraction(reader: SymbolTreeReader) -> SymbolNode:
     command = reader.take()
     fraction = compound(NodeKind.FRACTION, reader.needed(), reader.needed())
     if command == r"\binom":
@@ -140,14 +140,14 @@ def _read_stacked(reader: SymbolTreeReader) -> SymbolNode:
     return compound(kind, reader.needed(), limit)
 
 
-def _arrow(reader: SymbolTreeReader) -> SymbolNode:
+def _read_arrow(reader: SymbolTreeReader) -> SymbolNode:
     shaft = SymbolNode(NodeKind.SYMBOL, "←" if reader.take() == r"\xleftarrow" else "→")
     if reader.peek() == "[":
         return compound(NodeKind.UNDEROVER, shaft, reader.bracketed(), reader.needed())
     return compound(NodeKind.OVER, shaft, reader.needed())
 
 
-def _root(reader: SymbolTreeReader) -> SymbolNode:
+def _read_root(reader: SymbolTreeReader) -> SymbolNode:
     command = reader.take()
     if reader.peek() == "[":
         index = reader.bracketed()
@@ -160,7 +160,7 @@ def _root(reader: SymbolTreeReader) -> SymbolNode:
     return SymbolNode(NodeKind.SYMBOL, names.AS_ARGUMENT[command])
 
 
-def _accent(reader: SymbolTreeReader) -> SymbolNode:
+def _read_accent(reader: SymbolTreeReader) -> SymbolNode:
     command = reader.take()
     kind = NodeKind.UNDER if command in names.ACCENTS_BELOW else NodeKind.OVER
     drawn = _ACCENT_SIGNS.get(command, names.STROKE)
@@ -169,7 +169,7 @@ def _accent(reader: SymbolTreeReader) -> SymbolNode:
 
 def _read_negated(reader: SymbolTreeReader) -> SymbolNode:
     if reader.tokens[reader.at + 1] == "{":
-        return _accent(reader)
+        return _read_accent(reader)
     reader.at += 1
     kind, drawn, _ = reader.needed()
     if kind not in {NodeKind.RELATION, NodeKind.LETTER, NodeKind.NUMBER}:
@@ -177,7 +177,7 @@ def _read_negated(reader: SymbolTreeReader) -> SymbolNode:
     return SymbolNode(kind, names.NEGATED.get(drawn, drawn + names.STROKE))
 
 
-def _modulo(reader: SymbolTreeReader) -> SymbolNode:
+def _read_modulo(reader: SymbolTreeReader) -> SymbolNode:
     command = reader.take()
     name = () if command == r"\pod" else (SymbolNode(NodeKind.NAME, "mod"), SPACE)
     nodes = (*name, reader.expression())
@@ -186,11 +186,11 @@ def _modulo(reader: SymbolTreeReader) -> SymbolNode:
     return compound(NodeKind.ROW, SPACE, *nodes)
 
 
-def _with_argument(reader: SymbolTreeReader) -> SymbolNode:
+def _read_argument(reader: SymbolTreeReader) -> SymbolNode:
     return compound(_ARGUMENT_KINDS[reader.take()], reader.needed())
 
 
-def _length(reader: SymbolTreeReader) -> SymbolNode:
+def _read_length(reader: SymbolTreeReader) -> SymbolNode:
     if not _LENGTHS[reader.take()].fullmatch(reader.word_in_braces()):
         raise reader.error("not a length")
     return SPACE
@@ -209,19 +209,19 @@ _HLINE = r"\hline"
 _GRID_LEVELS = 2  # levels of nesting that a grid counts for, by the calls that reading it takes
 
 
-def _substack(reader: SymbolTreeReader) -> SymbolNode:
+def _read_substack(reader: SymbolTreeReader) -> SymbolNode:
     """Rows of one cell each."""
     reader.enter(_GRID_LEVELS)
     reader.at += 1
     reader.expect("{")
-    rows = [_row([[reader.body()]])]
-    while _line_end(reader, spaced=True):
-        rows.append(_row([[reader.body()]]))
+    rows = [_make_row([[reader.body()]])]
+    while _read_line_end(reader, spaced=True):
+        rows.append(_make_row([[reader.body()]]))
     reader.expect("}")
     return compound(NodeKind.TABLE, *rows)
 
 
-def _environment(reader: SymbolTreeReader) -> SymbolNode:
+def _read_environment(reader: SymbolTreeReader) -> SymbolNode:
     r"""From `\begin` to its `\end`."""
     reader.enter(_GRID_LEVELS)
     reader.at += 1
@@ -229,7 +229,7 @@ def _environment(reader: SymbolTreeReader) -> SymbolNode:
     if name == "equation":
         node = reader.body()
     elif name in _GRIDS:
-        node = _grid(reader, name)
+        node = _read_grid(reader, name)
     else:
         raise reader.error(f"the environment {name!r} is unknown")
     reader.expect(r"\end")
@@ -238,7 +238,7 @@ def _environment(reader: SymbolTreeReader) -> SymbolNode:
     return node
 
 
-def _grid(reader: SymbolTreeReader, name: str) -> SymbolNode:
+def _read_grid(reader: SymbolTreeReader, name: str) -> SymbolNode:
     if name == "array":
         columns = reader.word_in_braces()
         if reader.crohme_compatible and not all(c.isalpha() or c == "|" for c in columns):
@@ -247,11 +247,11 @@ def _grid(reader: SymbolTreeReader, name: str) -> SymbolNode:
         reader.group()
     rows: list[SymbolNode] = []
     while reader.peek() != r"\end":
-        cells = [_cell(reader)]
+        cells = [_read_cell(reader)]
         while reader.take_if("&"):
-            cells.append(_cell(reader))
-        rows.append(_row(cells))
-        if not _line_end(reader, spaced=name in _NOT_AMS):
+            cells.append(_read_cell(reader))
+        rows.append(_make_row(cells))
+        if not _read_line_end(reader, spaced=name in _NOT_AMS):
             break
     if not rows and name not in _MAY_BE_EMPTY:
         raise reader.error("a grid without rows")
@@ -260,11 +260,11 @@ def _grid(reader: SymbolTreeReader, name: str) -> SymbolNode:
     return fenced(opening, [grid], closing) if opening else grid
 
 
-def _row(cells: list[list[SymbolNode]]) -> SymbolNode:
+def _make_row(cells: list[list[SymbolNode]]) -> SymbolNode:
     return compound(NodeKind.TABLE_ROW, *(compound(NodeKind.CELL, *nodes) for nodes in cells))
 
 
-def _cell(reader: SymbolTreeReader) -> list[SymbolNode]:
+def _read_cell(reader: SymbolTreeReader) -> list[SymbolNode]:
     nodes: list[SymbolNode] = []
     while True:
         start = reader.at
@@ -279,7 +279,7 @@ def _cell(reader: SymbolTreeReader) -> list[SymbolNode]:
         nodes += members(node)
 
 
-def _line_end(reader: SymbolTreeReader, *, spaced: bool) -> bool:
+def _read_line_end(reader: SymbolTreeReader, *, spaced: bool) -> bool:
     r"""Reads `\\` and the extra height behind it, in any form that is a list of expressions."""
     if not reader.take_if(r"\\"):
         return False
@@ -288,36 +288,36 @@ def _line_end(reader: SymbolTreeReader, *, spaced: bool) -> bool:
     return True
 
 
-_ACCENTS = dict.fromkeys(_ACCENT_SIGNS, _accent)
-_MODULO = dict.fromkeys((r"\mod", r"\bmod", r"\pmod", r"\pod"), _modulo)
+_ACCENTS = dict.fromkeys(_ACCENT_SIGNS, _read_accent)
+_MODULO = dict.fromkeys((r"\mod", r"\bmod", r"\pmod", r"\pod"), _read_modulo)
 
 CONSTRUCTS = {
     "{": SymbolTreeReader.group,
-    "'": _primes,
-    ":": _colon,
-    **dict.fromkeys("^_", _bare_script),
-    **dict.fromkeys((*DIGITS, "."), _number),
-    **dict.fromkeys(CLOSING, _maybe_fenced),
+    "'": _read_primes,
+    ":": _read_colon,
+    **dict.fromkeys("^_", _read_bare_script),
+    **dict.fromkeys((*DIGITS, "."), _read_number),
+    **dict.fromkeys(CLOSING, _read_maybe_fenced),
     r"\left": _read_left,
     **dict.fromkeys(_SIZES, _read_sized),
-    **dict.fromkeys(_REFUSED_SIZES, _refused_size),
-    **dict.fromkeys((r"\frac", r"\dfrac", r"\tfrac", r"\binom"), _fraction),
+    **dict.fromkeys(_REFUSED_SIZES, _refuse_size),
+    **dict.fromkeys((r"\frac", r"\dfrac", r"\tfrac", r"\binom"), _read_fraction),
     **dict.fromkeys((r"\overset", r"\underset", r"\stackrel"), _read_stacked),
-    **dict.fromkeys((r"\xleftarrow", r"\xrightarrow"), _arrow),
-    **dict.fromkeys((r"\sqrt", r"\surd"), _root),
+    **dict.fromkeys((r"\xleftarrow", r"\xrightarrow"), _read_arrow),
+    **dict.fromkeys((r"\sqrt", r"\surd"), _read_root),
     **_ACCENTS,
     r"\not": _read_negated,
-    **dict.fromkeys(text.FONTS, text.styled),
-    **dict.fromkeys(text.TEXT_FONTS, text.text),
-    r"\texttt": text.typewriter,
-    r"\operatorname": text.operator_name,
-    **dict.fromkeys(text.CLASSES, text.classed),
+    **dict.fromkeys(text.FONTS, text.read_styled),
+    **dict.fromkeys(text.TEXT_FONTS, text.read_text),
+    r"\texttt": text.read_typewriter,
+    r"\operatorname": text.read_operator_name,
+    **dict.fromkeys(text.CLASSES, text.read_classed),
     **_MODULO,
-    **dict.fromkeys(_ARGUMENT_KINDS, _with_argument),
-    **dict.fromkeys(_LENGTHS, _length),
+    **dict.fromkeys(_ARGUMENT_KINDS, _read_argument),
+    **dict.fromkeys(_LENGTHS, _read_length),
     r"\ensuremath": _read_ensuremath,
-    r"\begin": _environment,
-    r"\substack": _substack,
+    r"\begin": _read_environment,
+    r"\substack": _read_substack,
 }
 """Functions that read the expression that begins with a word, by word."""
 
@@ -325,7 +325,7 @@ CONSTRUCTS = {
 ARGUMENT_CONSTRUCTS = {
     **{word: CONSTRUCTS[word] for word in ("{", "'", ":")},
     **_ACCENTS,
-    r"\not": _accent,
+    r"\not": _read_accent,
     **_MODULO,
 }
 """The same for an argument without braces."""

@@ -24,18 +24,18 @@ _SPELLABLE = {NodeKind.LETTER, NodeKind.NUMBER, NodeKind.SYMBOL, NodeKind.RELATI
 _CLASSED = {NodeKind.LETTER, NodeKind.TEXT, NodeKind.SYMBOL, NodeKind.RELATION}
 
 
-def styled(reader: SymbolTreeReader) -> SymbolNode:
+def read_styled(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\mathrm` and its kin, with an argument in math."""
     font = FONTS[reader.take()]
     return compound(NodeKind.STYLED, *members(reader.needed()), text=font)
 
 
-def typewriter(reader: SymbolTreeReader) -> SymbolNode:
+def read_typewriter(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\texttt`, which is text before a brace and otherwise a font."""
-    return text(reader) if reader.tokens[reader.at + 1] == "{" else styled(reader)
+    return read_text(reader) if reader.tokens[reader.at + 1] == "{" else read_styled(reader)
 
 
-def text(reader: SymbolTreeReader) -> SymbolNode:
+def read_text(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\text` and its kin, with text in braces."""
     font = TEXT_FONTS[reader.take()]
     reader.expect("{")
@@ -68,7 +68,7 @@ def _text_chunks(reader: SymbolTreeReader) -> list[SymbolNode]:
             written += _TEXT_ESCAPES.get(word, word) + (" " if space else "")
 
 
-def operator_name(reader: SymbolTreeReader) -> SymbolNode:
+def read_operator_name(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\operatorname`, starred or not: one symbol."""
     reader.at += 1
     reader.take_if("*")
@@ -95,7 +95,7 @@ def _spell(nodes: Sequence[SymbolNode], styled: bool = False) -> str | None:
     return name
 
 
-def classed(reader: SymbolTreeReader) -> SymbolNode:
+def read_classed(reader: SymbolTreeReader) -> SymbolNode:
     r"""`\mathop` and its kin: one symbol, or for all but `\mathop` a group of several."""
     command = reader.take()
     nodes = members(reader.atom())

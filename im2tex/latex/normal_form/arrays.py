@@ -73,21 +73,21 @@ class ArrayReader(TokenCursor):
         if name in POSITIONED:
             self._skip_position()
         start = self.at
-        columns = self._columns() if name in COLUMNED else None
+        columns = self._read_columns() if name in COLUMNED else None
         if name == "alignedat":
-            columns = [self._count(name)]
+            columns = [self._read_count(name)]
         repeated = "*" in self.tokens[start : self.at]
-        rows = self._rows()
+        rows = self._read_rows()
         end = self.tokens[self.at]
         if end[:5] != "\\end{" or end[5:-1].strip() != name:
             raise self.error(f"the environment {name} is never closed")
         self.at += 1
-        array = self._array(name, columns, rows)
+        array = self._make_array(name, columns, rows)
         if columns and repeated:
             _drop_unused_columns(columns, array.rows)
         return array
 
-    def _count(self, name: str) -> str:
+    def _read_count(self, name: str) -> str:
         """Reads the number of pairs of columns, in braces."""
         match = _COUNT.match("".join(self.tokens[self.at : self.at + 5]))
         if match is None:
@@ -100,7 +100,7 @@ class ArrayReader(TokenCursor):
         if self.tokens[self.at] != "{":
             return Array("substack", None, [Row([[self.argument("an argument of \\substack")]])])
         self.at += 1
-        rows = self._rows()
+        rows = self._read_rows()
         if any(len(row.cells) > 1 for row in rows):
             raise self.error("& in \\substack")
         self.expect("}", "\\substack is never closed")
@@ -114,16 +114,16 @@ class ArrayReader(TokenCursor):
         """
         self.at += 1
         self.expect("{", f"{token} without its brace")
-        rows = self._rows()
+        rows = self._read_rows()
         self.expect("}", f"{token} is never closed")
-        return self._array(token[1:], None, rows)
+        return self._make_array(token[1:], None, rows)
 
     def _skip_position(self) -> None:
         """Reads over the vertical position of an environment, `[t]`."""
         match = _POSITION.match("".join(self.tokens[self.at : self.at + 6]))
         self.at += len(match[0]) if match else 0
 
-    def _columns(self) -> list[str]:
+    def _read_columns(self) -> list[str]:
         """Reads a column specification."""
         start = self.at
         self.at = self.group_end(start)
@@ -131,9 +131,9 @@ class ArrayReader(TokenCursor):
             raise self.error("a column specification is missing")
         if self.at - start > _SPECIFICATION_TOKENS:
             raise self.error("a column specification is too long")
-        return self._letters(start + 1, self.at - 1)
+        return self._read_letters(start + 1, self.at - 1)
 
-    def _letters(self, at: int, end: int) -> list[str]:
+    def _read_letters(self, at: int, end: int) -> list[str]:
         r"""The columns and bars between two indices, `*{3}{c}` written out."""
         self.enter()
         letters: list[str] = []
@@ -150,7 +150,7 @@ class ArrayReader(TokenCursor):
                 count = "".join(self.tokens[at:middle]).strip("{}")
                 times = int(count) if count.isdecimal() and len(count) < 4 else 1
                 at = self.group_end(middle)
-                letters += self._letters(middle + 1, at - 1)[:_MAX_COLUMNS] * min(
+                letters += self._read_letters(middle + 1, at - 1)[:_MAX_COLUMNS] * min(
                     times, _MAX_COLUMNS
                 )
             elif token in ("@", "!", ">", "<"):
@@ -158,7 +158,7 @@ class ArrayReader(TokenCursor):
         self.depth -= 1
         return letters[:_MAX_COLUMNS]
 
-    def _rows(self) -> list[Row]:
+    def _read_rows(self) -> list[Row]:
         r"""Reads the rows, an empty one behind a last `\\` included."""
         cells, self.cells = self.cells, True
         rows: list[Row] = []
@@ -191,7 +191,7 @@ class ArrayReader(TokenCursor):
             if tokens[end] == "]" and _LENGTH.fullmatch("".join(tokens[start:end])):
                 self.at = end + 1
 
-    def _array(self, name: str, columns: list[str] | None, rows: list[Row]) -> Array:
+    def _make_array(self, name: str, columns: list[str] | None, rows: list[Row]) -> Array:
         """The array, without empty rows and without the braces that a printer gave its cells."""
         ended = _is_empty(rows[-1])
         rows = [row for row in rows if not _is_empty(row)]
@@ -200,7 +200,7 @@ class ArrayReader(TokenCursor):
         if name in PAIRED:
             for row in rows:
                 for cell in row.cells[1::2]:
-                    _anchor(cell)
+                    _brace_first_script(cell)
         return Array(name, columns, rows)
 
 
@@ -242,7 +242,7 @@ def _take_braces_off(name: str, rows: list[Row]) -> None:
         row.cells = cells
 
 
-def _anchor(cell: list[Node]) -> None:
+def _brace_first_script(cell: list[Node]) -> None:
     """Braces a script at the start of a cell, whose base will be the empty group in front of it."""
     node = cell[0] if cell else None
     while isinstance(node, Scripts) and isinstance(node.base, Scripts):

@@ -15,7 +15,7 @@ from im2tex.latex.tokens import END
 _TABLES = tomllib.loads(Path(__file__).with_name("commands.toml").read_text(encoding="utf-8"))
 
 
-def _commands(table: str) -> frozenset[str]:
+def _parse_commands(table: str) -> frozenset[str]:
     return frozenset(_TABLES[table].split())
 
 
@@ -46,7 +46,7 @@ OPENING = frozenset(["{", ROMAN_BRACE, ROMAN_ARGUMENT])
 TEXT = ("\\text", "\\mbox", "\\hbox")
 """Commands whose argument is text, in which spaces count."""
 
-TEXT_FONTS = _commands("text_fonts")
+TEXT_FONTS = _parse_commands("text_fonts")
 """Commands that stay text in every form."""
 
 PROSE = TEXT_FONTS | {"\\raisebox", "\\colorbox", "\\fcolorbox"}
@@ -59,7 +59,7 @@ TEXT_ARGUMENTS = {
 }
 """Commands with an argument that TeX sets as text, and the number of arguments before it."""
 
-ACCENTS = _commands("accents")
+ACCENTS = _parse_commands("accents")
 """Accents, printed with braces around their base."""
 
 WIDE_ACCENTS = frozenset(["\\widehat", "\\widetilde", "\\mathring", "\\dddot"])
@@ -68,7 +68,7 @@ WIDE_ACCENTS = frozenset(["\\widehat", "\\widetilde", "\\mathring", "\\dddot"])
 LINES = frozenset(["\\overline", "\\underline"])
 """Lines over and under, printed with braces of their own around the argument."""
 
-FONTS = _commands("fonts")
+FONTS = _parse_commands("fonts")
 """Fonts and similar commands with one argument; without argument they are symbols."""
 
 STARRED = "\\operatorname *"
@@ -80,7 +80,7 @@ STARS = frozenset(["\\operatorname", "\\hspace", "\\vspace"])
 GROUPED = frozenset([*TEXT, "\\phantom"])
 """Commands printed with braces whether or not they were written."""
 
-SWITCHES = _commands("switches")
+SWITCHES = _parse_commands("switches")
 """Commands that change the rest of their group, and have no scripts themselves."""
 
 SPELLINGS: dict[str, str] = _TABLES["spellings"] | dict.fromkeys([*TEXT, ROMAN_BRACE], "\\mathrm")
@@ -95,12 +95,12 @@ KEPT_INFIXES: dict[str, int] = _TABLES["kept_infixes"]
 INFIXES = ("\\over", "\\choose", *KEPT_INFIXES)
 """Infix commands: their arguments are the rest of the group on either side."""
 
-LENGTHS = _commands("lengths")
+LENGTHS = _parse_commands("lengths")
 """Commands with a length behind them, without braces."""
 
 OPERATORS = {
-    **dict.fromkeys(_commands("operators"), False),
-    **dict.fromkeys(_commands("operators_with_limits"), True),
+    **dict.fromkeys(_parse_commands("operators"), False),
+    **dict.fromkeys(_parse_commands("operators_with_limits"), True),
 }
 """Functions named by words, and whether their scripts are above and below."""
 
@@ -119,7 +119,7 @@ r"""Environments that a position may follow, as in `\begin{array}[t]`."""
 PAIRED = frozenset(["aligned", "alignedat", "split"])
 """Environments whose every other column begins behind a relation sign."""
 
-DELIMITERS = _commands("delimiters")
+DELIMITERS = _parse_commands("delimiters")
 r"""Tokens allowed behind `\left` and `\right`."""
 
 CONSTRUCTS: dict[str, int] = {
@@ -129,7 +129,7 @@ CONSTRUCTS: dict[str, int] = {
 }
 """Commands printed as written, with their number of arguments; without any, they are symbols."""
 
-BRACKETED = _commands("bracketed")
+BRACKETED = _parse_commands("bracketed")
 """Commands that an argument in square brackets may follow."""
 
 BRACKETED_TWICE = frozenset(["\\makebox", "\\framebox"])

@@ -44,7 +44,7 @@ class ConstructReader(ArrayReader):
             raise self.error(f"{self.tokens[self.at]} behind {name} in one group")
         if name in KEPT_INFIXES:
             return Command(name, [Group(left), Group(right)], option or None)
-        return Command(SPELLINGS[name], [grouped(left), grouped(right)])
+        return Command(SPELLINGS[name], [as_group(left), as_group(right)])
 
     def delimiter(self, name: str) -> str:
         """Reads a delimiter, which must be there."""
@@ -92,11 +92,11 @@ class ConstructReader(ArrayReader):
         r"""Reads the arguments of `\genfrac`; returns the plainer command that draws the same."""
         what = "an argument of \\genfrac"
         parts = [self.argument(what) for _ in range(6)]
-        left, right, thickness = (_letters(part) for part in parts[:3])
+        left, right, thickness = (_join_tokens(part) for part in parts[:3])
         for delimiter in (left, right):
             if delimiter not in ("", *DELIMITERS):
                 raise self.error(f"\\genfrac needs delimiters, got {delimiter!r}")
-        above, below = (grouped([part]) for part in parts[4:])
+        above, below = (as_group([part]) for part in parts[4:])
         flat = bool(thickness) and _ZERO.fullmatch(thickness) is not None
         known = _BINOMIALS.get(left + right) if flat else None
         if known == "\\binom":
@@ -114,7 +114,7 @@ class ConstructReader(ArrayReader):
         r"""Reads the arguments of `\buildrel … \over …`."""
         above = self.items(END)
         self.expect("\\over", "\\buildrel without its \\over")
-        return Command(SPELLINGS["\\buildrel"], [grouped(above), self.argument("its base")])
+        return Command(SPELLINGS["\\buildrel"], [as_group(above), self.argument("its base")])
 
     def plain_root(self) -> Node:
         r"""Reads the arguments of `\root … \of …`."""
@@ -123,13 +123,13 @@ class ConstructReader(ArrayReader):
         return Command(SPELLINGS["\\root"], [self.argument("an argument of \\root")], index)
 
 
-def grouped(nodes: list[Node]) -> Group:
+def as_group(nodes: list[Node]) -> Group:
     """Nodes as one group; a single group is returned as it is."""
     return nodes[0] if len(nodes) == 1 and isinstance(nodes[0], Group) else Group(nodes)
 
 
-def _letters(node: Node) -> str:
+def _join_tokens(node: Node) -> str:
     """The tokens of a node, with `?` for each node that is more than a token."""
     if isinstance(node, Group):
-        return "".join(map(_letters, node.body))
+        return "".join(map(_join_tokens, node.body))
     return node if isinstance(node, str) else "?"

@@ -93,14 +93,14 @@ def lex(source: str, *, dollars: bool = False) -> LexedFormula:
     printed = " ".join(tokens) == source.strip()
     if not printed:
         if _TEXT.search(source):
-            tokens = _tidy_tokens(_with_text(_WITH_SPACES.findall(source), dollars=dollars))
+            tokens = _tidy_tokens(_mark_text_spaces(_WITH_SPACES.findall(source), dollars=dollars))
         if "\\operatorname* { " in source:
             tokens = [part for token in tokens for part in _STAR.split(token) if part]
     elif not dollars and "$" in tokens:
-        tokens = _with_text(tokens, dollars=False, ties=True)
+        tokens = _mark_text_spaces(tokens, dollars=False, ties=True)
     tokens = [_SPELLINGS.get(token, token) for token in tokens]
     if not _NUMBERS.keys().isdisjoint(tokens):
-        tokens = _without_numbers(tokens, source)
+        tokens = _drop_numbers(tokens, source)
     return LexedFormula(tokens, printed)
 
 
@@ -164,7 +164,7 @@ def _tidy_tokens(tokens: list[str]) -> list[str]:
     return ["\\" if token == "\\ " else token for token in tokens]
 
 
-def _with_text(pieces: list[str], *, dollars: bool, ties: bool = False) -> list[str]:
+def _mark_text_spaces(pieces: list[str], *, dollars: bool, ties: bool = False) -> list[str]:
     """The tokens with a tie for each space inside text, and without other spaces.
 
     Args:
@@ -215,7 +215,7 @@ class _Tokens(TokenCursor):
     opening = OPENING
 
 
-def _without_numbers(tokens: list[str], source: str) -> list[str]:
+def _drop_numbers(tokens: list[str], source: str) -> list[str]:
     kept: list[str] = []
     cursor = _Tokens(tokens)
     while (token := cursor.take()) != END:

@@ -42,7 +42,7 @@ def normal_form(formula: ParsedFormula) -> list[str]:
     'x _ { 1 } ^ { 2 }'
     """
     out: list[str] = []
-    _nodes(formula.body, out)
+    _print_nodes(formula.body, out)
     return out
 
 
@@ -61,61 +61,61 @@ def token_stream(formula: ParsedFormula) -> list[str]:
     return tokens
 
 
-def _nodes(nodes: list[Node], out: list[str]) -> None:
+def _print_nodes(nodes: list[Node], out: list[str]) -> None:
     for node in nodes:
-        _argument(node, out)
+        _print_node(node, out)
 
 
-def _argument(node: Node, out: list[str]) -> None:
+def _print_node(node: Node, out: list[str]) -> None:
     if type(node) is str:
         out.append(node)
     else:
         _PRINTERS[type(node)](node, out)
 
 
-def _braced(node: Node, out: list[str]) -> None:
+def _print_in_braces(node: Node, out: list[str]) -> None:
     """A node with braces around it, if it has none."""
-    _group(node if type(node) is Group else Group([node]), out)
+    _print_group(node if type(node) is Group else Group([node]), out)
 
 
-def _group(group: Group, out: list[str]) -> None:
+def _print_group(group: Group, out: list[str]) -> None:
     out.append("{")
-    _nodes(group.body, out)
+    _print_nodes(group.body, out)
     out.append("}")
 
 
-def _scripts(node: Scripts, out: list[str]) -> None:
+def _print_scripts(node: Scripts, out: list[str]) -> None:
     if node.base is not None:
-        _argument(node.base, out)
+        _print_node(node.base, out)
     if node.literal:
         for sign, script in node.marks:
             out.append(sign)
             if sign != "'":
-                _argument(script, out)
+                _print_node(script, out)
         return
     primes = 0
     upper: Node | None = None
     for sign, script in node.marks:
         if sign == "_":
             out.append("_")
-            _braced(script, out)
+            _print_in_braces(script, out)
         elif sign == "^":
             upper = script
         else:
             primes += 1
     if primes:
         out += ["^", "{", *["\\prime"] * primes]
-        if isinstance(upper, Group) and not _begins_bare(upper.body):
-            _nodes(upper.body, out)
+        if isinstance(upper, Group) and not _begins_with_script(upper.body):
+            _print_nodes(upper.body, out)
         elif upper is not None:
-            _argument(upper, out)
+            _print_node(upper, out)
         out.append("}")
     elif upper is not None:
         out.append("^")
-        _braced(upper, out)
+        _print_in_braces(upper, out)
 
 
-def _begins_bare(nodes: list[Node]) -> bool:
+def _begins_with_script(nodes: list[Node]) -> bool:
     """Whether a script without base comes first, which would take what stands in front of it."""
     first = nodes[0] if nodes else None
     while isinstance(first, Scripts) and first.base is not None:
@@ -123,62 +123,62 @@ def _begins_bare(nodes: list[Node]) -> bool:
     return isinstance(first, Scripts) or first == "'"
 
 
-def _command(node: Command, out: list[str]) -> None:
+def _print_command(node: Command, out: list[str]) -> None:
     name = node.name
     if name in commands.KEPT_INFIXES:
-        _infix(node, out)
+        _print_infix(node, out)
         return
     out += name.split(" ")
     if node.option is not None:
         out.append("[")
-        _nodes(node.option, out)
+        _print_nodes(node.option, out)
         out.append("]")
     for argument in node.arguments:
         # `\frac\mathrm{d}{t}` is no LaTeX: the command would lose its own argument.
         loses_argument = name in commands.FRACTIONS and isinstance(argument, Command)
         if name in commands.LINES:
-            _group(Group([argument]), out)
+            _print_group(Group([argument]), out)
         elif name in commands.ACCENTS or loses_argument:
-            _braced(argument, out)
+            _print_in_braces(argument, out)
         else:
-            _argument(argument, out)
+            _print_node(argument, out)
 
 
-def _infix(node: Command, out: list[str]) -> None:
+def _print_infix(node: Command, out: list[str]) -> None:
     above, below = node.arguments
-    _nodes(above.body if isinstance(above, Group) else [above], out)
+    _print_nodes(above.body if isinstance(above, Group) else [above], out)
     out.append(node.name)
-    _nodes(node.option or [], out)
-    _nodes(below.body if isinstance(below, Group) else [below], out)
+    _print_nodes(node.option or [], out)
+    _print_nodes(below.body if isinstance(below, Group) else [below], out)
 
 
-def _verbatim(node: Verbatim, out: list[str]) -> None:
+def _print_verbatim(node: Verbatim, out: list[str]) -> None:
     out += node.tokens
 
 
-def _operator(node: Operator, out: list[str]) -> None:
+def _print_operator(node: Operator, out: list[str]) -> None:
     out += ["\\operatorname*" if node.limits else "\\operatorname", "{", *node.name, "}"]
 
 
 def _print_fenced(node: Fenced, out: list[str]) -> None:
     out.append(node.left)
-    _nodes(node.body, out)
+    _print_nodes(node.body, out)
     out.append(node.right)
 
 
-def _substack(node: Array, out: list[str]) -> None:
+def _print_substack(node: Array, out: list[str]) -> None:
     out += ["\\substack", "{"]
     for number, row in enumerate(node.rows):
         if number:
             out.append("\\\\")
         out += ["\\hline"] * row.rules
-        _nodes(row.cells[0], out)
+        _print_nodes(row.cells[0], out)
     out.append("}")
 
 
-def _array(node: Array, out: list[str]) -> None:
+def _print_array(node: Array, out: list[str]) -> None:
     if node.name == "substack":
-        _substack(node, out)
+        _print_substack(node, out)
         return
     left, name, right = commands.MATRIX_FENCES.get(node.name, ("", node.name, ""))
     if left:
@@ -195,7 +195,7 @@ def _array(node: Array, out: list[str]) -> None:
             out.append("{")
             if i % 2 and paired:
                 out += ["{", "}"]
-            _nodes(cell, out)
+            _print_nodes(cell, out)
             out.append("}")
         out.append("\\\\")
     out.append(f"\\end{{{name}}}")
@@ -204,11 +204,11 @@ def _array(node: Array, out: list[str]) -> None:
 
 
 _PRINTERS: dict[type, Callable[[Any, list[str]], None]] = {
-    Group: _group,
-    Scripts: _scripts,
-    Command: _command,
-    Operator: _operator,
+    Group: _print_group,
+    Scripts: _print_scripts,
+    Command: _print_command,
+    Operator: _print_operator,
     Fenced: _print_fenced,
-    Array: _array,
-    Verbatim: _verbatim,
+    Array: _print_array,
+    Verbatim: _print_verbatim,
 }

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from im2tex.latex.normal_form import commands
 from im2tex.latex.normal_form.commands import INFIXES, ROLES, CommandRole
-from im2tex.latex.normal_form.construct_reader import ConstructReader, grouped
+from im2tex.latex.normal_form.construct_reader import ConstructReader, as_group
 from im2tex.latex.normal_form.lexer import LexedFormula, lex
 from im2tex.latex.normal_form.tree import (
     Array,
@@ -271,22 +271,22 @@ class _Parser(ConstructReader):
         self.text, self.prose = text, prose
         self.depth -= 1
         if token in commands.TEXT and prose == 1:
-            return grouped(arguments)
+            return as_group(arguments)
         if not arguments and (option is not None or name != token):
             raise self.error(f"an argument of {token} is missing")
-        return self.completed(Command(name, arguments, option), token)
+        return self.complete(Command(name, arguments, option), token)
 
-    def completed(self, command: Command, token: str) -> Node:
+    def complete(self, command: Command, token: str) -> Node:
         """The node of a command: its arguments as groups, known functions as operators."""
         name, arguments = command.name, command.arguments
         if not arguments:
             return name
         if token in commands.GROUPED:
-            command.arguments = [grouped(arguments)]
+            command.arguments = [as_group(arguments)]
         elif self.printed and name in commands.LINES:
             command.arguments = [_unwrap(arguments[0])]
         elif name in ("\\operatorname", "\\operatorname*"):
-            word = _word(arguments[0])
+            word = _join_tokens(arguments[0])
             if f"\\{word}" in commands.OPERATORS:
                 return Operator(word, name != "\\operatorname")
         return command
@@ -332,7 +332,7 @@ def _unwrap(node: Node) -> Node:
     return node.body[0] if isinstance(node, Group) and len(node.body) == 1 else node
 
 
-def _word(node: Node) -> str:
+def _join_tokens(node: Node) -> str:
     """The tokens of a group; empty if it has other nodes than tokens."""
     body = node.body if isinstance(node, Group) else []
     letters = [leaf for leaf in body if isinstance(leaf, str)]

@@ -122,7 +122,7 @@ def strip_display(source: str, *, dollars: bool) -> str:
         if inside is None:
             break
         source = inside
-    return _ALIGNED.sub(_renamed, source)
+    return _ALIGNED.sub(_rename_environment, source)
 
 
 def _settle_dollars(source: str, *, dollars: bool) -> str:
@@ -155,7 +155,7 @@ def _unwrap(source: str) -> str | None:
     return source[opening.end() : closing.start()] + closing[2]
 
 
-def _renamed(match: re.Match[str]) -> str:
+def _rename_environment(match: re.Match[str]) -> str:
     if match[2] == "eqnarray":
         return "\\begin{array}{rcl}" if match[1] == "begin" else "\\end{array}"
     return f"\\{match[1]}{{{_INNER[match[2]]}}}"
