@@ -18,7 +18,7 @@ from test_symbol_tree import PIECES
 from im2tex.latex.label_graph.label_graph import (
     GraphComparison,
     LabelGraph,
-    _graph,
+    _build_graph,
     compare_label_graphs,
     label_graph,
     try_label_graph,
@@ -230,7 +230,7 @@ def test_label_graph_strict_shared_graph_is_the_strict_graph(tokens):
     except LatexError:
         assert shared is None
     else:
-        assert shared == _graph(own)
+        assert shared == _build_graph(own)
 
 
 def test_label_graph_long_formula_is_cheap():
