@@ -87,7 +87,10 @@ def _run_steps(commands: Sequence[Sequence[str]], folder: Path) -> Path:
             (step / _DONE).touch()
         best = newest_file(step, _BEST)
         if best is None:
-            raise Im2TexError(f"{step} holds no best.ckpt: does its configuration validate?")
+            raise Im2TexError(
+                f"{step} holds no best.ckpt, since its fit had no validation: let "
+                "trainer.check_val_every_n_epoch be at most trainer.max_epochs."
+            )
     assert best is not None
     return best
 

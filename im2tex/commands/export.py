@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from im2tex.data.licences import describe_licences
 from im2tex.errors import Im2TexError
 from im2tex.renames import current_components, current_settings
 from im2tex.utils.files import write_text_atomic
@@ -21,18 +22,22 @@ def export(
     result: Sequence[Path] = (),
     trained_on: Sequence[str] = (),
     ensemble: Sequence[Path] = (),
-    scales: Sequence[float] = (1.0,),
+    scales: Sequence[float] = (),
 ) -> None:
     """Writes a model for `im2tex read`: settings, weights in half precision, model card, licence.
 
+    The licence lists the data that the model and those it started from were trained on, as their
+    checkpoints state them.
+
     Args:
-        ckpt_path: checkpoint of the model.
+        ckpt_path: checkpoint, exported folder, or packaged model.
         folder: folder to write to.
         result: JSON file of a test of this model, for the model card.
         trained_on: further training data with its licence, such as that of a pretraining.
-        ensemble: checkpoint of another model with the same vocabulary; the probabilities are
-            averaged.
-        scales: scales of each image over which probabilities are averaged, such as 0.8 1 1.25.
+        ensemble: another model with the same vocabulary, whose probabilities are averaged with
+            those of the model; the other models of an exported ensemble if not given.
+        scales: scales of each image over which probabilities are averaged, such as 0.8 1 1.25;
+            those of an exported model, or 1, if not given.
 
     Raises:
         Im2TexError: if a file cannot be read or written, or a result is that of another model.
@@ -43,14 +48,15 @@ def export(
     from im2tex.model.pretrained import read_stored
     from im2tex.model.recognizer import Recognizer, combine
 
-    options = EnsembleOptions([str(path) for path in ensemble], scales)
     stored = read_stored(ckpt_path)
+    others = [str(path) for path in ensemble] or stored.members
+    options = EnsembleOptions(others, scales or stored.scales)
     model = combine(Recognizer.from_stored(stored), options)
     tests = [read_result(path) for path in result]
     for test, path in zip(tests, result, strict=True):
         _check_model(test, path, stored.settings, options)
-    sources = _sources(stored.data, tests) + list(trained_on)
-    size = model.save_pretrained(folder, data=stored.data)
+    sources = list(dict.fromkeys([*_with_licences(model.training_data, tests), *trained_on]))
+    size = model.save_pretrained(folder, data=stored.data, training_data=sources)
     tables = [path.with_suffix(".md") for path in result]
     card = model_card(
         name=folder.resolve().name,
@@ -92,11 +98,9 @@ def _check_model(
         )
 
 
-def _sources(data: Mapping[str, Any], tests: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The training source, with its licence if a tested split states it."""
-    name = str(data.get("source", "unknown"))
-    for test in tests:
-        for metadata in test.get("data", {}).get("stores", {}).values():
-            if metadata.get("source") == name and metadata.get("licence"):
-                return [f"{name} ({metadata['licence']})"]
-    return [name]
+def _with_licences(sources: Sequence[str], tests: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The training data; of older models, with the licences that the tested splits state."""
+    stores = [store for test in tests for store in test.get("data", {}).get("stores", {}).values()]
+    known = {store.get("source"): store for store in stores if store.get("licence")}
+    for source in sources:
+        yield from describe_licences(known[source]) if source in known else [source]

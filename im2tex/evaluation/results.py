@@ -218,7 +218,11 @@ def read_result(path: Path) -> dict[str, Any]:
     check_result(str(path), record)
     if "config" in record:
         record["config"] = current_components(current_settings(record["config"])[0])
-    return record | {name: record.get(name) or {} for name in ("data", "signatures", "machine")}
+    record |= {name: record.get(name) or {} for name in ("data", "signatures", "machine")}
+    if "beam" in record["signatures"]:
+        beam = record["signatures"]["beam"].replace(", views=", ", scales=")  # until December 2026
+        record["signatures"]["beam"] = beam
+    return record
 
 
 def write_samples(path: Path, samples: Iterable[SampleResult]) -> None:

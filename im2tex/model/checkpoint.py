@@ -11,7 +11,12 @@ from typing import Any
 import torch
 
 from im2tex.errors import Im2TexError
-from im2tex.model.checkpoint_contents import require_plain, require_settings, require_state
+from im2tex.model.checkpoint_contents import (
+    require_plain,
+    require_settings,
+    require_state,
+    require_texts,
+)
 from im2tex.model.migration import migrate_checkpoint, rename_settings, rename_weights
 from im2tex.utils.version import __version__
 
@@ -20,6 +25,9 @@ _KEY = "im2tex"
 Migration = Callable[[dict[str, Any]], None]
 ENDED = "fit_ended"
 """The key in a checkpoint for whether its fit has ended."""
+
+TRAINING_DATA = "training_data"
+"""The key in a checkpoint for what the weights were trained on, see `StoredModel`."""
 
 _TYPES: dict[str, type] = {
     "epoch": int,
@@ -83,6 +91,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     migrate(checkpoint, where)
     require_state(checkpoint.get("state_dict"), where)
     require_settings(checkpoint.get("hyper_parameters"), where)
+    require_texts(checkpoint.get(TRAINING_DATA, []), where, TRAINING_DATA)
     data = checkpoint.get("datamodule_hyper_parameters", {})
     require_settings(data, where, "datamodule_hyper_parameters")
     for name, value in checkpoint.items():
@@ -112,7 +121,9 @@ def read_file(path: Path) -> Any:
     """
     try:
         if not path.exists():
-            raise Im2TexError(f"there is no checkpoint {path}.")
+            last = path.with_name("last.ckpt")
+            advice = f" There is {last}: had the fit a validation?" if last.exists() else ""
+            raise Im2TexError(f"there is no checkpoint {path}.{advice}")
         if not path.is_file():
             raise Im2TexError(f"{path} cannot be read as a checkpoint: it is no regular file.")
         # torch does not compress: a file that would expand is not its own.

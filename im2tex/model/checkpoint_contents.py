@@ -179,6 +179,18 @@ def require_settings(settings: Any, where: str, name: str = "hyper_parameters") 
         raise Im2TexError(f"{where}: its vocabulary: {_one_line(error)}. {_DAMAGED}") from error
 
 
+def require_texts(texts: Any, where: str, name: str) -> list[str]:
+    """Checks that a stored value is a list of texts, and returns it.
+
+    Raises:
+        Im2TexError: if it is not.
+    """
+    require_plain(texts, f"{where}: {name}")
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise Im2TexError(f"{where}: its {name} must be a list of texts. {_DAMAGED}")
+    return texts
+
+
 def require_plain(value: Any, where: str, tensors: bool = False) -> None:
     """Checks that nested values are plain, and neither too many nor too deep.
 

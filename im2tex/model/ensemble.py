@@ -54,7 +54,7 @@ class EnsembleOptions:
 
     def __str__(self) -> str:
         scales = "/".join(f"{scale:g}" for scale in self.scales)
-        return f"models={1 + len(self.paths)}, views={scales}"
+        return f"models={1 + len(self.paths)}, scales={scales}"
 
     def describe(self) -> str:
         """A sentence for model cards and pages; "" for a single model."""
@@ -85,6 +85,7 @@ class Ensemble(Predictor):
         self.models = nn.ModuleList(models)
         self.scales = tuple(scales)
         self.preprocessing = models[0].preprocessing
+        self.training_data = list(dict.fromkeys(one for m in models for one in m.training_data))
 
     @property
     def first(self) -> Predictor:

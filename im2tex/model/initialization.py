@@ -3,44 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from im2tex.errors import Im2TexError
-from im2tex.latex.vocabulary import SPECIALS
+from im2tex.latex.vocabulary import SPECIALS, Vocabulary
 from im2tex.model.folders import is_model_folder
-from im2tex.model.pretrained import read_stored
+from im2tex.model.pretrained import StoredModel, read_stored
 from im2tex.model.recognizer import Recognizer
 from im2tex.renames import component_attribute
 
 
-def initialize(recognizer: Recognizer, name_or_path: str) -> str:
-    """Starts a recogniser from the weights of another one.
+def read_initial(name_or_path: str) -> StoredModel:
+    """Reads the model to start from: a checkpoint, a model folder or a packaged model.
+
+    Raises:
+        Im2TexError: if there is none, or it cannot be read.
+    """
+    require_init_from(name_or_path)
+    return replace(read_stored(name_or_path), path=Path(name_or_path))  # as given, for messages
+
+
+def extended_vocabulary(stored: StoredModel, labels: Vocabulary) -> Vocabulary:
+    """The vocabulary of the model to start from, followed by the new tokens of the labels.
+
+    A model that is fine-tuned on few formulas thus keeps the symbols that these lack.
+    """
+    known = stored.settings["vocabulary"]
+    return Vocabulary([*known, *(token for token in labels.ordinary if token not in set(known))])
+
+
+def initialize(recognizer: Recognizer, stored: StoredModel) -> str:
+    """Starts a recogniser from the weights of another one, and takes over its training data.
 
     Args:
         recognizer: with its own vocabulary.
-        name_or_path: a checkpoint, a model folder or a packaged model.
+        stored: the model to start from; of an ensemble, the first model.
 
     Returns:
         A report of the loaded, new and unused weights.
 
     Raises:
-        Im2TexError: if there is no such model, or none of its weights fits.
+        Im2TexError: if none of its weights fits.
     """
-    require_init_from(name_or_path)
-    stored = read_stored(name_or_path)
     decoder = recognizer.require_decoder()
     token_parameters = component_attribute(decoder, "vocabulary_parameters", "by_token")
-    return load_matching_weights(
+    report = load_matching_weights(
         recognizer,
         recognizer.require_vocabulary().ordinary,
         {f"decoder.{name}" for name in token_parameters},
         stored.state,
         stored.settings["vocabulary"],
-        name_or_path,
+        stored.path,
     )
+    recognizer.training_data = stored.training_data
+    if stored.members:
+        report += f"\n  of its ensemble of {1 + len(stored.members)} models: the first one"
+    return report
 
 
 def require_init_from(path: str) -> None:

@@ -33,9 +33,11 @@ class Predictor(nn.Module, ABC):
     Attributes:
         preprocessing: how images are prepared for the encoder.
         unknown_tokens: number of label tokens so far that the vocabulary does not contain.
+        training_data: what the weights were trained on, each with its licence.
     """
 
     preprocessing: Preprocessing
+    training_data: Sequence[str] = ()
     unknown_tokens: int = 0
 
     @abstractmethod

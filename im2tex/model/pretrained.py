@@ -5,7 +5,8 @@ A folder holds `config.json`, `model.safetensors` (weights in half precision, bu
 
 - `model`: the arguments of `Recognizer`, vocabulary included;
 - `ensemble`: `members`, the number of further models, in the folders `member_1`, ...; `scales`;
-- `data`: the arguments of `FormulaDataModule` that the model was trained with, where known.
+- `data`: the arguments of `FormulaDataModule` that the model was trained with, where known;
+- `training_data`: what the weights were trained on, a text for each with its licence; where known.
 
 The models of the package are in `im2tex/model/weights/`, each under its name.
 """
@@ -25,11 +26,17 @@ from torch import Tensor, nn
 
 from im2tex.errors import Im2TexError
 from im2tex.model.checkpoint import (
+    TRAINING_DATA,
     add_format_version,
     migrate,
     read_checkpoint,
 )
-from im2tex.model.checkpoint_contents import require_plain, require_settings, require_state
+from im2tex.model.checkpoint_contents import (
+    require_plain,
+    require_settings,
+    require_state,
+    require_texts,
+)
 from im2tex.model.folders import CONFIG, WEIGHTS, locate, member
 from im2tex.model.migration import (
     migrate_config,
@@ -51,6 +58,7 @@ class StoredModel:
         members: folders of the further models of its ensemble.
         scales: test-time scales of its ensemble.
         data: arguments of `FormulaDataModule` that it was trained with; empty where not known.
+        training_data: what the weights were trained on, each with its licence.
     """
 
     path: Path
@@ -59,6 +67,7 @@ class StoredModel:
     members: Sequence[str] = ()
     scales: Sequence[float] = (1.0,)
     data: Mapping[str, Any] = field(default_factory=dict)
+    training_data: Sequence[str] = ()
 
 
 def write_model(
@@ -69,6 +78,7 @@ def write_model(
     members: int = 0,
     scales: Sequence[float] = (1.0,),
     data: Mapping[str, Any] | None = None,
+    training_data: Sequence[str] = (),
 ) -> int:
     """Writes settings and weights; each file is complete or absent.
 
@@ -79,6 +89,7 @@ def write_model(
         members: number of further models of the ensemble.
         scales: test-time scales of the ensemble.
         data: arguments of `FormulaDataModule` that it was trained with.
+        training_data: what the weights were trained on, each with its licence.
 
     Returns:
         The size of the weights' file in bytes.
@@ -98,6 +109,7 @@ def write_model(
         "model": dict(settings),
         "ensemble": {"members": members, "scales": list(scales)},
         "data": dict(data or {}),
+        "training_data": list(training_data),
     }
     add_format_version(config)
     errors = (OSError, SafetensorError)
@@ -123,6 +135,7 @@ def read_model(folder: Path) -> StoredModel:
     require_settings(config["model"], str(file))
     ensemble, data = config.get("ensemble", {}), config.get("data", {})
     require_settings(data, str(file), "data")
+    training_data = require_texts(config.get("training_data", []), str(file), "training_data")
     _require_ensemble(ensemble, folder)
     try:
         if not weights.is_file():
@@ -140,6 +153,7 @@ def read_model(folder: Path) -> StoredModel:
         members=[str(member(folder, k)) for k in range(1, 1 + ensemble.get("members", 0))],
         scales=ensemble.get("scales", [1.0]),
         data=data,
+        training_data=training_data or source_of(data),
     )
 
 
@@ -153,12 +167,19 @@ def read_stored(name_or_path: str | Path) -> StoredModel:
     if not path.is_file() and path.suffix != ".ckpt":
         return read_model(locate(name_or_path))
     checkpoint = read_checkpoint(name_or_path)
+    data = checkpoint.get("datamodule_hyper_parameters", {})
     return StoredModel(
         path=path,
         settings=recognizer_settings(checkpoint["hyper_parameters"]),
         state=without_prefix(checkpoint["state_dict"]),
-        data=checkpoint.get("datamodule_hyper_parameters", {}),
+        data=data,
+        training_data=checkpoint.get(TRAINING_DATA) or source_of(data),
     )
+
+
+def source_of(data: Mapping[str, Any]) -> list[str]:
+    """The training data of a model of an older version, which states its source only."""
+    return [str(data["source"])] if "source" in data else []
 
 
 _AGAIN = "Fetch or export the model again."

@@ -178,7 +178,9 @@ class Recognizer(Predictor):
         Raises:
             Im2TexError: if the settings are unknown, or the weights do not fit them.
         """
-        return rebuild(cls, stored.settings, stored.state, str(stored.path)).eval()
+        model = rebuild(cls, stored.settings, stored.state, str(stored.path)).eval()
+        model.training_data = stored.training_data
+        return model
 
     def load_stored_weights(self, stored: StoredModel) -> None:
         """Loads the weights of a file.
@@ -219,6 +221,7 @@ class Recognizer(Predictor):
             **stored: further keywords of `pretrained.write_model`.
         """
         settings = {"vocabulary": list(self.require_vocabulary().ordinary), **self.settings}
+        stored = {"training_data": self.training_data, **stored}
         return write_model(Path(folder), settings, self, **stored)
 
     def _validate_decoder_options(self) -> None:

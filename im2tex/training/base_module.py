@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,11 +13,17 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from im2tex.errors import Im2TexError
-from im2tex.model.checkpoint import add_format_version, migrate, read_checkpoint
+from im2tex.model.checkpoint import (
+    TRAINING_DATA,
+    add_format_version,
+    migrate,
+    read_checkpoint,
+)
 from im2tex.model.checkpoint_contents import rebuild
 from im2tex.model.migration import PREFIX
 from im2tex.model.predictor import Predictor
-from im2tex.model.pretrained import read_stored
+from im2tex.model.pretrained import read_stored, source_of
+from im2tex.model.recognizer import Recognizer
 from im2tex.training.optim import OptimizerFactory, SchedulerFactory
 
 GRADIENT_CLIPPING_ERROR = "set model.clip_norm, not trainer.gradient_clip_val."
@@ -33,11 +40,13 @@ class BaseModule(LightningModule):
         optimizer: builds the optimiser.
         schedule: builds the learning-rate schedule.
         clip_norm: largest gradient norm; 0 disables clipping.
+        recognizer: the model without Lightning.
     """
 
     optimizer: OptimizerFactory
     schedule: SchedulerFactory
     clip_norm: float
+    recognizer: Recognizer
 
     @property
     def predictor(self) -> Predictor:
@@ -45,12 +54,14 @@ class BaseModule(LightningModule):
         raise NotImplementedError
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the format version."""
+        """Adds the format version and the training data."""
         add_format_version(checkpoint)
+        checkpoint[TRAINING_DATA] = list(self.recognizer.training_data)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Migrates checkpoints of older formats; refuses others."""
+        """Migrates checkpoints of older formats, and restores the training data."""
         migrate(checkpoint, "the checkpoint")
+        self._restore_training_data(checkpoint)
 
     @classmethod
     def load_from_checkpoint(
@@ -83,6 +94,7 @@ class BaseModule(LightningModule):
         content = read_checkpoint(checkpoint_path)
         settings, state = content["hyper_parameters"], content["state_dict"]
         model = rebuild(cls, settings, state, str(checkpoint_path), strict is not False, kwargs)
+        model._restore_training_data(content)
         return model if map_location is None else model.to(map_location)
 
     @classmethod
@@ -104,7 +116,9 @@ class BaseModule(LightningModule):
         stored = read_stored(name_or_path)
         state = {PREFIX + name: value for name, value in stored.state.items()}
         ensemble = {"ensemble": list(stored.members), "tta_scales": list(stored.scales)}
-        return rebuild(cls, stored.settings, state, str(stored.path), overrides=ensemble).eval()
+        model = rebuild(cls, stored.settings, state, str(stored.path), overrides=ensemble).eval()
+        model.recognizer.training_data = stored.training_data
+        return model
 
     def save_pretrained(self, folder: str | Path) -> int:
         """Writes settings and half-precision weights for `from_pretrained`.
@@ -116,6 +130,11 @@ class BaseModule(LightningModule):
             Im2TexError: if a weight exceeds half precision, or the folder cannot be written.
         """
         return self.predictor.save_pretrained(folder)
+
+    def _restore_training_data(self, checkpoint: Mapping[str, Any]) -> None:
+        known = checkpoint.get(TRAINING_DATA)
+        data = checkpoint.get("datamodule_hyper_parameters", {})
+        self.recognizer.training_data = known or source_of(data)
 
     def configure_optimizers(self) -> Any:
         """Builds the optimiser and the learning-rate schedule."""

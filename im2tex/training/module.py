@@ -10,7 +10,9 @@ import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
+from im2tex.data.datamodule import FormulaDataModule
 from im2tex.data.dataset import Batch
+from im2tex.data.licences import describe_licences
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.decoders import Hypothesis, SearchOptions
 from im2tex.decoders.attention_choice import DEFAULT_ATTENTION
@@ -24,7 +26,7 @@ from im2tex.latex.vocabulary import Vocabulary
 from im2tex.model.checkpoint_contents import NOT_HYPERPARAMETERS
 from im2tex.model.ensemble import EnsembleOptions
 from im2tex.model.image_input import ImageInput
-from im2tex.model.initialization import initialize
+from im2tex.model.initialization import extended_vocabulary, initialize, read_initial
 from im2tex.model.prediction import Prediction
 from im2tex.model.predictor import Predictor
 from im2tex.model.recognizer import Recognizer, combine
@@ -73,7 +75,8 @@ class Im2Tex(BaseModule):
             faster on most devices.
         num_validation_examples: number of validation samples kept in `validation_examples`.
         init_from: checkpoint, model folder or packaged model whose weights initialise a new fit,
-            matched by name, and by token if the vocabulary differs. Not stored in checkpoints.
+            matched by name, and by token if the vocabulary differs. Without `vocabulary`, its
+            tokens are kept, followed by new ones of the training labels. Not stored in checkpoints.
         beam_size: beam size in test and predict. Not stored in checkpoints.
         length_penalty: see `SearchOptions`. Not stored in checkpoints.
         max_length: longest prediction in tokens. Not stored in checkpoints.
@@ -196,6 +199,8 @@ class Im2Tex(BaseModule):
         Raises:
             Im2TexError: if there is no vocabulary outside a fit.
         """
+        starts = self.trainer.training and not self.trainer.ckpt_path
+        initial = read_initial(self.init_from) if self.init_from and starts else None
         if self.vocabulary is None:
             if not self.trainer.training and not self.trainer.sanity_checking:
                 raise Im2TexError(
@@ -203,18 +208,25 @@ class Im2Tex(BaseModule):
                 )
             labels = list(formula_data(self.trainer).training_labels())
             vocabulary = Vocabulary.count(labels, self.min_count)
+            if initial is not None:
+                vocabulary = extended_vocabulary(initial, vocabulary)
             self.recognizer.set_vocabulary(vocabulary)
             self.hparams["vocabulary"] = list(vocabulary.ordinary)
-        if self.init_from and not self.trainer.ckpt_path and self.trainer.training:
-            self.print(initialize(self.recognizer, self.init_from))
+        if initial is not None:
+            self.print(initialize(self.recognizer, initial))
             self.init_from = None
 
     # ---------------------------------------------------------------- training
 
     def on_fit_start(self) -> None:
-        """Warns of options of a checkpoint that have no effect."""
+        """Warns of options of a checkpoint that have no effect, and records the training data."""
         for message in unused_options(self.hparams):
             rank_zero_warn(message)
+        data = getattr(self.trainer, "datamodule", None)
+        if isinstance(data, FormulaDataModule):
+            new = describe_licences(data.split(data.train_split).metadata)
+            known = self.recognizer.training_data
+            self.recognizer.training_data = list(dict.fromkeys([*known, *new]))
 
     def on_train_start(self) -> None:
         """Requests a check of the first batch for the losses that need symbol boxes."""

@@ -20,7 +20,7 @@ from im2tex.errors import Im2TexError
 from im2tex.evaluation.results import read_result
 from im2tex.grid import Grid, size_mask
 from im2tex.latex.vocabulary import BOS, EOS, PAD, UNK
-from im2tex.model.initialization import initialize
+from im2tex.model.initialization import initialize, read_initial
 
 V, D = 7, 6
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
@@ -271,7 +271,7 @@ def test_ctc_fits_tests_and_initialises_another_fit(tmp_path, capsys):
     words = ["zebra", *reversed(trained.recognizer.require_vocabulary().ordinary)]
     chosen = {name: settings["model"][name] for name in ("encoder_args", "decoder_args")}
     other = Im2Tex(vocabulary=words, decoder="ctc", **chosen)
-    said = initialize(other.recognizer, str(checkpoint))
+    said = initialize(other.recognizer, read_initial(str(checkpoint)))
     assert "2 token by token" in said
     for token in ("<pad>", trained.recognizer.require_vocabulary().ordinary[0]):
         ours, theirs = (

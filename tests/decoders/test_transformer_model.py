@@ -8,7 +8,7 @@ from tiny_run import TINY, changed, config, im2tex, steps
 
 from im2tex.latex.vocabulary import EOS
 from im2tex.model.checkpoint import read_checkpoint
-from im2tex.model.initialization import initialize
+from im2tex.model.initialization import initialize, read_initial
 from im2tex.training.module import Im2Tex
 
 DECODER = {
@@ -91,7 +91,7 @@ def test_another_vocabulary_takes_the_rows_of_its_tokens_and_all_else(tmp_path):
     other.on_save_checkpoint(content)
     torch.save(content, tmp_path / "a.ckpt")
     fresh = model.recognizer.decoder.embedding.weight[4].clone()
-    said = initialize(model.recognizer, str(tmp_path / "a.ckpt"))
+    said = initialize(model.recognizer, read_initial(str(tmp_path / "a.ckpt")))
     theirs, ours = other.recognizer.decoder, model.recognizer.decoder
     for name in ("embedding.weight", "output.weight", "output.bias"):
         mine, known = ours.get_parameter(name), theirs.get_parameter(name)

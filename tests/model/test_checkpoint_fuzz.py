@@ -13,7 +13,7 @@ from tiny_run import im2tex
 
 from im2tex.errors import Im2TexError
 from im2tex.model.checkpoint import read_checkpoint
-from im2tex.model.initialization import initialize
+from im2tex.model.initialization import initialize, read_initial
 from im2tex.training.module import Im2Tex
 
 ROUNDS = 120
@@ -102,7 +102,7 @@ def test_a_fit_starts_from_a_damaged_checkpoint_or_refuses_it(checkpoint, tmp_pa
         damaged(checkpoint, path, seed)
         model = Im2Tex(**settings)
         try:
-            initialize(model.recognizer, str(path))
+            initialize(model.recognizer, read_initial(str(path)))
         except Im2TexError as error:
             one_line(error)
         except Exception as error:

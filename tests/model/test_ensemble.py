@@ -1,6 +1,7 @@
 """Ensembles and test-time scales, from the command line to an exported folder."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -50,9 +51,9 @@ def test_a_test_reads_together_and_says_so(checkpoint, second, tmp_path, capsys)
 
     alone, together = tested("alone"), tested("together", *flags(second))
     out = capsys.readouterr().out
-    assert "models=2, views=0.75/1/1.5" in out
+    assert "models=2, scales=0.75/1/1.5" in out
     assert "models=" not in alone["signatures"]["beam"]
-    assert together["signatures"]["beam"].endswith("n_best=1, models=2, views=0.75/1/1.5)")
+    assert together["signatures"]["beam"].endswith("n_best=1, models=2, scales=0.75/1/1.5)")
 
     # Six parts look at more than six times the cells of one, a fourth to twice as many each.
     def looked(name):
@@ -96,6 +97,30 @@ def test_an_exported_ensemble_reads_as_its_checkpoints_do(checkpoint, second, pi
     again = tmp_path / "again"
     Im2Tex.from_pretrained(moved).save_pretrained(again)
     assert Im2Tex.from_pretrained(again).transcribe(picture)[0] == found
+
+
+def test_export_of_an_exported_ensemble_keeps_members_scales_and_licences(
+    checkpoint, second, picture, tmp_path
+):
+    pair, again, scaled = (tmp_path / name for name in ("pair", "again", "scaled"))
+    pretrained = ("--trained_on", "strokes of Detexify (ODbL 1.0)")
+    export = ("export", "--ckpt_path", checkpoint, "--folder", pair, "--ensemble", second)
+    assert im2tex(*export, "--scales", *SCALES, *pretrained) == 0
+    assert im2tex("export", "--ckpt_path", pair, "--folder", again) == 0
+    assert im2tex("export", "--ckpt_path", pair, "--folder", scaled, "--scales", 1) == 0
+    shutil.rmtree(tmp_path / "pair")
+    assert json.loads((again / "config.json").read_text())["ensemble"] == {
+        "members": 1,
+        "scales": SCALES,
+    }
+    assert json.loads((scaled / "config.json").read_text())["ensemble"]["scales"] == [1.0]
+    assert "strokes of Detexify (ODbL 1.0)" in (again / "LICENSE").read_text()
+    assert "2 models" in (again / "README.md").read_text()
+    joint = Im2Tex.load_from_checkpoint(checkpoint, ensemble=[str(second)], tta_scales=SCALES)
+    expected = joint.transcribe(picture)[0].score
+    assert Im2Tex.from_pretrained(again).transcribe(picture)[0].score == pytest.approx(
+        expected, rel=0.02
+    )
 
 
 def test_a_result_of_another_way_of_reading_is_not_shown(checkpoint, second, tmp_path, capsys):

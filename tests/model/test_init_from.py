@@ -7,7 +7,7 @@ from tiny_run import TINY, changed, config, im2tex
 from im2tex.errors import Im2TexError
 from im2tex.latex.vocabulary import SPECIALS
 from im2tex.model.checkpoint import read_checkpoint
-from im2tex.model.initialization import initialize
+from im2tex.model.initialization import initialize, read_initial
 from im2tex.training.module import Im2Tex
 
 SMALL = {
@@ -50,7 +50,7 @@ def rows(model):
 def test_the_same_vocabulary_in_another_order_keeps_each_tokens_rows(tmp_path):
     _, path = saved(tmp_path / "a.ckpt", ["x", "+", "1"])
     model = Im2Tex(vocabulary=["1", "x", "+"], **SMALL)
-    initialize(model.recognizer, str(path))
+    initialize(model.recognizer, read_initial(str(path)))
     for token, values in rows(model).items():
         assert values == [[code(token)]] * 3
 
@@ -59,7 +59,7 @@ def test_tokens_not_known_there_keep_their_fresh_rows(tmp_path):
     _, path = saved(tmp_path / "a.ckpt", ["x", "+", "1", "2"])
     model = Im2Tex(vocabulary=["y", "1", "z", "x"], **SMALL)
     fresh = {token: values for token, values in rows(model).items() if token in ("y", "z")}
-    said = initialize(model.recognizer, str(path))
+    said = initialize(model.recognizer, read_initial(str(path)))
     for token, values in rows(model).items():
         assert values == (fresh[token] if token in fresh else [[code(token)]] * 3)
     assert "tokens unknown to it (2): y z" in said
@@ -68,7 +68,7 @@ def test_tokens_not_known_there_keep_their_fresh_rows(tmp_path):
 def test_no_token_in_common_still_takes_the_special_ones_and_the_rest(tmp_path):
     other, path = saved(tmp_path / "a.ckpt", ["x", "+"])
     model = Im2Tex(vocabulary=["a", "b", "c"], **SMALL)
-    said = initialize(model.recognizer, str(path))
+    said = initialize(model.recognizer, read_initial(str(path)))
     found = rows(model)
     for token in SPECIALS:
         assert found[token] == [[code(token)]] * 3
@@ -86,7 +86,7 @@ def test_statistics_of_the_batches_come_along(tmp_path):
     other.on_save_checkpoint(content)
     torch.save(content, tmp_path / "a.ckpt")
     model = Im2Tex(vocabulary=["x"], **SMALL)
-    initialize(model.recognizer, str(tmp_path / "a.ckpt"))
+    initialize(model.recognizer, read_initial(str(tmp_path / "a.ckpt")))
     assert (model.recognizer.encoder.convolutions[0][1].running_mean == 7).all()
 
 
@@ -98,7 +98,7 @@ def test_init_from_report_names_new_and_unused_weights(tmp_path):
         vocabulary=["x"],
         **SMALL | {"decoder_args": {"hidden_size": 16, "embedding_dim": 8, "symbol_loss": 1.0}},
     )
-    said = initialize(model.recognizer, str(path)).splitlines()
+    said = initialize(model.recognizer, read_initial(str(path))).splitlines()
     assert said[0].startswith(f"Started from {path}: ")
     assert "decoder.cell.weight_hh" in said[1]
     assert "decoder.symbols.classify.weight" in said[1]
@@ -122,7 +122,7 @@ def test_a_model_that_nothing_fits_is_an_error(tmp_path):
         | {"encoder_args": arguments, "decoder_args": {"hidden_size": 20, "embedding_dim": 6}},
     )
     with pytest.raises(Im2TexError, match=r"no weight of .*a\.ckpt fits this model"):
-        initialize(model.recognizer, str(path))
+        initialize(model.recognizer, read_initial(str(path)))
 
 
 def test_a_fit_starts_from_the_weights_and_forgets_that_it_did(checkpoint, tmp_path, capsys):
@@ -149,13 +149,15 @@ def test_a_fit_on_other_formulas_starts_from_the_rows_of_the_tokens_it_shares(
     path = config(tmp_path, changed(TINY, data={"source_args": source}))
     given = ("--model.init_from", checkpoint, "--trainer.max_steps", "1")
     assert im2tex("fit", "--config", path, *given, "--model.optimizer_args.lr", "0") == 0
-    assert r"tokens unknown to it (1): \cos" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert r"tokens unknown to it (1): \cos" in printed
+    assert f"Started from {checkpoint}: " in printed
     old, new = (
         read_checkpoint(checkpoint),
         read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt"),
     )
     words = [content["hyper_parameters"]["vocabulary"] for content in (old, new)]
-    assert set(words[1]) - set(words[0]) == {r"\cos"}
+    assert words[1] == [*words[0], r"\cos"]  # tokens without a label are kept
     for token in set(words[1]) & set(words[0]):
         one, other = (
             content["state_dict"]["recognizer.decoder.embedding.weight"][4 + known.index(token)]
@@ -172,6 +174,23 @@ def test_a_fit_that_goes_on_does_not_start_anew(checkpoint, tmp_path, capsys):
     )
     assert status == 0
     assert "Started from" not in capsys.readouterr().out
+
+
+def test_vocabulary_given_with_init_from_is_the_vocabulary(checkpoint, tmp_path):
+    settings = changed(TINY, model={"vocabulary": ["1", "x", "="]})
+    given = ("--model.init_from", checkpoint, "--trainer.max_steps", "1")
+    assert im2tex("fit", "--config", config(tmp_path, settings), *given) == 0
+    last = read_checkpoint(tmp_path / "runs/version_0/checkpoints/last.ckpt")
+    assert last["hyper_parameters"]["vocabulary"] == ["1", "x", "="]
+
+
+def test_init_from_ensemble_reports_that_its_first_model_is_used(checkpoint, tmp_path, capsys):
+    folder = tmp_path / "pair"
+    export = ("export", "--ckpt_path", checkpoint, "--folder", folder, "--ensemble", checkpoint)
+    assert im2tex(*export) == 0
+    model = Im2Tex(**read_checkpoint(checkpoint)["hyper_parameters"])
+    report = initialize(model.recognizer, read_initial(str(folder)))
+    assert report.endswith("of its ensemble of 2 models: the first one")
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path, capsys):

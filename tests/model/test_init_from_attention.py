@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_run import TINY
 
-from im2tex.model.initialization import initialize
+from im2tex.model.initialization import initialize, read_initial
 from im2tex.training.module import Im2Tex
 
 TOKENS = ["x", "+", "1"]
@@ -46,7 +46,7 @@ def test_a_hierarchical_model_starts_the_sparse_ones_with_all_of_its_weights(
 ):
     other = saved(tmp_path / "a.ckpt", "hierarchical", share_projection=share)
     started = model(attention, share_projection=share)
-    said = initialize(started.recognizer, str(tmp_path / "a.ckpt"))
+    said = initialize(started.recognizer, read_initial(str(tmp_path / "a.ckpt")))
     assert news(said) == {new or "decoder.reinforce.baseline"}
     assert "  unused: none" in said
     weights = dict(started.named_parameters())
@@ -58,7 +58,7 @@ def test_a_hierarchical_model_starts_the_sparse_ones_with_all_of_its_weights(
 def test_a_standard_model_starts_a_hierarchical_one_whose_coarse_parts_are_new(tmp_path):
     other = saved(tmp_path / "a.ckpt", "standard")
     started = model("hierarchical")
-    said = initialize(started.recognizer, str(tmp_path / "a.ckpt"))
+    said = initialize(started.recognizer, read_initial(str(tmp_path / "a.ckpt")))
     new = news(said)
     assert "decoder.attention.project_coarse.weight" in new
     assert new - {"decoder.attention.project_coarse.weight"} == {

@@ -10,7 +10,9 @@ import torch
 from PIL import Image, ImageDraw
 from tiny_run import TINY, im2tex
 
+from im2tex.data.licences import describe_licences
 from im2tex.errors import Im2TexError
+from im2tex.evaluation.reports.model_card import licence
 from im2tex.ink.builtin_font.typeset import typeset
 from im2tex.ink.rasterize import draw
 from im2tex.model.checkpoint import read_checkpoint
@@ -61,6 +63,65 @@ def test_an_export_is_complete(folder):
     assert "- grammar" in card
     assert "Not measured." in card
     assert "grammar" in (folder / "LICENSE").read_text()
+
+
+def test_licence_names_terms_of_the_training_data_only(folder):
+    assert "- grammar (none: generated formulas" in (folder / "LICENSE").read_text()
+    assert "creativecommons" not in (folder / "LICENSE").read_text()
+    text = licence(["crohme (CC BY-NC-SA 3.0)", "folder (no licence stated)"])
+    assert "- folder (no licence stated)\n" in text
+    assert "creativecommons.org/licenses/by-nc-sa/3.0" in text
+    assert "opendatacommons" not in text
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({"source": "crohme", "licence": "CC"}, ["crohme (CC)"]),
+        ({"source": "folder"}, ["folder (no licence stated)"]),
+        ({"source": "h", "licence": {"a": "CC", "b": "ODbL"}}, ["h: a (CC)", "h: b (ODbL)"]),
+    ],
+)
+def test_licences_of_a_split_are_those_of_its_metadata(metadata, expected):
+    assert describe_licences(metadata) == expected
+
+
+def test_training_data_are_kept_from_model_to_model(checkpoint, trained, tmp_path):
+    known = read_checkpoint(checkpoint)["training_data"]
+    assert known == ["grammar (none: generated formulas in the package's own font)"]
+    content = read_checkpoint(checkpoint)
+    first = tmp_path / "first.ckpt"
+    torch.save({**content, "training_data": ["pretraining (CC BY 4.0)"]}, first)
+
+    # A fit that starts from it, its resumed fit, and the exported folder of that.
+    own = ("--trainer.default_root_dir", tmp_path / "runs", "--trainer.accelerator", "cpu")
+    start = ("--config", trained / "tiny.yaml", "--model.init_from", first)
+    assert im2tex("fit", *start, *own) == 0
+    last = tmp_path / "runs" / "version_0" / "checkpoints" / "last.ckpt"
+    assert read_checkpoint(last)["training_data"] == ["pretraining (CC BY 4.0)", *known]
+    assert im2tex("fit", "--ckpt_path", last, *own, "--trainer.max_epochs", 2) == 0
+    resumed = tmp_path / "runs" / "version_1" / "checkpoints" / "last.ckpt"
+    assert read_checkpoint(resumed)["training_data"] == ["pretraining (CC BY 4.0)", *known]
+    assert im2tex("export", "--ckpt_path", resumed, "--folder", tmp_path / "model") == 0
+    assert "- pretraining (CC BY 4.0)\n- grammar" in (tmp_path / "model/LICENSE").read_text()
+
+    # Models in Python keep them as well.
+    for load, name in ((Recognizer, "a"), (Im2Tex, "b")):
+        load.from_pretrained(tmp_path / "model").save_pretrained(tmp_path / name)
+        stored = json.loads((tmp_path / name / "config.json").read_text())
+        assert stored["training_data"] == ["pretraining (CC BY 4.0)", *known]
+
+
+def test_training_data_of_another_type_is_refused(checkpoint, folder, tmp_path):
+    torch.save({**read_checkpoint(checkpoint), "training_data": [1]}, tmp_path / "a.ckpt")
+    with pytest.raises(Im2TexError, match=r"a\.ckpt: its training_data must be a list of texts"):
+        read_checkpoint(tmp_path / "a.ckpt")
+    damaged = tmp_path / "damaged"
+    shutil.copytree(folder, damaged)
+    settings = json.loads((damaged / "config.json").read_text())
+    (damaged / "config.json").write_text(json.dumps({**settings, "training_data": "x"}))
+    with pytest.raises(Im2TexError, match=r"its training_data must be a list of texts"):
+        Recognizer.from_pretrained(damaged)
 
 
 def test_the_card_shows_a_test_of_the_model_and_no_other(folder, checkpoint, tmp_path, capsys):
@@ -217,6 +278,9 @@ def test_weights_beyond_half_precision_are_refused(tmp_path):
 def test_a_model_of_the_package_is_small_licensed_and_reads(name, picture):
     folder = locate(name)
     assert (folder / "model.safetensors").stat().st_size < 16e6
-    assert (folder / "LICENSE").stat().st_size > 100
+    data = json.loads((folder / "config.json").read_text(encoding="utf-8"))["training_data"]
+    assert (folder / "LICENSE").read_text(encoding="utf-8") == licence(data)
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert all(f"- {one}\n" in card for one in data)
     reading = Im2Tex.from_pretrained(name).transcribe(np.asarray(Image.open(picture)))[0]
     assert reading.tokens

@@ -125,7 +125,11 @@ class GrammarSource(Source):
                 )
                 for i, tokens in enumerate(formulas)
             )
-            metadata = {"source": self.name, "settings": self.settings}
+            metadata = {
+                "source": self.name,
+                "licence": "none: generated formulas in the package's own font",
+                "settings": self.settings,
+            }
             report.splits[split] = write_split(self.path(root, split), samples, metadata)
         lengths = [len(tokens) for tokens in formulas]
         report.lines.append(

@@ -44,9 +44,23 @@ def model_card(
     )
 
 
+_TERMS = {
+    "BY-NC-SA 3.0": "CC BY-NC-SA 3.0: https://creativecommons.org/licenses/by-nc-sa/3.0/\n"
+    "Not for commercial use; derived works must be distributed under the same licence.\n",
+    "ODbL": "ODbL: https://opendatacommons.org/licenses/odbl/1-0/\n",
+}
+"""What to know of a licence, by a part of its name."""
+
+
 def licence(sources: Sequence[str]) -> str:
-    """The licence of the weights, which is that of the training data."""
-    return _template("licence.txt").format(sources=_listed(sources))
+    """The licence of the weights, which is that of the training data.
+
+    Args:
+        sources: training data, each with its licence.
+    """
+    terms = [text for name, text in _TERMS.items() if any(name in source for source in sources)]
+    text = _template("licence.txt").format(sources=_listed(sources), terms="".join(terms))
+    return text.rstrip() + "\n"
 
 
 def _listed(sources: Sequence[str]) -> str:

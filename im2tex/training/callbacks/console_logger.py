@@ -104,11 +104,18 @@ class ConsoleLogger(Callback):
         self._print_training(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Prints the duration of the fit and the path of the best checkpoint."""
+        """Prints the duration of the fit and the best checkpoint, or why there is none."""
         line = f"fit ended after step {trainer.global_step}, {_format_since(self._start)}"
         checkpoint = trainer.checkpoint_callback
         if isinstance(checkpoint, ModelCheckpoint) and checkpoint.best_model_path:
             line += f"; best checkpoint: {checkpoint.best_model_path}"
+        elif isinstance(checkpoint, ModelCheckpoint) and checkpoint.last_model_path:
+            names = ("check_val_every_n_epoch", "val_check_interval", "limit_val_batches")
+            settings = ", ".join(f"trainer.{name} {getattr(trainer, name)}" for name in names)
+            line += (
+                f"; no best checkpoint, since the fit had no validation ({settings}); last "
+                f"checkpoint: {checkpoint.last_model_path}"
+            )
         if trainer.is_global_zero:
             print(line, flush=True)  # not above the bar, which is closed by now
 

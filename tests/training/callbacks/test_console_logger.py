@@ -7,6 +7,7 @@ import pytest
 import torch
 from helpers_callbacks import Batch, Small, batches, small_trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from tiny_run import TINY, changed, config, im2tex
 
 from im2tex.training.callbacks import ConsoleLogger, TerminalProgressBar
 
@@ -94,6 +95,19 @@ def test_console_logger_names_best_checkpoint(tmp_path, capsys):
     trainer = small_trainer(tmp_path, ConsoleLogger(), best, enable_checkpointing=True)
     trainer.fit(Small(), batches(1), batches(1))
     assert f"best checkpoint: {tmp_path / 'kept' / 'best.ckpt'}" in capsys.readouterr().out
+
+
+def test_fit_without_validation_reports_that_there_is_no_best_checkpoint(tmp_path, capsys):
+    settings = changed(TINY, trainer={"check_val_every_n_epoch": 2})
+    assert im2tex("fit", "--config", config(tmp_path, settings)) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    last = tmp_path / "runs/version_0/checkpoints/last.ckpt"
+    assert "no best checkpoint, since the fit had no validation" in line
+    assert "trainer.check_val_every_n_epoch 2" in line
+    assert line.endswith(f"last checkpoint: {last}")
+    best = last.with_name("best.ckpt")
+    assert im2tex("export", "--ckpt_path", best, "--folder", tmp_path / "m") == 2
+    assert f"there is no checkpoint {best}. There is {last}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("terminal", [False, True])
