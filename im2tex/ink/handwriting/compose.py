@@ -69,14 +69,14 @@ class Composer:
         return [name for name in names if name not in self.bank]
 
     def compose(
-        self, layout: Layout, rng: np.random.Generator, writer_style: WriterStyle | None = None
+        self, layout: Layout, rng: np.random.Generator, writer: WriterStyle | None = None
     ) -> Ink:
         """Composes a formula.
 
         Args:
             layout: at least one symbol; each has a glyph in the bank (`missing`).
             rng: source of randomness.
-            writer_style: style of the writer; drawn with `rng` if not given.
+            writer: style of the writer; drawn with `rng` if not given.
 
         Returns:
             Strokes in the layout's unit, and their symbols, in the order of the tokens.
@@ -84,16 +84,15 @@ class Composer:
         Raises:
             KeyError: for a symbol without a glyph.
         """
-        if writer_style is None:
-            writer_style = self.style.sample_writer(rng)
-        writers = self._writers
-        writer = writers[int(rng.integers(len(writers)))] if writers else ""
-        sampler = _GlyphSampler(self.bank, self.style.same_writer_prob, writer, rng)
+        writer = self.style.sample_writer(rng) if writer is None else writer
+        names = self._writers
+        name = names[int(rng.integers(len(names)))] if names else ""
+        sampler = _GlyphSampler(self.bank, self.style.same_writer_prob, name, rng)
         pieces: list[Piece] = []
         spans: list[tuple[int, str, slice]] = []  # position, token, indices of the pieces
         for position, token, parts in self._symbols(layout):
             spans.append((position, token, slice(len(pieces), len(pieces) + len(parts))))
-            pieces += [self._write(part, writer_style, sampler, rng) for part in parts]
+            pieces += [self._write(part, writer, sampler, rng) for part in parts]
         strokes: list[Points] = []
         symbols: list[Symbol] = []
         drawn = self._draw(pieces)
@@ -102,7 +101,7 @@ class Composer:
             for piece in drawn[span]:
                 strokes += piece
             symbols.append(Symbol(token, tuple(range(first, len(strokes))), position))
-        points = writer_style.transform(np.concatenate(strokes), UNIT).astype(np.float32)  # (P, 2)
+        points = writer.transform(np.concatenate(strokes), UNIT).astype(np.float32)  # (P, 2)
         ends = accumulate(map(len, strokes), initial=0)
         return Ink(tuple(points[a:b] for a, b in pairwise(ends)), tuple(symbols))
 

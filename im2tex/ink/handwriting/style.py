@@ -171,7 +171,12 @@ class WriterStyle:
 
 
 class WriterStyles(NamedTuple):
-    """Styles of many writers: the attributes of `WriterStyle` as arrays, (n,) each."""
+    """Styles of many writers: the attributes of `WriterStyle` as arrays, (n,) each.
+
+    Example:
+        >>> writers = NATURAL.writers(rng.random((3, HandwritingStyle.WRITER_DRAWS)))
+        >>> ink = composer.compose(layout, rng, writers.writer(0))
+    """
 
     horizontal_scale: NDArray[np.float64]
     vertical_scale: NDArray[np.float64]
