@@ -38,7 +38,7 @@ def bucket_by_size(
     order: ArrayLike,
     sizes: Sizes,
     limits: BatchLimits,
-    band: int = 16,
+    band: int = 8,
     same_size: bool = False,
 ) -> list[Indices]:
     """Splits samples into batches of similar size.

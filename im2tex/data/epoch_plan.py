@@ -16,7 +16,6 @@ from im2tex.data.preprocessing import Preprocessing
 from im2tex.ink.handwriting.style import WriterStyles
 
 _CHUNK = 16_384
-_ANGLE = np.pi / DIRECTIONS  # between two directions
 
 
 class SamplePlan(NamedTuple):
@@ -78,7 +77,7 @@ class EpochPlanner:
             epoch: index of the epoch.
         """
         geometry = self.geometry
-        widths = geometry.widths[indices].astype(np.float64)  # (n, DIRECTIONS)
+        widths = geometry.widths[indices].astype(np.float64)  # (n, directions)
         unit, length = geometry.unit[indices].astype(np.float64), geometry.length[indices]
         kind = geometry.kind[indices]
         has_ink = (kind == SampleKind.INK) | (kind == SampleKind.LAYOUT)
@@ -146,16 +145,18 @@ def _project(widths: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArr
     never too small, and exact if the same points are extreme in both directions.
 
     Args:
-        widths: (n, DIRECTIONS) h of each direction.
+        widths: (n, directions) h of each of `DIRECTIONS`.
         vectors: (n, 2).
 
     Returns:
         (n,) h of each vector.
     """
     angle = np.arctan2(vectors[:, 1], vectors[:, 0]) % np.pi
-    k = np.minimum((angle / _ANGLE).astype(np.int64), DIRECTIONS - 1)
-    a, b = np.sin((k + 1) * _ANGLE - angle), np.sin(angle - k * _ANGLE)
+    bounds = np.append(DIRECTIONS, np.pi)  # the width at pi is that at 0
+    k = np.minimum(np.searchsorted(bounds, angle, side="right"), len(DIRECTIONS)) - 1
+    low, high = bounds[k], bounds[k + 1]
+    a, b = np.sin(high - angle), np.sin(angle - low)
     row = np.arange(len(widths))
-    bound = a * widths[row, k] + b * widths[row, (k + 1) % DIRECTIONS]
-    extents: NDArray[np.float64] = bound * (np.hypot(*vectors.T) / np.sin(_ANGLE))
+    bound = a * widths[row, k] + b * widths[row, (k + 1) % len(DIRECTIONS)]
+    extents: NDArray[np.float64] = bound * (np.hypot(*vectors.T) / np.sin(high - low))
     return extents

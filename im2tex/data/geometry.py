@@ -18,10 +18,13 @@ from im2tex.ink.recombination.label_structure import aligned_structure
 from im2tex.ink.recombination.recombine import crop, crop_candidates
 from im2tex.ink.scale import image_symbol_size, ink_size, typical_size
 
-DIRECTIONS = 16
-"""Directions in which the width of an ink is stored: k * pi / 16, from horizontal to vertical."""
-_ANGLES = np.arange(DIRECTIONS) * (np.pi / DIRECTIONS)
-_UNIT_VECTORS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])  # (2, DIRECTIONS)
+DIRECTIONS = np.radians([0, 6, 12, 20, 45, 75, 82, 86, 90, 94, 98, 105, 135, 160, 168, 174])
+"""Directions in which the width of an ink is stored, radians; dense around both axes, since
+augmentation rotates and slants by small angles."""
+VERTICAL = 8
+"""Index of the vertical direction; the horizontal one is the first."""
+_UNIT_VECTORS = np.stack([np.cos(DIRECTIONS), np.sin(DIRECTIONS)])  # (2, directions)
+_UNIT_VECTORS[0, VERTICAL] = 0.0  # instead of 6e-17
 
 
 class SampleKind(IntEnum):
@@ -48,8 +51,8 @@ class Geometry:
         kind: (n,) int8, a `SampleKind`.
         length: (n,) int32 tokens of the label.
         unit: (n,) float64 characteristic symbol size (`im2tex.ink.scale`).
-        widths: (n, DIRECTIONS) float32 widths of the ink. For an image or a layout, those of the
-            box around it.
+        widths: (n, directions) float32 widths of the ink in `DIRECTIONS`. For an image or a layout,
+            those of the box around it.
         aligned: (n,) bool, whether every symbol is aligned to a token, for swaps.
         crop_offsets: (n + 1,) int64 bounds of each sample's sub-formulas in the arrays below.
         crop_start: (m,) int32 index of the first token.
@@ -91,7 +94,7 @@ class Geometry:
             np.array([row.kind for row in rows], np.int8),
             np.array([row.length for row in rows], np.int32),
             np.array([row.unit for row in rows], np.float64),
-            np.array([row.widths for row in rows], np.float32).reshape(-1, DIRECTIONS),
+            np.array([row.widths for row in rows], np.float32).reshape(-1, len(DIRECTIONS)),
             np.array([row.aligned for row in rows], np.bool_),
             np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
             table[:, 0].astype(np.int32),
@@ -118,7 +121,7 @@ class Geometry:
 
 
 def box_widths(width: ArrayLike, height: ArrayLike) -> NDArray[np.float64]:
-    """Widths of boxes in all directions, (..., DIRECTIONS)."""
+    """Widths of boxes in `DIRECTIONS`, (..., directions)."""
     horizontal, vertical = np.abs(_UNIT_VECTORS)
     widths: NDArray[np.float64] = np.multiply.outer(width, horizontal)
     widths += np.multiply.outer(height, vertical)
@@ -129,7 +132,7 @@ class _Row(NamedTuple):
     kind: SampleKind
     length: int
     unit: float = 1.0
-    widths: NDArray[np.float64] = np.zeros(DIRECTIONS)
+    widths: NDArray[np.float64] = np.zeros(len(DIRECTIONS))
     aligned: bool = False
     crops: NDArray[np.float64] = np.zeros((0, 6))  # start, end, unit, width, height, cumulative
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from im2tex.data.geometry import VERTICAL, box_widths
 from im2tex.data.sample import Sample
 from im2tex.errors import Im2TexError
 from im2tex.ink.handwriting import Composer
@@ -81,21 +82,18 @@ class HandwritingSynthesizer:
         variation of single symbols is ignored.
 
         Args:
-            widths: (n, directions) widths of the stored inks in equally spaced directions.
+            widths: (n, directions) widths of the stored inks, as in `Geometry`.
             writers: (n,) styles.
 
         Returns:
             (n, directions).
         """
-        count = widths.shape[1]
         style = self.composer.style
         spacing = max(style.spacing_mean, style.spacing_min)
         width = widths[:, 0] * writers.horizontal_scale / np.exp(spacing)
-        height = widths[:, count // 2] * writers.vertical_scale / np.exp(0.5 * spacing)
+        height = widths[:, VERTICAL] * writers.vertical_scale / np.exp(0.5 * spacing)
         height = height + np.abs(writers.slope) * width
-        angles = np.arange(count) * np.pi / count
-        boxes: NDArray[np.float64] = np.outer(width, np.abs(np.cos(angles)))
-        return boxes + np.outer(height, np.abs(np.sin(angles)))
+        return box_widths(width, height)
 
     def _first_generator(self, key: str) -> np.random.Generator:
         return np.random.default_rng([self.seed, zlib.crc32(key.encode()), 0])

@@ -27,22 +27,20 @@ def drawn_sizes(dataset, epoch):
 
 def test_project_is_a_close_upper_bound_of_the_extent():
     rng = np.random.default_rng(1)
-    directions = np.arange(DIRECTIONS) * np.pi / DIRECTIONS
-    units = np.stack([np.cos(directions), np.sin(directions)])
+    units = np.stack([np.cos(DIRECTIONS), np.sin(DIRECTIONS)])
     for _ in range(50):
         points = rng.normal(size=(30, 2)) * rng.uniform(0.2, 3, 2)
         widths = np.ptp(points @ units, axis=0)[None]
         vector = rng.normal(size=(1, 2))
         extent = np.ptp(points @ vector[0])
         excess = _project(widths, vector)[0] - extent
-        assert -1e-9 <= excess <= 0.03 * np.hypot(*vector[0]) * widths.max()
+        assert -1e-9 <= excess <= 0.1 * np.hypot(*vector[0]) * widths.max()
 
 
 def test_box_widths_are_those_of_the_corners():
     corners = np.array([(0, 0), (4, 0), (4, 3), (0, 3)])
     widths = box_widths(np.array([4.0]), np.array([3.0]))[0]
-    for k, width in enumerate(widths):
-        angle = k * np.pi / DIRECTIONS
+    for angle, width in zip(DIRECTIONS, widths, strict=True):
         assert width == pytest.approx(np.ptp(corners @ (np.cos(angle), np.sin(angle))))
 
 

@@ -152,5 +152,5 @@ def test_evaluation_sampler_shards_are_disjoint_and_complete(ranks, count):
 def test_evaluation_sampler_starts_with_largest():
     sizes = np.array([(8 * k, 8 * k, 3) for k in range(1, 31)])
     batches = [request.indices for request in EvaluationSampler(sizes, BUDGET)]
-    bands = [-(-int(sizes[batch, 0].max()) // 16) for batch in batches]  # see `group`
+    bands = [-(-int(sizes[batch, 0].max()) // 8) for batch in batches]  # of `bucket_by_size`
     assert bands == sorted(bands, reverse=True)
