@@ -45,7 +45,7 @@ class RenderedPair:
     """A sample's two formulas, rendered and compared.
 
     Attributes:
-        scores: of the two images, see `compare_images`.
+        scores: scores of the two images, see `compare_images`.
         prediction: why the prediction has no image.
         reference: why the reference has no image.
     """
@@ -61,7 +61,7 @@ class RenderedPairs:
 
     Attributes:
         engine: the engine that rendered them; `none` if none could.
-        signature: of the renderer; None without images.
+        signature: signature of the renderer; None without images.
         pairs: one a sample; None without images.
     """
 

@@ -131,8 +131,8 @@ class RunResult:
         metrics: `{split: {name: value}}`; a value that is not finite is written as null.
         wall_time_s: seconds the run took.
         signatures: the settings under which values are comparable, by metric name.
-        commit: of the im2tex checkout, see `current_commit`.
-        machine: see `describe_environment`.
+        commit: commit of the im2tex checkout, see `current_commit`.
+        machine: hardware and versions, see `describe_environment`.
         date: when the run ended, ISO 8601 with its time zone.
         samples: file names of the samples, by split, relative to the result.
         breakdown: by split, see `im2tex.evaluation.breakdown`.

@@ -48,11 +48,11 @@ class ScoredSplit:
 
     Attributes:
         metrics: values by name.
-        samples: in the order given, with every score.
+        samples: the samples in the order given, with every score.
         failed: how many samples failed at each of `STAGES`.
         signatures: the settings under which values are comparable, by metric name.
         engine: the engine that rendered the images.
-        breakdown: see `im2tex.evaluation.breakdown`.
+        breakdown: metrics by group of samples, see `im2tex.evaluation.breakdown`.
     """
 
     metrics: Mapping[str, float]

@@ -21,8 +21,8 @@ class SplitEvaluator:
     """Collects the predictions of one split and adds up their scores, in one process.
 
     Attributes:
-        perplexity: of the labels.
-        metrics: of the predictions.
+        perplexity: perplexity of the labels.
+        metrics: metrics of the predictions.
         records: one a sample, with its scores.
         values: the metrics by name, over all processes; empty before `compute`.
     """

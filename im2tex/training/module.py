@@ -78,7 +78,7 @@ class Im2Tex(BaseModule):
             matched by name, and by token if the vocabulary differs. Without `vocabulary`, its
             tokens are kept, followed by new ones of the training labels. Not stored in checkpoints.
         beam_size: beam size in test and predict. Not stored in checkpoints.
-        length_penalty: see `SearchOptions`. Not stored in checkpoints.
+        length_penalty: exponent, see `SearchOptions`. Not stored in checkpoints.
         max_length: longest prediction in tokens. Not stored in checkpoints.
         n_best: number of hypotheses returned by `predict`. Not stored in checkpoints.
         ensemble: checkpoints, model folders or packaged models with the same vocabulary and

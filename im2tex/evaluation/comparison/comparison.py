@@ -43,7 +43,7 @@ class SplitComparison:
         split: its name in the first test.
         samples: number of samples in both tests.
         only_in: keys of the samples that only the first test has, and of those of the second.
-        metrics: in the order of the table of a test.
+        metrics: comparisons of metrics, in the order of the table of a test.
         by: the yes-or-no metric that decides which samples are right; None without any.
         right: samples that only the first test has right, in its order, and those of the second.
     """
@@ -63,7 +63,7 @@ class Comparison:
     Attributes:
         a: the first test, A.
         b: the second, whose difference from the first is given.
-        letter: of the second.
+        letter: letter of the second test.
         splits: those that both tests have.
         notes: differing conditions, and metrics that only one test has.
     """
@@ -96,8 +96,8 @@ def compare_tests(
         others: the others.
         only: metrics to compare; by default all that both tests have. The first yes-or-no metric
             decides which samples are right.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        resamples: number of resamples of the bootstrap.
+        seed: seed of the bootstrap.
 
     Returns:
         A comparison for each of `others`.

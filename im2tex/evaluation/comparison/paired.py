@@ -50,7 +50,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's correction of p-values for their number.
 
     Args:
-        p_values: of one family of tests, in any order.
+        p_values: p-values of one family of tests, in any order.
 
     Returns:
         The corrected values in the same order, at most 1. With values below 0.05 called
@@ -75,7 +75,7 @@ def resampled_ratios(
         numerators: (N, M), a row for each sample, a column for each statistic.
         denominators: (N, M).
         resamples: number of draws of N samples, R.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
         (R, M); nan where the denominator of a draw is zero.
@@ -131,17 +131,17 @@ class MetricComparison:
     """One metric on one split.
 
     Attributes:
-        name: as in the table of a test.
+        name: name of the metric, as in the table of a test.
         kind: `rate` (fraction of the samples with a yes), `ratio` of sums, or `mean`.
-        samples: how many both systems have a score for.
+        samples: number of samples for which both systems have a score.
         a: the first system's value.
         b: the second's.
         low: lower end of the 95 % interval of `b - a`.
         high: its upper end.
         only_a: samples with a yes for the first system alone; None for numbers.
-        only_b: for the second alone.
-        p: of McNemar's exact test; None for numbers.
-        p_holm: the same, corrected together with others; None if it is not among these.
+        only_b: samples with a yes for the second system alone.
+        p: p-value of McNemar's exact test; None for numbers.
+        p_holm: p-value corrected by Holm's method; None if it is not among the corrected ones.
     """
 
     name: str
@@ -169,9 +169,9 @@ def compare_metrics(
 
     Args:
         pairs: a sample each, as the first and the second system have it.
-        names: of metrics, see `available_metrics`.
-        resamples: of the bootstrap.
-        seed: of the bootstrap, whose draws all metrics share.
+        names: names of metrics, see `available_metrics`.
+        resamples: number of resamples of the bootstrap.
+        seed: seed of the bootstrap, whose draws all metrics share.
 
     Returns:
         A comparison each, in the order of `names`; without the metrics that no sample has on both

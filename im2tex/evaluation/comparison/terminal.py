@@ -39,9 +39,9 @@ def print_comparisons(
     """Prints comparisons; into a file or a pipe without cutting lines.
 
     Args:
-        comparisons: with the same first test.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        comparisons: comparisons with the same first test.
+        resamples: number of resamples of the bootstrap.
+        seed: seed of the bootstrap.
         file: where to print; standard output by default.
     """
     console = open_console(file, 120)

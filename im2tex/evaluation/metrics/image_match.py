@@ -54,7 +54,7 @@ def compare_images(
 
     Args:
         prediction: (H, W) uint8, 0 for ink to 255 for paper, or None for a missing image.
-        reference: likewise; heights and widths may differ.
+        reference: image of the reference, likewise; heights and widths may differ.
 
     Returns:
         `image_exact`; `image_match` by the symmetric rule and `image_match_no_space`, the same

@@ -23,7 +23,7 @@ def model_card(
     """The card in Markdown.
 
     Args:
-        name: of the model.
+        name: name of the model.
         settings: its hyperparameters, with the vocabulary.
         parameters: number of parameters, with those of the ensemble's other members.
         ensemble: description of the ensemble and its test-time scales; empty for a single model.

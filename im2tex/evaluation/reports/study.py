@@ -31,7 +31,7 @@ class StudyEntry:
     """Runs that differ only by their seed.
 
     Attributes:
-        name: of the runs, without the seed.
+        name: name of the runs, without the seed.
         records: their results.
     """
 

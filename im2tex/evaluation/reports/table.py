@@ -188,7 +188,7 @@ def print_at_once(console: Console, parts: Iterable[Table | tuple[str, str]]) ->
     They are written at once, so that only this call can meet a closed pipe (`| head`).
 
     Args:
-        console: see `open_console`.
+        console: console to print to, see `open_console`.
         parts: tables, and texts with their styles.
     """
     with console.capture() as captured:

@@ -37,9 +37,9 @@ def save_report(
     """Writes `NAME.json`, `NAME.md` and `NAME.SPLIT.samples.jsonl` for each split, atomically.
 
     Args:
-        path: of the result, `NAME.json`.
+        path: path of the result, `NAME.json`.
         result: the result.
-        columns: of the table.
+        columns: columns of the table.
         samples: by split.
 
     Raises:

@@ -154,10 +154,10 @@ def _column(
     """A split's column of the table.
 
     Args:
-        name: of the split.
+        name: name of the split.
         scored: its scores.
         logged: the metrics that the module has logged, such as the perplexity.
-        statistics: of the samples that the data module kept.
+        statistics: statistics of the samples that the data module kept.
         module: the model.
     """
     samples = scored.samples
