@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from im2tex.errors import Im2TexError
+from im2tex.utils.json_records import Records, read_json_records
 from im2tex.utils.text_files import read_lines
-from im2tex.utils.untrusted_text import BadJsonError, parse_json, quote
-
-Records: TypeAlias = list[tuple[str, Mapping[str, Any]]]
-"""The position of each record, for messages, and its values by name."""
+from im2tex.utils.untrusted_text import quote
 
 _JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 _JSON_OBJECT = re.compile(r'\s*\{\s*"[^"]*"\s*:')  # no formula begins like this
@@ -44,61 +41,11 @@ def read_records(path: Path, keys: Collection[str], formulas: Collection[str]) -
     if first is None:
         raise Im2TexError(f"{path} holds no formulas.")
     if path.suffix in _JSON_SUFFIXES or _JSON_OBJECT.match(first):
-        return _read_json(path, lines, first, {*keys, *formulas})
+        return read_json_records(path, lines, {*keys, *formulas})
     records = _read_table(path, lines, keys, formulas)
     if records is None:
         return [(f"{path}, line {number}", {"latex": line}) for number, line in enumerate(lines, 1)]
     return records
-
-
-def _read_json(path: Path, lines: Sequence[str], first: str, names: Collection[str]) -> Records:
-    """Records of one JSON document, or of JSON lines, which can have the suffix .json, too."""
-    first_is_complete = _is_json(first)
-    if path.suffix == ".json" or not first_is_complete:
-        try:
-            return _document_records(path, parse_json("\n".join(lines)), names)
-        except BadJsonError as error:
-            if not first_is_complete:
-                where = str(path) if error.line is None else f"{path}, line {error.line}"
-                raise Im2TexError(f"{where}: no JSON, but {error}. Correct it.") from None
-    records: Records = []
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            where = f"{path}, line {number}"
-            try:
-                record = parse_json(line)
-            except BadJsonError as error:
-                raise Im2TexError(f"{where}: no JSON object, but {error}. Correct it.") from None
-            if not isinstance(record, dict):
-                raise Im2TexError(f"{where}: no JSON object, but {quote(record)}.")
-            records.append((where, record))
-    return records
-
-
-def _is_json(line: str) -> bool:
-    """Whether a line is a JSON value by itself, even one that `parse_json` refuses."""
-    try:
-        parse_json(line)
-    except BadJsonError as error:
-        return error.is_repetition
-    return True
-
-
-def _document_records(path: Path, document: object, names: Collection[str]) -> Records:
-    """Records of a document: an array of records or formulas, one record, or formulas by key."""
-    if isinstance(document, list):
-        return [
-            (f"{path}, item {number}", item if isinstance(item, dict) else {"latex": item})
-            for number, item in enumerate(document, 1)
-        ]
-    if not isinstance(document, dict):
-        raise Im2TexError(f"{path}: no JSON object or list, but {quote(document)}.")
-    if any(name in document for name in names):
-        return [(str(path), document)]
-    return [
-        (f"{path}, {quote(key)}", {"key": key, "latex": formula})
-        for key, formula in document.items()
-    ]
 
 
 def _read_table(

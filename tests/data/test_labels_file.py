@@ -56,11 +56,11 @@ def test_read_labels_of_every_format_and_encoding(tmp_path, name, text, encoding
             '{"file": "a.png", "latex": "x"}\n{"file": "b.png"}\n',
             "line 2: expected",
         ),
-        ("labels.jsonl", "[1\n", "line 1: expected"),
+        ("labels.jsonl", "[1\n", r"line \d: no JSON, but Expecting"),
         ("labels.json", '{"a.png": 5}', "'a.png': expected"),
         ("labels.json", '[["a.png", "x"]]', "item 1: expected"),
         ("labels.json", r'{"a.png": "\ud800"}', "surrogate"),
-        ("labels.json", "[" * 100_000, "line 1: expected"),
+        ("labels.json", "[" * 100_000, "no JSON, but .* nested too deeply"),
         ("labels.txt", "a\0b\tx", "not text"),
     ],
 )

@@ -7,14 +7,15 @@ and HME100K packages is of this kind: a name without ending, a tab, the tokens.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from im2tex.errors import Im2TexError
+from im2tex.utils.json_records import read_json_records
 from im2tex.utils.text_files import read_text
+from im2tex.utils.untrusted_text import has_surrogate
 
 STEMS = ("labels", "label", "caption", "captions")
 ENDINGS = (".tsv", ".csv", ".txt", ".json", ".jsonl", ".ndjson")
@@ -72,7 +73,8 @@ def read_labels(file: Path) -> list[Label]:
         raise Im2TexError(f"the labels file cannot be used: {error}") from error
     ending = file.suffix.lower()
     if ending in (".json", ".jsonl", ".ndjson"):
-        return list(_json_labels(file, text))
+        lines = ["" if line.startswith("#") else line for line in text.split("\n")]
+        return [_parse_record(*record) for record in read_json_records(file, lines, _FILE + _LABEL)]
     if ending == ".csv":
         return list(_csv_labels(file, text))
     rows = ((number, line.split("\t")) for number, line in _lines(text))
@@ -141,50 +143,16 @@ def _columns(names: Sequence[str]) -> tuple[int, ...] | None:
     return (file, label, names.index("split")) if "split" in names else (file, label)
 
 
-def _json_labels(file: Path, text: str) -> Iterator[Label]:
-    """Yields the labels of an object by name, a list of records, or a record in each line."""
-    content = _parse_json(text)
-    if isinstance(content, list):
-        for number, record in enumerate(content, 1):
-            yield _parse_record(f"{file}, item {number}", record)
-    elif isinstance(content, _Pairs) and _columns(list(content)) is not None:
-        yield _parse_record(str(file), content)
-    elif isinstance(content, _Pairs):
-        for name, value in content.pairs:
-            record = value if isinstance(value, Mapping) else {"latex": value}
-            yield _parse_record(f"{file}, '{name}'", {**record, "file": name})
-    else:
-        for number, line in _lines(text):
-            yield _parse_record(f"{file}, line {number}", _parse_json(line))
-
-
-class _Pairs(dict[str, Any]):
-    """A JSON object that also keeps repeated keys."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        self.pairs = pairs
-
-
-def _parse_json(text: str) -> Any:
-    try:
-        return json.loads(text, object_pairs_hook=_Pairs)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _parse_record(where: str, record: Any) -> Label:
-    if isinstance(record, Mapping):
-        name = next((record[key] for key in _FILE if key in record), None)
-        found = [record[key] for key in _LABEL if key in record]
-        latex = found[0] if found else None
-        if isinstance(latex, list) and all(isinstance(token, str) for token in latex):
-            latex = " ".join(latex)
-        if isinstance(name, int) and not isinstance(name, bool):
-            name = str(name)
-        if isinstance(name, str) and found and (latex is None or isinstance(latex, str)):
-            label = Label(where, name.strip(), (latex or "").strip())
-            if any("\ud800" <= one <= "\udfff" for one in label.name + label.latex):
-                raise Im2TexError(f"{where}: half of a surrogate pair is not a character.")
-            return label
-    raise Im2TexError(f"{where}: expected {_RECORD}.")
+def _parse_record(where: str, record: Mapping[str, Any]) -> Label:
+    name = next((record[key] for key in _FILE if key in record), None)
+    latex = next((record[key] for key in _LABEL if key in record), False)
+    latex = "" if latex is None else latex
+    if isinstance(latex, list) and all(isinstance(token, str) for token in latex):
+        latex = " ".join(latex)
+    if isinstance(name, int) and not isinstance(name, bool):
+        name = str(name)
+    if not isinstance(name, str) or not isinstance(latex, str):
+        raise Im2TexError(f"{where}: expected {_RECORD}.")
+    if has_surrogate(name + latex):
+        raise Im2TexError(f"{where}: half of a surrogate pair is not a character.")
+    return Label(where, name.strip(), latex.strip())
