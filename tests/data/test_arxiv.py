@@ -7,6 +7,7 @@ import pytest
 from printed_factory import FakeRenderer, formula, opener, size_of, table
 
 from im2tex.data.preparation.printed import rendering
+from im2tex.data.preparation.printed.settings import PAPER
 from im2tex.data.source import SOURCES
 from im2tex.data.sources import arxiv
 from im2tex.data.store import write_split
@@ -34,6 +35,12 @@ def source(**settings):
     return SOURCES.build("arxiv", settings)
 
 
+def set_fractions(monkeypatch, fraction):
+    """Sets the fractions of the papers in `validation` and `test`."""
+    for split in ("validation", "test"):
+        monkeypatch.setitem(PAPER, split, fraction)
+
+
 def everything(root, **settings):
     """Every sample by split."""
     made = source(**settings)
@@ -44,8 +51,9 @@ def everything(root, **settings):
 # ---------------------------------------------------------------- preparation
 
 
-def test_splits_are_disjoint_by_paper(renderer, listed, tmp_path):
-    prepared = source(validation=0.2, test=0.2).prepare(tmp_path, str(listed))
+def test_splits_are_disjoint_by_paper(renderer, listed, tmp_path, monkeypatch):
+    set_fractions(monkeypatch, 0.2)
+    prepared = source().prepare(tmp_path, str(listed))
     splits = everything(tmp_path)
     assert prepared.splits == {name: len(samples) for name, samples in splits.items()}
     assert sum(prepared.splits.values()) == 100
@@ -67,14 +75,15 @@ def test_sample_has_normal_form_and_downsampled_image(renderer, listed, tmp_path
         assert size_of(sample.image) == ((4 * len(sample.latex) + 16) // 2, (20 + 16) // 2)
 
 
-def test_skipped_formulas_are_counted_by_reason(renderer, tmp_path):
+def test_skipped_formulas_are_counted_by_reason(renderer, tmp_path, monkeypatch):
+    set_fractions(monkeypatch, 0)
     prose = "is followed by some running text with $ in the wrong place"
     rows = [(f"p{i}", "d", formula(i)) for i in range(40)]
     rows += [("q", "d", formula(3).replace("^", " ^")), ("q", "i", "x"), ("q", "i", "{" * 50)]
     rows += [("q", "i", prose), ("q", "d", "x" * 1024), ("q0", "d", formula(99, 40))]
     rows += [(f"b{i}", "d", "\\bad" + formula(200 + i)) for i in range(10)]
     path = table(tmp_path / "list.tsv", rows)
-    report = "\n".join(source(validation=0, test=0).prepare(tmp_path, str(path)).lines)
+    report = "\n".join(source().prepare(tmp_path, str(path)).lines)
     for line in (
         "56 formulas found, 50 of them to render",
         "2 skipped: not between 40 and 1024 characters",
@@ -90,13 +99,14 @@ def test_skipped_formulas_are_counted_by_reason(renderer, tmp_path):
     assert "Undefined control sequence." in problems[1]
 
 
-def test_oversized_images_are_skipped_except_in_test(renderer, tmp_path):
+def test_oversized_images_are_skipped_except_in_test(renderer, tmp_path, monkeypatch):
+    set_fractions(monkeypatch, 0.3)
     # 4 pixels for each character and 16 of padding, halved, exceed 500 from 247 characters on.
     wide = [formula(i) + r" \varepsilon" * 20 for i in range(30)]
     assert min(map(len, wide)) >= 247
     path = table(tmp_path / "list.tsv", [(f"p{i}", "d", text) for i, text in enumerate(wide)])
     path.open("a").writelines(f"n{i}\td\t{formula(100 + i)}\n" for i in range(30))
-    prepared = source(validation=0.3, test=0.3).prepare(tmp_path, str(path))
+    prepared = source().prepare(tmp_path, str(path))
     splits = everything(tmp_path)
     for name in ("train", "validation"):
         assert all(size_of(sample.image)[0] <= 500 for sample in splits[name])
@@ -126,7 +136,8 @@ def test_smaller_data_set_is_beginning_of_larger_one(renderer, listed, tmp_path)
     assert len(renderer.rendered) < 100 + 60
 
 
-def test_prepare_from_latex_sources(renderer, tmp_path):
+def test_prepare_from_latex_sources(renderer, tmp_path, monkeypatch):
+    set_fractions(monkeypatch, 0)
     papers = tmp_path / "papers"
     for i in range(4):
         body = "\n".join(f"$${formula(10 * i + k)}$$" for k in range(5))
@@ -134,7 +145,7 @@ def test_prepare_from_latex_sources(renderer, tmp_path):
         (papers / f"p{i}" / "main.tex").write_text(
             "\\documentclass{article}\n\\begin{document}\n" + body + "\n\\end{document}\n"
         )
-    prepared = source(validation=0.0, test=0.0).prepare(tmp_path, str(papers))
+    prepared = source().prepare(tmp_path, str(papers))
     assert prepared.splits == {"train": 20}
     assert "4 papers read, 20 formulas found, 20 of them to render" in prepared.lines
     counts = Counter(sample.extra["paper"] for sample in everything(tmp_path)["train"])
@@ -184,8 +195,9 @@ def test_damaged_chunk_is_rendered_again(renderer, listed, tmp_path):
 # ---------------------------------------------------------------- selection
 
 
-def test_split_selects_part_of_store(renderer, listed, tmp_path):
-    source(validation=0.2, test=0.2).prepare(tmp_path, str(listed))
+def test_split_selects_part_of_store(renderer, listed, tmp_path, monkeypatch):
+    set_fractions(monkeypatch, 0.2)
+    source().prepare(tmp_path, str(listed))
     whole = everything(tmp_path)
     some = everything(tmp_path, limit=10)
     assert [s.key for s in some["train"]] == [s.key for s in whole["train"]][:10]
@@ -199,12 +211,8 @@ def test_split_selects_part_of_store(renderer, listed, tmp_path):
 
 def test_ensure_refuses_other_settings_with_command(renderer, listed, tmp_path):
     source(limit=20, max_tokens=100).prepare(tmp_path, str(listed))
-    for settings, words in (
-        ({"max_tokens": 120}, "max_tokens=120, made with 100"),
-        ({"validation": 0.2}, "validation=0.2, made with 0.09"),
-    ):
-        with pytest.raises(Im2TexError, match=words):
-            source(**settings).ensure(tmp_path)
+    with pytest.raises(Im2TexError, match="max_tokens=120, made with 100"):
+        source(max_tokens=120).ensure(tmp_path)
     with pytest.raises(Im2TexError, match=r"--source_args '\{max_tokens: 120\}'"):
         source(max_tokens=120).ensure(tmp_path)
     with pytest.raises(Im2TexError, match=r"limit=30, but .* at most 20 samples"):
@@ -232,7 +240,6 @@ def test_store_has_metadata_of_preparation(renderer, listed, tmp_path):
     [
         ({"limit": 0}, "limit must be >= 1, got 0"),
         ({"limit_test": -1}, "limit_test must be >= 1, got -1"),
-        ({"validation": 0.6, "test": 0.4}, "a sum below 1"),
         ({"labels": "raw"}, "labels"),
     ],
 )

@@ -67,8 +67,6 @@ class ArxivSource(Source):
         limit_test: samples in `test`.
         max_tokens: length of the longest label in `train` and `validation`; the paper: 150.
         labels: `norm` for the paper's normal form, `tok` for its plain token stream.
-        validation: fraction of the papers in `validation`; the paper: 0.09.
-        test: fraction of the papers in `test`; the paper: 0.1.
 
     Raises:
         Im2TexError: if a value is out of range.
@@ -83,13 +81,9 @@ class ArxivSource(Source):
         limit_test: int | None = None,
         max_tokens: int | None = None,
         labels: Literal["norm", "tok"] = "norm",
-        validation: float | None = None,
-        test: float | None = None,
     ) -> None:
         self.labels = labels
-        self.settings = ArxivSettings(
-            limit, limit_validation, limit_test, max_tokens, validation, test
-        )
+        self.settings = ArxivSettings(limit, limit_validation, limit_test, max_tokens)
 
     def prepare(
         self, root: Path, raw_data: str | None = None, labels: Path | None = None

@@ -21,7 +21,6 @@ PAPER = {
 }
 """The paper's settings (sections 3 and 4 of Deng et al. 2017)."""
 
-_FIXED = ("validation", "test")  # cannot be narrowed later
 _LIMITS = {"train": "limit", "validation": "limit_validation", "test": "limit_test"}
 
 
@@ -34,8 +33,6 @@ class ArxivSettings:
         limit_validation: maximum number of samples in `validation`.
         limit_test: maximum number of samples in `test`.
         max_tokens: length of the longest label in training and validation.
-        validation: fraction of the papers in `validation`.
-        test: fraction of the papers in `test`.
 
     Raises:
         Im2TexError: if a value is out of range.
@@ -45,19 +42,10 @@ class ArxivSettings:
     limit_validation: int | None = None
     limit_test: int | None = None
     max_tokens: int | None = None
-    validation: float | None = None
-    test: float | None = None
 
     def __post_init__(self) -> None:
         counts = {name: getattr(self, name) for name in (*_LIMITS.values(), "max_tokens")}
         check_settings("source_args: ", 1, **counts)
-        resolved = self.resolved()
-        fractions = resolved["validation"], resolved["test"]
-        if min(fractions) < 0 or sum(fractions) >= 1:
-            raise Im2TexError(
-                "source_args: validation and test must be >= 0 with a sum below 1, got "
-                f"{fractions[0]} and {fractions[1]}."
-            )
 
     def resolved(self) -> dict[str, Any]:
         """Returns all settings, with the paper's values and proportional limits as defaults."""
@@ -82,14 +70,10 @@ class ArxivSettings:
         Args:
             stored: `resolved()` of the settings that the store was made with.
         """
-        conflicts = [
-            name
-            for name in _FIXED
-            if getattr(self, name) is not None and getattr(self, name) != stored[name]
-        ]
-        if self.max_tokens is not None and self.max_tokens > stored["max_tokens"]:
-            conflicts.append("max_tokens")
-        return [f"{name}={getattr(self, name)}, made with {stored[name]}" for name in conflicts]
+        most = stored["max_tokens"]
+        if self.max_tokens is not None and self.max_tokens > most:
+            return [f"max_tokens={self.max_tokens}, made with {most}"]
+        return []
 
     def select(self, split: Split, name: str) -> Split:
         """Returns the first samples of a stored split that match the settings.
