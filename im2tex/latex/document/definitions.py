@@ -20,16 +20,35 @@ _BEFORE_BODY = re.compile(r"[^{}]{0,200}(?=\{)")
 Definition = tuple[str, Macro | None]
 
 
-def _def(stream: MacroStream, table: MacroTable) -> list[Definition]:
-    name = _name(stream)
-    before = None if name is None else _BEFORE_BODY.match(stream.text, stream.at)
-    if name is None or before is None:
+class _UnreadableError(Exception):
+    """Raised for a definition that cannot be read."""
+
+
+def read_definitions(command: str, stream: MacroStream, table: MacroTable) -> list[Definition]:
+    """Reads the definition behind a command.
+
+    Args:
+        command: one of `COMMANDS`.
+        stream: the text behind it.
+        table: the current macros.
+
+    Returns:
+        Pairs of a name and a macro (None for an opaque macro): one pair, two for an environment,
+        none for a definition that cannot be read.
+
+    Raises:
+        BudgetExceededError: if the stream's budget is spent.
+    """
+    try:
+        return _READERS[command](stream, table)
+    except _UnreadableError:
         return []
-    stream.at = before.end()
-    body = stream.argument()
-    if body is None:
-        return []
-    pattern = before.group()
+
+
+def _read_def(stream: MacroStream, table: MacroTable) -> list[Definition]:
+    name = _read_name(stream)
+    pattern = _read_match(_BEFORE_BODY, stream)
+    body = _read_argument(stream)
     if not pattern.strip():
         return [(name, macro(body))]
     prefix, *delimiters = re.split(r"#[1-9]", pattern.lstrip())
@@ -39,72 +58,54 @@ def _def(stream: MacroStream, table: MacroTable) -> list[Definition]:
     return [(name, macro(body, parameters, prefix.strip()))]
 
 
-def _edef(stream: MacroStream, table: MacroTable) -> list[Definition]:
+def _read_edef(stream: MacroStream, table: MacroTable) -> list[Definition]:
     return [
         # The body is expanded with the current definitions.
         (name, macro(expand_all(value.text, table, stream.budget)))
         if value is not None and not value.parameters
         else (name, value)
-        for name, value in _def(stream, table)
+        for name, value in _read_def(stream, table)
     ]
 
 
-def _let(stream: MacroStream, table: MacroTable) -> list[Definition]:
-    name = _name(stream)
-    if name is None:
-        return []
+def _read_let(stream: MacroStream, table: MacroTable) -> list[Definition]:
+    name = _read_name(stream)
     stream.accept("=")
     stream.skip_spaces()
-    token = _TOKEN.match(stream.text, stream.at)
-    if token is None:
-        return []
-    stream.at = token.end()
-    meaning = token.group()
+    meaning = _read_match(_TOKEN, stream)
     if meaning in table:
         return [(name, table[meaning])]
     return [(name, None if "@" in meaning else Macro((meaning,), final=True))]
 
 
-def _newcommand(stream: MacroStream, table: MacroTable) -> list[Definition]:
+def _read_newcommand(stream: MacroStream, table: MacroTable) -> list[Definition]:
     stream.accept("*")
-    name = _name(stream)
-    parameters = _parameters(stream)
-    body = stream.argument()
-    if name is None or body is None:
-        return []
+    name, parameters, body = _read_name(stream), _read_parameters(stream), _read_argument(stream)
     return [(name, macro(body, parameters) if parameters is not None else None)]
 
 
-def _provide(stream: MacroStream, table: MacroTable) -> list[Definition]:
-    return [pair for pair in _newcommand(stream, table) if pair[0] not in table]
+def _read_provide(stream: MacroStream, table: MacroTable) -> list[Definition]:
+    return [pair for pair in _read_newcommand(stream, table) if pair[0] not in table]
 
 
-def _environment(stream: MacroStream, table: MacroTable) -> list[Definition]:
+def _read_environment(stream: MacroStream, table: MacroTable) -> list[Definition]:
     stream.accept("*")
-    name = stream.argument()
-    parameters = _parameters(stream)
-    begin, end = stream.argument(), stream.argument()
-    if name is None or parameters is None or begin is None or end is None:
-        return []
-    return [
-        (f"\\begin{{{name.strip()}}}", macro(begin, parameters)),
-        (f"\\end{{{name.strip()}}}", macro(end)),
-    ]
+    name, parameters = _read_argument(stream).strip(), _read_parameters(stream)
+    begin, end = _read_argument(stream), _read_argument(stream)
+    if parameters is None:
+        raise _UnreadableError
+    return [(f"\\begin{{{name}}}", macro(begin, parameters)), (f"\\end{{{name}}}", macro(end))]
 
 
-def _operator(stream: MacroStream, table: MacroTable) -> list[Definition]:
+def _read_operator(stream: MacroStream, table: MacroTable) -> list[Definition]:
     star = "*" if stream.accept("*") else ""
-    name, body = _name(stream), stream.argument()
-    if name is None or body is None:
-        return []
+    name, body = _read_name(stream), _read_argument(stream)
     return [(name, macro(f"\\operatorname{star}{{{body}}}"))]
 
 
-def _delimiters(stream: MacroStream, table: MacroTable) -> list[Definition]:
+def _read_delimiters(stream: MacroStream, table: MacroTable) -> list[Definition]:
     r"""Reads `\DeclarePairedDelimiter` of mathtools: plain, with a star, with a size."""
-    name, left, right = _name(stream), stream.argument(), stream.argument()
-    if name is None or left is None or right is None:
-        return []
+    name, left, right = _read_name(stream), _read_argument(stream), _read_argument(stream)
     parameters = (Parameter(""), Parameter())
     starred = macro(f"\\left{left} #1\\right{right}", (Parameter(),))
     sized = macro(f"#1{left} #2#1{right}", parameters)
@@ -113,11 +114,9 @@ def _delimiters(stream: MacroStream, table: MacroTable) -> list[Definition]:
     return [(name, Macro(sized.parts, parameters, starred=starred))]
 
 
-def _document_command(stream: MacroStream, table: MacroTable) -> list[Definition]:
+def _read_document_command(stream: MacroStream, table: MacroTable) -> list[Definition]:
     """Reads a command of xparse with arguments of LaTeX's usual kinds."""
-    name, kinds, body = _name(stream), stream.argument(), stream.argument()
-    if name is None or kinds is None or body is None:
-        return []
+    name, kinds, body = _read_name(stream), _read_argument(stream), _read_argument(stream)
     parameters: list[Parameter] = []
     rest = MacroStream(kinds, stream.budget)
     while (kind := rest.argument()) is not None:
@@ -130,19 +129,31 @@ def _document_command(stream: MacroStream, table: MacroTable) -> list[Definition
     return [(name, macro(body, tuple(parameters)))]
 
 
-def _name(stream: MacroStream) -> str | None:
+def _read_match(pattern: re.Pattern[str], stream: MacroStream) -> str:
+    found = pattern.match(stream.text, stream.at)
+    if found is None:
+        raise _UnreadableError
+    stream.at = found.end()
+    return found.group()
+
+
+def _read_name(stream: MacroStream) -> str:
     """Reads a macro's name, in braces or without."""
     braced = stream.accept("{")
-    found = _NAME.match(stream.text, stream.at)
-    if found is None:
-        return None
-    stream.at = found.end()
+    name = _read_match(_NAME, stream).strip()
     if braced and not stream.accept("}"):
-        return None
-    return found.group().strip()
+        raise _UnreadableError
+    return name
 
 
-def _parameters(stream: MacroStream) -> tuple[Parameter, ...] | None:
+def _read_argument(stream: MacroStream) -> str:
+    argument = stream.argument()
+    if argument is None:
+        raise _UnreadableError
+    return argument
+
+
+def _read_parameters(stream: MacroStream) -> tuple[Parameter, ...] | None:
     """Reads `[2][default]` or nothing; None for another number of parameters."""
     count = stream.optional_argument()
     if count is None:
@@ -154,28 +165,16 @@ def _parameters(stream: MacroStream) -> tuple[Parameter, ...] | None:
     return first + (Parameter(),) * (int(count) - len(first))
 
 
-COMMANDS: dict[str, Callable[[MacroStream, MacroTable], list[Definition]]] = {
-    "\\def": _def,
-    "\\gdef": _def,
-    "\\edef": _edef,
-    "\\xdef": _edef,
-    "\\let": _let,
-    "\\newcommand": _newcommand,
-    "\\renewcommand": _newcommand,
-    "\\providecommand": _provide,
-    "\\DeclareRobustCommand": _newcommand,
-    "\\DeclareMathOperator": _operator,
-    "\\DeclarePairedDelimiter": _delimiters,
-    "\\newenvironment": _environment,
-    "\\renewenvironment": _environment,
-    "\\NewDocumentCommand": _document_command,
-    "\\RenewDocumentCommand": _document_command,
+_READERS: dict[str, Callable[[MacroStream, MacroTable], list[Definition]]] = {
+    **dict.fromkeys(["\\def", "\\gdef"], _read_def),
+    **dict.fromkeys(["\\edef", "\\xdef"], _read_edef),
+    "\\let": _read_let,
+    **dict.fromkeys(["\\newcommand", "\\renewcommand", "\\DeclareRobustCommand"], _read_newcommand),
+    "\\providecommand": _read_provide,
+    "\\DeclareMathOperator": _read_operator,
+    "\\DeclarePairedDelimiter": _read_delimiters,
+    **dict.fromkeys(["\\newenvironment", "\\renewenvironment"], _read_environment),
+    **dict.fromkeys(["\\NewDocumentCommand", "\\RenewDocumentCommand"], _read_document_command),
 }
-"""Functions that read the definition behind a command that defines.
-
-They return pairs of a name and a macro (None for an opaque macro): one pair, two for an
-environment, none for a definition that cannot be read.
-
-Raises:
-    BudgetExceededError: if the stream's budget is spent.
-"""
+COMMANDS = _READERS.keys()
+"""The commands that define."""

@@ -176,8 +176,6 @@ CHARACTER_BUDGET = 20
 LARGEST_BUDGET = 40_000_000
 """Maximum of the sum, which takes some seconds."""
 
-_WORD = re.compile(r"\\[A-Za-z]+")
-
 
 class ExtractedFormula(NamedTuple):
     """An extracted formula.
@@ -198,12 +196,10 @@ class Extraction:
     Attributes:
         formulas: the formulas, in the document's order.
         skipped: number of skipped formulas, by reason.
-        with_opaque_macros: number of formulas with a macro of the document that cannot be expanded.
     """
 
     formulas: list[ExtractedFormula] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
-    with_opaque_macros: int = 0
 
 
 def extract_formulas(document: str, *, rows: bool = False) -> Extraction:
@@ -230,12 +226,9 @@ def extract_formulas(document: str, *, rows: bool = False) -> Extraction:
     definitions = iter(resolved.definitions)
     following = next(definitions, None)
     table: MacroTable = {}
-    opaque = {"\\ifthenelse"}
     for body in iter_formulas(resolved.text, rows, result.skipped):
         while following is not None and following[0] <= body.end:
-            name, value = following[1]
-            table[name] = value
-            (opaque.add if value is None else opaque.discard)(name)
+            table.update([following[1]])
             following = next(definitions, None)
         try:
             latex = " ".join(expand_macros(body.source, table, budget).split())
@@ -246,5 +239,4 @@ def extract_formulas(document: str, *, rows: bool = False) -> Extraction:
             result.skipped["empty"] += 1
             continue
         result.formulas.append(ExtractedFormula(body.kind, latex))
-        result.with_opaque_macros += bool(opaque) and not opaque.isdisjoint(_WORD.findall(latex))
     return result

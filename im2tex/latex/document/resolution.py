@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from im2tex.latex.document.definitions import COMMANDS, Definition
+from im2tex.latex.document.definitions import COMMANDS, Definition, read_definitions
 from im2tex.latex.document.macros import MacroTable
 from im2tex.latex.document.stream import (
     BudgetExceededError,
@@ -105,7 +105,7 @@ class _Resolver:
 
     def _define(self, command: str) -> None:
         start = self.stream.position()
-        found = COMMANDS[command](self.stream, self.table)
+        found = read_definitions(command, self.stream, self.table)
         if not found:
             self.stream.restore(start)
         for name, value in found:
