@@ -6,11 +6,13 @@ so that help and errors of the command line come at once.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from im2tex.errors import Im2TexError
+from im2tex.utils.output import discard_if_unread
 from im2tex.utils.stopping import StoppedBySignal
 from im2tex.utils.untrusted_text import strip_control
 
@@ -53,10 +55,24 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0; 1 if a command counts failures and there are some, or if the loss of a
         fit diverged; 2 after an `Im2TexError`, whose message has been printed; 143 after SIGTERM,
-        130 after Ctrl-C.
+        130 after Ctrl-C, 141 if the reader of the output has gone, as after `| head`.
     """
     try:
-        return _run(list(sys.argv[1:] if args is None else args))
+        try:
+            return _run_or_report(list(sys.argv[1:] if args is None else args))
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        if not discard_if_unread(sys.stdout, sys.stderr):
+            raise
+        return 128 + signal.SIGPIPE
+
+
+def _run_or_report(args: list[str]) -> int:
+    """Runs a command, and prints the message of an error."""
+    try:
+        return _run(args)
     except Im2TexError as error:
         message = strip_control(error, keep="\n")  # may quote untrusted text
         print(f"im2tex: error: {message}", file=sys.stderr)

@@ -31,15 +31,16 @@ _RESUME = "repeat the same command to resume."
 def chain(steps: Sequence[str], *, folder: Path, name: str = "", flags: Sequence[str] = ()) -> None:
     """Fits each configuration from the best checkpoint of the one before, and tests the last.
 
-    After an interruption, the same command resumes. Flags of `im2tex fit` after -- hold for every
-    step; they override the configurations, and the flags of a step override them.
+    After an interruption, the same command resumes. Flags of `im2tex fit` and `im2tex test` after
+    -- hold for every step and for the test; they override the configurations, and the flags of a
+    step, which hold for its fit only, override them.
 
     Args:
         steps: configuration file; with flags of its own in quotes, such as 'C.yaml
             --trainer.max_epochs 4'.
         folder: folder of the chain: a folder per step, the test, and results/.
         name: name of the result; the folder's name if not given.
-        flags: flags of `im2tex fit` for every step.
+        flags: flags of `im2tex fit` and `im2tex test` for every step and the test.
 
     Raises:
         Im2TexError: if a configuration does not exist, its quotes do not match, the folder holds
@@ -57,7 +58,7 @@ def chain(steps: Sequence[str], *, folder: Path, name: str = "", flags: Sequence
     with _lock_folder(folder, commands), STOP_REQUEST.listening():
         try:
             best = _run_steps(commands, folder)
-            _run_test(best, commands, folder, name or folder.resolve().name)
+            _run_test(best, flags, commands, folder, name or folder.resolve().name)
         except KeyboardInterrupt:
             if STOP_REQUEST.signum is None:
                 raise
@@ -95,7 +96,9 @@ def _run_steps(commands: Sequence[Sequence[str]], folder: Path) -> Path:
     return best
 
 
-def _run_test(best: Path, commands: Sequence[Sequence[str]], folder: Path, name: str) -> None:
+def _run_test(
+    best: Path, flags: Sequence[str], commands: Sequence[Sequence[str]], folder: Path, name: str
+) -> None:
     """Tests a checkpoint, and adds the commands that trained it to the result."""
     from im2tex.evaluation.results import read_result
 
@@ -104,7 +107,8 @@ def _run_test(best: Path, commands: Sequence[Sequence[str]], folder: Path, name:
         print(f"{result}: complete", flush=True)
     else:
         _run(
-            *("test", "--ckpt_path", str(best), "--trainer.default_root_dir", str(folder / "test")),
+            *("test", *flags, "--ckpt_path", str(best)),
+            *("--trainer.default_root_dir", str(folder / "test")),
             *("--report.folder", str(folder), "--report.study", "results", "--report.name", name),
         )
     record = read_result(result)

@@ -10,7 +10,6 @@ from pathlib import Path
 from im2tex.errors import Im2TexError
 from im2tex.utils.checks import check_settings
 from im2tex.utils.files import write_text_atomic
-from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.untrusted_text import strip_control
 
 
@@ -66,9 +65,8 @@ def compare(
         write_text_atomic(changed, "".join(f"{record}\n" for record in records))
         message = f"{len(records):,} samples that only one has right: {changed}"
         print(strip_control(message), file=sys.stderr)
-    with ignore_broken_pipe():
-        if as_json:
-            # ASCII only: a key or a name can hold control sequences of a terminal.
-            print(json.dumps(comparison_record(compared, resamples, seed), indent=2))
-        else:
-            print_comparisons(compared, resamples=resamples, seed=seed)
+    if as_json:
+        # ASCII only: a key or a name can hold control sequences of a terminal.
+        print(json.dumps(comparison_record(compared, resamples, seed), indent=2))
+    else:
+        print_comparisons(compared, resamples=resamples, seed=seed)

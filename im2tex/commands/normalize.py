@@ -12,21 +12,23 @@ from im2tex.errors import Im2TexError
 from im2tex.latex.normalize import NormalizationForm
 from im2tex.latex.normalize import normalize as normalize_formula
 from im2tex.latex.tokens import LatexError
-from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.text_files import decode_lines, has_wide_bom
 
 _MAX_REASONS = 10  # reasons that are reported
 
 
-def normalize(*, form: str = "norm") -> None:
+def normalize(*, form: str = "norm") -> int:
     """Reads one formula per line from standard input and writes its tokens, one line per line.
 
     A formula that cannot be parsed gives an empty line; the number of these and the reasons are
-    reported on standard error.
+    reported on standard error, and the exit status is 1 if there is one.
 
     Args:
         form: normalisation form: norm, the normal form of the IM2LATEX paper; tok, its plain token
             stream; or crohme, the form of CROHME's labels.
+
+    Returns:
+        How many formulas could not be parsed.
 
     Raises:
         Im2TexError: if there is no such form.
@@ -39,19 +41,19 @@ def normalize(*, form: str = "norm") -> None:
     reasons: Counter[str] = Counter()
     first: dict[str, int] = {}
     total = 0
-    with ignore_broken_pipe():
-        for result, reason in normalize_lines(sys.stdin.buffer, chosen):
-            total += 1
-            if reason is not None:
-                reasons[reason] += 1
-                first.setdefault(reason, total)
-            sys.stdout.buffer.write(result.encode() + b"\n")
-        sys.stdout.buffer.flush()
-        print(f"{reasons.total()} of {total} formulas could not be parsed", file=sys.stderr)
-        for reason, count in reasons.most_common(_MAX_REASONS):
-            print(f"  {count} x {reason}, first in line {first[reason]}", file=sys.stderr)
-        if len(reasons) > _MAX_REASONS:
-            print(f"  and {len(reasons) - _MAX_REASONS} other reasons", file=sys.stderr)
+    for result, reason in normalize_lines(sys.stdin.buffer, chosen):
+        total += 1
+        if reason is not None:
+            reasons[reason] += 1
+            first.setdefault(reason, total)
+        sys.stdout.buffer.write(result.encode() + b"\n")
+    sys.stdout.buffer.flush()
+    print(f"{reasons.total()} of {total} formulas could not be parsed", file=sys.stderr)
+    for reason, count in reasons.most_common(_MAX_REASONS):
+        print(f"  {count} x {reason}, first in line {first[reason]}", file=sys.stderr)
+    if len(reasons) > _MAX_REASONS:
+        print(f"  and {len(reasons) - _MAX_REASONS} other reasons", file=sys.stderr)
+    return reasons.total()
 
 
 def normalize_lines(

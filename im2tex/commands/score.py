@@ -107,12 +107,8 @@ def score(
         breakdown={split: scored.breakdown},
     )
     save_report(path, result, [column], {split: scored.samples})
-    with ignore_broken_pipe():
-        print(
-            strip_control(
-                f"Result, breakdown and samples: {path.with_suffix('')}.json, .md, .*.jsonl"
-            )
-        )
+    files = f"{path.with_suffix('')}.json, .md, .*.jsonl"
+    print(strip_control(f"Result, breakdown and samples: {files}"))
 
 
 def result_path(out: Path, inputs: Sequence[str] = ()) -> Path:

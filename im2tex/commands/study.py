@@ -7,7 +7,6 @@ from pathlib import Path
 
 from im2tex.errors import Im2TexError
 from im2tex.utils.files import write_text_atomic
-from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.untrusted_text import strip_control
 
 
@@ -37,8 +36,7 @@ def study(folder: Path, *, metrics: Sequence[str] = (), out: Path | None = None)
             )
     page = study_markdown(folder, entries, metrics or STUDY_METRICS)
     if out is None:
-        with ignore_broken_pipe():
-            print(strip_control(page, keep="\n"), end="")
+        print(strip_control(page, keep="\n"), end="")
         return
     write_text_atomic(out, page)
     print(strip_control(out))

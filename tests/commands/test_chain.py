@@ -13,7 +13,10 @@ from tiny_run import TINY, changed, config, im2tex
 from im2tex.commands import chain
 from im2tex.model.checkpoint import read_checkpoint
 
-EVERY = ("--", "--seed_everything", "7", "--trainer.max_epochs", "1")
+EVERY = (
+    *("--", "--seed_everything", "7", "--trainer.max_epochs", "1"),
+    *("--model.beam_size", "2", "--report.engine", "none"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,13 @@ def test_chain_steps_have_own_settings_and_last_is_tested(done):
         "second.yaml",
     ]
     assert all("--seed_everything 7" in step for step in result["chain"])
+
+
+def test_chain_flags_after_dashes_hold_for_the_test(done):
+    folder, _ = done
+    result = json.loads((folder / "results" / "both.json").read_text())
+    assert "beam_size=2" in result["signatures"]["beam"]
+    assert "image_match" not in result["metrics"]["test"]
 
 
 def test_chain_second_step_starts_from_weights_of_first(done, configurations, tmp_path):

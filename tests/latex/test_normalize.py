@@ -135,12 +135,17 @@ def test_normalize_deep_formula_is_stable_or_an_error(depth, cell):
 def test_normalize_command_in_process_reports_failures(monkeypatch, capsysbinary):
     lines = b"x^2_1\n\n{a\n\\frac\r12\n\xe9 b"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines)))
-    assert main(["normalize"]) == 0
+    assert main(["normalize"]) == 1
     out, err = capsysbinary.readouterr()
     assert out == b"x _ { 1 } ^ { 2 }\n\n\n\\frac 1 2\n\\acute { e } b\n"
     assert err == (
         b"1 of 5 formulas could not be parsed\n  1 x a brace is never closed, first in line 3\n"
     )
+
+
+def test_normalize_command_without_failures_ends_with_status_0(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x\n\n")))
+    assert main(["normalize"]) == 0
 
 
 def test_normalize_unknown_form_is_an_error(monkeypatch, capsys):
@@ -151,7 +156,8 @@ def test_normalize_unknown_form_is_an_error(monkeypatch, capsys):
 
 def test_normalize_command_as_a_process_reports_failures():
     command = [sys.executable, "-m", "im2tex", "normalize", "--form", "tok"]
-    done = subprocess.run(command, input=b"a_1\nb^\n", capture_output=True, check=True)
+    done = subprocess.run(command, input=b"a_1\nb^\n", capture_output=True, check=False)
+    assert done.returncode == 1
     assert done.stdout == b"a _ 1\n\n"
     assert done.stderr == (
         b"1 of 2 formulas could not be parsed\n"

@@ -172,9 +172,9 @@ def test_print_comparisons_table_fits_a_terminal_of_80_columns(results, monkeypa
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])
-def test_compare_closed_pipe_is_no_error(results, flags, monkeypatch):
+def test_compare_closed_pipe_ends_as_by_sigpipe(results, flags, monkeypatch):
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as nobody:
         monkeypatch.setattr(sys, "stdout", nobody)
-        assert im2tex("compare", *results, *flags) == 0
+        assert im2tex("compare", *results, *flags) == 141
