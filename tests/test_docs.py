@@ -63,7 +63,8 @@ def test_links_of_a_page_lead_to_files(page):
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_configurations_and_scripts_named_in_a_page_exist(page):
     text = page.read_text(encoding="utf-8")
-    for file in re.findall(r"\b(?:configs|benchmarks|results|notebooks)/\w[\w/]*\.\w+", text):
+    folders = "configs|benchmarks|results|notebooks|scripts"
+    for file in re.findall(rf"\b(?:{folders})/\w[\w/]*\.\w+", text):
         if "NAME" not in file:
             assert (ROOT / file).exists(), file
 

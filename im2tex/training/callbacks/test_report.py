@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 
 from im2tex.data.store import Split
 from im2tex.evaluation.environment import command_line
-from im2tex.evaluation.rendered_pairs import AUTO, Engine, choose_engine
+from im2tex.evaluation.rendered_pairs import AUTO, NONE, Engine, choose_engine
 from im2tex.evaluation.reports.table import SplitScores, print_table
 from im2tex.evaluation.reports.test_report import engine_note, save_report, scoring_conditions
 from im2tex.evaluation.results import RunResult, SampleResult, result_path
@@ -128,6 +128,12 @@ class TestReport(Callback):
         )
         save_report(path, result, columns, {name: split.samples for name, split in scored.items()})
         print(f"Result, breakdown and predictions: {path.with_suffix('')}.json, .md, .*.jsonl")
+        if any(split.engine.name == NONE for split in scored.values()):
+            print(
+                "The scores of images can be added where TeX is installed: `im2tex score "
+                f"--predictions {path.stem}.SPLIT.samples.jsonl --references "
+                f"{data.source.name}:SPLIT`."
+            )
 
     def _path(self, own: Path, source: str) -> Path:
         if self.folder is None:
