@@ -163,8 +163,10 @@ def main() -> int:
         print(f"{name:<24}{speed:>10,.0f}{first / speed:>9.1f}x{memory:>9.1f}")
     images = [ours(ink, scale) for ink, scale in zip(drawn, scales, strict=True)]
     bank = SwapBank.from_samples(
-        Sample(str(index), "", tokens, ink=ink)
-        for index, (ink, tokens) in enumerate(zip(drawn, labels, strict=True))
+        [
+            Sample(str(index), "", tokens, ink=ink)
+            for index, (ink, tokens) in enumerate(zip(drawn, labels, strict=True))
+        ]
     )
     augmentation = Augmentation()
     print(f"\n{'other steps':<24}{'per second':>12}")

@@ -7,6 +7,7 @@ import pytest
 
 from im2tex.data.sample import Sample
 from im2tex.ink.ink import Ink, Symbol
+from im2tex.ink.recombination import swap_bank
 from im2tex.ink.recombination.label_structure import aligned_structure, is_balanced, parse_structure
 from im2tex.ink.recombination.recombine import SwapBank, crop, crop_candidates, swap
 
@@ -164,6 +165,23 @@ def test_crop_candidates_unaligned_sample_has_none(ink):
     assert aligned_structure(ink, tokens) is None
     assert len(crop_candidates(ink, tokens).start) == 0
     assert len(SwapBank.from_samples([Sample("k", "", tokens, ink)])) == 0
+
+
+def test_swap_bank_of_many_samples_reads_some(monkeypatch):
+    monkeypatch.setattr(swap_bank, "_MAX_SAMPLES", 2)
+    read = []
+
+    class Samples(list):
+        def __getitem__(self, index):
+            read.append(index)
+            return super().__getitem__(index)
+
+    bank = SwapBank.from_samples(Samples([written("x + 1")] * 9))
+    assert len(set(read)) == 2
+    assert len(bank) == 2 * 3
+    first = list(read)
+    SwapBank.from_samples(Samples([written("x + 1")] * 9))
+    assert read == first * 2
 
 
 @pytest.mark.parametrize("latex", ["x ^ 2", "{ x }", "x }", "\\frac { x }", "\\left ( x"])
