@@ -7,63 +7,31 @@ warning, see `im2tex.model.migration`.
 
 from __future__ import annotations
 
+import tomllib
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from im2tex.errors import Im2TexError
 
-SETTINGS: dict[str, str] = {
-    "data.augmentation.thickness": "data.augmentation.stroke_width",
-    "data.crop_share": "data.subformula_crop_prob",
-    "data.eval_factor": "data.eval_batch_factor",
-    "data.swap_share": "data.swap_fraction",
-    "data.workers": "data.num_workers",
-    "model.examples": "model.num_validation_examples",
-    "model.initial_range": "model.init_range",
-    "model.output_length": "model.max_length",
-    "model.preprocessing.thickness": "model.preprocessing.stroke_width",
-    "model.views": "model.tta_scales",
-}
+_TABLES = tomllib.loads(Path(__file__).with_name("renames.toml").read_text(encoding="utf-8"))
+
+SETTINGS: dict[str, str] = _TABLES["settings"]
 """New names of settings by their old names, dotted, such as `data.workers`."""
 
 ARGUMENTS: dict[tuple[str, str], dict[str, str]] = {
-    ("schedule", "cosine"): {"floor": "min_lr_ratio"},
-    ("schedule", "plateau"): {"floor": "min_lr"},
-    ("source", "handwriting"): {
-        "fresh": "resample_strokes",
-        "manner": "style",
-        "stream": "formulas_per_epoch_from",
-    },
-    ("encoder", "row_cnn"): {"row_width": "row_hidden_size", "rows": "num_row_embeddings"},
-    ("encoder", "densenet"): {
-        "growth": "growth_rate",
-        "layers": "num_layers",
-        "blocks": "num_blocks",
-        "width": "out_channels",
-    },
-    ("encoder", "timm"): {"width": "out_channels"},
-    ("attention", "standard"): {"hidden": "attention_dim"},
-    ("attention", "coverage"): {"hidden": "attention_dim", "kernel": "kernel_size"},
-    ("attention", "hierarchical"): {"share": "share_projection"},
-    ("attention", "sparsemax"): {"share": "share_projection"},
-    ("attention", "hard"): {"share": "share_projection"},
-    ("decoder", "lstm"): {"width": "hidden_size", "embedding": "embedding_dim"},
-    ("decoder", "transformer"): {
-        "width": "d_model",
-        "layers": "num_layers",
-        "heads": "num_heads",
-        "feedforward": "dim_feedforward",
-        "coverage_width": "coverage_channels",
-        "coverage_kernel": "coverage_kernel_size",
-    },
-    ("decoder", "ctc"): {"width": "hidden_size", "layers": "num_layers"},
+    (kind, name): names
+    for kind, components in _TABLES["arguments"].items()
+    for name, names in components.items()
 }
 """New names of a component's arguments by their old names, by kind and name of the component."""
 
 VALUES: dict[tuple[str, str, str], dict[Any, Any]] = {
-    ("source", "handwriting", "style"): {"faithful": "paper"},
-    ("decoder", "transformer", "directions"): {"left": "left_to_right"},
+    (kind, name, argument): values
+    for kind, components in _TABLES["values"].items()
+    for name, arguments in components.items()
+    for argument, values in arguments.items()
 }
 """New values by old values, by kind and name of the component and (new) name of the argument."""
 
