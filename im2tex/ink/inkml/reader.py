@@ -8,7 +8,6 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,23 +78,6 @@ def read_if_inkml(source: Any) -> Inkml | None:
     return read_inkml(data, "the InkML") if is_inkml(data) else None
 
 
-@dataclass(slots=True)
-class _Trace:
-    """A `trace` element.
-
-    Attributes:
-        text: its points; "" for a pen-up movement.
-        form: its channels.
-        is_drawn: whether it is outside of `definitions`, or referred to from there.
-        prior: index of the trace that it continues, or -1.
-    """
-
-    text: str
-    form: TraceFormat
-    is_drawn: bool
-    prior: int
-
-
 class _Reader:
     """Reads the elements of one file in document order.
 
@@ -109,8 +91,10 @@ class _Reader:
         self.name = name
         self.contexts = Contexts(root)
         self.current: TraceFormat | None = None  # the last one outside of `definitions`
-        self.traces: list[_Trace] = []
-        self.ids: dict[str, int] = {}
+        # For each trace, the values and formats of its parts; a part can be an element of its own.
+        self.traces: list[list[tuple[str, TraceFormat]]] = []
+        self.ids: dict[str, int] = {}  # index of the trace of each part
+        self.drawn_traces: set[int] = set()  # outside of `definitions`, or referred to from there
         self.members: dict[str, list[str]] = {}  # references by the id of a group or view
         self.drawn: list[str] = []  # references outside of `definitions`
         self.groups: list[tuple[str, str, list[str]]] = []
@@ -123,12 +107,10 @@ class _Reader:
     def read(self) -> Inkml:
         for child in self.root:
             self._visit(child, is_drawn=True)
-        for i in self._traces_of(self.drawn):
-            self.traces[i].is_drawn = True
-        if self.traces and not any(trace.is_drawn for trace in self.traces):
+        self.drawn_traces.update(self._traces_of(self.drawn))
+        if self.traces and not self.drawn_traces:
             self.notes.append("all traces are in 'definitions'; they are drawn")
-            for trace in self.traces:
-                trace.is_drawn = True
+            self.drawn_traces.update(range(len(self.traces)))
         strokes, stroke_of = self._strokes()
         latex = self._label()
         groups = []
@@ -181,15 +163,20 @@ class _Reader:
 
     def _trace(self, element: ET.Element, inherited: TraceFormat | None, *, is_drawn: bool) -> str:
         """Adds a trace, and returns its id."""
-        identity = element.get("id") or element.get(XML_ID) or f"#{len(self.traces)}"
-        prior = -1
+        index = None
         if element.get("continuation") in ("middle", "end"):
-            prior = self.ids.get((element.get("priorRef") or "").strip().lstrip("#"), -1)
-        self.ids.setdefault(identity, len(self.traces))
+            index = self.ids.get((element.get("priorRef") or "").strip().lstrip("#"))
+        if index is None:
+            index = len(self.traces)
+            self.traces.append([])
         contexts = self.contexts
         form = contexts.referenced_format(element) or inherited or self.current or contexts.only
         text = "" if element.get("type") == "penUp" else (element.text or "")
-        self.traces.append(_Trace(text, form, is_drawn, prior))
+        self.traces[index].append((text, form))
+        if is_drawn:
+            self.drawn_traces.add(index)
+        identity = element.get("id") or element.get(XML_ID) or f"#{len(self.ids)}"
+        self.ids.setdefault(identity, index)
         return identity
 
     def _group(
@@ -244,37 +231,30 @@ class _Reader:
 
     def _strokes(self) -> tuple[list[NDArray[np.float32]], dict[int, int]]:
         """The strokes, and the index of the stroke of each trace."""
-        parts: dict[int, list[Points]] = {}  # by the index of a stroke's first trace
-        first: dict[int, int] = {}
-        drawn = [i for i, trace in enumerate(self.traces) if trace.is_drawn]
-        reference = self.traces[drawn[0]].form if drawn else DEFAULT
+        drawn = sorted(self.drawn_traces)
+        reference = self.traces[drawn[0]][0][1] if drawn else DEFAULT
+        found: dict[int, Points] = {}
         for i in drawn:
-            trace = self.traces[i]
-            points = self._points(trace, reference)
+            parts = [self._points(text, form, reference) for text, form in self.traces[i]]
+            self.empty += sum(not len(part) for part in parts)
+            points = np.concatenate(parts)
             if len(points):
-                first[i] = first.get(trace.prior, i)
-                parts.setdefault(first[i], []).append(points)
-        if not parts:
+                found[i] = points
+        if not found:
             raise InkmlError(self.name, "there is no stroke with a point in it")
-        self.empty = len(drawn) - len(first)
-        kept = self._without_outliers({i: np.concatenate(part) for i, part in parts.items()})
-        index = {i: number for number, i in enumerate(kept)}
-        strokes = self._to_float32(list(kept.values()))
-        return strokes, {i: index[start] for i, start in first.items() if start in index}
+        kept = self._without_outliers(found)
+        return self._to_float32(list(kept.values())), {i: number for number, i in enumerate(kept)}
 
-    def _points(self, trace: _Trace, reference: TraceFormat) -> Points:
-        """Points of a trace in the reference's unit of X, Y downwards."""
+    def _points(self, text: str, form: TraceFormat, reference: TraceFormat) -> Points:
+        """Points of a part of a trace in the reference's unit of X, Y downwards."""
         try:
-            points = decode_trace(trace.text, trace.form)
+            points = decode_trace(text, form)
         except CodingError as error:
             raise InkmlError(self.name, str(error)) from None
         if points.size and not float(np.abs(points).max()) <= _FLOAT32_MAX:
             raise InkmlError(self.name, "there is a coordinate that is not finite")
         unit = reference.units[0]
-        factors = [
-            sign * own.ratio(unit)
-            for sign, own in zip(trace.form.signs, trace.form.units, strict=True)
-        ]
+        factors = [sign * own.ratio(unit) for sign, own in zip(form.signs, form.units, strict=True)]
         return points if factors == [1, 1] else points * factors
 
     def _without_outliers(self, strokes: dict[int, Points]) -> dict[int, Points]:
