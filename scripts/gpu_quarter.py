@@ -53,6 +53,8 @@ def main() -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     options = Options(given.pack.resolve(), given.out, seconds, total, runs, given.rehearse)
     options.flags = shlex.split(given.flags)
+    if given.rehearse and any(given.out.iterdir()):
+        parser.error(f"--rehearse needs an empty folder; {given.out} is not")
     if not given.rehearse:
         return Queue(options).work_through()
     for interrupted in (options.fits[-1].name, None):

@@ -122,13 +122,19 @@ class OutFiles:
                 is_complete = status in ("done", "cut")
                 if is_complete and fit is RUNS[run][-1]:
                     needed = None
-                    if run not in self.state["weights"] and self._save(fit, run):
+                    if not self._is_written(run) and self._save(fit, run):
                         self.state["weights"].pop(RESUME, None)
                         remove_parts(self.options.out, RESUME)
                 elif is_complete or (status == "running" and self.newest(fit.name)):
                     needed = fit
         if needed is not None:
             self._save(needed, RESUME)
+
+    def _is_written(self, name: str) -> bool:
+        """Whether all parts are in OUT, which can be emptied between two calls."""
+        parts = self.state["weights"].get(name, {}).get("parts", 0)
+        numbers = range(1, parts + 1)
+        return parts > 0 and all((self.options.out / f"{name}.{n}").is_file() for n in numbers)
 
     def _save(self, fit: Fit, name: str) -> bool:
         """Writes a fit's last checkpoint to OUT in parts; returns whether it was written."""

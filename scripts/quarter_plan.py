@@ -47,7 +47,7 @@ RUNS = {
 }
 """The queue: a fit starts from the weights of the one before, and the last of a run is tested."""
 
-TOY_SAMPLES = 100
+TOY_SAMPLES = 40
 TOY = (
     *("--model.encoder_args.channels", "[4,4,8,8,8,8]", "--model.encoder_args.row_hidden_size"),
     *("8", "--model.decoder_args.hidden_size", "16", "--model.decoder_args.embedding_dim", "8"),

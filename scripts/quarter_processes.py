@@ -132,7 +132,7 @@ class GpuLog:
     def close(self) -> None:
         """Ends the process."""
         if self._process is not None:
-            self._process.terminate()
+            self._process.kill()
             self._process.wait()
 
 

@@ -86,7 +86,8 @@ class Queue:
         """Looks at the machine, and unpacks the data."""
         options = self.options
         report = options.work / "machine.json"
-        self.processes.run(describe_machine, report)
+        if self.processes.run(describe_machine, report):
+            fail(f"torch does not work here: see {options.out / LOG}")
         machine = json.loads(report.read_text(encoding="utf-8"))
         if machine["gpu"] is None and has_driver() and self.processes.method == "fork":
             self.processes.method = "spawn"  # a library has initialised the GPU in this process
@@ -190,6 +191,9 @@ class Queue:
                     self._stage(before.name)["status"] = "waiting"
                     self._fit(before, None)
                     weights = self.files.checkpoint(before.name)
+                if weights is None:
+                    stage["status"] = "failed"
+                    return
                 start = ["--model.init_from", str(weights)]
         budget = self._budget(fit)
         done, steps = stage["steps"], self._steps(fit, speed, budget, stage["steps"])

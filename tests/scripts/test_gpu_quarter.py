@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,6 +16,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 import quarter_weights  # noqa: E402
+from quarter_files import OutFiles  # noqa: E402
 from quarter_meter import read_speed  # noqa: E402
 from quarter_plan import RUNS, Options  # noqa: E402
 from quarter_queue import Queue  # noqa: E402
@@ -28,6 +30,12 @@ find = PathFinder.find_spec
 PathFinder.find_spec = lambda name, *rest: None if name in {names} else find(name, *rest)
 """
 """Lets Python not find modules."""
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    """Keeps the folders of runs with the test's own files."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +127,53 @@ def test_pack_that_is_cut_off_is_named(pack, tmp_path):
     assert done.returncode == 2
     assert f"gpu_quarter: {short} is damaged or no pack" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+class DirectCalls:
+    """Calls the functions of processes in this one."""
+
+    def run(self, function, *arguments):
+        return function(*arguments)
+
+
+def out_files(tmp_path, said):
+    chosen = options(tmp_path, out=tmp_path / "out", runs=["small"])
+    chosen.work.mkdir(parents=True, exist_ok=True)
+    chosen.out.mkdir(exist_ok=True)
+    return OutFiles(chosen, DirectCalls(), said.append)
+
+
+@pytest.mark.parametrize(("status", "name"), [("running", "resume"), ("done", "small")])
+def test_weights_are_copied_and_put_together_on_another_machine(status, name, checkpoint, tmp_path):
+    said = []
+    files = out_files(tmp_path, said)
+    own = files.options.work / "small" / "version_0" / "checkpoints" / "last.ckpt"
+    own.parent.mkdir(parents=True)
+    shutil.copy(checkpoint, own)
+    files.state["stages"] = {
+        "small_pretraining": {"status": "done", "steps": 9},
+        "small": {"status": status, "steps": 0},
+    }
+    part = files.options.out / f"{name}.1"
+    for spent in (10.0, 20.0):
+        files.snapshot(spent)
+        assert part.is_file()
+        assert len(list(files.options.out.iterdir())) == 3
+        part.unlink()  # a folder that is emptied between two calls
+    files.snapshot(30.0)
+    step = torch.load(checkpoint, weights_only=True)["global_step"]
+    assert files.checkpoint("small") == own
+    shutil.rmtree(files.options.work)
+    again = out_files(tmp_path, said)
+    assert again.state["spent"] == 30
+    restored = again.checkpoint("small")
+    assert torch.load(restored, weights_only=True)["global_step"] == step
+    assert again.state["stages"]["small"]["steps"] == step
+    assert f"small: restored at step {step}" in said[-1]
+    restored.unlink()
+    part.write_bytes(part.read_bytes()[:-1])
+    assert again.checkpoint("small") is None
+    assert f"parts of {name} are missing or damaged" in said[-1]
 
 
 @pytest.fixture
