@@ -19,7 +19,6 @@ from im2tex import Recognizer
 from im2tex.ink.augment import Augmentation
 from im2tex.ink.builtin_font.typeset import typeset
 from im2tex.ink.ink import Ink
-from im2tex.latex.tokens import join_tokens
 
 FORMULAS = {  # with the seed of the variation
     r"\sum _ { n = 1 } ^ { \infty } \frac { 1 } { n ^ { 2 } } = \frac { \pi ^ { 2 } } { 6 }": 2,
@@ -55,7 +54,7 @@ def main() -> None:
         ink = typeset(formula.split(), cursive=True)
         style = Augmentation(wobble=0.05, symbol_shift=0.07, symbol_rotation=7)
         image = draw(style.apply(ink, np.random.default_rng(seed))[0])
-        latex = join_tokens(model.predict(image)[0].latex.split())
+        latex = model.predict(image)[0].latex
         left.imshow(image, cmap="gray", vmin=0, vmax=255)
         right.text(0, 0.5, "→", fontsize=24, va="center", color="0.5")
         right.text(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.files import MAX_BYTES
-from im2tex.latex.tokens import join_tokens
 from im2tex.model.folders import locate
 from im2tex.utils.checks import check_settings
 
@@ -110,18 +109,17 @@ def _print_failure(name: str, error: object, as_json: bool) -> None:
 
 
 def _print_prediction(name: str, prediction: Prediction, *, several: bool, as_json: bool) -> None:
-    n_best = [(join_tokens(latex.split()), score) for latex, score in prediction.n_best]
     if as_json:
         record = {
             "file": name,
-            "latex": n_best[0][0],
+            "latex": prediction.latex,
             "finished": prediction.finished,
-            "n_best": [{"latex": latex, "score": score} for latex, score in n_best],
+            "n_best": [{"latex": latex, "score": score} for latex, score in prediction.n_best],
             "warnings": list(prediction.notes),
         }
         _print_record(record)
         return
-    for latex, _ in n_best:
+    for latex, _ in prediction.n_best:
         print(f"{name}\t{latex}" if several else latex, flush=True)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from im2tex.data.dataset import Batch, stack
 from im2tex.decoders import Hypothesis
+from im2tex.latex.tokens import join_tokens
 from im2tex.latex.vocabulary import Vocabulary
 
 
@@ -25,10 +26,10 @@ class Prediction(NamedTuple):
     Example:
         >>> prediction = Recognizer.from_pretrained("handwritten_small").predict("formula.png")[0]
         >>> prediction.latex
-        'x ^ { 2 }'
+        'x^{2}'
 
     Attributes:
-        latex: the best hypothesis, tokens joined by spaces.
+        latex: the best hypothesis, as `im2tex read` prints it: with the spaces that LaTeX needs.
         tokens: its tokens.
         score: the value it is ranked by: log p in nats, divided by a power of the length if a
             length penalty is set.
@@ -49,7 +50,7 @@ class Prediction(NamedTuple):
         """The prediction of the hypotheses of one image, best first."""
         tokens = [vocabulary.decode(hypothesis.tokens) for hypothesis in hypotheses]
         scores = [hypothesis.score for hypothesis in hypotheses]
-        texts = [" ".join(prediction) for prediction in tokens]
+        texts = [join_tokens(prediction) for prediction in tokens]
         n_best = list(zip(texts, scores, strict=True))
         return cls(texts[0], tokens[0], scores[0], hypotheses[0].finished, n_best)
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from tiny_run import TINY, changed, config, im2tex, lines
 
 from im2tex.data.store import write_split
+from im2tex.latex.tokens import join_tokens
 from im2tex.model.checkpoint import read_checkpoint
 from im2tex.utils.version import __version__
 
@@ -116,7 +117,7 @@ def test_predict_writes_one_line_per_sample_in_order(checkpoint, tmp_path):
     assert [line["key"] for line in found] == [f"validation-{i:06d}" for i in range(8)]
     for line in found:
         assert set(line) == {"key", "latex", "tokens", "score", "finished", "n_best"}
-        assert line["latex"] == " ".join(line["tokens"])
+        assert line["latex"] == join_tokens(line["tokens"])
         assert len(line["n_best"]) == 3
         assert line["n_best"][0] == {"latex": line["latex"], "score": line["score"]}
         scores = [one["score"] for one in line["n_best"]]

@@ -20,6 +20,7 @@ from im2tex.data.source import SOURCES
 from im2tex.data.store import write_split
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.results import read_result
+from im2tex.latex.tokens import join_tokens
 from im2tex.latex.vocabulary import Vocabulary
 from im2tex.model.checkpoint import read_checkpoint
 from im2tex.model.prediction import Prediction
@@ -142,7 +143,7 @@ def test_transcribe_paths_images_and_arrays_agree(model, pictures, tmp_path):
 def test_transcribe_n_best_has_scores_and_alternatives(model, pictures):
     for reading in model.transcribe(pictures[:3], beam_size=4, n_best=4, max_length=12):
         assert isinstance(reading, Prediction)
-        assert reading.latex == " ".join(reading.tokens)
+        assert reading.latex == join_tokens(reading.tokens)
         assert len(reading.n_best) == 4
         assert reading.n_best[0] == (reading.latex, reading.score)
         scores = [score for _, score in reading.n_best]

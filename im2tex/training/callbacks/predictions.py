@@ -19,7 +19,7 @@ class WritePredictions(Callback):
     """Writes `SPLIT.jsonl`: `key`, `latex`, `tokens`, `score`, `finished`, `n_best`.
 
     Every sample has a line, in the order of the split. The prediction of a sample that failed to
-    load is null.
+    load is null. `latex` has the spaces that LaTeX needs; `tokens` are what metrics compare.
 
     Example:
         >>> Trainer(callbacks=[WritePredictions("predictions")]).predict(model, data)
