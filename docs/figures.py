@@ -53,7 +53,7 @@ def main() -> None:
     for (left, right), (formula, seed) in zip(rows, FORMULAS.items(), strict=True):
         ink = typeset(formula.split(), cursive=True)
         style = Augmentation(wobble=0.05, symbol_shift=0.07, symbol_rotation=7)
-        image = draw(style.apply(ink, np.random.default_rng(seed))[0])
+        image = draw(style.apply(ink, np.random.default_rng(seed)))
         latex = model.predict(image)[0].latex
         left.imshow(image, cmap="gray", vmin=0, vmax=255)
         right.text(0, 0.5, "→", fontsize=24, va="center", color="0.5")
