@@ -7,18 +7,7 @@ braces only if they are needed: in `{x'}_i` the scripts join, in `{x^a}^b` the b
 from __future__ import annotations
 
 from im2tex.latex.crohme import symbols
-from im2tex.latex.normal_form import commands
-from im2tex.latex.normal_form.tree import (
-    Array,
-    Command,
-    Fenced,
-    Group,
-    Node,
-    Operator,
-    ParsedFormula,
-    Scripts,
-    Verbatim,
-)
+from im2tex.latex.normal_form import commands, tree
 from im2tex.latex.tokens import LatexError
 
 _LARGE_NAMES = (
@@ -32,7 +21,7 @@ _KNOWN = symbols.PLAIN_SYMBOLS | symbols.SYNONYMS.keys() | commands.OPERATORS.ke
 _MATH_ACCENTS = (commands.ACCENTS | commands.WIDE_ACCENTS) - {"\\dddot"}
 
 
-def crohme_from_tree(formula: ParsedFormula) -> list[str]:
+def crohme_from_tree(formula: tree.ParsedFormula) -> list[str]:
     """A formula in CROHME's canonical tokens; read again, they give the same tokens.
 
     Args:
@@ -47,22 +36,22 @@ def crohme_from_tree(formula: ParsedFormula) -> list[str]:
     return _print_nodes(formula.body)
 
 
-def _print_nodes(nodes: list[Node]) -> list[str]:
+def _print_nodes(nodes: list[tree.Node]) -> list[str]:
     out: list[str] = []
     _print_row(nodes, out)
     return out
 
 
-def _print_row(nodes: list[Node], out: list[str]) -> None:
+def _print_row(nodes: list[tree.Node], out: list[str]) -> None:
     at = 0
     while at < len(nodes):
         node = nodes[at]
         at += 1
-        if isinstance(node, Scripts):
+        if isinstance(node, tree.Scripts):
             _print_scripts(node, out)
-        elif isinstance(node, Group) and node.body == ["'"] and len(nodes) > 1:
+        elif isinstance(node, tree.Group) and node.body == ["'"] and len(nodes) > 1:
             # Raised, unlike the sign \prime, which stands on the line.
-            _print_scripts(Scripts(None, [("'", Group([]))]), out)
+            _print_scripts(tree.Scripts(None, [("'", tree.Group([]))]), out)
         elif not isinstance(node, str):
             _print_compound(node, out)
         elif node == "\\cal":
@@ -78,25 +67,28 @@ def _print_row(nodes: list[Node], out: list[str]) -> None:
             out += _print_symbol(node, _find_follower(nodes, at))
 
 
-def _print_compound(node: Node, out: list[str]) -> None:
+def _print_compound(node: tree.Node, out: list[str]) -> None:
     """A node that is neither a leaf nor has scripts."""
-    if isinstance(node, Group):
+    if isinstance(node, tree.Group):
         _print_row(node.body, out)
-    elif isinstance(node, Command):
+    elif isinstance(node, tree.Command):
         _print_command(node, out)
-    elif isinstance(node, Operator):
+    elif isinstance(node, tree.Operator):
         out.append(f"\\{node.name}")
-    elif isinstance(node, Fenced):
+    elif isinstance(node, tree.Fenced):
         out += _print_delimiter(node.left.removeprefix("\\left"))
         _print_row(node.body, out)
         out += _print_delimiter(node.right.removeprefix("\\right"))
-    elif isinstance(node, Array):
+    elif isinstance(node, tree.Array):
         _print_array(node, out)
-    elif isinstance(node, Verbatim) and node.tokens[0] not in symbols.VANISHING | symbols.DROPPED:
+    elif (
+        isinstance(node, tree.Verbatim)
+        and node.tokens[0] not in symbols.VANISHING | symbols.DROPPED
+    ):
         raise _refused_error(f"a label cannot contain {node.tokens[0]}")
 
 
-def _print_symbol(token: str, follower: Node | None) -> list[str]:
+def _print_symbol(token: str, follower: tree.Node | None) -> list[str]:
     """The tokens of a leaf.
 
     Args:
@@ -115,15 +107,15 @@ def _print_symbol(token: str, follower: Node | None) -> list[str]:
         return []
     if token in commands.FONTS:
         return [symbols.RENAMED.get(token, token), "{", "}"]  # or it would take what follows
-    base = follower.base if isinstance(follower, Scripts) else follower
-    if isinstance(base, Group) and token not in _KNOWN:
+    base = follower.base if isinstance(follower, tree.Scripts) else follower
+    if isinstance(base, tree.Group) and token not in _KNOWN:
         raise _refused_error(
             f"{token} is not known, and may take the group behind it as its argument"
         )
     return [symbols.SYNONYMS.get(token, token)]
 
 
-def _find_follower(nodes: list[Node], at: int) -> Node | None:
+def _find_follower(nodes: list[tree.Node], at: int) -> tree.Node | None:
     """The node at an index; the node behind the square brackets if they begin there."""
     if at < len(nodes) and nodes[at] == "[" and "]" in nodes[at:]:
         at = nodes.index("]", at) + 1
@@ -134,17 +126,17 @@ def _print_delimiter(token: str) -> list[str]:
     return [] if token == "." else [symbols.SYNONYMS.get(token, token)]
 
 
-def _print_text_accent(token: str, argument: Node | None, out: list[str]) -> None:
-    if isinstance(argument, Scripts) and argument.base is not None:
-        accented = Command(symbols.RENAMED[token], [argument.base])
-        _print_scripts(Scripts(accented, argument.marks), out)
-    elif argument is None or isinstance(argument, Scripts):
+def _print_text_accent(token: str, argument: tree.Node | None, out: list[str]) -> None:
+    if isinstance(argument, tree.Scripts) and argument.base is not None:
+        accented = tree.Command(symbols.RENAMED[token], [argument.base])
+        _print_scripts(tree.Scripts(accented, argument.marks), out)
+    elif argument is None or isinstance(argument, tree.Scripts):
         raise _refused_error(f"an argument of {token} is missing")
     else:
         out += [symbols.RENAMED[token], *_print_in_braces(argument)]
 
 
-def _print_scripts(node: Scripts, out: list[str]) -> None:
+def _print_scripts(node: tree.Scripts, out: list[str]) -> None:
     base = [] if node.base is None else _print_nodes([node.base])
     lower: list[str] = []
     upper: list[str] = []
@@ -182,9 +174,9 @@ def _print_scripts(node: Scripts, out: list[str]) -> None:
     out += tokens
 
 
-def _is_second(node: Scripts) -> bool:
+def _is_second(node: tree.Scripts) -> bool:
     """Whether a script is a second one of its kind on the base in front of it."""
-    while isinstance(node.base, Scripts):
+    while isinstance(node.base, tree.Scripts):
         node = node.base
     return node.again
 
@@ -221,7 +213,7 @@ def _find_last_script(tokens: list[str], end: int) -> int:
     return at - 1 if at and end - at > 1 and tokens[at - 1] in ("_", "^") else -1
 
 
-def _print_command(node: Command, out: list[str]) -> None:
+def _print_command(node: tree.Command, out: list[str]) -> None:
     name = node.name.partition(" ")[0]
     if name in symbols.POINTERS:
         raise _refused_error(f"{name} refers to something outside the formula")
@@ -233,7 +225,7 @@ def _print_command(node: Command, out: list[str]) -> None:
         _print_row(node.arguments[-1:], out)
     elif name == "\\stackrel" and node.option is not None:
         # From the package of that name: its option is set below.
-        above = Command(name, node.arguments)
+        above = tree.Command(name, node.arguments)
         out += ["\\underset", "{", *_print_nodes(node.option), "}", *_print_in_braces(above)]
     elif name not in symbols.VANISHING:
         out.append(symbols.RENAMED.get(name, name))
@@ -244,20 +236,20 @@ def _print_command(node: Command, out: list[str]) -> None:
             out += _print_in_braces(argument)
 
 
-def _print_infix(node: Command) -> list[str]:
+def _print_infix(node: tree.Command) -> list[str]:
     above, below = node.arguments
     option = [token for token in node.option or [] if isinstance(token, str)]
     return [*_print_nodes([above]), node.name, *option, *_print_nodes([below])]
 
 
-def _print_in_braces(node: Node) -> list[str]:
+def _print_in_braces(node: tree.Node) -> list[str]:
     return ["{", *_print_argument(node), "}"]
 
 
-def _print_argument(node: Node) -> list[str]:
+def _print_argument(node: tree.Node) -> list[str]:
     """The tokens between the braces of an argument."""
     body = [node]
-    while len(body) == 1 and isinstance(body[0], Group):
+    while len(body) == 1 and isinstance(body[0], tree.Group):
         body = body[0].body
     tokens = _print_nodes(body)
     return tokens[1:-1] if _is_braced_infix(tokens) else tokens
@@ -274,7 +266,7 @@ def _is_braced_infix(tokens: list[str]) -> bool:
     return False
 
 
-def _print_array(array: Array, out: list[str]) -> None:
+def _print_array(array: tree.Array, out: list[str]) -> None:
     """Prints an array as it is handwritten: with its delimiters and its lines."""
     left, name, right = commands.MATRIX_FENCES.get(array.name, ("", array.name, ""))
     if name in ("substack", "subarray"):
@@ -297,7 +289,7 @@ def _print_array(array: Array, out: list[str]) -> None:
     out += _print_delimiter(right.removeprefix("\\right")) if right else []
 
 
-def _print_rows(array: Array) -> list[str]:
+def _print_rows(array: tree.Array) -> list[str]:
     out: list[str] = []
     for row in array.rows:
         cells = [_print_nodes(cell) for cell in row.cells]

@@ -20,21 +20,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from im2tex.latex.normal_form import commands
-from im2tex.latex.normal_form.tree import (
-    Array,
-    Command,
-    Fenced,
-    Group,
-    Node,
-    Operator,
-    ParsedFormula,
-    Scripts,
-    Verbatim,
-)
+from im2tex.latex.normal_form import commands, tree
 
 
-def normal_form(formula: ParsedFormula) -> list[str]:
+def normal_form(formula: tree.ParsedFormula) -> list[str]:
     r"""The tokens of a formula in normal form.
 
     >>> from im2tex.latex.normal_form.parser import parse_formula
@@ -46,7 +35,7 @@ def normal_form(formula: ParsedFormula) -> list[str]:
     return out
 
 
-def token_stream(formula: ParsedFormula) -> list[str]:
+def token_stream(formula: tree.ParsedFormula) -> list[str]:
     """The tokens of a formula in the order written.
 
     Args:
@@ -61,30 +50,30 @@ def token_stream(formula: ParsedFormula) -> list[str]:
     return tokens
 
 
-def _print_nodes(nodes: list[Node], out: list[str]) -> None:
+def _print_nodes(nodes: list[tree.Node], out: list[str]) -> None:
     for node in nodes:
         _print_node(node, out)
 
 
-def _print_node(node: Node, out: list[str]) -> None:
+def _print_node(node: tree.Node, out: list[str]) -> None:
     if type(node) is str:
         out.append(node)
     else:
         _PRINTERS[type(node)](node, out)
 
 
-def _print_in_braces(node: Node, out: list[str]) -> None:
+def _print_in_braces(node: tree.Node, out: list[str]) -> None:
     """A node with braces around it, if it has none."""
-    _print_group(node if type(node) is Group else Group([node]), out)
+    _print_group(node if type(node) is tree.Group else tree.Group([node]), out)
 
 
-def _print_group(group: Group, out: list[str]) -> None:
+def _print_group(group: tree.Group, out: list[str]) -> None:
     out.append("{")
     _print_nodes(group.body, out)
     out.append("}")
 
 
-def _print_scripts(node: Scripts, out: list[str]) -> None:
+def _print_scripts(node: tree.Scripts, out: list[str]) -> None:
     if node.base is not None:
         _print_node(node.base, out)
     if node.literal:
@@ -94,7 +83,7 @@ def _print_scripts(node: Scripts, out: list[str]) -> None:
                 _print_node(script, out)
         return
     primes = 0
-    upper: Node | None = None
+    upper: tree.Node | None = None
     for sign, script in node.marks:
         if sign == "_":
             out.append("_")
@@ -105,7 +94,7 @@ def _print_scripts(node: Scripts, out: list[str]) -> None:
             primes += 1
     if primes:
         out += ["^", "{", *["\\prime"] * primes]
-        if isinstance(upper, Group) and not _begins_with_script(upper.body):
+        if isinstance(upper, tree.Group) and not _begins_with_script(upper.body):
             _print_nodes(upper.body, out)
         elif upper is not None:
             _print_node(upper, out)
@@ -115,15 +104,15 @@ def _print_scripts(node: Scripts, out: list[str]) -> None:
         _print_in_braces(upper, out)
 
 
-def _begins_with_script(nodes: list[Node]) -> bool:
+def _begins_with_script(nodes: list[tree.Node]) -> bool:
     """Whether a script without base comes first, which would take what stands in front of it."""
     first = nodes[0] if nodes else None
-    while isinstance(first, Scripts) and first.base is not None:
+    while isinstance(first, tree.Scripts) and first.base is not None:
         first = first.base
-    return isinstance(first, Scripts) or first == "'"
+    return isinstance(first, tree.Scripts) or first == "'"
 
 
-def _print_command(node: Command, out: list[str]) -> None:
+def _print_command(node: tree.Command, out: list[str]) -> None:
     name = node.name
     if name in commands.KEPT_INFIXES:
         _print_infix(node, out)
@@ -135,38 +124,38 @@ def _print_command(node: Command, out: list[str]) -> None:
         out.append("]")
     for argument in node.arguments:
         # `\frac\mathrm{d}{t}` is no LaTeX: the command would lose its own argument.
-        loses_argument = name in commands.FRACTIONS and isinstance(argument, Command)
+        loses_argument = name in commands.FRACTIONS and isinstance(argument, tree.Command)
         if name in commands.LINES:
-            _print_group(Group([argument]), out)
+            _print_group(tree.Group([argument]), out)
         elif name in commands.ACCENTS or loses_argument:
             _print_in_braces(argument, out)
         else:
             _print_node(argument, out)
 
 
-def _print_infix(node: Command, out: list[str]) -> None:
+def _print_infix(node: tree.Command, out: list[str]) -> None:
     above, below = node.arguments
-    _print_nodes(above.body if isinstance(above, Group) else [above], out)
+    _print_nodes(above.body if isinstance(above, tree.Group) else [above], out)
     out.append(node.name)
     _print_nodes(node.option or [], out)
-    _print_nodes(below.body if isinstance(below, Group) else [below], out)
+    _print_nodes(below.body if isinstance(below, tree.Group) else [below], out)
 
 
-def _print_verbatim(node: Verbatim, out: list[str]) -> None:
+def _print_verbatim(node: tree.Verbatim, out: list[str]) -> None:
     out += node.tokens
 
 
-def _print_operator(node: Operator, out: list[str]) -> None:
+def _print_operator(node: tree.Operator, out: list[str]) -> None:
     out += ["\\operatorname*" if node.limits else "\\operatorname", "{", *node.name, "}"]
 
 
-def _print_fenced(node: Fenced, out: list[str]) -> None:
+def _print_fenced(node: tree.Fenced, out: list[str]) -> None:
     out.append(node.left)
     _print_nodes(node.body, out)
     out.append(node.right)
 
 
-def _print_substack(node: Array, out: list[str]) -> None:
+def _print_substack(node: tree.Array, out: list[str]) -> None:
     out += ["\\substack", "{"]
     for number, row in enumerate(node.rows):
         if number:
@@ -176,7 +165,7 @@ def _print_substack(node: Array, out: list[str]) -> None:
     out.append("}")
 
 
-def _print_array(node: Array, out: list[str]) -> None:
+def _print_array(node: tree.Array, out: list[str]) -> None:
     if node.name == "substack":
         _print_substack(node, out)
         return
@@ -204,11 +193,11 @@ def _print_array(node: Array, out: list[str]) -> None:
 
 
 _PRINTERS: dict[type, Callable[[Any, list[str]], None]] = {
-    Group: _print_group,
-    Scripts: _print_scripts,
-    Command: _print_command,
-    Operator: _print_operator,
-    Fenced: _print_fenced,
-    Array: _print_array,
-    Verbatim: _print_verbatim,
+    tree.Group: _print_group,
+    tree.Scripts: _print_scripts,
+    tree.Command: _print_command,
+    tree.Operator: _print_operator,
+    tree.Fenced: _print_fenced,
+    tree.Array: _print_array,
+    tree.Verbatim: _print_verbatim,
 }

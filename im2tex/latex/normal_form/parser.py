@@ -11,21 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from im2tex.latex.normal_form import commands
+from im2tex.latex.normal_form import commands, tree
 from im2tex.latex.normal_form.commands import INFIXES, ROLES, CommandRole
 from im2tex.latex.normal_form.construct_reader import ConstructReader, as_group
 from im2tex.latex.normal_form.lexer import LexedFormula, lex
-from im2tex.latex.normal_form.tree import (
-    Array,
-    Command,
-    Fenced,
-    Group,
-    Node,
-    Operator,
-    ParsedFormula,
-    Scripts,
-    Verbatim,
-)
 from im2tex.latex.tokens import END
 
 _AFTER_BASE = frozenset(["_", "^", "'", "\\limits", "\\nolimits"])
@@ -35,7 +24,9 @@ _ARGUMENT = frozenset([CommandRole.OPEN, CommandRole.COMMAND, CommandRole.OPERAT
 _PRINTED_FENCE = ("\\left\\{", "\\begin{cases}")
 
 
-def parse_formula(source: str, *, lenient: bool = False, dollars: bool = False) -> ParsedFormula:
+def parse_formula(
+    source: str, *, lenient: bool = False, dollars: bool = False
+) -> tree.ParsedFormula:
     """Parses a formula.
 
     >>> parse_formula("x^2").body
@@ -55,7 +46,7 @@ def parse_formula(source: str, *, lenient: bool = False, dollars: bool = False) 
     """
     parser = _Parser(source, lex(source, dollars=dollars), lenient)
     body = parser.formula()
-    return ParsedFormula(parser.tokens[:-1], body)
+    return tree.ParsedFormula(parser.tokens[:-1], body)
 
 
 class _Parser(ConstructReader):
@@ -70,13 +61,13 @@ class _Parser(ConstructReader):
         self.text = False  # inside text, where a prime is an apostrophe
         self.prose = 0  # 1 inside text that stays text, 2 inside its dollars, 0 outside
 
-    def formula(self) -> list[Node]:
+    def formula(self) -> list[tree.Node]:
         body = self.row()
         if self.tokens[self.at] != END:
             raise self.error(f"{self.tokens[self.at]} closes nothing")
         return body
 
-    def row(self, until: str = END) -> list[Node]:
+    def row(self, until: str = END) -> list[tree.Node]:
         r"""Reads nodes up to a token that ends them; `\over` makes them a fraction.
 
         Args:
@@ -85,15 +76,15 @@ class _Parser(ConstructReader):
         items = self.items(until)
         return [self.infix(items, until)] if self.tokens[self.at] in INFIXES else items
 
-    def items(self, until: str) -> list[Node]:
+    def items(self, until: str) -> list[tree.Node]:
         r"""Reads nodes up to a token that ends them or to `\over`."""
         self.enter()
         tokens = self.tokens
-        items: list[Node] = []
+        items: list[tree.Node] = []
         while True:
             token = tokens[self.at]
             role = ROLES.get(token)
-            node: Node
+            node: tree.Node
             if role is None:
                 if token == until or token[:5] == "\\end{":
                     break
@@ -120,7 +111,7 @@ class _Parser(ConstructReader):
         self.at += 1
         return token
 
-    def line_break(self, token: str) -> Node:
+    def line_break(self, token: str) -> tree.Node:
         r"""Reads a `\\` outside an array: a space, as in the paper, with the length behind it."""
         if token == "&":
             raise self.error("& outside an array")
@@ -128,34 +119,34 @@ class _Parser(ConstructReader):
         self.tokens[start] = "\\,"
         self.at += 1
         self._skip_length()
-        return "\\," if self.at == start + 1 else Verbatim(self.tokens[start : self.at])
+        return "\\," if self.at == start + 1 else tree.Verbatim(self.tokens[start : self.at])
 
-    def switch(self, token: str, until: str) -> list[Node]:
+    def switch(self, token: str, until: str) -> list[tree.Node]:
         r"""Reads a command that acts on the rest of its group, which is the argument of `\rm`."""
         self.at += 1
         if token in ("\\limits", "\\nolimits"):
             return []
         if token == "\\rm":
-            return [Command("\\mathrm", [Group(self.items(until))])]
+            return [tree.Command("\\mathrm", [tree.Group(self.items(until))])]
         return [token]
 
-    def without_base(self, sign: str) -> Node:
+    def without_base(self, sign: str) -> tree.Node:
         """Reads a script without base, or an apostrophe."""
         self.at += 1
         again, self.again = self.again, False
         if sign == "'":
             return sign
         script = self.argument(f"the script behind {sign}")
-        return Scripts(None, [(sign, script)], literal=True, again=again)
+        return tree.Scripts(None, [(sign, script)], literal=True, again=again)
 
-    def scripts(self, base: Node) -> Node:
+    def scripts(self, base: tree.Node) -> tree.Node:
         """Reads the scripts behind a base."""
-        marks: list[tuple[str, Node]] = []
+        marks: list[tuple[str, tree.Node]] = []
         seen = ""
         while (sign := self.tokens[self.at]) in _AFTER_BASE:
             if sign in ("\\limits", "\\nolimits"):
                 self.at += 1
-                if isinstance(base, Operator):
+                if isinstance(base, tree.Operator):
                     base.limits = sign == "\\limits"
                 continue
             if sign == "'" and self.text:
@@ -167,13 +158,13 @@ class _Parser(ConstructReader):
                 raise self.error(f"{sign} on a base that has such a script")
             self.at += 1
             if sign == "'":
-                marks.append((sign, Group([])))
+                marks.append((sign, tree.Group([])))
             else:
                 seen += sign
                 marks.append((sign, self.argument(f"the script behind {sign}")))
-        return Scripts(base, marks, self.text) if marks else base
+        return tree.Scripts(base, marks, self.text) if marks else base
 
-    def argument(self, what: str) -> Node:
+    def argument(self, what: str) -> tree.Node:
         """Reads one token, group or command with its own arguments."""
         if not self.at_argument():
             raise self.error(f"{what} is missing")
@@ -189,7 +180,7 @@ class _Parser(ConstructReader):
         role = ROLES.get(token)
         return role in _ARGUMENT if role else token[:7] != "\\begin{" and token[:5] != "\\end{"
 
-    def atom(self, token: str, role: CommandRole) -> Node:
+    def atom(self, token: str, role: CommandRole) -> tree.Node:
         """Reads the node that begins with a token that has a role."""
         if role is CommandRole.COMMAND:
             return self.command(token)
@@ -197,7 +188,7 @@ class _Parser(ConstructReader):
             return self.group()
         if role is CommandRole.OPERATOR:
             self.at += 1
-            return Operator(token[1:], commands.OPERATORS[token])
+            return tree.Operator(token[1:], commands.OPERATORS[token])
         readers = {
             CommandRole.SCRIPT: self.without_base,
             CommandRole.LEFT: self.fenced,
@@ -207,23 +198,23 @@ class _Parser(ConstructReader):
         }
         return readers[role](token)
 
-    def group(self) -> Node:
+    def group(self) -> tree.Node:
         r"""Reads a group; `{\rm x}` is `\mathrm{x}`."""
         self.at += 1
         roman = self.tokens[self.at] == "\\rm"
         self.at += roman
         body = self.braced()
-        return Command("\\mathrm", [body]) if roman else body
+        return tree.Command("\\mathrm", [body]) if roman else body
 
-    def braced(self) -> Group:
+    def braced(self) -> tree.Group:
         """Reads a group behind its opening brace."""
         cells, self.cells = self.cells, False
         body = self.row()
         self.expect("}", "a brace is never closed")
         self.cells = cells
-        return Group(body)
+        return tree.Group(body)
 
-    def fenced(self, left: str) -> Node:
+    def fenced(self, left: str) -> tree.Node:
         """Reads contents between growing delimiters."""
         self.at += 1
         printed = self.printed and (left, self.tokens[self.at]) == _PRINTED_FENCE
@@ -234,11 +225,11 @@ class _Parser(ConstructReader):
             raise self.error(f"{left} without its \\right")
         self.at += 1
         self.cells = cells
-        if printed and right == "\\right." and len(body) == 1 and isinstance(body[0], Array):
+        if printed and right == "\\right." and len(body) == 1 and isinstance(body[0], tree.Array):
             return body[0]  # the normal form of `cases` has this brace in front
-        return Fenced(left, body, right)
+        return tree.Fenced(left, body, right)
 
-    def command(self, token: str) -> Node:
+    def command(self, token: str) -> tree.Node:
         """Reads a command and its arguments."""
         self.enter()
         self.at += 1
@@ -260,11 +251,13 @@ class _Parser(ConstructReader):
         elif token in commands.BRACKETED and self.tokens[self.at] == "[":
             option = self.option(token)
         if token == commands.ROMAN_BRACE:
-            arguments: list[Node] = [self.braced()]
+            arguments: list[tree.Node] = [self.braced()]
         elif (token in commands.FONTS or token in commands.CONSTRUCTS) and not self.at_argument():
             # Papers define \bm and its like as their own symbols; TeX takes a lone \rm.
             arguments = (
-                [Group([])] if token in commands.GROUPED and self.tokens[self.at] == "\\rm" else []
+                [tree.Group([])]
+                if token in commands.GROUPED and self.tokens[self.at] == "\\rm"
+                else []
             )
         else:
             arguments = self.arguments(token)
@@ -274,9 +267,9 @@ class _Parser(ConstructReader):
             return as_group(arguments)
         if not arguments and (option is not None or name != token):
             raise self.error(f"an argument of {token} is missing")
-        return self.complete(Command(name, arguments, option), token)
+        return self.complete(tree.Command(name, arguments, option), token)
 
-    def complete(self, command: Command, token: str) -> Node:
+    def complete(self, command: tree.Command, token: str) -> tree.Node:
         """The node of a command: its arguments as groups, known functions as operators."""
         name, arguments = command.name, command.arguments
         if not arguments:
@@ -288,10 +281,10 @@ class _Parser(ConstructReader):
         elif name in ("\\operatorname", "\\operatorname*"):
             word = _join_tokens(arguments[0])
             if f"\\{word}" in commands.OPERATORS:
-                return Operator(word, name != "\\operatorname")
+                return tree.Operator(word, name != "\\operatorname")
         return command
 
-    def index(self, token: str) -> list[Node]:
+    def index(self, token: str) -> list[tree.Node]:
         """Reads the index of a root, or another argument in square brackets."""
         self.at += 1
         cells, self.cells = self.cells, False
@@ -301,7 +294,7 @@ class _Parser(ConstructReader):
         self.cells = cells
         return option
 
-    def option(self, token: str) -> list[Node] | None:
+    def option(self, token: str) -> list[tree.Node] | None:
         """Reads the argument in square brackets of a command; None for one without meaning."""
         option = self.index(token)
         if token in commands.BRACKETED_TWICE and self.tokens[self.at] == "[":
@@ -309,16 +302,16 @@ class _Parser(ConstructReader):
         # That of a continued fraction is the alignment of its numerator.
         return None if commands.SPELLINGS.get(token) in commands.FRACTIONS else option
 
-    def arguments(self, token: str) -> list[Node]:
+    def arguments(self, token: str) -> list[tree.Node]:
         """Reads the arguments of a command, with those in square brackets between them."""
-        arguments: list[Node] = []
+        arguments: list[tree.Node] = []
         for _ in range(commands.ARGUMENTS[token]):
             arguments.append(self.argument(f"an argument of {token}"))
             if token in commands.BRACKETED_INSIDE and len(arguments) == 1:
                 start = self.at
                 while self.tokens[self.at] == "[":
                     self.index(token)
-                arguments += [Verbatim(self.tokens[start : self.at])] * (self.at > start)
+                arguments += [tree.Verbatim(self.tokens[start : self.at])] * (self.at > start)
         return arguments
 
     def holds_spaces(self) -> bool:
@@ -327,19 +320,19 @@ class _Parser(ConstructReader):
         return "~" in ahead or "'" in ahead
 
 
-def _unwrap(node: Node) -> Node:
+def _unwrap(node: tree.Node) -> tree.Node:
     """The only node of a group, for groups that a printer added."""
-    return node.body[0] if isinstance(node, Group) and len(node.body) == 1 else node
+    return node.body[0] if isinstance(node, tree.Group) and len(node.body) == 1 else node
 
 
-def _join_tokens(node: Node) -> str:
+def _join_tokens(node: tree.Node) -> str:
     """The tokens of a group; empty if it has other nodes than tokens."""
-    body = node.body if isinstance(node, Group) else []
+    body = node.body if isinstance(node, tree.Group) else []
     letters = [leaf for leaf in body if isinstance(leaf, str)]
     return "".join(letters) if len(letters) == len(body) else ""
 
 
-_CONSTRUCTS: dict[str, Callable[[_Parser], Node]] = {
+_CONSTRUCTS: dict[str, Callable[[_Parser], tree.Node]] = {
     "\\buildrel": _Parser.built_relation,
     "\\root": _Parser.plain_root,
     "\\genfrac": _Parser.general_fraction,
