@@ -7,7 +7,7 @@ and HME100K packages is of this kind: a name without ending, a tab, the tokens.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -117,30 +117,22 @@ def _table_labels(
         expected: the form of a row, for messages.
         joiner: joins the cells from the second on; "" if there must not be more than two.
     """
-    columns: tuple[int, ...] | None = None
+    names: list[str] | None = None
     for position, (number, row) in enumerate(rows):
         where = f"{file}, line {number}"
         if position == 0:
-            columns = _columns([cell.strip().lower() for cell in row])
-            if columns is not None:
+            names = [cell.strip().lower() for cell in row]
+            if not set(names).isdisjoint(_FILE) and not set(names).isdisjoint(_LABEL):
                 continue
-        if columns is not None:
-            if max(columns) >= len(row):
+            names = None
+        if names is not None:
+            if len(row) < len(names):
                 raise Im2TexError(f"{where}: {len(row)} columns, fewer than in the first line.")
-            yield Label(where, *(row[column].strip() for column in columns))
+            yield _parse_record(where, dict(zip(names, row, strict=False)))
         elif len(row) == 2 or (len(row) > 2 and joiner):
             yield Label(where, row[0].strip(), joiner.join(row[1:]).strip())
         else:
             raise Im2TexError(f"{where}: expected {expected}.")
-
-
-def _columns(names: Sequence[str]) -> tuple[int, ...] | None:
-    """Returns the columns of name, label and split in a header; None for another row."""
-    file = next((names.index(name) for name in _FILE if name in names), None)
-    label = next((names.index(name) for name in _LABEL if name in names), None)
-    if file is None or label is None:
-        return None
-    return (file, label, names.index("split")) if "split" in names else (file, label)
 
 
 def _parse_record(where: str, record: Mapping[str, Any]) -> Label:
@@ -155,4 +147,6 @@ def _parse_record(where: str, record: Mapping[str, Any]) -> Label:
         raise Im2TexError(f"{where}: expected {_RECORD}.")
     if has_surrogate(name + latex):
         raise Im2TexError(f"{where}: half of a surrogate pair is not a character.")
-    return Label(where, name.strip(), latex.strip())
+    split = record.get("split")
+    split = split if isinstance(split, str) else ""
+    return Label(where, name.strip(), latex.strip(), split.strip())
