@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from im2tex.commands.record_files import read_records
 from im2tex.errors import Im2TexError
+from im2tex.latex.normal_form.text_mode import strip_display
 from im2tex.latex.normalize import NormalizationForm, normalize_or_none
 from im2tex.latex.tokens import LatexError, token_texts
 from im2tex.utils.untrusted_text import has_surrogate, quote
@@ -35,15 +36,7 @@ _OWN: dict[Side, tuple[str, ...]] = {
     "references": ("gold", "reference", "ref", "label", "truth", "ground_truth", "target"),
 }
 _OTHER: dict[Side, Side] = {"predictions": "references", "references": "predictions"}
-# Delimiters of the whole formula; those of `$a$ \text{and} $b$` are of two.
-_DELIMITED = re.compile(
-    r"\s*(?:\$\$([^$]+)\$\$|\$([^$]+)(?<!\\)\$"
-    r"|\\\[((?:(?!\\\]).)*)\\\]|\\\(((?:(?!\\\)).)*)\\\)"
-    r"|\\begin\{(?:equation|displaymath|math)\*?\}((?:(?!\\end\{(?:equation|displaymath|math)).)*)"
-    r"\\end\{(?:equation|displaymath|math)\*?\})\s*",
-    re.DOTALL,
-)
-_MAX_NESTING = 3  # of delimiters, as in `\[ \begin{equation}…`
+_DISPLAY = re.compile(r"\s*(?:\$|\\\[|\\\(|\\begin\{(?:equation|displaymath|math)\*?\})")
 _MAX_CHARACTERS = 100_000  # of a formula, far beyond those of images
 _MAX_KEY_CHARACTERS = 1_000
 _COMPOSITE = re.compile(r"\\(?:left|right)(?:\\[A-Za-z]+|\\?.)|\\(?:begin|end)\{[A-Za-z]+\*?\}")
@@ -143,11 +136,8 @@ def read_split_or_file(
 
 def tokenize(text: str) -> list[str]:
     """The tokens of a formula, without its delimiters; see the module."""
-    for _ in range(_MAX_NESTING):
-        match = _DELIMITED.fullmatch(text)
-        if match is None:
-            break
-        text = str(match[match.lastindex or 0])
+    if _DISPLAY.match(text):
+        text = strip_display(text, dollars=False)
     words = text.split()
     try:
         tokens = token_texts(text)
