@@ -6,7 +6,7 @@
 ROOT contains a prepared CROHME, FOLDER (default: the environment's IM2TEX_DATA) the formulas
 arxiv/formulas.tsv.xz. The target profile is that of the training split, without the labels held out
 for validation; formulas of validation and of the tests are excluded. --plot draws the target and
-the sampled distributions side by side and needs matplotlib (`im2tex[builtin]`).
+the sampled distributions side by side and needs matplotlib.
 """
 
 from __future__ import annotations

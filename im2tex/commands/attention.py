@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from im2tex.errors import Im2TexError
 from im2tex.utils.checks import check_settings
+from im2tex.utils.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,8 +112,8 @@ def attention(
         facts["split"] = split
     page = attention_page(_render_predictions(records, renderer), facts)
     write_text_atomic(out, page)
-    count = f"{len(records)} image{'s' * (len(records) != 1)}"
-    print(f"{out}: {count}, {len(page.encode()) / 1000:.0f} kB. Open it in a browser.")
+    size = f"{counted(len(records), 'image')}, {len(page.encode()) / 1000:.0f} kB"
+    print(f"{out}: {size}. Open it in a browser.")
     if strip is not None:
         for number, record in enumerate(records, 1):
             name = re.sub(r"[^\w.-]+", "_", Path(record.name).stem)[:_MAX_NAME]

@@ -11,6 +11,7 @@ from im2tex.errors import Im2TexError
 from im2tex.utils.checks import check_settings
 from im2tex.utils.files import write_text_atomic
 from im2tex.utils.untrusted_text import strip_control
+from im2tex.utils.wording import counted
 
 
 def compare(
@@ -63,7 +64,7 @@ def compare(
     if changed is not None:
         records = [json.dumps(record, ensure_ascii=False) for record in changed_records(compared)]
         write_text_atomic(changed, "".join(f"{record}\n" for record in records))
-        message = f"{len(records):,} samples that only one has right: {changed}"
+        message = f"{counted(len(records), 'sample')} that only one has right: {changed}"
         print(strip_control(message), file=sys.stderr)
     if as_json:
         # ASCII only: a key or a name can hold control sequences of a terminal.

@@ -12,6 +12,7 @@ from im2tex.ink.glyphs.coverage import glyph_kind
 from im2tex.ink.glyphs.making import BuildResult
 from im2tex.ink.glyphs.sheet import SheetRow, draw_sheet, spread_indices
 from im2tex.utils.png import save_png
+from im2tex.utils.wording import counted
 
 LICENCES = {
     crohme.SOURCE: crohme.LICENCE,
@@ -35,8 +36,8 @@ def print_contents(result: BuildResult, skipped: Counter[str], out: Path, second
     own = [token for token in bank.tokens if token not in bank.substitutes]
     size = out.stat().st_size / 1e6
     print(
-        f"{out}: {len(bank):,} glyphs of {len(own):,} symbols by {len(bank.writers):,} known "
-        f"writers; {size:.2f} MB, made in {seconds:.0f} s"
+        f"{out}: {counted(len(bank), 'glyph')} of {counted(len(own), 'symbol')} by "
+        f"{counted(len(bank.writers), 'known writer')}; {size:.2f} MB, made in {seconds:.0f} s"
     )
     counts = sum((Counter(bank.sources(token)) for token in own), Counter[str]())
     for source, licence in LICENCES.items():
@@ -54,8 +55,9 @@ def print_summary(store: str, bank: GlyphBank, uses: Counter[str]) -> None:
     missing = sum(uses[token] for token, kind in kinds.items() if kind == "none")
     parts = ", ".join(f"{count} {kind}" for kind, count in Counter(kinds.values()).most_common())
     print(
-        f"{store}: {len(uses)} symbols: {parts}; {1 - missing / max(uses.total(), 1):.3%} of "
-        f"{uses.total():,} occurrences in its training formulas have glyphs"
+        f"{store}: {counted(len(uses), 'symbol')}: {parts}; "
+        f"{1 - missing / max(uses.total(), 1):.3%} of {uses.total():,} occurrences in its training "
+        "formulas have glyphs"
     )
 
 
@@ -82,7 +84,7 @@ def glyph_rows(bank: GlyphBank, tokens: Iterable[str]) -> Iterator[SheetRow]:
 def outlier_rows(result: BuildResult) -> Iterator[SheetRow]:
     """A row of outliers for each symbol that has some."""
     for token, samples in sorted(result.outliers.items()):
-        yield f"{token}\n{len(samples)} outliers", [sample.strokes for sample in samples]
+        yield f"{token}\n{counted(len(samples), 'outlier')}", [sample.strokes for sample in samples]
 
 
 def save_sheet(path: Path, rows: Iterable[SheetRow]) -> None:

@@ -12,6 +12,7 @@ from im2tex.commands.formula_files import FormulaRecord, read_split_or_file
 from im2tex.commands.score import result_path
 from im2tex.errors import Im2TexError
 from im2tex.utils.checks import check_settings
+from im2tex.utils.wording import counted
 
 if TYPE_CHECKING:
     from im2tex.evaluation.reports.table import SplitScores
@@ -70,8 +71,8 @@ def ngram(
     print(f"{order}-gram model of {train}, interpolated modified Kneser-Ney")
     print_table([_column(name, values) for name, values in figures.items()])
     print(
-        f"Vocabulary: {len(model.vocabulary.ordinary)} tokens seen at least {min_count} "
-        f"time{'s' if min_count > 1 else ''} in {train}, and <unk>."
+        f"Vocabulary: {counted(len(model.vocabulary.ordinary), 'token')} seen at least "
+        f"{counted(min_count, 'time')} in {train}, and <unk>."
     )
     few = [str(n) for n, discount in enumerate(model.discounts, 1) if not discount.estimated]
     if few:

@@ -13,6 +13,7 @@ from im2tex.latex.normalize import NormalizationForm
 from im2tex.latex.normalize import normalize as normalize_formula
 from im2tex.latex.tokens import LatexError
 from im2tex.utils.text_files import decode_lines, has_wide_bom
+from im2tex.utils.wording import counted
 
 _MAX_REASONS = 10  # reasons that are reported
 
@@ -48,11 +49,11 @@ def normalize(*, form: str = "norm") -> int:
             first.setdefault(reason, total)
         sys.stdout.buffer.write(result.encode() + b"\n")
     sys.stdout.buffer.flush()
-    print(f"{reasons.total()} of {total} formulas could not be parsed", file=sys.stderr)
+    print(f"{reasons.total()} of {counted(total, 'formula')} could not be parsed", file=sys.stderr)
     for reason, count in reasons.most_common(_MAX_REASONS):
         print(f"  {count} x {reason}, first in line {first[reason]}", file=sys.stderr)
     if len(reasons) > _MAX_REASONS:
-        print(f"  and {len(reasons) - _MAX_REASONS} other reasons", file=sys.stderr)
+        print(f"  and {counted(len(reasons) - _MAX_REASONS, 'other reason')}", file=sys.stderr)
     return reasons.total()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from im2tex.utils.wording import counted
+
 
 def pack(sources: Sequence[str], *, out: Path, root: Path = Path("data")) -> None:
     """Packs the stores of sources into one small file, for machines without the raw data.
@@ -25,5 +27,5 @@ def pack(sources: Sequence[str], *, out: Path, root: Path = Path("data")) -> Non
     packed = write_pack(out, root, sources)
     for file in packed:
         samples = file.notes.get("samples", 0)
-        print(f"{file.path}: {samples:,} samples, {file.bytes / 1e6:.1f} MB")
+        print(f"{file.path}: {counted(samples, 'sample')}, {file.bytes / 1e6:.1f} MB")
     print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

@@ -10,6 +10,7 @@ from im2tex.commands.formula_files import FormulaRecord
 from im2tex.errors import Im2TexError
 from im2tex.evaluation.results import SampleResult
 from im2tex.utils.untrusted_text import quote
+from im2tex.utils.wording import counted
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".inkml")
 
@@ -49,8 +50,9 @@ def pair_predictions(
     if references[0].key is None or not predictions or predictions[0].key is None:
         if len(references) != len(predictions):
             raise Im2TexError(
-                f"{len(predictions):,} predictions against {len(references):,} references, and "
-                "not both have keys to pair them by. Give both a key, or a line each."
+                f"{counted(len(predictions), 'prediction')} against "
+                f"{counted(len(references), 'reference')}, and not both have keys to pair them by. "
+                "Give both a key, or a line each."
             )
         by_key = dict(zip(keys, predictions, strict=True))
     else:

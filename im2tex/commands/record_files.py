@@ -10,6 +10,7 @@ from im2tex.errors import Im2TexError
 from im2tex.utils.json_records import Records, read_json_records
 from im2tex.utils.text_files import read_lines
 from im2tex.utils.untrusted_text import quote
+from im2tex.utils.wording import counted
 
 _JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 _JSON_OBJECT = re.compile(r'\s*\{\s*"[^"]*"\s*:')  # no formula begins like this
@@ -69,7 +70,9 @@ def _read_table(
     for number, row in rows:
         if len(row) != len(names):
             expected = "as many as line 1" if has_header else "a key, a tab, a formula"
-            raise Im2TexError(f"{path}, line {number}: {len(row)} columns; expected {expected}.")
+            raise Im2TexError(
+                f"{path}, line {number}: {counted(len(row), 'column')}; expected {expected}."
+            )
         values = map(_cell_value, names, row)
         records.append((f"{path}, line {number}", dict(zip(names, values, strict=True))))
     return records

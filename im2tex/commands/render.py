@@ -14,6 +14,7 @@ from im2tex.errors import Im2TexError
 from im2tex.utils.files import wrap_os_errors
 from im2tex.utils.progress import progress_bar
 from im2tex.utils.text_files import read_lines
+from im2tex.utils.wording import counted
 
 REPORT = "report.jsonl"
 _LISTED_IMAGE = re.compile(r'^\{"line": \d+, "file": "(\d{6,}\.png)"', re.MULTILINE)
@@ -80,8 +81,8 @@ def render(
             progress.advance()
     failures = causes.total()
     print(
-        f"{len(lines) - failures:,} of {len(lines):,} formulas drawn by engine {engine} in "
-        f"{time.monotonic() - started:.1f} s, into {folder}",
+        f"{len(lines) - failures:,} of {counted(len(lines), 'formula')} drawn by engine {engine} "
+        f"in {time.monotonic() - started:.1f} s, into {folder}",
         file=sys.stderr,
     )
     for cause, count in causes.most_common():

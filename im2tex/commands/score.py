@@ -14,6 +14,7 @@ from im2tex.errors import Im2TexError
 from im2tex.latex.normalize import NormalizationForm, normalize_or_none
 from im2tex.utils.output import ignore_broken_pipe
 from im2tex.utils.untrusted_text import strip_control
+from im2tex.utils.wording import counted
 
 if TYPE_CHECKING:
     from im2tex.commands.pairing import PairedSamples
@@ -148,12 +149,16 @@ def _normalize_sample(sample: SampleResult, form: str) -> SampleResult:
 def _report_unpaired(paired: PairedSamples, references: int) -> None:
     """Reports keys without a partner and formulas that cannot be used, on standard error."""
     faults = list(paired.faults.values())
+    total = counted(references, "reference")
     for entries, text in (
-        (faults, f"of {references:,} samples have an unusable formula and count as wrong"),
-        (paired.missing, f"of {references:,} references have no prediction and count as wrong"),
-        (paired.unknown, "predictions belong to no reference and are skipped"),
+        (faults, f"{len(faults):,} of {total} counted as wrong, without a usable formula"),
+        (paired.missing, f"{len(paired.missing):,} of {total} counted as wrong, not predicted"),
+        (
+            paired.unknown,
+            f"{counted(len(paired.unknown), 'prediction')} skipped, no reference",
+        ),
     ):
         if entries:
             listed = "; ".join(map(strip_control, entries[:_MAX_KEYS]))
             more = "; …" if len(entries) > _MAX_KEYS else ""
-            print(f"{len(entries):,} {text}: {listed}{more}", file=sys.stderr)
+            print(f"{text}: {listed}{more}", file=sys.stderr)

@@ -29,6 +29,7 @@ from im2tex.ink.augment import Augmentation
 from im2tex.ink.recombination.recombine import SwapBank
 from im2tex.registry import check_arguments
 from im2tex.utils.checks import check_settings
+from im2tex.utils.wording import counted
 
 _MINIMUM = {
     "batch_size": 1,
@@ -238,7 +239,7 @@ class FormulaDataModule(LightningDataModule):
             reasons = ", ".join(f"{n} {reason}" for reason, n in statistics.dropped.items())
             raise Im2TexError(
                 f"nothing is left to train on in split '{name}' of source '{self.source.name}' "
-                f"({statistics.total} samples): {reasons}. Raise data.max_length or "
+                f"({counted(statistics.total, 'sample')}): {reasons}. Raise data.max_length or "
                 "model.preprocessing's limits, or prepare the data again."
             )
         sampler = TrainingSampler(

@@ -16,6 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from im2tex.utils.wording import counted
+
 _PACKAGES = ("im2tex", "torch", "lightning", "torchmetrics", "sacrebleu", "numpy", "pillow")
 
 
@@ -44,7 +46,7 @@ def environment_line(machine: dict[str, Any]) -> str:
     gpus = [gpu["name"] for gpu in machine["gpus"]]
     return ", ".join(
         [
-            f"{machine['cores']} core{'s' * (machine['cores'] != 1)}",
+            counted(machine["cores"], "core"),
             machine["cpu"],
             f"{memory:g} GiB" if memory is not None else "memory unknown",
             " + ".join(gpus) if gpus else "no GPU",

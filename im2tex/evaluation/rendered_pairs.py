@@ -166,4 +166,4 @@ def _missing_tex() -> str:
 
 
 def _missing_matplotlib() -> str:
-    return "" if find_spec("matplotlib") else "matplotlib not installed"
+    return "" if find_spec("matplotlib") else "matplotlib not installed (pip install matplotlib)"

@@ -15,6 +15,7 @@ from im2tex.model.folders import is_model_folder
 from im2tex.model.pretrained import StoredModel, read_stored
 from im2tex.model.recognizer import Recognizer
 from im2tex.renames import component_attribute
+from im2tex.utils.wording import counted
 
 
 def read_initial(name_or_path: str) -> StoredModel:
@@ -151,7 +152,8 @@ def load_matching_weights(
     unknown = [token for token in vocabulary if token not in stored_ids]
     return "\n".join(
         [
-            f"Started from {path}: {len(loaded)} weights by name, {len(mapped)} token by token.",
+            f"Started from {path}: {counted(len(loaded), 'weight')} by name, {len(mapped)} token "
+            "by token.",
             f"  new: {', '.join(new) or 'none'}",
             f"  unused: {', '.join(unused) or 'none'}",
             f"  tokens unknown to it ({len(unknown)}): {' '.join(unknown) or 'none'}",

@@ -45,6 +45,7 @@ from im2tex.model.migration import (
     without_prefix,
 )
 from im2tex.utils.files import atomic_write, wrap_os_errors
+from im2tex.utils.wording import counted
 
 
 @dataclass(frozen=True)
@@ -216,8 +217,8 @@ def _require_ensemble(ensemble: Any, folder: Path) -> None:
     for index in range(1, 1 + members):
         if not (member(folder, index) / CONFIG).is_file():
             raise Im2TexError(
-                f"{path}: the ensemble has {members} further models, but {member(folder, index)} "
-                f"holds no {CONFIG}. {_AGAIN}"
+                f"{path}: the ensemble has {counted(members, 'further model')}, but "
+                f"{member(folder, index)} holds no {CONFIG}. {_AGAIN}"
             )
     numbers = isinstance(scales, list) and all(type(scale) in (int, float) for scale in scales)
     if not numbers or len(scales) > _MAX_MEMBERS:

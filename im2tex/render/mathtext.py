@@ -64,7 +64,7 @@ class BuiltinRenderer:
             from matplotlib.mathtext import MathTextParser  # noqa: PLC0415
         except ImportError:
             raise Im2TexError(
-                "engine builtin needs matplotlib, which is not installed: pip install matplotlib"
+                "engine builtin: matplotlib not installed (pip install matplotlib)."
             ) from None
         self.signature = (
             f"builtin:matplotlib {mpl.__version__} cm|12pt|markup {sanitizer.VERSION}|dpi:{dpi}"

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from rapidfuzz.distance import Levenshtein
 
 from im2tex.render.rendering import GrayImage
+from im2tex.utils.wording import counted
 from im2tex.visualization.drawing import (
     BLACK,
     GRAY,
@@ -140,7 +141,7 @@ def _result_text(example: Example, edits: int) -> str:
     elif _is_right(example):
         words = "right"
     else:
-        words = f"WRONG by {edits} token{'s' * (edits != 1)}"
+        words = f"WRONG by {counted(edits, 'token')}"
     return words if example.score is None else f"{words}    log p {example.score:.2f}"
 
 

@@ -62,7 +62,7 @@ def test_glyphs_command_with_both_sources_reports_contents(tmp_path, stores, det
     assert im2tex("data", "glyphs", *flags) == 0
     text = capsys.readouterr().out
     assert "BY-NC-SA 3.0" in text
-    assert "by 1 known writers;" in text
+    assert "by 1 known writer;" in text
     assert "Open Database License (ODbL) 1.0" in text
     assert "crohme: 9 symbols: 9 own; 100.000% of 10 occur" in text
     bank = GlyphBank.load(out)

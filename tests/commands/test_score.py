@@ -65,8 +65,8 @@ def test_score_writes_result_and_samples(tmp_path, references, capsys):
     assert result["machine"]["cores"] >= 1
     assert "form" in result["signatures"]
     printed = capsys.readouterr()
-    assert "1 of 4 references have no prediction and count as wrong: d" in printed.err
-    assert "1 predictions belong to no reference and are skipped: z" in printed.err
+    assert "1 of 4 references counted as wrong, not predicted: d" in printed.err
+    assert "1 prediction skipped, no reference: z" in printed.err
     assert "expression_rate" in printed.out
     page = (tmp_path / "out" / "theirs.md").read_text("utf-8")
     assert "| expression_rate | 50.00 % |" in page
@@ -147,7 +147,7 @@ def test_score_matches_file_names_without_folder_and_suffix(tmp_path, references
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x\n", "1 predictions against 4 references, and not both have keys"),
+        ("x\n", "1 prediction against 4 references, and not both have keys"),
         ("q\tx\n", "no prediction has the key of a reference: predictions have 'q'"),
         ("a\tx\na\ty\n", "has the key 'a' twice"),
         ("", "holds no formulas"),
@@ -192,9 +192,9 @@ def test_score_unusable_predictions_count_as_wrong(tmp_path, references, capsys)
     assert result["data"]["failed"]["gold"]["read"] == 3
     assert samples[1].reason == r"half of a surrogate pair in '\ud800 x'"
     said = capsys.readouterr().err
-    assert "2 of 4 samples have an unusable formula and count as wrong: " in said
+    assert "2 of 4 references counted as wrong, without a usable formula: " in said
     assert r"p.jsonl, line 2: half of a surrogate pair in '\ud800 x'" in said
-    assert "1 of 4 references have no prediction and count as wrong: d" in said
+    assert "1 of 4 references counted as wrong, not predicted: d" in said
 
 
 def test_score_unusable_reference_counts_as_wrong(tmp_path, capsys):
@@ -205,7 +205,7 @@ def test_score_unusable_reference_counts_as_wrong(tmp_path, capsys):
     out = ("--out", tmp_path / "out" / "r", "--engine", "none")
     both = ("--predictions", tmp_path / "p.jsonl", "--references", tmp_path / "g.jsonl")
     assert im2tex("score", *both, *out) == 0
-    assert "1 of 2 samples have an unusable formula" in capsys.readouterr().err
+    assert "1 of 2 references counted as wrong, without a usable formula" in capsys.readouterr().err
     first, _ = read_samples(tmp_path / "out" / "r.g.samples.jsonl")
     assert first.metrics["token_exact"] is False
     assert first.reason == r"half of a surrogate pair in '\ud800'"

@@ -259,7 +259,7 @@ def test_unusable_lists_are_refused(renderer, tmp_path, monkeypatch):
     with pytest.raises(Im2TexError, match="no column of formulas"):
         source().prepare(tmp_path, str(bad))
     bad.write_text("raw\tb\n1\n")
-    with pytest.raises(Im2TexError, match="line 2: 1 columns where the header has 2"):
+    with pytest.raises(Im2TexError, match="line 2: 1 column where the header has 2"):
         source().prepare(tmp_path, str(bad))
     torn = tmp_path / "torn.txt.xz"
     torn.write_bytes(b"\xfd7zXZ\x00 no more")

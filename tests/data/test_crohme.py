@@ -185,8 +185,8 @@ def test_test_samples_are_removed_from_training_except_old_tests(tmp_path):
     assert prepared.splits["train"] + prepared.splits["validation"] == 80
     assert "t0" not in found["train"] | found["validation"]
     assert list(found["test_2012"]) == ["f1a"]
-    assert "1 samples removed from training because a test has them" in prepared.lines
-    assert any("1 samples of test_2012 are training samples too" in line for line in prepared.lines)
+    assert "1 sample removed from training, in a test as well" in prepared.lines
+    assert any("1 sample of test_2012 also in the training data" in line for line in prepared.lines)
 
 
 def test_missing_samples_are_reported(tmp_path):
@@ -238,7 +238,7 @@ def test_malformed_files_are_reported(tmp_path):
     assert "not finite" in listed[3][1]
     text = "\n".join(prepared.lines)
     assert "4 with a problem (all in problems.tsv)" in text
-    assert "1 files in in/inks skipped" in text
+    assert "1 file in in/inks skipped" in text
 
 
 def test_test_split_keeps_samples_without_label(tmp_path):
@@ -257,7 +257,7 @@ def test_test_split_keeps_samples_without_label(tmp_path):
     assert samples["seen"].extra["label_source"] == "symbols"
     assert samples["mute"].tokens == ()
     assert samples["table"].tokens == ("a", "b")
-    assert any("2 labels are estimates" in line for line in prepared.lines)
+    assert any("2 labels estimated" in line for line in prepared.lines)
     assert ["TestEM2014GT/mute.inkml", "there is no truth in the file", "kept without a label"] in (
         problems(tmp_path / "out")
     )

@@ -155,7 +155,7 @@ def test_folder_without_samples_is_refused(tmp_path):
     with pytest.raises(Im2TexError, match="needs a folder"):
         FolderSource().ensure(tmp_path)
     (tmp_path / "empty" / "x.png").write_bytes(b"")
-    with pytest.raises(Im2TexError, match="none of the 1 files"):
+    with pytest.raises(Im2TexError, match="0 of 1 file in"):
         FolderSource(str(tmp_path / "empty")).prepare(tmp_path)
     with pytest.raises(Im2TexError, match="labels file"):
         FolderSource(str(tmp_path / "empty"), labels="nowhere.tsv").prepare(tmp_path)
@@ -174,7 +174,7 @@ def test_ensure_prints_problems_each_time(tmp_path, capsys):
     for _ in range(2):
         source.ensure(tmp_path / "data")
         report = capsys.readouterr().err
-        assert "1 problems" in report
+        assert "1 problem:" in report
         assert "bad.png" in report
 
 
@@ -234,7 +234,8 @@ def test_links_pipes_and_empty_files_are_reported(tmp_path):
     found = set(by_key(source, tmp_path, "all"))
     assert found == {"a.png", "inside.png", "outside.png", "far/b.png"}
     named = problems(tmp_path)
-    assert {name: row["outcome"] for name, row in named.items()} == dict.fromkeys(
+    without = dict.fromkeys(("inside.png", "outside.png", "far/b.png"), "kept without a label")
+    assert {name: row["outcome"] for name, row in named.items()} == without | dict.fromkeys(
         (
             *("up", "broken.png", "loop.png", "empty.png", "empty.inkml", "paper.pdf"),
             *("pipe.png", "\\xe9.png"),
@@ -246,18 +247,31 @@ def test_links_pipes_and_empty_files_are_reported(tmp_path):
 
 
 def test_problems_have_outcomes(tmp_path):
-    for name in ("a.png", "b.png", "c.png", "c.jpg", "d.png"):
+    for name in ("a.png", "b.png", "c.png", "c.jpg", "d.png", "e.png"):
         image(tmp_path / "in" / name)
+    (tmp_path / "in" / "own.inkml").write_text(INKML)  # has its own label
     (tmp_path / "in" / "labels.tsv").write_text(
         "a.png\t\\frac{\ngone.png\ty\nc\tz\nd.jpg\tx\nd.bmp\ty\nb\tx\n"
     )
-    FolderSource(str(tmp_path / "in")).prepare(tmp_path)
+    report = FolderSource(str(tmp_path / "in")).prepare(tmp_path)
+    assert report.lines[0] == (
+        "7 of 7 files read, 2 labelled; 3 without a line in the labels file, see problems.tsv"
+    )
+    without = problems(tmp_path)["e.png"]
+    assert without["reason"] == "no line of the labels file is for it"
     assert {name: row["outcome"] for name, row in problems(tmp_path).items()} == {
         "a.png": "kept without a label",
         "gone.png": "label not used",
         "c": "label not used",
-        "d.png": "kept without a label",
+        **dict.fromkeys(("c.jpg", "c.png", "d.png", "e.png"), "kept without a label"),
     }
+
+
+def test_images_without_labels_file_are_no_problems(tmp_path):
+    image(tmp_path / "in" / "a.png")
+    report = FolderSource(str(tmp_path / "in")).prepare(tmp_path)
+    assert report.lines[0] == "1 of 1 file read, 0 labelled"
+    assert problems(tmp_path) == {}
 
 
 def test_caption_txt_names_without_ending(tmp_path):

@@ -50,7 +50,7 @@ def test_read_labels_of_every_format_and_encoding(tmp_path, name, text, encoding
         ("labels.tsv", "a.png x\n", r"line 1: expected file<TAB>latex"),
         ("labels.csv", "a.png,f(x,y)\n", r"line 1: expected file,latex, with quotes"),
         ("labels.csv", "a.png\n", "line 1: expected"),
-        ("labels.csv", "file,latex\na.png\n", "line 2: 1 columns, fewer"),
+        ("labels.csv", "file,latex\na.png\n", "line 2: 1 column, fewer"),
         (
             "labels.jsonl",
             '{"file": "a.png", "latex": "x"}\n{"file": "b.png"}\n',

@@ -102,7 +102,8 @@ def test_choose_engine_auto_is_the_first_installed_with_a_reason(monkeypatch):
     assert choose_engine() == Engine("builtin", "dvipng not on the path")
     installed(monkeypatch)
     assert choose_engine() == Engine(
-        "none", "latex and dvipng not on the path; matplotlib not installed"
+        "none",
+        "latex and dvipng not on the path; matplotlib not installed (pip install matplotlib)",
     )
     assert choose_engine("none") == Engine("none")
 

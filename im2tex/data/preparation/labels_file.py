@@ -16,6 +16,7 @@ from im2tex.errors import Im2TexError
 from im2tex.utils.json_records import read_json_records
 from im2tex.utils.text_files import read_text
 from im2tex.utils.untrusted_text import has_surrogate
+from im2tex.utils.wording import counted
 
 STEMS = ("labels", "label", "caption", "captions")
 ENDINGS = (".tsv", ".csv", ".txt", ".json", ".jsonl", ".ndjson")
@@ -127,7 +128,9 @@ def _table_labels(
             names = None
         if names is not None:
             if len(row) < len(names):
-                raise Im2TexError(f"{where}: {len(row)} columns, fewer than in the first line.")
+                raise Im2TexError(
+                    f"{where}: {counted(len(row), 'column')}, fewer than in the first line."
+                )
             yield _parse_record(where, dict(zip(names, row, strict=False)))
         elif len(row) == 2 or (len(row) > 2 and joiner):
             yield Label(where, row[0].strip(), joiner.join(row[1:]).strip())

@@ -22,6 +22,7 @@ from im2tex.ink.augment import Augmentation
 from im2tex.ink.builtin_font.typeset import typeset
 from im2tex.ink.ink import Ink
 from im2tex.utils.checks import check_settings
+from im2tex.utils.wording import counted
 
 _VERSION = 1  # of the formulas and the handwriting; stores of another version are made again
 _DEFAULT = (
@@ -133,7 +134,7 @@ class GrammarSource(Source):
             report.splits[split] = write_split(self.path(root, split), samples, metadata)
         lengths = [len(tokens) for tokens in formulas]
         report.lines.append(
-            f"{len(self.settings['symbols'])} symbols; "
+            f"{counted(len(self.settings['symbols']), 'symbol')}; "
             f"test labels have {np.mean(lengths):.1f} tokens on average, {max(lengths)} at most"
         )
         return report

@@ -28,6 +28,7 @@ from im2tex.evaluation.comparison.paired import (
 from im2tex.evaluation.reports.table import ordered
 from im2tex.evaluation.results import SampleResult, to_jsonable
 from im2tex.utils.untrusted_text import clip, quote
+from im2tex.utils.wording import counted
 
 TESTED = ("expression_rate", "image_match", "token_exact")
 """Metrics whose p-values are corrected."""
@@ -203,7 +204,9 @@ def _compare(
             if more and not only:
                 notes.append(f"{name}: only {test} has {', '.join(ordered(more))}")
         if len(pairs) < _MIN_SAMPLES:
-            notes.append(f"{name}: intervals of {len(pairs)} samples are too narrow; p is exact")
+            notes.append(
+                f"{name}: intervals of {counted(len(pairs), 'sample')} are too narrow; p is exact"
+            )
     return Comparison(a, b, letter, splits, notes)
 
 
@@ -235,8 +238,9 @@ def _pair_samples(
     if differing:
         x, y = differing[0]
         raise Im2TexError(
-            f"{split}: {len(differing):,} of {len(pairs):,} samples have different references, "
-            f"such as {quote(x.key)}: `{clip(' '.join(x.gold))}` and `{clip(' '.join(y.gold))}`. "
+            f"{split}: {len(differing):,} of {counted(len(pairs), 'sample')} with different "
+            f"references, such as {quote(x.key)}: "
+            f"`{clip(' '.join(x.gold))}` and `{clip(' '.join(y.gold))}`. "
             "Compare tests on the same data, with labels in the same form."
         )
     return pairs

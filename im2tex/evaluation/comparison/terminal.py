@@ -23,6 +23,7 @@ from im2tex.evaluation.reports.table import (
     print_at_once,
     rich_table,
 )
+from im2tex.utils.wording import counted
 
 _MAX_KEYS = 5  # keys of a list that are printed
 _SIGNIFICANT = 0.05
@@ -56,7 +57,7 @@ def print_comparisons(
         head = ["", "A", letter, f"{letter} - A", "95 % interval", "only A", f"only {letter}", "p"]
         for split in comparison.splits:
             rows = Section("", [_row(metric) for metric in split.metrics])
-            title = f"{split.split}: {split.samples:,} samples in both"
+            title = f"{split.split}: {counted(split.samples, 'sample')} in both"
             table = rich_table(head, [rows], title, padding=int(console.width >= _WIDE))
             parts += [("", ""), table, *((count, "") for count in _counts(split, letter))]
     print_at_once(console, [*parts, ("\n" + _method(comparisons, resamples, seed), "dim")])
@@ -109,10 +110,8 @@ def _counts(split: SplitComparison, letter: str) -> list[str]:
     lines = [f"Over the samples that have it in both: {', '.join(fewer)}"] if fewer else []
     for test, keys in zip(("A", letter), split.only_in, strict=True):
         if keys:
-            more = ", ..." if len(keys) > _MAX_KEYS else ""
-            lines.append(
-                f"{len(keys):,} samples only in {test}: {', '.join(keys[:_MAX_KEYS])}{more}"
-            )
+            listed = ", ".join([*keys[:_MAX_KEYS], *["..."][: len(keys) > _MAX_KEYS]])
+            lines.append(f"{counted(len(keys), 'sample')} only in {test}: {listed}")
     if split.by is None:
         return [*lines, "No yes-or-no metric is compared that says which samples are right"]
     a, b = map(len, split.right)
@@ -122,10 +121,8 @@ def _counts(split: SplitComparison, letter: str) -> list[str]:
 def _method(comparisons: Sequence[Comparison], resamples: int, seed: int) -> str:
     """How the differences were computed and tested."""
     tested = [metric.name for metric in all_metrics(comparisons) if metric.p_holm is not None]
-    corrected = (
-        f"; * below {_SIGNIFICANT} after Holm's correction for the {len(tested)} tests of "
-        f"{', '.join(dict.fromkeys(tested))}"
-    )
+    tests = f"{counted(len(tested), 'test')} of {', '.join(dict.fromkeys(tested))}"
+    corrected = f"; * below {_SIGNIFICANT} after Holm's correction for the {tests}"
     return (
         "Differences of rates are in percentage points. Intervals: paired bootstrap over samples, "
         f"{resamples:,} resamples, seed {seed}. p: McNemar's exact test, two-sided"

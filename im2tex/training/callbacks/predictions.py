@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from im2tex.training.access import formula_data
 from im2tex.training.callbacks.run_folder import run_folder
 from im2tex.utils.files import write_text_atomic
+from im2tex.utils.wording import counted
 
 
 class WritePredictions(Callback):
@@ -65,7 +66,7 @@ class WritePredictions(Callback):
                 path = folder / f"{name}.jsonl"
                 text = "".join(json.dumps(lines[key], ensure_ascii=False) + "\n" for key in keys)
                 write_text_atomic(path, text, "Choose another folder with --predictions.folder.")
-                print(f"{len(keys):,} predictions of {name}: {path}")
+                print(f"{counted(len(keys), 'prediction')} of {name}: {path}")
 
 
 def gather_dict(own: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from im2tex.data.selection import SplitStatistics
+from im2tex.utils.wording import counted
 
 _WARMUP_STEPS = 5  # not timed: kernels are compiled and buffers allocated
 _TIMED_STEPS = 20
@@ -51,9 +52,9 @@ class RunSummary(Callback):
             self._start = time.monotonic()
         elif self._steps == _WARMUP_STEPS + _TIMED_STEPS and trainer.is_global_zero:
             step = (time.monotonic() - self._start) / _TIMED_STEPS
-            batches = trainer.num_training_batches
+            batches = counted(int(trainer.num_training_batches), "batch", "batches")
             print(
-                f"  about {step * batches / 60:.1f} min an epoch ({batches} batches, "
+                f"  about {step * trainer.num_training_batches / 60:.1f} min an epoch ({batches}, "
                 f"{step:.2f} s each), {_format_memory(pl_module.device)}",
                 flush=True,
             )
@@ -67,10 +68,12 @@ class RunSummary(Callback):
         if trainer.is_global_zero and (replaced or downscaled):
             parts = [f"  epoch {trainer.current_epoch}:"]
             if replaced:
-                parts.append(f"{replaced:,} unreadable samples replaced by others")
+                parts.append(f"{counted(replaced, 'unreadable sample')} replaced by others")
                 parts += [f"({key}: {why})" for key, why in list(self._replaced.items())[:1]]
             if downscaled:
-                parts.append(f"{'and ' if replaced else ''}{downscaled:,} images downscaled")
+                parts.append(
+                    f"{'and ' if replaced else ''}{counted(downscaled, 'image')} downscaled"
+                )
                 parts.append("to the size planned for their batch")
             print(" ".join(parts), flush=True)
         self._replaced, self._downscaled = {}, 0
@@ -89,14 +92,15 @@ class RunSummary(Callback):
         if stage == "train" and vocabulary is not None and module.hparams.get("min_count", 1) > 1:
             labels = data.training_labels()
             rare = [token for tokens in labels for token in tokens if token not in vocabulary]
-            lines.append(f"  {len(set(rare))} rarer tokens, {len(rare)} occurrences, became <unk>")
+            kinds = counted(len(set(rare)), "rarer token")
+            lines.append(f"  {kinds}, {counted(len(rare), 'occurrence')}, became <unk>")
         statistics = getattr(data, "statistics", {})
         lines += [f"  {name}: {_format_split(split)}" for name, split in statistics.items()]
         print("\n".join(lines), flush=True)
 
 
 def _format_split(split: SplitStatistics) -> str:
-    text = f"{split.used:,} of {split.total:,} samples"
+    text = f"{split.used:,} of {counted(split.total, 'sample')}"
     if split.dropped:
         text += f" (dropped: {', '.join(f'{n} {why}' for why, n in split.dropped.items())})"
     if split.downscaled:

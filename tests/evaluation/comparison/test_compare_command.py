@@ -34,10 +34,10 @@ def test_compare_prints_table_notes_and_counts(results, capsys):
     assert any(line.startswith("token_exact 66.67 % 50.00 % -16.67 ") for line in lines)
     assert any(line.endswith(" 2 1 1.0000") for line in lines)
     assert any(line.startswith("token_error_rate 23.08 % 23.08 % 0.00 ") for line in lines)
-    assert "1 samples only in B: more" in lines
+    assert "1 sample only in B: more" in lines
     assert "By token_exact: 2 right in A alone, 1 in B alone" in lines
     assert "10,000 resamples, seed 0" in said
-    assert "for the 1 tests of token_exact." in said
+    assert "for the 1 test of token_exact." in said
 
 
 def test_compare_significant_difference_has_a_star(tmp_path, capsys):

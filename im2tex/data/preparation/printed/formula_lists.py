@@ -17,6 +17,7 @@ from typing import IO, Any
 from im2tex.data.preparation.printed.formulas import Formula
 from im2tex.errors import Im2TexError
 from im2tex.utils.files import wrap_os_errors
+from im2tex.utils.wording import counted
 
 SUFFIXES = (".txt", ".lst", ".tsv")
 
@@ -74,7 +75,7 @@ def read_table(path: Path) -> Iterator[dict[str, str]]:
             cells = line.split("\t")
             if len(cells) != len(header):
                 raise Im2TexError(
-                    f"{path}, line {number}: {len(cells)} columns where the header has "
+                    f"{path}, line {number}: {counted(len(cells), 'column')} where the header has "
                     f"{len(header)} ({', '.join(header)})."
                 )
             yield dict(zip(header, cells, strict=True))

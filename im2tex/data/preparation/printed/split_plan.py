@@ -18,6 +18,7 @@ from im2tex.data.preparation.printed.formulas import (
 )
 from im2tex.data.preparation.printed.running_text import is_running_text
 from im2tex.utils.progress import progress_bar
+from im2tex.utils.wording import counted
 
 SPLITS = ("train", "validation", "test")
 
@@ -92,8 +93,9 @@ def planned_candidates(table: pa.Table) -> list[Candidate]:
 def plan_lines(table: pa.Table) -> Iterator[str]:
     """Yields the lines of the report on a plan."""
     counts: dict[str, int] = json.loads(table.schema.metadata[_COUNTS])
-    papers = f"{counts.pop(PAPERS):,} papers read, " if PAPERS in counts else ""
-    yield f"{papers}{counts.pop(_FOUND, 0):,} formulas found, {table.num_rows:,} of them to render"
+    papers = f"{counted(counts.pop(PAPERS), 'paper')} read, " if PAPERS in counts else ""
+    found = counted(counts.pop(_FOUND, 0), "formula")
+    yield f"{papers}{found} found, {table.num_rows:,} of them to render"
     for reason, number in Counter(counts).most_common():
         yield f"{number:,} skipped: {reason}"
 

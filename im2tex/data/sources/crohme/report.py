@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from im2tex.data.sources.crohme.labels import Captions
 from im2tex.data.sources.crohme.scan import CollectedInks, InkRecord
+from im2tex.utils.wording import counted
 
 TRAIN_FILES = {
     "HAMEX": 2484,
@@ -47,7 +48,7 @@ def report_lines(
 
 def _files(found: CollectedInks) -> Iterator[str]:
     kept = sum(map(len, found.splits.values()))
-    yield f"{found.files} InkML files read, {kept} samples kept"
+    yield f"{counted(found.files, 'InkML file')} read, {counted(kept, 'sample')} kept"
     if found.problems:
         file, reason, outcome = found.problems[0]
         yield (
@@ -55,18 +56,21 @@ def _files(found: CollectedInks) -> Iterator[str]:
             f"{file}: {reason}; {outcome}"
         )
     if found.duplicates:
-        yield f"{found.duplicates} files skipped that have the same ink as another file"
+        yield f"{counted(found.duplicates, 'file')} skipped that have the same ink as another file"
     if found.other_tasks:
-        yield f"{found.other_tasks} files of other tasks (symbols, matrices, artificial) skipped"
+        files = counted(found.other_tasks, "file")
+        yield f"{files} of other tasks (symbols, matrices, artificial) skipped"
     for folder, count in found.unknown_split.most_common(5):
         yield (
-            f"warning: {count} files in {folder} skipped, because their split is unknown; name a "
-            "folder 'train' or 'test_YEAR'"
+            f"warning: {counted(count, 'file')} in {folder} skipped, because the split is unknown; "
+            "name a folder 'train' or 'test_YEAR'"
         )
     if found.removed_from_train:
-        yield f"{found.removed_from_train} samples removed from training because a test has them"
+        samples = counted(found.removed_from_train, "sample")
+        yield f"{samples} removed from training, in a test as well"
     for split, count in found.shared.items():
-        yield f"warning: {count} samples of {split} are training samples too, as in the competition"
+        samples = counted(count, "sample")
+        yield f"warning: {samples} of {split} also in the training data, as in the competition"
 
 
 def _counts(splits: Mapping[str, Sequence[InkRecord]]) -> Iterator[str]:
@@ -84,13 +88,13 @@ def _counts(splits: Mapping[str, Sequence[InkRecord]]) -> Iterator[str]:
     else:
         yield f"training samples: all {total} of CROHME 2014"
     if len(training) > known:
-        yield f"{len(training) - known} training samples from other collections"
+        yield f"{counted(len(training) - known, 'training sample')} from other collections"
     for split, count in TESTS.items():
         present = len(splits.get(split, ()))
         if present == count:
             yield f"{split}: all {count} samples"
         elif present:
-            yield f"warning: {split} has {present} samples, expected {count}; {_HINT}"
+            yield f"warning: {split} has {counted(present, 'sample')}, expected {count}; {_HINT}"
         elif split in _EXPECTED:
             yield f"warning: {split} is missing ({count} samples); {_HINT}"
 
@@ -103,8 +107,8 @@ def _labels(splits: Mapping[str, Sequence[InkRecord]], captions: Captions | None
     estimated = sources["best effort"] + sources["symbols"]
     if estimated:
         yield (
-            f"warning: {estimated} labels are estimates, because no truth in the file could be "
-            "parsed; extra['label_source'] marks them"
+            f"warning: {counted(estimated, 'label')} estimated, because no truth in the file could "
+            "be parsed; extra['label_source'] marks them"
         )
     if captions is None:
         return
@@ -134,6 +138,7 @@ def _validation(splits: Mapping[str, Sequence[InkRecord]]) -> str:
         for records in (validation, train)
     )
     return (
-        f"validation: {len(validation)} samples of {len(labels)} labels, none of them in train; of "
-        f"its {len(writers)} named writers {len(writers & known)} also write in train"
+        f"validation: {counted(len(validation), 'sample')} of {counted(len(labels), 'label')}, "
+        f"none of them in train; {counted(len(writers), 'named writer')}, {len(writers & known)} "
+        "of them also in train"
     )

@@ -21,6 +21,7 @@ from im2tex.data.sources.crohme.validation import held_out
 from im2tex.data.store import write_split
 from im2tex.errors import Im2TexError
 from im2tex.utils.progress import progress_bar
+from im2tex.utils.wording import counted
 
 _HINT = """Download CROHME from its authors (CC BY-NC-SA 3.0, research use):
   2011-2014  https://tc11.cvc.uab.es/datasets/CROHME-2014_2
@@ -79,7 +80,7 @@ class CrohmeSource(Source):
                     {**metadata, "split": split, "samples": len(records)},
                 )
             rows = {*found.problems} | {
-                (folder, f"{count} InkML files of an unknown split", "skipped")
+                (folder, f"{counted(count, 'InkML file')} of an unknown split", "skipped")
                 for folder, count in found.unknown_split.items()
             }
             write_problems(staged / PROBLEMS, ("file", "reason", "outcome"), sorted(rows))
@@ -130,7 +131,7 @@ def _check_training(found: CollectedInks, raw_data: Path) -> None:
     others = ", ".join(f"{split} ({len(records)})" for split, records in found.splits.items())
     unknown = ", ".join(folder for folder, _ in found.unknown_split.most_common(3))
     raise Im2TexError(
-        f"{raw_data} has {found.files} InkML files but no training samples"
+        f"{raw_data} has {counted(found.files, 'InkML file')} but no training samples"
         + (f"; found: {others}" if others else "")
         + (f"; folders of an unknown split: {unknown}" if unknown else "")
         + ". Training samples must be in a folder with 'train' in its name, or in one called "

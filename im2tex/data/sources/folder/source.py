@@ -30,6 +30,7 @@ from im2tex.errors import Im2TexError
 from im2tex.ink.images.ink_image import load_ink_image
 from im2tex.ink.inkml import InkmlError, read_inkml
 from im2tex.latex.tokens import LatexError
+from im2tex.utils.wording import counted
 
 _CHUNK = 64  # photographs in memory at a time
 _LISTED = 10  # problems in a report
@@ -89,8 +90,9 @@ class FolderSource(Source):
 
     Splits: `all` has every readable file, for predictions. Labelled files are also in `train` and
     `validation`, separated by a hash of the label, so that no label is in both. Keys are paths
-    relative to the folder. Unreadable files and labels, and labels without a file, are counted in
-    the report and listed in `problems.tsv` beside the store.
+    relative to the folder. Unreadable files and labels, labels without a file, and files without a
+    label beside a labels file, are counted in the report and listed in `problems.tsv` beside the
+    store.
 
     Example:
         >>> source = FolderSource("photos")
@@ -149,9 +151,14 @@ class FolderSource(Source):
             for one in matched.problems
         ]
         entries = _read_all(files, matched, problems)
+        unlabelled = [
+            FolderProblem(entry.key, "no line of the labels file is for it", _UNLABELLED)
+            for entry in entries
+            if used is not None and not entry.latex and entry.key not in matched.labels
+        ]
         if not entries:
             raise Im2TexError(
-                f"none of the {total} files in {folder} can be read: "
+                f"0 of {counted(total, 'file')} in {folder} can be read: "
                 f"{'; '.join(map(str, problems[:3]))}"
             )
         labelled = [entry for entry in entries if entry.tokens]
@@ -176,8 +183,11 @@ class FolderSource(Source):
             else:
                 path.unlink(missing_ok=True)
         problems_file = root / self.name / PROBLEMS
-        write_problems(problems_file, FolderProblem._fields, problems)
-        report.lines.append(f"{len(entries)} of {total} files read, {len(labelled)} labelled")
+        write_problems(problems_file, FolderProblem._fields, [*problems, *unlabelled])
+        line = f"{len(entries)} of {counted(total, 'file')} read, {len(labelled)} labelled"
+        if unlabelled:
+            line += f"; {len(unlabelled):,} without a line in the labels file, see {PROBLEMS}"
+        report.lines.append(line)
         report.lines += _problem_lines(problem_texts, problems_file)
         report.lines += _labels_lines(folder, files, used)
         return report
@@ -276,7 +286,7 @@ def _problem_lines(problems: Sequence[str], path: Path) -> list[str]:
     """Returns the number of problems and the first of them."""
     if not problems:
         return []
-    lines = [f"{len(problems)} problems:", *problems[:_LISTED]]
+    lines = [f"{counted(len(problems), 'problem')}:", *problems[:_LISTED]]
     if len(problems) > _LISTED:
         lines.append(f"… and {len(problems) - _LISTED} more, in {path}")
     return lines
