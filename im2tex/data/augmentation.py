@@ -81,10 +81,11 @@ class TrainingAugmentation:
         if self.subformula_crop_prob:
             counts = np.diff(geometry.crop_offsets)[indices]
             cropped = (draws[:, 0] < self.subformula_crop_prob) & (counts > 0)
-            # The keys of a sample's candidates are its index plus their cumulative probability.
+            # The keys of a sample's candidates are its index plus their cumulative probability,
+            # whose sum may be below 1.
             found = np.searchsorted(geometry.crop_key, indices[cropped] + draws[cropped, 1])
-            last = geometry.crop_offsets[indices[cropped] + 1] - 1
-            chosen[cropped] = np.minimum(found, last)
+            end = geometry.crop_offsets[indices[cropped] + 1]
+            chosen[cropped] = np.where(found < end, found, _NO_CROP)
         swapped = (draws[:, 2] < self.swap_fraction) & geometry.aligned[indices]
         return AugmentationPlan(
             chosen, swapped & (self.bank is not None), self._variation(draws[:, 3:])

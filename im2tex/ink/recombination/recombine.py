@@ -42,6 +42,7 @@ _MAX_ASPECT_DIFFERENCE = 0.25  # radians, between the diagonals of two boxes
 _TRIES = 3
 _MAX_ITEMS = 100  # of a row; longer ones belong to labels that are too long to train on
 _MAX_CANDIDATES = 200
+_DRAWS = 6  # of a first and last item
 _SINGLE_REFUSED = 0.6  # probability; otherwise half of all sub-formulas would be one symbol
 
 
@@ -100,7 +101,8 @@ class CropCandidates(NamedTuple):
     Attributes:
         start: (n,) index of the first token.
         end: (n,) index after the last token.
-        probability: (n,) that a random crop is this one; the sum is 1.
+        probability: (n,) that a random crop is this one. The sum is below 1: of a formula with few
+            sub-formulas, some crops are the whole.
     """
 
     start: NDArray[np.int64]
@@ -112,7 +114,8 @@ def crop_candidates(ink: Ink, tokens: Sequence[str]) -> CropCandidates:
     """Lists sub-formulas: consecutive items of a row with their scripts, brackets balanced.
 
     The probabilities are those of a random row, weighted by its number of items, and a random first
-    and last item; most sub-formulas of one symbol are refused.
+    and last item, drawn up to six times until they are a sub-formula; most of one symbol are
+    refused.
 
     Args:
         ink: with symbols aligned to the tokens.
@@ -124,9 +127,8 @@ def crop_candidates(ink: Ink, tokens: Sequence[str]) -> CropCandidates:
     """
     tokens = tuple(tokens)
     found: dict[tuple[int, int], float] = {}
-    for row in _rows_to_crop(ink, tokens):
-        if len(row) > _MAX_ITEMS:
-            continue
+    rows = [row for row in _rows_to_crop(ink, tokens) if len(row) <= _MAX_ITEMS]
+    for row in rows:
         for first, last in combinations_with_replacement(range(len(row)), 2):
             start, end = row[first][0], row[last][1]
             while start < end and tokens[start] in _NOT_FIRST:
@@ -141,7 +143,9 @@ def crop_candidates(ink: Ink, tokens: Sequence[str]) -> CropCandidates:
     kept = sorted(found)[:: -(-len(found) // _MAX_CANDIDATES) or 1]
     spans = np.array(kept, dtype=np.int64).reshape(-1, 2)
     weights = np.array([found[span] for span in kept])
-    return CropCandidates(spans[:, 0], spans[:, 1], weights / weights.sum())
+    success = sum(found.values()) / max(1, sum(map(len, rows)))  # of one draw
+    total = 1 - (1 - success) ** _DRAWS
+    return CropCandidates(spans[:, 0], spans[:, 1], total * weights / weights.sum())
 
 
 def _rows_to_crop(ink: Ink, tokens: Sequence[str]) -> Sequence[Row]:

@@ -134,17 +134,45 @@ def test_crop_candidates_include_contents_of_groups():
     assert not any(c.startswith("=") or c.endswith("=") for c in cuts)
 
 
-def test_crop_candidates_probabilities_are_those_of_random_items():
-    # Rows of 2 and 1 items: y and its exponent. Of 1 + y: parts are 1, y _ { 2 }, and the whole.
-    found = crop_candidates(SAMPLES[2].ink, SAMPLES[2].tokens)
-    names = [" ".join(SAMPLES[2].tokens[a:b]) for a, b in zip(found.start, found.end, strict=True)]
-    weights = dict(zip(names, found.probability.tolist(), strict=True))
-    # The row of 3 items: 1 from (1), (1 +); y _ { 2 } from (y), (+ y); the row of 1 item: 2.
-    one, both, inner = 0.4 * (1 + 2) / 3, (1 + 2) / 3, 0.4
-    total = one + both + inner
-    assert weights == pytest.approx(
-        {"1": one / total, "y _ { 2 }": both / total, "2": inner / total}
-    )
+def draw_span(tokens, rng):
+    """A random crop as described: the span of a sub-formula, or of the whole formula."""
+    operators = {"=", "+", "-", "\\times"}
+    rows = [row for row in parse_structure(tokens).rows if row]
+    weights = np.array([len(row) for row in rows], dtype=float)
+    for _ in range(6):
+        row = rows[rng.choice(len(rows), p=weights / weights.sum())]
+        first, last = sorted(rng.integers(0, len(row), 2))
+        start, end = row[first][0], row[last][1]
+        while start < end and tokens[start] in operators:
+            start += 1
+        while start < end and tokens[end - 1] in operators:
+            end -= 1
+        refused = end - start == 1 and rng.random() < 0.6
+        if not refused and 0 < end - start < len(tokens) and is_balanced(tokens[start:end]):
+            return start, end
+    return 0, len(tokens)
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        "x = z",
+        "1 + y _ { 2 }",
+        "x + 1 = ( z - 2 ) ^ { y }",
+        "\\frac { x \\times 1 } { \\sqrt { y } }",
+    ],
+)
+def test_crop_candidates_probabilities_are_those_of_random_draws(latex):
+    sample = written(latex)
+    found = crop_candidates(sample.ink, sample.tokens)
+    expected = dict(zip(zip(found.start, found.end, strict=True), found.probability, strict=True))
+    expected[0, len(sample.tokens)] = 1 - found.probability.sum()
+    rng = np.random.default_rng(0)
+    counts = Counter(draw_span(sample.tokens, rng) for _ in range(4000))
+    assert set(counts) == set(expected)
+    for span, probability in expected.items():
+        deviation = (4000 * probability * (1 - probability)) ** 0.5
+        assert abs(counts[span] - 4000 * probability) < 4 * deviation
 
 
 def unaligned():
