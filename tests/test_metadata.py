@@ -22,7 +22,7 @@ def test_python_versions_of_metadata_are_those_of_ci():
     assert project["requires-python"] == f">={least}"
 
 
-def test_what_an_installation_carries_beside_modules_is_all_that_lies_there():
+def test_package_data_includes_all_data_files():
     """A model that reads with others has folders within its own."""
     tools = tomllib.loads((HERE / "pyproject.toml").read_text())["tool"]
     package = HERE / "im2tex"

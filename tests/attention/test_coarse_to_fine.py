@@ -255,7 +255,7 @@ def test_bfloat16_autocast_chooses_in_float32(kind):
         assert cells.features.grad.isfinite().all()
 
 
-def test_in_training_hard_attention_draws_from_p_and_knows_the_probability():
+def test_hard_attention_in_training_samples_with_its_probability():
     attention, cells = build("hard").train(), grid(SIZES[:1])
     query = queries(1, 1).expand(1, 4000, Q)
     torch.manual_seed(0)

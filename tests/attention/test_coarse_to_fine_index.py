@@ -64,7 +64,7 @@ def test_joining_undoes_splitting():
         assert torch.equal(split[inside], values[:, :, blocks.cells][inside])
 
 
-def test_every_block_s_softmax_sums_to_one_over_its_cells():
+def test_block_softmax_sums_to_one_in_each_block():
     blocks = CoarseToFineIndex.of(grid(3, 5, 2, [[3, 5], [1, 3]]))
     inner = blocks.softmax(torch.randn(2, 2, 15, dtype=torch.float64))
     assert inner.isfinite().all()

@@ -158,7 +158,7 @@ def test_gradients_agree_with_finite_differences_through_the_past():
     assert torch.autograd.gradcheck(steps, given)
 
 
-def test_every_parameter_learns():
+def test_coverage_attention_has_gradients_of_all_parameters():
     model, cells = attention(), grid()
     found = follow(model, cells, queries(2))
     (found[-1].context.sin().sum() + found[-1].weights.square().sum()).backward()
@@ -177,7 +177,7 @@ def test_bfloat16_autocast_stays_close_and_the_past_is_summed_in_float32():
     torch.testing.assert_close(rough.state.sum(2), torch.full((2, 1), 4.0))
 
 
-def test_in_true_half_precision_the_past_is_still_summed_in_float32():
+def test_coverage_in_half_precision_sums_the_past_in_float32():
     model, cells, steps = attention(torch.bfloat16), grid(dtype=torch.bfloat16), queries(4)
     exact = follow(attention(), grid(), steps)[-1]
     rough = follow(model, cells, steps.bfloat16())[-1]

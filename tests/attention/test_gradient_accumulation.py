@@ -105,7 +105,7 @@ def test_backward_of_a_retained_graph_gives_the_same_gradients():
         assert torch.equal(one, two)
 
 
-def test_two_losses_of_one_grid_add_up():
+def test_gradients_of_two_losses_of_one_grid_add_up():
     _, expected, _ = gradients(False)
     features, queries = inputs()
     contexts, weights = steps(features, queries, accumulate=True)
@@ -158,7 +158,7 @@ def test_memory_is_free_without_waiting_for_the_garbage_collector():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_under_bfloat16_autocast_it_works_and_is_close(dtype):
+def test_gradients_under_bfloat16_autocast_are_close(dtype):
     _, expected, expected_queries = gradients(False)
     features, queries = inputs(torch.float32)
     with torch.autocast("cpu", torch.bfloat16):

@@ -23,7 +23,7 @@ def by_bisection(scores):
     return (scores - low).clamp_min(0)
 
 
-def test_by_hand():
+def test_sparsemax_has_hand_computed_values():
     rows = [[0.0, 0.0, -9.0], [1.0, 0.0, -9.0], [0.5, 0.0, -9.0], [7.0, 7.0, 7.0]]
     expected = [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.75, 0.25, 0.0], [1 / 3] * 3]
     torch.testing.assert_close(of(rows), torch.tensor(expected, dtype=torch.float64))

@@ -200,7 +200,7 @@ def test_missing_samples_are_reported(tmp_path):
     assert "--from" in text
 
 
-def test_without_training_samples_no_store_is_written(tmp_path):
+def test_prepare_without_training_samples_writes_no_store(tmp_path):
     files = {name: data for name, data in release().items() if name.startswith("Test")}
     data = write(tmp_path / "in", files)
     with pytest.raises(Im2TexError, match="no training samples; found: test_2013") as caught:

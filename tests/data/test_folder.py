@@ -102,7 +102,7 @@ def test_unreadable_files_are_reported(folder, tmp_path):
     assert by_key(source, tmp_path, "all")["01.png"].tokens == ()
 
 
-def test_two_labels_give_both_splits(folder, tmp_path):
+def test_folder_with_two_labels_has_both_splits(folder, tmp_path):
     (folder / "ink.inkml").unlink()
     for pair in ("xy", "ab", "pq", "12"):
         (folder / "labels.tsv").write_text(f"00.png\t{pair[0]}\n01.png\t{pair[1]}\n")

@@ -64,7 +64,7 @@ def test_symbol_cells_are_in_row_major_order():
     assert found.int().tolist() == [[[0, 0, 0, 0, 1, 0], [1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]]]
 
 
-def test_without_known_symbols_both_are_0_and_their_gradients_finite():
+def test_alignment_losses_without_symbols_are_0_with_finite_gradients():
     scores = torch.randn(2, 3, 4, requires_grad=True)
     features = torch.randn(2, 2, 2, 5, requires_grad=True)
     cells = torch.zeros(2, 3, 4, dtype=torch.bool)

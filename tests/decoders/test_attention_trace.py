@@ -163,7 +163,7 @@ def test_attention_trace_of_a_decoder_without_steps_raises():
         trace_attention([(CoarseToFine(says=False), grid(2, 4))], [EOS])
 
 
-def test_one_image_and_at_least_a_token():
+def test_attention_trace_of_two_images_or_no_token_raises():
     two = Grid(torch.zeros(2, 1, 1, 6), torch.ones(2, 1, 1, dtype=torch.bool), (8, 8))
     for given, tokens in ((two, [EOS]), (grid(), [])):
         with pytest.raises(ValueError, match="one image and its tokens"):

@@ -115,7 +115,7 @@ def test_look_ups_are_summed_along_a_reading(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_parameter_learns(kind):
+def test_coarse_to_fine_decoder_has_gradients_of_all_parameters(kind):
     arguments = {"samples": 2, "entropy": 0.1} if kind == "hard" else {}
     encoder, decoder = model(kind, arguments, symbol_loss=1.0)
     encoder.train(), decoder.train()
@@ -171,7 +171,7 @@ def test_label_smoothing_and_the_loss_by_tokens_hold_for_several_samples():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_without_a_coarse_grid_the_line_to_add_is_named(kind):
+def test_coarse_to_fine_without_coarse_grid_names_the_setting(kind):
     with pytest.raises(Im2TexError, match=r"add `coarse: true` to model.*, such as row_cnn"):
         DECODERS.build(
             "lstm", {}, vocabulary_size=V, attention=kind, attention_args={}, grid_width=D,

@@ -161,7 +161,7 @@ def test_special_tokens_are_never_read():
     assert {token for image in found for one in image for token in one.tokens} <= {4, 5, 6}
 
 
-def test_every_parameter_learns_and_those_by_token_have_a_row_each():
+def test_ctc_has_gradients_of_all_parameters_and_rows_by_token():
     model = decoder(upsample=2, dropout=0.2).train()
     loss, _ = model.loss(grid(), Targets(torch.tensor([[4, 5, 6, EOS], [UNK, 6, 5, EOS]])))
     loss.backward()

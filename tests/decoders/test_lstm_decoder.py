@@ -194,7 +194,7 @@ def test_lstm_search_keeps_no_autograd_graph():
     assert not states[0].recurrent_weight.requires_grad
 
 
-def test_every_parameter_learns_and_those_by_token_have_a_row_each():
+def test_lstm_has_gradients_of_all_parameters_and_rows_by_token():
     model = decoder(guided_attention=1.0, symbol_loss=1.0, dropout=0.2).train()
     boxes = torch.tensor([0.0, 0.0, 7.0, 7.0]).expand(2, 4, 4)
     loss, _ = model.loss(grid(), Targets(TOKENS, boxes))

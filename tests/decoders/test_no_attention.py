@@ -33,7 +33,7 @@ def alone(monkeypatch):
 
 
 @pytest.mark.parametrize("settings", [{}, {"attention": "none"}, {"attention_args": {}}])
-def test_nothing_has_to_be_said_of_attention(settings):
+def test_decoder_without_attention_needs_no_attention_setting(settings):
     model = Im2Tex(vocabulary=["x"], decoder="alone", **ENCODER, **settings)
     assert model.hparams["attention"] == "none"
     assert model.recognizer.require_decoder().sizes == (5, model.recognizer.encoder.width)

@@ -54,7 +54,7 @@ def test_prefix_search_with_wide_beam_sums_all_alignments(seed):
         assert all(one.finished and one.score == one.log_probability for one in found)
 
 
-def test_only_a_blank_makes_a_token_twice_of_a_token_that_lasts():
+def test_prefix_search_repeats_a_token_only_after_a_blank():
     a = 4
     sure = torch.full((1, 3, V), -math.inf, dtype=torch.float64)
     sure[0, :, a] = 0

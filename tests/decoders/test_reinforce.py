@@ -95,7 +95,7 @@ def expected_likelihood(model, drawing):
     return total
 
 
-def test_with_a_discount_of_1_the_mean_is_the_gradient_of_the_expected_likelihood(drawing):
+def test_reinforce_without_discount_has_the_gradient_of_the_expected_likelihood(drawing):
     model = decoder(discount=1.0)
     exact = gradients(-expected_likelihood(model, drawing), model)
     found = mean_estimate(model, drawing)
@@ -104,7 +104,7 @@ def test_with_a_discount_of_1_the_mean_is_the_gradient_of_the_expected_likelihoo
 
 
 @pytest.mark.parametrize("discount", [0.0, 0.5, 1.0])
-def test_with_a_discount_the_mean_is_the_enumerated_discounted_gradient(discount, drawing):
+def test_reinforce_with_discount_has_the_enumerated_gradient(discount, drawing):
     model = decoder(discount=discount)
     surrogate = 0
     for path in paths():
@@ -183,7 +183,7 @@ def test_reinforce_reward_is_scaled(drawing):
     assert (one - none).norm() > 0.1
 
 
-def test_in_evaluation_the_likeliest_choices_are_taken_and_nothing_moves():
+def test_reinforce_in_evaluation_takes_the_most_probable_choices():
     model = decoder(samples=3).eval()
     before = model.reinforce.baseline.clone()
     loss, logs = model.loss(grid(), Targets(TOKENS))
@@ -230,7 +230,7 @@ def test_returns_by_hand():
     assert discounted(rewards, 0.0).tolist() == [[1.0, 10.0, 100.0]]
 
 
-def test_under_autocast_returns_and_baseline_are_not_rounded():
+def test_reinforce_under_autocast_does_not_round_returns_and_baseline():
     rewards = torch.tensor([[[-3.001, -0.013, -7.77]]])
     real = torch.ones(1, 3, dtype=torch.bool)
     module = Reinforce(ReinforceOptions(baseline_rate=1.0))

@@ -274,7 +274,7 @@ def test_grounding_is_added_in_training_by_its_weights_in_both_directions():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_parameter_learns_and_those_by_token_have_a_row_each(kind):
+def test_transformer_has_gradients_of_all_parameters_and_rows_by_token(kind):
     model = decoder(guided_attention=1.0, symbol_loss=1.0, dropout=0.2, **kind).train()
     boxes = torch.tensor([0.0, 0.0, 7.0, 7.0]).expand(2, 5, 4)
     loss, _ = model.loss(grid(), Targets(TOKENS, boxes))
@@ -363,7 +363,7 @@ def test_transformer_incompatible_sizes_raise(arguments, message):
 
 
 @pytest.mark.parametrize(("grid_width", "total"), [(256, 3_232_673), (512, 3_364_513)])
-def test_at_comers_sizes_it_has_comers_parameters(grid_width, total):
+def test_transformer_of_comers_sizes_has_comers_parameters(grid_width, total):
     """113 tokens, as there. CoMER's 6.39 M are these, less the start of its own, and an encoder."""
     model, d, f = TransformerDecoder(113, grid_width), 256, 1024
     attention = 4 * (d * d + d)

@@ -29,7 +29,7 @@ def by_loss(model, cells, tokens, finished=True):
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
-def test_with_a_beam_that_holds_everything_the_best_is_the_best_there_is(penalty):
+def test_bidirectional_search_with_full_beam_finds_the_best_label(penalty):
     model, cells = model_and_grid()
     # Long enough for every reading of up to three tokens; the beam holds all 40 and more.
     options = SearchOptions(200, LONGEST + 1, length_penalty=penalty, n_best=10)
@@ -53,7 +53,7 @@ def test_with_a_beam_that_holds_everything_the_best_is_the_best_there_is(penalty
                 assert one.finished == (len(tokens) <= LONGEST)
 
 
-def test_every_candidate_of_either_direction_is_judged_by_both():
+def test_bidirectional_search_scores_each_candidate_in_both_directions():
     model, cells = model_and_grid()
     options = SearchOptions(3, 6, n_best=3)
     device = torch.device("cpu")

@@ -73,7 +73,7 @@ def test_positions_tell_like_cells_apart():
     assert torch.pdist(told.flatten(0, 1)).min() > 1e-3
 
 
-def test_every_parameter_learns():
+def test_cnn_has_gradients_of_all_parameters():
     torch.manual_seed(0)
     assert_every_parameter_learns(CNN(**SMALL))
 

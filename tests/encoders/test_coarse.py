@@ -60,7 +60,7 @@ def test_coarse_branch_has_the_layers_of_the_paper():
     ("height", "width", "block", "coarse"),
     [(10, 24, 4, (3, 6)), (8, 48, 4, (2, 12)), (1, 1, 4, (1, 1)), (9, 5, 2, (5, 3))],
 )
-def test_every_fine_cell_of_a_ragged_grid_has_its_coarse_cell(height, width, block, coarse):
+def test_coarse_grid_covers_every_fine_cell_of_a_ragged_grid(height, width, block, coarse):
     model = encoder(block=block)
     assert (model.stride, model.coarse_width) == ((4, 4), 8)
     with torch.no_grad():
@@ -103,7 +103,7 @@ def test_coarse_branch_does_not_change_the_fine_grid():
         assert torch.equal(model(*images).features, fine)
 
 
-def test_without_it_there_is_no_coarse_grid():
+def test_encoder_without_coarse_branch_has_no_coarse_grid():
     model = encoder(coarse=False)
     assert model.coarse_width is None
     with torch.no_grad():
@@ -129,7 +129,7 @@ def test_coarse_block_below_1_raises():
         ENCODERS.build("row_cnn", SMALL | {"row_hidden_size": 8, "coarse": True, "block": 0})
 
 
-def test_every_parameter_learns_in_channels_last_as_well():
+def test_coarse_branch_in_channels_last_has_gradients_of_all_parameters():
     model = encoder(residual=True).train().to(memory_format=torch.channels_last)
     images, mask = batch_of([torch.rand(16, 24).double()] * 2, 16, 24, 0.0)
     model(images, mask).coarse.features.square().sum().backward()

@@ -157,7 +157,7 @@ def test_bfloat16_autocast_stays_close_forwards_and_backwards():
         assert (rough - exact).norm() < 0.1 * exact.norm() + 1e-3
 
 
-def test_every_parameter_learns():
+def test_densenet_has_gradients_of_all_parameters():
     assert_every_parameter_learns(small())
 
 

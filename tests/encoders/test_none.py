@@ -29,7 +29,7 @@ def grid(language, images):
     )
 
 
-def test_every_picture_is_one_cell_of_nothing():
+def test_none_encoder_returns_one_cell_without_content():
     encoder = ENCODERS.build("none")
     assert not list(encoder.parameters())
     found = grid(model(), torch.rand(3, 1, 5, 7))

@@ -128,7 +128,7 @@ def test_row_cnn_bad_arguments_raise(arguments, message):
         ENCODERS.build("row_cnn", SMALL | {"row_hidden_size": 8} | arguments)
 
 
-def test_every_parameter_learns():
+def test_row_cnn_has_gradients_of_all_parameters():
     model = encoder(residual=True).train()
     model(
         *batch_of([torch.rand(16, 8, dtype=torch.float64)] * 2, 16, 8, 0.0)

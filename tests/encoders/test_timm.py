@@ -84,12 +84,12 @@ def test_timm_feature_map_of_an_unusual_network_is_found():
     assert info.module_name()[-1] == whole.feature_info.info[-1]["module"]
 
 
-def test_with_weights_it_is_built_once_more(built):
+def test_timm_network_with_weights_is_built_once_more(built):
     TimmFeatures(**SMALL, pretrained=True)
     assert built == [("test_resnet", False), ("test_resnet", True)]
 
 
-def test_without_a_projection_the_width_is_the_network_s():
+def test_timm_encoder_without_projection_has_the_width_of_the_network():
     encoder = TimmFeatures("resnet18", 8, out_channels=0)
     assert encoder.width == 128  # the third stage of a ResNet-18
     assert encoder.project is None

@@ -301,7 +301,7 @@ def test_attacks_leave_neighbours_unchanged(tex, alone, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-def test_all_attacks_in_one_batch(tex, alone):
+def test_attacks_in_one_batch_are_contained(tex, alone):
     rng = random.Random(0)
     formulas = [*ATTACKS.values(), *NEIGHBOURS * 12]
     rng.shuffle(formulas)
@@ -365,7 +365,7 @@ def test_batch_equals_single_renderings(tex):
     assert not any(singly[formula].failure for formula in sound)
 
 
-def test_without_sanitizer_tex_is_still_contained(tex, alone, monkeypatch):
+def test_tex_without_sanitizer_is_contained(tex, alone, monkeypatch):
     """The allow-list switched off: the format has no names for files, and limits end the rest."""
     monkeypatch.setattr(sanitizer, "sanitize", lambda text: text)
     monkeypatch.setattr(tex, "limits", SandboxLimits(seconds=2))
@@ -391,7 +391,7 @@ def test_without_sanitizer_tex_is_still_contained(tex, alone, monkeypatch):
         assert found[2].png == alone[NEIGHBOURS[1]], attack
 
 
-def test_without_sanitizer_removed_primitives_are_undefined(tex, monkeypatch):
+def test_tex_without_sanitizer_lacks_removed_primitives(tex, monkeypatch):
     """`\\csname` of a lost name is `\\relax`: the file's name is drawn, not the file."""
     monkeypatch.setattr(sanitizer, "sanitize", lambda text: text)
     (name,) = tex.render_batch(["/etc/passwd"])

@@ -331,7 +331,7 @@ def test_load_test_result_folder_of_a_run_is_its_test(tmp_path):
         load_test_result(tmp_path)
 
 
-def test_what_is_no_result_is_refused_by_name(tmp_path):
+def test_load_test_result_of_another_file_names_it(tmp_path):
     path = save(tmp_path / "a.json", {"test": OF_A})
     record = json.loads(path.read_text())
     samples = tmp_path / "a.test.samples.jsonl"

@@ -56,7 +56,7 @@ def test_definitions_after_the_traces_are_obeyed():
     ],
     ids=["format", "bare", "format_of_context", "source", "source_reference", "inherited"],
 )
-def test_every_way_to_a_trace_format_is_followed(definitions, reference):
+def test_trace_format_is_found_by_every_reference(definitions, reference):
     others = fmt(XY, 'xml:id="other"')
     body = f"<definitions>{others}{definitions}</definitions><trace {reference}>9 1 2</trace>"
     assert points(body) == [[[1, 2]]]
@@ -76,7 +76,7 @@ def test_format_outside_definitions_holds_from_there_on():
     assert points(body) == [[[1, 2]], [[3, 4]], [[5, 6]]]
 
 
-def test_only_format_of_the_definitions_holds_without_a_reference():
+def test_trace_format_without_reference_is_the_only_one_of_the_definitions():
     assert points(f"<definitions>{MOUSE}</definitions><trace>9 1 2</trace>") == [[[1, 2]]]
 
 

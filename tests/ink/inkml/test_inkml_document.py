@@ -158,7 +158,7 @@ def test_files_beyond_limits_are_errors():
         read_inkml(b"<ink " + attributes + b">" + trace + b"</ink>")
 
 
-def test_other_file_types_are_not_read(tmp_path):
+def test_read_if_inkml_of_other_file_types_is_none(tmp_path):
     pipe = tmp_path / "pipe.inkml"
     os.mkfifo(pipe)
     loop = tmp_path / "loop.inkml"
