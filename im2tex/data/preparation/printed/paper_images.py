@@ -15,6 +15,7 @@ from PIL import Image
 
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.opening import open_image
+from im2tex.render.rendering import RenderError, crop_to_ink
 
 DPI = 200
 """Pixels per inch of the rendering, before downsampling."""
@@ -62,12 +63,10 @@ def image_from_file(data: bytes, page_height: int = 1500) -> EncodedImage:
     grey = _to_grey(open_image(data).image)
     if grey.height < page_height:
         return _encode(grey)
-    pixels = np.asarray(grey)
-    ink = pixels < 255
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    if not rows.size:
-        raise Im2TexError("a blank page")
-    return pad_and_downsample(pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    try:
+        return pad_and_downsample(crop_to_ink(np.asarray(grey)))
+    except RenderError:
+        raise Im2TexError("a blank page") from None
 
 
 def _to_grey(image: Image.Image) -> Image.Image:
