@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from im2tex.errors import Im2TexError
+from im2tex.ink.images.files import MAX_BYTES
 from im2tex.utils.checks import check_settings
 from im2tex.utils.wording import counted
 
@@ -142,21 +142,18 @@ def _model_facts(stored: StoredModel, name: str) -> dict[str, str]:
 
 def _load_files(model: Predictor, images: Sequence[str]) -> Iterator[_LoadedImage | None]:
     """Yields the images of files; reports an unreadable file and yields None."""
-    from im2tex.model.image_input import preprocess_image
+    from im2tex.model.image_input import prepare_images
 
-    for name in images:
+    contents = (sys.stdin.buffer.read(MAX_BYTES + 1) if name == "-" else name for name in images)
+    for name, prepared in zip(images, prepare_images(contents, model.preprocessing), strict=True):
         title = "standard input" if name == "-" else Path(name).name
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                content = sys.stdin.buffer.read() if name == "-" else name
-                image = preprocess_image(content, model.preprocessing)
-        except Im2TexError as error:
-            _report(str(error))
+        if isinstance(prepared, Im2TexError):
+            _report(f"standard input: {prepared}" if name == "-" else str(prepared))
             yield None
             continue
-        for warning in caught:
-            _report(f"{name}: {warning.message}")
-        yield title, image, None
+        for note in prepared.notes:
+            _report(f"{title}: {note}")
+        yield title, prepared.image, None
 
 
 def _load_samples(

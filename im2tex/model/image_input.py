@@ -54,15 +54,6 @@ def as_list(images: ImageInput | Sequence[ImageInput]) -> list[ImageInput]:
         ) from None
 
 
-def preprocess_image(image: ImageInput, preprocessing: Preprocessing) -> np.ndarray:
-    """The input of a model for an image, (H, W) uint8, ink 255 on 0; see `prepare_image`.
-
-    Raises:
-        Im2TexError: if it cannot be opened or is blank; the message names it.
-    """
-    return prepare_image(image, preprocessing).image
-
-
 def prepare_image(image: ImageInput, preprocessing: Preprocessing) -> RasterizedFormula:
     """The input of a model for an image, with notes for the user.
 

@@ -59,7 +59,7 @@ def image_batches(images: Sequence[np.ndarray], size: int) -> Iterator[tuple[lis
     """Groups images into batches without labels, sorted by size to reduce padding.
 
     Args:
-        images: as returned by `preprocess_image`.
+        images: `image` of what `prepare_image` returns.
         size: largest number of images in a batch.
 
     Yields:

@@ -15,7 +15,7 @@ from im2tex.decoders import SearchOptions
 from im2tex.errors import Im2TexError
 from im2tex.evaluation import rendered_pairs
 from im2tex.latex.tokens import join_tokens
-from im2tex.model.image_input import preprocess_image
+from im2tex.model.image_input import prepare_image
 from im2tex.render import Cause, Failure, Rendering
 from im2tex.training.module import Im2Tex
 from im2tex.visualization.attention.predict import predict_with_attention
@@ -56,7 +56,7 @@ def names(page):
 
 
 def test_predict_with_attention_equals_prediction_of_model(model, picture):
-    image = preprocess_image(picture, model.preprocessing)
+    image = prepare_image(picture, model.preprocessing).image
     for beam in (1, 3):
         options = SearchOptions(beam_size=beam, max_length=12)
         found = predict_with_attention(model.recognizer, image, "a", options=options)
@@ -76,7 +76,7 @@ def test_predict_with_attention_equals_prediction_of_model(model, picture):
 
 
 def test_predict_with_attention_keeps_mode_and_random_state(model, picture):
-    image = preprocess_image(picture, model.preprocessing)
+    image = prepare_image(picture, model.preprocessing).image
     for training in (True, False):
         model.train(training)
         random = torch.get_rng_state()
@@ -233,7 +233,7 @@ def test_predict_with_attention_immediate_end_is_one_step(model, picture):
     with torch.no_grad():
         bias = model.recognizer.require_decoder().output.bias.clone()
         model.recognizer.require_decoder().output.bias[2] += 100
-        image = preprocess_image(picture, model.preprocessing)
+        image = prepare_image(picture, model.preprocessing).image
         found = predict_with_attention(model.recognizer, image)
         model.recognizer.require_decoder().output.bias.copy_(bias)
     assert found.tokens == [END]

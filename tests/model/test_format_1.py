@@ -142,7 +142,9 @@ def test_flag_with_a_class_path_of_0_1_is_accepted_with_a_warning(run, capsys):
 
 
 def test_result_of_format_1_is_compared_with_a_new_one(run, capsys):
-    assert read_result(FILES / "result.json")["metrics"]["test"]["token_exact"] == 0
+    result = read_result(FILES / "result.json")
+    assert result["metrics"]["test"]["token_exact"] == 0
+    assert result["signatures"]["beam"].endswith("models=2, scales=0.8/1)")
     (run / "results").mkdir()
     shutil.copy(FILES / "result.json", run / "results")
     assert im2tex("report", "study", run / "results", "--out", run / "study.md") == 0

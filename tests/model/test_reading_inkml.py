@@ -10,7 +10,7 @@ from tiny_run import im2tex
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.errors import Im2TexError
 from im2tex.ink.inkml import read_if_inkml
-from im2tex.model.image_input import prepare_image, preprocess_image
+from im2tex.model.image_input import prepare_image
 
 RULE = Preprocessing()
 INK = '<ink xmlns="http://www.w3.org/2003/InkML"><trace>0 0, 50 20, 10 20</trace></ink>'
@@ -31,9 +31,9 @@ def folder(checkpoint, tmp_path_factory):
 def test_inkml_under_any_name_is_drawn(tmp_path, name, encoding):
     path = tmp_path / name
     path.write_bytes(INK.encode(encoding))
-    expected = preprocess_image(INK.encode(), RULE)
+    expected = prepare_image(INK.encode(), RULE).image
     for source in (path, str(path), path.read_bytes()):
-        np.testing.assert_array_equal(preprocess_image(source, RULE), expected)
+        np.testing.assert_array_equal(prepare_image(source, RULE).image, expected)
 
 
 def test_file_object_is_read_from_its_place_and_left_there_otherwise():
@@ -60,7 +60,7 @@ def test_inkml_without_ink_is_named(tmp_path, name):
     path.write_bytes(b"<ink></ink>")
     source = path.read_bytes() if name == "-" else path
     with pytest.raises(Im2TexError, match="no stroke") as caught:
-        preprocess_image(source, RULE)
+        prepare_image(source, RULE)
     assert ("the InkML" if name == "-" else str(path)) in str(caught.value)
 
 

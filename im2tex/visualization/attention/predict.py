@@ -36,7 +36,7 @@ def predict_with_attention(
 
     Args:
         model: a trained recogniser or ensemble.
-        image: (H, W) uint8, as `preprocess_image` returns it.
+        image: (H, W) uint8, `image` of what `prepare_image` returns.
         name: title of the image.
         gold: the label, if known.
         options: of the search; greedy if not given.
