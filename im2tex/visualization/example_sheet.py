@@ -10,17 +10,7 @@ from rapidfuzz.distance import Levenshtein
 
 from im2tex.render.rendering import GrayImage
 from im2tex.utils.wording import counted
-from im2tex.visualization.drawing import (
-    BLACK,
-    GRAY,
-    LIGHT_GRAY,
-    Color,
-    fit_image,
-    font,
-    printable,
-    shorten,
-    stack,
-)
+from im2tex.visualization import drawing
 
 # All in pixels.
 _WIDTH = 1200
@@ -81,8 +71,8 @@ def draw_examples(examples: Iterable[Example], title: str = "") -> Image.Image:
     header = f"{sum(map(_is_right, shown))} of {len(shown)} right"
     header = f"{title}: {header}" if title else header
     top = Image.new("RGB", (_WIDTH, _LINE + 2 * _MARGIN), "white")
-    ImageDraw.Draw(top).text((_MARGIN, _MARGIN), header, BLACK, font(_FONT + 4))
-    return stack([top, *cards])
+    ImageDraw.Draw(top).text((_MARGIN, _MARGIN), header, drawing.BLACK, drawing.font(_FONT + 4))
+    return drawing.stack([top, *cards])
 
 
 def differences(
@@ -108,7 +98,7 @@ def _is_right(example: Example) -> bool:
 
 
 def _draw_card(example: Example) -> Image.Image:
-    image = fit_image(example.image, _IMAGE, _MAX_SCALE)
+    image = drawing.fit_image(example.image, _IMAGE, _MAX_SCALE)
     right = _is_right(example)
     prediction, gold = list(example.prediction or ()), list(example.gold)
     predicted_flags, gold_flags, edits = differences(prediction, gold)
@@ -121,14 +111,14 @@ def _draw_card(example: Example) -> Image.Image:
     height = max(image.height, lines * _LINE + _MARGIN) + 2 * _MARGIN
     card = Image.new("RGB", (_WIDTH, height), "white")
     draw = ImageDraw.Draw(card)
-    draw.line((0, 0, _WIDTH, 0), LIGHT_GRAY)
+    draw.line((0, 0, _WIDTH, 0), drawing.LIGHT_GRAY)
     draw.rectangle((0, 1, _BAND - 1, height - 1), color)
     card.paste(image, (_BAND + _MARGIN, _MARGIN))
 
-    draw.text((_LEFT, _MARGIN), _result_text(example, edits), color, font(_FONT))
+    draw.text((_LEFT, _MARGIN), _result_text(example, edits), color, drawing.font(_FONT))
     y = _MARGIN + _LINE + _MARGIN // 2
     for label, words in texts.items():
-        draw.text((_LEFT, y), label, GRAY, font(_FONT))
+        draw.text((_LEFT, y), label, drawing.GRAY, drawing.font(_FONT))
         for line in words:
             _write_line(draw, y, line, color)
             y += _LINE
@@ -145,11 +135,13 @@ def _result_text(example: Example, edits: int) -> str:
     return words if example.score is None else f"{words}    log p {example.score:.2f}"
 
 
-def _write_line(draw: ImageDraw.ImageDraw, y: int, line: Sequence[_Word], color: Color) -> None:
+def _write_line(
+    draw: ImageDraw.ImageDraw, y: int, line: Sequence[_Word], color: drawing.Color
+) -> None:
     x = float(_LEFT + _LABEL)
     for word, differs in line:
-        draw.text((x, y), word, color if differs else BLACK, font(_FONT))
-        width = font(_FONT).getlength(word)
+        draw.text((x, y), word, color if differs else drawing.BLACK, drawing.font(_FONT))
+        width = drawing.font(_FONT).getlength(word)
         if differs:
             draw.line((x, y + _LINE - 3, x + width, y + _LINE - 3), color)
         x += width + _SPACE
@@ -160,8 +152,8 @@ def _wrap(words: Iterable[_Word]) -> list[list[_Word]]:
     lines: list[list[_Word]] = [[]]
     used = 0.0
     for word, differs in words:
-        shown = shorten(printable(word), _TEXT - _SPACE, _FONT)
-        width = font(_FONT).getlength(shown) + _SPACE
+        shown = drawing.shorten(drawing.printable(word), _TEXT - _SPACE, _FONT)
+        width = drawing.font(_FONT).getlength(shown) + _SPACE
         if lines[-1] and used + width > _TEXT:
             lines.append([])
             used = 0.0

@@ -11,14 +11,7 @@ from sacrebleu.metrics.bleu import MAX_NGRAM_ORDER
 
 from im2tex.evaluation.environment import environment_line
 from im2tex.evaluation.metrics.names import MAIN_METRICS
-from im2tex.evaluation.reports.table import (
-    Section,
-    SplitScores,
-    bleu_note,
-    format_value,
-    markdown_table,
-    split_markdown,
-)
+from im2tex.evaluation.reports import table
 from im2tex.evaluation.results import RunResult, SampleResult
 from im2tex.evaluation.scoring import ScoredSplit
 from im2tex.utils.files import write_text_atomic
@@ -31,7 +24,7 @@ _COUNTS = ("count", "samples", "of")
 def save_report(
     path: Path,
     result: RunResult,
-    columns: Sequence[SplitScores],
+    columns: Sequence[table.SplitScores],
     samples: Mapping[str, Iterable[SampleResult]],
 ) -> None:
     """Writes `NAME.json`, `NAME.md` and `NAME.SPLIT.samples.jsonl` for each split, atomically.
@@ -57,7 +50,7 @@ def scoring_conditions(scored: ScoredSplit) -> dict[str, str]:
     short = sum(0 < len(sample.gold) < MAX_NGRAM_ORDER for sample in samples)
     rows = {"without a prediction": f"{missing:,}"}
     if finished:
-        rows["unfinished"] = format_value("unfinished", 1 - sum(finished) / len(finished))
+        rows["unfinished"] = table.format_value("unfinished", 1 - sum(finished) / len(finished))
     rows |= {"engine": scored.engine.name} | scored.failure_rows()
     if short:
         rows[_SHORT] = f"{short:,}"
@@ -72,11 +65,11 @@ def engine_note(scored: Iterable[ScoredSplit]) -> str | None:
     return None
 
 
-def markdown_report(result: RunResult, columns: Sequence[SplitScores]) -> str:
+def markdown_report(result: RunResult, columns: Sequence[table.SplitScores]) -> str:
     """The page: table, signatures, breakdown of each split."""
-    note = bleu_note(columns)
+    note = table.bleu_note(columns)
     parts = [
-        split_markdown(columns),
+        table.split_markdown(columns),
         *([f"{note}\n"] if note else []),
         f"`{result.command}`, {result.date[:10]}, {environment_line(dict(result.machine))}.\n",
         "".join(f"- {name}: `{value}`\n" for name, value in result.signatures.items()),
@@ -96,10 +89,12 @@ def _breakdown_tables(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[
             ]
             rows = [
                 [str(group["group"]), f"{group['samples']:,}"]
-                + [format_value(metric, group.get(metric, math.nan)) for metric in metrics]
+                + [table.format_value(metric, group.get(metric, math.nan)) for metric in metrics]
                 for group in groups
             ]
-            tables.append(markdown_table([title, "samples", *metrics], [Section("", rows)]))
+            tables.append(
+                table.markdown_table([title, "samples", *metrics], [table.Section("", rows)])
+            )
     confused = found.get("confused")
     if confused:
         rows = [
@@ -111,7 +106,7 @@ def _breakdown_tables(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[
             for entry in confused
         ]
         head = ["symbol", "predicted as", "times", "in samples", "of"]
-        tables.append(markdown_table(head, [Section("", rows)], text_columns=2))
+        tables.append(table.markdown_table(head, [table.Section("", rows)], text_columns=2))
     for name, side in (("missing", "gold"), ("added", "prediction")):
         entries = found.get(name)
         if entries:
