@@ -103,9 +103,8 @@ class PendingGradients:
         pairs, total = self._pairs, self._rows
         self._pairs, self._rows = [], None
         if pairs:
-            left = torch.cat([one for one, _ in pairs], 1)  # (B, T K, N)
-            right = torch.cat([one for _, one in pairs], 1)  # (B, T K, D)
-            dense = left.transpose(1, 2) @ right
+            left, right = (torch.cat(parts, 1) for parts in zip(*pairs, strict=True))
+            dense = left.transpose(1, 2) @ right  # (B, T K, N) and (B, T K, D) -> (B, N, D)
             total = dense if total is None else total + dense
         assert total is not None  # without a step the handle has no gradient
         return total

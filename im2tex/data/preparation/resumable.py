@@ -98,7 +98,7 @@ class StepCache:
 
 def file_fingerprint(path: Path) -> dict[str, Any]:
     """Returns a digest of the names, sizes and modification times of a file or a folder's files."""
-    files = [path] if path.is_file() else sorted(one for one in path.rglob("*") if one.is_file())
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
     digest = sha256()
     for file in files:
         status = file.stat()

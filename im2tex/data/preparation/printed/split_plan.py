@@ -55,7 +55,7 @@ def plan_splits(
     seen: set[str] = set()
     rows = []
     with progress_bar("reading formulas", len(found)) as shown:
-        normalized = normalize_both(one.latex for one in found)
+        normalized = normalize_both(formula.latex for formula in found)
         for formula, both in zip(found, normalized, strict=True):
             shown.advance()
             if both is None:

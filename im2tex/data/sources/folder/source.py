@@ -147,8 +147,8 @@ class FolderSource(Source):
         matched = _matched_labels(folder, files, used)
         problems = [FolderProblem(*problem, _SKIPPED) for problem in files.problems]
         problems += [
-            FolderProblem(*one, _UNLABELLED if one[0] in files.samples else _UNUSED)
-            for one in matched.problems
+            FolderProblem(name, reason, _UNLABELLED if name in files.samples else _UNUSED)
+            for name, reason in matched.problems
         ]
         entries = _read_all(files, matched, problems)
         unlabelled = [
