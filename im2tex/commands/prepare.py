@@ -38,9 +38,13 @@ def prepare(
         Im2TexError: if raw data or settings are missing or wrong, or the folder is not writable.
     """
     from im2tex.data.source import SOURCES
+    from im2tex.data.store import Split
 
     settings = {**_configured_arguments(source, config), **parse_source_args(source_args)}
-    done = SOURCES.build(source, settings).prepare(root, raw_data, labels)
+    made = SOURCES.build(source, settings)
+    done = made.prepare(root, raw_data, labels)
+    for split in done.splits:
+        Split(made.path(root, split)).build_cache()
     counts = ", ".join(f"{split} {count:,}" for split, count in done.splits.items())
     print(f"{source} under {root / source}: {counts}", *done.lines, sep="\n")
 

@@ -59,7 +59,7 @@ def show(
             raise Im2TexError(f"expected SOURCE:SPLIT, such as crohme:train, got '{name}'.")
         source = SOURCES.build(source_name, settings if number == 0 else {})
         # An existing store is shown whatever settings it was prepared with.
-        if not source.path(root, part).exists():
+        if part not in source.available(root):
             source.ensure(root)
         split = source.split(root, part)
         chosen = np.random.default_rng(seed).permutation(len(split))[:count]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -188,9 +189,9 @@ class FormulaDataModule(LightningDataModule):
             self._splits[name] = split
         return self._splits[name]
 
-    def training_labels(self) -> Iterator[Sequence[str]]:
-        """The labels from which a new model's vocabulary is made."""
-        return self.split(self.train_split).tokens()
+    def training_token_counts(self) -> Counter[str]:
+        """Occurrences of the tokens from which a new model's vocabulary is made."""
+        return self.split(self.train_split).token_counts()
 
     # ---------------------------------------------------------------- hooks
 
@@ -199,6 +200,9 @@ class FormulaDataModule(LightningDataModule):
         if self._pack is not None:
             self._pack.unpack()
         self.source.ensure(self.root)
+        needed = [self.train_split, self.validation_split, *self.test_splits, *self.predict_splits]
+        for name in set(needed).intersection(self.source.available(self.root)):
+            self.split(name).build_cache()
 
     def setup(self, stage: str) -> None:
         """Makes Lightning reload the training batches in each epoch if the source needs it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -113,8 +113,19 @@ class FormulaDataset(Dataset[Batch]):
         self.augmentation = augmentation
         self.buckets = buckets
         self.synthesizer: HandwritingSynthesizer | None = getattr(samples, "synthesizer", None)
-        geometry = getattr(samples, "geometry", None) or Geometry.of(samples)
-        self.planner = EpochPlanner(geometry, preprocessing, augmentation, self.synthesizer)
+        self.planner = self._make_planner()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves out the geometry, which a worker process maps again."""
+        return {name: value for name, value in self.__dict__.items() if name != "planner"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.planner = self._make_planner()
+
+    def _make_planner(self) -> EpochPlanner:
+        geometry = getattr(self.samples, "geometry", None) or Geometry.of(self.samples)
+        return EpochPlanner(geometry, self.preprocessing, self.augmentation, self.synthesizer)
 
     def __len__(self) -> int:
         return len(self.samples)

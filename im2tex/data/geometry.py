@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from im2tex.data.sample import Sample, StoredLayout
@@ -16,7 +17,7 @@ from im2tex.ink.images.ink_image import load_ink_image
 from im2tex.ink.ink import Ink, Stroke, Symbol
 from im2tex.ink.recombination.label_structure import aligned_structure
 from im2tex.ink.recombination.recombine import crop, crop_candidates
-from im2tex.ink.scale import image_symbol_size, ink_size, typical_size
+from im2tex.ink.scale import image_symbol_size, ink_size
 
 DIRECTIONS = np.radians([0, 6, 12, 20, 45, 75, 82, 86, 90, 94, 98, 105, 135, 160, 168, 174])
 """Directions in which the width of an ink is stored, radians; dense around both axes, since
@@ -25,6 +26,30 @@ VERTICAL = 8
 """Index of the vertical direction; the horizontal one is the first."""
 _UNIT_VECTORS = np.stack([np.cos(DIRECTIONS), np.sin(DIRECTIONS)])  # (2, directions)
 _UNIT_VECTORS[0, VERTICAL] = 0.0  # instead of 6e-17
+
+
+_CROP = pa.struct(
+    [
+        ("start", pa.int32()),
+        ("end", pa.int32()),
+        ("unit", pa.float64()),
+        ("width", pa.float32()),
+        ("height", pa.float32()),
+        ("key", pa.float64()),
+    ]
+)
+_OF_CROPS = frozenset(f"crop_{field.name}" for field in _CROP)
+GEOMETRY_SCHEMA = pa.schema(
+    [
+        ("kind", pa.int8()),
+        ("length", pa.int32()),
+        ("unit", pa.float64()),
+        ("widths", pa.list_(pa.float32(), len(DIRECTIONS))),
+        ("aligned", pa.int8()),
+        ("crops", pa.large_list(_CROP)),
+    ]
+)
+"""Columns of `Geometry` as they are stored; `crops` has the arrays of the sub-formulas."""
 
 
 class SampleKind(IntEnum):
@@ -57,7 +82,8 @@ class Geometry:
         crop_offsets: (n + 1,) int64 bounds of each sample's sub-formulas in the arrays below.
         crop_start: (m,) int32 index of the first token.
         crop_end: (m,) int32 index after the last token.
-        crop_unit: (m,) float64 characteristic symbol size of the sub-formula.
+        crop_unit: (m,) float64 characteristic symbol size of the sub-formula; that of the whole
+            formula for a layout.
         crop_width: (m,) float32 width of its box.
         crop_height: (m,) float32 height of its box.
         crop_key: (m,) float64 index of the sample, plus the cumulative probability of its
@@ -119,6 +145,64 @@ class Geometry:
     def __len__(self) -> int:
         return len(self.length)
 
+    def take(self, indices: NDArray[np.int64]) -> Geometry:
+        """The geometry of some samples, in their order."""
+        first, last = self.crop_offsets[indices], self.crop_offsets[indices + 1]
+        counts = last - first
+        ranges = [np.arange(a, b) for a, b in zip(first, last, strict=True)]
+        crops = np.concatenate([np.zeros(0, np.int64), *ranges])
+        moved = np.repeat(np.arange(len(indices)) - indices, counts)
+        columns: dict[str, Any] = {
+            field.name: getattr(self, field.name)[crops if field.name in _OF_CROPS else indices]
+            for field in fields(self)
+            if field.name != "crop_offsets"
+        }
+        columns["crop_key"] = columns["crop_key"] + moved
+        return Geometry(crop_offsets=np.concatenate([[0], np.cumsum(counts)]), **columns)
+
+    def relabel(self, lengths: Sequence[int]) -> Geometry:
+        """The geometry of the same samples with other labels, to which no symbol is aligned."""
+        count = len(self)
+        columns = {field.name: getattr(self, field.name)[:0] for field in fields(self)}
+        columns |= {name: getattr(self, name) for name in ("kind", "unit", "widths")}
+        columns["length"] = np.asarray(lengths, np.int32)
+        columns["aligned"] = np.zeros(count, np.bool_)
+        columns["crop_offsets"] = np.zeros(count + 1, np.int64)
+        return Geometry(**columns)
+
+    def to_batch(self, schema: pa.Schema) -> pa.RecordBatch:
+        """Converts to a record batch of `GEOMETRY_SCHEMA`."""
+        crops = pa.StructArray.from_arrays(
+            [pa.array(getattr(self, f"crop_{field.name}")) for field in _CROP], fields=list(_CROP)
+        )
+        widths = pa.FixedSizeListArray.from_arrays(self.widths.ravel(), len(DIRECTIONS))
+        return pa.RecordBatch.from_arrays(
+            [
+                pa.array(self.kind),
+                pa.array(self.length),
+                pa.array(self.unit),
+                widths,
+                pa.array(self.aligned.view(np.int8)),
+                pa.LargeListArray.from_arrays(pa.array(self.crop_offsets), crops),
+            ],
+            schema=schema,
+        )
+
+    @classmethod
+    def from_batch(cls, batch: pa.RecordBatch) -> Geometry:
+        """Views of a record batch; the data are not copied."""
+        column = batch.column
+        crops = column("crops")
+        return cls(
+            column("kind").to_numpy(),
+            column("length").to_numpy(),
+            column("unit").to_numpy(),
+            column("widths").values.to_numpy().reshape(-1, len(DIRECTIONS)),
+            column("aligned").to_numpy().view(np.bool_),
+            crops.offsets.to_numpy(),
+            *(crops.values.field(field.name).to_numpy() for field in _CROP),
+        )
+
 
 def box_widths(width: ArrayLike, height: ArrayLike) -> NDArray[np.float64]:
     """Widths of boxes in `DIRECTIONS`, (..., directions)."""
@@ -167,21 +251,21 @@ def _measure_layout(stored: StoredLayout, length: int) -> _Row:
     symbols: dict[int, list[int]] = {}
     for index, part in enumerate(stored.layout.placed):
         symbols.setdefault(part.position, []).append(index)
+    tokens = stored.layout.tokens
     ink = Ink(
         tuple(_rectangle(part.box) for part in stored.layout.placed),
         tuple(
-            Symbol(stored.layout.tokens[position], tuple(strokes), position)
+            Symbol(tokens[position], tuple(strokes), position)
             for position, strokes in symbols.items()
         ),
     )
-    ratio = stored.ink_size / typical_size(ink)
     return _Row(
         SampleKind.LAYOUT,
         length,
         stored.ink_size,
         box_widths(stored.width, stored.height),
-        aligned_structure(ink, stored.layout.tokens) is not None,
-        _measure_crops(ink, stored.layout.tokens, lambda part: ratio * typical_size(part)),
+        aligned_structure(ink, tokens) is not None,
+        _measure_crops(ink, tokens, lambda _: stored.ink_size),
     )
 
 

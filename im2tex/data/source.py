@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from im2tex.data.preparation.epoch_splits import EpochSplitBuilder
-from im2tex.data.store import Split
+from im2tex.data.store import Split, stored_splits
 from im2tex.errors import Im2TexError
 from im2tex.registry import Registry
 
@@ -76,7 +76,7 @@ class Source(ABC):
         Raises:
             Im2TexError: if the store is missing and the user must prepare it.
         """
-        if not self.path(root, self.train).exists():
+        if self.train not in self.available(root):
             raise Im2TexError(
                 f"{self.path(root, self.train)} does not exist. Make it with "
                 f"`im2tex data prepare {self.name} --from PATH --root {root}`."
@@ -99,7 +99,7 @@ class Source(ABC):
 
     def available(self, root: Path) -> list[str]:
         """Names of the stored splits, sorted."""
-        return sorted(path.stem for path in (root / self.name).glob("*.parquet"))
+        return stored_splits(root / self.name)
 
     def split(self, root: Path, name: str) -> Split:
         """Opens a split.
@@ -108,7 +108,7 @@ class Source(ABC):
             Im2TexError: if the split does not exist.
         """
         path = self.path(root, name)
-        if not path.exists():
+        if name not in self.available(root):
             known = self.available(root)
             raise Im2TexError(
                 f"source '{self.name}' has no split '{name}' under {root}. "

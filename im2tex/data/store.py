@@ -1,37 +1,46 @@
-"""The store: one Parquet file for each split, `ROOT/SOURCE/SPLIT.parquet`.
+"""The store: a Parquet file or several for each split, `ROOT/SOURCE/SPLIT.parquet`.
 
-The file is memory-mapped as an Arrow table: a row becomes Python objects only when it is indexed,
-and worker processes share the pages.
+A split is read from a derived, memory-mapped file (`arrow_cache`): a row becomes Python objects
+only when it is indexed, and processes share the pages.
 """
 
 from __future__ import annotations
 
+import glob
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from im2tex.data.geometry import Geometry
+from im2tex.data.arrow_cache import derived_schema, fingerprint, open_derived
+from im2tex.data.geometry import GEOMETRY_SCHEMA, Geometry
+from im2tex.data.geometry_workers import measure_split
 from im2tex.data.handwriting_synthesizer import HandwritingSynthesizer
-from im2tex.data.sample import Sample, StoredLayout
+from im2tex.data.row_batches import RowBatches
+from im2tex.data.sample import Sample
 from im2tex.errors import Im2TexError
-from im2tex.ink.ink import Ink, Symbol
-from im2tex.render.layout.layout import Layout
 from im2tex.utils.files import atomic_write, wrap_os_errors
+from im2tex.utils.progress import progress_bar
 
 FORMAT = 1
 _META = b"im2tex"
 _READ_ERRORS = (pa.ArrowException, OSError, ValueError)  # of a damaged or hostile file
 _OPTIONAL_COLUMNS = {"layout", "ink_extent"}  # absent from older stores
+_BATCH_ROWS = 1024  # of the derived file
+_SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.parquet")
 _RENAMED_COLUMNS = {"written": "ink_extent"}
 _SCHEMA = pa.schema(
     [
@@ -60,15 +69,21 @@ _SCHEMA = pa.schema(
 
 
 def write_split(
-    path: Path, samples: Iterable[Sample], metadata: Mapping[str, Any], chunk: int = 2048
+    path: Path,
+    samples: Iterable[Sample],
+    metadata: Mapping[str, Any],
+    chunk: int = 2048,
+    rows_per_file: int | None = None,
 ) -> int:
-    """Writes a split; after an error an earlier file is unchanged.
+    """Writes a split; after an error an earlier one is unchanged.
 
     Args:
         path: the file, `ROOT/SOURCE/SPLIT.parquet`. Folders are created.
         samples: in the order of the rows.
         metadata: of the whole split (source, counts, licence, ...), stored as JSON.
         chunk: number of samples held in memory.
+        rows_per_file: writes shards of this many samples, `SPLIT-00000-of-00003.parquet`; one file
+            if not given.
 
     Returns:
         The number of samples written.
@@ -77,68 +92,105 @@ def write_split(
         Im2TexError: if the file cannot be written, or two samples have the same key.
     """
     schema = _SCHEMA.with_metadata({_META: json.dumps({"format": FORMAT, **metadata}).encode()})
+    pending = _rows(path, samples)
+    with wrap_os_errors(f"write {path}", "Choose another folder with --root, or free disk space."):
+        if rows_per_file is None:
+            with atomic_write(path) as part:
+                return _write_rows(part, pending, schema, chunk)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
+            counts: list[int] = []
+            while not counts or counts[-1] == rows_per_file:
+                part = Path(folder) / str(len(counts))
+                counts.append(_write_rows(part, islice(pending, rows_per_file), schema, chunk))
+            if len(counts) > 1 and not counts[-1]:
+                counts.pop()
+            for file in _files_of(path):
+                file.unlink()
+            for k in range(len(counts)):
+                (Path(folder) / str(k)).rename(_shard(path, k, len(counts)))
+    return sum(counts)
+
+
+def _rows(path: Path, samples: Iterable[Sample]) -> Iterator[dict[str, Any]]:
     keys: set[str] = set()
+    for sample in samples:
+        if sample.key in keys:
+            raise Im2TexError(f"{path}: the key '{sample.key}' occurs twice in one split.")
+        keys.add(sample.key)
+        yield _row(sample)
 
-    def rows() -> Iterator[dict[str, Any]]:
-        for sample in samples:
-            if sample.key in keys:
-                raise Im2TexError(f"{path}: the key '{sample.key}' occurs twice in one split.")
-            keys.add(sample.key)
-            yield _row(sample)
 
-    pending = rows()
-    with (
-        wrap_os_errors(f"write {path}", "Choose another folder with --root, or free disk space."),
-        atomic_write(path) as part,
-        pq.ParquetWriter(part, schema, compression="zstd", write_page_checksum=True) as writer,
-    ):
-        while batch := list(islice(pending, chunk)):
+def _write_rows(path: Path, rows: Iterator[dict[str, Any]], schema: pa.Schema, chunk: int) -> int:
+    count = 0
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
+        while batch := list(islice(rows, chunk)):
             writer.write_table(pa.Table.from_pylist(batch, schema=schema))
-    return len(keys)
+            count += len(batch)
+    return count
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """The metadata of a split, read without its samples.
 
+    Args:
+        path: the Parquet file; if it does not exist, the first of its shards is read.
+
     Raises:
         Im2TexError: as for `Split`.
     """
-    with _explain_damage(path):
-        return _parse_metadata(path, pq.read_schema(path).metadata)
+    file = split_files(path)[0]
+    with _explain_damage(file):
+        schema = pq.read_schema(file)
+        metadata = _parse_metadata(file, schema.metadata)
+        names = {_RENAMED_COLUMNS.get(name, name) for name in schema.names}
+        missing = {*_SCHEMA.names} - names - _OPTIONAL_COLUMNS
+        if missing:
+            raise ValueError(f"it has no column {', '.join(sorted(missing))}")
+        return metadata
 
 
 class Split(Sequence[Sample]):
-    """A stored split, a sequence of samples.
+    """A stored split, a sequence of samples, memory-mapped from a derived file (`arrow_cache`).
 
     Example:
         >>> split = Split(Path("data/grammar/test.parquet"))
         >>> len(split), split[0].tokens
 
     Args:
-        path: the Parquet file.
+        path: the Parquet file; if it does not exist, its shards `SPLIT-00000-of-00003.parquet`.
 
     Attributes:
         metadata: as given to `write_split`.
         synthesizer: renders samples that have a layout as ink; set by the source.
 
     Raises:
-        Im2TexError: if the file is missing, damaged, or of another format.
+        Im2TexError: if a file is missing, damaged, or of another format.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.synthesizer: HandwritingSynthesizer | None = None
+        self._files = split_files(path)
+        for file in self._files:
+            self.metadata = read_metadata(file)
+        self._indices: NDArray[np.int64] | None = None  # of the selected rows
+        self._labels: list[tuple[str, ...]] | None = None  # in place of the stored ones
         with _explain_damage(path):
-            table = pq.read_table(path, memory_map=True, page_checksum_verification=True)
-            self.metadata = _parse_metadata(path, table.schema.metadata)
-            names = [_RENAMED_COLUMNS.get(name, name) for name in table.column_names]
-            missing = {*_SCHEMA.names} - {*names} - _OPTIONAL_COLUMNS
-            if missing:
-                raise ValueError(f"it has no column {', '.join(sorted(missing))}")
-        self._table = table.rename_columns(names).combine_chunks()
+            self._fingerprint = fingerprint(self._files)
+            reader = open_derived(path, "samples", self._fingerprint, self._write_samples)
+            self._rows = RowBatches(reader)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves out the mapped files, which a worker process opens again."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("_rows", "geometry")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        opened = Split(state["path"])
+        self.__dict__.update({**opened.__dict__, **state})
 
     def __len__(self) -> int:
-        return int(self._table.num_rows)
+        return len(self._rows) if self._indices is None else len(self._indices)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
@@ -147,74 +199,170 @@ class Split(Sequence[Sample]):
             index += len(self)
         if not 0 <= index < len(self):
             raise IndexError(index)
-        with _explain_damage(self.path, index):
-            return self._sample(index)
-
-    def _sample(self, index: int) -> Sample:
-        row = {name: self._table.column(name)[index] for name in self._table.column_names}
-        ink = None
-        if row["strokes"].is_valid:
-            strokes = (np.asarray(one.values, dtype=np.float32) for one in row["strokes"])
-            symbols = row["symbols"].as_py() or ()
-            ink = Ink(
-                tuple(points.reshape(-1, 2) for points in strokes),
-                tuple(Symbol(s["token"], tuple(s["strokes"]), s["position"]) for s in symbols),
-            )
-        tokens = tuple(row["tokens"].as_py())
-        layout = None
-        if "layout" in row and row["layout"].is_valid:
-            stored = Layout.from_bytes(row["layout"].as_py(), tokens)
-            layout = StoredLayout(stored, *row["ink_extent"].as_py())
-        return Sample(
-            key=row["key"].as_py(),
-            latex=row["latex"].as_py(),
-            tokens=tokens,
-            ink=ink,
-            image=row["image"].as_py(),
-            layout=layout,
-            extra=dict(row["extra"].as_py() or ()),
-        )
+        row = index if self._indices is None else int(self._indices[index])
+        with _explain_damage(self.path, row):
+            sample = self._rows.sample(row)
+        return sample if self._labels is None else replace(sample, tokens=self._labels[index])
 
     @cached_property
     def geometry(self) -> Geometry:
-        """Sizes of the samples, for the planner of an epoch."""
-        return Geometry.of(self)
+        """Sizes of the samples for the planner of an epoch; measured on first use and stored."""
+        with _explain_damage(self.path):
+            reader = open_derived(self.path, "geometry", self._fingerprint, self._write_geometry)
+            geometry = Geometry.from_batch(reader.get_batch(0))
+        if self._indices is not None:
+            geometry = geometry.take(self._indices)
+        if self._labels is not None:
+            geometry = geometry.relabel([len(label) for label in self._labels])
+        return geometry
+
+    def build_cache(self) -> None:
+        """Makes the derived files, if they do not exist."""
+        _ = self.geometry
 
     def tokens(self) -> Iterator[list[str]]:
         """The tokens of each sample, read without the strokes."""
-        for tokens in self._table.column("tokens"):
-            yield tokens.as_py()
+        if self._labels is not None:
+            return map(list, self._labels)
+        return self._column("tokens")
+
+    def token_counts(self) -> Counter[str]:
+        """Number of occurrences of each token in the labels."""
+        counts: Counter[str] = Counter()
+        if self._indices is not None or self._labels is not None:
+            for tokens in self.tokens():
+                counts.update(tokens)
+            return counts
+        for batch in self._rows.batches():
+            values, numbers = batch.column("tokens").flatten().value_counts().flatten()
+            for token, number in zip(values.to_pylist(), numbers.to_pylist(), strict=True):
+                counts[token] += number
+        return counts
 
     def latex(self) -> Iterator[str]:
         """The original markup of each sample."""
-        for latex in self._table.column("latex"):
-            yield latex.as_py()
+        return self._column("latex")
 
     def extras(self, name: str) -> Iterator[str]:
         """`extra[name]` of each sample; "" for a sample without it."""
-        for extra in self._table.column("extra"):
-            yield dict(extra.as_py() or ()).get(name, "")
+        for extra in self._column("extra"):
+            yield dict(extra or ()).get(name, "")
 
     def all_keys(self) -> list[str]:
         """The key of each sample."""
-        return list(self._table.column("key").to_pylist())
+        return list(self._column("key"))
 
     def take(self, indices: Sequence[int], metadata: Mapping[str, Any]) -> Split:
         """A split of the samples at `indices`, in that order; `metadata` is added to its own."""
-        return self._replace(self._table.take(pa.array(indices, pa.int64())), metadata)
+        chosen = np.asarray(indices, dtype=np.int64)
+        labels = None if self._labels is None else [self._labels[i] for i in chosen]
+        rows = chosen if self._indices is None else self._indices[chosen]
+        return self._replace(metadata, _indices=rows, _labels=labels)
 
     def relabel(self, labels: Iterable[Sequence[str]], metadata: Mapping[str, Any]) -> Split:
         """A split of the same samples with other tokens; `metadata` is added to its own."""
-        column = self._table.schema.get_field_index("tokens")
-        field = self._table.schema.field(column)
-        tokens = pa.chunked_array([pa.array(map(list, labels), field.type)])
-        return self._replace(self._table.set_column(column, field, tokens), metadata)
+        return self._replace(metadata, _labels=list(map(tuple, labels)))
 
-    def _replace(self, table: pa.Table, metadata: Mapping[str, Any]) -> Split:
+    def _replace(self, metadata: Mapping[str, Any], **attributes: Any) -> Split:
         other = copy(self)
-        other._table = table.combine_chunks()
+        other.__dict__.pop("geometry", None)
+        other._rows = self._rows
+        other.__dict__.update(attributes)
         other.metadata = {**self.metadata, **metadata}
         return other
+
+    def _column(self, name: str) -> Iterator[Any]:
+        values = (
+            value for batch in self._rows.batches() for value in batch.column(name).to_pylist()
+        )
+        if self._indices is None:
+            return values
+        stored = list(values)
+        return (stored[i] for i in self._indices)
+
+    def _write_samples(self, path: Path) -> None:
+        """Writes the rows of all files, uncompressed."""
+        schema = derived_schema(_SCHEMA, self._fingerprint)
+        opened = [pq.ParquetFile(file, page_checksum_verification=True) for file in self._files]
+        total = sum(file.metadata.num_rows for file in opened)
+        with (
+            progress_bar(f"unpacking {self.path.name}", total) as bar,
+            pa.OSFile(str(path), "wb") as sink,
+            pa.ipc.new_file(sink, schema) as writer,
+        ):
+            for file in opened:
+                for batch in file.iter_batches(_BATCH_ROWS):
+                    writer.write_batch(_complete(batch, schema))
+                    bar.advance(batch.num_rows)
+
+    def _write_geometry(self, path: Path) -> None:
+        """Measures all samples, in several processes if there are many."""
+        schema = derived_schema(GEOMETRY_SCHEMA, self._fingerprint)
+        whole = Split(self.path)
+        geometry = measure_split(whole)
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+            writer.write_batch(geometry.to_batch(schema))
+
+
+def split_files(path: Path) -> list[Path]:
+    """The Parquet files of a split in order: one, or its shards.
+
+    Args:
+        path: `SPLIT.parquet`, whether it exists or not.
+
+    Raises:
+        Im2TexError: if there is none, or a shard is missing.
+    """
+    if path.exists():
+        return [path]
+    shards = {file: _SHARD.fullmatch(file.name) for file in _files_of(path)}
+    found = {int(match[2]): file for file, match in shards.items() if match}
+    counts = {int(match[3]) for match in shards.values() if match}
+    if not found:
+        raise Im2TexError(f"{path} does not exist.")
+    again = "Make the split again with `im2tex data prepare`."
+    if len(counts) > 1:
+        kinds = " and of ".join(map(str, sorted(counts)))
+        raise Im2TexError(f"{path.with_suffix('')}: there are shards of {kinds} files. {again}")
+    count = counts.pop()
+    for k in range(count):
+        if k not in found:
+            raise Im2TexError(f"{_shard(path, k, count)} is missing, one of {count} files. {again}")
+    return [found[k] for k in range(count)]
+
+
+def stored_splits(folder: Path) -> list[str]:
+    """Names of the splits in a folder, sorted."""
+    names = set()
+    for file in folder.glob("*.parquet"):
+        match = _SHARD.fullmatch(file.name)
+        names.add(match[1] if match else file.stem)
+    return sorted(names)
+
+
+def _files_of(path: Path) -> list[Path]:
+    """The existing files of a split, whether complete or not."""
+    shards = sorted(path.parent.glob(f"{glob.escape(path.stem)}-*-of-*.parquet"))
+    return [path] * path.exists() + [file for file in shards if _SHARD.fullmatch(file.name)]
+
+
+def _shard(path: Path, k: int, count: int) -> Path:
+    return path.with_name(f"{path.stem}-{k:05d}-of-{count:05d}.parquet")
+
+
+def _complete(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch of an older store with all columns of the schema."""
+    names = [_RENAMED_COLUMNS.get(name, name) for name in batch.schema.names]
+    columns = dict(zip(names, batch.columns, strict=True))
+    return pa.RecordBatch.from_arrays(
+        [
+            columns[field.name].cast(field.type)
+            if field.name in columns
+            else pa.nulls(batch.num_rows, field.type)
+            for field in schema
+        ],
+        schema=schema,
+    )
 
 
 @contextmanager

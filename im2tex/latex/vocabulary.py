@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
@@ -44,7 +44,11 @@ class Vocabulary:
         Returns:
             The tokens by falling frequency, ties in code-point order.
         """
-        counts = Counter(token for label in labels for token in label)
+        return cls.of_counts(Counter(token for label in labels for token in label), min_count)
+
+    @classmethod
+    def of_counts(cls, counts: Mapping[str, int], min_count: int = 1) -> Vocabulary:
+        """The vocabulary of tokens with their numbers of occurrences; as `count`."""
         kept = [(-n, token) for token, n in counts.items() if n >= min_count]
         return cls([token for _, token in sorted(kept) if token not in SPECIALS])
 

@@ -206,8 +206,8 @@ class Im2Tex(BaseModule):
                 raise Im2TexError(
                     "this model has no vocabulary and no weights: pass --ckpt_path, or fit first."
                 )
-            labels = list(formula_data(self.trainer).training_labels())
-            vocabulary = Vocabulary.count(labels, self.min_count)
+            counts = formula_data(self.trainer).training_token_counts()
+            vocabulary = Vocabulary.of_counts(counts, self.min_count)
             if initial is not None:
                 vocabulary = extended_vocabulary(initial, vocabulary)
             self.recognizer.set_vocabulary(vocabulary)

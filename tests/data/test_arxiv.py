@@ -168,7 +168,7 @@ def test_interrupted_preparation_resumes(renderer, listed, tmp_path):
     # Two chunks of 20 were cached, the ten formulas of the third were rendered again.
     assert len(renderer.rendered) == 50 + 60
     assert everything(tmp_path / "parts") == everything(tmp_path / "whole")
-    assert not list((tmp_path / "parts" / "arxiv").glob(".*"))
+    assert not list((tmp_path / "parts" / "arxiv").glob(".preparing*"))
 
 
 def test_preparation_with_other_settings_starts_anew(renderer, listed, tmp_path):

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from im2tex.data.store import stored_splits
 from im2tex.utils.files import atomic_write, wrap_os_errors
 
 PROBLEMS = "problems.tsv"
@@ -63,7 +64,7 @@ def write_problems(path: Path, columns: Sequence[str], rows: Iterable[Sequence[s
 
 def stale_warnings(folder: Path, splits: Collection[str]) -> list[str]:
     """Returns a warning for each split in the folder that this preparation did not write."""
-    stale = sorted({path.stem for path in folder.glob("*.parquet")} - set(splits))
+    stale = sorted(set(stored_splits(folder)) - set(splits))
     return [
         f"warning: {folder / split}.parquet is from an earlier preparation and was not changed"
         for split in stale

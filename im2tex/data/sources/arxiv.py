@@ -33,7 +33,7 @@ from im2tex.data.preparation.printed.split_plan import (
 from im2tex.data.preparation.printed.writing import publish_splits, with_labels
 from im2tex.data.preparation.resumable import StepCache, file_fingerprint
 from im2tex.data.source import SOURCES, PreparationReport, Source
-from im2tex.data.store import Split, read_metadata
+from im2tex.data.store import Split, read_metadata, stored_splits
 from im2tex.errors import Im2TexError
 from im2tex.render import open_renderer
 from im2tex.utils.progress import progress_bar
@@ -187,10 +187,9 @@ def _plan(path: Path, settings: Mapping[str, Any], excluded: set[str]) -> pa.Tab
 
 def _im2latex_tests(root: Path) -> set[str]:
     """Returns the keys of the formulas in the validation and test splits of `im2latex`."""
-    stores = [root / "im2latex" / f"{split}.parquet" for split in ("validation", "test")]
+    folder = root / "im2latex"
     return {
         norm_digest(" ".join(tokens))
-        for store in stores
-        if store.exists()
-        for tokens in Split(store).tokens()
+        for name in {"validation", "test"}.intersection(stored_splits(folder))
+        for tokens in Split(folder / f"{name}.parquet").tokens()
     }

@@ -16,7 +16,7 @@ from im2tex.data.preparation.hashing import hash_fraction
 from im2tex.data.preparation.random_grammar import RandomGrammar
 from im2tex.data.sample import Sample
 from im2tex.data.source import SOURCES, PreparationReport, Source
-from im2tex.data.store import Split, write_split
+from im2tex.data.store import read_metadata, write_split
 from im2tex.errors import Im2TexError
 from im2tex.ink.augment import Augmentation
 from im2tex.ink.builtin_font.typeset import typeset
@@ -143,7 +143,7 @@ class GrammarSource(Source):
         """Makes the store if it does not exist or has other settings."""
         for split in self.sizes:
             path = self.path(root, split)
-            if not path.exists() or Split(path).metadata.get("settings") != self.settings:
+            if not path.exists() or read_metadata(path).get("settings") != self.settings:
                 self.prepare(root)
                 return
 

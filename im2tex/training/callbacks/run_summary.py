@@ -90,10 +90,10 @@ class RunSummary(Callback):
         ]
         data: Any = getattr(trainer, "datamodule", None)
         if stage == "train" and vocabulary is not None and module.hparams.get("min_count", 1) > 1:
-            labels = data.training_labels()
-            rare = [token for tokens in labels for token in tokens if token not in vocabulary]
-            kinds = counted(len(set(rare)), "rarer token")
-            lines.append(f"  {kinds}, {counted(len(rare), 'occurrence')}, became <unk>")
+            counts = data.training_token_counts()
+            rare = [count for token, count in counts.items() if token not in vocabulary]
+            kinds = counted(len(rare), "rarer token")
+            lines.append(f"  {kinds}, {counted(sum(rare), 'occurrence')}, became <unk>")
         statistics = getattr(data, "statistics", {})
         lines += [f"  {name}: {_format_split(split)}" for name, split in statistics.items()]
         print("\n".join(lines), flush=True)

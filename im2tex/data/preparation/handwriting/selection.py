@@ -16,7 +16,7 @@ from im2tex.data.preparation.hashing import hash_fraction
 from im2tex.data.preparation.printed.formula_lists import read_list
 from im2tex.data.preparation.printed.formulas import normalize_both
 from im2tex.data.preparation.resumable import StepCache
-from im2tex.data.store import Split
+from im2tex.data.store import Split, stored_splits
 from im2tex.latex.tokens import LatexError
 
 _SALT = "im2tex handwriting split 1"
@@ -46,7 +46,7 @@ def crohme_like(pool: Path, root: Path, count: int, seed: int, max_tokens: int) 
         max_tokens: length of the longest formula.
     """
     train = root / "crohme" / "train.parquet"
-    if train.exists():
+    if "train" in stored_splits(train.parent):
         profile = Profile.of([tuple(t) for t in Split(train).tokens() if len(t) <= max_tokens])
         model = f"the labels of {train}"
     else:
@@ -135,12 +135,12 @@ def cached_selection(cache: StepCache, select: Callable[[], FormulaSelection]) -
 
 def held_out_labels(root: Path) -> list[tuple[str, ...]]:
     """Returns the labels of CROHME's validation and tests, if CROHME is prepared under `root`."""
-    stores = sorted((root / "crohme").glob("*.parquet"))
+    folder = root / "crohme"
     return [
         tuple(tokens)
-        for store in stores
-        if store.stem == "validation" or store.stem.startswith("test")
-        for tokens in Split(store).tokens()
+        for name in stored_splits(folder)
+        if name == "validation" or name.startswith("test")
+        for tokens in Split(folder / f"{name}.parquet").tokens()
     ]
 
 

@@ -25,7 +25,7 @@ from im2tex.data.sources.folder.files import (
     sample_endings,
 )
 from im2tex.data.sources.folder.matching import MatchedLabels, match_labels
-from im2tex.data.store import Split, write_split
+from im2tex.data.store import read_metadata, write_split
 from im2tex.errors import Im2TexError
 from im2tex.ink.images.ink_image import load_ink_image
 from im2tex.ink.inkml import InkmlError, read_inkml
@@ -200,11 +200,11 @@ class FolderSource(Source):
                 self.prepare(root)
             return
         settings = self._settings(self.folder, find_files(self.folder), self.labels)
-        if not store.exists() or Split(store).metadata.get("settings") != settings:
+        if not store.exists() or read_metadata(store).get("settings") != settings:
             self.prepare(root)
         # Each run prints the problems, because they mean that files are missing from it.
         lines = _problem_lines(
-            Split(store).metadata.get("problems", []), root / self.name / PROBLEMS
+            read_metadata(store).get("problems", []), root / self.name / PROBLEMS
         )
         if lines:
             print("\n".join([f"{self.folder}:", *lines]), file=sys.stderr)
