@@ -49,7 +49,7 @@ def test_folder_is_prepared(tmp_path):
     assert len(found["validation"]) == 8
     assert not set(found["train"].values()) & set(found["validation"].values())
     assert found["test_2014"] == {f"t{i}": ("a", "+", str(i)) for i in range(3)}
-    assert not list((tmp_path / "out" / "crohme").glob(".*"))
+    assert not list((tmp_path / "out" / "crohme").glob(".preparing*"))
 
 
 def test_sample_has_origin_and_symbols(tmp_path):
