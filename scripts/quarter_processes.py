@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from multiprocessing.process import BaseProcess
@@ -82,6 +82,7 @@ def _work(log: Path, function: Callable[..., int | None], arguments: Sequence[An
 def run_command(arguments: Sequence[str], environment: dict[str, str]) -> int:
     """Runs a command of im2tex with further environment variables; called in a process."""
     os.environ.update(environment)
+    sys.argv = ["im2tex", *arguments]  # which result files quote
     from im2tex.cli import main  # noqa: PLC0415
 
     return main(arguments)
@@ -100,6 +101,19 @@ def describe_machine(report: Path) -> None:
         except PackageNotFoundError:
             found[package] = "unknown"
     report.write_text(json.dumps(found), encoding="utf-8")
+
+
+def prepare_data(pack: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Makes what is derived from the stores of a pack; called in a process.
+
+    Args:
+        pack: the file.
+        settings: of the sources, by name.
+    """
+    from im2tex.data.datamodule import FormulaDataModule  # noqa: PLC0415
+
+    for source, arguments in settings.items():
+        FormulaDataModule(source, dict(arguments), root=str(pack)).prepare_data()
 
 
 class GpuLog:

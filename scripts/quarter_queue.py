@@ -16,7 +16,14 @@ from typing import Any, NoReturn
 from quarter_files import LOG, RESULTS, OutFiles
 from quarter_meter import VARIABLE, read_speed
 from quarter_plan import CONFIGS, RUNS, TOY, TOY_SAMPLES, Fit, Options
-from quarter_processes import GpuLog, Processes, describe_machine, has_driver, run_command
+from quarter_processes import (
+    GpuLog,
+    Processes,
+    describe_machine,
+    has_driver,
+    prepare_data,
+    run_command,
+)
 
 from im2tex.commands.trainer.config_layers import load_config
 from im2tex.data.pack import Pack
@@ -104,14 +111,16 @@ class Queue:
             fail(str(error))
         if self.state.setdefault("pack", pack.digest) != pack.digest:
             fail(f"{options.out} belongs to another pack than {options.pack}: name another folder")
-        for file in pack.files:
-            source, _, name = file.path.partition("/")
-            if name.startswith("train"):
-                self.samples[source] = self.samples.get(source, 0) + file.notes["samples"]
-                self.settings[source] = pack.settings(source)
-        lacking = {fit.source for fit in options.fits} - set(self.samples)
-        if lacking:
-            fail(f"{options.pack} has no training split of {', '.join(sorted(lacking))}")
+        for source in sorted({fit.source for fit in options.fits}):
+            files = pack.training_files(source)
+            if not files:
+                fail(f"{options.pack} has no training split of {source}")
+            self.samples[source] = sum(file.notes["samples"] for file in files)
+            self.settings[source] = pack.settings(source)
+        began = time.monotonic()
+        if self.processes.run(prepare_data, options.pack, self.settings):
+            fail(f"{options.pack} cannot be used: see {options.out / LOG}")
+        self.say(f"data prepared in {time.monotonic() - began:.0f} s")
         self._snapshot()
 
     def _probe(self) -> None:

@@ -94,12 +94,15 @@ class Pack:
             )
         return cache / "packs" / self.digest[:32]
 
+    def training_files(self, source: str) -> list[PackedFile]:
+        """The files of the split `train` of a source: one, or its shards."""
+        pattern = re.compile(rf"{re.escape(source)}/train(-\d{{5}}-of-\d{{5}})?\.parquet")
+        return [file for file in self.files if pattern.fullmatch(file.path)]
+
     def settings(self, source: str) -> dict[str, Any]:
         """The `data.source_args` that the store of a source was made with, if it notes them."""
-        for file in self.files:
-            if file.path == f"{source}/train.parquet":
-                return dict(file.notes.get("settings") or {})
-        return {}
+        noted = [file.notes.get("settings") for file in self.training_files(source)]
+        return dict(noted[0] or {}) if noted else {}
 
     def unpack(self) -> Path:
         """Unpacks the files, unless an earlier call has, and returns `folder`.
