@@ -33,8 +33,6 @@ class FormulaMetrics(Metric):
         prefix: put before each name, such as `val/`.
     """
 
-    is_differentiable = False
-    higher_is_better = True
     full_state_update = False
     sums: Tensor
     counts: Tensor

@@ -34,8 +34,6 @@ class Perplexity(Metric):
         2.0
     """
 
-    is_differentiable = False
-    higher_is_better = False
     full_state_update = False
     name = "perplexity"
     steps: Tensor
