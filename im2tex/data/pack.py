@@ -68,6 +68,12 @@ class Pack:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if not path.is_file():
+            problem = "is no regular file" if path.exists() else "does not exist"
+            raise Im2TexError(
+                f"the pack {path} {problem}: set data.root to a file of `im2tex data pack`, or to "
+                "a folder of prepared data."
+            )
         try:
             with path.open("rb") as stream, open_tar(stream) as archive:
                 text = self._read_manifest(archive)
@@ -198,7 +204,7 @@ class Pack:
             path, bytes_, digest, notes = file
             if not isinstance(path, str) or not _NAME.fullmatch(path) or path in names:
                 raise self._damaged(f"its manifest lists {quote(path)}")
-            if type(bytes_) is not int or bytes_ < 0 or not isinstance(notes, dict):
+            if type(bytes_) is not int or bytes_ < 0 or not _are_notes(notes):
                 raise self._damaged(f"its manifest has a wrong entry of {path}")
             if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
                 raise self._damaged(f"its manifest has a wrong checksum of {path}")
@@ -216,9 +222,17 @@ class Pack:
         return self._damaged(" ".join(reason.split()) or type(error).__name__)
 
 
+def _are_notes(notes: object) -> bool:
+    return (
+        isinstance(notes, dict)
+        and isinstance(notes.get("samples", 0), int)
+        and isinstance(notes.get("settings", {}), dict)
+    )
+
+
 def is_pack(root: Path) -> bool:
     """Whether a data root is a pack rather than a folder."""
-    return root.suffix == SUFFIX or root.is_file()
+    return root.is_file() or (root.suffix == SUFFIX and not root.is_dir())
 
 
 def open_root(root: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 from hashlib import sha256
 
@@ -208,6 +209,9 @@ def test_hostile_packs_raise_and_write_nothing(pack, tmp_path):
         "no JSON": [(manifest, b"["), (first, content)],
         "a list": [(manifest, b"[]"), (first, content)],
         "no files": [(manifest, b'{"format": 1}')],
+        "wrong settings": with_manifest(
+            entries, lambda m: m["files"][0].update(notes={"settings": 7})
+        ),
         "unknown entry": with_manifest(entries, lambda m: m["files"][0].update(mode=7)),
     }
     before = sorted(tmp_path.rglob("*.parquet"))
@@ -224,9 +228,17 @@ def test_pack_of_another_format_raises(pack):
         Pack(pack)
 
 
-def test_pack_that_does_not_exist_raises(tmp_path):
-    with pytest.raises(Im2TexError, match=r"gone\.im2tex .*No such file"):
+def test_pack_that_is_no_file_raises(tmp_path):
+    with pytest.raises(Im2TexError, match=r"gone\.im2tex does not exist: set data\.root to"):
         open_root(tmp_path / "gone.im2tex")
+    os.mkfifo(tmp_path / "pipe.im2tex")
+    with pytest.raises(Im2TexError, match=r"pipe\.im2tex is no regular file"):
+        open_root(tmp_path / "pipe.im2tex")
+
+
+def test_folder_with_the_name_of_a_pack_is_a_data_root(root, tmp_path):
+    folder = root.rename(tmp_path / "unpacked.im2tex")
+    assert open_root(folder) == folder
 
 
 def test_cache_that_cannot_be_written_raises_with_a_way_out(pack, tmp_path, monkeypatch):
