@@ -18,7 +18,7 @@ from im2tex.utils.checks import check_settings
 if TYPE_CHECKING:
     from im2tex.model.prediction import Prediction
 
-_MANY_IMAGES = 20  # from here on, workers save more than the 0.2 s that each needs to start
+_MANY_IMAGES = 20  # from here on, workers save more than the 0.1 s that each needs to start
 _MAX_WORKERS = 4  # each holds a decoded image
 
 

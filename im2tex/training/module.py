@@ -10,10 +10,10 @@ import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
-from im2tex.data.datamodule import FormulaDataModule
-from im2tex.data.dataset import Batch
+from im2tex.data.dataset import Batch, FormulaDataset
 from im2tex.data.licences import describe_licences
 from im2tex.data.preprocessing import Preprocessing
+from im2tex.data.store import Split
 from im2tex.decoders import Hypothesis, SearchOptions
 from im2tex.decoders.attention_choice import DEFAULT_ATTENTION
 from im2tex.decoders.ensemble_step import likelihood, search
@@ -219,18 +219,18 @@ class Im2Tex(BaseModule):
     # ---------------------------------------------------------------- training
 
     def on_fit_start(self) -> None:
-        """Warns of options of a checkpoint that have no effect, and records the training data."""
+        """Warns of options of a checkpoint that have no effect."""
         for message in unused_options(self.hparams):
             rank_zero_warn(message)
-        data = getattr(self.trainer, "datamodule", None)
-        if isinstance(data, FormulaDataModule):
-            new = describe_licences(data.split(data.train_split).metadata)
-            known = self.recognizer.training_data
-            self.recognizer.training_data = list(dict.fromkeys([*known, *new]))
 
     def on_train_start(self) -> None:
-        """Requests a check of the first batch for the losses that need symbol boxes."""
+        """Records the training data; requests a check of the first batch for symbol boxes."""
         self._check_boxes_on_next_batch = True
+        dataset = getattr(self.trainer.train_dataloader, "dataset", None)
+        samples = dataset.samples if isinstance(dataset, FormulaDataset) else None
+        if isinstance(samples, Split):
+            data = [*self.recognizer.training_data, *describe_licences(samples.metadata)]
+            self.recognizer.training_data = list(dict.fromkeys(data))
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seeds dropout and sampling by the step, so that a resumed run repeats them."""
