@@ -51,6 +51,7 @@ def glyphs(
             cannot be written.
     """
     from im2tex.commands import glyph_report as report
+    from im2tex.data.shards import stored_splits
     from im2tex.data.store import Split
     from im2tex.ink.glyphs.coverage import count_symbols, glyph_kind
     from im2tex.ink.glyphs.crohme import crohme_glyphs
@@ -63,7 +64,11 @@ def glyphs(
     split = _open_crohme(crohme, root)
     folder = detexify or raw_data_folder("detexify")
     samples = find_detexify(folder) if folder and (detexify or folder.is_dir()) else None
-    stores = {path.parent.name: Split(path) for path in sorted(root.glob(f"*/{_TRAIN}"))}
+    stores = {
+        folder.name: Split(folder / _TRAIN)
+        for folder in sorted(root.glob("*"))
+        if "train" in stored_splits(folder)
+    }
     _check_writable(out, "--out")
     for file, flag in ((sheet, "--sheet"), (outlier_sheet, "--outlier_sheet")):
         if file is not None:

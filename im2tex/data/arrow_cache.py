@@ -12,63 +12,96 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 
 from im2tex.errors import Im2TexError
 from im2tex.utils.cache_folder import user_cache_folder
-from im2tex.utils.files import atomic_write
+from im2tex.utils.files import atomic_write, wrap_os_errors
 
 VERSION = 1
-_FINGERPRINT = b"im2tex"
+READ_ERRORS = (pa.ArrowException, OSError, ValueError)  # of a damaged or hostile file
+KINDS = ("samples", "geometry")
 
-
-def fingerprint(files: Sequence[Path]) -> bytes:
-    """Identifies the content of a split's Parquet files by their sizes and times."""
-    states = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return json.dumps([VERSION, states]).encode()
+T = TypeVar("T")
 
 
 def open_derived(
-    split: Path, kind: str, expected: bytes, build: Callable[[Path], None]
-) -> pa.RecordBatchFileReader:
+    split: Path,
+    kind: str,
+    schema: pa.Schema,
+    build: Callable[[Path, pa.Schema], None],
+    load: Callable[[pa.RecordBatchFileReader, Path], T],
+) -> T:
     """Opens a derived file of a split, and makes it if it is missing, stale or damaged.
+
+    Several processes may do so at the same time.
 
     Args:
         split: path of the split.
-        kind: `samples` or `geometry`.
-        expected: fingerprint that the file must have.
-        build: writes the file to a path.
+        kind: one of `KINDS`.
+        schema: of the file, from `derived_schema`.
+        build: writes the file, given its path and the schema.
+        load: converts the opened file, whose path is the second argument; it raises one of
+            `READ_ERRORS` for a damaged one.
 
     Raises:
-        Im2TexError: if neither folder can be written, or `build` raises it.
+        Im2TexError: if no folder can be written, or `build` raises it.
     """
-    candidates = _candidates(split, kind)
-    for path in candidates:
-        reader = _open(path, expected)
-        if reader is not None:
-            return reader
-    target = next(filter(_is_writable, candidates), None)
+    paths = _paths(split, kind)
+    for path in paths:
+        with suppress(*READ_ERRORS):
+            return load(_open(path, schema), path)
+    target = next(filter(_is_writable, paths), None)
     if target is None:
         raise Im2TexError(
-            f"{candidates[0].parent} cannot be written, which im2tex needs to read {split}. Give "
-            "write access, or set XDG_CACHE_HOME to a folder with enough space."
+            f"{paths[0].parent} cannot be written, which im2tex needs to read {split}. Give write "
+            "access, or set XDG_CACHE_HOME to a folder with enough space."
         )
-    with atomic_write(target) as part:
-        build(part)
-    reader = _open(target, expected)
-    if reader is None:
-        raise Im2TexError(f"{split} changes while it is read. Start again when it is complete.")
-    return reader
+    advice = "Free disk space there, or set XDG_CACHE_HOME to another folder."
+    with wrap_os_errors(f"write {target}", advice), atomic_write(target) as part:
+        build(part, schema)
+    try:
+        return load(_open(target, schema), target)
+    except READ_ERRORS as error:
+        raise Im2TexError(
+            f"{split} was changed while it was read. Start again when it is complete."
+        ) from error
 
 
-def derived_schema(schema: pa.Schema, expected: bytes) -> pa.Schema:
-    """A schema with the fingerprint of the split."""
-    return schema.with_metadata({_FINGERPRINT: expected})
+def derived_schema(schema: pa.Schema, files: Sequence[Path]) -> pa.Schema:
+    """A schema with a fingerprint of a split's Parquet files: their sizes, times and footers.
+
+    Raises:
+        OSError: if one cannot be read.
+    """
+    fingerprint = json.dumps([VERSION, [_state(file) for file in files]])
+    return schema.with_metadata({b"im2tex": fingerprint.encode()})
 
 
-def _candidates(split: Path, kind: str) -> list[Path]:
+def remove_derived(split: Path) -> None:
+    """Removes the derived files of a split, if they exist."""
+    for kind in KINDS:
+        for path in _paths(split, kind):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def _state(file: Path) -> tuple[str, int, int, str]:
+    with file.open("rb") as stream:
+        status = os.fstat(stream.fileno())
+        stream.seek(-8, os.SEEK_END)
+        length = int.from_bytes(stream.read(4), "little")
+        stream.seek(max(0, status.st_size - 8 - length))
+        footer = hashlib.sha256(stream.read()).hexdigest()
+    return file.name, status.st_size, status.st_mtime_ns, footer
+
+
+def _paths(split: Path, kind: str) -> list[Path]:
+    """Where a derived file can be: beside the split, or in the user's cache folder."""
     name = f"{split.stem}.{kind}.arrow"
     paths = [split.parent / ".arrow" / name]
     cache = user_cache_folder()
@@ -79,19 +112,25 @@ def _candidates(split: Path, kind: str) -> list[Path]:
 
 
 def _is_writable(path: Path) -> bool:
+    test = path.with_name(f"{path.name}.test")
     try:
-        with atomic_write(path.with_name(f"{path.name}.test")) as part:
+        with atomic_write(test) as part:
             part.touch()
-        path.with_name(f"{path.name}.test").unlink()
+        test.unlink(missing_ok=True)
     except OSError:
         return False
     return True
 
 
-def _open(path: Path, expected: bytes) -> pa.RecordBatchFileReader | None:
-    try:
-        reader = pa.ipc.open_file(pa.memory_map(str(path)))
-    except (OSError, pa.ArrowException):
-        return None
-    metadata = reader.schema.metadata or {}
-    return reader if metadata.get(_FINGERPRINT) == expected else None
+def _open(path: Path, schema: pa.Schema) -> pa.RecordBatchFileReader:
+    """Opens a derived file.
+
+    Raises:
+        OSError: if it cannot be read.
+        pyarrow.ArrowException: if it is damaged.
+        ValueError: if it has another schema or fingerprint.
+    """
+    reader = pa.ipc.open_file(pa.memory_map(str(path)))
+    if not reader.schema.equals(schema, check_metadata=True):
+        raise ValueError(f"{path} is not derived from the present split")
+    return reader

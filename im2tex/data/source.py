@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from im2tex.data.preparation.epoch_splits import EpochSplitBuilder
-from im2tex.data.store import Split, stored_splits
+from im2tex.data.shards import stored_splits
+from im2tex.data.store import Split
 from im2tex.errors import Im2TexError
 from im2tex.registry import Registry
 

@@ -6,9 +6,7 @@ only when it is indexed, and processes share the pages.
 
 from __future__ import annotations
 
-import glob
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,22 +23,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from im2tex.data.arrow_cache import derived_schema, fingerprint, open_derived
+from im2tex.data.arrow_cache import READ_ERRORS, derived_schema, open_derived
 from im2tex.data.geometry import GEOMETRY_SCHEMA, Geometry
 from im2tex.data.geometry_workers import measure_split
 from im2tex.data.handwriting_synthesizer import HandwritingSynthesizer
-from im2tex.data.row_batches import RowBatches
+from im2tex.data.row_batches import RowBatches, check_rows
 from im2tex.data.sample import Sample
+from im2tex.data.shards import remove_files, shard_path, split_files
 from im2tex.errors import Im2TexError
 from im2tex.utils.files import atomic_write, wrap_os_errors
 from im2tex.utils.progress import progress_bar
 
 FORMAT = 1
 _META = b"im2tex"
-_READ_ERRORS = (pa.ArrowException, OSError, ValueError)  # of a damaged or hostile file
 _OPTIONAL_COLUMNS = {"layout", "ink_extent"}  # absent from older stores
 _BATCH_ROWS = 1024  # of the derived file
-_SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.parquet")
 _RENAMED_COLUMNS = {"written": "ink_extent"}
 _SCHEMA = pa.schema(
     [
@@ -96,7 +93,9 @@ def write_split(
     with wrap_os_errors(f"write {path}", "Choose another folder with --root, or free disk space."):
         if rows_per_file is None:
             with atomic_write(path) as part:
-                return _write_rows(part, pending, schema, chunk)
+                count = _write_rows(part, pending, schema, chunk)
+            remove_files(path, keep=[path])
+            return count
         path.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
             counts: list[int] = []
@@ -105,10 +104,10 @@ def write_split(
                 counts.append(_write_rows(part, islice(pending, rows_per_file), schema, chunk))
             if len(counts) > 1 and not counts[-1]:
                 counts.pop()
-            for file in _files_of(path):
-                file.unlink()
-            for k in range(len(counts)):
-                (Path(folder) / str(k)).rename(_shard(path, k, len(counts)))
+            shards = [shard_path(path, k, len(counts)) for k in range(len(counts))]
+            for k, shard in enumerate(shards):
+                (Path(folder) / str(k)).replace(shard)
+            remove_files(path, keep=shards)
     return sum(counts)
 
 
@@ -172,14 +171,12 @@ class Split(Sequence[Sample]):
         self.path = path
         self.synthesizer: HandwritingSynthesizer | None = None
         self._files = split_files(path)
-        for file in self._files:
-            self.metadata = read_metadata(file)
+        self.metadata = _common_metadata(self._files)
         self._indices: NDArray[np.int64] | None = None  # of the selected rows
         self._labels: list[tuple[str, ...]] | None = None  # in place of the stored ones
         with _explain_damage(path):
-            self._fingerprint = fingerprint(self._files)
-            reader = open_derived(path, "samples", self._fingerprint, self._write_samples)
-            self._rows = RowBatches(reader)
+            schema = derived_schema(_SCHEMA, self._files)
+        self._rows = open_derived(path, "samples", schema, self._write_samples, RowBatches)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves out the mapped files, which a worker process opens again."""
@@ -208,8 +205,10 @@ class Split(Sequence[Sample]):
     def geometry(self) -> Geometry:
         """Sizes of the samples for the planner of an epoch; measured on first use and stored."""
         with _explain_damage(self.path):
-            reader = open_derived(self.path, "geometry", self._fingerprint, self._write_geometry)
-            geometry = Geometry.from_batch(reader.get_batch(0))
+            schema = derived_schema(GEOMETRY_SCHEMA, self._files)
+        geometry = open_derived(
+            self.path, "geometry", schema, self._write_geometry, self._load_geometry
+        )
         if self._indices is not None:
             geometry = geometry.take(self._indices)
         if self._labels is not None:
@@ -233,9 +232,9 @@ class Split(Sequence[Sample]):
             for tokens in self.tokens():
                 counts.update(tokens)
             return counts
-        for batch in self._rows.batches():
-            values, numbers = batch.column("tokens").flatten().value_counts().flatten()
-            for token, number in zip(values.to_pylist(), numbers.to_pylist(), strict=True):
+        for column in self._rows.column("tokens"):
+            tokens, numbers = column.flatten().value_counts().flatten()
+            for token, number in zip(tokens.to_pylist(), numbers.to_pylist(), strict=True):
                 counts[token] += number
         return counts
 
@@ -272,82 +271,72 @@ class Split(Sequence[Sample]):
         return other
 
     def _column(self, name: str) -> Iterator[Any]:
-        values = (
-            value for batch in self._rows.batches() for value in batch.column(name).to_pylist()
+        columns = (
+            self._rows.column(name)
+            if self._indices is None
+            else self._rows.take(name, self._indices)
         )
-        if self._indices is None:
-            return values
-        stored = list(values)
-        return (stored[i] for i in self._indices)
+        for column in columns:
+            yield from column.to_pylist()
 
-    def _write_samples(self, path: Path) -> None:
+    def _load_geometry(self, reader: pa.RecordBatchFileReader, _: Path) -> Geometry:
+        batch = reader.get_batch(0)
+        batch.validate(full=True)
+        if batch.num_rows != len(self._rows):
+            raise ValueError("it has another number of samples")
+        return Geometry.from_batch(batch)
+
+    def _write_samples(self, path: Path, schema: pa.Schema) -> None:
         """Writes the rows of all files, uncompressed."""
-        schema = derived_schema(_SCHEMA, self._fingerprint)
-        opened = [pq.ParquetFile(file, page_checksum_verification=True) for file in self._files]
-        total = sum(file.metadata.num_rows for file in opened)
         with (
-            progress_bar(f"unpacking {self.path.name}", total) as bar,
+            progress_bar(f"unpacking {self.path.name}", _count_rows(self._files)) as bar,
             pa.OSFile(str(path), "wb") as sink,
             pa.ipc.new_file(sink, schema) as writer,
         ):
-            for file in opened:
-                for batch in file.iter_batches(_BATCH_ROWS):
-                    writer.write_batch(_complete(batch, schema))
-                    bar.advance(batch.num_rows)
+            for batch in _read_batches(self._files, schema):
+                writer.write_batch(batch)
+                bar.advance(batch.num_rows)
 
-    def _write_geometry(self, path: Path) -> None:
+    def _write_geometry(self, path: Path, schema: pa.Schema) -> None:
         """Measures all samples, in several processes if there are many."""
-        schema = derived_schema(GEOMETRY_SCHEMA, self._fingerprint)
-        whole = Split(self.path)
-        geometry = measure_split(whole)
+        geometry = measure_split(Split(self.path))
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
             writer.write_batch(geometry.to_batch(schema))
 
 
-def split_files(path: Path) -> list[Path]:
-    """The Parquet files of a split in order: one, or its shards.
-
-    Args:
-        path: `SPLIT.parquet`, whether it exists or not.
+def _common_metadata(files: Sequence[Path]) -> dict[str, Any]:
+    """The metadata of the files of a split.
 
     Raises:
-        Im2TexError: if there is none, or a shard is missing.
+        Im2TexError: if they differ, or a file is damaged.
     """
-    if path.exists():
-        return [path]
-    shards = {file: _SHARD.fullmatch(file.name) for file in _files_of(path)}
-    found = {int(match[2]): file for file, match in shards.items() if match}
-    counts = {int(match[3]) for match in shards.values() if match}
-    if not found:
-        raise Im2TexError(f"{path} does not exist.")
-    again = "Make the split again with `im2tex data prepare`."
-    if len(counts) > 1:
-        kinds = " and of ".join(map(str, sorted(counts)))
-        raise Im2TexError(f"{path.with_suffix('')}: there are shards of {kinds} files. {again}")
-    count = counts.pop()
-    for k in range(count):
-        if k not in found:
-            raise Im2TexError(f"{_shard(path, k, count)} is missing, one of {count} files. {again}")
-    return [found[k] for k in range(count)]
+    first, *others = map(read_metadata, files)
+    for file, metadata in zip(files[1:], others, strict=True):
+        if metadata != first:
+            raise Im2TexError(
+                f"{file} and {files[0].name} are from different preparations. Make the split again "
+                "with `im2tex data prepare`."
+            )
+    return first
 
 
-def stored_splits(folder: Path) -> list[str]:
-    """Names of the splits in a folder, sorted."""
-    names = set()
-    for file in folder.glob("*.parquet"):
-        match = _SHARD.fullmatch(file.name)
-        names.add(match[1] if match else file.stem)
-    return sorted(names)
+def _count_rows(files: Sequence[Path]) -> int:
+    return sum(pq.read_metadata(file).num_rows for file in files)
 
 
-def _files_of(path: Path) -> list[Path]:
-    """The existing files of a split, whether complete or not."""
-    shards = sorted(path.parent.glob(f"{glob.escape(path.stem)}-*-of-*.parquet"))
-    return [path] * path.exists() + [file for file in shards if _SHARD.fullmatch(file.name)]
+def _read_batches(files: Sequence[Path], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Reads the rows of Parquet files, checked and with all columns of the schema.
 
-
-def _shard(path: Path, k: int, count: int) -> Path:
-    return path.with_name(f"{path.stem}-{k:05d}-of-{count:05d}.parquet")
+    Raises:
+        Im2TexError: if a file is damaged.
+    """
+    for file in files:
+        with _explain_damage(file):
+            opened = pq.ParquetFile(file, page_checksum_verification=True)
+            for batch in opened.iter_batches(_BATCH_ROWS):
+                complete = _complete(batch, schema)
+                check_rows(complete)
+                yield complete
 
 
 def _complete(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -376,7 +365,7 @@ def _explain_damage(path: Path, row: int | None = None) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise Im2TexError(f"{path} does not exist.") from None
-    except (*_READ_ERRORS, KeyError, TypeError) as error:
+    except (*READ_ERRORS, KeyError, TypeError) as error:
         where = "" if row is None else f"row {row}: "
         reason = " ".join(str(error).split())
         raise Im2TexError(

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from im2tex.data.arrow_cache import remove_derived
+from im2tex.data.shards import remove_files
 from im2tex.errors import Im2TexError
 
 _SHUTDOWN_TIMEOUT_S = 10
@@ -114,7 +116,9 @@ class EpochSplitBuilder:
             raise Im2TexError(f"the samples of epoch {build.epoch} cannot be made: {reason}")
         self._built.append(self._splits.path(root, self.name(build.epoch)))
         while len(self._built) > _KEPT_SPLITS:
-            self._built.pop(0).unlink(missing_ok=True)
+            split = self._built.pop(0)
+            remove_files(split)
+            remove_derived(split)
 
 
 def _terminate(process: subprocess.Popen[bytes]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from im2tex.data.store import stored_splits
+from im2tex.data.shards import remove_files, stored_splits
 from im2tex.utils.files import atomic_write, wrap_os_errors
 
 PROBLEMS = "problems.tsv"
@@ -38,12 +38,16 @@ def staging(folder: Path) -> Iterator[Path]:
 def move_files(staged: Path, folder: Path) -> None:
     """Moves all files of a staging folder to another folder, where they replace older ones.
 
+    Shards of older splits are removed if the new split has others.
+
     Raises:
         Im2TexError: if the folder cannot be written.
     """
     with wrap_os_errors(f"write to {folder}", _ADVICE):
-        for file in sorted(staged.iterdir()):
-            file.replace(folder / file.name)
+        splits = stored_splits(staged)
+        moved = [file.replace(folder / file.name) for file in sorted(staged.iterdir())]
+        for split in splits:
+            remove_files(folder / f"{split}.parquet", keep=moved)
 
 
 def write_problems(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -32,8 +32,9 @@ from im2tex.data.preparation.printed.split_plan import (
 )
 from im2tex.data.preparation.printed.writing import publish_splits, with_labels
 from im2tex.data.preparation.resumable import StepCache, file_fingerprint
+from im2tex.data.shards import stored_splits
 from im2tex.data.source import SOURCES, PreparationReport, Source
-from im2tex.data.store import Split, read_metadata, stored_splits
+from im2tex.data.store import Split, read_metadata
 from im2tex.errors import Im2TexError
 from im2tex.render import open_renderer
 from im2tex.utils.progress import progress_bar
@@ -137,7 +138,7 @@ class ArxivSource(Source):
         given = self.settings.to_yaml()
         arguments = f" --source_args '{given}'" if given else ""
         command = f"`im2tex data prepare {self.name} --from FORMULAS --root {root}{arguments}`"
-        if not store.exists():
+        if self.train not in self.available(root):
             raise Im2TexError(f"{store} does not exist. Make it with {command}.")
         metadata = read_metadata(store)
         if metadata.get("version") != VERSION:

@@ -142,8 +142,8 @@ class GrammarSource(Source):
     def ensure(self, root: Path) -> None:
         """Makes the store if it does not exist or has other settings."""
         for split in self.sizes:
-            path = self.path(root, split)
-            if not path.exists() or read_metadata(path).get("settings") != self.settings:
+            exists = split in self.available(root)
+            if not exists or read_metadata(self.path(root, split)).get("settings") != self.settings:
                 self.prepare(root)
                 return
 

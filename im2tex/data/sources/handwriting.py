@@ -209,7 +209,7 @@ class HandwritingSource(Source):
     def is_current(self, root: Path, epoch: int) -> bool:
         """Returns whether the training split of an epoch exists with these settings."""
         name = self.epoch_name(epoch)
-        exists = self.path(root, name).exists()
+        exists = name in self.available(root)
         return exists and (not epoch or self._stored_settings(root, name) == self.build_settings)
 
     def command(self, root: Path, epoch: int) -> list[str]:

@@ -16,7 +16,8 @@ from im2tex.data.preparation.hashing import hash_fraction
 from im2tex.data.preparation.printed.formula_lists import read_list
 from im2tex.data.preparation.printed.formulas import normalize_both
 from im2tex.data.preparation.resumable import StepCache
-from im2tex.data.store import Split, stored_splits
+from im2tex.data.shards import stored_splits
+from im2tex.data.store import Split
 from im2tex.latex.tokens import LatexError
 
 _SALT = "im2tex handwriting split 1"
