@@ -19,6 +19,9 @@ Sizes: TypeAlias = NDArray[np.int64]
 """(n, 3): image height and width in pixels, and label length in tokens, of each sample."""
 
 
+_BANDS = (8, 16, 32, 64)  # pixels
+
+
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
     """The largest batch, padding included. A single sample may exceed the limits.
@@ -38,7 +41,7 @@ def bucket_by_size(
     order: ArrayLike,
     sizes: Sizes,
     limits: BatchLimits,
-    band: int = 8,
+    band: int = 16,
     same_size: bool = False,
 ) -> list[Indices]:
     """Splits samples into batches of similar size.
@@ -76,6 +79,19 @@ def bucket_by_size(
         batches.append(order[start:end])
         start = end
     return batches
+
+
+def best_band(sizes: Sizes, limits: BatchLimits) -> int:
+    """The band of `bucket_by_size` with the fewest padded pixels.
+
+    Narrow bands have batches of one height, wide bands have more batches of similar widths.
+    """
+    order = np.arange(len(sizes))
+
+    def padding(band: int) -> float:
+        return padding_ratio(bucket_by_size(order, sizes, limits, band), sizes)
+
+    return min(_BANDS, key=padding)
 
 
 def rebalance(batches: Sequence[Indices], sizes: Sizes, count: int) -> list[Indices]:

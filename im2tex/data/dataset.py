@@ -20,7 +20,7 @@ from im2tex.data.preprocessing import Preprocessing, RasterizedFormula
 from im2tex.data.sample import Sample
 from im2tex.errors import Im2TexError
 from im2tex.ink.ink import Ink
-from im2tex.utils.philox import sample_generator
+from im2tex.utils.philox import sample_generators
 
 
 @dataclass
@@ -134,14 +134,16 @@ class FormulaDataset(Dataset[Batch]):
         request = Request(*request)
         indices = np.asarray(request.indices, dtype=np.int64)
         plan = self.planner.plan(indices, request.epoch)
+        seed = 0 if self.augmentation is None else self.augmentation.seed
+        generators = sample_generators(seed, request.epoch, request.indices)
         rows: list[_Loaded] = []
         failed: dict[int, str] = {}
-        for row, index in enumerate(indices.tolist()):
+        for row, (index, rng) in enumerate(zip(indices.tolist(), generators, strict=True)):
             blank = _Loaded(f"row {index}", (), self.preprocessing.blank())
             try:
                 sample = self.samples[index]
                 blank = blank._replace(key=sample.key, tokens=sample.tokens)
-                rows.append(self._load(sample, index, request, plan, row))
+                rows.append(self._load(sample, plan, row, request.limits, rng))
             except Im2TexError as error:
                 failed[row] = str(error)
                 rows.append(blank)
@@ -162,23 +164,25 @@ class FormulaDataset(Dataset[Batch]):
         )
 
     def _load(
-        self, sample: Sample, index: int, request: Request, plan: SamplePlan, row: int
+        self,
+        sample: Sample,
+        plan: SamplePlan,
+        row: int,
+        limits: tuple[int, int] | None,
+        rng: np.random.Generator,
     ) -> _Loaded:
-        """Reads and draws a sample, augmented in training.
+        """Draws a sample, augmented in training.
 
         Raises:
             Im2TexError: if it cannot be drawn.
         """
         ink, tokens = sample.ink, sample.tokens
-        rng = None
-        if self.augmentation is not None:
-            rng = sample_generator(self.augmentation.seed, request.epoch, index)
         if sample.layout is not None:
             if self.synthesizer is None:
                 raise Im2TexError(
                     "these samples are layouts of handwriting: open them through their source."
                 )
-            if plan.writers is None or rng is None:
+            if plan.writers is None:
                 ink = self.synthesizer(sample)
             else:
                 ink = self.synthesizer.compose(sample, rng, plan.writers.writer(row))
@@ -187,14 +191,14 @@ class FormulaDataset(Dataset[Batch]):
             return _Loaded(sample.key, tokens, drawn)
         if not ink.strokes:
             raise Im2TexError("there is no stroke to draw.")
-        if self.augmentation is not None and plan.augmentation is not None and rng is not None:
+        if self.augmentation is not None and plan.augmentation is not None:
             geometry = self.planner.geometry
             ink, tokens = self.augmentation(ink, tokens, plan.augmentation, row, geometry, rng)
         drawn = self.preprocessing.rasterize(
             ink,
             scale=float(plan.scale[row]),
             stroke_width_factor=float(plan.stroke_width[row]),
-            limits=request.limits,
+            limits=limits,
         )
         return _Loaded(sample.key, tokens, drawn, ink)
 

@@ -21,6 +21,7 @@ from im2tex.data.bucketing import (
     BatchLimits,
     Indices,
     Sizes,
+    best_band,
     bucket_by_size,
     padding_ratio,
     rebalance,
@@ -84,6 +85,7 @@ class TrainingSampler(DistributedSampler[Any]):
         self.position = position
         self.buckets = buckets
         self._permutation: tuple[int, Indices] | None = None
+        self._band: int | None = None  # of `bucket_by_size`, chosen in the first window
         _require_sample_per_process(len(self.indices), world_size)
         self.windows = -(-len(self.indices) // max(window, world_size))
         sizes, batches, padded = self._batches(first_epoch, 0)
@@ -128,7 +130,9 @@ class TrainingSampler(DistributedSampler[Any]):
         """Sizes of the samples in a window, batches of positions in it, and padded sizes."""
         order = self._order(epoch, window)
         sizes = self.planner.sizes(order, epoch)
-        return sizes, *_make_batches(np.arange(len(order)), sizes, self.limits, self.buckets)
+        if self._band is None:
+            self._band = best_band(sizes, self.limits)
+        return sizes, *_make_batches(sizes, self.limits, self.buckets, self._band)
 
     def _image_limits(self, sizes: Sizes) -> tuple[int, int] | None:
         """Largest height and width of the images of a batch.
@@ -172,7 +176,7 @@ class EvaluationSampler(DistributedSampler[Any]):
         buckets: Buckets | None = None,
     ) -> None:
         _require_sample_per_process(len(sizes), world_size)
-        batches, padded = _make_batches(np.arange(len(sizes)), sizes, limits, buckets)
+        batches, padded = _make_batches(sizes, limits, buckets)
         steps = min(-(-len(batches) // world_size), len(sizes) // world_size)
         batches = rebalance(batches, padded, steps * world_size)
         self.padding_ratio = padding_ratio(batches, sizes, padded)
@@ -188,11 +192,13 @@ class EvaluationSampler(DistributedSampler[Any]):
 
 
 def _make_batches(
-    order: Indices, sizes: Sizes, limits: BatchLimits, buckets: Buckets | None
+    sizes: Sizes, limits: BatchLimits, buckets: Buckets | None, band: int | None = None
 ) -> tuple[list[Indices], Sizes]:
     """The batches, and the smallest sizes that their images are padded to."""
+    order = np.arange(len(sizes))
     if buckets is None:
-        return bucket_by_size(order, sizes, limits), sizes
+        band = best_band(sizes, limits) if band is None else band
+        return bucket_by_size(order, sizes, limits, band), sizes
     padded = buckets.fit_all(sizes)
     return bucket_by_size(order, padded, limits, same_size=True), padded
 

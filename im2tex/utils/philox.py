@@ -8,6 +8,7 @@ vectorised over samples; NumPy's own generates one stream at a time.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,10 @@ def philox4x32(counter: list[Words], key: NDArray[Any]) -> list[Words]:
     return [c0, c1, c2, c3]
 
 
-def sample_generator(seed: int, epoch: int, sample: int) -> np.random.Generator:
-    """A generator of the further random numbers of one sample in one epoch."""
+def sample_generators(
+    seed: int, epoch: int, samples: Iterable[int]
+) -> Iterator[np.random.Generator]:
+    """Generators of the further random numbers of samples in an epoch, one for each sample."""
     key = np.random.SeedSequence([seed, epoch]).generate_state(2, np.uint64)
-    return np.random.Generator(np.random.Philox(counter=[0, sample, 0, 0], key=key))
+    for sample in samples:
+        yield np.random.Generator(np.random.Philox(counter=[0, sample, 0, 0], key=key))

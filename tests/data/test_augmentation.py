@@ -9,7 +9,7 @@ from im2tex.data.geometry import Geometry
 from im2tex.ink.augment import Augmentation
 from im2tex.ink.recombination.label_structure import aligned_structure
 from im2tex.ink.recombination.recombine import SwapBank
-from im2tex.utils.philox import sample_generator
+from im2tex.utils.philox import sample_generators
 
 SAMPLES = [row(label, key=f"s{i}") for i, label in enumerate(("x+1", "2-y=z", "a+b-c+d", "1=1"))]
 GEOMETRY = Geometry.of(SAMPLES)
@@ -22,7 +22,7 @@ ALL = TrainingAugmentation(
 def augmented(augment, index, epoch):
     """Ink and label of a sample in an epoch."""
     plan = augment.plan(GEOMETRY, np.array([index]), epoch)
-    rng = sample_generator(augment.seed, epoch, index)
+    (rng,) = sample_generators(augment.seed, epoch, [index])
     sample = SAMPLES[index]
     return augment(sample.ink, sample.tokens, plan, 0, GEOMETRY, rng)
 

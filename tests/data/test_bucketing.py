@@ -7,6 +7,7 @@ import pytest
 
 from im2tex.data.bucketing import (
     BatchLimits,
+    best_band,
     bucket_by_size,
     padding_ratio,
     rebalance,
@@ -156,6 +157,18 @@ def test_bucket_by_size_pads_little():
     assert padding_ratio(grouped, table) < 1.25
     mixed = [list(range(i, i + 24)) for i in range(0, 3000, 24)]
     assert padding_ratio(mixed, table) > 2
+
+
+def test_best_band_pads_least():
+    limits = BatchLimits(samples=24, pixels=10**9, tokens=10**9)
+    for count in (100, 1000, 10_000):
+        table = random_sizes(count)
+        ratios = {
+            band: padding_ratio(bucket_by_size(range(count), table, limits, band), table)
+            for band in (8, 16, 32, 64)
+        }
+        assert ratios[best_band(table, limits)] == min(ratios.values())
+    assert best_band(random_sizes(100), limits) > best_band(random_sizes(10_000), limits)
 
 
 def test_bucket_by_size_keeps_order_of_equal_sizes():

@@ -7,7 +7,7 @@ import pytest
 from ink_factory import row
 
 from im2tex.data.augmentation import TrainingAugmentation
-from im2tex.data.bucketing import BatchLimits
+from im2tex.data.bucketing import BatchLimits, best_band
 from im2tex.data.dataset import FormulaDataset
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.samplers import EvaluationSampler, TrainingSampler
@@ -152,5 +152,6 @@ def test_evaluation_sampler_shards_are_disjoint_and_complete(ranks, count):
 def test_evaluation_sampler_starts_with_largest():
     sizes = np.array([(8 * k, 8 * k, 3) for k in range(1, 31)])
     batches = [request.indices for request in EvaluationSampler(sizes, BUDGET)]
-    bands = [-(-int(sizes[batch, 0].max()) // 8) for batch in batches]  # of `bucket_by_size`
+    band = best_band(sizes, BUDGET)
+    bands = [-(-int(sizes[batch, 0].max()) // band) for batch in batches]
     assert bands == sorted(bands, reverse=True)

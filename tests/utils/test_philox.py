@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from im2tex.utils.philox import philox4x32, philox_uniform, sample_generator
+from im2tex.utils.philox import philox4x32, philox_uniform, sample_generators
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,12 @@ def test_philox_uniform_index_beyond_32_bits_differs():
     assert not np.isclose(low, high).any()
 
 
-def test_sample_generator_depends_on_seed_epoch_and_sample():
-    draws = {
-        key: tuple(sample_generator(*key).random(3))
-        for key in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)]
-    }
-    assert len(set(draws.values())) == 4
-    assert tuple(sample_generator(0, 0, 1).random(3)) == draws[0, 0, 1]
+def test_sample_generators_depend_on_seed_epoch_and_sample():
+    draws = [
+        tuple(generator.random(3))
+        for seed, epoch in [(0, 0), (1, 0), (0, 1)]
+        for generator in sample_generators(seed, epoch, [4, 9])
+    ]
+    assert len(set(draws)) == 6
+    (alone,) = sample_generators(0, 0, [9])
+    assert tuple(alone.random(3)) == draws[1]
