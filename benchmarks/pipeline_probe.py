@@ -16,16 +16,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.data.preprocessing import Preprocessing
+from im2tex.data.store import Split
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("mode", choices=["plan", "draw", "load", "start"])
+    parser.add_argument("mode", choices=["open", "plan", "draw", "load", "start"])
     parser.add_argument("--tree", type=Path, required=True, help="root of the version's files")
     parser.add_argument("--root", type=Path, required=True, help="folder of the prepared data")
     parser.add_argument("--source", default="crohme")
@@ -35,6 +37,32 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     options = parser.parse_args()
     print(json.dumps(globals()[f"measure_{options.mode}"](options)))
+
+
+def measure_open(options: argparse.Namespace) -> dict[str, float]:
+    """Seconds to open a split and to count its tokens, and private memory before and after reads.
+
+    Older versions have neither geometry nor counts.
+    """
+    path = options.root / options.source / f"{options.split}.parquet"
+    begun = time.perf_counter()
+    split = Split(path)
+    opened = time.perf_counter()
+    _ = split.geometry
+    measured = time.perf_counter()
+    _ = split.token_counts()
+    counted = time.perf_counter()
+    before = private_memory()
+    rng = np.random.default_rng(0)
+    for index in rng.permutation(len(split))[:20_000].tolist():
+        _ = split[index]
+    return {
+        "open_seconds": opened - begun,
+        "geometry_seconds": measured - opened,
+        "tokens_seconds": counted - measured,
+        "private_mb": before,
+        "read_mb": private_memory(),
+    }
 
 
 def measure_plan(options: argparse.Namespace) -> dict[str, float]:
@@ -78,10 +106,14 @@ def measure_start(options: argparse.Namespace) -> dict[str, float]:
     begun = time.perf_counter()
     next(iter(loader_of(options)))
     seconds = time.perf_counter() - begun
-    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
-    private = sum(int(line.split()[1]) for line in lines if line.startswith("Private"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "private_mb": private / 1024, "peak_mb": peak / 1024}
+    return {"seconds": seconds, "private_mb": private_memory(), "peak_mb": peak / 1024}
+
+
+def private_memory() -> float:
+    """Anonymous memory of this process in MB, which it shares with no file and no other one."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Anonymous")) / 1024
 
 
 def loader_of(options: argparse.Namespace) -> Any:

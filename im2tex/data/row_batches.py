@@ -238,6 +238,6 @@ def _ends(column: pa.Array) -> NDArray[np.int32]:
     return np.frombuffer(column.buffers()[1], np.int32, len(column) + 1, 4 * column.offset)
 
 
-def _valid(column: pa.Array) -> list[bool]:
-    valid: list[bool] = column.is_valid().to_pylist()
+def _valid(column: pa.Array) -> NDArray[np.bool_]:
+    valid: NDArray[np.bool_] = column.is_valid().to_numpy(zero_copy_only=False)
     return valid
