@@ -139,8 +139,10 @@ class _OpenBatch:
         Raises:
             ValueError: if a stroke or a symbol is not one.
         """
-        if np.any(self._point_ends % 2):
-            raise ValueError("a stroke has an odd number of coordinates")
+        if np.any(self._point_ends % 2) or np.any(np.diff(self._point_ends) == 0):
+            raise ValueError("a stroke has no point, or an odd number of coordinates")
+        if not np.isfinite(self._points[self._point_ends[0] : self._point_ends[-1]]).all():
+            raise ValueError("a point of a stroke is not finite")
         strokes = np.repeat(np.diff(self._stroke_ends), np.diff(self._symbol_ends))  # by symbol
         strokes = np.repeat(strokes, np.diff(self._group_ends))
         groups = self._groups[self._group_ends[0] : self._group_ends[-1]]

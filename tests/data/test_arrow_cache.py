@@ -167,6 +167,8 @@ def test_damaged_batch_of_derived_file_is_named(path, monkeypatch):
     ("ink", "reason"),
     [
         (Ink((np.zeros((1, 3), np.float32),)), "odd number of coordinates"),
+        (Ink((np.zeros((0, 2), np.float32),)), "a stroke has no point"),
+        (Ink((np.array([(0, np.nan)], np.float32),)), "not finite"),
         (Ink((square(0, 0),), (Symbol("x", (1,), 0),)), "a stroke that its ink does not have"),
     ],
 )
