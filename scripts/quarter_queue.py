@@ -120,7 +120,10 @@ class Queue:
         began = time.monotonic()
         if self.processes.run(prepare_data, options.pack, self.settings):
             fail(f"{options.pack} cannot be used: see {options.out / LOG}")
-        self.say(f"data prepared in {time.monotonic() - began:.0f} s")
+        took = time.monotonic() - began
+        self.say(f"data prepared in {took:.0f} s")
+        if options.rehearse:
+            options.started += took  # two cores take minutes for what a GPU machine's do in seconds
         self._snapshot()
 
     def _probe(self) -> None:
@@ -207,8 +210,9 @@ class Queue:
         budget = self._budget(fit)
         done, steps = stage["steps"], self._steps(fit, speed, budget, stage["steps"])
         if steps <= done:
-            stage["status"] = "done" if done else "skipped"
-            self.say(f"{fit.name}: {stage['status']}, no time is left for more")
+            if not done:
+                raise Stopped(f"no time is left for {fit.name}, of {self.options.total:.0f} s")
+            stage["status"] = "done"
             return
         stage |= {"status": "running", "of": steps}
         self.say(f"{fit.name}: steps {done} to {steps} in {budget:.0f} s")
