@@ -69,7 +69,8 @@ def boxes(ink: Ink, tokens: tuple[str, ...]) -> StoredLayout:
         box = (left, top, right, bottom)
         placed.append(PlacedSymbol(symbol.token, symbol.position, kind, 0, "", box, bottom))
     width, height = np.ptp(np.concatenate(ink.strokes), 0) * factor
-    return StoredLayout(Layout(tokens, tuple(placed)), size, float(width), float(height))
+    layout = Layout.of(tokens, placed)
+    return StoredLayout(layout, size, float(width), float(height))
 
 
 def main() -> None:

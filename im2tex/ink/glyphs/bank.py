@@ -31,6 +31,8 @@ from im2tex.ink.ink import Stroke
 from im2tex.utils.files import atomic_write, wrap_os_errors
 
 FORMAT = 1
+SCALE = np.float32(1 / GRID)
+"""Factor on the points of `GlyphBank.shapes`."""
 _METADATA_KEY = b"im2tex_glyphs"
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 _SCHEMA = pa.schema(
@@ -88,6 +90,9 @@ class GlyphBank:
 
     Attributes:
         tokens: all tokens that have samples, those with substitutes included, sorted.
+        shapes: as given.
+        writers: the known writers, sorted.
+        writer_ids: (S,) index in `writers` of each glyph's writer; -1 if unknown.
         substitutes: as given.
         metadata: as given.
 
@@ -107,13 +112,13 @@ class GlyphBank:
     ) -> None:
         if list(tokens) != sorted(tokens):
             raise ValueError("the glyphs are not in the order of their tokens")
-        self._shapes = shapes
+        self.shapes = shapes
         self._tokens = tokens
         self._sources = sources
         self._writers = writers
-        names = sorted(set(writers))
-        self._writer_ids = {name: index for index, name in enumerate(names)}
-        self._writer_of = np.array([self._writer_ids[name] for name in writers], np.int32)
+        self.writers = tuple(sorted({*writers} - {""}))
+        writer_ids = {name: index for index, name in enumerate(self.writers)}
+        self.writer_ids = np.array([writer_ids.get(name, -1) for name in writers], np.int32)
         self._rows: dict[str, NDArray[np.int64]] = {
             token: np.array(list(rows))
             for token, rows in groupby(range(len(tokens)), tokens.__getitem__)
@@ -126,11 +131,6 @@ class GlyphBank:
             self._rows[token] = np.concatenate([self._rows[name] for name in others])
         self.tokens = tuple(sorted(self._rows))
         self.metadata = dict(metadata)
-        starts = shapes.point_starts[:-1]
-        self._sizes = np.zeros((0, 2), np.float32)
-        if len(starts):
-            largest = np.maximum.reduceat(shapes.points, starts)
-            self._sizes = largest.astype(np.float32) * np.float32(1 / GRID)  # (S, 2)
 
     @classmethod
     def of(
@@ -201,7 +201,7 @@ class GlyphBank:
             Im2TexError: if it cannot be written.
         """
         path = Path(path)
-        shapes = self._shapes
+        shapes = self.shapes
         steps = encode_steps(shapes)
         metadata = {"format": FORMAT, "substitutes": self.substitutes, **self.metadata}
         names = (self._tokens, self._sources, self._writers)
@@ -226,7 +226,7 @@ class GlyphBank:
 
     def __len__(self) -> int:
         """Number of glyphs, each counted once."""
-        return len(self._shapes)
+        return len(self.shapes)
 
     def __contains__(self, token: str) -> bool:
         return token in self._rows
@@ -245,16 +245,15 @@ class GlyphBank:
             KeyError: for a token without samples.
             IndexError: if index >= `count(token)`.
         """
-        scale = np.float32(1 / GRID)
-        return [stroke * scale for stroke in self._shapes.strokes(int(self._rows[token][index]))]
+        return [stroke * SCALE for stroke in self.shapes.strokes(int(self._rows[token][index]))]
 
-    def sizes(self, token: str) -> NDArray[np.float32]:
-        """Width and height of the box of each sample, (n, 2): the larger is 1, or both are 0.
+    def rows(self, token: str) -> NDArray[np.int64]:
+        """Indices of a token's samples in `shapes` and `writer_ids`, in the order of `strokes`.
 
         Raises:
             KeyError: for a token without samples.
         """
-        return self._sizes[self._rows[token]]
+        return self._rows[token]
 
     def writer(self, token: str, index: int) -> str:
         """Name of a sample's writer, or "" if unknown."""
@@ -263,18 +262,6 @@ class GlyphBank:
     def source(self, token: str, index: int) -> str:
         """Origin of a sample: `crohme`, `detexify`, `composed` or `built-in`."""
         return self._sources[int(self._rows[token][index])]
-
-    @property
-    def writers(self) -> tuple[str, ...]:
-        """The known writers, sorted."""
-        return tuple(name for name in self._writer_ids if name)
-
-    def by_writer(self, token: str, writer: str) -> NDArray[np.int64]:
-        """Indices of a token's samples by one writer, ascending; empty for an unknown writer."""
-        if token not in self._rows or not writer:
-            return np.zeros(0, np.int64)
-        writer_id = self._writer_ids.get(writer, -1)
-        return np.flatnonzero(self._writer_of[self._rows[token]] == writer_id)
 
     def sources(self, token: str) -> dict[str, int]:
         """Number of a token's samples by source."""

@@ -6,39 +6,35 @@ included. The symbols of the ink are known, so that attention can be supervised 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, groupby, pairwise
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, chain, islice, pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from im2tex.ink.glyphs.bank import GlyphBank
-from im2tex.ink.glyphs.names import glyph_token
 from im2tex.ink.handwriting.fitting import (
-    Box,
-    Piece,
     Points,
     RadicalStrokes,
     StretchedStrokes,
-    SymbolStrokes,
-    fit_to_box,
+    fit_scales,
     radical_bar_start,
-    stretch_to_box,
+    stretch_scales,
 )
+from im2tex.ink.handwriting.glyph_table import GlyphSampler, GlyphTable
 from im2tex.ink.handwriting.overlaps import resolve_overlaps
-from im2tex.ink.handwriting.spacing import HorizontalSpacing, stroke_extents
+from im2tex.ink.handwriting.parts import GlyphNames, Parts
+from im2tex.ink.handwriting.spacing import HorizontalSpacing
 from im2tex.ink.handwriting.style import NATURAL, HandwritingStyle, WriterStyle
-from im2tex.ink.ink import Ink, Symbol
-from im2tex.render.layout.layout import UNIT, Layout, PlacedSymbol, SymbolKind
+from im2tex.ink.ink import Ink, Stroke, Symbol
+from im2tex.render.layout.layout import UNIT, Layout, SymbolKind
 
-_FILLING = frozenset([SymbolKind.DELIMITER, SymbolKind.RULE, SymbolKind.ACCENT, SymbolKind.FRAME])
-_COVERING = frozenset([SymbolKind.RULE, SymbolKind.RADICAL, SymbolKind.ACCENT, SymbolKind.FRAME])
-_TALL = frozenset([SymbolKind.RADICAL, SymbolKind.FRAME, SymbolKind.DELIMITER])
-_BAR, _FRACTION, _SQRT = "-", "\\frac", "\\sqrt"
-_NAMES = r"+ - = < > \pm \mp \times \div \cdot \leq \geq \neq \in \rightarrow \leftarrow \approx"
-_OPERATORS = frozenset(_NAMES.split())
+Values = NDArray[np.float64]
+
+_FRACTION = "\\frac"
+_RULE, _RADICAL = int(SymbolKind.RULE), int(SymbolKind.RADICAL)
 _RADICAL_TRIES = 6  # samples of a radical tried to find one with a clear bar
 _RADICAL_MARGIN = 0.08  # em before and after the contents of a radical, if spacing varies
-_WIDE_ACCENT = 1.5  # em: a wider accent covers several symbols
 
 
 class Composer:
@@ -56,17 +52,19 @@ class Composer:
     def __init__(self, bank: GlyphBank, style: HandwritingStyle = NATURAL) -> None:
         self.bank = bank
         self.style = style
-        self._writers = bank.writers
+        self._table = GlyphTable(bank)
+        self._names = GlyphNames(self._table.numbers)
+        self._bar_starts: dict[int, float | None] = {}
 
     def missing(self, layout: Layout) -> list[str]:
         """The symbols of a layout without a glyph in the bank, each once."""
+        parts = Parts.of(layout, self._names)
         names = {
-            _glyph_name(part): None
-            for _, _, parts in self._symbols(layout)
-            for part in parts
-            if part.kind not in (SymbolKind.RADICAL, SymbolKind.RULE)
+            name.token: None
+            for name, kind in zip(parts.names, parts.kinds, strict=True)
+            if name.number < 0 and kind not in (_RULE, _RADICAL)
         }
-        return [name for name in names if name not in self.bank]
+        return list(names)
 
     def compose(
         self, layout: Layout, rng: np.random.Generator, writer: WriterStyle | None = None
@@ -84,161 +82,187 @@ class Composer:
         Raises:
             KeyError: for a symbol without a glyph.
         """
-        writer = self.style.sample_writer(rng) if writer is None else writer
-        names = self._writers
-        name = names[int(rng.integers(len(names)))] if names else ""
-        sampler = _GlyphSampler(self.bank, self.style.same_writer_prob, name, rng)
-        pieces: list[Piece] = []
-        spans: list[tuple[int, str, slice]] = []  # position, token, indices of the pieces
-        for position, token, parts in self._symbols(layout):
-            spans.append((position, token, slice(len(pieces), len(pieces) + len(parts))))
-            pieces += [self._write(part, writer, sampler, rng) for part in parts]
-        strokes: list[Points] = []
-        symbols: list[Symbol] = []
-        drawn = self._draw(pieces)
-        for position, token, span in spans:
-            first = len(strokes)
-            for piece in drawn[span]:
-                strokes += piece
-            symbols.append(Symbol(token, tuple(range(first, len(strokes))), position))
-        points = writer.transform(np.concatenate(strokes), UNIT).astype(np.float32)  # (P, 2)
-        ends = accumulate(map(len, strokes), initial=0)
-        return Ink(tuple(points[a:b] for a, b in pairwise(ends)), tuple(symbols))
+        style, in_blocks = self.style, writer is not None
+        writer = style.sample_writer(rng) if writer is None else writer
+        parts = Parts.of(layout, self._names)
+        boxes = parts.spaced_boxes(writer)  # (n, 4)
+        glyphs, noise = self._sample(parts, boxes, rng, in_blocks)
+        covers = bool(parts.covers.any())
+        # Indices are slower.
+        plain = np.flatnonzero(~parts.covers) if covers else slice(None)
+        points, counts = self._fit(plain, parts, boxes, glyphs, noise, writer)
+        starts = counts.cumsum() - counts
+        low, high = (reduce.reduceat(points, starts) for reduce in (np.minimum, np.maximum))
+        lengths = self._table.stroke_lengths(glyphs[plain])
+        margin = _RADICAL_MARGIN * UNIT * style.widening
+        boxes[parts.kinds == _RADICAL, 2] += margin
+        inner = layout.inner[:, 0].astype(np.float64) * writer.horizontal_scale - margin  # (r,)
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 2  # (n, 2)
+        if style.widening:
+            left, right = boxes[plain, ::2].T
+            spacing = HorizontalSpacing(left, right, low[:, 0], high[:, 0], style.widening)
+            centres[:, 0] = spacing(centres[:, 0])
+            if covers:
+                boxes[:, ::2], inner = spacing(boxes[:, ::2]), spacing(inner)
+        if covers:
+            pieces = self._covering_pieces(parts, glyphs, noise, inner)
+            drawn = {k: piece.draw(boxes[k].tolist()) for k, piece in pieces.items()}
+            if style.widening:
+                extents = np.zeros((2, len(boxes)))
+                extents[:, plain] = np.stack([low[:, 1], high[:, 1]]) + centres[plain, 1]
+                centres[:, 1] += resolve_overlaps(pieces, boxes, extents[0], extents[1], drawn)
+        points += centres[plain].repeat(counts, axis=0)
+        order: Iterable[int] = range(len(boxes))
+        if covers:
+            points = np.concatenate([points, *chain.from_iterable(drawn.values())])
+            lengths += [[*map(len, strokes)] for strokes in drawn.values()]
+            order = chain(np.flatnonzero(~parts.covers).tolist(), drawn)
+        return _ink(writer.transform(points, UNIT), lengths, order, parts.spans)
 
-    def _symbols(self, layout: Layout) -> Iterator[tuple[int, str, Sequence[PlacedSymbol]]]:
-        """Position, token and parts of each symbol; a name in the bank is one part."""
-        for position, group in groupby(layout.placed, key=lambda part: part.position):
-            parts = list(group)
-            token = layout.tokens[position]
-            if parts[0].kind is SymbolKind.LETTER and glyph_token(token) in self.bank:
-                left, top, right, bottom = np.array([part.box for part in parts]).T
-                box = (int(left.min()), int(top.min()), int(right.max()), int(bottom.max()))
-                parts = [parts[0]._replace(token=token, kind=SymbolKind.SYMBOL, box=box)]
-            yield position, _BAR if token == _FRACTION else token, parts
+    def _sample(
+        self, parts: Parts, boxes: Values, rng: np.random.Generator, in_blocks: bool
+    ) -> tuple[NDArray[np.int64], Values]:
+        """Draws a glyph of each part, (n,), -1 for straight lines, and its variation, (n, 4).
 
-    def _write(
-        self,
-        part: PlacedSymbol,
-        writer: WriterStyle,
-        sampler: _GlyphSampler,
-        rng: np.random.Generator,
-    ) -> Piece:
-        style = self.style
-        box = _spaced_box(part, writer)
-        width, height = box[2] - box[0], box[3] - box[1]
-        if part.kind is SymbolKind.RADICAL:
-            left, top, right, bottom = part.inner or part.box
-            x, y = writer.horizontal_scale, writer.vertical_scale
-            return self._radical(box, (left * x, top * y, right * x, bottom * y), sampler)
-        name = _glyph_name(part)
-        straight_above = style.straight_above * UNIT
-        if part.kind is SymbolKind.RULE and name not in self.bank:
-            return StretchedStrokes(box, (), np.zeros(2), straight_above)
-        if name not in self.bank:
-            raise KeyError(name)
-        sample = self.bank.strokes(name, sampler.index_for_box(name, width, height))
-        if part.kind in _FILLING:
-            shift = style.position_std * UNIT * rng.normal(size=2)
-            if _covers_symbols(part):
-                return StretchedStrokes(box, sample, shift, straight_above, name == _FRACTION)
-            shape = stretch_to_box(sample, width, height)
-        else:
-            size = float(np.exp(style.size_std * rng.normal()))
-            size *= writer.script_scale if part.level else 1.0
-            size *= style.operator_scale if name in _OPERATORS else 1.0
-            shape = fit_to_box(sample, width * size, height * size, style.max_stretch)
-            angle = style.rotation_std * rng.normal()
-            rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-            shape = [points @ rotation for points in shape]
-            shift = style.position_std * UNIT * rng.normal(size=2)
-        return SymbolStrokes(box, [points + shift for points in shape])
-
-    def _radical(self, box: Box, inner: Box, sampler: _GlyphSampler) -> RadicalStrokes:
-        margin = _RADICAL_MARGIN * UNIT * self.style.widening
-        box = (box[0], box[1], box[2] + margin, box[3])
-        inner = (inner[0] - margin, *inner[1:])
-        if _SQRT in self.bank:
-            for _ in range(_RADICAL_TRIES):
-                sample = self.bank.strokes(_SQRT, sampler.index(_SQRT))
-                bar_start = radical_bar_start(sample)
-                if bar_start is not None:
-                    return RadicalStrokes(box, inner, sample, bar_start)
-        return RadicalStrokes(box, inner, (), 0.0)
-
-    def _draw(self, pieces: Sequence[Piece]) -> list[list[Points]]:
-        """The strokes of each piece at their final position."""
-        if not self.style.widening:
-            unchanged = HorizontalSpacing([], [], 0)
-            return [piece.draw(unchanged) for piece in pieces]
-        symbols = [piece for piece in pieces if isinstance(piece, SymbolStrokes)]
-        boxes = [(piece.box[0], piece.box[2]) for piece in symbols]
-        extents = stroke_extents([piece.strokes for piece in symbols], axis=0)
-        spacing = HorizontalSpacing(boxes, extents, self.style.widening)
-        return resolve_overlaps(pieces, spacing)
-
-
-class _GlyphSampler:
-    """Samples glyphs for the symbols of one formula."""
-
-    def __init__(
-        self, bank: GlyphBank, same_writer_prob: float, writer: str, rng: np.random.Generator
-    ) -> None:
-        self.bank = bank
-        self.same_writer_prob = same_writer_prob
-        self.writer = writer
-        self.rng = rng
-        self._previous: dict[str, int] = {}
-
-    def index(self, name: str) -> int:
-        """Index of a sample, with `same_writer_prob` of the formula's writer or used before."""
-        if self.same_writer_prob and self.rng.random() < self.same_writer_prob:
-            own = self.bank.by_writer(name, self.writer)
-            if len(own):
-                return int(own[self.rng.integers(len(own))])
-            if name in self._previous and self.rng.random() < self.same_writer_prob:
-                return self._previous[name]
-        index = int(self.rng.integers(self.bank.count(name)))
-        self._previous[name] = index
-        return index
-
-    def index_for_box(self, name: str, width: float, height: float) -> int:
-        """Of two samples, the one whose aspect ratio is closer to that of the box.
-
-        In the paper's style (`same_writer_prob` 0) a single random sample.
+        Of two samples, it is the one whose aspect ratio is closer to that of the box; in the
+        paper's style (`same_writer_prob` 0) a single sample.
         """
-        first = self.index(name)
-        if not self.same_writer_prob:
-            return first
-        second = self.index(name)
-        if first == second:
-            return first
-        sizes = self.bank.sizes(name)[[first, second]]
-        aspects = np.log(np.maximum(sizes[:, 0], 0.05) / np.maximum(sizes[:, 1], 0.05))
-        target = np.log(max(width, 1.0) / max(height, 1.0))
-        return (first, second)[int(np.argmin(np.abs(aspects - target)))]
+        table, style = self._table, self.style
+        writers = len(self.bank.writers)
+        writer = int(rng.integers(writers)) if writers else -1
+        numbers = [name.number for name in parts.names]
+        ranges = table.ranges(numbers, writer)
+        sampler = GlyphSampler(ranges, style.same_writer_prob, rng, in_blocks)
+        noise = rng.standard_normal((len(numbers), 4)) if in_blocks else np.zeros((len(numbers), 4))
+        rows = [(-1, -1)] * len(numbers)
+        columns = zip(numbers, parts.kinds.tolist(), parts.fills.tolist(), strict=True)
+        for k, (number, kind, fills) in enumerate(columns):
+            if number < 0:
+                if kind not in (_RULE, _RADICAL):
+                    raise KeyError(parts.names[k].token)
+            elif kind == _RADICAL:
+                row = self._sample_radical(sampler, k)
+                rows[k] = row, row
+            else:
+                row = sampler.draw(k)
+                rows[k] = row, sampler.draw(k) if style.same_writer_prob else row
+                if not in_blocks:
+                    count = 2 if fills else 4
+                    noise[k, -count:] = rng.standard_normal(count)
+        pairs = np.array(rows).T  # (2, n)
+        glyphs = table.rows[pairs]
+        width, height = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0).T
+        error = np.abs(table.aspects[glyphs] - np.log(width / height))
+        chosen = np.where(error[1] < error[0], glyphs[1], glyphs[0])
+        chosen[pairs[0] < 0] = -1
+        return chosen, noise
+
+    def _sample_radical(self, sampler: GlyphSampler, k: int) -> int:
+        """Draws a radical with a clear bar; -1 if none is found."""
+        for _ in range(_RADICAL_TRIES):
+            row = sampler.draw(k)
+            if self._bar_start(int(self._table.rows[row])) is not None:
+                return row
+        return -1
+
+    def _bar_start(self, glyph: int) -> float | None:
+        if glyph not in self._bar_starts:
+            self._bar_starts[glyph] = radical_bar_start(self._table.strokes(glyph))
+        return self._bar_starts[glyph]
+
+    def _fit(
+        self,
+        plain: NDArray[np.int64] | slice,
+        parts: Parts,
+        boxes: Values,
+        glyphs: NDArray[np.int64],
+        noise: Values,
+        writer: WriterStyle,
+    ) -> tuple[Points, NDArray[np.int64]]:
+        """Points of the parts that cover no others, relative to the centres of their boxes.
+
+        Returns:
+            (P, 2), and the number of points of each part.
+        """
+        style, table = self.style, self._table
+        glyphs, noise, fills = glyphs[plain], noise[plain], parts.fills[plain]
+        sides = (boxes[:, 2:] - boxes[:, :2])[plain]  # (m, 2)
+        factors = np.exp(style.size_std * noise[:, 0])
+        factors[parts.levels[plain] > 0] *= writer.script_scale
+        factors[parts.operators[plain]] *= style.operator_scale
+        sizes = table.sizes[glyphs]
+        scales = fit_scales(sides * factors[:, None], sizes, style.max_stretch).astype(np.float64)
+        angle = style.rotation_std * noise[:, 1]
+        if fills.any():
+            scales[fills], angle[fills] = stretch_scales(sides[fills], sizes[fills]), 0.0
+        rotation = np.cos(angle) + 1j * np.sin(angle)
+        shift = _complex(style.position_std * UNIT * noise[:, 2:])
+        points, counts = table.points(glyphs)
+        points -= table.centres[glyphs].repeat(counts, axis=0)
+        fitted = points * scales.repeat(counts, axis=0)  # (P, 2)
+        plane = _complex(fitted)
+        plane *= rotation.repeat(counts)
+        plane += shift.repeat(counts)
+        return fitted, counts
+
+    def _covering_pieces(
+        self, parts: Parts, glyphs: NDArray[np.int64], noise: Values, inner: Values
+    ) -> dict[int, StretchedStrokes | RadicalStrokes]:
+        """The parts that cover others.
+
+        Args:
+            parts: of the formula.
+            glyphs: (n,) of each.
+            noise: (n, 4) variation of each.
+            inner: (r,) left side of the contents of each radical.
+        """
+        pieces: dict[int, StretchedStrokes | RadicalStrokes] = {}
+        content_left = iter(inner.tolist())
+        for k in np.flatnonzero(parts.covers).tolist():
+            glyph = int(glyphs[k])
+            sample = self._table.strokes(glyph) if glyph >= 0 else ()
+            if parts.kinds[k] == _RADICAL:
+                start = self._bar_start(glyph) if sample else None
+                pieces[k] = RadicalStrokes(sample, start or 0.0, next(content_left))
+            else:
+                pieces[k] = StretchedStrokes(
+                    sample,
+                    self.style.position_std * UNIT * noise[k, 2:],
+                    self.style.straight_above * UNIT,
+                    bool(sample) and parts.names[k].token == _FRACTION,
+                )
+        return pieces
 
 
-def _glyph_name(part: PlacedSymbol) -> str:
-    return glyph_token(part.token, part.style or None)
+def _complex(points: Values) -> NDArray[np.complex128]:
+    """Points (n, 2) as x + iy, (n,), in the same memory."""
+    return np.ascontiguousarray(points).view(np.complex128)[:, 0]
 
 
-def _covers_symbols(part: PlacedSymbol) -> bool:
-    is_wide = part.box[2] - part.box[0] > _WIDE_ACCENT * UNIT
-    return part.kind in _COVERING and (part.kind is not SymbolKind.ACCENT or is_wide)
+def _ink(
+    points: Points,
+    lengths: Sequence[Sequence[int]],
+    order: Iterable[int],
+    spans: Sequence[tuple[int, str, int]],
+) -> Ink:
+    """Divides points into strokes, and strokes into symbols.
 
-
-def _spaced_box(part: PlacedSymbol, writer: WriterStyle) -> Box:
-    """A box with the writer's spacing: symbols are moved, parts that cover others are scaled."""
-    left, top, right, bottom = part.box
-    x = _scale_interval(left, right, writer.horizontal_scale, _covers_symbols(part))
-    y = _scale_interval(top, bottom, writer.vertical_scale, part.kind in _TALL)
-    return x[0], y[0], x[1], y[1]
-
-
-def _scale_interval(
-    low: float, high: float, factor: float, scale_size: bool
-) -> tuple[float, float]:
-    if scale_size:
-        return low * factor, high * factor
-    centre, half = (low + high) / 2 * factor, (high - low) / 2
-    return centre - half, centre + half
+    Args:
+        points: (P, 2).
+        lengths: points of each stroke of each part.
+        order: index of each of these parts in the formula.
+        spans: see `Parts`.
+    """
+    ends = accumulate(chain.from_iterable(lengths), initial=0)
+    rounded = points.astype(np.float32)
+    pieces = iter([rounded[a:b] for a, b in pairwise(ends)])
+    parts = {k: [*islice(pieces, len(own))] for k, own in zip(order, lengths, strict=True)}
+    strokes: list[Stroke] = []
+    symbols, part = [], 0
+    for position, token, count in spans:
+        first = len(strokes)
+        for k in range(part, part + count):
+            strokes += parts[k]
+        part += count
+        symbols.append(Symbol(token, tuple(range(first, len(strokes))), position))
+    return Ink(tuple(strokes), tuple(symbols))

@@ -1,8 +1,7 @@
-"""Scales a drawn sample to the box that a layout has for it.
+"""Scales drawn samples to the boxes that a layout has for them.
 
-A part of a formula is drawn when the horizontal spacing is known: the strokes of a symbol are
-translated to its final position; parts that cover other symbols (bars, radicals, frames, wide
-accents) get the length they need.
+Symbols are scaled all at once. Parts that cover symbols (bars, radicals, frames, wide accents) are
+drawn when the horizontal spacing is known, with the length that they need.
 """
 
 from __future__ import annotations
@@ -10,17 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from im2tex.ink.builtin_font.hershey import round_corners
-from im2tex.ink.handwriting.spacing import HorizontalSpacing
 from im2tex.ink.ink import Stroke
 
 Points = NDArray[np.float64]
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom, in layout units."""
 _MIN_SIDE = 4.0  # layout units: the smallest side of a box
 _MIN_EXTENT = 1e-3  # of a sample, to divide by
 _FLAT = 0.15  # of a sample's longer side: a shorter side is not stretched
@@ -28,55 +25,61 @@ _BAR_START = (0.02, 0.75)  # of a radical's width
 _BAR_BEND = 0.35  # of a radical's height: distance of the bar's points from its top
 
 
-def fit_to_box(
-    strokes: Sequence[Stroke], width: float, height: float, stretch: float
-) -> list[Points]:
-    """Scales a sample to a box, and centres it at (0, 0).
+def fit_scales(
+    boxes: NDArray[np.float64], sizes: NDArray[np.float32], stretch: float
+) -> NDArray[np.float32]:
+    """Factors that scale samples to boxes.
 
-    The longer side of the box determines the scale along it; the other scale differs from it by
-    at most `stretch`.
+    The longer side of a box determines the scale along it; the other scale differs from it by at
+    most `stretch`.
 
     Args:
-        strokes: relative to the top left corner, in any unit.
-        width: of the box.
-        height: of the box.
+        boxes: (n, 2) width and height of the boxes.
+        sizes: (n, 2) the same of the samples.
         stretch: largest factor between the two scales; `inf` to fill the box.
+
+    Returns:
+        (n, 2).
     """
-    width, height = max(width, _MIN_SIDE), max(height, _MIN_SIDE)
-    low, high = _bounds(strokes)
-    own = np.maximum(high - low, _MIN_EXTENT)
-    x_scale, y_scale = width / own[0], height / own[1]
-    if width >= height:
-        y_scale = float(np.clip(y_scale, x_scale / stretch, x_scale * stretch))
-    else:
-        x_scale = float(np.clip(x_scale, y_scale / stretch, y_scale * stretch))
-    return [(stroke - (low + high) / 2) * (x_scale, y_scale) for stroke in strokes]
+    boxes = np.maximum(boxes, _MIN_SIDE)
+    scales = boxes.astype(np.float32) / np.maximum(sizes, _MIN_EXTENT)
+    x, y = scales[:, :1], scales[:, 1:]
+    along = np.where(boxes[:, :1] >= boxes[:, 1:], x, y)  # (n, 1)
+    return np.minimum(np.maximum(scales, along / stretch), along * stretch)
+
+
+def stretch_scales(
+    boxes: NDArray[np.float64], sizes: NDArray[Any], straight_above: float = math.inf
+) -> NDArray[np.float64]:
+    """Factors that stretch samples to fill boxes; a flat sample stays flat.
+
+    Args:
+        boxes: (n, 2) width and height of the boxes.
+        sizes: (n, 2) the same of the samples.
+        straight_above: length above which the deviations of a line grow with the square root of
+            its length, as in handwriting: otherwise a long bar would cross its numerator.
+
+    Returns:
+        (n, 2).
+    """
+    sizes = sizes.astype(np.float64)
+    longest = np.maximum(sizes.max(axis=1, keepdims=True), _MIN_EXTENT)  # (n, 1)
+    length = np.maximum(boxes.max(axis=1, keepdims=True), _MIN_SIDE)
+    flat = length / longest * np.minimum(1.0, np.sqrt(straight_above / length))
+    scales: NDArray[np.float64] = flat.repeat(2, axis=1)
+    np.divide(boxes, sizes, out=scales, where=sizes > _FLAT * longest)
+    return scales
 
 
 def stretch_to_box(
     strokes: Sequence[Stroke], width: float, height: float, straight_above: float = math.inf
 ) -> list[Points]:
-    """Stretches a sample to fill a box, and centres it at (0, 0); a flat sample stays flat.
-
-    Args:
-        strokes: relative to the top left corner, in any unit.
-        width: of the box.
-        height: of the box.
-        straight_above: length above which the deviations of a line grow with the square root of
-            its length, as in handwriting: otherwise a long bar would cross its numerator.
-    """
+    """Stretches a sample to fill a box, and centres it at (0, 0); see `stretch_scales`."""
     low, high = _bounds(strokes)
-    own = high - low
-    longest = max(float(own.max()), _MIN_EXTENT)
-    length = max(width, height, _MIN_SIDE)
-    if length > straight_above:
+    if max(width, height) > straight_above:
         # The steps of the tablet would be visible in a short line that is stretched.
         strokes = [round_corners(stroke) for stroke in strokes]
-    flat_scale = length / longest * min(1.0, math.sqrt(straight_above / length))
-    scales = [
-        side / extent if extent > _FLAT * longest else flat_scale
-        for side, extent in zip((width, height), own.tolist(), strict=True)
-    ]
+    (scales,) = stretch_scales(np.array([[width, height]]), (high - low)[None], straight_above)
     return [(stroke - (low + high) / 2) * scales for stroke in strokes]
 
 
@@ -97,7 +100,7 @@ def radical_bar_start(strokes: Sequence[Stroke]) -> float | None:
 
 
 def fit_radical(
-    strokes: Sequence[Stroke], bar_start: float, box: Sequence[float], inner: Sequence[float]
+    strokes: Sequence[Stroke], bar_start: float, box: Sequence[float], content_left: float
 ) -> list[Points]:
     """Stretches a drawn radical around its contents: the hook at the left, the bar above them.
 
@@ -105,11 +108,11 @@ def fit_radical(
         strokes: of the sample.
         bar_start: see `radical_bar_start`.
         box: left, top, right and bottom of the radical.
-        inner: the same of its contents.
+        content_left: left side of its contents.
     """
     low, high = _bounds(strokes)
     size = np.maximum(high - low, _MIN_EXTENT)
-    hook = max(inner[0] - box[0], _MIN_SIDE)
+    hook = max(content_left - box[0], _MIN_SIDE)
     bar = max(box[2] - box[0] - hook, _MIN_SIDE)
     fitted = []
     for stroke in strokes:
@@ -119,10 +122,10 @@ def fit_radical(
     return fitted
 
 
-def straight_radical(box: Sequence[float], inner: Sequence[float]) -> list[Points]:
+def straight_radical(box: Sequence[float], content_left: float) -> list[Points]:
     """A radical of straight lines, for a bank without radicals."""
     left, top, right, bottom = box
-    hook, height = max(inner[0] - left, _MIN_SIDE), bottom - top
+    hook, height = max(content_left - left, _MIN_SIDE), bottom - top
     corners = [
         (left, top + 0.6 * height),
         (left + 0.25 * hook, top + 0.55 * height),
@@ -140,50 +143,29 @@ def _bounds(strokes: Sequence[Stroke]) -> tuple[Stroke, Stroke]:
 
 
 @dataclass(frozen=True, slots=True)
-class SymbolStrokes:
-    """A symbol.
-
-    Attributes:
-        box: its box in the layout.
-        strokes: relative to the centre of the box.
-    """
-
-    box: Box
-    strokes: Sequence[Points]
-
-    def draw(self, spacing: HorizontalSpacing) -> list[Points]:
-        """The strokes at their final position."""
-        left, top, right, bottom = self.box
-        centre = np.array([spacing((left + right) / 2), (top + bottom) / 2])
-        return [points + centre for points in self.strokes]
-
-
-@dataclass(frozen=True, slots=True)
 class StretchedStrokes:
     """A bar, a line, a frame or a wide accent.
 
     Attributes:
-        box: its box in the layout.
         sample: strokes to stretch; empty for a straight line.
         shift: offset from the centre of the box, (2,).
         straight_above: length above which a line is drawn straighter, in layout units.
         is_fraction_bar: whether it is a fraction bar.
     """
 
-    box: Box
     sample: Sequence[Stroke]
     shift: NDArray[np.float64]
     straight_above: float
     is_fraction_bar: bool = False
 
-    def draw(self, spacing: HorizontalSpacing) -> list[Points]:
-        """The strokes at their final position."""
-        left, top, right, bottom = spacing.stretch(self.box)
-        width, height = right - left, bottom - top
+    def draw(self, box: Sequence[float]) -> list[Points]:
+        """The strokes in a box."""
+        left, top, right, bottom = box
         centre = np.array([(left + right) / 2, (top + bottom) / 2])
         if not self.sample:
-            return [np.array([[-width / 2, 0.0], [width / 2, 0.0]]) + centre]
-        shape = stretch_to_box(self.sample, width, height, self.straight_above)
+            half = (right - left) / 2
+            return [np.array([[-half, 0.0], [half, 0.0]]) + centre]
+        shape = stretch_to_box(self.sample, right - left, bottom - top, self.straight_above)
         return [points + centre + self.shift for points in shape]
 
 
@@ -192,23 +174,17 @@ class RadicalStrokes:
     """A radical.
 
     Attributes:
-        box: its box in the layout.
-        inner: the box of its contents.
         sample: its strokes, with a clear bar; empty for straight lines.
         bar_start: see `radical_bar_start`.
+        content_left: left side of its contents.
     """
 
-    box: Box
-    inner: Box
     sample: Sequence[Stroke]
     bar_start: float
+    content_left: float
 
-    def draw(self, spacing: HorizontalSpacing) -> list[Points]:
-        """The strokes at their final position."""
-        box, inner = spacing.stretch(self.box), spacing.stretch(self.inner)
+    def draw(self, box: Sequence[float]) -> list[Points]:
+        """The strokes in a box."""
         if not self.sample:
-            return straight_radical(box, inner)
-        return fit_radical(self.sample, self.bar_start, box, inner)
-
-
-Piece = SymbolStrokes | StretchedStrokes | RadicalStrokes
+            return straight_radical(box, self.content_left)
+        return fit_radical(self.sample, self.bar_start, box, self.content_left)

@@ -6,50 +6,64 @@ the bar of a radical. Drawn bars rise and bend, and drawn symbols are higher tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.ink.handwriting.fitting import Piece, Points, RadicalStrokes, StretchedStrokes
-from im2tex.ink.handwriting.spacing import HorizontalSpacing, stroke_extents
+from im2tex.ink.handwriting.fitting import Points, RadicalStrokes, StretchedStrokes
 from im2tex.render.layout.layout import UNIT
 
 _MIN_GAP = 0.06 * UNIT  # between a bar and a symbol
 _MAX_SHIFT = 0.4 * UNIT  # for one bar
 _BAR_HEIGHT = 0.5  # of a radical's height: the bar lies above it
 
+Values = NDArray[np.float64]
 
-def resolve_overlaps(pieces: Sequence[Piece], spacing: HorizontalSpacing) -> list[list[Points]]:
-    """The strokes of each piece at their final position, moved off bars that they would touch.
+
+def resolve_overlaps(
+    pieces: Mapping[int, StretchedStrokes | RadicalStrokes],
+    boxes: Values,
+    low: Values,
+    high: Values,
+    drawn: dict[int, list[Points]],
+) -> Values:
+    """How far each of n parts of a formula moves off the bars that it would touch.
 
     The symbols above a fraction bar move up together, those below it down. The contents of a
     radical stay, and its bar moves up.
 
     Args:
-        pieces: of a formula.
-        spacing: their horizontal positions.
+        pieces: the parts that cover others, by index.
+        boxes: (n, 4) of all parts, at their horizontal positions.
+        low: (n,) smallest y of the strokes of the other parts.
+        high: (n,) largest.
+        drawn: the strokes of `pieces`; they are moved.
+
+    Returns:
+        (n,) shifts in y.
     """
-    drawn = [piece.draw(spacing) for piece in pieces]
-    if not any(_is_bar(piece) for piece in pieces):
-        return drawn
-    low, high = stroke_extents(drawn, axis=1).T  # (n,), (n,)
-    left, _, right, _ = np.array([spacing.stretch(piece.box) for piece in pieces]).T
+    lines = {
+        k: _line(piece, np.concatenate(drawn[k])) for k, piece in pieces.items() if _is_bar(piece)
+    }
+    if not lines:
+        return np.zeros(len(boxes))
+    for k, strokes in drawn.items():
+        heights = np.concatenate(strokes)[:, 1]
+        low[k], high[k] = heights.min(), heights.max()
+    left, right = boxes[:, 0], boxes[:, 2]
     centre, width = (left + right) / 2, right - left
-    shift, lift = np.zeros(len(pieces)), np.zeros(len(pieces))
+    shift, lift = np.zeros(len(boxes)), np.zeros(len(boxes))
     # From inner to outer bars. A bar is at least as long as the symbols at it.
-    stretched = [isinstance(piece, StretchedStrokes) for piece in pieces]
-    order = sorted(range(len(pieces)), key=lambda k: (width[k], stretched[k]))
-    bars = [k for k in order if _is_bar(pieces[k])]
-    for index, bar in enumerate(bars):
-        line = _bar_points(pieces[bar], np.concatenate(drawn[bar]))
+    order = sorted(lines, key=lambda k: (width[k], isinstance(pieces[k], StretchedStrokes), k))
+    for index, bar in enumerate(order):
+        line = lines[bar]
         level = np.interp(centre, line[:, 0], line[:, 1]) + shift[bar]  # (n,) at each piece
         at_bar = (centre > left[bar]) & (centre < right[bar]) & (width <= width[bar])
         at_bar[bar] = False
         middle = (low + high) / 2
         # The symbols at a bar reach to the next outer bar above and below it.
-        outer = [k for k in bars[index + 1 :] if left[k] < centre[bar] < right[k]]
+        outer = [k for k in order[index + 1 :] if left[k] < centre[bar] < right[k]]
         ceiling = max((middle[k] for k in outer if middle[k] < middle[bar]), default=-np.inf)
         floor = min((middle[k] for k in outer if middle[k] > middle[bar]), default=np.inf)
         above = at_bar & (middle < level) & (middle > ceiling)
@@ -62,22 +76,20 @@ def resolve_overlaps(pieces: Sequence[Piece], spacing: HorizontalSpacing) -> lis
             moved = _needed_shift(level + _MIN_GAP - low, below) * below
             moved = moved - _needed_shift(high + _MIN_GAP - level, above) * above
             shift, low, high = shift + moved, low + moved, high + moved
-    for k in np.flatnonzero(shift).tolist():
-        drawn[k] = [points + np.array([0.0, shift[k]]) for points in drawn[k]]
-    for k in np.flatnonzero(lift).tolist():
-        x, top, end, bottom = pieces[k].box
-        box = (x, top + shift[k] - lift[k], end, bottom + shift[k])
-        drawn[k] = replace(pieces[k], box=box).draw(spacing)
-    return drawn
+    for k, piece in pieces.items():
+        if lift[k]:
+            x, top, end, bottom = boxes[k].tolist()
+            drawn[k] = piece.draw((x, top + shift[k] - lift[k], end, bottom + shift[k]))
+        elif shift[k]:
+            drawn[k] = [points + np.array([0.0, shift[k]]) for points in drawn[k]]
+    return shift
 
 
-def _is_bar(piece: Piece) -> bool:
-    if isinstance(piece, StretchedStrokes):
-        return piece.is_fraction_bar
-    return isinstance(piece, RadicalStrokes)
+def _is_bar(piece: StretchedStrokes | RadicalStrokes) -> bool:
+    return isinstance(piece, RadicalStrokes) or piece.is_fraction_bar
 
 
-def _bar_points(piece: Piece, points: Points) -> Points:
+def _line(piece: StretchedStrokes | RadicalStrokes, points: Points) -> Points:
     """The points of a bar, from left to right."""
     if isinstance(piece, RadicalStrokes):
         low, high = points[:, 1].min(), points[:, 1].max()
@@ -87,5 +99,5 @@ def _bar_points(piece: Piece, points: Points) -> Points:
     return points[np.argsort(points[:, 0], kind="stable")]
 
 
-def _needed_shift(distances: NDArray[np.float64], where: NDArray[np.bool_]) -> float:
+def _needed_shift(distances: Values, where: NDArray[np.bool_]) -> float:
     return float(min(np.max(distances, where=where, initial=0.0), _MAX_SHIFT))

@@ -164,10 +164,12 @@ class WriterStyle:
             points: (n, 2) float.
             em: units per em.
         """
-        x, y = points[:, 0], points[:, 1]
+        x, y = points.T
         phase = 2 * np.pi * x / (self.wavelength * em) + self.phase
         wave = self.amplitude * em * np.sin(phase)
-        return np.stack([x - self.slant * y, y + self.slope * x + wave], axis=1)  # (n, 2)
+        moved = np.empty_like(points)
+        moved[:, 0], moved[:, 1] = x - self.slant * y, y + self.slope * x + wave
+        return moved
 
 
 class WriterStyles(NamedTuple):

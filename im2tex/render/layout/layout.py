@@ -14,9 +14,11 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 UNIT = 128
 """Units in an em of the text size."""
@@ -94,17 +96,90 @@ class PlacedSymbol(NamedTuple):
     inner: Box | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Layout:
-    """A formula's symbols and rules.
+    """A formula's n symbols and rules, as columns; `placed` has a row of each.
+
+    They are in the order of positions, from left to right within a position.
+
+    Example:
+        >>> layout = Layout.from_bytes(data, tokens)
+        >>> layout.boxes[:, 2].max()  # width
 
     Attributes:
         tokens: of its markup.
-        placed: all ink in the order of positions, from left to right within a position.
+        names: `PlacedSymbol.token` of each symbol.
+        positions: of their tokens.
+        kinds: (n,) uint8, a `SymbolKind` each.
+        levels: (n,) uint8.
+        styles: index in `STYLES` of each.
+        boxes: (n, 4) int16.
+        baselines: (n,) int16.
+        inner: (r, 4) int16, the boxes of the contents of the r radicals.
     """
 
     tokens: tuple[str, ...]
-    placed: tuple[PlacedSymbol, ...]
+    names: tuple[str, ...]
+    positions: tuple[int, ...]
+    kinds: NDArray[np.uint8]
+    levels: NDArray[np.uint8]
+    styles: bytes
+    boxes: NDArray[np.int16]
+    baselines: NDArray[np.int16]
+    inner: NDArray[np.int16]
+
+    @classmethod
+    def of(cls, tokens: Sequence[str], placed: Sequence[PlacedSymbol]) -> Layout:
+        """Makes a layout of symbols that are in order.
+
+        Args:
+            tokens: of the markup.
+            placed: the symbols and rules; a radical has an `inner` box.
+        """
+        inner = [symbol.inner for symbol in placed if symbol.kind is SymbolKind.RADICAL]
+        return cls(
+            tuple(tokens),
+            tuple(symbol.token for symbol in placed),
+            tuple(symbol.position for symbol in placed),
+            np.array([symbol.kind for symbol in placed], np.uint8),
+            np.array([symbol.level for symbol in placed], np.uint8),
+            bytes(STYLES.index(symbol.style) for symbol in placed),
+            np.array([symbol.box for symbol in placed], np.int16).reshape(-1, 4),
+            np.array([symbol.baseline for symbol in placed], np.int16),
+            np.array(inner, np.int16).reshape(-1, 4),
+        )
+
+    @property
+    def placed(self) -> tuple[PlacedSymbol, ...]:
+        """The symbols and rules."""
+        inner = map(tuple, self.inner.tolist())
+        columns = (self.names, self.positions, self.kinds, self.levels, self.styles)
+        return tuple(
+            PlacedSymbol(
+                name,
+                position,
+                SymbolKind(kind),
+                int(level),
+                STYLES[style],
+                tuple(box),
+                baseline,
+                next(inner) if kind == SymbolKind.RADICAL else None,
+            )
+            for name, position, kind, level, style, box, baseline in zip(
+                *columns, self.boxes.tolist(), self.baselines.tolist(), strict=True
+            )
+        )
+
+    def __len__(self) -> int:
+        """Number of symbols and rules."""
+        return len(self.names)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layout) and (
+            (self.tokens, self.placed) == (other.tokens, other.placed)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
     def to_bytes(self) -> bytes:
         """Encodes the layout without its tokens, which `from_bytes` takes.
@@ -112,24 +187,22 @@ class Layout:
         The format is a list of columns of 16-bit and 8-bit numbers, with boxes as differences, so
         that layouts compress well.
         """
-        columns = np.array([(*symbol.box, symbol.baseline) for symbol in self.placed], np.int16)
-        left, top, right, bottom, line = columns.reshape(-1, 5).T
+        left, top, right, bottom = self.boxes.T
+        line = self.baselines
         moves = np.diff(left, prepend=np.int16(0)), np.diff(line, prepend=np.int16(0))
         shapes = np.stack([moves[0], right - left, top - line, bottom - line, moves[1]])  # (5, n)
-        inner = np.array([symbol.inner for symbol in self.placed if symbol.inner], np.int16)
-        positions = np.diff([symbol.position for symbol in self.placed], prepend=0)
         data = [
-            _HEAD.pack(_FORMAT, len(self.placed)),
+            _HEAD.pack(_FORMAT, len(self)),
             shapes.astype("<i2").tobytes(),
-            positions.astype("<u2").tobytes(),
-            bytes(symbol.kind * 4 + symbol.level for symbol in self.placed),
-            bytes(STYLES.index(symbol.style) for symbol in self.placed),
-            inner.astype("<i2").tobytes(),
+            np.diff(self.positions, prepend=0).astype("<u2").tobytes(),
+            (self.kinds * 4 + self.levels).tobytes(),
+            self.styles,
+            self.inner.astype("<i2").tobytes(),
         ]
-        for index, symbol in enumerate(self.placed):
-            if symbol.token != strip_delimiter(self.tokens[symbol.position]):
-                name = symbol.token.encode()
-                data.append(_HEAD.pack(len(name), index) + name)
+        for index, (name, position) in enumerate(zip(self.names, self.positions, strict=True)):
+            if name != strip_delimiter(self.tokens[position]):
+                encoded = name.encode()
+                data.append(_HEAD.pack(len(encoded), index) + encoded)
         return b"".join(data)
 
     @classmethod
@@ -144,11 +217,12 @@ class Layout:
             ValueError: if the data have another format, or belong to another formula.
         """
         try:
-            return cls(tuple(tokens), tuple(_unpack(data, tokens)))
+            return _decode(data, tuple(tokens))
         except (struct.error, IndexError, ValueError) as error:
             raise ValueError(f"not the layout of {' '.join(tokens)[:60]!r}: {error}") from None
 
 
+@lru_cache(maxsize=4096)
 def strip_delimiter(token: str) -> str:
     r"""Removes `\left` or `\right` in front of a delimiter."""
     return _DELIMITER.sub("", token)
@@ -175,52 +249,49 @@ def normalized_layout(tokens: Sequence[str], placed: Iterable[PlacedSymbol]) -> 
     if extent > _MAX_EXTENT:
         return None
     moved.sort(key=lambda symbol: (symbol.position, symbol.box[0]))
-    return Layout(tuple(tokens), tuple(moved))
+    return Layout.of(tokens, moved)
 
 
 def _shift_box(box: Box, left: int, top: int) -> Box:
     return box[0] - left, box[1] - top, box[2] - left, box[3] - top
 
 
-def _unpack(data: bytes, tokens: Sequence[str]) -> list[PlacedSymbol]:
+def _decode(data: bytes, tokens: tuple[str, ...]) -> Layout:
     version, count = _HEAD.unpack_from(data)
     if version != _FORMAT:
         raise ValueError(f"format {version}, this release reads {_FORMAT}")
     at = _HEAD.size
     shapes = np.frombuffer(data, "<i2", 5 * count, at).reshape(5, count)  # (5, n)
-    at += shapes.nbytes
-    positions = np.cumsum(np.frombuffer(data, "<u2", count, at)).tolist()
+    at += 10 * count
+    positions = np.frombuffer(data, "<u2", count, at).cumsum().tolist()
     at += 2 * count
-    kinds = data[at : at + count]
+    kinds_and_levels = np.frombuffer(data, np.uint8, count, at)
+    kinds = kinds_and_levels >> np.uint8(2)
     styles = data[at + count : at + 2 * count]
     at += 2 * count
-    left = np.cumsum(shapes[0], dtype=np.int16)
-    line = np.cumsum(shapes[4], dtype=np.int16)
-    columns = [left, shapes[2] + line, left + shapes[1], shapes[3] + line, line]
-    rows = np.stack(columns, axis=1).tolist()  # (n, 5)
-    inner: list[Box | None] = [None] * count
-    for index in range(count):
-        if kinds[index] >> 2 == SymbolKind.RADICAL:
-            inner[index] = struct.unpack_from("<4h", data, at)
-            at += 8
+    if count and (kinds.max() >= len(SymbolKind) or max(styles) >= len(STYLES)):
+        raise ValueError("unknown kind or font of a symbol")
+    radicals = np.count_nonzero(kinds == SymbolKind.RADICAL)
+    inner = np.frombuffer(data, "<i2", 4 * radicals, at).reshape(-1, 4)  # (r, 4)
+    at += 8 * radicals
+    boxes = np.empty((count, 4), np.int16)
+    left, line = shapes[::4].cumsum(axis=1, dtype=np.int16)
+    boxes[:, 0], boxes[:, 2] = left, left + shapes[1]
+    boxes[:, 1::2] = (shapes[2:4] + line).T
     names = [strip_delimiter(tokens[position]) for position in positions]
     while at < len(data):
         length, index = _HEAD.unpack_from(data, at)
         at += _HEAD.size
         names[index] = data[at : at + length].decode()
         at += length
-    return [
-        PlacedSymbol(
-            name,
-            position,
-            SymbolKind(kind >> 2),
-            kind & 3,
-            STYLES[style],
-            tuple(row[:4]),
-            row[4],
-            box,
-        )
-        for name, position, kind, style, row, box in zip(
-            names, positions, kinds, styles, rows, inner, strict=True
-        )
-    ]
+    return Layout(
+        tokens,
+        tuple(names),
+        tuple(positions),
+        kinds,
+        kinds_and_levels & np.uint8(3),
+        styles,
+        boxes,
+        line,
+        inner,
+    )

@@ -10,9 +10,8 @@ from im2tex.ink.handwriting import NATURAL, PAPER, Composer
 from im2tex.ink.handwriting.fitting import (
     RadicalStrokes,
     StretchedStrokes,
-    SymbolStrokes,
     fit_radical,
-    fit_to_box,
+    fit_scales,
     radical_bar_start,
     stretch_to_box,
 )
@@ -36,7 +35,7 @@ def symbol(token, position, box, kind=SymbolKind.SYMBOL, inner=None):
 
 
 # a over b with a bar between them
-FRACTION = Layout(
+FRACTION = Layout.of(
     ("\\frac", "{", "a", "}", "{", "b", "}"),
     (
         symbol("\\frac", 0, (0, 100, 200, 105), SymbolKind.RULE),
@@ -71,12 +70,11 @@ def test_compose_symbols_have_positions_and_tokens():
     assert found[2] == pytest.approx((60, 0, 140, 80), abs=1)  # a square in a square place
 
 
-def test_fit_to_box_limits_stretch():
-    (narrow,) = fit_to_box(TALL, 100, 100, stretch=1.25)  # half as wide as high
-    assert np.ptp(narrow[:, 0]) == pytest.approx(100)
-    assert np.ptp(narrow[:, 1]) == pytest.approx(200 / 1.25)
-    (full,) = fit_to_box(TALL, 100, 100, stretch=float("inf"))
-    assert np.ptp(full, axis=0) == pytest.approx((100, 100))
+def test_fit_scales_limits_stretch():
+    tall = np.array([[0.5, 1.0]], np.float32)  # half as wide as high
+    boxes = np.array([[100.0, 100.0]])
+    assert fit_scales(boxes, tall, 1.25)[0] * tall[0] == pytest.approx((100, 200 / 1.25))
+    assert fit_scales(boxes, tall, float("inf"))[0] * tall[0] == pytest.approx((100, 100))
 
 
 def test_compose_is_deterministic():
@@ -92,7 +90,7 @@ def test_compose_is_deterministic():
 
 
 def test_compose_natural_prefers_one_writer():
-    word = Layout(
+    word = Layout.of(
         ("b",) * 40, tuple(symbol("b", k, (k * 90, 0, k * 90 + 80, 80)) for k in range(40))
     )
 
@@ -118,25 +116,25 @@ def test_compose_natural_fraction_parts_stay_at_bar():
         assert found[0][0] < (found[2][0] + found[2][2]) / 2 < found[0][2]
 
 
+def spacing_of(boxes, extents, widening):
+    columns = [*np.reshape(boxes, (-1, 2)).T, *np.reshape(extents, (-1, 2)).T]
+    return HorizontalSpacing(*(np.array(column, np.float64) for column in columns), widening)
+
+
 def test_spacing_stretches_narrow_boxes():
     # Places 0-10, 10-20 and 20-30; the ink of the second reaches 10 to its right instead of 5.
-    spacing = HorizontalSpacing(
-        [(0, 10), (10, 20), (20, 30)], [(-5, 5), (-4, 10), (-5, 5)], widening=1
-    )
-    assert [spacing(x) for x in (0, 15, 20, 25, 30)] == pytest.approx([0, 15, 25, 30, 35])
-    assert spacing.stretch((10, 1, 20, 2)) == pytest.approx(
-        (10, 1, 25, 2)
-    )  # a bar over it is longer
-    assert [spacing(x) for x in (-7, 40)] == pytest.approx([-7, 45])  # further out it only moves
-    half = HorizontalSpacing([(10, 20)], [(-5, 10)], widening=0.5)
-    assert half(20) == pytest.approx(22.5)
-    assert HorizontalSpacing([(10, 20)], [(-5, 10)], widening=0)(20) == 20
-    assert HorizontalSpacing([], [], widening=1)(3) == 3
+    spacing = spacing_of([(0, 10), (10, 20), (20, 30)], [(-5, 5), (-4, 10), (-5, 5)], widening=1)
+    assert spacing(np.array([0, 15, 20, 25, 30])) == pytest.approx([0, 15, 25, 30, 35])
+    assert spacing(np.array([-7, 40])) == pytest.approx([-7, 45])  # further out it only moves
+    half = spacing_of([(10, 20)], [(-5, 10)], widening=0.5)
+    assert half(20.0) == pytest.approx(22.5)
+    assert spacing_of([(10, 20)], [(-5, 10)], widening=0)(20.0) == pytest.approx(20)
+    assert spacing_of([], [], widening=1)(3.0) == pytest.approx(3)
 
 
 def test_compose_widening_avoids_overlaps():
     # Squares in the places of narrow letters: 100 wide in 80, as far as they may be stretched.
-    word = Layout(
+    word = Layout.of(
         ("a",) * 8, tuple(symbol("a", k, (k * 90, 0, k * 90 + 70, 100)) for k in range(8))
     )
 
@@ -164,47 +162,44 @@ def test_stretch_to_box_straightens_long_lines():
     assert turns[1] < turns[0] / 3  # no corners are seen in it
 
 
+def overlap_shifts(piece, box, others):
+    """Shifts, and the piece's strokes, beside parts with a box and the y of their ink each."""
+    drawn = {0: piece.draw(box)}
+    low, high = np.array([(0.0, 0.0), *(ink for _, ink in others)]).T
+    boxes = np.array([box, *(place for place, _ in others)], np.float64)
+    return resolve_overlaps({0: piece}, boxes, low.copy(), high.copy(), drawn), drawn[0]
+
+
 def test_resolve_overlaps_moves_numerator_off_bar():
     air = 0.06 * UNIT
-    still = HorizontalSpacing([], [], widening=1)
-    bar = StretchedStrokes(
-        (0, 100, 200, 105), (), np.zeros(2), np.inf, is_fraction_bar=True
-    )  # drawn at 102.5
-    low = SymbolStrokes(
-        (10, 60, 90, 100), [line((-40, -20), (40, 22.5))]
-    )  # its ink ends on the bar
-    high = SymbolStrokes((110, 20, 190, 80), [line((-40, -30), (40, 30))])
-    below = SymbolStrokes((60, 140, 140, 200), [line((-40, -30), (40, 30))])
-    beside = SymbolStrokes((220, 60, 300, 100), [line((-40, -20), (40, 22.5))])
-    pieces = [bar, low, high, below, beside]
-    moved = [
-        one[0] - piece.draw(still)[0]
-        for one, piece in zip(resolve_overlaps(pieces, still), pieces, strict=True)
+    bar = StretchedStrokes((), np.zeros(2), np.inf, is_fraction_bar=True)
+    others = [
+        ((10, 60, 90, 100), (60, 102.5)),  # its ink ends on the bar
+        ((110, 20, 190, 80), (20, 80)),
+        ((60, 140, 140, 200), (140, 200)),
+        ((220, 60, 300, 100), (60, 102.5)),  # beside the bar
     ]
-    for move, down in zip(moved, (0, -air, -air, 0, 0), strict=True):
-        assert move == pytest.approx(np.tile((0, down), (2, 1)))
+    shifts, (stroke,) = overlap_shifts(bar, (0, 100, 200, 105), others)  # drawn at 102.5
+    assert shifts == pytest.approx([0, -air, -air, 0, 0])
+    assert stroke == pytest.approx(np.array([(0, 102.5), (200, 102.5)]))
 
 
 def test_resolve_overlaps_lifts_bar_of_radical():
     air = 0.06 * UNIT
-    root = RadicalStrokes((0, 0, 200, 120), (70, 20, 200, 110), (), 0.0)
-    high = SymbolStrokes((90, 10, 170, 110), [line((-40, -60), (40, 50))])  # its ink begins at 0
-    still = HorizontalSpacing([], [], widening=1)
-    ((sign,), (content,)) = resolve_overlaps([root, high], still)
+    box, content = (0, 0, 200, 120), ((90, 10, 170, 110), (0, 110))  # its ink begins at 0
+    shifts, (sign,) = overlap_shifts(RadicalStrokes((), 0.0, 70), box, [content])
+    assert shifts == pytest.approx([0, 0])
     assert (sign[:, 1].min(), sign[:, 1].max()) == pytest.approx((-air, 120))
-    assert content == pytest.approx(high.draw(still)[0])
     # One that ends at its lowest point has no bar; its top stands for it.
-    odd = RadicalStrokes(
-        (0, 0, 200, 120), (70, 20, 200, 110), (line((0, 0.5), (0.4, 0), (1, 1)),), 0.4
-    )
-    ((sign,), _) = resolve_overlaps([odd, high], still)
+    odd = RadicalStrokes((line((0, 0.5), (0.4, 0), (1, 1)),), 0.4, 70)
+    _, (sign,) = overlap_shifts(odd, box, [content])
     assert (sign[:, 1].min(), sign[:, 1].max()) == pytest.approx((-air, 120))
 
 
 def test_fit_radical_hook_and_bar():
     drawn = (line((0, 0.6), (0.1, 0.55), (0.2, 1.0), (0.3, 0.0), (1.0, 0.05)),)
     assert radical_bar_start(drawn) == pytest.approx(0.3)
-    (stroke,) = fit_radical(drawn, 0.3, (0, 0, 500, 100), (50, 10, 500, 100))
+    (stroke,) = fit_radical(drawn, 0.3, (0, 0, 500, 100), 50)
     assert stroke[3] == pytest.approx((50, 0))  # the corner, where the content begins
     assert stroke[4] == pytest.approx((500, 5))
     assert stroke[2] == pytest.approx((50 * 0.2 / 0.3, 100))
@@ -212,7 +207,7 @@ def test_fit_radical_hook_and_bar():
 
 @pytest.mark.parametrize("bank", [BANK, built_in_bank()], ids=["no root", "built-in"])
 def test_compose_draws_radicals_missing_in_bank(bank):
-    root = Layout(
+    root = Layout.of(
         ("\\sqrt", "{", "a", "}"),
         (
             symbol("\\sqrt", 0, (0, 0, 200, 120), SymbolKind.RADICAL, (70, 20, 200, 110)),
@@ -228,7 +223,7 @@ def test_compose_function_name_whole_or_by_letters():
         symbol(letter, 0, (k * 60, 0, k * 60 + 50, 80), SymbolKind.LETTER)
         for k, letter in enumerate("sin")
     )
-    layout = Layout(("\\sin",), letters)
+    layout = Layout.of(("\\sin",), letters)
     plain = GlyphBank.of([GlyphSample(letter, SQUARE, "test") for letter in "sin"])
     ink = Composer(plain, PAPER).compose(layout, np.random.default_rng(0))
     assert [(one.token, len(one.strokes)) for one in ink.symbols] == [("\\sin", 3)]
@@ -239,7 +234,7 @@ def test_compose_function_name_whole_or_by_letters():
 
 
 def test_composer_missing_names_symbols():
-    layout = Layout(
+    layout = Layout.of(
         ("a", "\\aleph"), (symbol("a", 0, (0, 0, 9, 9)), symbol("\\aleph", 1, (9, 0, 18, 9)))
     )
     assert Composer(BANK).missing(layout) == ["\\aleph"]
