@@ -35,7 +35,7 @@ from im2tex.model.prediction import Prediction, image_batches
 
 def page(ink: Ink, size: float, pen: float, paper: int = 255, darkest: int = 15) -> Image.Image:
     """Draws ink with symbols of `size` pixels and lines of `pen` pixels, at given grey levels."""
-    drawn = draw(ink.strokes, size / ink_size(ink), pen, round(size))
+    drawn = draw(ink, size / ink_size(ink), pen, round(size))
     return Image.fromarray((paper + (darkest - paper) * (drawn / 255.0)).round().astype(np.uint8))
 
 

@@ -37,12 +37,12 @@ Draw = Callable[[Ink, float], NDArray[np.uint8]]
 
 
 def ours(ink: Ink, scale: float) -> NDArray[np.uint8]:
-    return rasterize.draw(ink.strokes, scale, PEN, PADDING)
+    return rasterize.draw(ink, scale, PEN, PADDING)
 
 
 def supersampled(ink: Ink, scale: float, times: int = 4) -> NDArray[np.uint8]:
     """Draws Pillow's thick lines with round joints at 4x, reduced with LANCZOS."""
-    height, width = rasterize.raster_size(ink.strokes, scale, PEN, PADDING)
+    height, width = rasterize.raster_size(ink, scale, PEN, PADDING)
     canvas = Image.new("L", (width * times, height * times))
     pencil = ImageDraw.Draw(canvas)
     pen = round(PEN * times)
@@ -67,7 +67,7 @@ def agg() -> Draw | None:
         return None
 
     def draw(ink: Ink, scale: float) -> NDArray[np.uint8]:
-        height, width = rasterize.raster_size(ink.strokes, scale, PEN, PADDING)
+        height, width = rasterize.raster_size(ink, scale, PEN, PADDING)
         figure = Figure(figsize=(width / 72, height / 72), dpi=72)
         canvas: Any = FigureCanvasAgg(figure)
         axes = figure.add_axes((0, 0, 1, 1))
@@ -133,10 +133,7 @@ def main() -> int:
     drawn, labels = inks(args.store, args.count)
     scales = [PIXELS / ink_size(ink) for ink in drawn]
     sizes = np.array(
-        [
-            rasterize.raster_size(i.strokes, s, PEN, PADDING)
-            for i, s in zip(drawn, scales, strict=True)
-        ]
+        [rasterize.raster_size(i, s, PEN, PADDING) for i, s in zip(drawn, scales, strict=True)]
     )
     height, width = sizes.mean(axis=0)
     print(f"{len(drawn)} inks of {args.store or 'the built-in handwriting'}")

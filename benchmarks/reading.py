@@ -39,7 +39,7 @@ def drawing(ink: Ink, pixels: int, rng: np.random.Generator) -> Image.Image:
     left, _, right, _ = ink.bounds
     width = round((pixels * 4 / 3) ** 0.5)
     scale = 0.7 * width / (right - left) if pixels else 40.0
-    drawn = 255 - draw(ink.strokes, scale, scale / 10, 20)
+    drawn = 255 - draw(ink, scale, scale / 10, 20)
     if not pixels:
         return Image.fromarray(drawn)
     sheet = np.full((max(width * 3 // 4, drawn.shape[0]), max(width, drawn.shape[1])), 255.0)

@@ -128,9 +128,8 @@ class Preprocessing:
         # A planned image may have exactly the size of its limits.
         margin = 2 * self.padding + pen + (1 if limits is None else 1e-3)
         limit = self._largest_scale(bottom - top, right - left, margin, limits or self.limits)
-        image = draw(ink.strokes, min(scale, limit), pen, self.padding)
         return RasterizedFormula(
-            image=self._pad_to_stride(image),
+            image=draw(ink, min(scale, limit), pen, self.padding, self.stride),
             scale=min(scale, limit),
             origin=(left, top),
             offset=self.padding + pen / 2,
@@ -231,12 +230,11 @@ class Preprocessing:
             (length, 4) left, top, right, bottom in pixels; (0, 0, -1, -1) where unknown.
         """
         boxes = np.tile(np.array([0, 0, -1, -1], dtype=np.float32), (length, 1))
-        for symbol in ink.symbols:
-            if 0 <= symbol.position < length and symbol.strokes:
-                points = np.concatenate([ink.strokes[i] for i in symbol.strokes])
-                corners = np.stack([points.min(0), points.max(0)])  # (2, 2)
-                corners = (corners - np.asarray(drawn.origin)) * drawn.scale + drawn.offset
-                boxes[symbol.position] = corners.ravel()
+        if ink.symbols:
+            positions = np.array([symbol.position for symbol in ink.symbols])
+            corners = (ink.symbol_boxes - np.tile(drawn.origin, 2)) * drawn.scale + drawn.offset
+            known = (positions >= 0) & (positions < length) & ~np.isnan(corners[:, 0])
+            boxes[positions[known]] = corners[known]
         return boxes
 
     @property

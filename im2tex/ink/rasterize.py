@@ -1,7 +1,7 @@
 """Rasterises strokes.
 
-`draw` draws lines of one cell on a canvas with `SUPERSAMPLING` cells per pixel (Pillow, in C),
-dilates them with a round pen by a few shifted maxima over the whole canvas, and averages blocks.
+`draw` draws lines of one cell on a canvas with 3 x 3 cells per pixel (Pillow, in C), dilates them
+with a round pen by a few shifted maxima over the whole canvas, and averages blocks.
 The time hardly depends on the number of points, caps and joints are round, and edges are
 anti-aliased in steps of 1/9. `benchmarks/raster.py` compares it with alternatives.
 """
@@ -9,46 +9,49 @@ anti-aliased in steps of 1/9. `benchmarks/raster.py` compares it with alternativ
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from im2tex.ink.ink import Stroke
+from im2tex.ink.ink import Ink
 
 SUPERSAMPLING = 3
 """Canvas cells per pixel, along each axis."""
 _STEP = 0.5  # pixels between kept points; changes a corner by less than a quarter of a pixel
 
 
-def raster_size(
-    strokes: Sequence[Stroke], scale: float, stroke_width: float, padding: int
-) -> tuple[int, int]:
+def raster_size(ink: Ink, scale: float, stroke_width: float, padding: int) -> tuple[int, int]:
     """Height and width in pixels of the image that `draw` returns for the same arguments."""
-    low, high = _extent(strokes)
-    width, height = (math.ceil(float(e) * scale + stroke_width) + 2 * padding for e in high - low)
-    return max(height, 1), max(width, 1)
+    left, top, right, bottom = ink.bounds
+    extent = np.array((bottom - top, right - left), np.float32) * np.float32(scale)
+    height, width = (math.ceil(e + stroke_width) + 2 * padding for e in extent.tolist())
+    return max(1, height), max(1, width)
 
 
 def draw(
-    strokes: Sequence[Stroke], scale: float, stroke_width: float, padding: int
+    ink: Ink,
+    scale: float,
+    stroke_width: float,
+    padding: int,
+    stride: tuple[int, int] = (1, 1),
 ) -> NDArray[np.uint8]:
     """Draws strokes with a round pen, anti-aliased.
 
     Example:
-        >>> stroke = np.array([[0, 0], [10, 5]], np.float32)
-        >>> draw([stroke], scale=2.0, stroke_width=2.0, padding=4).shape
+        >>> ink = Ink((np.array([[0, 0], [10, 5]], np.float32),))
+        >>> draw(ink, scale=2.0, stroke_width=2.0, padding=4).shape
         (20, 30)
 
     Args:
-        strokes: each (n, 2), finite; a stroke of one point is a dot.
+        ink: finite points; a stroke of one point is a dot.
         scale: pixels per unit of the strokes.
         stroke_width: diameter of the pen, pixels; rounded to thirds of a pixel, at least 1/3.
         padding: empty pixels on every side.
+        stride: height and width are rounded up to multiples of it.
 
     Returns:
         (H, W), 0 = paper, 255 = ink: the extent of the strokes, the pen and the padding.
@@ -58,15 +61,10 @@ def draw(
     """
     if not (scale > 0 and stroke_width > 0):
         raise ValueError(f"scale and stroke_width must be positive, got {scale} and {stroke_width}")
-    low, high = _extent(strokes)
-    extent = (high - low) * scale
-    height, width = (max(1, math.ceil(float(e) + stroke_width) + 2 * padding) for e in extent[::-1])
-    canvas = _Canvas.of(height, width, stroke_width, padding)
-    canvas_image = Image.new("L", canvas.cells[::-1])
-    pen = ImageDraw.Draw(canvas_image).draw
-    for points in _decimate(strokes, low, scale, canvas.margin):
-        pen.draw_lines(points, 255, 1)
-    return canvas.draw_with_pen(np.array(canvas_image))
+    height, width = raster_size(ink, scale, stroke_width, padding)
+    canvas = _Canvas(height, width, stroke_width, padding, stride)
+    canvas.draw_lines(_decimate(ink, scale, canvas.margin))
+    return canvas.image()
 
 
 def draw_skeleton(
@@ -82,11 +80,10 @@ def draw_skeleton(
     Returns:
         (H, W), 0 = paper, 255 = ink: the extent of the grid, the pen and the padding.
     """
-    canvas = _Canvas.of(*skeleton_size(skeleton, stroke_width, padding), stroke_width, padding)
-    fine = np.zeros(canvas.cells, dtype=np.uint8)
+    canvas = _Canvas(*skeleton_size(skeleton, stroke_width, padding), stroke_width, padding)
     top, (rows, columns) = canvas.margin, skeleton.shape
-    fine[top : top + rows, top : top + columns] = 255 * skeleton
-    return canvas.draw_with_pen(fine)
+    canvas.cells[top : top + rows, top : top + columns] = skeleton
+    return canvas.image()
 
 
 def skeleton_size(
@@ -99,99 +96,129 @@ def skeleton_size(
     return height, width
 
 
-class _Canvas(NamedTuple):
-    """A canvas with `SUPERSAMPLING` cells per pixel.
+class _Canvas:
+    """A canvas with `SUPERSAMPLING` cells per pixel, for lines of one cell.
 
-    Attributes:
+    Args:
         height: of the image, pixels.
         width: of the image, pixels.
-        pen: diameter in cells.
-        margin: cells above and to the left of the first centre line.
+        stroke_width: diameter of the pen, pixels.
+        padding: empty pixels on every side.
+        stride: height and width are rounded up to multiples of it.
+
+    Attributes:
+        cells: (rows, columns), 1 on a line.
+        margin: cells above and to the left of the first line.
     """
 
-    height: int
-    width: int
-    pen: int
-    margin: int
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        stroke_width: float,
+        padding: int,
+        stride: tuple[int, int] = (1, 1),
+    ) -> None:
+        self._height = -(-height // stride[0]) * stride[0]
+        self._width = -(-width // stride[1]) * stride[1]
+        self._pen = max(1, round(stroke_width * SUPERSAMPLING))
+        self.margin = padding * SUPERSAMPLING + self._pen // 2
+        # The pen may exceed the image by one cell, which must not continue in the next row.
+        rows = SUPERSAMPLING * self._height + 1
+        columns = SUPERSAMPLING * (self._width + 1)
+        # Before and after the cells are those below the disc of the first and the last cell.
+        before = (self._pen - 1 - self._pen // 2) * (columns + 1)
+        after = self._pen // 2 * (columns + 1)
+        self._buffer = np.zeros(before + rows * columns + after, np.uint8)
+        self.cells = self._buffer[before : before + rows * columns].reshape(rows, columns)
 
-    @classmethod
-    def of(cls, height: int, width: int, stroke_width: float, padding: int) -> _Canvas:
-        pen = max(1, round(stroke_width * SUPERSAMPLING))
-        return cls(height, width, pen, padding * SUPERSAMPLING + pen // 2)
+    def draw_lines(self, lines: Iterable[Sequence[float]]) -> None:
+        """Draws lines x0 y0 x1 y1 ... in cells."""
+        rows, columns = self.cells.shape
+        image = Image.frombuffer("L", (columns, rows), self.cells, "raw", "L", 0, 1)
+        image.readonly = 0  # draw into the array
+        pen = ImageDraw.Draw(image).draw
+        for line in lines:
+            pen.draw_lines(line, 1, 1)
 
-    @property
-    def cells(self) -> tuple[int, int]:
-        # `_dilate` shifts the flat canvas, so each row ends with the pen's width of empty cells.
-        guard = -(-(self.pen + 1) // SUPERSAMPLING)
-        return (self.height + guard) * SUPERSAMPLING, (self.width + guard) * SUPERSAMPLING
+    def image(self) -> NDArray[np.uint8]:
+        """Dilates the lines with the pen, and averages blocks."""
+        rows = SUPERSAMPLING * self._height
+        fine = self._dilate()[:rows]
+        sums = fine[0::3] + fine[1::3]
+        sums += fine[2::3]
+        flat = sums.ravel()
+        triples = flat[:-2] + flat[1:-1]
+        triples += flat[2:]
+        counts = triples[::3].reshape(self._height, -1)[:, : self._width].copy()
+        # 255 / 9 * counts, rounded, in 8 bits
+        rounding = counts + 1
+        rounding //= 3
+        counts *= 28
+        counts += rounding
+        return counts
 
-    def draw_with_pen(self, fine: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Dilates lines of one cell with the pen, and averages blocks."""
-        image = Image.fromarray(_dilate(fine, self.pen)).reduce(SUPERSAMPLING)
-        return np.asarray(image)[: self.height, : self.width].copy()
+    def _dilate(self) -> NDArray[np.uint8]:
+        """Replaces each cell by a disc whose box begins at `cell - pen // 2`."""
+        columns = self.cells.shape[1]
+        run, length = self._buffer, 1  # maxima of `length` cells
+        dilated = None
+        for target, first, shifts in _disc(self._pen):
+            while length < target:
+                step = min(length, target - length)
+                run, length = np.maximum(run[:-step], run[step:]), length + step
+            rows = run
+            for shift in shifts:
+                rows = np.maximum(rows[: -shift * columns], rows[shift * columns :])
+            start = first * columns + (self._pen - length) // 2
+            rows = rows[start : start + self.cells.size]
+            dilated = rows if dilated is None else np.maximum(dilated, rows)
+        assert dilated is not None
+        return dilated.reshape(self.cells.shape)
 
 
-def _extent(strokes: Sequence[Stroke]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    if not strokes:
-        raise ValueError("no stroke to draw")
-    points = np.concatenate(strokes)
-    return points.min(axis=0), points.max(axis=0)
-
-
-def _decimate(
-    strokes: Sequence[Stroke], low: NDArray[np.float32], scale: float, margin: int
-) -> list[list[float]]:
+def _decimate(ink: Ink, scale: float, margin: int) -> Iterator[list[float]]:
     """Canvas coordinates x0 y0 x1 y1 ... of each stroke, without points closer than `_STEP`."""
-    points = np.concatenate(strokes)
-    points = (points - low) * np.float32(scale * SUPERSAMPLING) + np.float32(margin + 0.5)
-    ends = np.cumsum([len(stroke) for stroke in strokes])
-    steps = np.abs(np.diff(points, axis=0)).sum(axis=1)
-    travelled = np.floor(np.cumsum(steps) / (_STEP * SUPERSAMPLING))
+    left, top, *_ = ink.bounds
+    points = (ink.points - np.array((left, top), np.float32)) * np.float32(scale * SUPERSAMPLING)
+    points += np.float32(margin + 0.5)
+    steps = np.abs(points[1:] - points[:-1])
+    travelled = np.floor(np.cumsum(steps[:, 0] + steps[:, 1]) / (_STEP * SUPERSAMPLING))
     keep = np.empty(len(points), dtype=bool)
-    keep[0] = True
-    keep[1:-1] = np.diff(travelled) > 0
-    keep[ends - 1] = True
-    keep[ends[:-1]] = True
-    kept = np.cumsum(keep)[ends - 1]
+    keep[1:-1] = travelled[1:] != travelled[:-1]
+    offsets = np.array(ink.offsets)
+    keep[offsets[:-1]] = True
+    keep[offsets[1:] - 1] = True
     flat = points[keep].ravel().tolist()
-    lines = [flat[2 * start : 2 * stop] for start, stop in pairwise([0, *kept.tolist()])]
-    return [line if len(line) > 2 else line + line for line in lines]
+    bounds = np.concatenate([[0], 2 * np.cumsum(keep)[offsets[1:] - 1]]).tolist()
+    for start, end in pairwise(bounds):
+        line = flat[start:end]
+        yield line if len(line) > 2 else line + line
 
 
 @lru_cache(maxsize=64)
-def _disc(diameter: int) -> tuple[tuple[int, tuple[tuple[int, int], ...]], ...]:
-    """A disc as horizontal runs: length, and (row, column) shifts of the runs of that length."""
+def _disc(diameter: int) -> tuple[tuple[int, int, tuple[int, ...]], ...]:
+    """A disc as horizontal runs.
+
+    Returns:
+        For each length of a run, in ascending order: the length, the first row with such a run, and
+        shifts. The rows of all such runs are the sums of the first row and a subset of the shifts.
+    """
     middle = (diameter - 1) / 2
-    runs: dict[int, list[tuple[int, int]]] = {}
+    runs: dict[int, list[int]] = {}
     for row in range(diameter):
         # With a radius 0.1 cells shorter, the mean stroke width over all directions is within 5 %
         # of the pen's width (10 % for pens below 1.5 pixels).
         half = math.sqrt(max(0.0, (diameter / 2 - 0.1) ** 2 - (row - middle) ** 2))
-        first = math.ceil(middle - half)
-        last = math.floor(middle + half)
-        runs.setdefault(last - first + 1, []).append((row, first))
-    return tuple((length, tuple(runs[length])) for length in sorted(runs))
+        runs.setdefault(math.floor(middle + half) - math.ceil(middle - half) + 1, []).append(row)
+    return tuple((length, runs[length][0], _shifts(runs[length])) for length in sorted(runs))
 
 
-def _dilate(fine: NDArray[np.uint8], pen: int) -> NDArray[np.uint8]:
-    """Replaces each cell by a disc whose box begins at `cell - pen // 2`."""
-    if pen == 1:
-        return fine
-    columns = fine.shape[1]
-    source = fine.ravel()
-    out = np.zeros_like(source)
-    run = source
-    length = 1
-    back = (pen // 2) * (columns + 1)
-    for target, shifts in _disc(pen):
-        while length < target:
-            step = min(length, target - length)
-            longer = run.copy()
-            np.maximum(run[:-step], longer[step:], out=longer[step:])
-            run, length = longer, length + step
-        for row, column in shifts:
-            offset = row * columns + column - back
-            first, size = max(0, offset), len(out) - abs(offset)
-            view = out[first : first + size]
-            np.maximum(view, run[first - offset : first - offset + size], out=view)
-    return out.reshape(fine.shape)
+def _shifts(rows: list[int]) -> tuple[int, ...]:
+    """Shifts whose sums are the rows, of one block or of two equal blocks, less the first row."""
+    shifts = []
+    while len(rows) > 1:
+        half = (len(rows) + 1) // 2
+        shifts.append(rows[-half] - rows[0])
+        rows = rows[:half]
+    return tuple(shifts)

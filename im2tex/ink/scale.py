@@ -80,12 +80,10 @@ def ink_size(ink: Ink) -> float:
     longest = max(right - left, bottom - top)
     if longest <= 0:
         return 1.0
-    starts = np.cumsum([0] + [len(stroke) for stroke in ink.strokes[:-1]])
-    points = np.concatenate(ink.strokes)
-    sides = (np.maximum.reduceat(points, starts) - np.minimum.reduceat(points, starts)).max(axis=1)
+    sides = (ink.boxes[:, 2:] - ink.boxes[:, :2]).max(axis=1)
     sides = np.maximum(sides.astype(np.float64), 0.01 * longest)
     scale = min(_TRIAL_SIZE / _band_mean(sides, np.sqrt(sides)), _MAX_TRIAL_SIDE / longest)
-    return symbol_size(draw(ink.strokes, scale, _TRIAL_PEN, 0)) / scale
+    return symbol_size(draw(ink, scale, _TRIAL_PEN, 0)) / scale
 
 
 def _component_size(components: ConnectedComponents) -> float:

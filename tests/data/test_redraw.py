@@ -21,7 +21,7 @@ RULE = Preprocessing(symbol_size=16, stroke_width=0.12)
 def paper(size, pen):
     """The formula on white paper, symbols of `size` pixels, lines of `pen` pixels."""
     scale = RULE.scale_of(FORMULA) * size / RULE.symbol_size
-    return 255 - draw(FORMULA.strokes, scale, pen, 10)
+    return 255 - draw(FORMULA, scale, pen, 10)
 
 
 def alike(one, other):
@@ -88,7 +88,7 @@ def test_load_image_ignores_specks():
 
 def test_load_image_redrawn_has_origin_and_offset():
     ink = row("abc").ink
-    picture = 255 - np.pad(draw(ink.strokes, 8, 3, 0), ((50, 20), (70, 20)))
+    picture = 255 - np.pad(draw(ink, 8, 3, 0), ((50, 20), (70, 20)))
     drawn = Preprocessing(symbol_size=16).load_image(picture)
     # `load_ink_image` cuts to the ink, so the middle begins half a pen within.
     assert drawn.origin == pytest.approx((1.5, 1.5), abs=2)

@@ -33,12 +33,12 @@ def test_ink_size_is_proportional_to_unit(unit):
 
 @pytest.mark.parametrize(("pixels", "thickness"), [(12, 1), (16, 2), (24, 1.5), (40, 4), (80, 3)])
 def test_ink_size_agrees_with_symbol_size(pixels, thickness):
-    image = rasterize.draw(ROW.strokes, pixels / ink_size(ROW), thickness, 7)
+    image = rasterize.draw(ROW, pixels / ink_size(ROW), thickness, 7)
     assert symbol_size(image) == pytest.approx(pixels, rel=0.06)
 
 
 def test_symbol_size_ignores_grey_level_and_margin():
-    image = rasterize.draw(ROW.strokes, 1.0, 2.0, 3)
+    image = rasterize.draw(ROW, 1.0, 2.0, 3)
     faint = np.pad(image // 4, 50)
     assert symbol_size(faint) == pytest.approx(symbol_size(image), rel=0.03)
 
@@ -46,13 +46,13 @@ def test_symbol_size_ignores_grey_level_and_margin():
 def test_ink_size_single_bar_is_its_length():
     assert ink_size(Ink((stroke((3, 3), (13, 3)),))) == pytest.approx(10, rel=0.05)
     assert ink_size(Ink((stroke((3, 3), (3, 43)),))) == pytest.approx(40, rel=0.05)
-    assert symbol_size(rasterize.draw([stroke((0, 0), (30, 0))], 1, 3, 2)) == pytest.approx(
+    assert symbol_size(rasterize.draw(Ink((stroke((0, 0), (30, 0)),)), 1, 3, 2)) == pytest.approx(
         30, 0.05
     )
 
 
 def test_ink_size_single_dot_is_small():
-    dot = rasterize.draw([stroke((0, 0))], 1, 6, 4)
+    dot = rasterize.draw(Ink((stroke((0, 0)),)), 1, 6, 4)
     assert 6 < symbol_size(dot) < 18
     assert ink_size(Ink((stroke((5, 5)),))) == 1.0
 

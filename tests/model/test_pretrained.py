@@ -201,7 +201,7 @@ def test_read_names_standard_input_and_a_beam_of_nothing(folder, capsys, monkeyp
 
 
 def test_read_says_what_may_be_wrong_with_a_picture(folder, tmp_path, capsys):
-    line = draw(typeset(tuple("2x+3=y")).strokes, 60.0, 4, 12)
+    line = draw(typeset(tuple("2x+3=y")), 60.0, 4, 12)
     page = tmp_path / "two.png"
     Image.fromarray(255 - np.concatenate([line, line])).save(page)
     assert im2tex("read", page, "--model", folder, "--json") == 0

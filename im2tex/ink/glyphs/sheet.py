@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from im2tex.ink.ink import Stroke
+from im2tex.ink.ink import Ink, Stroke
 from im2tex.ink.rasterize import draw
 
 SAMPLES = 12
@@ -48,7 +48,7 @@ def draw_sheet(rows: Iterable[SheetRow]) -> Image.Image:
 
 def _paste_centred(sheet: Image.Image, strokes: Sequence[Stroke], left: int, top: int) -> None:
     extent = float(np.ptp(np.concatenate(strokes), axis=0).max())
-    ink = draw(strokes, _GLYPH / extent if extent > 0 else 1.0, _PEN, 0)
+    ink = draw(Ink(tuple(strokes)), _GLYPH / extent if extent > 0 else 1.0, _PEN, 0)
     height, width = ink.shape
     corner = (left + (_CELL - width) // 2, top + (_CELL - height) // 2)
     sheet.paste(Image.fromarray(255 - ink), corner)

@@ -17,7 +17,7 @@ HEIGHT, WIDTH = 200, 560
 def coverage():
     """(HEIGHT, WIDTH), 0 for paper to 1 for ink."""
     left, top, right, bottom = FORMULA.bounds
-    lines = draw(FORMULA.strokes, min(440 / (right - left), 110 / (bottom - top)), 5, 0) / 255.0
+    lines = draw(FORMULA, min(440 / (right - left), 110 / (bottom - top)), 5, 0) / 255.0
     found = np.zeros((HEIGHT, WIDTH))
     found[45 : 45 + lines.shape[0], 50 : 50 + lines.shape[1]] = lines
     return found

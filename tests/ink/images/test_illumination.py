@@ -15,7 +15,7 @@ HEIGHT, WIDTH = 240, 560
 def sheet(light, noise=4.0, paper=235, darkest=40):
     """The formula on a sheet, under a light that depends on the place."""
     left, top, right, bottom = INK.bounds
-    lines = draw(INK.strokes, min(440 / (right - left), 160 / (bottom - top)), 5, 20) / 255.0
+    lines = draw(INK, min(440 / (right - left), 160 / (bottom - top)), 5, 20) / 255.0
     ink = np.zeros((HEIGHT, WIDTH))
     ink[20 : 20 + lines.shape[0], 30 : 30 + lines.shape[1]] = lines
     y, x = np.mgrid[0 : 1 : HEIGHT * 1j, 0 : 1 : WIDTH * 1j]

@@ -16,7 +16,7 @@ RULE = Preprocessing(symbol_size=16, stroke_width=0.12, max_height=256, max_widt
 
 def written(tokens, pen=3):
     ink = typeset(tokens)
-    return draw(ink.strokes, RULE.scale_of(ink) * 2, pen, 0)
+    return draw(ink, RULE.scale_of(ink) * 2, pen, 0)
 
 
 @pytest.mark.parametrize("rise", [0.0, 2.0, -2.0])

@@ -67,5 +67,5 @@ def test_load_ink_image_of_lines_that_rise_gives_the_formula_without_lines():
 )
 def test_remove_ruled_lines_keeps_bars_of_formula(tokens, margin):
     for pen in (2, 6):
-        ink = np.pad(draw(typeset(tokens).strokes, 40.0, pen, 0), margin)
+        ink = np.pad(draw(typeset(tokens), 40.0, pen, 0), margin)
         assert remove_ruled_lines(ink)[1] == 0

@@ -81,7 +81,7 @@ def test_load_ink_image_of_a_scan_with_dark_edges_gives_the_formula(name, dark):
 )
 def test_remove_surroundings_keeps_bars_of_formula(tokens, margin, inverted):
     for pen in (2, 6):
-        levels = 255 - draw(typeset(tokens).strokes, 40 / 1.0, pen, 0)
+        levels = 255 - draw(typeset(tokens), 40 / 1.0, pen, 0)
         rows, columns = (np.flatnonzero((levels < 128).any(axis)) for axis in (1, 0))
         levels = levels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         levels = np.pad(levels, margin, constant_values=255)
