@@ -5,6 +5,7 @@ import pytest
 
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.ink.images.components import ConnectedComponents, ink_mask
+from im2tex.ink.ink import Ink
 from im2tex.ink.rasterize import draw
 from im2tex.ink.scale import image_symbol_size, symbol_size
 
@@ -25,7 +26,7 @@ def test_components_are_8_connected_with_areas_and_sides():
 
 
 def test_components_stroke_width_is_line_width():
-    line = draw([np.array([(0, 0), (200, 60)], np.float32)], 1, 6, 2)
+    line = draw(Ink((np.array([(0, 0), (200, 60)], np.float32),)), 1, 6, 2)
     assert ConnectedComponents.of(line > 127).stroke_width == pytest.approx(6, rel=0.1)
 
 

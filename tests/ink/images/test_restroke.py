@@ -5,6 +5,7 @@ import pytest
 from scipy import ndimage
 
 from im2tex.ink.images.restroke import thin
+from im2tex.ink.ink import Ink
 from im2tex.ink.rasterize import draw
 
 EIGHT = np.ones((3, 3), dtype=bool)
@@ -32,7 +33,7 @@ def test_thin_preserves_components_and_holes(seed):
 @pytest.mark.parametrize("end", [(200, 0), (0, 200), (140, 140), (190, 60)])
 def test_thin_line_becomes_centre_line(width, end):
     stroke = np.array([(0, 0), end], dtype=np.float32)
-    middle = thin(draw([stroke], 1, width, 3) > 127)
+    middle = thin(draw(Ink((stroke,)), 1, width, 3) > 127)
     rows, columns = np.nonzero(middle)
     points = np.stack([columns, rows], 1) + 0.5 - 3 - width / 2
     along = np.array(end) / np.hypot(*end)
