@@ -16,6 +16,7 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from im2tex.data.preprocessing import Preprocessing
 from im2tex.data.sample import Sample
 from im2tex.data.store import Split, write_split
 from im2tex.ink.glyphs import GlyphBank, built_in_bank
-from im2tex.ink.handwriting import NATURAL, PAPER, Composer
+from im2tex.ink.handwriting import NATURAL, PAPER, Composer, HandwritingStyle, WriterStyles
 from im2tex.ink.ink import Ink
 from im2tex.render.layout.layout import Layout
 from im2tex.render.layout.layouter import TexLayouter
@@ -48,24 +49,24 @@ def main() -> None:
     layouts = [sample.layout.layout for sample in samples if sample.layout] or made_up(
         options.count
     )
-    symbols = sum(len(layout.placed) for layout in layouts) / len(layouts)
+    symbols = sum(map(len, layouts)) / len(layouts)
     print(f"{len(layouts)} formulas of {symbols:.1f} symbols, {len(bank):,} glyphs")
+    encoded = [(layout.to_bytes(), layout.tokens) for layout in layouts]
+    _, rate = timed(lambda pair, _: Layout.from_bytes(*pair), encoded)
+    print(f"decoded              {rate:9,.0f} formulas/s")
+    draws = np.random.default_rng(0).random((len(layouts), HandwritingStyle.WRITER_DRAWS))
     inks: list[Ink] = []
     for name, style in (("paper", PAPER), ("natural", NATURAL)):
-        composer = Composer(bank, style)
-
-        def compose(layout: Layout, number: int, composer: Composer = composer) -> Ink:
-            return composer.compose(layout, np.random.default_rng(number))
-
-        inks, rate = timed(compose, layouts)
-        print(f"composed, {name:9} {rate:9,.0f} formulas/s")
+        for purpose, writers in (("test", None), ("train", style.writers(draws))):
+            compose = partial(composed, Composer(bank, style), writers)
+            inks, rate = timed(compose, layouts)
+            print(f"composed, {name:7} {purpose:5} {rate:6,.0f} formulas/s")
     preprocessing = Preprocessing(symbol_size=16, stroke_width=0.12)
     _, rate = timed(lambda ink, _: preprocessing.rasterize(ink), inks)
     print(f"drawn                {rate:9,.0f} formulas/s, 16 pixels per symbol")
-    composer = Composer(bank, NATURAL)
 
     def both(layout: Layout, number: int) -> None:
-        preprocessing.rasterize(composer.compose(layout, np.random.default_rng(number)))
+        preprocessing.rasterize(compose(layout, number))
 
     _, ours = timed(both, layouts)
     print(f"composed and drawn   {ours:9,.0f} formulas/s")
@@ -85,6 +86,12 @@ def main() -> None:
     print(f"stored strokes, drawn {plain:7,.0f} formulas/s, {bytes_each:,.0f} bytes each")
     print(f"composing takes {plain / ours:.2f}x the time of stored strokes", end="")
     print(f" and {size / bytes_each:.2f}x the bytes ({size:,.0f} each)" if size else "")
+
+
+def composed(composer: Composer, writers: WriterStyles | None, layout: Layout, number: int) -> Ink:
+    """The ink of a layout, by a given writer as in training, or by a drawn one."""
+    writer = None if writers is None else writers.writer(number)
+    return composer.compose(layout, np.random.default_rng(number), writer)
 
 
 def read(path: Path, count: int) -> tuple[list[Sample], float]:

@@ -171,9 +171,7 @@ def round_corners(points: NDArray[Any]) -> NDArray[Any]:
         gentle = (before * after).sum(axis=1) > _MIN_COSINE * np.maximum(lengths, 1e-12)
         inner = points[1:-1]
         cut = np.stack([inner - before / 4, inner + after / 4], axis=1)  # (n - 2, 2, 2)
-        kept = [
-            pair if soft else point[None]
-            for pair, point, soft in zip(cut, inner, gentle, strict=True)
-        ]
-        points = np.concatenate([points[:1], *kept, points[-1:]])
+        cut[~gentle, 0] = inner[~gentle]
+        kept = np.stack([np.ones_like(gentle), gentle], axis=1)
+        points = np.concatenate([points[:1], cut[kept], points[-1:]])
     return points

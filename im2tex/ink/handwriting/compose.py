@@ -94,9 +94,11 @@ class Composer:
         starts = counts.cumsum() - counts
         low, high = (reduce.reduceat(points, starts) for reduce in (np.minimum, np.maximum))
         lengths = self._table.stroke_lengths(glyphs[plain])
-        margin = _RADICAL_MARGIN * UNIT * style.widening
-        boxes[parts.kinds == _RADICAL, 2] += margin
-        inner = layout.inner[:, 0].astype(np.float64) * writer.horizontal_scale - margin  # (r,)
+        inner = layout.inner[:, 0].astype(np.float64) * writer.horizontal_scale  # (r,)
+        if len(inner):
+            margin = _RADICAL_MARGIN * UNIT * style.widening
+            boxes[parts.kinds == _RADICAL, 2] += margin
+            inner -= margin
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2  # (n, 2)
         if style.widening:
             left, right = boxes[plain, ::2].T

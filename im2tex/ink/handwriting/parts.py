@@ -16,6 +16,8 @@ from im2tex.render.layout.layout import STYLES, UNIT, Layout, SymbolKind
 _BAR, _FRACTION, _SQRT = "-", "\\frac", "\\sqrt"
 _NAMES = r"+ - = < > \pm \mp \times \div \cdot \leq \geq \neq \in \rightarrow \leftarrow \approx"
 _OPERATORS = frozenset(_NAMES.split())
+# Comparison with the members of the enumeration is slower.
+_LETTER, _RADICAL, _ACCENT = map(int, (SymbolKind.LETTER, SymbolKind.RADICAL, SymbolKind.ACCENT))
 _SIGNS = np.array([[-1.0], [1.0]])  # of the corners of a box
 _WIDE_ACCENT = 1.5 * UNIT  # a wider accent covers several symbols
 
@@ -87,7 +89,7 @@ class Parts(NamedTuple):
     def of(cls, layout: Layout, names: GlyphNames) -> Parts:
         r"""Reads a layout; the letters of a name such as `\sin` that has glyphs are one part."""
         kinds, levels, positions = layout.kinds, layout.levels, layout.positions
-        letters = (kinds == SymbolKind.LETTER).tolist()
+        letters = (kinds == _LETTER).tolist()
         boxes = layout.boxes.astype(np.float64)
         symbols = [*zip(layout.names, layout.styles, strict=True)]
         firsts = [k for k, (a, b) in enumerate(pairwise((-1, *positions))) if a != b]
@@ -108,7 +110,7 @@ class Parts(NamedTuple):
             kinds, levels, boxes = kinds[kept], levels[kept], boxes[kept]
             symbols = [symbols[k] for k in kept]
         if len(layout.inner):
-            radicals = (kinds == SymbolKind.RADICAL).tolist()
+            radicals = (kinds == _RADICAL).tolist()
             symbols = [
                 (_SQRT, 0) if is_radical else symbol
                 for symbol, is_radical in zip(symbols, radicals, strict=True)
@@ -123,7 +125,7 @@ class Parts(NamedTuple):
             spans,
             np.array([name.is_operator for name in found]),
             _FILLING[kinds],
-            _COVERING[kinds] & ~(is_narrow & (kinds == SymbolKind.ACCENT)),
+            _COVERING[kinds] & ~(is_narrow & (kinds == _ACCENT)),
         )
 
     def spaced_boxes(self, writer: WriterStyle) -> NDArray[np.float64]:
@@ -134,7 +136,8 @@ class Parts(NamedTuple):
         corners = self.boxes.reshape(-1, 2, 2)  # (n, corner, axis)
         low, high = corners[:, :1], corners[:, 1:]
         factors = np.array([writer.horizontal_scale, writer.vertical_scale])
-        is_scaled = np.stack([self.covers, _TALL[self.kinds]], axis=1)[:, None]  # (n, 1, 2)
+        is_scaled = np.empty((len(self.boxes), 1, 2), np.bool_)
+        is_scaled[:, 0, 0], is_scaled[:, 0, 1] = self.covers, _TALL[self.kinds]
         moved = (low + high) / 2 * factors + (high - low) / 2 * _SIGNS
         spaced: NDArray[np.float64] = np.where(is_scaled, corners * factors, moved)
         return spaced.reshape(-1, 4)

@@ -66,6 +66,8 @@ class SymbolKind(IntEnum):
     """A frame around its content."""
 
 
+_KINDS, _RADICAL = len(SymbolKind), int(SymbolKind.RADICAL)
+
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom of a box."""
 
@@ -269,9 +271,9 @@ def _decode(data: bytes, tokens: tuple[str, ...]) -> Layout:
     kinds = kinds_and_levels >> np.uint8(2)
     styles = data[at + count : at + 2 * count]
     at += 2 * count
-    if count and (kinds.max() >= len(SymbolKind) or max(styles) >= len(STYLES)):
+    if count and (kinds.max() >= _KINDS or max(styles) >= len(STYLES)):
         raise ValueError("unknown kind or font of a symbol")
-    radicals = np.count_nonzero(kinds == SymbolKind.RADICAL)
+    radicals = np.count_nonzero(kinds == _RADICAL)
     inner = np.frombuffer(data, "<i2", 4 * radicals, at).reshape(-1, 4)  # (r, 4)
     at += 8 * radicals
     boxes = np.empty((count, 4), np.int16)
