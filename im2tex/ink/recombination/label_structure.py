@@ -10,10 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from im2tex.ink.ink import Ink, Symbol
+from im2tex.ink.ink import Ink
 
 _ARGUMENTS = {"\\frac": 2, "\\sqrt": 1}
 _PARTNER = {"(": ")", "[": "]", "\\{": "\\}"}
@@ -123,9 +120,3 @@ def aligned_structure(ink: Ink, tokens: Sequence[str]) -> LabelStructure | None:
     if not all(symbol.strokes for symbol in ink.symbols) or max(uses.values()) > 1:
         return None
     return structure
-
-
-def symbol_box(ink: Ink, symbol: Symbol) -> NDArray[np.float32]:
-    """Left, top, right and bottom of a symbol, (4,)."""
-    points = np.concatenate([ink.strokes[i] for i in symbol.strokes])
-    return np.concatenate([points.min(axis=0), points.max(axis=0)])

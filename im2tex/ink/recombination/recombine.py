@@ -12,9 +12,10 @@ here single symbols are exchanged, and the boxes of the strokes decide which sym
 from __future__ import annotations
 
 import math
+from bisect import bisect
 from collections import Counter
 from collections.abc import Sequence
-from itertools import combinations_with_replacement
+from itertools import accumulate, combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,6 @@ from im2tex.ink.recombination.label_structure import (
     Row,
     aligned_structure,
     is_balanced,
-    symbol_box,
 )
 from im2tex.ink.recombination.swap_bank import CLASS_OF, NOT_SWAPPABLE, SwapBank, anchor
 
@@ -73,18 +73,18 @@ def swap(
         The new ink and its label; the arguments if no symbol was exchanged.
     """
     tokens = tuple(tokens)
-    boxes = np.array([symbol_box(ink, symbol) for symbol in ink.symbols])  # (n, 4)
-    gaps = _free_gaps(boxes)
+    boxes = ink.symbol_boxes.tolist()
+    gaps = _free_gaps(ink.symbol_boxes).tolist()
     uses = Counter(symbol.position for symbol in ink.symbols)
     label = list(tokens)
     replaced: dict[int, list[Stroke]] = {}
-    draws = rng.random((2, len(ink.symbols)))
+    draws = rng.random((2, len(ink.symbols))).tolist()
     for i, symbol in enumerate(ink.symbols):
         at = symbol.position
-        if draws[0, i] >= probability or uses[at] > 1 or label[at] != symbol.token:
+        if draws[0][i] >= probability or uses[at] > 1 or label[at] != symbol.token:
             continue
         token = symbol.token
-        if draws[1, i] < relabel_probability:
+        if draws[1][i] < relabel_probability:
             token = _other_token(token, label[at - 1] if at else None, bank, rng)
         strokes = _fit_symbol(token, symbol.token, boxes[i], gaps[i], bank=bank, rng=rng)
         if strokes is not None:
@@ -194,9 +194,9 @@ def _other_token(token: str, before: str | None, bank: SwapBank, rng: np.random.
     names = [name for name in names if name != token and name in bank.ranges]
     if not names:
         return token
-    counts = np.array([bank.ranges[name][1] - bank.ranges[name][0] for name in names])
-    weights = np.cumsum(np.sqrt(counts))
-    return names[int(np.searchsorted(weights, rng.random() * weights[-1], side="right"))]
+    counts = (bank.ranges[name][1] - bank.ranges[name][0] for name in names)
+    weights = [*accumulate(map(math.sqrt, counts))]
+    return names[bisect(weights, rng.random() * weights[-1])]
 
 
 def _ends_operand(token: str) -> bool:
@@ -209,8 +209,8 @@ def _ends_operand(token: str) -> bool:
 def _fit_symbol(
     token: str,
     old: str,
-    box: NDArray[np.float32],
-    gaps: NDArray[np.float32],
+    box: Sequence[float],
+    gaps: Sequence[float],
     *,
     bank: SwapBank,
     rng: np.random.Generator,
@@ -219,11 +219,13 @@ def _fit_symbol(
     if token not in bank.ranges or old in NOT_SWAPPABLE:
         return None
     anchored = anchor(token)
-    left, top, right, bottom = box.tolist()
-    gap_left, gap_above, gap_right, _ = gaps.tolist()
+    left, top, right, bottom = box
+    gap_left, gap_above, gap_right, _ = gaps
     width, height = right - left, bottom - top
     ratio = bank.ratios[token] / bank.ratios[old] if bank.ratios.get(old) else 1.0
-    for index in rng.integers(*bank.ranges[token], _TRIES):
+    first, end = bank.ranges[token]
+    for draw in rng.random(_TRIES).tolist():
+        index = first + int(draw * (end - first))
         own_width, own_height = bank.boxes[index].tolist()
         own = max(own_width, own_height)
         if anchored == "box" or own == 0:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from im2tex.ink.flat import FlatStrokes
 from im2tex.ink.ink import LabelledInk, Stroke
-from im2tex.ink.recombination.label_structure import aligned_structure, symbol_box
+from im2tex.ink.recombination.label_structure import aligned_structure
 
 Anchor = Literal["base", "middle", "box"]
 # (anchor, exchangeable tokens). Letters with a descender have a class of their own, since only the
@@ -93,7 +93,7 @@ class SwapBank:
             ink = sample.ink
             if ink is None or aligned_structure(ink, sample.tokens) is None:
                 continue
-            boxes = np.array([symbol_box(ink, symbol) for symbol in ink.symbols])  # (n, 4)
+            boxes = ink.symbol_boxes
             sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
             size = float(np.median(sides.astype(np.float64))) or 1.0
             for symbol, box in zip(ink.symbols, boxes, strict=True):
