@@ -34,3 +34,9 @@ def _elsewhere(tmp_path, tmp_path_factory, monkeypatch):
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def _no_bf16(monkeypatch):
+    """`trainer.precision: auto` is float32, so that results do not depend on the processor."""
+    monkeypatch.setattr("im2tex.training.precision.cpu_has_bf16", lambda: False)

@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 from tiny_run import TINY, changed, config, im2tex, steps
 
@@ -119,9 +118,6 @@ def learns_for_a_step(path, root, *flags):
     if settings["data"]["source"] == "grammar":
         # The store of the fixture, which another size would make anew.
         flags.append("--data.source_args={size_train: 24, size_validation: 4, size_test: 4}")
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        # There bfloat16 is emulated, and a step takes ten times as long and more.
-        flags.append("--trainer.precision=32-true")
     return im2tex("fit", "--config", path, *flags)
 
 
@@ -150,7 +146,6 @@ def test_architecture_trains_for_a_step_at_its_own_sizes(path, root, capsys):
 
 
 def test_small_model_trains_in_bfloat16(tmp_path):
-    """The configurations that ask for it do so only where the processor has it."""
     settings = changed(TINY, trainer={"precision": "bf16-mixed", "limit_train_batches": 2})
     assert im2tex("fit", "--config", config(tmp_path, settings)) == 0
     run = tmp_path / "runs" / "version_0"

@@ -13,6 +13,7 @@ from im2tex.cli import main
 TINY = {
     "trainer": {
         "accelerator": "cpu",
+        "precision": "32-true",
         "max_epochs": 1,
         "log_every_n_steps": 1,
         "num_sanity_val_steps": 0,

@@ -7,9 +7,10 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from lightning.fabric.connector import _PRECISION_INPUT
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -43,10 +44,25 @@ from im2tex.training.callbacks.test_report import TestReport
 from im2tex.training.callbacks.validate_resume_state import ValidateResumeState
 from im2tex.training.checkpoint_io import AtomicCheckpointIO
 from im2tex.training.module import Im2Tex
+from im2tex.training.precision import AUTO, resolve_precision
 from im2tex.utils.stopping import STOP_REQUEST
 
 RUNS = "runs"
 """The default folder of runs."""
+
+
+class AutoPrecisionTrainer(Trainer):
+    """Lightning's Trainer, for which a configuration may set `precision: auto`.
+
+    Args:
+        precision: `auto`, the default, or a precision of Lightning; see `resolve_precision`.
+        **arguments: the other arguments of the Trainer.
+    """
+
+    def __init__(
+        self, *, precision: Literal["auto"] | _PRECISION_INPUT | None = AUTO, **arguments: Any
+    ) -> None:
+        super().__init__(precision=precision, **arguments)  # `FormulaCLI` has resolved it
 
 
 class FormulaCLI(LightningCLI):
@@ -72,6 +88,7 @@ class FormulaCLI(LightningCLI):
             Im2Tex,
             FormulaDataModule,
             save_config_callback=SaveRunConfig,
+            trainer_class=AutoPrecisionTrainer,
             seed_everything_default=0,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
@@ -83,8 +100,18 @@ class FormulaCLI(LightningCLI):
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parses `args`; LightningCLI's own method warns if they are not those of the process."""
+        """Parses `args` and resolves `trainer.precision: auto`, so that the result is saved.
+
+        LightningCLI's own method warns if the arguments are not those of the process.
+        """
         self.config = parser.parse_args(args)
+        trainer = self.config[self.config.subcommand].trainer
+        if trainer.precision == AUTO and "Precision" in str(trainer.plugins):
+            trainer.precision = None  # a plugin sets it
+        else:
+            trainer.precision = resolve_precision(
+                trainer.precision, accelerator=str(trainer.accelerator), devices=trainer.devices
+            )
 
     def _parse_ckpt_path(self) -> None:
         """Does nothing: the settings of a checkpoint are the first layer."""

@@ -107,7 +107,11 @@ class TestReport(Callback):
         path = self._path(own or Path(trainer.default_root_dir), data.source.name)
         result = RunResult(
             command=command_line(),
-            config={"model": _settings(module.hparams), "data": dict(data.hparams)},
+            config={
+                "model": _settings(module.hparams),
+                "data": dict(data.hparams),
+                "trainer": {"precision": str(trainer.precision)},
+            },
             data={
                 "source": data.source.name,
                 "splits": {column.split: column.samples for column in columns},

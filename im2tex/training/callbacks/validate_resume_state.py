@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from im2tex.errors import Im2TexError
@@ -20,10 +21,14 @@ _ADVICE = (
 )
 
 
+_PRECISION = "precision"  # the key in a checkpoint
+
+
 class ValidateResumeState(Callback):
     """Compares the state in a checkpoint with that of the fit.
 
-    Lightning loads the state without checks, and a wrong value fails steps later.
+    Lightning loads the state without checks, and a wrong value fails steps later. Another precision
+    than the checkpoint's, as of another device, is allowed and logged.
 
     Raises:
         Im2TexError: naming the first wrong value.
@@ -31,6 +36,12 @@ class ValidateResumeState(Callback):
 
     def __init__(self) -> None:
         self._checkpoint: Mapping[str, Any] | None = None
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Adds the precision of the fit."""
+        checkpoint[_PRECISION] = str(trainer.precision)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -48,6 +59,9 @@ class ValidateResumeState(Callback):
         checkpoint, self._checkpoint = self._checkpoint, None
         if checkpoint is None:
             return
+        before = checkpoint.get(_PRECISION, trainer.precision)
+        if before != trainer.precision:
+            rank_zero_info(f"the fit resumes in precision {trainer.precision}; it was {before}.")
         where = str(trainer.ckpt_path)
         loop = checkpoint.get("loops", {}).get("fit_loop", {})
         check_same_structure(trainer.fit_loop.state_dict(), loop, f"{where}: loops")
