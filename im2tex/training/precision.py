@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import platform
 import warnings
-from typing import Any
+from typing import Any, cast
 
 import torch
+from lightning.fabric.plugins.precision.precision import _PRECISION_INPUT
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import CUDAAccelerator
 from lightning.pytorch.utilities import rank_zero_info
@@ -17,7 +18,7 @@ AUTO = "auto"
 
 def resolve_precision(
     precision: str | int | None = AUTO, *, accelerator: str = "auto", devices: Any = "auto"
-) -> str:
+) -> _PRECISION_INPUT:
     """The precision for Lightning's Trainer; logs which one `auto` becomes, and why.
 
     `auto` becomes `bf16-mixed` where the devices compute in bf16 natively, `16-mixed` on CUDA GPUs
@@ -37,14 +38,14 @@ def resolve_precision(
     if precision in (AUTO, None):
         resolved, reason = _fastest(kind, devices)
         rank_zero_info(f"precision {resolved}, chosen by auto: {reason}.")
-        return resolved
+        return cast(_PRECISION_INPUT, resolved)
     chosen = str(precision)
     width = chosen.partition("-")[0]
     if kind == "cpu" and width == "16":
         _warn(f"precision {chosen} is slow on a CPU")
     elif kind == "cpu" and width == "bf16" and not cpu_has_bf16():
         _warn(f"precision {chosen} is slow on this CPU, which has no bf16 instructions")
-    return chosen
+    return cast(_PRECISION_INPUT, chosen)
 
 
 def cpu_has_bf16() -> bool:

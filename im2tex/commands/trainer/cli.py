@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Literal
 
 import torch
-from lightning.fabric.connector import _PRECISION_INPUT
+from lightning.fabric.plugins.precision.precision import _PRECISION_INPUT
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -60,9 +60,10 @@ class AutoPrecisionTrainer(Trainer):
     """
 
     def __init__(
-        self, *, precision: Literal["auto"] | _PRECISION_INPUT | None = AUTO, **arguments: Any
+        self, *, precision: Literal["auto"] | _PRECISION_INPUT | None = "auto", **arguments: Any
     ) -> None:
-        super().__init__(precision=precision, **arguments)  # `FormulaCLI` has resolved it
+        resolved: Any = precision  # `FormulaCLI` replaces auto
+        super().__init__(precision=resolved, **arguments)
 
 
 class FormulaCLI(LightningCLI):
