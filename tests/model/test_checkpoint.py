@@ -48,7 +48,7 @@ def test_checkpoint_loads_with_weights_only(checkpoint):
     ],
     ids=["another format", "another program"],
 )
-def test_a_checkpoint_of_another_kind_is_refused_by_every_command(
+def test_checkpoint_of_another_kind_is_refused_by_every_command(
     spoil, words, checkpoint, tmp_path, capsys
 ):
     path = altered(checkpoint, tmp_path / "other.ckpt", spoil)
@@ -63,7 +63,7 @@ def test_a_checkpoint_of_another_kind_is_refused_by_every_command(
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_a_truncated_checkpoint_is_named(share, checkpoint, tmp_path, capsys):
+def test_truncated_checkpoint_is_named_in_the_message(share, checkpoint, tmp_path, capsys):
     path = tmp_path / "cut.ckpt"
     content = checkpoint.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
@@ -73,7 +73,7 @@ def test_a_truncated_checkpoint_is_named(share, checkpoint, tmp_path, capsys):
     assert f"{path} cannot be read as a checkpoint" in said[0]
 
 
-def test_a_file_that_is_none_is_named(tmp_path, capsys):
+def test_file_that_is_no_checkpoint_is_named_in_the_message(tmp_path, capsys):
     contents = {"text.ckpt": b"hello", "words.ckpt": b"nonsense", "folder.ckpt": None}
     for name, content in contents.items():
         path = tmp_path / name
@@ -104,7 +104,7 @@ class Full:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
-def test_a_full_disk_leaves_the_checkpoint_that_was_there(tmp_path, monkeypatch):
+def test_full_disk_keeps_the_previous_checkpoint(tmp_path, monkeypatch):
     files = AtomicCheckpointIO()
     path = tmp_path / "checkpoints" / "last.ckpt"
     files.save_checkpoint({"step": 1}, path)
@@ -115,14 +115,12 @@ def test_a_full_disk_leaves_the_checkpoint_that_was_there(tmp_path, monkeypatch)
     assert os.listdir(path.parent) == ["last.ckpt"]
 
 
-def test_a_full_device_is_said_as_what_it_is():
+def test_full_device_is_named_in_the_message():
     with pytest.raises(Im2TexError, match="cannot write the checkpoint"):
         AtomicCheckpointIO().save_checkpoint({"step": 1}, "/dev/full/last.ckpt")
 
 
-def test_a_disk_that_fills_in_a_fit_ends_it_with_one_line_and_the_fit_can_go_on(
-    tmp_path, monkeypatch, capsys
-):
+def test_full_disk_during_a_fit_is_one_line_and_the_fit_resumes(tmp_path, monkeypatch, capsys):
     path = config(tmp_path, changed(TINY, trainer={"max_epochs": 2}))
     begun = ("fit", "--config", path)
     assert im2tex(*begun, "--trainer.max_epochs", "1") == 0
@@ -142,7 +140,7 @@ def test_a_disk_that_fills_in_a_fit_ends_it_with_one_line_and_the_fit_can_go_on(
 # ---------------------------------------------------------------- which are kept
 
 
-def test_the_last_is_written_before_there_is_any_score(tmp_path):
+def test_last_checkpoint_is_written_before_any_score(tmp_path):
     path = config(tmp_path, TINY)
     status = im2tex(
         *("fit", "--config", path, "--trainer.max_steps", "3"),
@@ -152,7 +150,7 @@ def test_the_last_is_written_before_there_is_any_score(tmp_path):
     assert sorted(os.listdir(tmp_path / "runs" / "version_0" / "checkpoints")) == ["last.ckpt"]
 
 
-def test_a_resumed_run_remembers_the_best_score_in_its_new_folder(tmp_path, monkeypatch, capsys):
+def test_resumed_run_in_a_new_folder_keeps_the_best_score(tmp_path, monkeypatch, capsys):
     perplexities = iter([2.0, 3.0, 1.0])
     monkeypatch.setattr(Perplexity, "compute", lambda self: torch.tensor(next(perplexities)))
     path = config(tmp_path, TINY)
@@ -170,7 +168,7 @@ def test_a_resumed_run_remembers_the_best_score_in_its_new_folder(tmp_path, monk
     assert best == [str(tmp_path / f"runs/version_{n}/checkpoints/best.ckpt") for n in (0, 0, 2)]
 
 
-def test_a_negative_number_of_steps_is_refused():
+def test_negative_number_of_steps_raises():
     with pytest.raises(Im2TexError, match="every_n_train_steps"):
         BestAndLastCheckpoint(every_n_train_steps=-1)
 
@@ -186,7 +184,7 @@ def test_moved_checkpoints_of_a_finished_fit_can_be_continued(trained, checkpoin
     assert content["global_step"] == 2 * torch.load(checkpoint, weights_only=True)["global_step"]
 
 
-def test_a_moved_runs_best_checkpoint_is_found_where_it_is_now(tmp_path, monkeypatch, capsys):
+def test_best_checkpoint_of_a_moved_run_is_found(tmp_path, monkeypatch, capsys):
     perplexities = iter([2.0, 3.0, 4.0, 5.0])
     monkeypatch.setattr(Perplexity, "compute", lambda self: torch.tensor(next(perplexities)))
     path = config(tmp_path, TINY)
@@ -207,7 +205,7 @@ def test_a_moved_runs_best_checkpoint_is_found_where_it_is_now(tmp_path, monkeyp
     assert best[1:] == found
 
 
-def test_a_best_checkpoint_that_is_nowhere_is_a_warning(tmp_path):
+def test_missing_best_checkpoint_is_a_warning(tmp_path):
     path = config(tmp_path, TINY)
     assert im2tex("fit", "--config", path) == 0
     (tmp_path / "runs/version_0/checkpoints/best.ckpt").unlink()

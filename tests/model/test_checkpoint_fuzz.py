@@ -79,7 +79,7 @@ def damaged(checkpoint, path, seed):
     torch.save(content, path)
 
 
-def test_a_damaged_checkpoint_loads_or_is_refused_in_one_line(checkpoint, tmp_path):
+def test_damaged_checkpoint_loads_or_is_refused_in_one_line(checkpoint, tmp_path):
     path = tmp_path / "odd.ckpt"
     refused = 0
     for seed in range(ROUNDS):
@@ -95,7 +95,7 @@ def test_a_damaged_checkpoint_loads_or_is_refused_in_one_line(checkpoint, tmp_pa
     assert ROUNDS / 4 < refused < ROUNDS
 
 
-def test_a_fit_starts_from_a_damaged_checkpoint_or_refuses_it(checkpoint, tmp_path):
+def test_init_from_a_damaged_checkpoint_works_or_is_refused(checkpoint, tmp_path):
     path = tmp_path / "odd.ckpt"
     settings = read_checkpoint(checkpoint)["hyper_parameters"]
     for seed in range(1000, 1000 + ROUNDS // 2):
@@ -111,7 +111,7 @@ def test_a_fit_starts_from_a_damaged_checkpoint_or_refuses_it(checkpoint, tmp_pa
 
 
 @pytest.mark.parametrize("command", ["fit", "export"])
-def test_a_command_goes_on_from_a_damaged_checkpoint_or_refuses_it(
+def test_resume_from_a_damaged_checkpoint_works_or_is_refused(
     command, checkpoint, tmp_path, capsys
 ):
     path = tmp_path / "odd.ckpt"
@@ -141,7 +141,7 @@ def folder(checkpoint, tmp_path_factory):
     return path
 
 
-def test_a_damaged_model_folder_loads_or_is_refused_in_one_line(folder, tmp_path):
+def test_damaged_model_folder_loads_or_is_refused_in_one_line(folder, tmp_path):
     refused = 0
     for seed in range(ROUNDS):
         chance = random.Random(seed)
@@ -240,7 +240,7 @@ def test_missing_weight_is_named(folder, checkpoint, tmp_path):
         Im2Tex.load_from_checkpoint(tmp_path / "a.ckpt")
 
 
-def test_a_pipe_or_a_loop_of_links_is_refused_at_once(folder, tmp_path):
+def test_checkpoint_that_is_a_pipe_or_link_loop_is_refused(folder, tmp_path):
     os.mkfifo(tmp_path / "pipe.ckpt")
     (tmp_path / "loop.ckpt").symlink_to(tmp_path / "loop.ckpt")
     (tmp_path / "zero.ckpt").symlink_to("/dev/zero")
@@ -273,7 +273,7 @@ class Runs:
         return os.mkdir, (str(self.path),)
 
 
-def test_nothing_in_a_checkpoint_is_run(checkpoint, tmp_path, capsys):
+def test_checkpoint_code_is_not_run(checkpoint, tmp_path, capsys):
     content = torch.load(checkpoint, weights_only=True)
     content["hyper_parameters"]["encoder"] = Runs(tmp_path / "ran")
     torch.save(content, tmp_path / "evil.ckpt")

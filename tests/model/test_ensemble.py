@@ -43,7 +43,7 @@ def flags(second):
     return "--model.ensemble", json.dumps([str(second)]), "--model.tta_scales", json.dumps(SCALES)
 
 
-def test_a_test_reads_together_and_says_so(checkpoint, second, tmp_path, capsys):
+def test_ensemble_test_reports_its_members(checkpoint, second, tmp_path, capsys):
     def tested(name, *more):
         command = ("test", "--ckpt_path", checkpoint, "--report.folder", tmp_path)
         assert im2tex(*command, "--report.study", "s", "--report.name", name, *more) == 0
@@ -80,7 +80,7 @@ def test_probabilities_are_averaged_over_models_and_views(checkpoint, second, pi
     assert one_view.transcribe(picture)[0].score == pytest.approx(alone.score, abs=1e-5)
 
 
-def test_an_exported_ensemble_reads_as_its_checkpoints_do(checkpoint, second, picture, tmp_path):
+def test_exported_ensemble_predicts_as_its_checkpoints(checkpoint, second, picture, tmp_path):
     out = tmp_path / "pair"
     export = ("export", "--ckpt_path", checkpoint, "--folder", out)
     assert im2tex(*export, "--ensemble", second, "--scales", *SCALES) == 0
@@ -123,7 +123,7 @@ def test_export_of_an_exported_ensemble_keeps_members_scales_and_licences(
     )
 
 
-def test_a_result_of_another_way_of_reading_is_not_shown(checkpoint, second, tmp_path, capsys):
+def test_ensemble_result_of_other_members_is_not_in_the_card(checkpoint, second, tmp_path, capsys):
     tested = ("test", "--ckpt_path", checkpoint, "--report.folder", tmp_path, "--report.study", "s")
     assert im2tex(*tested, *flags(second)) == 0
     result = tmp_path / "s" / "test.json"

@@ -47,7 +47,7 @@ def rows(model):
     }
 
 
-def test_the_same_vocabulary_in_another_order_keeps_each_tokens_rows(tmp_path):
+def test_init_from_a_reordered_vocabulary_keeps_the_rows_of_each_token(tmp_path):
     _, path = saved(tmp_path / "a.ckpt", ["x", "+", "1"])
     model = Im2Tex(vocabulary=["1", "x", "+"], **SMALL)
     initialize(model.recognizer, read_initial(str(path)))
@@ -65,7 +65,7 @@ def test_tokens_not_known_there_keep_their_fresh_rows(tmp_path):
     assert "tokens unknown to it (2): y z" in said
 
 
-def test_no_token_in_common_still_takes_the_special_ones_and_the_rest(tmp_path):
+def test_init_from_without_common_tokens_takes_special_tokens_and_the_rest(tmp_path):
     other, path = saved(tmp_path / "a.ckpt", ["x", "+"])
     model = Im2Tex(vocabulary=["a", "b", "c"], **SMALL)
     said = initialize(model.recognizer, read_initial(str(path)))
@@ -108,7 +108,7 @@ def test_init_from_report_names_new_and_unused_weights(tmp_path):
     assert "decoder.embedding.weight" not in said[1] + said[2]
 
 
-def test_a_model_that_nothing_fits_is_an_error(tmp_path):
+def test_init_from_a_model_without_fitting_weights_raises(tmp_path):
     _, path = saved(tmp_path / "a.ckpt", ["x"])
     arguments = {
         "channels": [3, 6],
@@ -125,7 +125,7 @@ def test_a_model_that_nothing_fits_is_an_error(tmp_path):
         initialize(model.recognizer, read_initial(str(path)))
 
 
-def test_a_fit_starts_from_the_weights_and_forgets_that_it_did(checkpoint, tmp_path, capsys):
+def test_init_from_is_not_saved_in_the_checkpoint(checkpoint, tmp_path, capsys):
     path = config(tmp_path, TINY)
     status = im2tex(
         *("fit", "--config", path, "--model.init_from", checkpoint),
@@ -142,9 +142,7 @@ def test_a_fit_starts_from_the_weights_and_forgets_that_it_did(checkpoint, tmp_p
             assert torch.equal(value, again["state_dict"][name]), name
 
 
-def test_a_fit_on_other_formulas_starts_from_the_rows_of_the_tokens_it_shares(
-    checkpoint, tmp_path, capsys
-):
+def test_init_from_on_other_formulas_keeps_the_rows_of_shared_tokens(checkpoint, tmp_path, capsys):
     source = TINY["data"]["source_args"] | {"symbols": "1 2 3 x + = \\cos \\sqrt"}
     path = config(tmp_path, changed(TINY, data={"source_args": source}))
     given = ("--model.init_from", checkpoint, "--trainer.max_steps", "1")
@@ -166,7 +164,7 @@ def test_a_fit_on_other_formulas_starts_from_the_rows_of_the_tokens_it_shares(
         assert torch.equal(one, other)
 
 
-def test_a_fit_that_goes_on_does_not_start_anew(checkpoint, tmp_path, capsys):
+def test_init_from_of_a_resumed_fit_is_ignored(checkpoint, tmp_path, capsys):
     status = im2tex(
         *("fit", "--ckpt_path", checkpoint, "--model.init_from", "nowhere.ckpt"),
         *("--trainer.accelerator", "cpu", "--trainer.max_epochs", "2"),
@@ -193,7 +191,7 @@ def test_init_from_ensemble_reports_that_its_first_model_is_used(checkpoint, tmp
     assert report.endswith("of its ensemble of 2 models: the first one")
 
 
-def test_a_missing_file_says_how_to_make_one(tmp_path, capsys):
+def test_init_from_a_missing_file_names_the_command(tmp_path, capsys):
     path = config(tmp_path, TINY)
     assert im2tex("fit", "--config", path, "--model.init_from", tmp_path / "no.ckpt") == 2
     said = capsys.readouterr().err.splitlines()[-1]

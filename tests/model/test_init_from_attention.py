@@ -41,7 +41,7 @@ def news(said):
 
 @pytest.mark.parametrize("share", [False, True])
 @pytest.mark.parametrize(("attention", "new"), [("sparsemax", "none"), ("hard", None)])
-def test_a_hierarchical_model_starts_the_sparse_ones_with_all_of_its_weights(
+def test_init_from_hierarchical_attention_keeps_all_weights_of_sparse_models(
     tmp_path, attention, new, share
 ):
     other = saved(tmp_path / "a.ckpt", "hierarchical", share_projection=share)
@@ -55,7 +55,7 @@ def test_a_hierarchical_model_starts_the_sparse_ones_with_all_of_its_weights(
         assert torch.equal(weights[name], weight), name
 
 
-def test_a_standard_model_starts_a_hierarchical_one_whose_coarse_parts_are_new(tmp_path):
+def test_init_from_standard_attention_initialises_the_coarse_parts_anew(tmp_path):
     other = saved(tmp_path / "a.ckpt", "standard")
     started = model("hierarchical")
     said = initialize(started.recognizer, read_initial(str(tmp_path / "a.ckpt")))

@@ -39,7 +39,7 @@ def picture(tmp_path_factory):
     return path
 
 
-def test_an_exported_model_has_the_checkpoints_weights_in_half_precision(folder, checkpoint):
+def test_exported_model_has_the_weights_of_the_checkpoint_in_half_precision(folder, checkpoint):
     content = read_checkpoint(checkpoint)
     model = Im2Tex.from_pretrained(folder)
     assert model.recognizer.require_vocabulary().ordinary == tuple(
@@ -52,7 +52,7 @@ def test_an_exported_model_has_the_checkpoints_weights_in_half_precision(folder,
     assert not model.training
 
 
-def test_an_export_is_complete(folder):
+def test_export_writes_all_files(folder):
     assert {path.name for path in folder.iterdir()} == {
         "config.json",
         "model.safetensors",
@@ -125,7 +125,7 @@ def test_training_data_of_another_type_is_refused(checkpoint, folder, tmp_path):
         Recognizer.from_pretrained(damaged)
 
 
-def test_the_card_shows_a_test_of_the_model_and_no_other(folder, checkpoint, tmp_path, capsys):
+def test_model_card_shows_only_tests_of_the_model(folder, checkpoint, tmp_path, capsys):
     tested = ("test", "--ckpt_path", checkpoint, "--report.folder", tmp_path, "--report.study", "s")
     assert im2tex(*tested) == 0
     result = tmp_path / "s" / "test.json"
@@ -224,7 +224,7 @@ def test_transcribe_of_what_is_no_picture_is_refused(folder):
             model.transcribe(source)
 
 
-def test_an_inkml_file_and_a_picture_as_bytes_are_read(folder, picture, tmp_path):
+def test_packaged_model_reads_inkml_files_and_image_bytes(folder, picture, tmp_path):
     ink = tmp_path / "a.inkml"
     ink.write_text("<ink><trace>0 0, 50 20, 10 20</trace></ink>")
     model = Im2Tex.from_pretrained(folder)
@@ -277,7 +277,7 @@ def test_weights_beyond_half_precision_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_model_of_the_package_is_small_licensed_and_reads(name, picture):
+def test_packaged_model_is_small_licensed_and_predicts(name, picture):
     folder = locate(name)
     assert (folder / "model.safetensors").stat().st_size < 16e6
     data = json.loads((folder / "config.json").read_text(encoding="utf-8"))["training_data"]

@@ -68,7 +68,7 @@ def test_used_options_raise_nothing(settings):
         Im2Tex(**({"encoder_args": SMALL} | settings))
 
 
-def test_the_command_refuses_it_before_data_are_read(tmp_path, capsys):
+def test_unused_option_is_refused_before_data_are_read(tmp_path, capsys):
     path = config(tmp_path, TINY)
     assert im2tex("fit", "--config", path, "--model.encoder_args.coarse=true") == 2
     said = capsys.readouterr().err.strip().splitlines()
@@ -77,7 +77,7 @@ def test_the_command_refuses_it_before_data_are_read(tmp_path, capsys):
     assert not (tmp_path / "data").exists()
 
 
-def test_a_checkpoint_that_has_one_is_tested_gone_on_with_and_started_from(tmp_path, monkeypatch):
+def test_unused_option_in_a_checkpoint_is_accepted(tmp_path, monkeypatch):
     path = config(tmp_path, changed(TINY, model=COARSE, trainer={"limit_train_batches": 1}))
     with monkeypatch.context() as before:
         before.setattr("im2tex.training.module.unused_options", lambda _: [])
@@ -92,7 +92,7 @@ def test_a_checkpoint_that_has_one_is_tested_gone_on_with_and_started_from(tmp_p
         assert im2tex("fit", "--config", path, "--model.init_from", last) == 0
 
 
-def test_an_encoder_without_a_coarse_branch_says_which_one_has_it():
+def test_coarse_option_of_an_encoder_without_it_names_one_that_has_it():
     with pytest.raises(
         Im2TexError, match=r"takes no argument 'coarse'.*an argument of encoder 'row_cnn'"
     ):
