@@ -22,7 +22,7 @@ from im2tex.errors import Im2TexError
 from im2tex.utils.cache_folder import user_cache_folder
 from im2tex.utils.files import atomic_write, wrap_os_errors
 
-VERSION = 1
+VERSION = 2
 READ_ERRORS = (pa.ArrowException, OSError, ValueError)  # of a damaged or hostile file
 KINDS = ("samples", "geometry")
 

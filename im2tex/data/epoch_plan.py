@@ -87,15 +87,18 @@ class EpochPlanner:
         plan = writers = None
         if self.augmentation is not None:
             plan = self.augmentation.plan(geometry, indices, epoch)
+            cropped = plan.crop >= 0
+            candidates = plan.crop[cropped]
+            width, height = geometry.layout_width[indices], geometry.layout_height[indices]
+            width[cropped], height[cropped] = (
+                geometry.crop_width[candidates],
+                geometry.crop_height[candidates],
+            )
+            widths[cropped] = box_widths(width[cropped], height[cropped])
             if self._resamples_strokes and self.synthesizer is not None:
                 writers = self.synthesizer.writers(indices, epoch)
                 composed = kind == SampleKind.LAYOUT
-                widths[composed] = self.synthesizer.extents(widths, writers)[composed]
-            cropped = plan.crop >= 0
-            candidates = plan.crop[cropped]
-            widths[cropped] = box_widths(
-                geometry.crop_width[candidates], geometry.crop_height[candidates]
-            )
+                widths[composed] = self.synthesizer.extents(width, height, writers)[composed]
             unit[cropped] = geometry.crop_unit[candidates]
             length[cropped] = geometry.crop_end[candidates] - geometry.crop_start[candidates]
             factor, stroke_width = (

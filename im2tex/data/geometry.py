@@ -45,6 +45,8 @@ GEOMETRY_SCHEMA = pa.schema(
         ("length", pa.int32()),
         ("unit", pa.float64()),
         ("widths", pa.list_(pa.float32(), len(DIRECTIONS))),
+        ("layout_width", pa.float32()),
+        ("layout_height", pa.float32()),
         ("aligned", pa.int8()),
         ("crops", pa.large_list(_CROP)),
     ]
@@ -78,6 +80,9 @@ class Geometry:
         unit: (n,) float64 characteristic symbol size (`im2tex.ink.scale`).
         widths: (n, directions) float32 widths of the ink in `DIRECTIONS`. For an image or a layout,
             those of the box around it.
+        layout_width: (n,) float32 width of a layout, from which the size of other inks is
+            estimated; 0 for other samples.
+        layout_height: (n,) float32 its height.
         aligned: (n,) bool, whether every symbol is aligned to a token, for swaps.
         crop_offsets: (n + 1,) int64 bounds of each sample's sub-formulas in the arrays below.
         crop_start: (m,) int32 index of the first token.
@@ -94,6 +99,8 @@ class Geometry:
     length: NDArray[np.int32]
     unit: NDArray[np.float64]
     widths: NDArray[np.float32]
+    layout_width: NDArray[np.float32]
+    layout_height: NDArray[np.float32]
     aligned: NDArray[np.bool_]
     crop_offsets: NDArray[np.int64]
     crop_start: NDArray[np.int32]
@@ -121,6 +128,8 @@ class Geometry:
             np.array([row.length for row in rows], np.int32),
             np.array([row.unit for row in rows], np.float64),
             np.array([row.widths for row in rows], np.float32).reshape(-1, len(DIRECTIONS)),
+            np.array([row.layout_width for row in rows], np.float32),
+            np.array([row.layout_height for row in rows], np.float32),
             np.array([row.aligned for row in rows], np.bool_),
             np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
             table[:, 0].astype(np.int32),
@@ -164,7 +173,8 @@ class Geometry:
         """The geometry of the same samples with other labels, to which no symbol is aligned."""
         count = len(self)
         columns = {field.name: getattr(self, field.name)[:0] for field in fields(self)}
-        columns |= {name: getattr(self, name) for name in ("kind", "unit", "widths")}
+        kept = ("kind", "unit", "widths", "layout_width", "layout_height")
+        columns |= {name: getattr(self, name) for name in kept}
         columns["length"] = np.asarray(lengths, np.int32)
         columns["aligned"] = np.zeros(count, np.bool_)
         columns["crop_offsets"] = np.zeros(count + 1, np.int64)
@@ -182,6 +192,8 @@ class Geometry:
                 pa.array(self.length),
                 pa.array(self.unit),
                 widths,
+                pa.array(self.layout_width),
+                pa.array(self.layout_height),
                 pa.array(self.aligned.view(np.int8)),
                 pa.LargeListArray.from_arrays(pa.array(self.crop_offsets), crops),
             ],
@@ -198,6 +210,8 @@ class Geometry:
             column("length").to_numpy(),
             column("unit").to_numpy(),
             column("widths").values.to_numpy().reshape(-1, len(DIRECTIONS)),
+            column("layout_width").to_numpy(),
+            column("layout_height").to_numpy(),
             column("aligned").to_numpy().view(np.bool_),
             crops.offsets.to_numpy(),
             *(crops.values.field(field.name).to_numpy() for field in _CROP),
@@ -217,6 +231,8 @@ class _Row(NamedTuple):
     length: int
     unit: float = 1.0
     widths: NDArray[np.float64] = np.zeros(len(DIRECTIONS))
+    layout_width: float = 0.0
+    layout_height: float = 0.0
     aligned: bool = False
     crops: NDArray[np.float64] = np.zeros((0, 6))  # start, end, unit, width, height, cumulative
 
@@ -232,8 +248,8 @@ def _measure(sample: Sample) -> _Row:
             length,
             ink_size(sample.ink),
             np.ptp(points @ _UNIT_VECTORS, axis=0),
-            aligned_structure(sample.ink, sample.tokens) is not None,
-            _measure_crops(sample.ink, sample.tokens, ink_size),
+            aligned=aligned_structure(sample.ink, sample.tokens) is not None,
+            crops=_measure_crops(sample.ink, sample.tokens, ink_size),
         )
     if sample.image is not None:
         try:
@@ -259,11 +275,14 @@ def _measure_layout(stored: StoredLayout, length: int) -> _Row:
             for position, strokes in symbols.items()
         ),
     )
+    left, top, right, bottom = ink.bounds
     return _Row(
         SampleKind.LAYOUT,
         length,
         stored.ink_size,
         box_widths(stored.width, stored.height),
+        right - left,
+        bottom - top,
         aligned_structure(ink, tokens) is not None,
         _measure_crops(ink, tokens, lambda _: stored.ink_size),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from im2tex.data.geometry import VERTICAL, box_widths
+from im2tex.data.geometry import box_widths
 from im2tex.data.sample import Sample
 from im2tex.errors import Im2TexError
 from im2tex.ink.handwriting import Composer
@@ -16,6 +16,9 @@ from im2tex.ink.handwriting.style import HandwritingStyle, WriterStyle, WriterSt
 from im2tex.ink.ink import Ink
 from im2tex.utils.philox import philox_uniform
 
+# Measured on 1000 layouts of formulas like CROHME's, in the style `natural`.
+_WIDENING = 0.04  # of the width, by `HandwritingStyle.widening`
+_RISE = 0.5  # of the rise of the baseline that adds to the height
 _STREAM = 1  # of the random numbers of a sample in an epoch
 
 
@@ -75,25 +78,25 @@ class HandwritingSynthesizer:
         draws = philox_uniform(self.seed, epoch, indices, count, _STREAM)
         return self.composer.style.writers(draws)
 
-    def extents(self, widths: NDArray[np.float64], writers: WriterStyles) -> NDArray[np.float64]:
-        """Estimated widths of inks by other writers.
-
-        The stored widths are those of one ink, whose writer is taken for the average one. The
-        variation of single symbols is ignored.
+    def extents(
+        self, width: NDArray[np.float32], height: NDArray[np.float32], writers: WriterStyles
+    ) -> NDArray[np.float64]:
+        """Estimated widths of inks; the variation of single symbols is ignored.
 
         Args:
-            widths: (n, directions) widths of the stored inks, as in `Geometry`.
+            width: (n,) width of each layout, or of a part of it. The layout predicts the ink better
+                than the ink of another writer does, whose own variation adds to the error.
+            height: (n,) height of each.
             writers: (n,) styles.
 
         Returns:
-            (n, directions).
+            (n, directions), see `Geometry`.
         """
-        style = self.composer.style
-        spacing = max(style.spacing_mean, style.spacing_min)
-        width = widths[:, 0] * writers.horizontal_scale / np.exp(spacing)
-        height = widths[:, VERTICAL] * writers.vertical_scale / np.exp(0.5 * spacing)
-        height = height + np.abs(writers.slope) * width
-        return box_widths(width, height)
+        widening = 1 + _WIDENING * self.composer.style.widening
+        composed_width = widening * writers.horizontal_scale * width
+        composed_height = writers.vertical_scale * height
+        composed_height += _RISE * np.abs(writers.slope) * composed_width
+        return box_widths(composed_width, composed_height)
 
     def _first_generator(self, key: str) -> np.random.Generator:
         return np.random.default_rng([self.seed, zlib.crc32(key.encode()), 0])

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from im2tex.data.geometry import VERTICAL, Geometry
 from im2tex.data.handwriting_synthesizer import HandwritingSynthesizer
 from im2tex.data.sample import Sample, StoredLayout
 from im2tex.ink.glyphs import built_in_bank
 from im2tex.ink.handwriting import NATURAL, PAPER, Composer, HandwritingStyle
-from im2tex.ink.recombination.label_structure import symbol_box
 from im2tex.render.layout.layout import Layout, PlacedSymbol, SymbolKind
 
 MARKUP = (
@@ -86,8 +86,7 @@ def ink_of(style, seed):
 
 def test_evaluation_ink_has_kept_boxes():
     ink = ink_of(NATURAL, 5)
-    found = np.array([symbol_box(ink, one) for one in ink.symbols])
-    assert found == pytest.approx(np.array(BOXES), abs=0.06)
+    assert ink.symbol_boxes == pytest.approx(np.array(BOXES), abs=0.06)
 
 
 @pytest.mark.parametrize(("style", "kept"), LENGTHS, ids=["paper", "natural"])
@@ -114,7 +113,7 @@ def test_training_ink_has_kept_distribution():
     for k in range(count):
         ink = composer.compose(LAYOUT, np.random.default_rng(k), writers.writer(k))
         left, top, right, bottom = ink.bounds
-        places = np.array([symbol_box(ink, one) for one in ink.symbols])
+        places = ink.symbol_boxes
         size = np.median((places[:, 2:] - places[:, :2]).max(axis=1))
         length = sum(np.hypot(*np.diff(stroke, axis=0).T).sum() for stroke in ink.strokes)
         found.append(np.log([right - left, bottom - top, size, length]))
@@ -122,3 +121,20 @@ def test_training_ink_has_kept_distribution():
     # Four standard errors of 400 inks.
     assert (np.abs(means - MEANS) < 4 * DEVIATIONS / np.sqrt(count)).all()
     assert deviations == pytest.approx(DEVIATIONS, rel=4 / np.sqrt(2 * count))
+
+
+def test_extents_estimate_size_of_composed_ink():
+    synthesizer = HandwritingSynthesizer(Composer(built_in_bank(), NATURAL))
+    writers = synthesizer.writers(np.arange(100), epoch=1)
+    bounds = []
+    for k in range(100):
+        ink = synthesizer.compose(SAMPLE, np.random.default_rng(k), writers.writer(k))
+        bounds.append(ink.bounds)
+    left, top, right, bottom = np.array(bounds).T
+    geometry = Geometry.of([SAMPLE] * 100)
+    assert (geometry.layout_width[0], geometry.layout_height[0]) == (1360, 220)
+    widths = synthesizer.extents(geometry.layout_width, geometry.layout_height, writers)
+    for estimated, actual in ((widths[:, 0], right - left), (widths[:, VERTICAL], bottom - top)):
+        error = np.log(estimated / actual)
+        assert abs(np.median(error)) < 0.07
+        assert error.std() < 0.07

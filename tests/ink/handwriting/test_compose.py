@@ -17,7 +17,6 @@ from im2tex.ink.handwriting.fitting import (
 )
 from im2tex.ink.handwriting.overlaps import resolve_overlaps
 from im2tex.ink.handwriting.spacing import HorizontalSpacing
-from im2tex.ink.recombination.label_structure import symbol_box
 from im2tex.render.layout.layout import UNIT, Layout, PlacedSymbol, SymbolKind
 
 
@@ -54,7 +53,7 @@ BANK = GlyphBank.of(
 
 
 def boxes(ink):
-    return {one.position: symbol_box(ink, one) for one in ink.symbols}
+    return {one.position: box for one, box in zip(ink.symbols, ink.symbol_boxes, strict=True)}
 
 
 def test_compose_symbols_have_positions_and_tokens():
@@ -215,7 +214,7 @@ def test_compose_draws_radicals_missing_in_bank(bank):
         ),
     )
     ink = Composer(bank, PAPER).compose(root, np.random.default_rng(0))
-    assert symbol_box(ink, ink.symbols[0]) == pytest.approx((0, 0, 200, 120), abs=8)
+    assert ink.symbol_boxes[0] == pytest.approx((0, 0, 200, 120), abs=8)
 
 
 def test_compose_function_name_whole_or_by_letters():
