@@ -1,10 +1,17 @@
-"""Measures training data: stores of many sizes, opened and read.
+"""Measures training data against an older version of im2tex, and stores of many sizes.
 
+    git worktree add --detach old e526574
+    python benchmarks/data_pipeline.py --root data --baseline old
     python benchmarks/data_pipeline.py --make 1000000 --root big --layouts data/handwriting
     python benchmarks/data_pipeline.py --root big
 
-The first command makes `big/handwriting/train-SIZE` for 10,000, 100,000 and 1,000,000 samples: the
-layouts of a store again and again, with new keys, in shards. The second one prints, for each size,
+The first table has the settings of `configs/crohme_small.yaml` on `crohme`, and of
+`configs/synthetic_small.yaml` on `handwriting`: processor time to plan an epoch and to draw a
+sample, time to the first batch, and images per second without a model. Both versions run one after
+the other, several times; the table has the best of each.
+
+The third command makes `big/handwriting/train-SIZE` for 10,000, 100,000 and 1,000,000 samples: the
+layouts of a store again and again, with new keys, in shards. The last one prints, for each size,
 the seconds to open the split and to read its geometry, and the private memory of the process
 afterwards and after 20,000 random samples; `pipeline_probe.py` measures each in a process of its
 own. Delete the folder afterwards.
@@ -86,11 +93,40 @@ def probe(tree: Path, root: Path, mode: str, *options: object) -> dict[str, floa
     return measured
 
 
+def compare(tree: Path, baseline: Path, root: Path, rounds: int) -> None:
+    """Prints the table of both versions."""
+    print(f"{'':44} {'ours':>10} {'baseline':>10} {'ratio':>8}")
+    for source in ("crohme", "handwriting"):
+        plain = ("--source", source)
+        for name, mode, key, options in (
+            ("plan, microseconds a sample", "plan", "us_per_sample", ()),
+            ("plan, the same, one of 2 ranks", "plan", "us_per_sample", ("--ranks", 2)),
+            ("draw, samples a second of a core", "draw", "rate", ()),
+            ("first batch, seconds", "start", "seconds", ()),
+            ("private memory at the first batch, MB", "start", "private_mb", ()),
+            ("images a second, 1 worker", "load", "rate", ("--workers", 1)),
+            ("images a second, 2 workers", "load", "rate", ("--workers", 2)),
+        ):
+            ours, theirs = (
+                [probe(version, root, mode, *plain, *options)[key] for _ in range(rounds)]
+                for version in (tree, baseline)
+            )
+            best = max if key == "rate" else min
+            ratio = best(ours) / best(theirs)
+            ratio = ratio if key == "rate" else 1 / ratio
+            print(
+                f"{source + ': ' + name:44} {best(ours):10.4g} {best(theirs):10.4g} {ratio:8.3g}",
+                flush=True,
+            )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--root", type=Path, required=True, help="folder of the stores")
     parser.add_argument("--make", type=int, help="makes stores of up to so many samples")
     parser.add_argument("--layouts", type=Path, help="prepared source `handwriting`, for --make")
+    parser.add_argument("--baseline", type=Path, help="files of the version to compare with")
+    parser.add_argument("--rounds", type=int, default=2)
     args = parser.parse_args()
     folder = args.root / SOURCE
     if args.make is not None:
@@ -102,9 +138,12 @@ def main() -> int:
         shutil.copy(args.layouts.parent / bank, args.root / bank)
         return 0
     announce()
+    tree = Path(__file__).parents[1]
+    if args.baseline is not None:
+        compare(tree, args.baseline.absolute(), args.root.absolute(), args.rounds)
+        return 0
     print(f"{'samples':>10} {'open':>8} {'geometry':>9} {'tokens':>8} {'memory':>8} {'read':>8}")
     print(f"{'':>10} {'seconds':>8} {'seconds':>9} {'seconds':>8} {'MB':>8} {'MB':>8}")
-    tree = Path(__file__).parents[1]
     for size in sizes_up_to(10**9):
         if not list(folder.glob(f"train-{size}-*.parquet")):
             continue

@@ -73,7 +73,14 @@ def measure_plan(options: argparse.Namespace) -> dict[str, float]:
     loader.sampler.position = lambda: (1, 0)
     batches = sum(1 for _ in loader.sampler)
     planned = time.process_time() - loaded
-    return {"seconds": planned, "loader_seconds": loaded - begun, "batches": batches}
+    samples = getattr(loader.sampler, "indices", None)
+    if samples is None:  # the name at e526574
+        samples = loader.sampler.numbers
+    return {
+        "us_per_sample": 1e6 * planned / len(samples),
+        "loader_seconds": loaded - begun,
+        "batches": batches,
+    }
 
 
 def measure_draw(options: argparse.Namespace) -> dict[str, float]:
@@ -123,6 +130,7 @@ def loader_of(options: argparse.Namespace) -> Any:
     if options.source != "crohme":  # as synthetic_small.yaml: no recombination
         unused = ("swap_fraction", "swap_share", "subformula_crop_prob", "crop_share")
         settings = {name: value for name, value in settings.items() if name not in unused}
+        settings["train_samples"] = 10_000
     known = inspect.signature(FormulaDataModule).parameters
     settings["num_workers" if "num_workers" in known else "workers"] = options.workers
     data = FormulaDataModule(root=str(options.root), seed=0, **settings)
