@@ -3,48 +3,48 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
 
 from im2tex.data.geometry import Geometry
 from im2tex.data.sample import Sample
+from im2tex.utils.processes import lazy_map
 from im2tex.utils.progress import progress_bar
 
 _CHUNK = 512  # samples
 
-_samples: Sequence[Sample] = ()  # of a worker process
+Open = Callable[[Path], Sequence[Sample]]
 
 
-def measure_split(samples: Sequence[Sample], processes: int | None = None) -> Geometry:
+def measure_split(open_split: Open, path: Path, processes: int | None = None) -> Geometry:
     """Measures all samples.
 
     Args:
-        samples: such as a `Split`, which is opened once in each process.
+        open_split: opens the split, once in each process.
+        path: of the split.
         processes: number of processes; that of the processors if not given.
+
+    Raises:
+        Im2TexError: if a process ends without a result.
     """
-    firsts = range(0, len(samples), _CHUNK)
+    count = len(open_split(path))
+    firsts = range(0, count, _CHUNK)
     processes = min(processes or os.cpu_count() or 1, len(firsts))
-    with progress_bar("measuring samples", len(samples)) as bar, ExitStack() as stack:
-        found: Iterable[Geometry] = (_measure(samples, first) for first in firsts)
-        if processes > 1:
-            pool = ProcessPoolExecutor(processes, initializer=_start, initargs=(samples,))
-            found = stack.enter_context(pool).map(_measure_own, firsts)
-        parts = []
-        for part in found:
+    parts = [Geometry.of(())]
+    with progress_bar("measuring samples", count) as bar:
+        measure = partial(_measure, open_split, path)
+        for part in lazy_map(measure, firsts, processes if processes > 1 else 0):
             parts.append(part)
             bar.advance(len(part))
-    return Geometry.concatenate(parts or [Geometry.of(())])
+    _opened.cache_clear()
+    return Geometry.concatenate(parts)
 
 
-def _start(samples: Sequence[Sample]) -> None:
-    global _samples  # noqa: PLW0603
-    _samples = samples
+def _measure(open_split: Open, path: Path, first: int) -> Geometry:
+    return Geometry.of(_opened(open_split, path)[first : first + _CHUNK], first)
 
 
-def _measure_own(first: int) -> Geometry:
-    return _measure(_samples, first)
-
-
-def _measure(samples: Sequence[Sample], first: int) -> Geometry:
-    return Geometry.of(samples[first : first + _CHUNK], first)
+@lru_cache(maxsize=1)
+def _opened(open_split: Open, path: Path) -> Sequence[Sample]:
+    return open_split(path)

@@ -299,7 +299,7 @@ class Split(Sequence[Sample]):
 
     def _write_geometry(self, path: Path, schema: pa.Schema) -> None:
         """Measures all samples, in several processes if there are many."""
-        geometry = measure_split(Split(self.path))
+        geometry = measure_split(Split, self.path)
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
             writer.write_batch(geometry.to_batch(schema))
 
