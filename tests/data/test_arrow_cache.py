@@ -100,7 +100,9 @@ def test_geometry_is_stored_and_equals_measured(path, monkeypatch):
 def test_geometry_of_several_processes_is_equal(path, monkeypatch):
     monkeypatch.setattr(geometry_workers, "_CHUNK", 2)
     split = Split(path)
-    assert_equal(geometry_workers.measure_split(Split, split.path, processes=2), Geometry.of(SAMPLES))
+    assert_equal(
+        geometry_workers.measure_split(Split, split.path, processes=2), Geometry.of(SAMPLES)
+    )
 
 
 def test_changed_split_is_read_anew(path):
