@@ -166,12 +166,14 @@ def round_corners(points: NDArray[Any]) -> NDArray[Any]:
     for _ in range(2):
         if len(points) < 3:
             return points
-        before, after = np.diff(points[:-1], axis=0), np.diff(points[1:], axis=0)
-        lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
-        gentle = (before * after).sum(axis=1) > _MIN_COSINE * np.maximum(lengths, 1e-12)
-        inner = points[1:-1]
+        steps = points[1:] - points[:-1]
+        lengths = np.sqrt((steps * steps).sum(axis=1))
+        before, after, inner = steps[:-1], steps[1:], points[1:-1]
+        limits = _MIN_COSINE * np.maximum(lengths[:-1] * lengths[1:], 1e-12)
+        gentle = (before * after).sum(axis=1) > limits
         cut = np.stack([inner - before / 4, inner + after / 4], axis=1)  # (n - 2, 2, 2)
         cut[~gentle, 0] = inner[~gentle]
-        kept = np.stack([np.ones_like(gentle), gentle], axis=1)
+        kept = np.ones(cut.shape[:2], np.bool_)
+        kept[:, 1] = gentle
         points = np.concatenate([points[:1], cut[kept], points[-1:]])
     return points
