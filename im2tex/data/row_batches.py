@@ -179,9 +179,8 @@ class _OpenBatch:
         first, end = self._stroke_ends[row : row + 2].tolist()
         ends = self._point_ends[first : end + 1].tolist()
         points = self._points[ends[0] : ends[-1]].reshape(-1, 2)
-        start = ends[0]
-        strokes = tuple(points[(a - start) // 2 : (b - start) // 2] for a, b in pairwise(ends))
-        return Ink(strokes, self._symbols(row))
+        offsets = [(end - ends[0]) // 2 for end in ends]
+        return Ink.of_points(points, offsets, self._symbols(row))
 
     def _symbols(self, row: int) -> tuple[Symbol, ...]:
         first, end = self._symbol_ends[row : row + 2].tolist()

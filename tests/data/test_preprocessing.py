@@ -7,7 +7,7 @@ from PIL import Image
 
 from im2tex.data.preprocessing import Preprocessing
 from im2tex.errors import Im2TexError
-from im2tex.ink.ink import Ink
+from im2tex.ink.ink import Ink, Symbol
 
 PLAIN = Preprocessing()
 
@@ -221,3 +221,19 @@ def test_load_image_without_ink_raises(source):
 
 def test_blank_has_size_of_stride():
     assert Preprocessing(stride=(16, 32)).blank().image.shape == (16, 32)
+
+
+def test_boxes_are_in_pixels_of_the_image_where_known():
+    strokes = (square(0, 0, 10), square(30, 5, 10), square(60, 0, 10))
+    symbols = (Symbol("a", (1, 0), 2), Symbol("b", (2,), -1), Symbol("c", (), 1))
+    ink = Ink(strokes, symbols)
+    drawn = PLAIN.rasterize(ink, scale=2.0)
+    boxes = PLAIN.boxes(drawn, ink, 4)
+    unknown = [0, 0, -1, -1]
+    left = top = drawn.offset
+    assert boxes.tolist() == [
+        unknown,
+        unknown,
+        pytest.approx([left, top, left + 80, top + 30]),
+        unknown,
+    ]

@@ -122,6 +122,22 @@ def test_augmentation_moves_symbols_as_a_whole():
     assert crossing[0] == pytest.approx(crossing[1], abs=1e-3)
 
 
+def test_augmentation_symbols_vary_about_their_centres():
+    augmentation = replace(OFF, symbol_resize=1.3, symbol_rotation=20, symbol_shift=0.2)
+    varied = augmentation.apply(INK, np.random.default_rng(4))
+    size = 20.0  # the median of 20, 20 and 15
+    draws = np.random.default_rng(4).uniform(-1, 1, (4, 3))
+    for i, (symbol, extent) in enumerate(zip(INK.symbols, (20.0, 15.0), strict=True)):
+        points = np.concatenate([INK.strokes[k] for k in symbol.strokes])
+        centre = (points.min(axis=0) + points.max(axis=0)) / 2
+        angle, factor = np.radians(20) * draws[0, i], 1.3 ** draws[1, i]
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        shift = 0.2 * min(size, extent) * draws[2:, i]
+        expected = factor * (points - centre) @ turn + centre + shift
+        found = np.concatenate([varied.strokes[k] for k in symbol.strokes])
+        assert found == pytest.approx(expected, abs=1e-4)
+
+
 def test_augmentation_wobble_is_smooth():
     line = np.linspace((0, 0), (100, 0), 500, dtype=np.float32)
     ink = Ink((line, stroke((0, 10), (0, 20)), stroke((50, 10), (50, 20))))
