@@ -121,17 +121,22 @@ def learns_for_a_step(path, root, *flags):
     return im2tex("fit", "--config", path, *flags)
 
 
+def narrow_layers(path):
+    """Flags for the sizes of a configuration."""
+    model = load_config(path)["model"]
+    return [
+        f"--model.{kind}_args.{name}={value}"
+        for kind in ("encoder", "decoder")
+        for name, value in NARROW[model[kind]].items()
+    ]
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_config_builds_and_trains_for_a_step_with_narrow_layers(path, root, capsys):
     model = load_config(path)["model"]
     own = Im2Tex(vocabulary=["x", "+"], **model)
     assert own.hparams["encoder"] == model["encoder"]
-    flags = [
-        f"--model.{kind}_args.{name}={value}"
-        for kind in ("encoder", "decoder")
-        for name, value in NARROW[model[kind]].items()
-    ]
-    status = learns_for_a_step(path, root, *flags)
+    status = learns_for_a_step(path, root, *narrow_layers(path))
     said = capsys.readouterr()
     assert status == 0, said.err
     assert "24 of 24 samples" in said.out
@@ -143,6 +148,20 @@ def test_architecture_trains_for_a_step_at_its_own_sizes(path, root, capsys):
     said = capsys.readouterr()
     assert status == 0, said.err
     assert "24 of 24 samples" in said.out
+
+
+@pytest.mark.parametrize("path", ARCHITECTURES, ids=lambda path: path.stem)
+def test_architecture_with_narrow_layers_trains_in_bfloat16(path, root, capsys):
+    """As `precision: auto` does where the device computes in bf16."""
+    status = learns_for_a_step(path, root, *narrow_layers(path), "--trainer.precision=bf16-mixed")
+    said = capsys.readouterr()
+    assert status == 0, said.err
+    assert "precision bf16-mixed" in said.out
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_config_leaves_the_precision_to_the_device(path):
+    assert load_config(path)["trainer"].get("precision", "auto") == "auto"
 
 
 def test_small_model_trains_in_bfloat16(tmp_path):

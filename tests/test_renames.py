@@ -1,14 +1,18 @@
 """Old names of settings: accepted in every place that may hold one, with a warning for the user."""
 
 import inspect
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
 import pytest
+from tiny_run import TINY, config, im2tex
 
 from im2tex import renames
 from im2tex.attention import ATTENTIONS
-from im2tex.commands.trainer.config_layers import split_layers
+from im2tex.commands.trainer.cli import FormulaCLI
+from im2tex.commands.trainer.config_layers import split_layers, use_current_arguments
 from im2tex.commands.trainer.early_checks import is_known_flag
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.data.preprocessing import Preprocessing
@@ -120,6 +124,59 @@ def test_configuration_with_both_names_is_refused_by_file(table, tmp_path: Path)
     file.write_text("data: {old_workers: 3, num_workers: 4}\n")
     with pytest.raises(Im2TexError, match=r"run.yaml.*both data.old_workers and data.num_workers"):
         split_layers(["--config", str(file)])
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        (["--model.decoder_args.old_width", "3"], ["--model.decoder_args.width", "3"]),
+        (["--model.decoder_args.old_width=3"], ["--model.decoder_args.width=3"]),
+        (["--model.decoder_args.side=left"], ["--model.decoder_args.side=left_to_right"]),
+        (["--model.decoder_args={old_width: 3}"], ['--model.decoder_args={"width": 3}']),
+        (["--model.decoder_args", "{old_width: 3}"], ["--model.decoder_args", '{"width": 3}']),
+    ],
+)
+def test_flag_with_old_argument_is_passed_on_with_the_current_one(table, given, taken):
+    (layer,) = layers = split_layers(given)
+    with pytest.warns(FutureWarning, match="decoder 'pen': .* of an older version"):
+        use_current_arguments(layers, {"model.decoder": "pen"})
+    assert layer.arguments == taken
+
+
+def test_old_argument_of_a_configuration_is_that_of_the_component_in_force(table, tmp_path: Path):
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text("model: {decoder: pen, decoder_args: {old_width: 3}}\n")
+    two.write_text("model: {decoder: brush, decoder_args: {old_width: 4}}\n")
+    layers = split_layers(["--config", str(one), "--config", str(two), "--model.clip_norm=1"])
+    with pytest.warns(FutureWarning, match="old_width"):
+        use_current_arguments(layers, {"model.decoder": "lstm"})
+    arguments = [layer.content["model"]["decoder_args"] for layer in layers[:2]]
+    assert arguments == [{"width": 3}, {"old_width": 4}]
+    assert layers[2].arguments == ["--model.clip_norm=1"]
+
+
+def test_flag_by_its_old_name_overrides_a_configuration_and_warns_once(tmp_path, monkeypatch):
+    found = {}
+    monkeypatch.setattr(
+        FormulaCLI, "_run_subcommand", lambda cli, name: found.update(cli.config[name].as_dict())
+    )
+    flag = ("--model.encoder_args.row_width", "6")
+    with pytest.warns(FutureWarning) as warned:
+        assert im2tex("fit", "--config", config(tmp_path, TINY), *flag) == 0
+    assert found["model"]["encoder_args"]["row_hidden_size"] == 6
+    assert "row_width" not in found["model"]["encoder_args"]
+    assert len([one for one in warned if "row_width" in str(one.message)]) == 1
+
+
+def test_warning_of_the_command_is_one_line(tmp_path):
+    arguments = ("fit", "--config", config(tmp_path, TINY), "--data.workers=0", "--print_config")
+    done = subprocess.run(
+        [sys.executable, "-m", "im2tex", *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.splitlines() == [
+        "im2tex: warning: --data.workers: data.workers is the name of an older version; write "
+        "data.num_workers."
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
 """Layers of a command's settings: configuration files, flags, and the settings of a checkpoint.
 
-jsonargparse merges configuration files and flags in the order of the command line. Three rules are
+jsonargparse merges configuration files and flags in the order of the command line. Four rules are
 added here, on the argument list, before it is parsed:
 
 - A configuration file with the key `base` extends another file, given relative to itself.
 - When a layer changes the name of a component, the earlier layers' arguments of that component are
   reset, since they belong to another component.
 - The settings of a checkpoint are the first layer, so that all others override them.
+- Old names of settings and of components' arguments are replaced in every layer, so that a later
+  layer overrides an earlier one whichever name it uses.
 """
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +24,12 @@ import yaml
 
 from im2tex.errors import Im2TexError
 from im2tex.model.migration import current_class_path, migrate_class_paths
-from im2tex.renames import current_setting, current_settings, warn_of_old_names
+from im2tex.renames import (
+    current_arguments,
+    current_setting,
+    current_settings,
+    warn_of_old_names,
+)
 from im2tex.utils.files import wrap_os_errors
 
 COMPONENT_ARGUMENTS = {
@@ -167,6 +175,72 @@ def reset_replaced_arguments(
                 current[name] = layer.values[name]
         arguments += layer.arguments
     return arguments
+
+
+def use_current_arguments(layers: Sequence[ConfigLayer], defaults: Mapping[str, Any]) -> None:
+    """Replaces old names of components' arguments in all layers, in place, with a warning.
+
+    Args:
+        layers: in the order of the command line.
+        defaults: the components that are used where no layer names one.
+
+    Raises:
+        Im2TexError: if a layer gives an argument by both names.
+    """
+    components = dict(defaults)
+    for layer in layers:
+        named = {name: layer.values.get(name) for name in components}
+        components |= {name: value for name, value in named.items() if value is not None}
+        if layer.content is None:
+            _rename_flags(layer, components)
+        else:
+            content = dict(layer.content)
+            for name, component in components.items():
+                group, _, kind = name.partition(".")
+                settings = content.get(group)
+                arguments = settings.get(f"{kind}_args") if isinstance(settings, Mapping) else None
+                if isinstance(settings, Mapping) and isinstance(arguments, Mapping):
+                    current = _current_arguments(kind, component, arguments)
+                    content[group] = {**settings, f"{kind}_args": current}
+            layer.content, layer.values = content, flatten(content)
+
+
+def _rename_flags(layer: ConfigLayer, components: Mapping[str, Any]) -> None:
+    """Replaces old names of components' arguments in the flags of a layer."""
+    options = list(_split_options(layer.arguments))
+    layer.arguments, layer.values = [], {}
+    for option, text, words in options:
+        name, value = option, text
+        for setting, component in components.items():
+            owner, kind = f"--{setting}_args", setting.partition(".")[2]
+            if option == owner:
+                value = _current_value(kind, component, text)
+            elif option.startswith(f"{owner}."):
+                old, *rest = option.removeprefix(f"{owner}.").split(".")
+                ((new, value),) = _current_arguments(kind, component, {old: text}).items()
+                name = ".".join([owner, new, *rest])
+        equals = len(words) == 1 and "=" in words[0]
+        layer.arguments += [f"{name}={value}"] if equals else [name, value][: len(words)]
+        layer.values[name.removeprefix("--")] = value
+
+
+def _current_value(kind: str, component: str, text: str) -> str:
+    """The text of all arguments of a component, with current names."""
+    try:
+        arguments = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text  # a later check says what is wrong
+    if not isinstance(arguments, Mapping):
+        return text
+    current = _current_arguments(kind, component, arguments)
+    return text if current == arguments else json.dumps(current, default=str)
+
+
+def _current_arguments(kind: str, component: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with current names; old ones give a warning."""
+    current, changes = current_arguments(kind, str(component), arguments)
+    warn_of_old_names(f"{kind} '{component}'", changes)
+    return current
 
 
 def last_value(layers: Sequence[ConfigLayer], name: str) -> Any:

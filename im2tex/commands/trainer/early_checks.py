@@ -7,6 +7,7 @@ incomplete, but must not refuse a valid command.
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -34,7 +35,9 @@ def check_early(subcommand: str, arguments: Sequence[str]) -> None:
         if argument.startswith("--") and not is_known_flag(argument):
             name = argument.removeprefix("--").partition("=")[0]
             raise Im2TexError(unknown_flag(name, subcommand))
-    path = last_value(split_layers(arguments), "ckpt_path")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # the command repeats them
+        path = last_value(split_layers(arguments), "ckpt_path")
     if any(argument.startswith(_NO_RUN) for argument in arguments):
         return
     if path in (None, "null", ""):

@@ -30,6 +30,7 @@ from im2tex.commands.trainer.config_layers import (
     last_value,
     reset_replaced_arguments,
     split_layers,
+    use_current_arguments,
 )
 from im2tex.commands.trainer.error_messages import (
     explain_os_error,
@@ -50,6 +51,9 @@ from im2tex.utils.stopping import (
     started_by_lightning,
     wait_for_launcher_exit,
 )
+
+_PACKAGE = Path(__file__).parents[2]
+_FORMAT_WARNING = warnings.formatwarning
 
 # Warnings of Lightning without a problem, and advertisements.
 _IGNORED_WARNINGS = (
@@ -78,6 +82,7 @@ def run(subcommand: str, arguments: Sequence[str]) -> None:
         Im2TexError: for errors that the user can correct.
         StoppedBySignal: after SIGTERM or Ctrl-C.
     """
+    warnings.formatwarning = _format_warning
     layers = split_layers(arguments)
     checkpoint = stored = None
     path = last_value(layers, "ckpt_path")
@@ -91,6 +96,7 @@ def run(subcommand: str, arguments: Sequence[str]) -> None:
         path = find_checkpoint(str(path), str(folder))
         checkpoint = read_checkpoint(path)
         layers.insert(0, checkpoint_layer(checkpoint))
+    use_current_arguments(layers, component_defaults())
     with tempfile.TemporaryDirectory() as temporary:
         for number, layer in enumerate(layers):
             if layer.content is not None:
@@ -161,6 +167,19 @@ def _explain(error: BaseException, subcommand: str) -> Exception | None:
     if isinstance(error, OSError):
         return explain_os_error(error)
     return cause if isinstance(cause, Exception) and cause is not error else None
+
+
+def _format_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """A warning of this package as one line, without the place in the code."""
+    if Path(filename).is_relative_to(_PACKAGE):
+        return f"im2tex: warning: {' '.join(str(message).split())}\n"
+    return _FORMAT_WARNING(message, category, filename, lineno, line)
 
 
 def _silence_lightning() -> None:
