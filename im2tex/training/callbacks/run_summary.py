@@ -81,7 +81,9 @@ class RunSummary(Callback):
     def _print_summary(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         if not trainer.is_global_zero or trainer.sanity_checking:
             return
-        size = sum(p.numel() for p in module.parameters())
+        # An ensemble is tested, and its first model trained.
+        model = getattr(module, "predictor", module) if stage == "test" else module
+        size = sum(p.numel() for p in model.parameters())
         vocabulary = getattr(module, "vocabulary", None)
         tokens = f", vocabulary of {len(vocabulary)}" if vocabulary is not None else ""
         lines = [
