@@ -63,6 +63,8 @@ def main() -> int:
         options.started = time.monotonic()
         print("rehearsal of a call" + (" that is interrupted" if options.interrupted else ""))
         status = Queue(options).work_through()
+        if status > 128:
+            break
     shutil.rmtree(options.work, ignore_errors=True)
     return status
 

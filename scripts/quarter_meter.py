@@ -14,6 +14,11 @@ from lightning.pytorch.callbacks import Callback
 VARIABLE = "IM2TEX_METER"
 """Environment variable that names the file."""
 
+LIMIT = "IM2TEX_METER_SECONDS"
+"""Environment variable with the seconds after the first step at which a probe ends."""
+
+_LEAST_STEPS = 5  # of a probe
+
 
 class Speed(NamedTuple):
     """The speed of a fit.
@@ -33,6 +38,8 @@ class Speed(NamedTuple):
 class Meter(Callback):
     """Appends a line of JSON each half second to the file that `IM2TEX_METER` names.
 
+    With `IM2TEX_METER_SECONDS`, it ends the fit after this time.
+
     A line has the totals since the first step: `seconds` and `waited`, without validations, `steps`
     and `images`.
     """
@@ -40,6 +47,7 @@ class Meter(Callback):
     def __init__(self) -> None:
         self._file = Path(os.environ[VARIABLE]).open("a", encoding="utf-8")  # noqa: SIM115
         self._totals = {"seconds": 0.0, "waited": 0.0, "steps": 0, "images": 0}
+        self._limit = float(os.environ.get(LIMIT, "inf"))
         self._written = 0.0
         self._started = self._ended = 0.0  # of a step; 0 if a validation lies between
 
@@ -61,7 +69,9 @@ class Meter(Callback):
             self._add(self._ended - self._started)
             self._totals["images"] += len(batch.keys)
         self._totals["steps"] += 1
-        if self._ended > self._written + 0.5:
+        if self._totals["steps"] > _LEAST_STEPS and self._totals["seconds"] > self._limit:
+            trainer.should_stop = True
+        if self._ended > self._written + 0.5 or trainer.should_stop:
             self._written = self._ended
             print(json.dumps(self._totals), file=self._file, flush=True)
 
@@ -77,13 +87,12 @@ class Meter(Callback):
 
 def read_speed(path: Path) -> Speed | None:
     """The speed in the last two thirds of a fit; None if it was too short to tell."""
-    if not path.is_file():
-        return None
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    rows = [row for row in rows if row["seconds"] >= rows[-1]["seconds"] / 3]
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    rows = [json.loads(line) for line in text.splitlines()]
     if len(rows) < 2:
         return None
-    first, last = rows[0], rows[-1]
+    last = rows[-1]
+    first = [row for row in rows[:-1] if row["seconds"] <= last["seconds"] / 3][-1]
     gained = {name: last[name] - first[name] for name in last}
     return Speed(
         gained["steps"] / gained["seconds"],

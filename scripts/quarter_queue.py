@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from quarter_files import LOG, RESULTS, OutFiles
-from quarter_meter import VARIABLE, read_speed
+from quarter_meter import LIMIT, VARIABLE, read_speed
 from quarter_plan import CONFIGS, RUNS, TOY, TOY_SAMPLES, Fit, Options
 from quarter_processes import (
     GpuLog,
@@ -59,28 +59,42 @@ class Queue:
         self.processes = Processes(self.log)
         self.files = OutFiles(options, self.processes, self.say)
         self.state = self.files.state
+        for _, stage in self._stages():
+            if stage["status"] == "failed":  # in an earlier call
+                stage["status"] = "waiting"
         self.spent_before = float(self.state["spent"])
         self.stop_asked = False
+        self.signum = 0
         self.gpu = GpuLog(options.work / "gpu.csv")
         self.samples: dict[str, int] = {}
         self.settings: dict[str, dict[str, Any]] = {}
 
     def work_through(self) -> int:
-        """Works through the queue; returns 0 if it is complete or can go on, 1 after a failure."""
+        """Works through the queue.
+
+        Returns:
+            0 if it is complete or can go on, 1 after a failure, 128 plus the number of a signal.
+        """
         with self._listening():
             try:
                 self._prepare()
                 self._probe()
                 for run in self.options.runs:
                     self._run(run)
-                self.say("the queue is complete")
+                failed = [name for name, one in self._stages() if one["status"] == "failed"]
+                self.say(f"failed: {', '.join(failed)}" if failed else "the queue is complete")
             except Stopped as stop:
                 self.say(f"{stop}: call again with the files of {self.options.out} to go on")
             finally:
                 self._snapshot()
                 self.gpu.close()
         self._print_results()
-        return int(any(one["status"] == "failed" for one in self.state["stages"].values()))
+        if self.signum:
+            return 128 + self.signum
+        return int(any(one["status"] == "failed" for _, one in self._stages()))
+
+    def _stages(self) -> list[tuple[str, dict[str, Any]]]:
+        return list(self.state["stages"].items())
 
     def say(self, text: str) -> None:
         """Prints a line with the time of the call, also to the log."""
@@ -134,12 +148,11 @@ class Queue:
             seconds = 3 if self.options.rehearse else round(PROBE_S / len(fits))
             flags = [
                 *self._fit_flags(fit, f"probe-{name}"),
-                *("--trainer.max_time", f"00:00:{seconds // 60:02d}:{seconds % 60:02d}"),
                 *("--trainer.max_epochs", "1000", "--trainer.limit_val_batches", "0"),
                 *("--trainer.enable_checkpointing", "false"),
             ]
             began = time.monotonic()
-            status = self._command(f"probe-{name}", flags, 4 * seconds + 120)
+            status = self._command(f"probe-{name}", flags, 4 * seconds + 120, seconds)
             start = max(0.0, time.monotonic() - began - seconds)
             speed = self._read_speed(f"probe-{name}")
             if status or speed is None:
@@ -300,15 +313,28 @@ class Queue:
         most = epochs * samples * speed["steps_per_s"] / speed["images_per_s"]
         return min(int(most), done + int(MARGIN * speed["steps_per_s"] * budget))
 
-    def _command(self, name: str, arguments: Sequence[str], seconds: float) -> int:
-        """Runs a command of im2tex until its time is over; takes snapshots meanwhile."""
+    def _command(
+        self, name: str, arguments: Sequence[str], seconds: float, probed: float | None = None
+    ) -> int:
+        """Runs a command of im2tex, and takes snapshots meanwhile.
+
+        Args:
+            name: of the stage.
+            arguments: of the command.
+            seconds: time after which it is stopped.
+            probed: seconds of training after which a probe ends by itself.
+
+        Returns:
+            The exit status.
+        """
         if self._time_is_over():
             raise Stopped(f"no time is left for {name}")
         meter = self.options.work / f"{name}.meter.jsonl"
         meter.unlink(missing_ok=True)
         with self.log.open("a", encoding="utf-8") as file:
             print(f"+ im2tex {shlex.join(arguments)}", file=file)
-        process = self.processes.start(run_command, arguments, {VARIABLE: str(meter)})
+        variables = {VARIABLE: str(meter)} | ({LIMIT: str(probed)} if probed else {})
+        process = self.processes.start(run_command, arguments, variables)
         end, is_asked = time.monotonic() + seconds, False
         while process.is_alive():
             process.join(0.2)
@@ -342,7 +368,7 @@ class Queue:
         """Lets SIGTERM and Ctrl-C end the call as if its time were over."""
 
         def ask(signum: int, frame: FrameType | None) -> None:
-            self.stop_asked = True
+            self.stop_asked, self.signum = True, signum
 
         before = {one: signal.signal(one, ask) for one in (signal.SIGTERM, signal.SIGINT)}
         try:

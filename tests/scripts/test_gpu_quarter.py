@@ -234,10 +234,10 @@ def test_parts_are_bounded_and_a_missing_or_changed_one_is_noticed(state, tmp_pa
 def test_speed_is_that_of_the_last_two_thirds(tmp_path):
     path = tmp_path / "meter.jsonl"
     assert read_speed(path) is None
-    rows = [(1, 0, 1, 4), (4, 1, 10, 40), (7, 2, 22, 88), (10, 3, 34, 136)]
+    rows = [(0, 0, 1, 0), (3, 1, 10, 40), (7, 2, 22, 88), (10, 3, 38, 152)]
     names = ("seconds", "waited", "steps", "images")
     path.write_text("".join(json.dumps(dict(zip(names, row, strict=True))) + "\n" for row in rows))
-    assert read_speed(path) == pytest.approx((4.0, 16.0, 1 / 3))
+    assert read_speed(path) == pytest.approx((4.0, 16.0, 2 / 7))
 
 
 def test_budgets_of_waiting_fits_fill_the_time_that_is_left(tmp_path):
