@@ -229,10 +229,10 @@ class Preprocessing:
         Returns:
             (length, 4) left, top, right, bottom in pixels; (0, 0, -1, -1) where unknown.
         """
-        boxes = np.tile(np.array([0, 0, -1, -1], dtype=np.float32), (length, 1))
+        boxes = np.full((length, 4), (0, 0, -1, -1), np.float32)
         if ink.symbols:
             positions = np.array([symbol.position for symbol in ink.symbols])
-            corners = (ink.symbol_boxes - np.tile(drawn.origin, 2)) * drawn.scale + drawn.offset
+            corners = (ink.symbol_boxes - np.array(2 * drawn.origin)) * drawn.scale + drawn.offset
             known = (positions >= 0) & (positions < length) & ~np.isnan(corners[:, 0])
             boxes[positions[known]] = corners[known]
         return boxes

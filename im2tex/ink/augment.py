@@ -163,7 +163,7 @@ class Augmentation:
         shift = centre - turn * centre + (draws[2] + 1j * draws[3]) * reach
         owner = np.full(len(ink.strokes), count)
         strokes = [symbol.strokes for symbol in ink.symbols]
-        owner[[*chain.from_iterable(strokes)]] = np.repeat(range(count), [*map(len, strokes)])
+        owner[[*chain.from_iterable(strokes)]] = np.repeat(np.arange(count), [*map(len, strokes)])
         lengths = np.diff(ink.offsets)
         points = ink.points.astype(np.float64).view(np.complex128)[:, 0]  # (n,)
         points = np.repeat(turn[owner], lengths) * points + np.repeat(shift[owner], lengths)
