@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ POLICIES = ("spinning", "passive")
 LOADING = ((1, 1), (2, 0), (2, 1), (2, 2), (1, 2))
 """Threads and loader workers of each case."""
 WARMUP_STEPS = 10
+_BUSY = "import sys, time\nend = time.time() + float(sys.argv[1])\nwhile time.time() < end: pass"
 _VARIABLES = ("OMP_WAIT_POLICY", "KMP_BLOCKTIME", "GOMP_SPINCOUNT", "KMP_LIBRARY")
 
 
@@ -60,6 +61,7 @@ def main() -> None:
     loading.add_argument("--seconds", type=float, default=60.0, help="of a case")
     loading.add_argument("--rounds", type=int, default=1)
     loading.add_argument("--workers", type=int, help=argparse.SUPPRESS)
+    loading.add_argument("--generated", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.mode == "waiting":
         if options.case:
@@ -81,7 +83,7 @@ def _compare_waiting(seconds: float, rounds: int) -> None:
     for _ in range(rounds):
         for threads, policy, companions in cases:
             others = [
-                subprocess.Popen([sys.executable, "-c", "while True: pass"])
+                subprocess.Popen([sys.executable, "-c", _BUSY, str(seconds + 120)])
                 for _ in range(companions)
             ]
             try:
@@ -109,11 +111,12 @@ def _compare_loading(options: argparse.Namespace) -> None:
     words = ["loading", str(options.config), f"--seconds={options.seconds}"]
     with tempfile.TemporaryDirectory() as folder:
         words.append(f"--root={options.root or folder}")
-        environment = {} if options.root else {"IM2TEX_BUSY_GENERATED": "1"}
+        if options.root is None:
+            words.append("--generated")
         for _ in range(options.rounds):
             for threads, workers in LOADING:
-                known = _environment(threads, "passive") | environment
-                speeds[threads, workers].append(_case([*words, f"--workers={workers}"], known))
+                case = [*words, f"--workers={workers}"]
+                speeds[threads, workers].append(_case(case, _environment(threads, "passive")))
     print(f"{'threads':>7} {'workers':>7} {'images/s':>8}")
     for (threads, workers), found in speeds.items():
         print(f"{threads:7} {workers:7} {statistics.median(found):8.1f}")
@@ -128,7 +131,7 @@ def _environment(threads: int, policy: str) -> dict[str, str]:
     return dict(os.environ) | {"OMP_NUM_THREADS": str(threads)}
 
 
-def _case(words: Any, environment: Mapping[str, str]) -> float:
+def _case(words: Sequence[str], environment: Mapping[str, str]) -> float:
     """The number in the last line that a process of this script prints."""
     done = subprocess.run(
         [sys.executable, __file__, *words],
@@ -193,7 +196,7 @@ def _images_per_second(options: argparse.Namespace) -> float:
     """Speed of a fit of a configuration, with its data."""
     settings = load_config(options.config)
     data = settings["data"] | {"root": str(options.root), "num_workers": options.workers}
-    if "IM2TEX_BUSY_GENERATED" in os.environ:
+    if options.generated:
         data |= {"source": "grammar", "source_args": {"size_train": 2000, "depth": 2}}
     clock = _Clock(options.seconds)
     trainer = Trainer(
