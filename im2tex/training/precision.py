@@ -17,12 +17,17 @@ AUTO = "auto"
 
 
 def resolve_precision(
-    precision: str | int | None = AUTO, *, accelerator: str = "auto", devices: Any = "auto"
+    precision: str | int | None = AUTO,
+    *,
+    accelerator: str = "auto",
+    devices: Any = "auto",
+    training: bool = True,
 ) -> _PRECISION_INPUT:
     """The precision for Lightning's Trainer; logs which one `auto` becomes, and why.
 
     `auto` becomes `bf16-mixed` where the devices compute in bf16 natively, `16-mixed` on CUDA GPUs
-    that do not, and `32-true` elsewhere. Any other precision is returned as it is, with a warning
+    that do not, and `32-true` elsewhere. Evaluation on a CPU is in `32-true`, so that results do not
+    depend on the processor. Any other precision is returned as it is, with a warning
     where it is slow.
 
     Example:
@@ -33,10 +38,14 @@ def resolve_precision(
         precision: `auto` or a precision of Lightning; None is `auto`.
         accelerator: as of the Trainer: `auto`, `cpu`, `gpu`, `cuda`, or another name.
         devices: as of the Trainer; the least capable of several GPUs decides.
+        training: whether the Trainer fits a model, rather than evaluates one.
     """
     kind = _device_kind(accelerator)
     if precision in (AUTO, None):
-        resolved, reason = _fastest(kind, devices)
+        if kind == "cpu" and not training:
+            resolved, reason = "32-true", "results then do not depend on the processor"
+        else:
+            resolved, reason = _fastest(kind, devices)
         rank_zero_info(f"precision {resolved}, chosen by auto: {reason}.")
         return cast(_PRECISION_INPUT, resolved)
     chosen = str(precision)

@@ -163,9 +163,9 @@ def test_printed_configuration_keeps_auto(auto, capsys):
     assert yaml.safe_load(capsys.readouterr().out)["trainer"]["precision"] == "auto"
 
 
-def test_test_resolves_auto_and_records_it(checkpoint, bf16_cpu, tmp_path, capsys):
+def test_test_on_a_cpu_resolves_auto_to_float32_and_records_it(checkpoint, bf16_cpu, tmp_path, capsys):
     flags = ("--trainer.accelerator=cpu", "--report.folder", tmp_path, "--report.engine=none")
     assert im2tex("test", "--ckpt_path", checkpoint, *flags, "--report.study=s") == 0
-    assert "precision bf16-mixed" in capsys.readouterr().out
+    assert "precision 32-true" in capsys.readouterr().out
     result = json.loads((tmp_path / "s" / "test.json").read_text())
-    assert result["config"]["trainer"] == {"precision": "bf16-mixed"}
+    assert result["config"]["trainer"] == {"precision": "32-true"}

@@ -111,7 +111,10 @@ class FormulaCLI(LightningCLI):
             trainer.precision = None  # a plugin sets it
         else:
             trainer.precision = resolve_precision(
-                trainer.precision, accelerator=str(trainer.accelerator), devices=trainer.devices
+                trainer.precision,
+                accelerator=str(trainer.accelerator),
+                devices=trainer.devices,
+                training=self.config.subcommand == "fit",
             )
 
     def _parse_ckpt_path(self) -> None:
