@@ -163,7 +163,7 @@ def test_printed_configuration_keeps_auto(auto, capsys):
     assert yaml.safe_load(capsys.readouterr().out)["trainer"]["precision"] == "auto"
 
 
-def test_test_on_a_cpu_resolves_auto_to_float32_and_records_it(checkpoint, bf16_cpu, tmp_path, capsys):
+def test_test_on_a_cpu_is_in_float32_and_records_it(checkpoint, bf16_cpu, tmp_path, capsys):
     flags = ("--trainer.accelerator=cpu", "--report.folder", tmp_path, "--report.engine=none")
     assert im2tex("test", "--ckpt_path", checkpoint, *flags, "--report.study=s") == 0
     assert "precision 32-true" in capsys.readouterr().out
