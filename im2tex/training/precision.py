@@ -26,9 +26,9 @@ def resolve_precision(
     """The precision for Lightning's Trainer; logs which one `auto` becomes, and why.
 
     `auto` becomes `bf16-mixed` where the devices compute in bf16 natively, `16-mixed` on CUDA GPUs
-    that do not, and `32-true` elsewhere. Evaluation on a CPU is in `32-true`, so that results do not
-    depend on the processor. Any other precision is returned as it is, with a warning
-    where it is slow.
+    that do not, and `32-true` elsewhere. Evaluation on a CPU is in `32-true`, so that results do
+    not depend on the processor. Any other precision is returned as it is, with a warning where it
+    is slow.
 
     Example:
         >>> precision = resolve_precision("auto", accelerator="cpu")
