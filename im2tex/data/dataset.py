@@ -252,11 +252,11 @@ def stack(images: Sequence[np.ndarray], buckets: Buckets | None = None) -> dict[
     Returns:
         `images` (B, 1, H, W) uint8 and `sizes` (B, 2).
     """
-    sizes = torch.tensor([image.shape for image in images])  # (B, 2)
-    height, width = sizes.amax(0).tolist()
+    sizes = np.array([image.shape for image in images])  # (B, 2)
+    height, width = sizes.max(axis=0).tolist()
     if buckets is not None:
         height, width = buckets.fit(height, width)
-    padded = torch.zeros(len(images), 1, height, width, dtype=torch.uint8)
+    padded = np.zeros((len(images), 1, height, width), np.uint8)
     for row, image in zip(padded, images, strict=True):
-        row[0, : image.shape[0], : image.shape[1]] = torch.from_numpy(np.ascontiguousarray(image))
-    return {"images": padded, "sizes": sizes}
+        row[0, : image.shape[0], : image.shape[1]] = image
+    return {"images": torch.from_numpy(padded), "sizes": torch.from_numpy(sizes)}

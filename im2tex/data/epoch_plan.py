@@ -22,19 +22,14 @@ class SamplePlan(NamedTuple):
     """How samples are drawn in an epoch.
 
     Attributes:
-        sizes: (n, 3) height and width in pixels within the limits of the preprocessing, and label
-            length.
         scale: (n,) pixels per unit of the ink or per pixel of the image.
         stroke_width: (n,) factor on the stroke width.
-        downscaled: (n,) whether the image exceeds the limits of the preprocessing.
         augmentation: crops, swaps and variation; None if samples are not augmented.
         writers: styles of synthesised handwriting; None if samples have no new ink in each epoch.
     """
 
-    sizes: Sizes
     scale: NDArray[np.float64]
     stroke_width: NDArray[np.float64]
-    downscaled: NDArray[np.bool_]
     augmentation: AugmentationPlan | None
     writers: WriterStyles | None
 
@@ -48,7 +43,7 @@ class EpochPlanner:
 
     Example:
         >>> planner = EpochPlanner(split.geometry, Preprocessing())
-        >>> planner.plan(np.array([3, 5]), epoch=0).sizes
+        >>> planner.sizes(np.array([3, 5]), epoch=0)
 
     Attributes:
         geometry: of all samples.
@@ -76,68 +71,85 @@ class EpochPlanner:
             indices: (n,) samples.
             epoch: index of the epoch.
         """
-        geometry = self.geometry
-        widths = geometry.widths[indices].astype(np.float64)  # (n, directions)
-        unit, length = geometry.unit[indices].astype(np.float64), geometry.length[indices]
-        kind = geometry.kind[indices]
-        has_ink = (kind == SampleKind.INK) | (kind == SampleKind.LAYOUT)
-        stroke_width = np.ones(len(indices))
-        factor = np.ones(len(indices))
-        matrix = np.tile(np.eye(2), (len(indices), 1, 1))
-        plan = writers = None
-        if self.augmentation is not None:
-            plan = self.augmentation.plan(geometry, indices, epoch)
-            cropped = plan.crop >= 0
-            candidates = plan.crop[cropped]
-            width, height = geometry.layout_width[indices], geometry.layout_height[indices]
-            width[cropped], height[cropped] = (
-                geometry.crop_width[candidates],
-                geometry.crop_height[candidates],
-            )
-            widths[cropped] = box_widths(width[cropped], height[cropped])
-            if self._resamples_strokes and self.synthesizer is not None:
-                writers = self.synthesizer.writers(indices, epoch)
-                composed = kind == SampleKind.LAYOUT
-                widths[composed] = self.synthesizer.extents(width, height, writers)[composed]
-            unit[cropped] = geometry.crop_unit[candidates]
-            length[cropped] = geometry.crop_end[candidates] - geometry.crop_start[candidates]
-            factor, stroke_width = (
-                np.where(has_ink, values, 1.0)
-                for values in (plan.variation.scale, plan.variation.stroke_width)
-            )
-            matrix[has_ink] = plan.variation.matrix[has_ink]
-        extents = np.stack([_project(widths, matrix[:, :, axis]) for axis in (1, 0)], axis=1)
-        scale = self.preprocessing.scales(unit, has_ink) * factor
-        sizes = self.preprocessing.sizes(extents, scale, stroke_width, has_ink)
-        sizes[kind == SampleKind.NONE] = self.preprocessing.stride
-        largest = self.preprocessing.max_height, self.preprocessing.max_width
-        limited = np.minimum(sizes, self.preprocessing.limits)
-        downscaled: NDArray[np.bool_] = np.any(sizes > largest, axis=1)
-        return SamplePlan(
-            np.concatenate([limited, length[:, None]], axis=1),
-            scale,
-            stroke_width,
-            downscaled,
-            plan,
-            writers,
+        unit = self.geometry.unit[indices].astype(np.float64)
+        has_ink = self._has_ink(indices)
+        if self.augmentation is None:
+            scale = self.preprocessing.scales(unit, has_ink)
+            return SamplePlan(scale, np.ones(len(indices)), None, None)
+        plan = self.augmentation.plan(self.geometry, indices, epoch)
+        cropped = plan.crop >= 0
+        unit[cropped] = self.geometry.crop_unit[plan.crop[cropped]]
+        factor, stroke_width = (
+            np.where(has_ink, values, 1.0)
+            for values in (plan.variation.scale, plan.variation.stroke_width)
         )
+        writers = None
+        if self._resamples_strokes and self.synthesizer is not None:
+            writers = self.synthesizer.writers(indices, epoch)
+        scale = self.preprocessing.scales(unit, has_ink) * factor
+        return SamplePlan(scale, stroke_width, plan, writers)
 
     def sizes(self, indices: Indices, epoch: int) -> Sizes:
-        """Heights, widths and label lengths of samples in an epoch, (n, 3), in bounded memory."""
-        chunks = np.array_split(indices, max(1, -(-len(indices) // _CHUNK)))
-        return np.concatenate([self.plan(chunk, epoch).sizes for chunk in chunks])
+        """Heights, widths and label lengths of samples in an epoch.
+
+        Args:
+            indices: (n,) samples.
+            epoch: index of the epoch.
+
+        Returns:
+            (n, 3); heights and widths are within the limits of the preprocessing.
+        """
+        parts = [self._sizes(chunk, epoch) for chunk in _chunks(indices)]
+        sizes = np.concatenate(parts)
+        sizes[:, :2] = np.minimum(sizes[:, :2], self.preprocessing.limits)
+        return sizes
 
     def exceed_limits(self) -> NDArray[np.bool_]:
         """Whether each image exceeds the limits of the preprocessing without augmentation, (n,)."""
         plain = replace(self, augmentation=None)
-        chunks = np.array_split(
-            np.arange(len(self.geometry)), max(1, -(-len(self.geometry) // _CHUNK))
-        )
-        return np.concatenate([plain.plan(chunk, 0).downscaled for chunk in chunks])
+        limits = self.preprocessing.max_height, self.preprocessing.max_width
+        parts = [plain._sizes(chunk, 0) for chunk in _chunks(np.arange(len(self.geometry)))]
+        exceeding: NDArray[np.bool_] = np.any(np.concatenate(parts)[:, :2] > limits, axis=1)
+        return exceeding
+
+    def _sizes(self, indices: Indices, epoch: int) -> Sizes:
+        """Sizes of samples without the limits of the preprocessing."""
+        geometry = self.geometry
+        plan = self.plan(indices, epoch)
+        kind, length = geometry.kind[indices], geometry.length[indices]
+        widths = geometry.widths[indices].astype(np.float64)  # (n, directions)
+        has_ink = self._has_ink(indices)
+        matrix = np.tile(np.eye(2), (len(indices), 1, 1))
+        if plan.augmentation is not None:
+            cropped = plan.augmentation.crop >= 0
+            candidates = plan.augmentation.crop[cropped]
+            width, height = geometry.layout_width[indices], geometry.layout_height[indices]
+            width[cropped] = geometry.crop_width[candidates]
+            height[cropped] = geometry.crop_height[candidates]
+            widths[cropped] = box_widths(width[cropped], height[cropped])
+            length[cropped] = geometry.crop_end[candidates] - geometry.crop_start[candidates]
+            if plan.writers is not None and self.synthesizer is not None:
+                composed = kind == SampleKind.LAYOUT
+                widths[composed] = self.synthesizer.extents(width, height, plan.writers)[composed]
+            matrix[has_ink] = plan.augmentation.variation.matrix[has_ink]
+        extents = np.stack([_project(widths, matrix[:, :, axis]) for axis in (1, 0)], axis=1)
+        sizes = self.preprocessing.sizes(extents, plan.scale, plan.stroke_width, has_ink)
+        sizes[kind == SampleKind.NONE] = self.preprocessing.stride
+        return np.concatenate([sizes, length[:, None]], axis=1)
+
+    def _has_ink(self, indices: Indices) -> NDArray[np.bool_]:
+        kind = self.geometry.kind[indices]
+        has_ink: NDArray[np.bool_] = (kind == SampleKind.INK) | (kind == SampleKind.LAYOUT)
+        return has_ink
 
     @property
     def _resamples_strokes(self) -> bool:
         return self.synthesizer is not None and self.synthesizer.resample_strokes
+
+
+def _chunks(indices: Indices) -> list[Indices]:
+    """Parts of the indices, so that temporary arrays stay small."""
+    return np.array_split(indices, max(1, -(-len(indices) // _CHUNK)))
 
 
 def _project(widths: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
