@@ -4,7 +4,7 @@
     python benchmarks/busy.py loading configs/crohme_small.yaml --root data
 
 `waiting` times a step of a small convolution and LSTM with 1 and 2 threads, alone and beside one
-and two processes that compute without pause. "spinning" is OpenMP's default, "passive" what the
+and two processes that compute without pause. "spinning" is OpenMP's default, "brief" what the
 command `im2tex` sets. With C cores, T threads and P other processes, a fair share of the cores is
 C / (T + P), at most 1: the last columns are the speed as a fraction of the speed alone, and that
 share.
@@ -36,11 +36,11 @@ from im2tex import Im2Tex
 from im2tex.commands.trainer.config_layers import load_config
 from im2tex.data.datamodule import FormulaDataModule
 from im2tex.training.precision import resolve_precision
-from im2tex.utils.thread_waiting import set_passive_waiting
+from im2tex.utils.thread_waiting import set_brief_waiting
 
 THREADS = (1, 2)
 COMPANIONS = (0, 1, 2)
-POLICIES = ("spinning", "passive")
+POLICIES = ("spinning", "brief")
 LOADING = ((1, 1), (2, 0), (2, 1), (2, 2), (1, 2))
 """Threads and loader workers of each case."""
 WARMUP_STEPS = 10
@@ -116,7 +116,7 @@ def _compare_loading(options: argparse.Namespace) -> None:
         for _ in range(options.rounds):
             for threads, workers in LOADING:
                 case = [*words, f"--workers={workers}"]
-                speeds[threads, workers].append(_case(case, _environment(threads, "passive")))
+                speeds[threads, workers].append(_case(case, _environment(threads, "brief")))
     print(f"{'threads':>7} {'workers':>7} {'images/s':>8}")
     for (threads, workers), found in speeds.items():
         print(f"{threads:7} {workers:7} {statistics.median(found):8.1f}")
@@ -126,8 +126,8 @@ def _environment(threads: int, policy: str) -> dict[str, str]:
     """The environment of a case."""
     for name in _VARIABLES:
         os.environ.pop(name, None)
-    if policy == "passive":
-        set_passive_waiting()
+    if policy == "brief":
+        set_brief_waiting()
     return dict(os.environ) | {"OMP_NUM_THREADS": str(threads)}
 
 

@@ -14,7 +14,7 @@ from importlib import import_module
 from im2tex.errors import Im2TexError
 from im2tex.utils.output import discard_if_unread
 from im2tex.utils.stopping import StoppedBySignal
-from im2tex.utils.thread_waiting import set_passive_waiting
+from im2tex.utils.thread_waiting import set_brief_waiting
 from im2tex.utils.untrusted_text import strip_control
 
 TRAINER_COMMANDS = {
@@ -58,7 +58,7 @@ def main(args: Sequence[str] | None = None) -> int:
         fit diverged; 2 after an `Im2TexError`, whose message has been printed; 143 after SIGTERM,
         130 after Ctrl-C, 141 if the reader of the output has gone, as after `| head`.
     """
-    set_passive_waiting()
+    set_brief_waiting()
     try:
         try:
             return _run_or_report(list(sys.argv[1:] if args is None else args))
