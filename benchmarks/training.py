@@ -31,6 +31,7 @@ from im2tex.data.source import SOURCES
 from im2tex.data.store import Split
 from im2tex.ink.augment import Augmentation
 from im2tex.latex.vocabulary import Vocabulary
+from im2tex.training.precision import resolve_precision
 
 
 def main() -> None:
@@ -70,7 +71,8 @@ def main() -> None:
         name: [plan[k] for k in rng.permutation(len(plan))[: options.steps]]
         for name, plan in (("grouped (ours)", ours), ("random order", plain))
     }
-    bf16 = str(settings["trainer"].get("precision", "")).startswith("bf16")
+    precision = resolve_precision(settings["trainer"].get("precision"), accelerator="cpu")
+    bf16 = str(precision).startswith("bf16")
     optimizer = model.optimizer.build(model)
     print(f"{options.config}: {sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     speeds = {}
