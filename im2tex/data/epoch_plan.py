@@ -61,7 +61,7 @@ class EpochPlanner:
     def varies(self) -> bool:
         """Whether sizes differ between epochs."""
         return self.augmentation is not None and (
-            self.augmentation.is_active or self._resamples_strokes
+            self.augmentation.is_active or self._resampling_synthesizer is not None
         )
 
     def plan(self, indices: Indices, epoch: int) -> SamplePlan:
@@ -83,9 +83,8 @@ class EpochPlanner:
             np.where(has_ink, values, 1.0)
             for values in (plan.variation.scale, plan.variation.stroke_width)
         )
-        writers = None
-        if self._resamples_strokes and self.synthesizer is not None:
-            writers = self.synthesizer.writers(indices, epoch)
+        composer = self._resampling_synthesizer
+        writers = None if composer is None else composer.writers(indices, epoch)
         scale = self.preprocessing.scales(unit, has_ink) * factor
         return SamplePlan(scale, stroke_width, plan, writers)
 
@@ -143,8 +142,10 @@ class EpochPlanner:
         return has_ink
 
     @property
-    def _resamples_strokes(self) -> bool:
-        return self.synthesizer is not None and self.synthesizer.resample_strokes
+    def _resampling_synthesizer(self) -> HandwritingSynthesizer | None:
+        """The synthesizer, if it composes new ink in each epoch."""
+        resamples = self.synthesizer is not None and self.synthesizer.resample_strokes
+        return self.synthesizer if resamples else None
 
 
 def _chunks(indices: Indices) -> list[Indices]:

@@ -242,7 +242,7 @@ def _measure(sample: Sample) -> _Row:
     if sample.layout is not None:
         return _measure_layout(sample.layout, length)
     if sample.ink is not None and sample.ink.strokes:
-        points = np.concatenate(sample.ink.strokes).astype(np.float64)
+        points = sample.ink.points.astype(np.float64)
         return _Row(
             SampleKind.INK,
             length,

@@ -130,7 +130,7 @@ class TrainingSampler(DistributedSampler[Any]):
         """Sizes of the samples in a window, batches of positions in it, and padded sizes."""
         order = self._order(epoch, window)
         sizes = self.planner.sizes(order, epoch)
-        if self._band is None:
+        if self._band is None and self.buckets is None:
             self._band = best_band(sizes, self.limits)
         return sizes, *_make_batches(sizes, self.limits, self.buckets, self._band)
 

@@ -33,8 +33,7 @@ def extended_vocabulary(stored: StoredModel, labels: Vocabulary) -> Vocabulary:
 
     A model that is fine-tuned on few formulas thus keeps the symbols that these lack.
     """
-    known = stored.settings["vocabulary"]
-    return Vocabulary([*known, *(token for token in labels.ordinary if token not in set(known))])
+    return Vocabulary(list(dict.fromkeys([*stored.settings["vocabulary"], *labels.ordinary])))
 
 
 def initialize(recognizer: Recognizer, stored: StoredModel) -> str:
